@@ -1,0 +1,186 @@
+//! The books: the folded state of every boundary that a decision has read.
+
+use std::collections::BTreeMap;
+
+use keruen_proto::{
+    Event,
+    inventory::v1::{Asset, Batch, Donation, StockLevel},
+    registry::v1::{Commodity, Facility, Item, Organisation},
+    requests::v1::Request,
+    shipments::v1::Shipment,
+};
+
+use crate::boundary::Boundary;
+
+/// State folded from the events of one boundary. The state is the resource that clients see.
+pub trait Fold: Default + Clone {
+    /// The event types that change it: a read, and a condition, is narrowed to them.
+    const EVENT_TYPES: &'static [&'static str];
+
+    /// Takes in the next event of the boundary. Events of other types, and parts of an event that are about other
+    /// things, change nothing. Old facts always fold: there is no error.
+    fn evolve(&mut self, boundary: &Boundary, event: &Event);
+}
+
+/// The state of one boundary. A default state means that nothing has happened: the thing does not exist.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// See [`Boundary::Organisation`].
+    Organisation(Organisation),
+    /// See [`Boundary::Facility`].
+    Facility(Facility),
+    /// See [`Boundary::Commodity`].
+    Commodity(Commodity),
+    /// See [`Boundary::Item`] and [`Boundary::Model`].
+    Item(Item),
+    /// See [`Boundary::Donation`].
+    Donation(Donation),
+    /// See [`Boundary::Batch`].
+    Batch(Batch),
+    /// See [`Boundary::Asset`].
+    Asset(Asset),
+    /// See [`Boundary::Stock`].
+    Stock(StockLevel),
+    /// See [`Boundary::Request`].
+    Request(Request),
+    /// See [`Boundary::Shipment`].
+    Shipment(Shipment),
+}
+
+impl Entry {
+    /// The state of a boundary about which nothing is recorded.
+    pub fn empty(boundary: &Boundary) -> Self {
+        match boundary {
+            Boundary::Organisation(_) => Self::Organisation(Organisation::default()),
+            Boundary::Facility(_) => Self::Facility(Facility::default()),
+            Boundary::Commodity(_) => Self::Commodity(Commodity::default()),
+            Boundary::Item(_) | Boundary::Model(..) => Self::Item(Item::default()),
+            Boundary::Donation(_) => Self::Donation(Donation::default()),
+            Boundary::Batch(_) => Self::Batch(Batch::default()),
+            Boundary::Asset(..) => Self::Asset(Asset::default()),
+            Boundary::Stock(facility, item) => Self::Stock(StockLevel {
+                facility_id: facility.to_string(),
+                item_id: item.to_string(),
+                lots: Vec::new(),
+            }),
+            Boundary::Request(_) => Self::Request(Request::default()),
+            Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
+        }
+    }
+
+    /// Takes in the next event of its boundary.
+    pub fn evolve(&mut self, boundary: &Boundary, event: &Event) {
+        match self {
+            Self::Organisation(state) => state.evolve(boundary, event),
+            Self::Facility(state) => state.evolve(boundary, event),
+            Self::Commodity(state) => state.evolve(boundary, event),
+            Self::Item(state) => state.evolve(boundary, event),
+            Self::Donation(state) => state.evolve(boundary, event),
+            Self::Batch(state) => state.evolve(boundary, event),
+            Self::Asset(state) => state.evolve(boundary, event),
+            Self::Stock(state) => state.evolve(boundary, event),
+            Self::Request(state) => state.evolve(boundary, event),
+            Self::Shipment(state) => state.evolve(boundary, event),
+        }
+    }
+
+    /// The event types that can change it.
+    pub fn event_types(&self) -> &'static [&'static str] {
+        match self {
+            Self::Organisation(_) => Organisation::EVENT_TYPES,
+            Self::Facility(_) => Facility::EVENT_TYPES,
+            Self::Commodity(_) => Commodity::EVENT_TYPES,
+            Self::Item(_) => Item::EVENT_TYPES,
+            Self::Donation(_) => Donation::EVENT_TYPES,
+            Self::Batch(_) => Batch::EVENT_TYPES,
+            Self::Asset(_) => Asset::EVENT_TYPES,
+            Self::Stock(_) => StockLevel::EVENT_TYPES,
+            Self::Request(_) => Request::EVENT_TYPES,
+            Self::Shipment(_) => Shipment::EVENT_TYPES,
+        }
+    }
+}
+
+/// What has been read so far.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    entries: BTreeMap<Boundary, Entry>,
+}
+
+macro_rules! lookup {
+    ($($(#[$doc:meta])* $name:ident, $boundary:ident, $type:ident, $id:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self, id: &str) -> Option<&$type> {
+            let boundary = Boundary::$boundary(crate::code::Code::parse(id).ok()?);
+            match self.entries.get(&boundary) {
+                Some(Entry::$boundary(state)) if !state.$id.is_empty() => Some(state),
+                _ => None,
+            }
+        }
+    )*};
+}
+
+impl Books {
+    /// Puts the state of a boundary in.
+    pub fn insert(&mut self, boundary: Boundary, entry: Entry) {
+        self.entries.insert(boundary, entry);
+    }
+
+    /// Whether the boundary has been read.
+    pub fn contains(&self, boundary: &Boundary) -> bool {
+        self.entries.contains_key(boundary)
+    }
+
+    /// The state of a boundary, if it has been read.
+    pub fn get(&self, boundary: &Boundary) -> Option<&Entry> {
+        self.entries.get(boundary)
+    }
+
+    /// Everything that has been read.
+    pub fn boundaries(&self) -> impl Iterator<Item = &Boundary> {
+        self.entries.keys()
+    }
+
+    lookup! {
+        /// The organisation, if it was read and exists.
+        organisation, Organisation, Organisation, organisation_id;
+        /// The facility, if it was read and exists.
+        facility, Facility, Facility, facility_id;
+        /// The commodity, if it was read and exists.
+        commodity, Commodity, Commodity, commodity_id;
+        /// The item, if it was read and exists.
+        item, Item, Item, item_id;
+        /// The donation, if it was read and exists.
+        donation, Donation, Donation, donation_id;
+        /// The batch, if it was read and exists.
+        batch, Batch, Batch, batch_id;
+        /// The request, if it was read and exists.
+        request, Request, Request, request_id;
+        /// The shipment, if it was read and exists.
+        shipment, Shipment, Shipment, shipment_id;
+    }
+
+    /// The stock level, if it was read; it may be empty.
+    pub fn stock(&self, facility_id: &str, item_id: &str) -> Option<&StockLevel> {
+        let boundary = Boundary::Stock(
+            crate::code::Code::parse(facility_id).ok()?,
+            crate::code::Code::parse(item_id).ok()?,
+        );
+        match self.entries.get(&boundary) {
+            Some(Entry::Stock(level)) => Some(level),
+            _ => None,
+        }
+    }
+
+    /// The asset, if it was read and exists.
+    pub fn asset(&self, item_id: &str, serial_number: &str) -> Option<&Asset> {
+        let boundary = Boundary::Asset(
+            crate::code::Code::parse(item_id).ok()?,
+            crate::code::Label::parse(serial_number).ok()?,
+        );
+        match self.entries.get(&boundary) {
+            Some(Entry::Asset(asset)) if !asset.item_id.is_empty() => Some(asset),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Boundaries: the parts of the history that decisions are based on, each found by one tag.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::code::{Code, Label};
+
+/// What stays as it is in a printed number within a tag.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// One thing whose history matters to a decision.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Boundary {
+    /// An organisation in the registry.
+    Organisation(Code),
+    /// A facility in the registry.
+    Facility(Code),
+    /// A commodity in the registry.
+    Commodity(Code),
+    /// An item in the registry.
+    Item(Code),
+    /// A maker's model; at most one item stands for it, so that serial numbers are unique per maker and model.
+    Model(Label, Label),
+    /// A donation.
+    Donation(Code),
+    /// A batch.
+    Batch(Code),
+    /// One unit of an item: item and serial number.
+    Asset(Code, Label),
+    /// Stock of an item at a facility: facility and item.
+    Stock(Code, Code),
+    /// A request.
+    Request(Code),
+    /// A shipment.
+    Shipment(Code),
+}
+
+impl Boundary {
+    /// The tag that its events carry.
+    pub fn tag(&self) -> String {
+        match self {
+            Self::Organisation(id) => format!("organisation:{id}"),
+            Self::Facility(id) => format!("facility:{id}"),
+            Self::Commodity(id) => format!("commodity:{id}"),
+            Self::Item(id) => format!("item:{id}"),
+            Self::Model(manufacturer, model) => {
+                format!("model:{}/{}", encoded(manufacturer), encoded(model))
+            }
+            Self::Donation(id) => format!("donation:{id}"),
+            Self::Batch(id) => format!("batch:{id}"),
+            Self::Asset(item, serial) => asset_tag(item, serial),
+            Self::Stock(facility, item) => stock_tag(facility, item),
+            Self::Request(id) => format!("request:{id}"),
+            Self::Shipment(id) => format!("shipment:{id}"),
+        }
+    }
+
+    /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and
+    /// everybody reads them.
+    pub fn is_contended(&self) -> bool {
+        !matches!(
+            self,
+            Self::Organisation(_) | Self::Facility(_) | Self::Commodity(_) | Self::Item(_) | Self::Model(..)
+        )
+    }
+}
+
+/// The tag of one unit of an item.
+pub fn asset_tag(item_id: &str, serial_number: &str) -> String {
+    format!("asset:{item_id}/{}", encoded(serial_number))
+}
+
+/// The tag of an item's stock at a facility.
+pub fn stock_tag(facility_id: &str, item_id: &str) -> String {
+    format!("stock:{facility_id}/{item_id}")
+}
+
+/// The tag of a lot of an item.
+pub fn lot_tag(item_id: &str, lot: &str) -> String {
+    format!("lot:{item_id}/{}", encoded(lot))
+}
+
+fn encoded(printed: &str) -> String {
+    utf8_percent_encode(printed, KEPT).to_string()
+}

@@ -1,0 +1,27 @@
+//! The pure core: what may happen to donated aid, and why not. No input or output, no clock, no randomness: time and
+//! ids come in with the command.
+//!
+//! One file per noun holds its fold and its commands. A [`Command`] says what it must read, and decides on the
+//! [`Books`] that were read; whoever carries it out appends the events under the condition that nothing it read has
+//! changed.
+
+pub mod books;
+pub mod boundary;
+pub mod code;
+pub mod command;
+pub mod donation;
+pub mod id;
+pub mod place;
+pub mod region;
+pub mod registry;
+pub mod rejection;
+pub mod request;
+pub mod shipment;
+pub mod stock;
+pub mod tags;
+
+pub use books::{Books, Entry, Fold};
+pub use boundary::Boundary;
+pub use code::{Code, Label, Quantity};
+pub use command::{Command, Moment};
+pub use rejection::{Rejection, RejectionKind};

@@ -1,0 +1,1 @@
+//! Kazakhstan's regions, with the days from which they exist.

@@ -1,0 +1,120 @@
+//! Shipments: requested, allocated first expired first out, dispatched, received, settled or cancelled.
+
+use chrono::NaiveDate;
+use keruen_proto::{
+    inventory::v1::ReceiptOutcome,
+    registry::v1::DocumentRef,
+    shipments::v1::{CancellationReason, LossVerdict},
+};
+
+use crate::code::{Code, Label, Quantity};
+
+/// One line of goods to be sent.
+#[derive(Clone, Debug)]
+pub struct GoodsToSend {
+    /// Number of the line, unique in the shipment, from 1.
+    pub line: i32,
+    /// The item.
+    pub item_id: Code,
+    /// How many.
+    pub quantity: Quantity,
+    /// Request and its line that this fulfils; `None` where goods are pushed by plan.
+    pub request: Option<(Code, i32)>,
+    /// Only stock of this owner; `None` means of any.
+    pub owner_id: Option<Code>,
+}
+
+/// Asks for goods to be moved, for a request or by plan.
+#[derive(Clone, Debug)]
+pub struct RequestShipment {
+    /// Id of the new shipment.
+    pub shipment_id: Code,
+    /// Facility from which it goes.
+    pub origin_id: Code,
+    /// Facility to which it goes.
+    pub destination_id: Code,
+    /// What is to be sent; at least one line.
+    pub lines: Vec<GoodsToSend>,
+}
+
+/// Claims stock at the origin for a shipment.
+#[derive(Clone, Debug)]
+pub struct AllocateShipment {
+    /// The shipment.
+    pub shipment_id: Code,
+    /// Whether to claim what there is where there is less than asked for.
+    pub allow_partial: bool,
+}
+
+/// Records that a shipment left its origin.
+#[derive(Clone, Debug)]
+pub struct DispatchShipment {
+    /// The shipment.
+    pub shipment_id: Code,
+    /// Organisation that is liable for it on its way.
+    pub custodian_id: Code,
+    /// Reference to the person who signed for it.
+    pub signed_by_ref: Option<Label>,
+    /// Day on which it is expected.
+    pub expected_on: Option<NaiveDate>,
+    /// Waybill and so on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// What was found of one line of a shipment.
+#[derive(Clone, Debug)]
+pub struct FoundGoods {
+    /// Number of the shipment's line; `None` for goods that belong to no line.
+    pub line: Option<i32>,
+    /// The batch; `None` means the only one of this line that is on its way.
+    pub batch_id: Option<Code>,
+    /// Its owner; `None` means the only one.
+    pub owner_id: Option<Code>,
+    /// How many.
+    pub quantity: Quantity,
+    /// What was found.
+    pub outcome: ReceiptOutcome,
+    /// Serial numbers of assets.
+    pub serial_numbers: Vec<Label>,
+    /// The item that is there; only for surplus and wrong.
+    pub item_id: Option<Code>,
+    /// Lot number; only for surplus and wrong.
+    pub lot: Option<Label>,
+    /// Last day of use; only for surplus and wrong.
+    pub expires_on: Option<NaiveDate>,
+    /// Id for the new, unattributed batch; used only for surplus and wrong.
+    pub new_batch_id: Code,
+}
+
+/// Records what was found when a shipment, or a part of it, was received.
+#[derive(Clone, Debug)]
+pub struct ReceiveShipment {
+    /// The shipment.
+    pub shipment_id: Code,
+    /// What was found; `None` means everything that is on its way, in good condition.
+    pub lines: Option<Vec<FoundGoods>>,
+    /// Reference to the person who signed for it.
+    pub signed_by_ref: Option<Label>,
+    /// Acceptance act and so on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Settles units reported missing: they are lost, and liability for them ends.
+#[derive(Clone, Debug)]
+pub struct AcceptLossAct {
+    /// The shipment.
+    pub shipment_id: Code,
+    /// The act.
+    pub act: DocumentRef,
+    /// Who answers for it.
+    pub verdict: LossVerdict,
+}
+
+/// Cancels a shipment before dispatch and gives up its claims.
+#[derive(Clone, Debug)]
+pub struct CancelShipment {
+    /// The shipment.
+    pub shipment_id: Code,
+    /// Why.
+    pub reason: CancellationReason,
+}

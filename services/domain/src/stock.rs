@@ -1,0 +1,72 @@
+//! Stock of an item at a facility, by batch and owner: adjusted, consumed, disposed of.
+
+use keruen_proto::{
+    inventory::v1::{AdjustmentReason, ConsumptionPurpose, DisposalReason},
+    registry::v1::DocumentRef,
+};
+
+use crate::code::{Code, Label, Quantity};
+
+/// Which way the books are corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// There are more than the books say.
+    Increase(Quantity),
+    /// There are fewer than the books say.
+    Decrease(Quantity),
+}
+
+/// Corrects the books of one batch to what is there.
+#[derive(Clone, Debug)]
+pub struct AdjustStock {
+    /// Where.
+    pub facility_id: Code,
+    /// The batch.
+    pub batch_id: Code,
+    /// The owner; `None` means the only one that has stock of this batch there.
+    pub owner_id: Option<Code>,
+    /// How many more or fewer.
+    pub change: Change,
+    /// Which ones, of an asset.
+    pub serial_numbers: Vec<Label>,
+    /// Why.
+    pub reason: AdjustmentReason,
+    /// Count sheet and so on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Records that stock was used up.
+#[derive(Clone, Debug)]
+pub struct ConsumeStock {
+    /// Where.
+    pub facility_id: Code,
+    /// The item.
+    pub item_id: Code,
+    /// How many.
+    pub quantity: Quantity,
+    /// The batch; `None` means those that expire first, which the books then mark as assumed.
+    pub batch_id: Option<Code>,
+    /// The owner; `None` means any.
+    pub owner_id: Option<Code>,
+    /// What for.
+    pub purpose: ConsumptionPurpose,
+}
+
+/// Records that stock was disposed of.
+#[derive(Clone, Debug)]
+pub struct DisposeStock {
+    /// Where.
+    pub facility_id: Code,
+    /// The batch.
+    pub batch_id: Code,
+    /// The owner; `None` means the only one that has stock of this batch there.
+    pub owner_id: Option<Code>,
+    /// How many; held ones go first.
+    pub quantity: Quantity,
+    /// Which ones, of an asset.
+    pub serial_numbers: Vec<Label>,
+    /// Why.
+    pub reason: DisposalReason,
+    /// Act of disposal.
+    pub documents: Vec<DocumentRef>,
+}

@@ -1,0 +1,1 @@
+//! The one table that says which event carries which tags.
