@@ -1,0 +1,84 @@
+//! Why an append was not recorded.
+
+use keruen_proto::log::v1::{AppendFailure, AppendRefusal};
+
+/// A field that breaks a rule of the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {rule}")]
+pub struct Violation {
+    /// Path of the field, for example `events[3].tags[0]`.
+    pub field: String,
+    /// The rule, and what was found.
+    pub rule: String,
+}
+
+impl Violation {
+    pub(crate) fn new(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            rule: rule.into(),
+        }
+    }
+}
+
+/// Why an append was not recorded. Only [`AppendError::Unavailable`] leaves the outcome open.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Read what is new and decide again.
+    #[error(
+        "the event at position {conflicting_position} matches the condition, which allows none above {after_position}"
+    )]
+    ConditionFailed {
+        /// Position of an event that the condition rules out.
+        conflicting_position: u64,
+        /// Position that the decision was based on.
+        after_position: u64,
+    },
+    /// The command id was used before with another payload.
+    #[error(
+        "command id {command_id} was used before, with another payload, at position {first_position}; \
+         take a new command id for a new command"
+    )]
+    CommandIdReused {
+        /// The id.
+        command_id: String,
+        /// Position of the first event that it led to.
+        first_position: u64,
+    },
+    /// The request itself is malformed or beyond a bound; repeating it can't help.
+    #[error("{0}")]
+    InvalidArgument(Violation),
+    /// Too much is waiting; nothing was recorded, repeat later.
+    #[error("the log is busy: {0}; nothing was recorded, repeat later")]
+    ResourceExhausted(String),
+    /// The deadline had passed before the append was looked at; nothing was recorded.
+    #[error("the deadline passed before the append was looked at; nothing was recorded")]
+    DeadlineExceeded,
+    /// The log can't be written now. Unless the message says so, the outcome is unknown: repeat with the same
+    /// command id.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl AppendError {
+    /// The same for programs on the other side of a wire.
+    pub fn refusal(&self) -> AppendRefusal {
+        match self {
+            Self::ConditionFailed { .. } => AppendRefusal::ConditionFailed,
+            Self::CommandIdReused { .. } => AppendRefusal::CommandIdReused,
+            Self::InvalidArgument(_) => AppendRefusal::InvalidArgument,
+            Self::ResourceExhausted(_) => AppendRefusal::ResourceExhausted,
+            Self::DeadlineExceeded => AppendRefusal::DeadlineExceeded,
+            Self::Unavailable(_) => AppendRefusal::Unavailable,
+        }
+    }
+}
+
+impl From<&AppendError> for AppendFailure {
+    fn from(error: &AppendError) -> Self {
+        Self {
+            refusal: error.refusal().into(),
+            message: error.to_string(),
+        }
+    }
+}
