@@ -12,6 +12,7 @@
 )]
 
 pub mod check;
+pub mod cloudevent;
 pub mod event;
 pub mod mutation;
 
