@@ -34,6 +34,61 @@ pub enum Boundary {
     Shipment(Code),
 }
 
+macro_rules! by_code {
+    ($($(#[$doc:meta])* $name:ident, $variant:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(id: &str) -> Option<Self> {
+            Code::parse(id).ok().map(Self::$variant)
+        }
+    )*};
+}
+
+/// Boundaries of ids as they stand in events and resources; `None` where there is no valid id, as in an empty field.
+impl Boundary {
+    by_code! {
+        /// See [`Boundary::Organisation`].
+        organisation, Organisation;
+        /// See [`Boundary::Facility`].
+        facility, Facility;
+        /// See [`Boundary::Commodity`].
+        commodity, Commodity;
+        /// See [`Boundary::Item`].
+        item, Item;
+        /// See [`Boundary::Donation`].
+        donation, Donation;
+        /// See [`Boundary::Batch`].
+        batch, Batch;
+        /// See [`Boundary::Request`].
+        request, Request;
+        /// See [`Boundary::Shipment`].
+        shipment, Shipment;
+    }
+
+    /// See [`Boundary::Asset`].
+    pub fn asset(item_id: &str, serial_number: &str) -> Option<Self> {
+        Some(Self::Asset(
+            Code::parse(item_id).ok()?,
+            Label::parse(serial_number).ok()?,
+        ))
+    }
+
+    /// See [`Boundary::Stock`].
+    pub fn stock(facility_id: &str, item_id: &str) -> Option<Self> {
+        Some(Self::Stock(
+            Code::parse(facility_id).ok()?,
+            Code::parse(item_id).ok()?,
+        ))
+    }
+
+    /// See [`Boundary::Model`].
+    pub fn model(manufacturer: &str, model: &str) -> Option<Self> {
+        Some(Self::Model(
+            Label::parse(manufacturer).ok()?,
+            Label::parse(model).ok()?,
+        ))
+    }
+}
+
 impl Boundary {
     /// The tag that its events carry.
     pub fn tag(&self) -> String {
@@ -42,9 +97,7 @@ impl Boundary {
             Self::Facility(id) => format!("facility:{id}"),
             Self::Commodity(id) => format!("commodity:{id}"),
             Self::Item(id) => format!("item:{id}"),
-            Self::Model(manufacturer, model) => {
-                format!("model:{}/{}", encoded(manufacturer), encoded(model))
-            }
+            Self::Model(manufacturer, model) => model_tag(manufacturer, model),
             Self::Donation(id) => format!("donation:{id}"),
             Self::Batch(id) => format!("batch:{id}"),
             Self::Asset(item, serial) => asset_tag(item, serial),
@@ -59,7 +112,11 @@ impl Boundary {
     pub fn is_contended(&self) -> bool {
         !matches!(
             self,
-            Self::Organisation(_) | Self::Facility(_) | Self::Commodity(_) | Self::Item(_) | Self::Model(..)
+            Self::Organisation(_)
+                | Self::Facility(_)
+                | Self::Commodity(_)
+                | Self::Item(_)
+                | Self::Model(..)
         )
     }
 }
@@ -67,6 +124,11 @@ impl Boundary {
 /// The tag of one unit of an item.
 pub fn asset_tag(item_id: &str, serial_number: &str) -> String {
     format!("asset:{item_id}/{}", encoded(serial_number))
+}
+
+/// The tag of a maker's model.
+pub fn model_tag(manufacturer: &str, model: &str) -> String {
+    format!("model:{}/{}", encoded(manufacturer), encoded(model))
 }
 
 /// The tag of an item's stock at a facility.

@@ -16,7 +16,9 @@ impl Code {
     /// Parses a code; the error says which rule it breaks.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let mut bytes = text.bytes();
-        let Some(first) = bytes.next() else { return Err("must not be empty") };
+        let Some(first) = bytes.next() else {
+            return Err("must not be empty");
+        };
         if text.len() > 64 {
             return Err("must have at most 64 characters");
         }

@@ -2,7 +2,7 @@
 
 use keruen_proto::Event;
 
-use crate::{boundary::Boundary, books::Books, rejection::Rejection};
+use crate::{books::Books, boundary::Boundary, rejection::Rejection};
 
 /// When a command is decided and when its facts happened, both in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,8 @@ use keruen_proto::{
 
 use crate::code::{Code, Label, Quantity};
 
+pub(crate) mod state;
+
 /// Goods that a donor promises: of a commodity, or of an exact item.
 #[derive(Clone, Debug)]
 pub struct PledgedGoods {

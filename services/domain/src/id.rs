@@ -38,12 +38,19 @@ impl IdKind {
 /// duplicate, never merged.
 pub fn generate(kind: IdKind, origin: &str, command_id: &str, index: usize) -> Code {
     let mut hasher = Sha256::new();
-    for part in [&[kind.letter() as u8], origin.as_bytes(), command_id.as_bytes(), index.to_string().as_bytes()] {
+    for part in [
+        &[kind.letter() as u8],
+        origin.as_bytes(),
+        command_id.as_bytes(),
+        index.to_string().as_bytes(),
+    ] {
         hasher.update(part);
         hasher.update([0]);
     }
     let digest = hasher.finalize();
-    let mut number = digest[..16].iter().fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    let mut number = digest[..16]
+        .iter()
+        .fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
     let base = LETTERS.len() as u128;
     let mut letters = Vec::with_capacity(DATA_LETTERS + 1);
     for _ in 0..DATA_LETTERS {
@@ -62,7 +69,13 @@ fn check_letter(letters: &[u8]) -> u8 {
     let sum: usize = letters
         .iter()
         .zip(2..)
-        .map(|(letter, weight)| LETTERS.iter().position(|other| other == letter).unwrap_or_default() * weight)
+        .map(|(letter, weight)| {
+            LETTERS
+                .iter()
+                .position(|other| other == letter)
+                .unwrap_or_default()
+                * weight
+        })
         .sum();
     LETTERS[sum % LETTERS.len()]
 }
@@ -71,7 +84,8 @@ fn check_letter(letters: &[u8]) -> u8 {
 /// other form, such as those that clients choose, are never mistyped in this sense.
 pub fn is_mistyped(text: &str) -> bool {
     let mut parts = text.split('-');
-    let (Some(kind), Some(first), Some(second), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some(kind), Some(first), Some(second), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return false;
     };

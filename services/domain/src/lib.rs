@@ -5,12 +5,17 @@
 //! [`Books`] that were read; whoever carries it out appends the events under the condition that nothing it read has
 //! changed.
 
+pub mod asset;
+pub mod batch;
 pub mod books;
 pub mod boundary;
+pub mod calendar;
 pub mod code;
 pub mod command;
 pub mod donation;
 pub mod id;
+pub mod limits;
+mod pending;
 pub mod place;
 pub mod region;
 pub mod registry;
@@ -22,6 +27,9 @@ pub mod tags;
 
 pub use books::{Books, Entry, Fold};
 pub use boundary::Boundary;
+pub use calendar::facility_day;
 pub use code::{Code, Label, Quantity};
 pub use command::{Command, Moment};
+pub use place::{Place, place};
 pub use rejection::{Rejection, RejectionKind};
+pub use tags::tags;

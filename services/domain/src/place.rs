@@ -1,1 +1,68 @@
 //! Where an event stands: its regions and the offset of the place's clock.
+
+use keruen_proto::{Event, registry::v1::Facility};
+
+use crate::{
+    books::Books,
+    calendar::{facility_day, utc_offset_minutes},
+    command::Moment,
+    region::facility_region,
+};
+
+/// Where an event stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// ISO 3166-2 region in which stock on hand changes or the fact stands; empty where there is none.
+    pub region: String,
+    /// ISO 3166-2 region at the other end of a movement; empty where there is none.
+    pub other_region: String,
+    /// Offset from UTC of the clock at the place, in minutes.
+    pub utc_offset_minutes: i32,
+}
+
+/// Where an event stands, by the facilities that its command has read, at the time it happened.
+pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
+    let (here, there) = match event {
+        Event::FacilityRegistered(event) => (event.facility.as_ref(), None),
+        Event::DonationReceived(event) => (books.facility(&event.facility_id), None),
+        Event::StockAdjusted(event) => (books.facility(&event.facility_id), None),
+        Event::StockConsumed(event) => (books.facility(&event.facility_id), None),
+        Event::StockDisposed(event) => (books.facility(&event.facility_id), None),
+        Event::RequestFiled(event) => (books.facility(&event.facility_id), None),
+        Event::RequestApproved(event) => (books.facility(&event.facility_id), None),
+        Event::RequestRejected(event) => (books.facility(&event.facility_id), None),
+        Event::ShipmentRequested(event) => both(books, &event.origin_id, &event.destination_id),
+        Event::ShipmentAllocated(event) => both(books, &event.origin_id, &event.destination_id),
+        Event::AllocationReleased(event) => both(books, &event.origin_id, &event.destination_id),
+        Event::ShipmentCancelled(event) => both(books, &event.origin_id, &event.destination_id),
+        Event::ShipmentDispatched(event) => both(books, &event.origin_id, &event.destination_id),
+        Event::ShipmentReceived(event) => (books.facility(&event.destination_id), None),
+        Event::LossActAccepted(event) => (books.facility(&event.destination_id), None),
+        Event::OrganisationRegistered(_)
+        | Event::CommodityRegistered(_)
+        | Event::ItemRegistered(_)
+        | Event::DonationPledged(_)
+        | Event::DonatedMoneySpent(_) => (None, None),
+    };
+    let time_us = moment.occurred_at_us;
+    Place {
+        region: region_of(here, time_us),
+        other_region: region_of(there, time_us),
+        utc_offset_minutes: here.map_or(0, |facility| utc_offset_minutes(facility, time_us)),
+    }
+}
+
+fn both<'a>(
+    books: &'a Books,
+    here: &str,
+    there: &str,
+) -> (Option<&'a Facility>, Option<&'a Facility>) {
+    (books.facility(here), books.facility(there))
+}
+
+fn region_of(facility: Option<&Facility>, time_us: i64) -> String {
+    facility
+        .and_then(|facility| facility_region(facility, facility_day(facility, time_us)))
+        .unwrap_or_default()
+        .to_owned()
+}

@@ -1,1 +1,325 @@
 //! Why a command was refused.
+//!
+//! The table below is the one list of refusals. It stands in order of precedence: where a command breaks several rules,
+//! the first stage that finds fault answers. First things that are missing, or there although they must not be; then
+//! the state of what the command is about; then its lines; then quantities.
+
+use crate::id::is_mistyped;
+
+/// How a refusal is to be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RejectionKind {
+    /// The business does not allow it.
+    Refused,
+    /// Something that the command names does not exist.
+    Missing,
+    /// What the command would create exists already.
+    AlreadyExists,
+    /// A field of the command breaks a rule that no change of the books can lift.
+    Malformed {
+        /// Path of the field in the request, for example `lines[2].serial_numbers`.
+        field: String,
+    },
+}
+
+/// The order in which rules are checked; an earlier stage answers before a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Things that are missing, or exist although they must not.
+    Existence,
+    /// The state of what the command is about, and its other fields.
+    State,
+    /// The lines of the command, each by itself and against each other.
+    Lines,
+    /// Quantities and amounts, and the size of what results.
+    Quantities,
+}
+
+macro_rules! rejections {
+    ($(
+        $name:ident { $($field:ident: $type:ty),* } = $reason:literal,
+        $stage:ident, $kind:expr, retry $retry:literal, ($($message:tt)*);
+    )*) => {
+        /// Why a command was refused, with the data that the message and programs need.
+        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+        #[expect(missing_docs, reason = "the message of each variant says what its fields mean")]
+        pub enum Rejection {$(
+            #[doc = concat!("`", $reason, "`")]
+            #[error($($message)*)]
+            $name { $($field: $type),* },
+        )*}
+
+        impl Rejection {
+            /// All reasons, in order of precedence.
+            pub const REASONS: &'static [(&'static str, Stage)] = &[$(($reason, Stage::$stage)),*];
+
+            /// The reason for programs: stable for ever.
+            pub fn reason(&self) -> &'static str {
+                match self { $(Self::$name { .. } => $reason,)* }
+            }
+
+            /// When the rule is checked.
+            pub fn stage(&self) -> Stage {
+                match self { $(Self::$name { .. } => Stage::$stage,)* }
+            }
+
+            /// How it is to be understood.
+            #[expect(unused_variables, reason = "most kinds need none of the fields")]
+            pub fn kind(&self) -> RejectionKind {
+                use RejectionKind::{AlreadyExists, Missing, Refused};
+                match self { $(Self::$name { $($field),* } => $kind,)* }
+            }
+
+            /// Whether the same command, unchanged, may be accepted later, as the business goes on.
+            pub fn can_retry_help(&self) -> bool {
+                match self { $(Self::$name { .. } => $retry,)* }
+            }
+
+            /// Its data, for programs.
+            pub fn metadata(&self) -> Vec<(&'static str, String)> {
+                match self { $(Self::$name { $($field),* } => vec![$((stringify!($field), $field.to_string())),*],)* }
+            }
+        }
+    };
+}
+
+fn malformed(field: &str) -> RejectionKind {
+    RejectionKind::Malformed {
+        field: field.to_owned(),
+    }
+}
+
+/// What to say of an id that nobody knows.
+fn advice(id: &str) -> &'static str {
+    if is_mistyped(id) {
+        "its last letter does not check, so it was misread or misheard"
+    } else {
+        "check the id"
+    }
+}
+
+/// ` of batch B`, or nothing.
+fn of_batch(batch_id: &str) -> String {
+    if batch_id.is_empty() {
+        String::new()
+    } else {
+        format!(" of batch {batch_id}")
+    }
+}
+
+rejections! {
+    // What must not exist yet.
+    ReservedId { field: String, id: String } = "RESERVED_ID", Existence, malformed(field), retry false,
+        ("{field}: {id} is reserved for goods that nobody can attribute; choose another code");
+    OrganisationExists { organisation_id: String } = "ORGANISATION_EXISTS", Existence, AlreadyExists, retry false,
+        ("organisation {organisation_id} is registered already; choose another code");
+    FacilityExists { facility_id: String } = "FACILITY_EXISTS", Existence, AlreadyExists, retry false,
+        ("facility {facility_id} is registered already; choose another code");
+    CommodityExists { commodity_id: String } = "COMMODITY_EXISTS", Existence, AlreadyExists, retry false,
+        ("commodity {commodity_id} is registered already; choose another code");
+    ItemExists { item_id: String } = "ITEM_EXISTS", Existence, AlreadyExists, retry false,
+        ("item {item_id} is registered already; choose another code");
+    ModelExists { manufacturer: String, model: String, item_id: String } = "MODEL_EXISTS", Existence, AlreadyExists,
+        retry false,
+        ("model {model:?} of {manufacturer:?} is registered already as item {item_id}; use that item");
+    DonationExists { donation_id: String } = "DONATION_EXISTS", Existence, AlreadyExists, retry false,
+        ("donation {donation_id} exists already; choose another id, or leave it empty to get one");
+    BatchExists { batch_id: String } = "BATCH_EXISTS", Existence, AlreadyExists, retry false,
+        ("batch {batch_id} exists already; choose another id, or leave it empty to get one");
+    RequestExists { request_id: String } = "REQUEST_EXISTS", Existence, AlreadyExists, retry false,
+        ("request {request_id} exists already; choose another id, or leave it empty to get one");
+    ShipmentExists { shipment_id: String } = "SHIPMENT_EXISTS", Existence, AlreadyExists, retry false,
+        ("shipment {shipment_id} exists already; choose another id, or leave it empty to get one");
+
+    // What must exist.
+    UnknownRegion { region_id: String } = "UNKNOWN_REGION", Existence, Missing, retry false,
+        ("there is no region {region_id}; use an ISO 3166-2 code of Kazakhstan such as KZ-75");
+    UnknownOrganisation { organisation_id: String } = "UNKNOWN_ORGANISATION", Existence, Missing, retry false,
+        ("there is no organisation {organisation_id}; check the code or register it first");
+    UnknownFacility { facility_id: String } = "UNKNOWN_FACILITY", Existence, Missing, retry false,
+        ("there is no facility {facility_id}; check the code or register it first");
+    UnknownCommodity { commodity_id: String } = "UNKNOWN_COMMODITY", Existence, Missing, retry false,
+        ("there is no commodity {commodity_id}; check the code or register it first");
+    UnknownItem { item_id: String } = "UNKNOWN_ITEM", Existence, Missing, retry false,
+        ("there is no item {item_id}; check the code or register it first");
+    UnknownDonation { donation_id: String } = "UNKNOWN_DONATION", Existence, Missing, retry false,
+        ("there is no donation {donation_id}; {}", advice(donation_id));
+    UnknownBatch { batch_id: String } = "UNKNOWN_BATCH", Existence, Missing, retry false,
+        ("there is no batch {batch_id}; {}", advice(batch_id));
+    UnknownRequest { request_id: String } = "UNKNOWN_REQUEST", Existence, Missing, retry false,
+        ("there is no request {request_id}; {}", advice(request_id));
+    UnknownShipment { shipment_id: String } = "UNKNOWN_SHIPMENT", Existence, Missing, retry false,
+        ("there is no shipment {shipment_id}; {}", advice(shipment_id));
+    SerialNumberExists { item_id: String, serial_number: String, place: String } = "SERIAL_NUMBER_EXISTS", Existence,
+        AlreadyExists, retry false,
+        ("serial number {serial_number:?} of item {item_id} is in the books already: {place}; check the number, and \
+          where the unit was found again, adjust the stock of its batch");
+
+    // The state of what the command is about, and its head.
+    DonationState { donation_id: String, state: String, allowed: String } = "DONATION_STATE", State, Refused,
+        retry false,
+        ("donation {donation_id} is {state}; this needs {allowed}");
+    RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused, retry true,
+        ("request {request_id} is {state}; this needs {allowed}");
+    ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,
+        retry true,
+        ("shipment {shipment_id} is {state}; this needs {allowed}");
+    NotADonor { organisation_id: String } = "NOT_A_DONOR", State, Refused, retry false,
+        ("organisation {organisation_id} is not registered as a DONOR; name the organisation that gives");
+    NoMoneyPledged { donation_id: String } = "NO_MONEY_PLEDGED", State, Refused, retry false,
+        ("donation {donation_id} has no money; record goods that it brought as received");
+    AssetNotConsumable { item_id: String } = "ASSET_NOT_CONSUMABLE", State, Refused, retry false,
+        ("item {item_id} is tracked by serial number and can't be used up; dispose of the unit, or adjust the stock");
+    SameFacility { facility_id: String } = "SAME_FACILITY", State, malformed("destination_id"), retry false,
+        ("destination_id: {facility_id} is also the origin; name another facility");
+    AllocationBackdated { age_s: i64, limit_s: i64 } = "ALLOCATION_BACKDATED", State, malformed("occurred_at"),
+        retry false,
+        ("occurred_at: an allocation can't be backdated: {age_s} s ago, at most {limit_s} s; leave the time out");
+    ReasonDoesNotFit { given: String, direction: &'static str, allowed: &'static str } = "REASON_DOES_NOT_FIT", State,
+        malformed("reason"), retry false,
+        ("reason: {given} does not fit {direction}; use {allowed}");
+    NeededByPassed { needed_by: String, today: String } = "NEEDED_BY_PASSED", State, malformed("needed_by"),
+        retry false,
+        ("needed_by: {needed_by} lies before {today}, the day at the facility; name a later day or none");
+    NotALossAct { given: String } = "NOT_A_LOSS_ACT", State, malformed("act.kind"), retry false,
+        ("act.kind: is {given}; a loss is settled by a LOSS_ACT");
+    NothingAllocated { shipment_id: String } = "NOTHING_ALLOCATED", State, Refused, retry true,
+        ("shipment {shipment_id} has no stock allocated; allocate it before dispatch");
+    NothingInTransit { shipment_id: String, missing: i64 } = "NOTHING_IN_TRANSIT", State, Refused, retry false,
+        ("nothing of shipment {shipment_id} is on its way, and {missing} units are missing; name line by line what \
+          turned up");
+    NothingMissing { shipment_id: String } = "NOTHING_MISSING", State, Refused, retry true,
+        ("no units of shipment {shipment_id} are reported missing; record them as MISSING on receipt first");
+
+    // Lines.
+    NothingPledged { donation_id: String } = "NOTHING_PLEDGED", Lines, malformed("lines"), retry false,
+        ("lines: donation {donation_id} pledges neither goods nor money; add a line or an amount");
+    NoLines { field: String } = "NO_LINES", Lines, malformed(field), retry false,
+        ("{field}: must have at least one line");
+    TooManyLines { field: String, found: usize, limit: usize } = "TOO_MANY_LINES", Lines, malformed(field),
+        retry false,
+        ("{field}: has {found} lines, at most {limit}; split it into several commands");
+    DuplicateLine { field: String, line: i32 } = "DUPLICATE_LINE", Lines, malformed(field), retry false,
+        ("{field}: line {line} stands there twice; number every line once");
+    DuplicateBatchId { field: String, batch_id: String } = "DUPLICATE_BATCH_ID", Lines, malformed(field), retry false,
+        ("{field}: batch {batch_id} stands there twice; every line is a batch of its own");
+    CommodityRequired { field: String } = "COMMODITY_REQUIRED", Lines, malformed(field), retry false,
+        ("{field}: name a commodity or an item");
+    CommodityMismatch { field: String, item_id: String, item_commodity_id: String, commodity_id: String } =
+        "COMMODITY_MISMATCH", Lines, malformed(field), retry false,
+        ("{field}: item {item_id} serves commodity {item_commodity_id}, not {commodity_id}; leave the commodity empty \
+          or correct it");
+    UnknownPledgeLine { field: String, donation_id: String, line: i32 } = "UNKNOWN_PLEDGE_LINE", Lines,
+        malformed(field), retry false,
+        ("{field}: donation {donation_id} has no line {line}");
+    PledgeLineMismatch { field: String, donation_id: String, line: i32, pledged: String, item_id: String } =
+        "PLEDGE_LINE_MISMATCH", Lines, malformed(field), retry false,
+        ("{field}: line {line} of donation {donation_id} pledges {pledged}, which item {item_id} is not; report the \
+          units as WRONG or name another line");
+    AmbiguousPledgeLine { field: String, donation_id: String, item_id: String, lines: String } =
+        "AMBIGUOUS_PLEDGE_LINE", Lines, malformed(field), retry false,
+        ("{field}: item {item_id} fits lines {lines} of donation {donation_id}; name one");
+    NotPledged { field: String, donation_id: String, item_id: String } = "NOT_PLEDGED", Lines, Refused, retry false,
+        ("{field}: donation {donation_id} pledges no item {item_id}; report the units as SURPLUS or WRONG, or, bought \
+          with donated money, record that the money was spent");
+    UnknownRequestLine { field: String, request_id: String, line: i32 } = "UNKNOWN_REQUEST_LINE", Lines,
+        malformed(field), retry false,
+        ("{field}: request {request_id} has no line {line}");
+    RequestOfAnotherFacility { field: String, request_id: String, facility_id: String, destination_id: String } =
+        "REQUEST_OF_ANOTHER_FACILITY", Lines, Refused, retry false,
+        ("{field}: request {request_id} is of facility {facility_id}, but the shipment goes to {destination_id}");
+    RequestLineMismatch { field: String, request_id: String, line: i32, requested: String, item_id: String } =
+        "REQUEST_LINE_MISMATCH", Lines, Refused, retry false,
+        ("{field}: line {line} of request {request_id} asks for {requested}, which item {item_id} is not");
+    UnknownShipmentLine { field: String, shipment_id: String, line: i32 } = "UNKNOWN_SHIPMENT_LINE", Lines,
+        malformed(field), retry false,
+        ("{field}: shipment {shipment_id} has no line {line}");
+    LineRequired { field: String } = "LINE_REQUIRED", Lines, malformed(field), retry false,
+        ("{field}: name the line of the shipment; only SURPLUS and WRONG goods belong to none");
+    ItemRequired { field: String } = "ITEM_REQUIRED", Lines, malformed(field), retry false,
+        ("{field}: name the item that is there");
+    FieldNotExpected { field: String, outcome: String } = "FIELD_NOT_EXPECTED", Lines, malformed(field), retry false,
+        ("{field}: leave it empty where the outcome is {outcome}");
+    NotInShipment { field: String, shipment_id: String, line: i32, wanted: String } = "NOT_IN_SHIPMENT", Lines,
+        Refused, retry false,
+        ("{field}: line {line} of shipment {shipment_id} has no units of {wanted} outstanding; report what is there \
+          beyond it as SURPLUS or WRONG");
+    AmbiguousBatch { field: String, shipment_id: String, line: i32, batches: String } = "AMBIGUOUS_BATCH", Lines,
+        malformed(field), retry false,
+        ("{field}: line {line} of shipment {shipment_id} has several batches or owners outstanding: {batches}; name \
+          one");
+    AmbiguousOwner { batch_id: String, facility_id: String, owners: String } = "AMBIGUOUS_OWNER", Lines,
+        malformed("owner_id"), retry false,
+        ("owner_id: batch {batch_id} at {facility_id} belongs to {owners}; name one");
+    SerialNumbersNotExpected { field: String, item_id: String } = "SERIAL_NUMBERS_NOT_EXPECTED", Lines,
+        malformed(field), retry false,
+        ("{field}: item {item_id} is tracked by batch and has no serial numbers; leave them out");
+    SerialNumberCount { field: String, item_id: String, quantity: i64, serial_numbers: usize } =
+        "SERIAL_NUMBER_COUNT", Lines, malformed(field), retry false,
+        ("{field}: {quantity} units of item {item_id} need {quantity} serial numbers, found {serial_numbers}");
+    DuplicateSerialNumber { field: String, item_id: String, serial_number: String } = "DUPLICATE_SERIAL_NUMBER",
+        Lines, malformed(field), retry false,
+        ("{field}: serial number {serial_number:?} of item {item_id} stands there twice");
+    SerialNumberNotThere { field: String, item_id: String, serial_number: String, place: String } =
+        "SERIAL_NUMBER_NOT_THERE", Lines, Refused, retry false,
+        ("{field}: serial number {serial_number:?} of item {item_id} is not {place}; check the number");
+    SerialNumberReserved { field: String, item_id: String, serial_number: String, shipment_id: String } =
+        "SERIAL_NUMBER_RESERVED", Lines, Refused, retry true,
+        ("{field}: serial number {serial_number:?} of item {item_id} is claimed by shipment {shipment_id}; cancel the \
+          shipment first");
+    ExpiryRequired { field: String, item_id: String } = "EXPIRY_REQUIRED", Lines, malformed(field), retry false,
+        ("{field}: state the last day of use; item {item_id} expires, or the units are reported as expired");
+    AlreadyExpired { field: String, expires_on: String, today: String } = "ALREADY_EXPIRED", Lines, malformed(field),
+        retry false,
+        ("{field}: {expires_on} lies before {today}, the day at the facility; report the units as EXPIRED");
+    NotExpired { field: String, expires_on: String, today: String } = "NOT_EXPIRED", Lines, malformed(field),
+        retry false,
+        ("{field}: {expires_on} does not lie before {today}, the day at the facility; report the units as GOOD or \
+          DAMAGED");
+    BatchExpired { batch_id: String, expires_on: String, today: String } = "BATCH_EXPIRED", Lines, Refused,
+        retry false,
+        ("batch {batch_id} was to be used until {expires_on}, and it is {today} at the facility; take another batch \
+          and dispose of this one");
+
+    // Quantities and amounts.
+    QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,
+        ("{field}: comes to {sum} together, at most 9007199254740991 (2^53 − 1)");
+    InsufficientStock {
+        facility_id: String, item_id: String, batch_id: String, requested: i64, available: i64, on_hand: i64,
+        reserved: i64, held: i64
+    } = "INSUFFICIENT_STOCK", Quantities, Refused, retry true,
+        ("{facility_id} has too little of item {item_id}{}: {requested} requested, {available} available ({on_hand} on \
+          hand, {reserved} reserved, {held} held)", of_batch(batch_id));
+    CurrencyDiffers { donation_id: String, pledged: String, given: String } = "CURRENCY_DIFFERS", Quantities,
+        malformed("amount.currency_code"), retry false,
+        ("amount.currency_code: donation {donation_id} is in {pledged}, not in {given}");
+    InsufficientFunds { donation_id: String, currency_code: String, requested: i64, available: i64 } =
+        "INSUFFICIENT_FUNDS", Quantities, Refused, retry false,
+        ("donation {donation_id} has {available} minor units of {currency_code} left, {requested} are to be spent");
+    ReceiptExceedsPledge {
+        field: String, donation_id: String, line: i32, pledged: i64, received: i64, reported: i64
+    } = "RECEIPT_EXCEEDS_PLEDGE", Quantities, Refused, retry false,
+        ("{field}: line {line} of donation {donation_id} pledges {pledged}, {received} were received before, and \
+          {reported} are reported now; report the excess as SURPLUS");
+    NothingApproved { request_id: String } = "NOTHING_APPROVED", Quantities, Refused, retry false,
+        ("every line of request {request_id} is approved with 0; reject the request instead");
+    ApprovalExceedsRequest { field: String, request_id: String, line: i32, requested: i64, approved: i64 } =
+        "APPROVAL_EXCEEDS_REQUEST", Quantities, Refused, retry false,
+        ("{field}: line {line} of request {request_id} asks for {requested}, {approved} are more; approve at most what \
+          was asked for");
+    ExceedsApproved { request_id: String, line: i32, requested: i64, approved: i64, allocated: i64 } =
+        "EXCEEDS_APPROVED", Quantities, Refused, retry true,
+        ("line {line} of request {request_id}: {requested} requested, but {approved} are approved and {allocated} of \
+          them allocated already");
+    ReceiptExceedsShipment {
+        field: String, shipment_id: String, line: i32, batch_id: String, reported: i64, in_transit: i64, missing: i64
+    } = "RECEIPT_EXCEEDS_SHIPMENT", Quantities, Refused, retry false,
+        ("{field}: {reported} units of batch {batch_id} in line {line} of shipment {shipment_id} reported, but \
+          {in_transit} are on their way and {missing} missing; report the excess as SURPLUS");
+    TooManyTags { event: &'static str, tags: usize, limit: usize } = "TOO_MANY_TAGS", Quantities, Refused, retry false,
+        ("{event} would concern {tags} batches, lots, serial numbers and the like together, at most {limit}; split it \
+          into several, each with fewer lines or serial numbers");
+    EventTooLarge { event: &'static str, bytes: usize, limit: usize } = "EVENT_TOO_LARGE", Quantities, Refused,
+        retry false,
+        ("{event} would take {bytes} bytes, at most {limit}; split it into several, or name fewer documents");
+}

@@ -5,6 +5,8 @@ use keruen_proto::requests::v1::{RejectionReason, RequestPriority};
 
 use crate::code::{Code, Quantity};
 
+pub(crate) mod state;
+
 /// One line of a request to be filed.
 #[derive(Clone, Debug)]
 pub struct NeededGoods {

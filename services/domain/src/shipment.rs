@@ -9,6 +9,8 @@ use keruen_proto::{
 
 use crate::code::{Code, Label, Quantity};
 
+pub(crate) mod state;
+
 /// One line of goods to be sent.
 #[derive(Clone, Debug)]
 pub struct GoodsToSend {

@@ -7,6 +7,8 @@ use keruen_proto::{
 
 use crate::code::{Code, Label, Quantity};
 
+pub(crate) mod level;
+
 /// Which way the books are corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

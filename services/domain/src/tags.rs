@@ -1,1 +1,158 @@
 //! The one table that says which event carries which tags.
+//!
+//! An event carries the tag of every donation, batch, asset, stock, request and shipment whose fold it changes.
+//! Movements and claims also carry the donations and lots of the batches that they move, and the requests that they
+//! serve, so that each can be traced. The tags of organisations, facilities, commodities and items stand only on facts
+//! about those things themselves: else a look at a facility would walk through every movement.
+
+use std::collections::BTreeSet;
+
+use keruen_proto::{
+    Event,
+    inventory::v1::{ReceiptOutcome, StockUnits},
+    registry::v1::Item,
+    shipments::v1::ShipmentUnits,
+};
+
+use crate::{
+    boundary::{asset_tag, lot_tag, model_tag, stock_tag},
+    code::UNATTRIBUTED,
+};
+
+/// The tags of an event, sorted and without duplicates.
+pub fn tags(event: &Event) -> Vec<String> {
+    let mut tags = Tags::default();
+    match event {
+        Event::OrganisationRegistered(event) => {
+            tags.id(
+                "organisation",
+                event.organisation.as_ref().map(|it| &it.organisation_id),
+            );
+        }
+        Event::FacilityRegistered(event) => tags.id(
+            "facility",
+            event.facility.as_ref().map(|it| &it.facility_id),
+        ),
+        Event::CommodityRegistered(event) => {
+            tags.id(
+                "commodity",
+                event.commodity.as_ref().map(|it| &it.commodity_id),
+            );
+        }
+        Event::ItemRegistered(event) => tags.item(event.item.as_ref()),
+
+        Event::DonationPledged(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::DonatedMoneySpent(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::DonationReceived(event) => {
+            tags.id("donation", Some(&event.donation_id));
+            // What is missing never was in the books: there is no batch to tag.
+            for line in event
+                .lines
+                .iter()
+                .filter(|line| line.outcome() != ReceiptOutcome::Missing)
+            {
+                tags.units(line.units.as_ref(), Some(&event.facility_id));
+            }
+        }
+
+        Event::StockAdjusted(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
+        Event::StockConsumed(event) => {
+            for units in &event.units {
+                tags.units(Some(units), Some(&event.facility_id));
+            }
+        }
+        Event::StockDisposed(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
+
+        Event::RequestFiled(event) => tags.id("request", Some(&event.request_id)),
+        Event::RequestApproved(event) => tags.id("request", Some(&event.request_id)),
+        Event::RequestRejected(event) => tags.id("request", Some(&event.request_id)),
+
+        Event::ShipmentRequested(event) => {
+            tags.id("shipment", Some(&event.shipment_id));
+            for line in &event.lines {
+                tags.id("request", Some(&line.request_id));
+            }
+        }
+        Event::ShipmentAllocated(event) => {
+            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id))
+        }
+        Event::AllocationReleased(event) => {
+            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id))
+        }
+        Event::ShipmentCancelled(event) => {
+            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id))
+        }
+        Event::ShipmentDispatched(event) => {
+            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id))
+        }
+        Event::ShipmentReceived(event) => {
+            tags.id("shipment", Some(&event.shipment_id));
+            for found in &event.units {
+                // What is missing does not change the stock at the destination.
+                let is_there = found.outcome() != ReceiptOutcome::Missing;
+                tags.shipment_units(
+                    found.shipment_units.as_ref(),
+                    is_there.then_some(&event.destination_id),
+                );
+            }
+        }
+        Event::LossActAccepted(event) => tags.shipment(&event.shipment_id, &event.units, None),
+    }
+    tags.0.into_iter().collect()
+}
+
+#[derive(Default)]
+struct Tags(BTreeSet<String>);
+
+impl Tags {
+    fn id(&mut self, kind: &str, id: Option<&String>) {
+        if let Some(id) = id.filter(|id| !id.is_empty()) {
+            self.0.insert(format!("{kind}:{id}"));
+        }
+    }
+
+    fn item(&mut self, item: Option<&Item>) {
+        let Some(item) = item else { return };
+        self.id("item", Some(&item.item_id));
+        if !item.manufacturer.is_empty() && !item.model.is_empty() {
+            self.0.insert(model_tag(&item.manufacturer, &item.model));
+        }
+    }
+
+    /// Units of a batch, and the facility whose stock they change.
+    fn units(&mut self, units: Option<&StockUnits>, facility_id: Option<&String>) {
+        let Some(units) = units else { return };
+        self.id("batch", Some(&units.batch_id));
+        self.id(
+            "donation",
+            Some(&units.donation_id).filter(|id| *id != UNATTRIBUTED),
+        );
+        if !units.lot.is_empty() {
+            self.0.insert(lot_tag(&units.item_id, &units.lot));
+        }
+        for serial_number in &units.serial_numbers {
+            self.0.insert(asset_tag(&units.item_id, serial_number));
+        }
+        if let Some(facility_id) = facility_id {
+            self.0.insert(stock_tag(facility_id, &units.item_id));
+        }
+    }
+
+    fn shipment_units(&mut self, units: Option<&ShipmentUnits>, facility_id: Option<&String>) {
+        let Some(units) = units else { return };
+        self.id("request", Some(&units.request_id));
+        self.units(units.units.as_ref(), facility_id);
+    }
+
+    fn shipment(
+        &mut self,
+        shipment_id: &String,
+        units: &[ShipmentUnits],
+        facility_id: Option<&String>,
+    ) {
+        self.id("shipment", Some(shipment_id));
+        for units in units {
+            self.shipment_units(Some(units), facility_id);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Assets: single units that are told apart by their serial numbers, and where each one is.
+
+use keruen_proto::{
+    Event, EventType,
+    inventory::v1::{
+        Asset, AssetPlace, DonationReceived, ReceiptOutcome, StockAdjusted, StockDisposed,
+        StockUnits,
+    },
+    shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
+};
+
+use crate::{books::Fold, boundary::Boundary};
+
+impl Fold for Asset {
+    const EVENT_TYPES: &'static [&'static str] = &[
+        DonationReceived::TYPE,
+        StockAdjusted::TYPE,
+        StockDisposed::TYPE,
+        ShipmentDispatched::TYPE,
+        ShipmentReceived::TYPE,
+        LossActAccepted::TYPE,
+    ];
+
+    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
+        let Boundary::Asset(item_id, serial_number) = boundary else {
+            return;
+        };
+        for movement in movements(event) {
+            let units = movement.units;
+            if units.item_id == item_id.as_str()
+                && units
+                    .serial_numbers
+                    .iter()
+                    .any(|it| it == serial_number.as_str())
+            {
+                *self = Self {
+                    item_id: item_id.to_string(),
+                    serial_number: serial_number.to_string(),
+                    batch_id: units.batch_id.clone(),
+                    donation_id: units.donation_id.clone(),
+                    owner_id: units.owner_id.clone(),
+                    place: movement.place.into(),
+                    facility_id: movement.facility_id.to_owned(),
+                    shipment_id: movement.shipment_id.to_owned(),
+                };
+            }
+        }
+    }
+}
+
+/// Units that an event brought to a place.
+struct Movement<'a> {
+    units: &'a StockUnits,
+    place: AssetPlace,
+    /// Where they are, or were last.
+    facility_id: &'a str,
+    /// The shipment that they are in.
+    shipment_id: &'a str,
+}
+
+fn movements(event: &Event) -> Vec<Movement<'_>> {
+    match event {
+        Event::DonationReceived(event) => event
+            .lines
+            .iter()
+            .filter(|line| line.outcome() != ReceiptOutcome::Missing)
+            .filter_map(|line| line.units.as_ref())
+            .map(|units| at_rest(units, AssetPlace::Facility, &event.facility_id))
+            .collect(),
+        Event::StockAdjusted(event) => {
+            let place = if event.decrease {
+                AssetPlace::Lost
+            } else {
+                AssetPlace::Facility
+            };
+            event
+                .units
+                .iter()
+                .map(|units| at_rest(units, place, &event.facility_id))
+                .collect()
+        }
+        Event::StockDisposed(event) => event
+            .units
+            .iter()
+            .map(|units| at_rest(units, AssetPlace::Disposed, &event.facility_id))
+            .collect(),
+        Event::ShipmentDispatched(event) => stock_units(&event.units)
+            .map(|units| Movement {
+                units,
+                place: AssetPlace::Shipment,
+                facility_id: &event.origin_id,
+                shipment_id: &event.shipment_id,
+            })
+            .collect(),
+        // A unit reported missing stays in its shipment until a loss act is accepted.
+        Event::ShipmentReceived(event) => event
+            .units
+            .iter()
+            .filter(|found| found.outcome() != ReceiptOutcome::Missing)
+            .filter_map(|found| found.shipment_units.as_ref()?.units.as_ref())
+            .map(|units| at_rest(units, AssetPlace::Facility, &event.destination_id))
+            .collect(),
+        Event::LossActAccepted(event) => stock_units(&event.units)
+            .map(|units| at_rest(units, AssetPlace::Lost, &event.origin_id))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn stock_units(units: &[ShipmentUnits]) -> impl Iterator<Item = &StockUnits> {
+    units.iter().filter_map(|units| units.units.as_ref())
+}
+
+fn at_rest<'a>(units: &'a StockUnits, place: AssetPlace, facility_id: &'a str) -> Movement<'a> {
+    Movement {
+        units,
+        place,
+        facility_id,
+        shipment_id: "",
+    }
+}
+
+/// Where an asset is, for people.
+pub(crate) fn whereabouts(asset: &Asset) -> String {
+    match asset.place() {
+        AssetPlace::Shipment => format!("in shipment {}", asset.shipment_id),
+        AssetPlace::Disposed => format!("disposed of at facility {}", asset.facility_id),
+        AssetPlace::Lost => format!("lost, last at facility {}", asset.facility_id),
+        AssetPlace::Facility | AssetPlace::Unspecified => {
+            format!("at facility {}", asset.facility_id)
+        }
+    }
+}

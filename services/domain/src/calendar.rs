@@ -1,0 +1,84 @@
+//! Days and clocks of places.
+
+use chrono::{DateTime, NaiveDate, Offset as _, TimeZone as _};
+use chrono_tz::Tz;
+use keruen_proto::registry::v1::Facility;
+
+/// The offset of the clock at a facility from UTC, in minutes, at a time in microseconds since 1970-01-01T00:00:00Z.
+pub fn utc_offset_minutes(facility: &Facility, time_us: i64) -> i32 {
+    let time = DateTime::from_timestamp_micros(time_us)
+        .unwrap_or_default()
+        .naive_utc();
+    // A facility is registered with a known time zone; a table of zones that shrinks must not stop a fold.
+    let zone = facility.time_zone.parse::<Tz>().unwrap_or(Tz::UTC);
+    zone.offset_from_utc_datetime(&time).fix().local_minus_utc() / 60
+}
+
+/// The calendar day at a facility at a time in microseconds since 1970-01-01T00:00:00Z.
+pub fn facility_day(facility: &Facility, time_us: i64) -> NaiveDate {
+    let offset_us = i64::from(utc_offset_minutes(facility, time_us)) * 60_000_000;
+    DateTime::from_timestamp_micros(time_us.saturating_add(offset_us))
+        .unwrap_or_default()
+        .date_naive()
+}
+
+/// Whether units with this last day of use, as stored, can no longer be used on a day. Units without one never expire.
+pub fn is_expired(expires_on: &str, today: NaiveDate) -> bool {
+    crate::region::parse(expires_on).is_some_and(|last_day| last_day < today)
+}
+
+/// A date as stored; empty where there is none.
+pub(crate) fn stored(date: Option<NaiveDate>) -> String {
+    date.map(|date| date.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(zone: &str) -> Facility {
+        Facility {
+            time_zone: zone.to_owned(),
+            ..Facility::default()
+        }
+    }
+
+    fn us(time: &str) -> i64 {
+        time.parse::<DateTime<chrono::Utc>>()
+            .expect("a time")
+            .timestamp_micros()
+    }
+
+    #[test]
+    fn the_clock_of_the_place_at_that_time_counts() {
+        // Almaty's clock went back an hour on 2024-03-01.
+        assert_eq!(
+            utc_offset_minutes(&at("Asia/Almaty"), us("2020-04-01T00:00:00Z")),
+            360
+        );
+        assert_eq!(
+            utc_offset_minutes(&at("Asia/Almaty"), us("2024-04-01T00:00:00Z")),
+            300
+        );
+        assert_eq!(
+            facility_day(&at("Asia/Almaty"), us("2020-04-01T17:59:59Z")).to_string(),
+            "2020-04-01"
+        );
+        assert_eq!(
+            facility_day(&at("Asia/Almaty"), us("2020-04-01T18:00:00Z")).to_string(),
+            "2020-04-02"
+        );
+        assert_eq!(
+            facility_day(&at("America/New_York"), us("2020-04-01T03:59:59Z")).to_string(),
+            "2020-03-31"
+        );
+    }
+
+    #[test]
+    fn units_are_usable_through_their_last_day() {
+        let today = "2020-04-02".parse().expect("a date");
+        assert!(is_expired("2020-04-01", today));
+        assert!(!is_expired("2020-04-02", today));
+        assert!(!is_expired("", today));
+    }
+}

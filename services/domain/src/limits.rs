@@ -1,0 +1,82 @@
+//! How much one command may hold. Chosen so that the events that follow keep within what the log takes, except where
+//! many lots, donations and requests meet in one event: such a command is refused and says how to split it.
+
+use keruen_proto::Event;
+
+use crate::{rejection::Rejection, tags::tags};
+
+/// Tags of one event.
+pub const TAGS: usize = 64;
+/// Bytes of one event's data.
+pub const EVENT_BYTES: usize = 64 * 1024;
+/// Lines of a pledge.
+pub const PLEDGE_LINES: usize = 100;
+/// Lines of one receipt of a donation: each has up to three tags of its own (batch, lot, stock).
+pub const RECEIPT_LINES: usize = 20;
+/// Lines of a request.
+pub const REQUEST_LINES: usize = 50;
+/// Lines of a shipment.
+pub const SHIPMENT_LINES: usize = 20;
+/// Lines of what was found when a shipment was received.
+pub const FOUND_LINES: usize = 60;
+/// Serial numbers in one command: each is a tag, beside those of the donation or shipment, the stock, the batch and
+/// the lot.
+pub const SERIAL_NUMBERS: usize = 60;
+/// Documents of one command.
+pub const DOCUMENTS: usize = 16;
+/// Keys of other systems of one thing.
+pub const EXTERNAL_IDS: usize = 16;
+/// Regions that a facility belonged to, one after the other.
+pub const REGION_ASSIGNMENTS: usize = 16;
+/// Minimum reserves of a facility.
+pub const MINIMUM_RESERVES: usize = 100;
+/// Accessories of an item.
+pub const ACCESSORIES: usize = 50;
+/// How long before the clock an allocation may be dated, in microseconds: clocks differ a little, no more.
+pub const ALLOCATION_AGE_US: i64 = 5 * 60 * 1_000_000;
+
+/// Refuses events that the log would not take, so that the refusal can say what to do.
+pub(crate) fn keep(events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
+    for event in &events {
+        check(event)?;
+    }
+    Ok(events)
+}
+
+/// Refuses an event with too many tags or too much data.
+pub(crate) fn check(event: &Event) -> Result<(), Rejection> {
+    let found = tags(event).len();
+    if found > TAGS {
+        return Err(Rejection::TooManyTags {
+            event: event.short_name(),
+            tags: found,
+            limit: TAGS,
+        });
+    }
+    let bytes = event.encode().len();
+    if bytes > EVENT_BYTES {
+        return Err(Rejection::EventTooLarge {
+            event: event.short_name(),
+            bytes,
+            limit: EVENT_BYTES,
+        });
+    }
+    Ok(())
+}
+
+/// Refuses a list of lines that is empty or too long.
+pub(crate) fn lines(field: &str, found: usize, limit: usize) -> Result<(), Rejection> {
+    if found == 0 {
+        return Err(Rejection::NoLines {
+            field: field.to_owned(),
+        });
+    }
+    if found > limit {
+        return Err(Rejection::TooManyLines {
+            field: field.to_owned(),
+            found,
+            limit,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,251 @@
+//! The fold of a stock level: what is there of an item at a facility, lot by lot.
+
+use keruen_proto::{
+    Event, EventType,
+    inventory::v1::{
+        DonationReceived, ReceiptOutcome, Reservation, StockAdjusted, StockConsumed, StockDisposed,
+        StockLevel, StockLot, StockUnits,
+    },
+    shipments::v1::{
+        AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched,
+        ShipmentReceived, ShipmentUnits,
+    },
+};
+
+use crate::{books::Fold, boundary::Boundary};
+
+impl Fold for StockLevel {
+    const EVENT_TYPES: &'static [&'static str] = &[
+        DonationReceived::TYPE,
+        StockAdjusted::TYPE,
+        StockConsumed::TYPE,
+        StockDisposed::TYPE,
+        ShipmentAllocated::TYPE,
+        AllocationReleased::TYPE,
+        ShipmentCancelled::TYPE,
+        ShipmentDispatched::TYPE,
+        ShipmentReceived::TYPE,
+    ];
+
+    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
+        let Boundary::Stock(facility, item) = boundary else {
+            return;
+        };
+        for (facility_id, units, effect) in effects(event) {
+            if facility_id == facility.as_str() && units.item_id == item.as_str() {
+                apply(self, units, effect);
+            }
+        }
+    }
+}
+
+/// What an event does to the lot that its units belong to.
+#[derive(Clone, Copy)]
+enum Effect<'a> {
+    /// They came, and are held or not.
+    Enter { held: bool },
+    /// They went; so many of them had been held.
+    Leave { held: i64 },
+    /// A shipment claimed them.
+    Reserve { shipment_id: &'a str },
+    /// A shipment gave up its claim.
+    Release { shipment_id: &'a str },
+    /// They left in the shipment that had claimed them.
+    Depart { shipment_id: &'a str },
+}
+
+fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
+    match event {
+        Event::DonationReceived(event) => event
+            .lines
+            .iter()
+            .filter_map(|line| {
+                Some((
+                    &*event.facility_id,
+                    line.units.as_ref()?,
+                    enter(line.outcome())?,
+                ))
+            })
+            .collect(),
+        Event::StockAdjusted(event) => {
+            let effect = if event.decrease {
+                Effect::Leave {
+                    held: event.held_quantity,
+                }
+            } else {
+                Effect::Enter { held: false }
+            };
+            event
+                .units
+                .iter()
+                .map(|units| (&*event.facility_id, units, effect))
+                .collect()
+        }
+        Event::StockConsumed(event) => event
+            .units
+            .iter()
+            .map(|units| (&*event.facility_id, units, Effect::Leave { held: 0 }))
+            .collect(),
+        Event::StockDisposed(event) => event
+            .units
+            .iter()
+            .map(|units| {
+                (
+                    &*event.facility_id,
+                    units,
+                    Effect::Leave {
+                        held: event.held_quantity,
+                    },
+                )
+            })
+            .collect(),
+        Event::ShipmentAllocated(event) => at_origin(
+            &event.origin_id,
+            &event.units,
+            Effect::Reserve {
+                shipment_id: &event.shipment_id,
+            },
+        ),
+        Event::AllocationReleased(event) => at_origin(
+            &event.origin_id,
+            &event.units,
+            Effect::Release {
+                shipment_id: &event.shipment_id,
+            },
+        ),
+        Event::ShipmentCancelled(event) => at_origin(
+            &event.origin_id,
+            &event.units,
+            Effect::Release {
+                shipment_id: &event.shipment_id,
+            },
+        ),
+        Event::ShipmentDispatched(event) => at_origin(
+            &event.origin_id,
+            &event.units,
+            Effect::Depart {
+                shipment_id: &event.shipment_id,
+            },
+        ),
+        Event::ShipmentReceived(event) => event
+            .units
+            .iter()
+            .filter_map(|found| {
+                let units = found.shipment_units.as_ref()?.units.as_ref()?;
+                Some((&*event.destination_id, units, enter(found.outcome())?))
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What becomes of units that were found, or not, on receipt.
+fn enter<'a>(outcome: ReceiptOutcome) -> Option<Effect<'a>> {
+    match outcome {
+        ReceiptOutcome::Missing => None,
+        ReceiptOutcome::Good => Some(Effect::Enter { held: false }),
+        _ => Some(Effect::Enter { held: true }),
+    }
+}
+
+fn at_origin<'a>(
+    facility_id: &'a str,
+    units: &'a [ShipmentUnits],
+    effect: Effect<'a>,
+) -> Vec<(&'a str, &'a StockUnits, Effect<'a>)> {
+    units
+        .iter()
+        .filter_map(|units| Some((facility_id, units.units.as_ref()?, effect)))
+        .collect()
+}
+
+fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
+    let lot = lot_of(level, units);
+    let quantity = units.quantity;
+    match effect {
+        Effect::Enter { held } => {
+            lot.on_hand = lot.on_hand.saturating_add(quantity);
+            lot.serial_numbers.extend_from_slice(&units.serial_numbers);
+            if held {
+                lot.held = lot.held.saturating_add(quantity);
+                lot.held_serial_numbers
+                    .extend_from_slice(&units.serial_numbers);
+            }
+        }
+        Effect::Leave { held } => {
+            lot.on_hand -= quantity;
+            lot.held -= held;
+            remove(&mut lot.serial_numbers, &units.serial_numbers);
+            remove(&mut lot.held_serial_numbers, &units.serial_numbers);
+        }
+        Effect::Reserve { shipment_id } => reserve(lot, shipment_id, units),
+        Effect::Release { shipment_id } => release(lot, shipment_id, units),
+        Effect::Depart { shipment_id } => {
+            release(lot, shipment_id, units);
+            lot.on_hand -= quantity;
+            remove(&mut lot.serial_numbers, &units.serial_numbers);
+        }
+    }
+    lot.available = lot.on_hand - lot.reserved - lot.held;
+    level.lots.retain(|lot| lot.on_hand != 0);
+}
+
+/// The lot of the units; a new one at the end where there is none.
+fn lot_of<'a>(level: &'a mut StockLevel, units: &StockUnits) -> &'a mut StockLot {
+    let known = level
+        .lots
+        .iter()
+        .position(|lot| lot.batch_id == units.batch_id && lot.owner_id == units.owner_id);
+    let index = known.unwrap_or_else(|| {
+        level.lots.push(StockLot {
+            batch_id: units.batch_id.clone(),
+            donation_id: units.donation_id.clone(),
+            owner_id: units.owner_id.clone(),
+            lot: units.lot.clone(),
+            expires_on: units.expires_on.clone(),
+            ..StockLot::default()
+        });
+        level.lots.len() - 1
+    });
+    &mut level.lots[index]
+}
+
+fn reserve(lot: &mut StockLot, shipment_id: &str, units: &StockUnits) {
+    lot.reserved = lot.reserved.saturating_add(units.quantity);
+    if let Some(claim) = lot
+        .reservations
+        .iter_mut()
+        .find(|claim| claim.shipment_id == shipment_id)
+    {
+        claim.quantity = claim.quantity.saturating_add(units.quantity);
+        claim
+            .serial_numbers
+            .extend_from_slice(&units.serial_numbers);
+    } else {
+        lot.reservations.push(Reservation {
+            shipment_id: shipment_id.to_owned(),
+            quantity: units.quantity,
+            serial_numbers: units.serial_numbers.clone(),
+        });
+    }
+}
+
+fn release(lot: &mut StockLot, shipment_id: &str, units: &StockUnits) {
+    lot.reserved -= units.quantity;
+    for claim in lot
+        .reservations
+        .iter_mut()
+        .filter(|claim| claim.shipment_id == shipment_id)
+    {
+        claim.quantity -= units.quantity;
+        remove(&mut claim.serial_numbers, &units.serial_numbers);
+    }
+    lot.reservations.retain(|claim| claim.quantity != 0);
+}
+
+/// Takes serial numbers out of a list.
+pub(crate) fn remove(serial_numbers: &mut Vec<String>, gone: &[String]) {
+    if !gone.is_empty() {
+        serial_numbers.retain(|serial_number| !gone.contains(serial_number));
+    }
+}
