@@ -1,16 +1,35 @@
 //! The append-only event log: the only system of record. It knows bytes and tags, never the domain.
+//!
+//! [`Log`] is the seam that every backend implements and everybody else codes against. An append is checked against the
+//! bounds in [`bounds`] on its caller's task, then queued for the one sequencer, which decides appends in order and
+//! commits them in groups. Every event is a leaf of a Merkle tree over the bytes that [`entry`] makes of it.
+
+pub mod bounds;
+pub mod entry;
+pub mod tree;
 
 mod append;
+mod cursor;
+mod decision;
 mod endpoint;
 mod follow;
 mod log;
+mod matching;
+mod recent;
+mod request;
+mod sequencer;
 mod sqlite;
+mod store;
+mod syntax;
 
 pub use append::{AppendError, Violation};
 pub use endpoint::EventEndpoint;
 pub use follow::{Batch, FollowOptions, follow};
 pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
-pub use sqlite::{Clock, OpenError, SqliteLog, SqliteOptions, Transcoder};
+pub use matching::{matches, matches_event};
+pub use request::Transcoder;
+pub use sequencer::Clock;
+pub use sqlite::{OpenError, SqliteLog, SqliteOptions};
 
 pub use keruen_proto::log::v1::{
     AppendCondition, AppendRequest, Appended, ProposedEvent, Query, QueryItem, RecordedEvent,

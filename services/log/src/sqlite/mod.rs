@@ -1,74 +1,140 @@
-//! The log in one SQLite file.
+//! The log in one SQLite file: one writer thread, a few read connections.
 
-use std::{path::Path, sync::Arc};
+mod file;
+mod index;
+mod readers;
+mod rows;
+mod schema;
+mod writer;
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use keruen_proto::log::v1::{AppendRequest, Appended, Query};
 use tokio::sync::watch;
 
+pub use file::OpenError;
+
 use crate::{
-    append::AppendError,
+    append::{AppendError, Violation},
+    bounds::MAX_PAGE_EVENTS,
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
+    request::{self, Candidate, Transcoder},
+    sequencer::{Clock, QueueBounds, Sequencer},
+    syntax,
 };
-
-/// Tells the time: microseconds since 1970-01-01T00:00:00Z.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
-
-/// Size in bytes of an event's JSON, from its type and data; an error refuses the append.
-pub type Transcoder = Arc<dyn Fn(&str, &[u8]) -> Result<usize, String> + Send + Sync>;
+use file::FileLock;
+use readers::Readers;
+use writer::Writer;
 
 /// How to open a log.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct SqliteOptions {
-    /// The log's clock; `None` takes the system's.
-    pub clock: Option<Clock>,
-    /// Checks events before they are appended; `None` accepts all.
+    /// The log's clock.
+    pub clock: Clock,
+    /// Sizes each event as JSON before it is appended, and may refuse it; `None` accepts all.
     pub transcoder: Option<Transcoder>,
+    /// How many appends may wait for the writer.
+    pub queue_appends: usize,
+    /// How many bytes they may hold together; at least one append of the largest size must fit.
+    pub queue_bytes: usize,
+    /// How many reads run at the same time.
+    pub readers: usize,
+    /// How many pages of 4 KiB the file may have; appends beyond fail as on a full disk. `None` sets no limit.
+    pub max_pages: Option<u32>,
 }
 
-/// Why a log could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// SQLite refused.
-    #[error("can't open the log: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(system_time_us),
+            transcoder: None,
+            queue_appends: 1_024,
+            queue_bytes: 64 * 1024 * 1024,
+            readers: 4,
+            max_pages: None,
+        }
+    }
 }
 
-/// The log in one SQLite file, with one writer thread.
+fn system_time_us() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The log in one SQLite file.
 pub struct SqliteLog {
-    head: watch::Receiver<u64>,
+    // Dropped in this order: the writer stops before the file is unlocked.
+    sequencer: Sequencer,
+    readers: Arc<Readers>,
+    transcoder: Option<Transcoder>,
+    _lock: FileLock,
 }
 
 impl SqliteLog {
-    /// Opens the log at `path`, creates it where there is none, and starts its writer.
-    pub fn open(_path: &Path, _options: SqliteOptions) -> Result<Self, OpenError> {
-        let (_, head) = watch::channel(0);
-        Ok(Self { head })
+    /// Opens the log at `path`, creates it where there is none, and starts its writer. The folder must exist. A file
+    /// `<path>.lock` beside it keeps other processes out.
+    pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        let (connection, lock, path) = file::open(path, options.max_pages)?;
+        let (writer, tip) = Writer::start(connection).map_err(|error| error.at(&path))?;
+        let readers = Readers::new(path.clone(), options.readers);
+        let bounds = QueueBounds {
+            appends: options.queue_appends,
+            bytes: options.queue_bytes,
+        };
+        let sequencer = Sequencer::start(writer.log_id(), tip, writer, options.clock, bounds)
+            .map_err(|source| OpenError::Io { path, source })?;
+        Ok(Self {
+            sequencer,
+            readers: Arc::new(readers),
+            transcoder: options.transcoder,
+            _lock: lock,
+        })
     }
 
-    /// Stops the writer after what is queued; later appends are refused. Blocks until it has stopped.
-    pub fn close(&self) {}
+    /// Stops the writer after what is queued; later appends are refused, reads go on. Blocks until it has stopped.
+    /// Dropping the log does the same.
+    pub fn close(&self) {
+        self.sequencer.close();
+    }
 }
 
 #[async_trait]
 impl Log for SqliteLog {
-    async fn append(&self, _request: AppendRequest) -> Result<Appended, AppendError> {
-        Err(AppendError::Unavailable("not yet".to_owned()))
+    async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
+        let candidate = Candidate::parse(request, self.transcoder.as_ref())
+            .map_err(AppendError::InvalidArgument)?;
+        self.sequencer.append(candidate).await
     }
 
-    async fn read(&self, _: &Query, _: Range, _: usize) -> Result<Page, ReadError> {
-        Err(ReadError::Unavailable("not yet".to_owned()))
+    async fn read(&self, query: &Query, range: Range, limit: usize) -> Result<Page, ReadError> {
+        request::check_query("query", query).map_err(ReadError::InvalidArgument)?;
+        let limit = limit.clamp(1, MAX_PAGE_EVENTS);
+        let query = query.clone();
+        self.readers
+            .run(move |connection| readers::read_page(connection, &query, range, limit))
+            .await
     }
 
     async fn head(&self) -> Result<Head, ReadError> {
-        Err(ReadError::Unavailable("not yet".to_owned()))
+        Ok(self.sequencer.head())
     }
 
-    async fn find_command(&self, _: &str) -> Result<Option<RecordedCommand>, ReadError> {
-        Err(ReadError::Unavailable("not yet".to_owned()))
+    async fn find_command(&self, command_id: &str) -> Result<Option<RecordedCommand>, ReadError> {
+        let command_id = syntax::uuid(command_id)
+            .map_err(|rule| ReadError::InvalidArgument(Violation::new("command_id", rule)))?;
+        self.readers
+            .run(move |connection| rows::find_command(connection, command_id))
+            .await
     }
 
     fn watch_head(&self) -> watch::Receiver<u64> {
-        self.head.clone()
+        self.sequencer.watch_head()
     }
 }

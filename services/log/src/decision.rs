@@ -1,0 +1,241 @@
+//! Decides appends one after the other, each against everything before it, pending events included.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use keruen_proto::log::v1::{Appended, OccurredAt, ProposedEvent, RecordedEvent};
+use uuid::Uuid;
+
+use crate::{
+    append::{AppendError, Violation},
+    entry,
+    log::{Range, RecordedCommand},
+    recent::Recent,
+    request::{Candidate, Condition},
+    store::{Group, NewEvent, Store, StoreError, Tip},
+};
+
+/// What the writer knows: where the log stands, the newest events, and the group that is being gathered.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    log_id: [u8; 16],
+    committed: Tip,
+    /// The tip after the gathered group.
+    pending: Tip,
+    recent: Recent,
+    group: Group,
+    /// Commands of the gathered group.
+    commands: HashMap<Uuid, RecordedCommand>,
+}
+
+impl Ledger {
+    /// Starts from a committed tip.
+    pub fn new(log_id: [u8; 16], tip: Tip) -> Self {
+        Self {
+            log_id,
+            recent: Recent::new(tip.position()),
+            pending: tip.clone(),
+            committed: tip,
+            group: Group::default(),
+            commands: HashMap::new(),
+        }
+    }
+
+    /// What is gathered and not yet committed, with the tips before and after it.
+    pub fn gathered(&self) -> (&Group, &Tip, &Tip) {
+        (&self.group, &self.committed, &self.pending)
+    }
+
+    /// Where the log stands.
+    pub fn committed(&self) -> &Tip {
+        &self.committed
+    }
+
+    /// The gathered group was committed.
+    pub fn advance(&mut self) {
+        self.committed = self.pending.clone();
+        self.recent.evict();
+        self.clear();
+    }
+
+    /// The gathered group was not committed.
+    pub fn roll_back(&mut self) {
+        self.pending = self.committed.clone();
+        self.recent.truncate(self.committed.position());
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.group.events.clear();
+        self.group.tiles.clear();
+        self.commands.clear();
+    }
+
+    /// Decides one append at the time `now_us`. If it is accepted, its events are added to the gathered group; the
+    /// answer must wait for the group's commit either way, since it may depend on a pending event.
+    pub fn decide(
+        &mut self,
+        candidate: Candidate,
+        now_us: i64,
+        store: &mut impl Store,
+    ) -> Result<Appended, AppendError> {
+        if candidate.deadline_us != 0 && now_us > candidate.deadline_us {
+            return Err(AppendError::DeadlineExceeded);
+        }
+        if let Some(earlier) = self.find_command(candidate.command_id, store)? {
+            return repeated(&candidate, &earlier);
+        }
+        if let Some(condition) = &candidate.condition {
+            self.check(condition, store)?;
+        }
+        self.record(candidate, now_us)
+    }
+
+    fn find_command(
+        &mut self,
+        command_id: Uuid,
+        store: &mut impl Store,
+    ) -> Result<Option<RecordedCommand>, AppendError> {
+        match self.commands.get(&command_id) {
+            Some(pending) => Ok(Some(pending.clone())),
+            None => Ok(store.find_command(command_id)?),
+        }
+    }
+
+    fn check(&self, condition: &Condition, store: &mut impl Store) -> Result<(), AppendError> {
+        let Condition {
+            query,
+            after_position,
+        } = condition;
+        let after_position = *after_position;
+        let head_position = self.committed.position();
+        if after_position > head_position {
+            return Err(AppendError::InvalidArgument(Violation::new(
+                "condition.after_position",
+                format!("must not be above the head, {head_position}, found {after_position}"),
+            )));
+        }
+        let mut conflict = self.recent.find(query, after_position);
+        if conflict.is_none() && after_position < self.recent.floor() {
+            let older = Range::after(after_position).up_to(self.recent.floor());
+            conflict = store.find_match(query, older)?;
+        }
+        match conflict {
+            None => Ok(()),
+            Some(conflicting_position) => Err(AppendError::ConditionFailed {
+                conflicting_position,
+                after_position,
+            }),
+        }
+    }
+
+    fn record(&mut self, candidate: Candidate, now_us: i64) -> Result<Appended, AppendError> {
+        let recorded_at_us = now_us.max(self.pending.recorded_at_us);
+        let first_position = self.pending.position() + 1;
+        // At most 1,000 events.
+        let append_events = u32::try_from(candidate.events.len()).unwrap_or(u32::MAX);
+        let Candidate {
+            command_id,
+            command_hash,
+            actor,
+            origin,
+            events,
+            ..
+        } = candidate;
+        let mut new_events = Vec::with_capacity(events.len());
+        for (index, (proposed, occurred_at)) in (0..append_events).zip(events) {
+            let event = RecordedEvent {
+                position: first_position + u64::from(index),
+                event_id: entry::event_id(command_id, index),
+                recorded_at_us,
+                command_id: command_id.to_string(),
+                command_hash: command_hash.to_vec(),
+                actor: actor.clone(),
+                origin: origin.clone(),
+                ..recorded(proposed, clamped(occurred_at, recorded_at_us))
+            };
+            new_events.push(NewEvent {
+                event,
+                command_id,
+                index,
+                append_events,
+            });
+        }
+        // All leaves before any state changes, so that a failure leaves nothing behind.
+        for new in &mut new_events {
+            let leaf =
+                entry::leaf_hash(&self.log_id, &new.event).map_err(AppendError::InvalidArgument)?;
+            new.event.leaf_hash = leaf.to_vec();
+        }
+        self.gather(new_events, recorded_at_us);
+        let appended = Appended {
+            first_position,
+            last_position: self.pending.position(),
+        };
+        if let Entry::Vacant(vacant) = self.commands.entry(command_id) {
+            vacant.insert(RecordedCommand {
+                command_hash,
+                appended,
+            });
+        }
+        Ok(appended)
+    }
+
+    fn gather(&mut self, new_events: Vec<NewEvent>, recorded_at_us: i64) {
+        self.pending.recorded_at_us = recorded_at_us;
+        for new in new_events {
+            // The leaf hash was made above and has 32 bytes.
+            let leaf = new
+                .event
+                .leaf_hash
+                .as_slice()
+                .try_into()
+                .unwrap_or_default();
+            self.pending.tree.push(leaf, &mut self.group.tiles);
+            self.recent.push(&new.event.r#type, &new.event.tags);
+            self.group.events.push(new);
+        }
+    }
+}
+
+fn repeated(candidate: &Candidate, earlier: &RecordedCommand) -> Result<Appended, AppendError> {
+    if earlier.command_hash == candidate.command_hash {
+        return Ok(earlier.appended);
+    }
+    Err(AppendError::CommandIdReused {
+        command_id: candidate.command_id.to_string(),
+        first_position: earlier.appended.first_position,
+    })
+}
+
+fn recorded(proposed: ProposedEvent, occurred_at: OccurredAt) -> RecordedEvent {
+    RecordedEvent {
+        r#type: proposed.r#type,
+        tags: proposed.tags,
+        region: proposed.region,
+        other_region: proposed.other_region,
+        data: proposed.data,
+        occurred_at: Some(occurred_at),
+        correlation_id: proposed.correlation_id,
+        causation_id: proposed.causation_id,
+        correction: proposed.correction,
+        ..RecordedEvent::default()
+    }
+}
+
+/// A clock that runs ahead must not put facts into the log's future.
+fn clamped(occurred_at: OccurredAt, recorded_at_us: i64) -> OccurredAt {
+    if occurred_at.time_us <= recorded_at_us {
+        return occurred_at;
+    }
+    OccurredAt {
+        time_us: recorded_at_us,
+        clamped: true,
+        ..occurred_at
+    }
+}
+
+impl From<StoreError> for AppendError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

@@ -1,0 +1,116 @@
+//! The canonical entry of an event: the bytes that its leaf in the Merkle tree is the hash of. `ENTRY.md` beside this
+//! crate's manifest writes the layout down byte by byte.
+
+use keruen_proto::log::v1::RecordedEvent;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    append::Violation,
+    syntax,
+    tree::{self, Hash},
+};
+
+/// Version of the layout, the first byte of every entry.
+pub const ENTRY_VERSION: u8 = 1;
+
+/// `<command_id>/<index>`: the same on every node, for ever.
+pub fn event_id(command_id: Uuid, index: u32) -> String {
+    format!("{}/{index}", command_id.hyphenated())
+}
+
+/// The canonical entry of an event in the log with this id. Fails on an event that no log can have written: without a
+/// time that occurred, with an `event_id` that does not belong to its `command_id`, with a hash of another length, or
+/// with tags that are not sorted.
+pub fn entry(log_id: &[u8; 16], event: &RecordedEvent) -> Result<Vec<u8>, Violation> {
+    let (command_id, index) = identity(event)?;
+    let command_hash = <&Hash>::try_from(event.command_hash.as_slice())
+        .map_err(|_| Violation::new("command_hash", "must have 32 bytes"))?;
+    let occurred_at = event
+        .occurred_at
+        .ok_or_else(|| Violation::new("occurred_at", "is missing"))?;
+    if !event.tags.is_sorted_by(|left, right| left < right) {
+        return Err(Violation::new("tags", "must be sorted, without duplicates"));
+    }
+
+    let mut entry = Vec::with_capacity(512);
+    entry.push(ENTRY_VERSION);
+    entry.extend_from_slice(log_id);
+    entry.extend_from_slice(&event.position.to_be_bytes());
+    entry.extend_from_slice(&event.recorded_at_us.to_be_bytes());
+    entry.extend_from_slice(&occurred_at.time_us.to_be_bytes());
+    entry.extend_from_slice(&occurred_at.utc_offset_minutes.to_be_bytes());
+    entry.push(small("occurred_at.precision", occurred_at.precision)?);
+    entry.push(u8::from(occurred_at.clamped));
+    put_text(&mut entry, &event.r#type)?;
+    put_optional(&mut entry, &event.region)?;
+    put_optional(&mut entry, &event.other_region)?;
+    put_length(&mut entry, event.tags.len())?;
+    for tag in &event.tags {
+        put_text(&mut entry, tag)?;
+    }
+    entry.extend_from_slice(command_id.as_bytes());
+    entry.extend_from_slice(&index.to_be_bytes());
+    entry.extend_from_slice(command_hash);
+    put_text(&mut entry, &event.actor)?;
+    put_text(&mut entry, &event.origin)?;
+    put_optional(&mut entry, &event.correlation_id)?;
+    put_optional(&mut entry, &event.causation_id)?;
+    match &event.correction {
+        None => entry.push(0),
+        Some(correction) => {
+            entry.push(1);
+            put_text(&mut entry, &correction.corrects_event_id)?;
+            entry.push(small("correction.reason", correction.reason)?);
+        }
+    }
+    entry.extend_from_slice(&Sha256::digest(&event.data));
+    Ok(entry)
+}
+
+/// The leaf hash of an event, from its entry.
+pub fn leaf_hash(log_id: &[u8; 16], event: &RecordedEvent) -> Result<Hash, Violation> {
+    Ok(tree::leaf_hash(&entry(log_id, event)?))
+}
+
+/// Command id and index of an event, as its event id and its command id both say.
+fn identity(event: &RecordedEvent) -> Result<(Uuid, u32), Violation> {
+    let command_id =
+        syntax::uuid(&event.command_id).map_err(|rule| Violation::new("command_id", rule))?;
+    syntax::event_id(&event.event_id).map_err(|rule| Violation::new("event_id", rule))?;
+    event
+        .event_id
+        .strip_prefix(&event.command_id)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .and_then(|index| index.parse().ok())
+        .map(|index| (command_id, index))
+        .ok_or_else(|| Violation::new("event_id", "must begin with the command id"))
+}
+
+fn small(field: &str, value: i32) -> Result<u8, Violation> {
+    u8::try_from(value)
+        .map_err(|_| Violation::new(field, format!("must be 0 to 255, found {value}")))
+}
+
+fn put_length(entry: &mut Vec<u8>, length: usize) -> Result<(), Violation> {
+    let length = u32::try_from(length)
+        .map_err(|_| Violation::new("event", "holds a text of 4 GiB or more"))?;
+    entry.extend_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+fn put_text(entry: &mut Vec<u8>, text: &str) -> Result<(), Violation> {
+    put_length(entry, text.len())?;
+    entry.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+/// A text that is empty where there is none.
+fn put_optional(entry: &mut Vec<u8>, text: &str) -> Result<(), Violation> {
+    if text.is_empty() {
+        entry.push(0);
+        return Ok(());
+    }
+    entry.push(1);
+    put_text(entry, text)
+}

@@ -1,0 +1,307 @@
+//! The one writer: a thread that drains a bounded queue, decides appends in order and commits them in groups.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    thread::{self, JoinHandle},
+};
+
+use keruen_proto::log::v1::Appended;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+use crate::{
+    append::AppendError,
+    decision::Ledger,
+    log::Head,
+    request::Candidate,
+    store::{Store, StoreError, Tip},
+};
+
+/// Tells the time: microseconds since 1970-01-01T00:00:00Z.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How much one group commits at most; a single append may exceed the last two by itself.
+const MAX_GROUP_APPENDS: usize = 1_024;
+const MAX_GROUP_EVENTS: usize = 4_096;
+const MAX_GROUP_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bounds of the queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueueBounds {
+    pub appends: usize,
+    pub bytes: usize,
+}
+
+struct Job {
+    candidate: Candidate,
+    answer: oneshot::Sender<Result<Appended, AppendError>>,
+    /// Its share of the queue's bytes, given back when it is answered.
+    share: OwnedSemaphorePermit,
+}
+
+/// The callers' side of the writer.
+pub(crate) struct Sequencer {
+    queue: RwLock<Option<mpsc::Sender<Job>>>,
+    bytes: Arc<Semaphore>,
+    bounds: QueueBounds,
+    head: Arc<RwLock<Head>>,
+    position: watch::Receiver<u64>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Sequencer {
+    /// Starts the writer on a loaded store.
+    pub fn start(
+        log_id: [u8; 16],
+        tip: Tip,
+        store: impl Store,
+        clock: Clock,
+        bounds: QueueBounds,
+    ) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::channel(bounds.appends.max(1));
+        let head = Arc::new(RwLock::new(head_of(log_id, &tip)));
+        let (announce, position) = watch::channel(tip.position());
+        let writer = Writer {
+            log_id,
+            ledger: Some(Ledger::new(log_id, tip)),
+            store,
+            clock,
+            head: Arc::clone(&head),
+            announce,
+        };
+        let thread = thread::Builder::new()
+            .name("log-sequencer".to_owned())
+            .spawn(move || writer.run(jobs))?;
+        Ok(Self {
+            queue: RwLock::new(Some(queue)),
+            bytes: Arc::new(Semaphore::new(bounds.bytes)),
+            bounds,
+            head,
+            position,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Queues an append and waits for its answer.
+    pub async fn append(&self, candidate: Candidate) -> Result<Appended, AppendError> {
+        let queued = self.enqueue(candidate)?;
+        queued.await.map_err(|_| {
+            AppendError::Unavailable(
+                "the log stopped before it answered; the outcome is unknown; repeat with the same command id"
+                    .to_owned(),
+            )
+        })?
+    }
+
+    fn enqueue(
+        &self,
+        candidate: Candidate,
+    ) -> Result<oneshot::Receiver<Result<Appended, AppendError>>, AppendError> {
+        // An append is at most 768 KiB.
+        let size = u32::try_from(candidate.bytes).unwrap_or(u32::MAX);
+        let share = Arc::clone(&self.bytes)
+            .try_acquire_many_owned(size)
+            .map_err(|_| {
+                AppendError::ResourceExhausted(format!("{} bytes are queued", self.bounds.bytes))
+            })?;
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = queue.as_ref() else {
+            return Err(closed());
+        };
+        let (answer, queued) = oneshot::channel();
+        let job = Job {
+            candidate,
+            answer,
+            share,
+        };
+        queue.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => AppendError::ResourceExhausted(format!(
+                "{} appends are queued",
+                self.bounds.appends
+            )),
+            mpsc::error::TrySendError::Closed(_) => closed(),
+        })?;
+        Ok(queued)
+    }
+
+    /// Where the log stands.
+    pub fn head(&self) -> Head {
+        self.head
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Wakes on every commit.
+    pub fn watch_head(&self) -> watch::Receiver<u64> {
+        self.position.clone()
+    }
+
+    /// Refuses further appends, lets the writer finish what is queued, and waits for it.
+    pub fn close(&self) {
+        self.queue
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the log's writer panicked");
+        }
+    }
+}
+
+impl Drop for Sequencer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn closed() -> AppendError {
+    AppendError::Unavailable("the log is closed; nothing was recorded".to_owned())
+}
+
+fn head_of(log_id: [u8; 16], tip: &Tip) -> Head {
+    Head {
+        log_id,
+        position: tip.position(),
+        root_hash: tip.tree.root(),
+    }
+}
+
+struct Writer<S> {
+    log_id: [u8; 16],
+    /// `None` after a failure that left open where the log stands; the store is asked again before the next group.
+    ledger: Option<Ledger>,
+    store: S,
+    clock: Clock,
+    head: Arc<RwLock<Head>>,
+    announce: watch::Sender<u64>,
+}
+
+impl<S: Store> Writer<S> {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut next = None;
+        while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
+            let group;
+            (group, next) = drain(first, &mut jobs);
+            self.commit(group);
+        }
+    }
+
+    fn commit(&mut self, jobs: Vec<Job>) {
+        let mut ledger = match self.take_ledger() {
+            Ok(ledger) => ledger,
+            Err(error) => return answer_all(jobs, &error),
+        };
+        let mut decided = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            // Its caller has gone; nobody would learn what became of it.
+            if job.answer.is_closed() {
+                continue;
+            }
+            let answer = ledger.decide(job.candidate, (self.clock)(), &mut self.store);
+            decided.push((job.answer, answer, job.share));
+        }
+        let (group, from, to) = ledger.gathered();
+        let (ledger, failure) = if group.events.is_empty() {
+            (Some(ledger), None)
+        } else {
+            match self.store.commit(group, from, to) {
+                Ok(()) => (Some(self.advance(ledger)), None),
+                Err(error) => self.settle(ledger, error),
+            }
+        };
+        self.ledger = ledger;
+        for (channel, answer, share) in decided {
+            let answer = match &failure {
+                None => answer,
+                Some(error) => Err(error.clone().into()),
+            };
+            // An error only says that the caller has gone.
+            drop(channel.send(answer));
+            drop(share);
+        }
+    }
+
+    fn take_ledger(&mut self) -> Result<Ledger, StoreError> {
+        if let Some(ledger) = self.ledger.take() {
+            return Ok(ledger);
+        }
+        let ledger = Ledger::new(self.log_id, self.store.load()?);
+        self.publish(&ledger);
+        Ok(ledger)
+    }
+
+    fn advance(&self, mut ledger: Ledger) -> Ledger {
+        ledger.advance();
+        self.publish(&ledger);
+        ledger
+    }
+
+    fn publish(&self, ledger: &Ledger) {
+        let head = head_of(self.log_id, ledger.committed());
+        let position = head.position;
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+        self.announce.send_replace(position);
+    }
+
+    /// After a failed commit: finds out from the store whether the group was written all the same.
+    fn settle(
+        &mut self,
+        mut ledger: Ledger,
+        error: StoreError,
+    ) -> (Option<Ledger>, Option<StoreError>) {
+        tracing::error!(%error, events = ledger.gathered().0.events.len(), "group not committed");
+        let (_, from, to) = ledger.gathered();
+        match self.store.load() {
+            Ok(tip) if tip == *to => (Some(self.advance(ledger)), None),
+            Ok(tip) if tip == *from => {
+                ledger.roll_back();
+                (Some(ledger), Some(error))
+            }
+            Ok(_) => (None, Some(StoreError::Fenced)),
+            Err(unread) => {
+                tracing::error!(error = %unread, "head not readable after a failed commit");
+                (None, Some(unknown(&error)))
+            }
+        }
+    }
+}
+
+fn unknown(error: &StoreError) -> StoreError {
+    StoreError::Failed(format!(
+        "{error}; the outcome is unknown; repeat with the same command id"
+    ))
+}
+
+fn answer_all(jobs: Vec<Job>, error: &StoreError) {
+    for job in jobs {
+        // An error only says that the caller has gone.
+        drop(job.answer.send(Err(error.clone().into())));
+    }
+}
+
+/// Takes what is queued behind `first`, within the bounds of a group, without waiting for more. What no longer fits is
+/// handed back as the first of the next group.
+fn drain(first: Job, jobs: &mut mpsc::Receiver<Job>) -> (Vec<Job>, Option<Job>) {
+    let mut events = first.candidate.events.len();
+    let mut bytes = first.candidate.bytes;
+    let mut group = vec![first];
+    while group.len() < MAX_GROUP_APPENDS {
+        let Ok(job) = jobs.try_recv() else {
+            break;
+        };
+        events += job.candidate.events.len();
+        bytes += job.candidate.bytes;
+        if events > MAX_GROUP_EVENTS || bytes > MAX_GROUP_BYTES {
+            return (group, Some(job));
+        }
+        group.push(job);
+    }
+    (group, None)
+}

@@ -1,0 +1,194 @@
+//! Events as rows.
+
+use keruen_proto::log::v1::{Appended, Correction, OccurredAt, RecordedEvent};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use uuid::Uuid;
+
+use super::index;
+use crate::{
+    entry,
+    log::{ReadError, RecordedCommand},
+    store::{NewEvent, StoreError},
+};
+
+/// Why a row can't be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RowError {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// The index and the events contradict each other.
+    #[error("the log is damaged at position {position}: {found}")]
+    Damaged { position: u64, found: &'static str },
+}
+
+impl From<RowError> for ReadError {
+    fn from(error: RowError) -> Self {
+        match error {
+            RowError::Sqlite(error) => Self::Unavailable(error.to_string()),
+            RowError::Damaged { position, found } => Self::Damaged {
+                position,
+                found: found.to_owned(),
+            },
+        }
+    }
+}
+
+impl From<RowError> for StoreError {
+    fn from(error: RowError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// A position as SQLite holds it.
+pub(super) fn stored(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+/// A position that SQLite held; a check there keeps it positive.
+pub(super) fn from_stored(position: i64) -> u64 {
+    u64::try_from(position).unwrap_or(0)
+}
+
+/// What every SELECT of whole events begins with; the order is that of [`event_of`].
+const SELECT: &str = "SELECT position, command_id, event_index, type, tags, region, other_region, data, \
+    occurred_at_us, occurred_offset_minutes, occurred_precision, occurred_clamped, recorded_at_us, command_hash, \
+    actor, origin, correlation_id, causation_id, corrects_event_id, correction_reason, leaf_hash FROM events";
+
+fn event_of(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
+    let command_id = Uuid::from_bytes(row.get(1)?);
+    let tags = row.get_ref(4)?.as_str()?;
+    let correction = match row.get::<_, Option<String>>(18)? {
+        None => None,
+        Some(corrects_event_id) => Some(Correction {
+            corrects_event_id,
+            reason: row.get(19)?,
+        }),
+    };
+    Ok(RecordedEvent {
+        position: from_stored(row.get(0)?),
+        event_id: entry::event_id(command_id, row.get(2)?),
+        r#type: row.get(3)?,
+        tags: tags.split_ascii_whitespace().map(str::to_owned).collect(),
+        region: row.get(5)?,
+        other_region: row.get(6)?,
+        data: row.get(7)?,
+        occurred_at: Some(OccurredAt {
+            time_us: row.get(8)?,
+            utc_offset_minutes: row.get(9)?,
+            precision: row.get(10)?,
+            clamped: row.get(11)?,
+        }),
+        recorded_at_us: row.get(12)?,
+        command_id: command_id.to_string(),
+        command_hash: row.get(13)?,
+        actor: row.get(14)?,
+        origin: row.get(15)?,
+        correlation_id: row.get(16)?,
+        causation_id: row.get(17)?,
+        correction,
+        leaf_hash: row.get(20)?,
+    })
+}
+
+/// Stores an event.
+pub(super) fn insert(connection: &Connection, new: &NewEvent) -> rusqlite::Result<()> {
+    let event = &new.event;
+    let occurred_at = event.occurred_at.unwrap_or_default();
+    let correction = event.correction.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT INTO events (position, command_id, command_hash, event_index, append_events, type, tags, \
+             region, other_region, data, occurred_at_us, occurred_offset_minutes, occurred_precision, \
+             occurred_clamped, recorded_at_us, actor, origin, correlation_id, causation_id, corrects_event_id, \
+             correction_reason, leaf_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
+             ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        )?
+        .execute(params![
+            stored(event.position),
+            new.command_id.as_bytes(),
+            event.command_hash,
+            new.index,
+            new.append_events,
+            event.r#type,
+            event.tags.join(" "),
+            event.region,
+            event.other_region,
+            event.data,
+            occurred_at.time_us,
+            occurred_at.utc_offset_minutes,
+            occurred_at.precision,
+            occurred_at.clamped,
+            event.recorded_at_us,
+            event.actor,
+            event.origin,
+            event.correlation_id,
+            event.causation_id,
+            correction.map(|correction| &correction.corrects_event_id),
+            correction.map(|correction| correction.reason),
+            event.leaf_hash,
+        ])?;
+    Ok(())
+}
+
+/// The event at a position that the index names.
+pub(super) fn fetch(connection: &Connection, position: u64) -> Result<RecordedEvent, RowError> {
+    connection
+        .prepare_cached(&format!("{SELECT} WHERE position = ?1"))?
+        .query_row([stored(position)], event_of)
+        .optional()?
+        .ok_or(RowError::Damaged {
+            position,
+            found: "the index names an event that is not there",
+        })
+}
+
+/// Hands the events of `first..=last` to `take`, in order, until it answers false.
+pub(super) fn scan(
+    connection: &Connection,
+    first: u64,
+    last: u64,
+    mut take: impl FnMut(RecordedEvent) -> bool,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(&format!(
+        "{SELECT} WHERE position BETWEEN ?1 AND ?2 ORDER BY position"
+    ))?;
+    let mut rows = statement.query((stored(first), stored(last)))?;
+    while let Some(row) = rows.next()? {
+        if !take(event_of(row)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What a command id was used for.
+pub(super) fn find_command(
+    connection: &Connection,
+    command_id: Uuid,
+) -> Result<Option<RecordedCommand>, RowError> {
+    let Some(first_position) = index::find_command(connection, command_id)? else {
+        return Ok(None);
+    };
+    let found = connection
+        .prepare_cached(
+            "SELECT command_hash, append_events FROM events \
+             WHERE position = ?1 AND command_id = ?2 AND event_index = 0",
+        )?
+        .query_row((stored(first_position), command_id.as_bytes()), |row| {
+            Ok((row.get(0)?, row.get::<_, u32>(1)?))
+        })
+        .optional()?;
+    let Some((command_hash, append_events)) = found else {
+        return Err(RowError::Damaged {
+            position: first_position,
+            found: "the index names a command whose first event is not there",
+        });
+    };
+    Ok(Some(RecordedCommand {
+        command_hash,
+        appended: Appended {
+            first_position,
+            last_position: first_position + u64::from(append_events) - 1,
+        },
+    }))
+}

@@ -1,0 +1,199 @@
+//! The write connection.
+
+use keruen_proto::log::v1::Query;
+use rusqlite::{Connection, TransactionBehavior};
+use uuid::Uuid;
+
+use super::{
+    file::{self, Fault},
+    index::{self, Index},
+    rows::{self, RowError, from_stored, stored},
+};
+use crate::{
+    cursor::Cursor,
+    log::{Range, RecordedCommand},
+    store::{Group, Store, StoreError, Tip},
+    tree::{self, Tree},
+};
+
+/// The one connection that writes.
+#[derive(Debug)]
+pub(super) struct Writer {
+    connection: Connection,
+    log_id: [u8; 16],
+    epoch: i64,
+}
+
+impl Writer {
+    /// Takes over the log with a new epoch, and reads where it stands.
+    pub fn start(connection: Connection) -> Result<(Self, Tip), Fault> {
+        let (log_id, epoch) = connection.query_row(
+            "UPDATE log_head SET epoch = epoch + 1 RETURNING log_id, epoch",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let (tip, _) = load(&connection)?;
+        let writer = Self {
+            connection,
+            log_id,
+            epoch,
+        };
+        Ok((writer, tip))
+    }
+
+    pub fn log_id(&self) -> [u8; 16] {
+        self.log_id
+    }
+}
+
+impl Store for Writer {
+    fn load(&mut self) -> Result<Tip, StoreError> {
+        match load(&self.connection) {
+            Ok((tip, epoch)) if epoch == self.epoch => Ok(tip),
+            Ok(_) => Err(StoreError::Fenced),
+            Err(Fault::Sqlite(error)) => Err(refused(&error)),
+            Err(fault) => Err(StoreError::Failed(fault.to_string())),
+        }
+    }
+
+    fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
+        Ok(rows::find_command(&self.connection, command_id)?)
+    }
+
+    fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
+        let from = range.after_position.saturating_add(1);
+        let up_to = range.up_to_position.unwrap_or(u64::MAX);
+        Cursor::new(query)
+            .seek(&Index(&self.connection), from, up_to)
+            .map_err(|error| RowError::from(error).into())
+    }
+
+    fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
+        let moved = write(&mut self.connection, self.epoch, group, from, to)
+            .map_err(|error| refused(&error))?;
+        if moved {
+            Ok(())
+        } else {
+            Err(StoreError::Fenced)
+        }
+    }
+}
+
+/// False if the head was not where this writer left it; nothing is written then.
+fn write(
+    connection: &mut Connection,
+    epoch: i64,
+    group: &Group,
+    from: &Tip,
+    to: &Tip,
+) -> rusqlite::Result<bool> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let moved = transaction
+        .prepare_cached(
+            "UPDATE log_head SET position = ?1, recorded_at_us = ?2, frontier = ?3 \
+             WHERE epoch = ?4 AND position = ?5",
+        )?
+        .execute((
+            stored(to.position()),
+            to.recorded_at_us,
+            to.tree.frontier(),
+            epoch,
+            stored(from.position()),
+        ))?;
+    if moved == 0 {
+        return Ok(false);
+    }
+    for new in &group.events {
+        rows::insert(&transaction, new)?;
+        index::insert(&transaction, new)?;
+    }
+    for tile in &group.tiles {
+        transaction
+            .prepare_cached("INSERT INTO tiles (level, number, hashes) VALUES (?1, ?2, ?3)")?
+            .execute((tile.level, stored(tile.number), &tile.hashes))?;
+    }
+    transaction.commit()?;
+    Ok(true)
+}
+
+fn refused(error: &rusqlite::Error) -> StoreError {
+    if file::is_full(error) {
+        StoreError::Full
+    } else {
+        StoreError::Failed(error.to_string())
+    }
+}
+
+/// Reads where the log stands, and in which epoch; checks that head, events and tiles agree.
+fn load(connection: &Connection) -> Result<(Tip, i64), Fault> {
+    let (position, recorded_at_us, frontier, epoch) = connection.query_row(
+        "SELECT position, recorded_at_us, frontier, epoch FROM log_head",
+        [],
+        |row| {
+            Ok((
+                from_stored(row.get(0)?),
+                row.get(1)?,
+                row.get::<_, Vec<u8>>(2)?,
+                row.get(3)?,
+            ))
+        },
+    )?;
+    let newest: i64 =
+        connection.query_row("SELECT coalesce(max(position), 0) FROM events", [], |row| {
+            row.get(0)
+        })?;
+    if from_stored(newest) != position {
+        return Err(Fault::Damaged(format!(
+            "the head is {position} and the newest event {newest}"
+        )));
+    }
+    let tree = load_tree(connection, position)?
+        .filter(|tree| tree.frontier() == frontier)
+        .ok_or_else(|| {
+            Fault::Damaged(format!(
+                "the tree at position {position} does not agree with its leaves and tiles"
+            ))
+        })?;
+    let tip = Tip {
+        recorded_at_us,
+        tree,
+    };
+    Ok((tip, epoch))
+}
+
+/// Builds the tree of `size` leaves from the newest leaves and tiles: at most 255 of each level.
+fn load_tree(connection: &Connection, size: u64) -> Result<Option<Tree>, Fault> {
+    let mut open_tiles = Vec::new();
+    for level in 0..tree::open_tile_levels(size) {
+        let level = u32::try_from(level).unwrap_or(u32::MAX);
+        let hashes = tree::open_tile_hashes(size, level) as u64;
+        open_tiles.push(match level.checked_sub(1) {
+            None => leaves(connection, size - hashes)?,
+            Some(below) => tile_roots(connection, below, (size >> (8 * level)) - hashes)?,
+        });
+    }
+    Ok(Tree::restore(size, open_tiles))
+}
+
+fn leaves(connection: &Connection, after_position: u64) -> rusqlite::Result<Vec<u8>> {
+    let mut statement =
+        connection.prepare("SELECT leaf_hash FROM events WHERE position > ?1 ORDER BY position")?;
+    let hashes = statement
+        .query_map([stored(after_position)], |row| row.get::<_, [u8; 32]>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(hashes.concat())
+}
+
+fn tile_roots(connection: &Connection, level: u32, from: u64) -> Result<Vec<u8>, Fault> {
+    let mut statement = connection
+        .prepare("SELECT hashes FROM tiles WHERE level = ?1 AND number >= ?2 ORDER BY number")?;
+    let mut rows = statement.query((level, stored(from)))?;
+    let mut roots = Vec::new();
+    while let Some(row) = rows.next()? {
+        let hashes = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        let root = tree::tile_root(hashes)
+            .ok_or_else(|| Fault::Damaged(format!("a tile of level {level} is not complete")))?;
+        roots.extend_from_slice(&root);
+    }
+    Ok(roots)
+}

@@ -1,0 +1,70 @@
+//! The seam between the sequencer and a backend's write connection.
+
+use keruen_proto::log::v1::{Query, RecordedEvent};
+use uuid::Uuid;
+
+use crate::{
+    log::{Range, RecordedCommand},
+    tree::{Tile, Tree},
+};
+
+/// Where the log stands, as its writer holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tip {
+    /// Time at which the newest event was recorded, in microseconds; 0 where there is none.
+    pub recorded_at_us: i64,
+    /// The tree over all events; its size is the head position.
+    pub tree: Tree,
+}
+
+impl Tip {
+    pub fn position(&self) -> u64 {
+        self.tree.size()
+    }
+}
+
+/// An event that is about to be stored.
+#[derive(Clone, Debug)]
+pub(crate) struct NewEvent {
+    pub event: RecordedEvent,
+    pub command_id: Uuid,
+    /// Index within its append.
+    pub index: u32,
+    /// How many events its append has.
+    pub append_events: u32,
+}
+
+/// What one transaction writes.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    pub events: Vec<NewEvent>,
+    /// Tiles that the events completed.
+    pub tiles: Vec<Tile>,
+}
+
+/// Why the store refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("the disk is full; nothing was recorded; free space and repeat")]
+    Full,
+    #[error("the log can't be written now: {0}")]
+    Failed(String),
+    /// Somebody else moved the head: this writer must stop.
+    #[error("another writer has taken over the log; this one has stopped; restart it")]
+    Fenced,
+}
+
+/// A backend's write side. It is used by one thread only.
+pub(crate) trait Store: Send + 'static {
+    /// Reads where the log stands.
+    fn load(&mut self) -> Result<Tip, StoreError>;
+
+    /// What a command id was used for, among committed events.
+    fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError>;
+
+    /// Position of a committed event in `range` that matches.
+    fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError>;
+
+    /// Writes the group and moves the head from one tip to the other, durably, all or nothing.
+    fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError>;
+}
