@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The edge between gRPC and the domain, shared by all services that take commands: who calls, what the fields of a
+//! request say, how a command is carried out against the log, and how an error becomes a status. It holds no rule of
+//! the domain and no storage.
+
+pub mod actor;
+pub mod boundaries;
+pub mod deadline;
+pub mod desk;
+pub mod fields;
+pub mod queue;
+pub mod status;
+
+pub use desk::{Answer, Desk, DeskOptions};
+pub use fields::Fields;

@@ -1,1 +1,6 @@
-//! Placeholder.
+//! `InventoryService`: donations, batches, assets and stock.
+
+mod endpoint;
+mod parse;
+
+pub use endpoint::InventoryEndpoint;

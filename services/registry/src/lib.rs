@@ -1,1 +1,7 @@
-//! Placeholder.
+//! `RegistryService`: regions, organisations, facilities, commodities and items.
+
+mod directory;
+mod endpoint;
+mod parse;
+
+pub use endpoint::RegistryEndpoint;

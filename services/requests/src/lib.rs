@@ -1,1 +1,6 @@
-//! Placeholder.
+//! `RequestService`: what facilities ask for.
+
+mod endpoint;
+mod parse;
+
+pub use endpoint::RequestEndpoint;

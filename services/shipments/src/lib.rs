@@ -1,1 +1,6 @@
-//! Placeholder.
+//! `ShipmentService`: goods on their way.
+
+mod endpoint;
+mod parse;
+
+pub use endpoint::ShipmentEndpoint;

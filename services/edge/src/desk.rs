@@ -1,0 +1,453 @@
+//! Where commands are carried out: read, decide, append, answer.
+
+use std::{
+    collections::BTreeSet,
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use keruen_domain::{Books, Boundary, Command, Entry, Moment, Rejection, place::place, tags::tags};
+use keruen_log::{
+    AppendCondition, AppendError, AppendRequest, Appended, Log, ProposedEvent, RecordedCommand,
+};
+use keruen_proto::{
+    Event, Mutation,
+    log::v1::{OccurredAt, TimePrecision},
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tonic::{Code, Request, Status, metadata::MetadataMap};
+
+use crate::{
+    actor::actor,
+    boundaries::{Boundaries, query},
+    deadline,
+    fields::Fields,
+    queue::{Queues, Turns},
+    status,
+};
+
+/// How often a decision is made anew when somebody else got in between.
+const MAX_ATTEMPTS: u32 = 8;
+/// How often a command may ask for more to read. A shipment leads to requests, items and facilities: four are enough.
+const MAX_READ_ROUNDS: u32 = 8;
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// What a desk may hold, and who it is.
+#[derive(Clone)]
+pub struct DeskOptions {
+    /// Name of the node, recorded as the origin of every event.
+    pub origin: String,
+    /// Boundaries whose state is kept.
+    pub kept_boundaries: NonZeroUsize,
+    /// Commands under way at once; further ones are refused.
+    pub max_commands: usize,
+    /// The longest that a command may take.
+    pub max_duration: Duration,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl DeskOptions {
+    /// Bounds that suit one machine.
+    pub fn new(origin: impl Into<String>) -> Self {
+        Self {
+            origin: origin.into(),
+            kept_boundaries: NonZeroUsize::MIN.saturating_add(16_383),
+            max_commands: 1_024,
+            max_duration: Duration::from_secs(30),
+            clock: Arc::new(system_clock),
+        }
+    }
+}
+
+fn system_clock() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_micros()).ok())
+        .unwrap_or(0)
+}
+
+/// What came of a command.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The resulting state of what the command was about.
+    pub entry: Entry,
+    /// Position of the last event that it recorded; 0 if nothing was to be recorded.
+    pub position: u64,
+}
+
+/// Carries out commands against a log.
+pub struct Desk {
+    log: Arc<dyn Log>,
+    boundaries: Boundaries,
+    queues: Queues,
+    permits: Semaphore,
+    options: DeskOptions,
+}
+
+/// A command with everything that came with it.
+struct Envelope {
+    command_id: String,
+    command_hash: [u8; 32],
+    actor: String,
+    moment: Moment,
+    precision: TimePrecision,
+    validate_only: bool,
+    deadline_us: i64,
+}
+
+impl Desk {
+    /// A desk in front of `log`.
+    pub fn new(log: Arc<dyn Log>, options: DeskOptions) -> Self {
+        Self {
+            boundaries: Boundaries::new(Arc::clone(&log), options.kept_boundaries),
+            queues: Queues::default(),
+            permits: Semaphore::new(options.max_commands),
+            log,
+            options,
+        }
+    }
+
+    /// The log behind it.
+    pub fn log(&self) -> &Arc<dyn Log> {
+        &self.log
+    }
+
+    /// The clock that commands are decided by, in microseconds since 1970-01-01T00:00:00Z.
+    pub fn now_us(&self) -> i64 {
+        (self.options.clock)()
+    }
+
+    /// Parses a request and carries out its command. `parse` notes every field that breaks a rule.
+    pub async fn carry_out<M: Mutation, C: Command>(
+        &self,
+        request: Request<M>,
+        parse: impl FnOnce(&M, &mut Fields) -> Option<C>,
+    ) -> Result<Answer, Status> {
+        let Ok(_permit) = self.permits.try_acquire() else {
+            let message = format!(
+                "{} commands are under way; nothing was recorded, repeat later",
+                self.options.max_commands
+            );
+            return Err(status::with_reason(
+                Code::ResourceExhausted,
+                message,
+                "TOO_MANY_COMMANDS",
+                [],
+            ));
+        };
+        let timeout = deadline::timeout(request.metadata(), self.options.max_duration);
+        let (metadata, _, message) = request.into_parts();
+        let (envelope, command) = self.read_request(&metadata, &message, timeout, parse)?;
+        match tokio::time::timeout(timeout, self.decide_and_append(&envelope, &command)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(status::with_reason(
+                Code::DeadlineExceeded,
+                "the deadline passed before the command was answered; whether it was recorded is unknown: repeat it \
+                 with the same command_id",
+                "DEADLINE_EXCEEDED",
+                [],
+            )),
+        }
+    }
+
+    /// The state of one boundary, and the position of the log that it reflects.
+    pub async fn view(&self, boundary: Boundary) -> Result<(Entry, u64), Status> {
+        let wanted = BTreeSet::from([boundary.clone()]);
+        let (books, position) = self
+            .boundaries
+            .load(&wanted)
+            .await
+            .map_err(|error| status::load_error(&error))?;
+        let entry = books
+            .get(&boundary)
+            .cloned()
+            .unwrap_or_else(|| Entry::empty(&boundary));
+        Ok((entry, position))
+    }
+
+    /// The same, but `NOT_FOUND` where nothing has happened to it yet.
+    pub async fn view_existing(&self, boundary: Boundary) -> Result<(Entry, u64), Status> {
+        let (entry, position) = self.view(boundary.clone()).await?;
+        if entry == Entry::empty(&boundary) {
+            return Err(status::missing(&boundary));
+        }
+        Ok((entry, position))
+    }
+
+    fn read_request<M: Mutation, C>(
+        &self,
+        metadata: &MetadataMap,
+        message: &M,
+        timeout: Duration,
+        parse: impl FnOnce(&M, &mut Fields) -> Option<C>,
+    ) -> Result<(Envelope, C), Status> {
+        let actor = actor(metadata).map_err(|status| *status)?;
+        let now_us = self.now_us();
+        let mut fields = Fields::new(&self.options.origin, message.command_id(), now_us);
+        let command_id = fields.command_id(message.command_id());
+        let occurred_at_us = fields.occurred_at(message.occurred_at(), now_us);
+        let precision = fields.precision(message.occurred_at_precision());
+        let command = parse(message, &mut fields);
+        let command = fields.finish(command)?;
+        // `finish` refuses whenever a field could not be parsed, so the values below are there.
+        let (Some(command_id), Some(occurred_at_us), Some(precision)) =
+            (command_id, occurred_at_us, precision)
+        else {
+            return Err(Status::internal("a field was refused without a reason"));
+        };
+        let deadline_us =
+            now_us.saturating_add(i64::try_from(timeout.as_micros()).unwrap_or(i64::MAX));
+        let envelope = Envelope {
+            command_hash: command_hash(&actor, message),
+            command_id,
+            actor,
+            moment: Moment {
+                now_us,
+                occurred_at_us,
+            },
+            precision,
+            validate_only: message.validate_only(),
+            deadline_us,
+        };
+        Ok((envelope, command))
+    }
+
+    async fn decide_and_append<C: Command>(
+        &self,
+        envelope: &Envelope,
+        command: &C,
+    ) -> Result<Answer, Status> {
+        let (books, _) = self.read_all(command).await?;
+        let mut queued = contended(&books);
+        let mut turns = self.queues.wait(&queued).await;
+        let mut conflict = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let (mut books, position) = self.read_all(command).await?;
+            let needed = contended(&books);
+            if !needed.is_subset(&queued) {
+                queued = needed;
+                turns = self.wait_anew(turns, &queued).await;
+                continue;
+            }
+            let events = match command.decide(&books, envelope.moment) {
+                Ok(events) if !events.is_empty() => events,
+                Ok(_) => return self.answer_repeated(envelope, command, &books, None).await,
+                Err(rejection) => {
+                    return self
+                        .answer_repeated(envelope, command, &books, Some(rejection))
+                        .await;
+                }
+            };
+            let events: Vec<(Event, Vec<String>)> = events
+                .into_iter()
+                .map(|event| {
+                    let tags = tags(&event);
+                    (event, tags)
+                })
+                .collect();
+            if envelope.validate_only {
+                self.boundaries.advance(&mut books, &events, 0);
+                return answer(command, &books, 0);
+            }
+            let request = self.append_request(envelope, &books, &events, position)?;
+            match self.log.append(request).await {
+                Ok(appended) if appended.last_position <= position => {
+                    return self.answer_at(command, &books, appended).await;
+                }
+                Ok(appended) => {
+                    self.boundaries
+                        .advance(&mut books, &events, appended.last_position);
+                    return answer(command, &books, appended.last_position);
+                }
+                Err(error @ AppendError::ConditionFailed { .. }) => conflict = Some(error),
+                Err(error) => return Err(status::append_error(&error)),
+            }
+        }
+        drop(turns);
+        Err(conflict.map_or_else(
+            || {
+                status::with_reason(
+                    Code::Aborted,
+                    "what the command is about kept changing; repeat it",
+                    "CONFLICT",
+                    [],
+                )
+            },
+            |error| status::append_error(&error),
+        ))
+    }
+
+    /// Gives up the turns before it waits for others, so that nobody waits for it meanwhile.
+    async fn wait_anew(&self, turns: Turns, queued: &BTreeSet<Boundary>) -> Turns {
+        drop(turns);
+        self.queues.wait(queued).await
+    }
+
+    /// Reads until the command asks for nothing new. All of it is as of one position.
+    async fn read_all<C: Command>(&self, command: &C) -> Result<(Books, u64), Status> {
+        let mut books = Books::default();
+        let mut position = 0;
+        for _ in 0..MAX_READ_ROUNDS {
+            let mut wanted: BTreeSet<Boundary> = command.reads(&books).into_iter().collect();
+            if wanted.iter().all(|boundary| books.contains(boundary)) {
+                return Ok((books, position));
+            }
+            wanted.extend(books.boundaries().cloned());
+            (books, position) = self
+                .boundaries
+                .load(&wanted)
+                .await
+                .map_err(|error| status::load_error(&error))?;
+        }
+        Err(Status::internal("the command asks for ever more to read"))
+    }
+
+    /// A command that now would be refused, or would do nothing, may have been recorded before: then its first answer
+    /// is repeated.
+    async fn answer_repeated<C: Command>(
+        &self,
+        envelope: &Envelope,
+        command: &C,
+        books: &Books,
+        rejection: Option<Rejection>,
+    ) -> Result<Answer, Status> {
+        let recorded = self
+            .log
+            .find_command(&envelope.command_id)
+            .await
+            .map_err(|error| status::load_error(&error.into()))?;
+        match recorded {
+            Some(RecordedCommand {
+                command_hash,
+                appended,
+            }) if command_hash == envelope.command_hash => {
+                self.answer_at(command, books, appended).await
+            }
+            Some(RecordedCommand { appended, .. }) => {
+                Err(status::append_error(&AppendError::CommandIdReused {
+                    command_id: envelope.command_id.clone(),
+                    first_position: appended.first_position,
+                }))
+            }
+            None => match rejection {
+                Some(rejection) => Err(status::rejection(&rejection)),
+                None => Err(Status::internal("the command has no effect")),
+            },
+        }
+    }
+
+    /// The answer as it was first given: the state as of the append.
+    async fn answer_at<C: Command>(
+        &self,
+        command: &C,
+        books: &Books,
+        appended: Appended,
+    ) -> Result<Answer, Status> {
+        let subject = subject(command, books)?;
+        let entry = self
+            .boundaries
+            .load_at(&subject, appended.last_position)
+            .await
+            .map_err(|error| status::load_error(&error))?;
+        Ok(Answer {
+            entry,
+            position: appended.last_position,
+        })
+    }
+
+    fn append_request(
+        &self,
+        envelope: &Envelope,
+        books: &Books,
+        events: &[(Event, Vec<String>)],
+        position: u64,
+    ) -> Result<AppendRequest, Status> {
+        let condition = query(
+            books
+                .boundaries()
+                .filter_map(|boundary| Some((boundary, books.get(boundary)?))),
+        );
+        let mut proposed = Vec::with_capacity(events.len());
+        for (index, (event, tags)) in events.iter().enumerate() {
+            event.verify().map_err(|error| {
+                tracing::error!(%error, "a decision led to a malformed event");
+                Status::internal(error.to_string())
+            })?;
+            let place = place(event, books, envelope.moment);
+            // The first event of a command caused those after it.
+            let first = if index == 0 {
+                String::new()
+            } else {
+                format!("{}/0", envelope.command_id)
+            };
+            proposed.push(ProposedEvent {
+                r#type: event.type_name().to_owned(),
+                tags: tags.clone(),
+                region: place.region,
+                other_region: place.other_region,
+                data: event.encode(),
+                occurred_at: Some(OccurredAt {
+                    time_us: envelope.moment.occurred_at_us,
+                    utc_offset_minutes: place.utc_offset_minutes,
+                    precision: envelope.precision.into(),
+                    clamped: false,
+                }),
+                correlation_id: first.clone(),
+                causation_id: first,
+                correction: None,
+            });
+        }
+        Ok(AppendRequest {
+            command_id: envelope.command_id.clone(),
+            command_hash: envelope.command_hash.to_vec(),
+            actor: envelope.actor.clone(),
+            origin: self.options.origin.clone(),
+            events: proposed,
+            condition: Some(AppendCondition {
+                query: Some(condition),
+                after_position: position,
+            }),
+            deadline_us: envelope.deadline_us,
+        })
+    }
+}
+
+/// What identifies the content of a command: its actor, the type of its request, and the request.
+fn command_hash<M: Mutation>(actor: &str, message: &M) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in [actor, M::TYPE] {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hasher.update(message.encode_to_vec());
+    hasher.finalize().into()
+}
+
+fn contended(books: &Books) -> BTreeSet<Boundary> {
+    books
+        .boundaries()
+        .filter(|boundary| boundary.is_contended())
+        .cloned()
+        .collect()
+}
+
+fn subject<C: Command>(command: &C, books: &Books) -> Result<Boundary, Status> {
+    command
+        .subject(books)
+        .ok_or_else(|| Status::internal("the command was about nothing"))
+}
+
+fn answer<C: Command>(command: &C, books: &Books, position: u64) -> Result<Answer, Status> {
+    let subject = subject(command, books)?;
+    let entry = books
+        .get(&subject)
+        .cloned()
+        .unwrap_or_else(|| Entry::empty(&subject));
+    Ok(Answer { entry, position })
+}

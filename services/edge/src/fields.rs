@@ -1,0 +1,414 @@
+//! The fields of a request, parsed into rich types. Every field that breaks a rule is noted, not only the first one.
+
+use chrono::{DateTime, NaiveDate};
+use keruen_domain::{
+    Code, Label, Quantity,
+    code::UNATTRIBUTED,
+    id::{IdKind, generate, is_mistyped},
+    limits,
+};
+use keruen_proto::{
+    log::v1::TimePrecision,
+    registry::v1::{
+        DocumentKind, DocumentRef, ExternalId, LocalizedText, Money, UnitValue, ValueBasis,
+    },
+};
+use tonic::Status;
+use tonic_types::FieldViolation;
+use uuid::Uuid;
+
+use crate::status;
+
+/// How many violations one answer lists.
+const MAX_VIOLATIONS: usize = 50;
+/// The longest name, in characters.
+const MAX_NAME_CHARS: usize = 200;
+/// How far a client's clock may run ahead: 5 seconds. A fact within that is recorded as happening now.
+const MAX_CLOCK_LEAD_US: i64 = 5_000_000;
+
+/// Parses fields and collects what is wrong with them. A method answers `None` exactly when it has noted a violation.
+pub struct Fields {
+    violations: Vec<FieldViolation>,
+    origin: String,
+    command_id: String,
+    now_us: i64,
+    made_ids: usize,
+}
+
+impl Fields {
+    /// For the request of one command: ids that it leaves to the server are made from `origin` and `command_id`.
+    pub fn new(origin: &str, command_id: &str, now_us: i64) -> Self {
+        Self {
+            violations: Vec::new(),
+            origin: origin.to_owned(),
+            command_id: command_id.to_owned(),
+            now_us,
+            made_ids: 0,
+        }
+    }
+
+    /// For a query, which makes nothing.
+    pub fn of_query() -> Self {
+        Self::new("", "", 0)
+    }
+
+    /// The parsed value, or everything that is wrong with the request.
+    pub fn finish<T>(mut self, parsed: Option<T>) -> Result<T, Status> {
+        if let (Some(parsed), true) = (parsed, self.violations.is_empty()) {
+            return Ok(parsed);
+        }
+        if self.violations.is_empty() {
+            self.reject("request", "is malformed");
+        }
+        self.violations.truncate(MAX_VIOLATIONS);
+        Err(status::field_violations(self.violations))
+    }
+
+    /// Notes that a field breaks a rule.
+    pub fn reject(&mut self, field: impl Into<String>, rule: impl Into<String>) {
+        self.violations.push(FieldViolation::new(field, rule));
+    }
+
+    /// Now, as the command sees it.
+    pub fn now_us(&self) -> i64 {
+        self.now_us
+    }
+
+    fn found<T>(&mut self, field: &str, parsed: Result<T, &'static str>, found: &str) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(rule) => {
+                let shown: String = found.chars().take(80).collect();
+                self.reject(field, format!("{rule}; found {shown:?}"));
+                None
+            }
+        }
+    }
+
+    /// The command's id: a UUID; case and hyphens don't matter.
+    pub fn command_id(&mut self, text: &str) -> Option<String> {
+        let parsed = Uuid::try_parse(text)
+            .ok()
+            .filter(|id| !id.is_nil())
+            .map(|id| id.hyphenated().to_string())
+            .ok_or("must be a UUID chosen by the client, for example of version 4 or 7");
+        let parsed = self.found("command_id", parsed, text)?;
+        self.command_id.clone_from(&parsed);
+        Some(parsed)
+    }
+
+    /// When the fact happened, in microseconds: not in the future, not before 1970.
+    pub fn occurred_at(
+        &mut self,
+        at: Option<&pbjson_types::Timestamp>,
+        now_us: i64,
+    ) -> Option<i64> {
+        let Some(at) = at else { return Some(now_us) };
+        let in_range = (0..=999_999_999).contains(&at.nanos);
+        let time_us = at
+            .seconds
+            .checked_mul(1_000_000)
+            .filter(|_| in_range)
+            .and_then(|us| us.checked_add(i64::from(at.nanos) / 1_000))
+            .filter(|us| *us >= 0);
+        let Some(time_us) = time_us else {
+            self.reject("occurred_at", "must be a time since 1970-01-01T00:00:00Z");
+            return None;
+        };
+        if time_us > now_us.saturating_add(MAX_CLOCK_LEAD_US) {
+            self.reject(
+                "occurred_at",
+                format!(
+                    "must not be in the future; found {}, while it is {} here",
+                    shown_time(time_us),
+                    shown_time(now_us)
+                ),
+            );
+            return None;
+        }
+        Some(time_us.min(now_us))
+    }
+
+    /// How exactly the time is known; to the second where nothing is said.
+    pub fn precision(&mut self, value: i32) -> Option<TimePrecision> {
+        match TimePrecision::try_from(value) {
+            Ok(TimePrecision::Unspecified) => Some(TimePrecision::Second),
+            Ok(precision) => Some(precision),
+            Err(_) => {
+                self.reject(
+                    "occurred_at_precision",
+                    format!("is not a known value; found {value}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A code that must be there.
+    pub fn code(&mut self, field: &str, text: &str) -> Option<Code> {
+        if is_mistyped(text) {
+            self.reject(
+                field,
+                format!("is mistyped or misheard: its last letter does not fit the others; found {text:?}"),
+            );
+            return None;
+        }
+        self.found(field, Code::parse(text), text)
+    }
+
+    /// A code, or `None` where the field is empty.
+    pub fn optional_code(&mut self, field: &str, text: &str) -> Option<Option<Code>> {
+        if text.is_empty() {
+            Some(None)
+        } else {
+            self.code(field, text).map(Some)
+        }
+    }
+
+    /// The code of something new: chosen by the client, or made here where the field is empty.
+    pub fn new_code(&mut self, field: &str, text: &str, kind: IdKind) -> Option<Code> {
+        if text.is_empty() {
+            self.made_ids += 1;
+            return Some(generate(
+                kind,
+                &self.origin,
+                &self.command_id,
+                self.made_ids,
+            ));
+        }
+        if text == UNATTRIBUTED {
+            self.reject(
+                field,
+                format!("{UNATTRIBUTED} is reserved for goods that nobody can attribute"),
+            );
+            return None;
+        }
+        self.code(field, text)
+    }
+
+    /// A printed number that must be there.
+    pub fn label(&mut self, field: &str, text: &str) -> Option<Label> {
+        self.found(field, Label::parse(text), text)
+    }
+
+    /// A printed number, or `None` where the field is empty.
+    pub fn optional_label(&mut self, field: &str, text: &str) -> Option<Option<Label>> {
+        if text.is_empty() {
+            Some(None)
+        } else {
+            self.label(field, text).map(Some)
+        }
+    }
+
+    /// A list, each element parsed with its own path. All elements are looked at.
+    pub fn each<T, U>(
+        &mut self,
+        field: &str,
+        values: &[T],
+        max: usize,
+        mut parse: impl FnMut(&mut Self, &str, &T) -> Option<U>,
+    ) -> Option<Vec<U>> {
+        if values.len() > max {
+            self.reject(
+                field,
+                format!("must have at most {max} entries; found {}", values.len()),
+            );
+            return None;
+        }
+        let parsed: Vec<Option<U>> = values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| parse(self, &format!("{field}[{index}]"), value))
+            .collect();
+        parsed.into_iter().collect()
+    }
+
+    /// A list that must not be empty.
+    pub fn some<T, U>(
+        &mut self,
+        field: &str,
+        values: &[T],
+        max: usize,
+        parse: impl FnMut(&mut Self, &str, &T) -> Option<U>,
+    ) -> Option<Vec<U>> {
+        if values.is_empty() {
+            self.reject(field, "must have at least one entry");
+            return None;
+        }
+        self.each(field, values, max, parse)
+    }
+
+    /// Numbers of lines: as given, or by order where they are 0; each once.
+    pub fn line_numbers(&mut self, field: &str, given: &[i32]) -> Option<Vec<i32>> {
+        let mut numbers = Vec::with_capacity(given.len());
+        let mut good = true;
+        for (index, number) in given.iter().enumerate() {
+            let by_order = i32::try_from(index + 1).unwrap_or(i32::MAX);
+            let number = if *number == 0 { by_order } else { *number };
+            if number < 1 || numbers.contains(&number) {
+                let rule = if number < 1 {
+                    "must be 1 or more"
+                } else {
+                    "must be another one for each line"
+                };
+                self.reject(
+                    format!("{field}[{index}].line"),
+                    format!("{rule}; found {number}"),
+                );
+                good = false;
+            }
+            numbers.push(number);
+        }
+        good.then_some(numbers)
+    }
+
+    /// A quantity: 1 to 2^53 − 1.
+    pub fn quantity(&mut self, field: &str, value: i64) -> Option<Quantity> {
+        self.found(field, Quantity::parse(value), &value.to_string())
+    }
+
+    /// A calendar date, or `None` where the field is empty.
+    pub fn date(&mut self, field: &str, text: &str) -> Option<Option<NaiveDate>> {
+        if text.is_empty() {
+            return Some(None);
+        }
+        // Chrono also takes `2027-1-5`; stored dates have one form only.
+        let parsed = NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()
+            .filter(|date| date.to_string() == text)
+            .ok_or("must be a calendar date, YYYY-MM-DD");
+        self.found(field, parsed, text).map(Some)
+    }
+
+    /// An enum value that must be stated.
+    pub fn stated<E: TryFrom<i32>>(&mut self, field: &str, value: i32) -> Option<E> {
+        if value == 0 {
+            self.reject(field, "must be stated");
+            return None;
+        }
+        self.enum_value(field, value)
+    }
+
+    /// An enum value, or `default` where it is not stated.
+    pub fn stated_or<E: TryFrom<i32>>(&mut self, field: &str, value: i32, default: E) -> Option<E> {
+        if value == 0 {
+            Some(default)
+        } else {
+            self.enum_value(field, value)
+        }
+    }
+
+    fn enum_value<E: TryFrom<i32>>(&mut self, field: &str, value: i32) -> Option<E> {
+        let parsed = E::try_from(value).map_err(|_| "is not a known value");
+        self.found(field, parsed, &value.to_string())
+    }
+
+    /// A message that must be there.
+    pub fn there<'a, M>(&mut self, field: &str, message: Option<&'a M>) -> Option<&'a M> {
+        if message.is_none() {
+            self.reject(field, "is missing");
+        }
+        message
+    }
+
+    /// A name that people read: English at least.
+    pub fn name(&mut self, field: &str, name: Option<&LocalizedText>) -> Option<LocalizedText> {
+        let name = self.there(field, name)?;
+        let mut good = true;
+        for (language, text) in [("en", &name.en), ("kk", &name.kk), ("ru", &name.ru)] {
+            let rule = if language == "en" && text.trim().is_empty() {
+                "must not be empty"
+            } else if text.chars().count() > MAX_NAME_CHARS {
+                "must have at most 200 characters"
+            } else if text.chars().any(char::is_control) {
+                "must not contain control characters"
+            } else {
+                continue;
+            };
+            self.reject(format!("{field}.{language}"), rule);
+            good = false;
+        }
+        good.then(|| name.clone())
+    }
+
+    /// References to documents.
+    pub fn documents(
+        &mut self,
+        field: &str,
+        documents: &[DocumentRef],
+    ) -> Option<Vec<DocumentRef>> {
+        self.each(
+            field,
+            documents,
+            limits::DOCUMENTS,
+            |fields, path, document| fields.document(path, document),
+        )
+    }
+
+    /// A reference to a document.
+    pub fn document(&mut self, field: &str, document: &DocumentRef) -> Option<DocumentRef> {
+        let kind: Option<DocumentKind> = self.stated(&format!("{field}.kind"), document.kind);
+        let number = self.label(&format!("{field}.number"), &document.number);
+        let issued_on = self.date(&format!("{field}.issued_on"), &document.issued_on);
+        let issuer = self.optional_code(&format!("{field}.issuer_id"), &document.issuer_id);
+        let hash_fits = matches!(document.sha256.len(), 0 | 32);
+        if !hash_fits {
+            let found = document.sha256.len();
+            self.reject(
+                format!("{field}.sha256"),
+                format!("must have 32 bytes, or none; found {found}"),
+            );
+        }
+        (kind?, number?, issued_on?, issuer?);
+        hash_fits.then(|| document.clone())
+    }
+
+    /// Keys of other systems.
+    pub fn external_ids(&mut self, field: &str, ids: &[ExternalId]) -> Option<Vec<ExternalId>> {
+        self.each(field, ids, limits::EXTERNAL_IDS, |fields, path, id| {
+            let scheme = fields.code(&format!("{path}.scheme"), &id.scheme);
+            let value = fields.label(&format!("{path}.value"), &id.value);
+            (scheme?, value?);
+            Some(id.clone())
+        })
+    }
+
+    /// A positive amount of money.
+    pub fn money(&mut self, field: &str, money: &Money) -> Option<Money> {
+        let code = &money.currency_code;
+        let currency_fits = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        if !currency_fits {
+            self.reject(
+                format!("{field}.currency_code"),
+                format!("must be an ISO 4217 code, for example KZT; found {code:?}"),
+            );
+        }
+        let amount = self.quantity(&format!("{field}.minor_units"), money.minor_units);
+        (currency_fits && amount.is_some()).then(|| money.clone())
+    }
+
+    /// Declared value of one unit, if declared.
+    pub fn unit_value(
+        &mut self,
+        field: &str,
+        value: Option<&UnitValue>,
+    ) -> Option<Option<UnitValue>> {
+        let Some(value) = value else {
+            return Some(None);
+        };
+        let amount = self
+            .there(&format!("{field}.amount"), value.amount.as_ref())
+            .cloned();
+        let amount = amount.and_then(|amount| self.money(&format!("{field}.amount"), &amount));
+        let basis: Option<ValueBasis> = self.stated(&format!("{field}.basis"), value.basis);
+        (amount?, basis?);
+        Some(Some(value.clone()))
+    }
+}
+
+fn shown_time(time_us: i64) -> String {
+    DateTime::from_timestamp_micros(time_us).map_or_else(
+        || format!("{time_us} µs"),
+        |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    )
+}

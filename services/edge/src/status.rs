@@ -1,0 +1,149 @@
+//! How errors reach clients: the one place where they become a gRPC status.
+
+use std::collections::HashMap;
+
+use keruen_domain::{Boundary, Rejection, RejectionKind};
+use keruen_log::{AppendError, ReadError};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::boundaries::LoadError;
+
+/// The domain of every `google.rpc.ErrorInfo` of this system.
+pub const ERROR_DOMAIN: &str = "keruen";
+
+/// A status with a stable reason, and its numbers.
+pub fn with_reason(
+    code: Code,
+    message: impl Into<String>,
+    reason: &str,
+    metadata: impl IntoIterator<Item = (&'static str, String)>,
+) -> Status {
+    let metadata: HashMap<String, String> = metadata
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
+    let details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata);
+    Status::with_error_details(code, message, details)
+}
+
+/// Fields that break a rule: `INVALID_ARGUMENT` with all of them.
+pub fn field_violations(violations: Vec<FieldViolation>) -> Status {
+    let message = violations
+        .iter()
+        .map(|violation| format!("{}: {}", violation.field, violation.description))
+        .collect::<Vec<_>>()
+        .join("; ");
+    let mut details = ErrorDetails::with_bad_request(violations);
+    details.set_error_info(
+        "INVALID_FIELDS",
+        ERROR_DOMAIN,
+        HashMap::<String, String>::new(),
+    );
+    Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// One field that breaks a rule.
+pub fn field_violation(field: &str, rule: &str) -> Status {
+    field_violations(vec![FieldViolation::new(field, rule)])
+}
+
+/// A refusal of the domain.
+pub fn rejection(rejection: &Rejection) -> Status {
+    let code = match rejection.kind() {
+        RejectionKind::Refused => Code::FailedPrecondition,
+        RejectionKind::Missing => Code::NotFound,
+        RejectionKind::AlreadyExists => Code::AlreadyExists,
+        RejectionKind::Malformed { .. } => Code::InvalidArgument,
+    };
+    let retry = ("retry_can_help", rejection.can_retry_help().to_string());
+    let metadata = rejection.metadata().into_iter().chain([retry]);
+    let metadata: HashMap<String, String> = metadata
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
+    let mut details = ErrorDetails::with_error_info(rejection.reason(), ERROR_DOMAIN, metadata);
+    let message = rejection.to_string();
+    if let RejectionKind::Malformed { field } = rejection.kind() {
+        let rule = message
+            .strip_prefix(&format!("{field}: "))
+            .unwrap_or(&message);
+        details.add_bad_request_violation(field.as_str(), rule);
+    }
+    Status::with_error_details(code, message, details)
+}
+
+/// A refusal of the log, other than a failed condition, which is retried before it comes here.
+pub fn append_error(error: &AppendError) -> Status {
+    let (code, reason) = match error {
+        AppendError::ConditionFailed { .. } => (Code::Aborted, "CONFLICT"),
+        AppendError::CommandIdReused { .. } => (Code::AlreadyExists, "COMMAND_ID_REUSED"),
+        AppendError::InvalidArgument(_) => (Code::InvalidArgument, "APPEND_REFUSED"),
+        AppendError::ResourceExhausted(_) => (Code::ResourceExhausted, "LOG_BUSY"),
+        AppendError::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+        AppendError::Unavailable(_) => (Code::Unavailable, "LOG_UNAVAILABLE"),
+    };
+    if code == Code::Unavailable {
+        tracing::error!(%error, "append failed");
+    }
+    with_reason(code, error.to_string(), reason, [])
+}
+
+/// A boundary that can't be folded.
+pub fn load_error(error: &LoadError) -> Status {
+    tracing::error!(%error, "reading the log failed");
+    match error {
+        LoadError::Read(ReadError::Unavailable(_)) => {
+            with_reason(Code::Unavailable, error.to_string(), "LOG_UNAVAILABLE", [])
+        }
+        LoadError::Read(ReadError::InvalidArgument(_)) => Status::internal(error.to_string()),
+        LoadError::Read(ReadError::Damaged { .. }) | LoadError::Decode { .. } => {
+            with_reason(Code::DataLoss, error.to_string(), "LOG_DAMAGED", [])
+        }
+    }
+}
+
+/// Something that nobody has heard of.
+pub fn missing(boundary: &Boundary) -> Status {
+    let id = |code: &keruen_domain::Code| code.to_string();
+    let unknown = match boundary {
+        Boundary::Organisation(code) => Rejection::UnknownOrganisation {
+            organisation_id: id(code),
+        },
+        Boundary::Facility(code) => Rejection::UnknownFacility {
+            facility_id: id(code),
+        },
+        Boundary::Commodity(code) => Rejection::UnknownCommodity {
+            commodity_id: id(code),
+        },
+        Boundary::Item(code) => Rejection::UnknownItem { item_id: id(code) },
+        Boundary::Donation(code) => Rejection::UnknownDonation {
+            donation_id: id(code),
+        },
+        Boundary::Batch(code) => Rejection::UnknownBatch { batch_id: id(code) },
+        Boundary::Request(code) => Rejection::UnknownRequest {
+            request_id: id(code),
+        },
+        Boundary::Shipment(code) => Rejection::UnknownShipment {
+            shipment_id: id(code),
+        },
+        Boundary::Asset(item, serial) => {
+            let message = format!(
+                "there is no unit of item {item} with serial number {serial:?}; check both"
+            );
+            let metadata = [
+                ("item_id", item.to_string()),
+                ("serial_number", serial.to_string()),
+            ];
+            return with_reason(Code::NotFound, message, "UNKNOWN_ASSET", metadata);
+        }
+        Boundary::Model(..) | Boundary::Stock(..) => {
+            return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);
+        }
+    };
+    rejection(&unknown)
+}
+
+/// A command whose subject is of another kind than its endpoint thinks: a mistake in the program.
+pub fn unexpected_entry() -> Status {
+    Status::internal("the command's subject is of another kind")
+}

@@ -1,0 +1,95 @@
+//! `keruen serve`: runs the embedded node until it is told to stop.
+
+mod node;
+mod store;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+
+pub use node::{Node, NodeOptions};
+
+/// Where the node answers and where it keeps its data.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  keruen serve                                        keep the store at keruen-data/keruen.db
+  keruen serve --data /srv/keruen                     keep it at /srv/keruen/keruen.db
+  keruen serve --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0    take any free ports and print them
+
+The node stops on Ctrl-C or SIGTERM after it has answered what is under way. It can be killed at any time:
+every command that was answered is in the store.")]
+pub struct Args {
+    /// The store: sqlite://PATH of a file, which is created where there is none.
+    #[arg(
+        long,
+        env = "KERUEN_DATABASE_URL",
+        value_name = "URL",
+        conflicts_with = "data"
+    )]
+    database_url: Option<String>,
+
+    /// Folder of the embedded store; the same as --database-url sqlite://DIR/keruen.db [default: keruen-data].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Address of the gRPC services; port 0 takes any free port.
+    #[arg(
+        long,
+        env = "KERUEN_GRPC_ADDR",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:7460"
+    )]
+    grpc_addr: SocketAddr,
+
+    /// Address of the web page; port 0 takes any free port.
+    #[arg(
+        long,
+        env = "KERUEN_HTTP_ADDR",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:7461"
+    )]
+    http_addr: SocketAddr,
+
+    /// Name of this node, recorded with every event that it is the first to record.
+    #[arg(long, env = "KERUEN_NODE", value_name = "NAME", default_value = "hub")]
+    node: String,
+
+    /// Also answer on addresses that other machines reach. There is no access control yet: whoever reaches the
+    /// address can do everything in anybody's name.
+    #[arg(long)]
+    insecure_no_auth: bool,
+}
+
+/// Runs until Ctrl-C or SIGTERM.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let store = store::path(args.database_url.as_deref(), args.data.as_deref())?;
+    let mut options = NodeOptions::new(store);
+    options.grpc_addr = args.grpc_addr;
+    options.http_addr = args.http_addr;
+    options.node = args.node;
+    options.insecure_no_auth = args.insecure_no_auth;
+    let stop = stop_signal()?;
+    let node = Node::start(options).await?;
+    println!("gRPC  http://{}", node.grpc_addr());
+    println!("page  http://{}/", node.http_addr());
+    println!("store {}", node.store().display());
+    println!("Stop with Ctrl-C.");
+    stop.await;
+    eprintln!("Stopping: what is under way is being answered.");
+    node.stop().await
+}
+
+/// Ends when the process is asked to stop.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,295 @@
+//! The embedded node: log, services, views and page in one process.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use keruen_edge::{Desk, DeskOptions};
+use keruen_inventory::InventoryEndpoint;
+use keruen_log::{EventEndpoint, Log, SqliteLog, SqliteOptions};
+use keruen_projections::{StockEndpoint, Views, ViewsOptions};
+use keruen_proto::{Event, FILE_DESCRIPTOR_SET};
+use keruen_registry::RegistryEndpoint;
+use keruen_requests::RequestEndpoint;
+use keruen_shipments::ShipmentEndpoint;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tonic::transport::{Endpoint, Server, server::TcpIncoming};
+
+/// The largest request that a service takes, in bytes.
+const MAX_REQUEST_BYTES: usize = 1 << 20;
+/// Calls under way on one connection.
+const MAX_CALLS_PER_CONNECTION: usize = 256;
+/// How long a stopping node waits for what is under way.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where a node answers, and where it keeps its data.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// File of the store.
+    pub store: PathBuf,
+    /// Address of the gRPC services.
+    pub grpc_addr: SocketAddr,
+    /// Address of the web page.
+    pub http_addr: SocketAddr,
+    /// Name of the node.
+    pub node: String,
+    /// Also answer on addresses that other machines reach.
+    pub insecure_no_auth: bool,
+}
+
+impl NodeOptions {
+    /// A node that keeps its data in `store` and answers on any free loopback ports.
+    pub fn new(store: PathBuf) -> Self {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            store,
+            grpc_addr: loopback,
+            http_addr: loopback,
+            node: "hub".to_owned(),
+            insecure_no_auth: false,
+        }
+    }
+}
+
+/// A running node.
+pub struct Node {
+    grpc_addr: SocketAddr,
+    http_addr: SocketAddr,
+    store: PathBuf,
+    log: Arc<SqliteLog>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Node {
+    /// Starts everything. When it returns, the node answers.
+    pub async fn start(options: NodeOptions) -> anyhow::Result<Self> {
+        refuse_open_address("--grpc-addr", options.grpc_addr, options.insecure_no_auth)?;
+        refuse_open_address("--http-addr", options.http_addr, options.insecure_no_auth)?;
+        let folder = folder_of(&options.store);
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("can't create the folder {}", folder.display()))?;
+        // Addresses first: a second node on the same machine should hear of the port, not of the store.
+        let grpc_listener = listen("--grpc-addr", options.grpc_addr).await?;
+        let http_listener = listen("--http-addr", options.http_addr).await?;
+        let grpc_addr = grpc_listener
+            .local_addr()
+            .context("the gRPC socket has no address")?;
+        let http_addr = http_listener
+            .local_addr()
+            .context("the HTTP socket has no address")?;
+
+        let log = Arc::new(SqliteLog::open(&options.store, log_options())?);
+        let shared: Arc<dyn Log> = Arc::clone(&log) as Arc<dyn Log>;
+        let views = Views::open(&folder, ViewsOptions::default())?;
+        let (stop, stopped) = watch::channel(false);
+        let services = Services::new(&options.node, &shared, &views);
+        let following = views.run(Arc::clone(&shared));
+        let tasks = vec![
+            tokio::spawn(services.serve(grpc_listener, stopped.clone())),
+            tokio::spawn(serve_pages(grpc_addr, http_listener, stopped.clone())),
+            tokio::spawn(async move {
+                wait_for(stopped).await;
+                following.stop().await;
+                Ok(())
+            }),
+        ];
+        tracing::info!(%grpc_addr, %http_addr, store = %options.store.display(), "node is ready");
+        Ok(Self {
+            grpc_addr,
+            http_addr,
+            store: options.store,
+            log,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Address of the gRPC services.
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.grpc_addr
+    }
+
+    /// Address of the web page.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http_addr
+    }
+
+    /// File of the store.
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// Answers what is under way, then stops.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        let all = async {
+            for task in self.tasks {
+                task.await
+                    .context("a part of the node ended unexpectedly")??;
+            }
+            anyhow::Ok(())
+        };
+        match tokio::time::timeout(STOP_TIMEOUT, all).await {
+            Ok(result) => result?,
+            Err(_) => tracing::warn!("calls that took too long were broken off"),
+        }
+        self.log.close();
+        Ok(())
+    }
+}
+
+/// The gRPC services of a node.
+struct Services {
+    desk: Arc<Desk>,
+    log: Arc<dyn Log>,
+    views: Arc<Views>,
+}
+
+impl Services {
+    fn new(node: &str, log: &Arc<dyn Log>, views: &Arc<Views>) -> Self {
+        Self {
+            desk: Arc::new(Desk::new(Arc::clone(log), DeskOptions::new(node))),
+            log: Arc::clone(log),
+            views: Arc::clone(views),
+        }
+    }
+
+    async fn serve(
+        self,
+        listener: TcpListener,
+        stopped: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        macro_rules! bounded {
+            ($service:expr) => {
+                $service.max_decoding_message_size(MAX_REQUEST_BYTES)
+            };
+        }
+        let registry = bounded!(RegistryEndpoint::service(Arc::clone(&self.desk)));
+        let inventory = bounded!(InventoryEndpoint::service(Arc::clone(&self.desk)));
+        let shipments = bounded!(ShipmentEndpoint::service(Arc::clone(&self.desk)));
+        let requests = bounded!(RequestEndpoint::service(Arc::clone(&self.desk)));
+        let stock = bounded!(StockEndpoint::service(
+            Arc::clone(&self.views),
+            Arc::clone(&self.log)
+        ));
+        let events = bounded!(EventEndpoint::service(Arc::clone(&self.log)));
+
+        let (reporter, health) = tonic_health::server::health_reporter();
+        macro_rules! serving {
+            ($($service:ident),*) => { $( reporter.set_serving_as(&$service).await; )* };
+        }
+        let _ = &reporter;
+        serving!(registry, inventory, shipments, requests, stock, events);
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        Server::builder()
+            .concurrency_limit_per_connection(MAX_CALLS_PER_CONNECTION)
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .add_service(health)
+            .add_service(
+                reflection
+                    .clone()
+                    .build_v1()
+                    .context("the schema can't be reflected")?,
+            )
+            .add_service(
+                reflection
+                    .build_v1alpha()
+                    .context("the schema can't be reflected")?,
+            )
+            .add_service(registry)
+            .add_service(inventory)
+            .add_service(shipments)
+            .add_service(requests)
+            .add_service(stock)
+            .add_service(events)
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                wait_for(stopped),
+            )
+            .await
+            .context("the gRPC server failed")
+    }
+}
+
+async fn serve_pages(
+    grpc_addr: SocketAddr,
+    listener: TcpListener,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let channel = Endpoint::from_shared(format!("http://{}", reachable(grpc_addr)))
+        .context("the gRPC address is no address to connect to")?
+        .connect_timeout(Duration::from_secs(5))
+        .connect_lazy();
+    let router = keruen_gateway::router(channel, keruen_gateway::Options::default());
+    axum::serve(listener, router)
+        .with_graceful_shutdown(wait_for(stopped))
+        .await
+        .context("the web server failed")
+}
+
+/// Where a server that listens on an address can be reached from this machine.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    match addr {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => ([127, 0, 0, 1], v4.port()).into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            (std::net::Ipv6Addr::LOCALHOST, v6.port()).into()
+        }
+        other => other,
+    }
+}
+
+/// The log refuses what a client could not read later: events of unknown types, or whose JSON would be too large.
+fn log_options() -> SqliteOptions {
+    SqliteOptions {
+        transcoder: Some(Arc::new(|type_name, data| {
+            let event = Event::decode(type_name, data).map_err(|error| error.to_string())?;
+            let json = event.to_json().map_err(|error| error.to_string())?;
+            Ok(json.to_string().len())
+        })),
+        ..SqliteOptions::default()
+    }
+}
+
+fn refuse_open_address(option: &str, addr: SocketAddr, insecure: bool) -> anyhow::Result<()> {
+    if addr.ip().is_loopback() || insecure {
+        return Ok(());
+    }
+    bail!(
+        "{option} {addr}: other machines reach this address, and there is no access control yet: whoever reaches it \
+         could do everything in anybody's name. Take a loopback address such as 127.0.0.1:{port}, or say \
+         --insecure-no-auth if the network itself keeps others out",
+        port = addr.port()
+    )
+}
+
+async fn listen(option: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "{option} {addr}: the port is in use by another program, perhaps another node. Stop it, or take another \
+             port: {option} {ip}:0 takes any free one",
+            ip = addr.ip()
+        ),
+        _ => anyhow::anyhow!("{option} {addr}: can't listen there: {error}"),
+    })
+}
+
+fn folder_of(store: &Path) -> PathBuf {
+    match store.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Ends when the node is asked to stop.
+async fn wait_for(mut stopped: watch::Receiver<bool>) {
+    // An error means that the node is gone, which is a reason to stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}

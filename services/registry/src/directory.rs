@@ -1,0 +1,130 @@
+//! Everything in the registry, in order of codes: small enough to be held, and caught up before every answer.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use keruen_edge::{boundaries::LoadError, status};
+use keruen_log::{Log, Query, QueryItem, Range};
+use keruen_proto::{
+    Event, EventType,
+    registry::v1::{
+        Commodity, CommodityRegistered, Facility, FacilityRegistered, Item, ItemRegistered,
+        Organisation, OrganisationRegistered,
+    },
+};
+use tokio::sync::Mutex;
+use tonic::Status;
+
+const PAGE_EVENTS: usize = 1_000;
+
+/// Entries of the registry by code, as of a position.
+#[derive(Default)]
+pub struct Entries {
+    /// Everything up to this position is in.
+    pub position: u64,
+    /// Organisations.
+    pub organisations: BTreeMap<String, Organisation>,
+    /// Facilities.
+    pub facilities: BTreeMap<String, Facility>,
+    /// Commodities.
+    pub commodities: BTreeMap<String, Commodity>,
+    /// Items.
+    pub items: BTreeMap<String, Item>,
+}
+
+/// The registry as the log tells it.
+pub struct Directory {
+    log: Arc<dyn Log>,
+    entries: Mutex<Entries>,
+}
+
+impl Directory {
+    /// A directory over `log`; it reads when it is first asked.
+    pub fn new(log: Arc<dyn Log>) -> Self {
+        Self {
+            log,
+            entries: Mutex::default(),
+        }
+    }
+
+    /// Looks something up in the registry as it is now.
+    pub async fn look_up<T>(
+        &self,
+        min_position: u64,
+        look: impl FnOnce(&Entries) -> T,
+    ) -> Result<T, Status> {
+        let mut entries = self.entries.lock().await;
+        self.catch_up(&mut entries)
+            .await
+            .map_err(|error| status::load_error(&error))?;
+        if entries.position < min_position {
+            return Err(status::field_violation(
+                "min_position",
+                &format!(
+                    "must not be above the head of the log, {}; found {min_position}",
+                    entries.position
+                ),
+            ));
+        }
+        Ok(look(&entries))
+    }
+
+    async fn catch_up(&self, entries: &mut Entries) -> Result<(), LoadError> {
+        let query = Query {
+            items: vec![QueryItem {
+                types: [
+                    OrganisationRegistered::TYPE,
+                    FacilityRegistered::TYPE,
+                    CommodityRegistered::TYPE,
+                    ItemRegistered::TYPE,
+                ]
+                .map(str::to_owned)
+                .to_vec(),
+                tags: Vec::new(),
+            }],
+        };
+        loop {
+            let range = Range::after(entries.position);
+            let page = self.log.read(&query, range, PAGE_EVENTS).await?;
+            for recorded in &page.events {
+                let event = Event::decode(&recorded.r#type, &recorded.data).map_err(|source| {
+                    LoadError::Decode {
+                        position: recorded.position,
+                        source,
+                    }
+                })?;
+                entries.enter(event);
+            }
+            entries.position = page.reached_position(range);
+            if page.complete {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Entries {
+    fn enter(&mut self, event: Event) {
+        match event {
+            Event::OrganisationRegistered(OrganisationRegistered {
+                organisation: Some(entry),
+            }) => {
+                self.organisations
+                    .insert(entry.organisation_id.clone(), entry);
+            }
+            Event::FacilityRegistered(FacilityRegistered {
+                facility: Some(entry),
+            }) => {
+                self.facilities.insert(entry.facility_id.clone(), entry);
+            }
+            Event::CommodityRegistered(CommodityRegistered {
+                commodity: Some(entry),
+            }) => {
+                self.commodities.insert(entry.commodity_id.clone(), entry);
+            }
+            Event::ItemRegistered(ItemRegistered { item: Some(entry) }) => {
+                self.items.insert(entry.item_id.clone(), entry);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The gRPC service.
+
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+
+use chrono::{DateTime, NaiveDate};
+use keruen_domain::{Boundary, Entry, region};
+use keruen_edge::{Desk, Fields, status};
+use keruen_proto::registry::v1::{
+    GetCommodityRequest, GetCommodityResponse, GetFacilityRequest, GetFacilityResponse,
+    GetItemRequest, GetItemResponse, GetOrganisationRequest, GetOrganisationResponse,
+    ListCommoditiesRequest, ListCommoditiesResponse, ListFacilitiesRequest, ListFacilitiesResponse,
+    ListItemsRequest, ListItemsResponse, ListOrganisationsRequest, ListOrganisationsResponse,
+    ListRegionsRequest, ListRegionsResponse, RegisterCommodityRequest, RegisterCommodityResponse,
+    RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
+    RegisterOrganisationRequest, RegisterOrganisationResponse,
+    registry_service_server::{RegistryService, RegistryServiceServer},
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    directory::{Directory, Entries},
+    parse,
+};
+
+const DEFAULT_PAGE_SIZE: i32 = 100;
+const MAX_PAGE_SIZE: i32 = 1_000;
+
+/// The registry behind gRPC.
+pub struct RegistryEndpoint {
+    desk: Arc<Desk>,
+    directory: Directory,
+}
+
+impl RegistryEndpoint {
+    /// A tonic service that carries out its commands at `desk`.
+    pub fn service(desk: Arc<Desk>) -> RegistryServiceServer<Self> {
+        let directory = Directory::new(Arc::clone(desk.log()));
+        RegistryServiceServer::new(Self { desk, directory })
+    }
+
+    async fn page<T: Clone>(
+        &self,
+        asked: PageAsked<'_>,
+        entries_of: impl FnOnce(&Entries) -> &BTreeMap<String, T>,
+    ) -> Result<Page<T>, Status> {
+        let size = match asked.page_size {
+            0 => DEFAULT_PAGE_SIZE,
+            1..=MAX_PAGE_SIZE => asked.page_size,
+            found => {
+                let rule = format!(
+                    "must be 1 to {MAX_PAGE_SIZE}, or 0 for {DEFAULT_PAGE_SIZE}; found {found}"
+                );
+                return Err(status::field_violation("page_size", &rule));
+            }
+        };
+        // A page is followed by what sorts after its last code, so the token is that code.
+        let mut fields = Fields::of_query();
+        let after = fields.optional_code("page_token", asked.page_token);
+        let after = fields.finish(after)?;
+        self.directory
+            .look_up(asked.min_position, |entries| {
+                let start = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+                let mut rest = entries_of(entries).range::<str, _>((start, Bound::Unbounded));
+                let wanted = usize::try_from(size).unwrap_or(0);
+                let shown: Vec<_> = rest.by_ref().take(wanted).collect();
+                let next = match (shown.last(), rest.next()) {
+                    (Some((code, _)), Some(_)) => (*code).clone(),
+                    _ => String::new(),
+                };
+                Page {
+                    entries: shown.into_iter().map(|(_, entry)| entry.clone()).collect(),
+                    next_page_token: next,
+                    position: entries.position,
+                }
+            })
+            .await
+    }
+}
+
+struct PageAsked<'a> {
+    page_size: i32,
+    page_token: &'a str,
+    min_position: u64,
+}
+
+struct Page<T> {
+    entries: Vec<T>,
+    next_page_token: String,
+    position: u64,
+}
+
+/// The three methods of one kind of entry differ only in names.
+macro_rules! register {
+    ($self:ident, $request:ident, $parse:ident, $variant:ident, $response:ident { $field:ident }) => {{
+        let answer = $self
+            .desk
+            .carry_out($request, |message, fields| {
+                parse::$parse(message.$field.as_ref(), fields)
+            })
+            .await?;
+        let Entry::$variant(entry) = answer.entry else {
+            return Err(status::unexpected_entry());
+        };
+        Ok(Response::new($response {
+            $field: Some(entry),
+            position: answer.position,
+        }))
+    }};
+}
+
+macro_rules! get {
+    ($self:ident, $request:ident, $id:ident, $variant:ident, $response:ident { $field:ident }) => {{
+        let mut fields = Fields::of_query();
+        let code = fields.code(stringify!($id), &$request.get_ref().$id);
+        let boundary = Boundary::$variant(fields.finish(code)?);
+        let (entry, position) = $self.desk.view_existing(boundary).await?;
+        let Entry::$variant(entry) = entry else {
+            return Err(status::unexpected_entry());
+        };
+        Ok(Response::new($response {
+            $field: Some(entry),
+            position,
+        }))
+    }};
+}
+
+macro_rules! list {
+    ($self:ident, $request:ident, $response:ident { $field:ident }) => {{
+        let message = $request.get_ref();
+        let asked = PageAsked {
+            page_size: message.page_size,
+            page_token: &message.page_token,
+            min_position: message.min_position,
+        };
+        let page = $self.page(asked, |entries| &entries.$field).await?;
+        Ok(Response::new($response {
+            $field: page.entries,
+            next_page_token: page.next_page_token,
+            position: page.position,
+        }))
+    }};
+}
+
+#[tonic::async_trait]
+impl RegistryService for RegistryEndpoint {
+    async fn list_regions(
+        &self,
+        request: Request<ListRegionsRequest>,
+    ) -> Result<Response<ListRegionsResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let day = fields.date("on_date", &request.get_ref().on_date);
+        let day = fields
+            .finish(day)?
+            .unwrap_or_else(|| today(self.desk.now_us()));
+        let regions = region::existing_on(day).cloned().collect();
+        Ok(Response::new(ListRegionsResponse { regions }))
+    }
+
+    async fn register_organisation(
+        &self,
+        request: Request<RegisterOrganisationRequest>,
+    ) -> Result<Response<RegisterOrganisationResponse>, Status> {
+        register!(
+            self,
+            request,
+            organisation,
+            Organisation,
+            RegisterOrganisationResponse { organisation }
+        )
+    }
+
+    async fn get_organisation(
+        &self,
+        request: Request<GetOrganisationRequest>,
+    ) -> Result<Response<GetOrganisationResponse>, Status> {
+        get!(
+            self,
+            request,
+            organisation_id,
+            Organisation,
+            GetOrganisationResponse { organisation }
+        )
+    }
+
+    async fn list_organisations(
+        &self,
+        request: Request<ListOrganisationsRequest>,
+    ) -> Result<Response<ListOrganisationsResponse>, Status> {
+        list!(self, request, ListOrganisationsResponse { organisations })
+    }
+
+    async fn register_facility(
+        &self,
+        request: Request<RegisterFacilityRequest>,
+    ) -> Result<Response<RegisterFacilityResponse>, Status> {
+        register!(
+            self,
+            request,
+            facility,
+            Facility,
+            RegisterFacilityResponse { facility }
+        )
+    }
+
+    async fn get_facility(
+        &self,
+        request: Request<GetFacilityRequest>,
+    ) -> Result<Response<GetFacilityResponse>, Status> {
+        get!(
+            self,
+            request,
+            facility_id,
+            Facility,
+            GetFacilityResponse { facility }
+        )
+    }
+
+    async fn list_facilities(
+        &self,
+        request: Request<ListFacilitiesRequest>,
+    ) -> Result<Response<ListFacilitiesResponse>, Status> {
+        list!(self, request, ListFacilitiesResponse { facilities })
+    }
+
+    async fn register_commodity(
+        &self,
+        request: Request<RegisterCommodityRequest>,
+    ) -> Result<Response<RegisterCommodityResponse>, Status> {
+        register!(
+            self,
+            request,
+            commodity,
+            Commodity,
+            RegisterCommodityResponse { commodity }
+        )
+    }
+
+    async fn get_commodity(
+        &self,
+        request: Request<GetCommodityRequest>,
+    ) -> Result<Response<GetCommodityResponse>, Status> {
+        get!(
+            self,
+            request,
+            commodity_id,
+            Commodity,
+            GetCommodityResponse { commodity }
+        )
+    }
+
+    async fn list_commodities(
+        &self,
+        request: Request<ListCommoditiesRequest>,
+    ) -> Result<Response<ListCommoditiesResponse>, Status> {
+        list!(self, request, ListCommoditiesResponse { commodities })
+    }
+
+    async fn register_item(
+        &self,
+        request: Request<RegisterItemRequest>,
+    ) -> Result<Response<RegisterItemResponse>, Status> {
+        register!(self, request, item, Item, RegisterItemResponse { item })
+    }
+
+    async fn get_item(
+        &self,
+        request: Request<GetItemRequest>,
+    ) -> Result<Response<GetItemResponse>, Status> {
+        get!(self, request, item_id, Item, GetItemResponse { item })
+    }
+
+    async fn list_items(
+        &self,
+        request: Request<ListItemsRequest>,
+    ) -> Result<Response<ListItemsResponse>, Status> {
+        list!(self, request, ListItemsResponse { items })
+    }
+}
+
+/// The day in Kazakhstan, which has one time zone since 2024-03-01.
+fn today(now_us: i64) -> NaiveDate {
+    let almaty = chrono_tz::Asia::Almaty;
+    DateTime::from_timestamp_micros(now_us)
+        .map(|now| now.with_timezone(&almaty).date_naive())
+        .unwrap_or_default()
+}

@@ -1,0 +1,223 @@
+//! Requests to the shipment service, parsed into commands.
+
+use keruen_domain::{
+    id::IdKind,
+    limits,
+    shipment::{
+        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
+        ReceiveShipment, RequestShipment,
+    },
+};
+use keruen_edge::Fields;
+use keruen_proto::{
+    inventory::v1::ReceiptOutcome,
+    shipments::v1::{
+        AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
+        DispatchShipmentRequest, LossVerdict, ReceiveShipmentRequest, RequestShipmentRequest,
+        ShipmentLine, ShipmentReceiptLine,
+    },
+};
+
+/// A shipment to be requested.
+pub fn request(message: &RequestShipmentRequest, fields: &mut Fields) -> Option<RequestShipment> {
+    let shipment_id = fields.new_code("shipment_id", &message.shipment_id, IdKind::Shipment);
+    let origin_id = fields.code("origin_id", &message.origin_id);
+    let destination_id = fields.code("destination_id", &message.destination_id);
+    let given: Vec<i32> = message.lines.iter().map(|line| line.line).collect();
+    let numbers = fields.line_numbers("lines", &given);
+    let lines = fields.some(
+        "lines",
+        &message.lines,
+        limits::SHIPMENT_LINES,
+        goods_to_send,
+    );
+    let lines = lines?
+        .into_iter()
+        .zip(numbers?)
+        .map(|(line, number)| GoodsToSend {
+            line: number,
+            ..line
+        })
+        .collect();
+    Some(RequestShipment {
+        shipment_id: shipment_id?,
+        origin_id: origin_id?,
+        destination_id: destination_id?,
+        lines,
+    })
+}
+
+fn goods_to_send(fields: &mut Fields, path: &str, line: &ShipmentLine) -> Option<GoodsToSend> {
+    let item_id = fields.code(&format!("{path}.item_id"), &line.item_id);
+    let quantity = fields.quantity(&format!("{path}.quantity"), line.quantity);
+    let request_id = fields.optional_code(&format!("{path}.request_id"), &line.request_id);
+    let owner_id = fields.optional_code(&format!("{path}.owner_id"), &line.owner_id);
+    let request = match request_id? {
+        Some(request_id) if line.request_line >= 1 => Some((request_id, line.request_line)),
+        // A request of one line is the usual case.
+        Some(request_id) if line.request_line == 0 => Some((request_id, 1)),
+        None if line.request_line == 0 => None,
+        _ => {
+            let rule = format!(
+                "must be a line of the request that request_id names; found {}",
+                line.request_line
+            );
+            fields.reject(format!("{path}.request_line"), rule);
+            return None;
+        }
+    };
+    Some(GoodsToSend {
+        line: line.line,
+        item_id: item_id?,
+        quantity: quantity?,
+        request,
+        owner_id: owner_id?,
+    })
+}
+
+/// A shipment to be allocated.
+pub fn allocate(
+    message: &AllocateShipmentRequest,
+    fields: &mut Fields,
+) -> Option<AllocateShipment> {
+    let shipment_id = fields.code("shipment_id", &message.shipment_id)?;
+    Some(AllocateShipment {
+        shipment_id,
+        allow_partial: message.allow_partial,
+    })
+}
+
+/// A shipment that left.
+pub fn dispatch(
+    message: &DispatchShipmentRequest,
+    fields: &mut Fields,
+) -> Option<DispatchShipment> {
+    let shipment_id = fields.code("shipment_id", &message.shipment_id);
+    let custodian_id = fields.code("custodian_id", &message.custodian_id);
+    let signed_by_ref = fields.optional_label("signed_by_ref", &message.signed_by_ref);
+    let expected_on = fields.date("expected_on", &message.expected_on);
+    let documents = fields.documents("documents", &message.documents);
+    Some(DispatchShipment {
+        shipment_id: shipment_id?,
+        custodian_id: custodian_id?,
+        signed_by_ref: signed_by_ref?,
+        expected_on: expected_on?,
+        documents: documents?,
+    })
+}
+
+/// A shipment that was received, or a part of it.
+pub fn receive(message: &ReceiveShipmentRequest, fields: &mut Fields) -> Option<ReceiveShipment> {
+    let shipment_id = fields.code("shipment_id", &message.shipment_id);
+    let lines = fields.each("lines", &message.lines, limits::FOUND_LINES, found_goods);
+    let signed_by_ref = fields.optional_label("signed_by_ref", &message.signed_by_ref);
+    let documents = fields.documents("documents", &message.documents);
+    let lines = lines?;
+    Some(ReceiveShipment {
+        shipment_id: shipment_id?,
+        lines: (!lines.is_empty()).then_some(lines),
+        signed_by_ref: signed_by_ref?,
+        documents: documents?,
+    })
+}
+
+fn found_goods(fields: &mut Fields, path: &str, line: &ShipmentReceiptLine) -> Option<FoundGoods> {
+    let outcome = fields.stated_or(
+        &format!("{path}.outcome"),
+        line.outcome,
+        ReceiptOutcome::Good,
+    );
+    let batch_id = fields.optional_code(&format!("{path}.batch_id"), &line.batch_id);
+    let owner_id = fields.optional_code(&format!("{path}.owner_id"), &line.owner_id);
+    let quantity = fields.quantity(&format!("{path}.quantity"), line.quantity);
+    let serial_numbers = fields.each(
+        &format!("{path}.serial_numbers"),
+        &line.serial_numbers,
+        limits::SERIAL_NUMBERS,
+        |fields, path, serial| fields.label(path, serial),
+    );
+    let item_id = fields.optional_code(&format!("{path}.item_id"), &line.item_id);
+    let lot = fields.optional_label(&format!("{path}.lot"), &line.lot);
+    let expires_on = fields.date(&format!("{path}.expires_on"), &line.expires_on);
+    let new_batch_id = fields.new_code(&format!("{path}.batch_id"), "", IdKind::Batch);
+    let outcome = outcome?;
+    let unannounced = matches!(outcome, ReceiptOutcome::Surplus | ReceiptOutcome::Wrong);
+    let line_fits = if line.line >= 1 || (unannounced && line.line == 0) {
+        true
+    } else {
+        let rule = format!(
+            "must be the number of a line of the shipment; found {}",
+            line.line
+        );
+        fields.reject(format!("{path}.line"), rule);
+        false
+    };
+    let goods = FoundGoods {
+        line: (line.line != 0).then_some(line.line),
+        batch_id: batch_id?,
+        owner_id: owner_id?,
+        quantity: quantity?,
+        outcome,
+        serial_numbers: serial_numbers?,
+        item_id: item_id?,
+        lot: lot?,
+        expires_on: expires_on?,
+        new_batch_id: new_batch_id?,
+    };
+    (line_fits && describes_what_is_new(fields, path, &goods, unannounced)).then_some(goods)
+}
+
+/// What was announced is described by its batch; what was not, by what is printed on it.
+fn describes_what_is_new(
+    fields: &mut Fields,
+    path: &str,
+    goods: &FoundGoods,
+    unannounced: bool,
+) -> bool {
+    if unannounced {
+        let mut fits = true;
+        if goods.item_id.is_none() {
+            fields.reject(
+                format!("{path}.item_id"),
+                "must name the item that is there",
+            );
+            fits = false;
+        }
+        if goods.batch_id.is_some() || goods.owner_id.is_some() {
+            fields.reject(path, "surplus and wrong goods belong to no batch and owner of the shipment: leave them out");
+            fits = false;
+        }
+        return fits;
+    }
+    let described = goods.item_id.is_some() || goods.lot.is_some() || goods.expires_on.is_some();
+    if described {
+        fields.reject(path, "item_id, lot and expires_on are only for surplus and wrong goods: name the line and the batch");
+    }
+    !described
+}
+
+/// Missing units to be settled.
+pub fn accept_loss_act(
+    message: &AcceptLossActRequest,
+    fields: &mut Fields,
+) -> Option<AcceptLossAct> {
+    let shipment_id = fields.code("shipment_id", &message.shipment_id);
+    let act = fields.there("act", message.act.as_ref());
+    let act = act.and_then(|act| fields.document("act", act));
+    let verdict: Option<LossVerdict> = fields.stated("verdict", message.verdict);
+    Some(AcceptLossAct {
+        shipment_id: shipment_id?,
+        act: act?,
+        verdict: verdict?,
+    })
+}
+
+/// A shipment to be cancelled.
+pub fn cancel(message: &CancelShipmentRequest, fields: &mut Fields) -> Option<CancelShipment> {
+    let shipment_id = fields.code("shipment_id", &message.shipment_id);
+    let reason: Option<CancellationReason> = fields.stated("reason", message.reason);
+    Some(CancelShipment {
+        shipment_id: shipment_id?,
+        reason: reason?,
+    })
+}
