@@ -1,15 +1,23 @@
 //! Assets: single units that are told apart by their serial numbers, and where each one is.
 
+use std::collections::BTreeSet;
+
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         Asset, AssetPlace, DonationReceived, ReceiptOutcome, StockAdjusted, StockDisposed,
         StockUnits,
     },
+    registry::v1::{Item, Tracking},
     shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
 };
 
-use crate::{books::Fold, boundary::Boundary};
+use crate::{
+    books::{Books, Fold},
+    boundary::Boundary,
+    code::{Code, Label},
+    rejection::Rejection,
+};
 
 impl Fold for Asset {
     const EVENT_TYPES: &'static [&'static str] = &[
@@ -121,7 +129,7 @@ fn at_rest<'a>(units: &'a StockUnits, place: AssetPlace, facility_id: &'a str) -
 }
 
 /// Where an asset is, for people.
-pub(crate) fn whereabouts(asset: &Asset) -> String {
+fn whereabouts(asset: &Asset) -> String {
     match asset.place() {
         AssetPlace::Shipment => format!("in shipment {}", asset.shipment_id),
         AssetPlace::Disposed => format!("disposed of at facility {}", asset.facility_id),
@@ -130,4 +138,96 @@ pub(crate) fn whereabouts(asset: &Asset) -> String {
             format!("at facility {}", asset.facility_id)
         }
     }
+}
+
+/// Whether units of the item are told apart by serial numbers.
+pub(crate) fn is_asset(item: &Item) -> bool {
+    item.tracking() == Tracking::Serial
+}
+
+/// Refuses serial numbers that don't fit the item and the quantity, or stand twice in the command; `seen` holds those
+/// of its earlier lines.
+pub(crate) fn check_serial_numbers(
+    field: &str,
+    item: &Item,
+    quantity: i64,
+    serial_numbers: &[Label],
+    seen: &mut BTreeSet<(String, Label)>,
+) -> Result<(), Rejection> {
+    let found = serial_numbers.len();
+    if !is_asset(item) {
+        return if found == 0 {
+            Ok(())
+        } else {
+            Err(Rejection::SerialNumbersNotExpected {
+                field: field.to_owned(),
+                item_id: item.item_id.clone(),
+            })
+        };
+    }
+    count_serial_numbers(field, &item.item_id, quantity, found)?;
+    for serial_number in serial_numbers {
+        if !seen.insert((item.item_id.clone(), serial_number.clone())) {
+            return Err(Rejection::DuplicateSerialNumber {
+                field: field.to_owned(),
+                item_id: item.item_id.clone(),
+                serial_number: serial_number.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a number of serial numbers other than the quantity.
+pub(crate) fn count_serial_numbers(
+    field: &str,
+    item_id: &str,
+    quantity: i64,
+    found: usize,
+) -> Result<(), Rejection> {
+    if i64::try_from(found) == Ok(quantity) {
+        return Ok(());
+    }
+    Err(Rejection::SerialNumberCount {
+        field: field.to_owned(),
+        item_id: item_id.to_owned(),
+        quantity,
+        serial_numbers: found,
+    })
+}
+
+/// What must be read to know whether units are in the books already.
+pub(crate) fn reads(item_id: &Code, serial_numbers: &[Label]) -> impl Iterator<Item = Boundary> {
+    serial_numbers
+        .iter()
+        .map(|serial_number| Boundary::Asset(item_id.clone(), serial_number.clone()))
+}
+
+/// Refuses serial numbers that are in the books already.
+pub(crate) fn must_be_new(
+    books: &Books,
+    item_id: &Code,
+    serial_numbers: &[Label],
+) -> Result<(), Rejection> {
+    match serial_numbers
+        .iter()
+        .find_map(|serial_number| books.asset(item_id, serial_number))
+    {
+        Some(asset) => Err(exists(asset)),
+        None => Ok(()),
+    }
+}
+
+/// That a unit is in the books already, and where it is.
+pub(crate) fn exists(asset: &Asset) -> Rejection {
+    Rejection::SerialNumberExists {
+        item_id: asset.item_id.clone(),
+        serial_number: asset.serial_number.clone(),
+        place: whereabouts(asset),
+    }
+}
+
+/// Serial numbers as stored.
+pub(crate) fn stored(serial_numbers: &[Label]) -> Vec<String> {
+    serial_numbers.iter().map(Label::to_string).collect()
 }

@@ -8,6 +8,8 @@ use keruen_proto::{
 
 use crate::code::{Code, Label, Quantity};
 
+mod pledge;
+pub(crate) mod receipt;
 pub(crate) mod state;
 
 /// Goods that a donor promises: of a commodity, or of an exact item.

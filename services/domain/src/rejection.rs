@@ -99,11 +99,20 @@ fn advice(id: &str) -> &'static str {
 }
 
 /// ` of batch B`, or nothing.
-fn of_batch(batch_id: &str) -> String {
-    if batch_id.is_empty() {
+fn of(kind: &str, id: &str) -> String {
+    if id.is_empty() {
         String::new()
     } else {
-        format!(" of batch {batch_id}")
+        format!(" of {kind} {id}")
+    }
+}
+
+/// `, 5 expired`, or nothing.
+fn expired_too(quantity: i64) -> String {
+    if quantity == 0 {
+        String::new()
+    } else {
+        format!(", {quantity} expired")
     }
 }
 
@@ -285,11 +294,11 @@ rejections! {
     QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,
         ("{field}: comes to {sum} together, at most 9007199254740991 (2^53 − 1)");
     InsufficientStock {
-        facility_id: String, item_id: String, batch_id: String, requested: i64, available: i64, on_hand: i64,
-        reserved: i64, held: i64
+        facility_id: String, item_id: String, batch_id: String, owner_id: String, requested: i64, available: i64,
+        on_hand: i64, reserved: i64, held: i64, expired: i64
     } = "INSUFFICIENT_STOCK", Quantities, Refused, retry true,
-        ("{facility_id} has too little of item {item_id}{}: {requested} requested, {available} available ({on_hand} on \
-          hand, {reserved} reserved, {held} held)", of_batch(batch_id));
+        ("{facility_id} has too little of item {item_id}{}{}: {requested} requested, {available} available ({on_hand} \
+          on hand, {reserved} reserved, {held} held{})", of("batch", batch_id), of("owner", owner_id), expired_too(*expired));
     CurrencyDiffers { donation_id: String, pledged: String, given: String } = "CURRENCY_DIFFERS", Quantities,
         malformed("amount.currency_code"), retry false,
         ("amount.currency_code: donation {donation_id} is in {pledged}, not in {given}");

@@ -5,6 +5,7 @@ use keruen_proto::requests::v1::{RejectionReason, RequestPriority};
 
 use crate::code::{Code, Quantity};
 
+pub(crate) mod decide;
 pub(crate) mod state;
 
 /// One line of a request to be filed.

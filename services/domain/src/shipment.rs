@@ -4,11 +4,21 @@ use chrono::NaiveDate;
 use keruen_proto::{
     inventory::v1::ReceiptOutcome,
     registry::v1::DocumentRef,
-    shipments::v1::{CancellationReason, LossVerdict},
+    shipments::v1::{CancellationReason, LossVerdict, Shipment},
 };
 
-use crate::code::{Code, Label, Quantity};
+use crate::{
+    books::Books,
+    boundary::Boundary,
+    code::{Code, Label, Quantity},
+    rejection::Rejection,
+};
 
+mod allocate;
+mod dispatch;
+mod loss;
+mod plan;
+mod receive;
 pub(crate) mod state;
 
 /// One line of goods to be sent.
@@ -119,4 +129,36 @@ pub struct CancelShipment {
     pub shipment_id: Code,
     /// Why.
     pub reason: CancellationReason,
+}
+
+/// The shipment and both of its facilities.
+fn reads(books: &Books, shipment_id: &Code) -> Vec<Boundary> {
+    let mut boundaries = vec![Boundary::Shipment(shipment_id.clone())];
+    if let Some(shipment) = books.shipment(shipment_id) {
+        boundaries.extend(Boundary::facility(&shipment.origin_id));
+        boundaries.extend(Boundary::facility(&shipment.destination_id));
+    }
+    boundaries
+}
+
+/// The shipment, or that it is unknown.
+fn existing<'a>(books: &'a Books, shipment_id: &Code) -> Result<&'a Shipment, Rejection> {
+    books
+        .shipment(shipment_id)
+        .ok_or_else(|| Rejection::UnknownShipment {
+            shipment_id: shipment_id.to_string(),
+        })
+}
+
+/// That the shipment is in a state in which this can't be done.
+fn wrong_state(shipment: &Shipment, allowed: &str) -> Rejection {
+    Rejection::ShipmentState {
+        shipment_id: shipment.shipment_id.clone(),
+        state: shipment
+            .state()
+            .as_str_name()
+            .trim_start_matches("SHIPMENT_STATE_")
+            .to_owned(),
+        allowed: allowed.to_owned(),
+    }
 }

@@ -7,7 +7,12 @@ use keruen_proto::{
 
 use crate::code::{Code, Label, Quantity};
 
+mod adjust;
+mod consume;
+mod dispose;
 pub(crate) mod level;
+pub(crate) mod lot;
+pub(crate) mod pick;
 
 /// Which way the books are corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -210,7 +210,8 @@ fn lot_of<'a>(level: &'a mut StockLevel, units: &StockUnits) -> &'a mut StockLot
     &mut level.lots[index]
 }
 
-fn reserve(lot: &mut StockLot, shipment_id: &str, units: &StockUnits) {
+/// Counts units of a lot as claimed by a shipment.
+pub(crate) fn reserve(lot: &mut StockLot, shipment_id: &str, units: &StockUnits) {
     lot.reserved = lot.reserved.saturating_add(units.quantity);
     if let Some(claim) = lot
         .reservations

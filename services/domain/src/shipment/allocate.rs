@@ -1,0 +1,228 @@
+//! Stock at the origin is claimed for a shipment: within each item, what expires first goes first.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use keruen_proto::{
+    Event,
+    inventory::v1::StockLevel,
+    shipments::v1::{
+        Shipment, ShipmentAllocated, ShipmentDispatched, ShipmentLine, ShipmentState, ShipmentUnits,
+    },
+};
+
+use super::{
+    AllocateShipment, existing, plan::request_line, reads, state::claimed_for, wrong_state,
+};
+use crate::{
+    books::{Books, Fold},
+    boundary::Boundary,
+    calendar::facility_day,
+    command::{Command, Moment},
+    limits,
+    registry::existing_facility,
+    rejection::Rejection,
+    request,
+    stock::pick::{Choice, insufficient, take},
+};
+
+impl Command for AllocateShipment {
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries = reads(books, &self.shipment_id);
+        let Some(shipment) = books.shipment(&self.shipment_id) else {
+            return boundaries;
+        };
+        for line in &shipment.lines {
+            boundaries.extend(Boundary::item(&line.item_id));
+            boundaries.extend(Boundary::stock(&shipment.origin_id, &line.item_id));
+            boundaries.extend(Boundary::request(&line.request_id));
+        }
+        boundaries
+    }
+
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
+        let shipment = existing(books, &self.shipment_id)?;
+        let origin = existing_facility(books, &shipment.origin_id)?;
+        if shipment.state() != ShipmentState::Requested {
+            return Err(wrong_state(shipment, "REQUESTED"));
+        }
+        check_time(moment)?;
+        let today = facility_day(origin, moment.occurred_at_us);
+        let wanted = self.wanted(books, shipment)?;
+        let units = self.claims(books, shipment, &wanted, today)?;
+        let event = Event::from(ShipmentAllocated {
+            shipment_id: shipment.shipment_id.clone(),
+            origin_id: shipment.origin_id.clone(),
+            destination_id: shipment.destination_id.clone(),
+            units,
+        });
+        self.check_dispatch(shipment, &event)?;
+        limits::keep(vec![event])
+    }
+
+    fn subject(&self, _: &Books) -> Option<Boundary> {
+        Some(Boundary::Shipment(self.shipment_id.clone()))
+    }
+}
+
+/// Only facts may be backdated: a claim of yesterday could contradict what others were told since.
+fn check_time(moment: Moment) -> Result<(), Rejection> {
+    let age_us = moment.now_us - moment.occurred_at_us;
+    if age_us > limits::ALLOCATION_AGE_US {
+        return Err(Rejection::AllocationBackdated {
+            age_s: age_us / 1_000_000,
+            limit_s: limits::ALLOCATION_AGE_US / 1_000_000,
+        });
+    }
+    Ok(())
+}
+
+/// Units that a line still needs and may get.
+struct Wanted<'a> {
+    line: &'a ShipmentLine,
+    quantity: i64,
+}
+
+impl<'a> Wanted<'a> {
+    fn choice(&self) -> Choice<'a> {
+        Choice {
+            batch_id: None,
+            owner_id: Some(self.line.owner_id.as_str()).filter(|id| !id.is_empty()),
+        }
+    }
+
+    /// Whether a line takes from the lots that this one takes from, and from no others.
+    fn competes(&self, other: &Wanted<'_>) -> bool {
+        let is_within = self.line.owner_id.is_empty() || self.line.owner_id == other.line.owner_id;
+        self.line.item_id == other.line.item_id && is_within
+    }
+}
+
+impl AllocateShipment {
+    /// What each line needs, within what its request approves: since the shipment was requested, others may have
+    /// been allocated for the same need.
+    fn wanted<'a>(
+        &self,
+        books: &Books,
+        shipment: &'a Shipment,
+    ) -> Result<Vec<Wanted<'a>>, Rejection> {
+        let mut approved: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+        let mut wanted = Vec::with_capacity(shipment.lines.len());
+        let mut refusal = None;
+        for line in &shipment.lines {
+            let mut quantity = line.quantity - claimed_for(shipment, line.line);
+            if !line.request_id.is_empty() {
+                let request = request::decide::existing(books, &line.request_id)?;
+                let (limit, allocated) = request_line(request, line.request_line)
+                    .map_or((0, 0), |needed| (needed.approved, needed.allocated));
+                let open = approved
+                    .entry((&line.request_id, line.request_line))
+                    .or_insert(limit - allocated);
+                if quantity > *open {
+                    let exceeded = Rejection::ExceedsApproved {
+                        request_id: line.request_id.clone(),
+                        line: line.request_line,
+                        requested: quantity,
+                        approved: limit,
+                        allocated: limit - *open,
+                    };
+                    if !self.allow_partial {
+                        return Err(exceeded);
+                    }
+                    refusal.get_or_insert(exceeded);
+                }
+                quantity = quantity.min(*open).max(0);
+                *open -= quantity;
+            }
+            wanted.push(Wanted { line, quantity });
+        }
+        match refusal {
+            Some(refusal) if wanted.iter().all(|wanted| wanted.quantity == 0) => Err(refusal),
+            _ => Ok(wanted),
+        }
+    }
+
+    fn claims(
+        &self,
+        books: &Books,
+        shipment: &Shipment,
+        wanted: &[Wanted<'_>],
+        today: NaiveDate,
+    ) -> Result<Vec<ShipmentUnits>, Rejection> {
+        let mut levels: BTreeMap<&str, StockLevel> = BTreeMap::new();
+        let mut claims = Vec::new();
+        // Lines that take from one owner only come first: else a line that may take from any could take from them
+        // what it might as well take from others.
+        let (of_one, of_any): (Vec<_>, Vec<_>) = wanted
+            .iter()
+            .partition(|wanted| !wanted.line.owner_id.is_empty());
+        for wanted_by_line in of_one.into_iter().chain(of_any) {
+            let Wanted { line, quantity } = wanted_by_line;
+            let stock = || {
+                books
+                    .stock(&shipment.origin_id, &line.item_id)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let level = levels.entry(&line.item_id).or_insert_with(stock);
+            let taken = take(level, *quantity, today, wanted_by_line.choice());
+            let found: i64 = taken.iter().map(|units| units.quantity).sum();
+            if found < *quantity && !self.allow_partial {
+                return Err(too_little(&stock(), wanted, wanted_by_line, today));
+            }
+            claims.extend(taken.into_iter().map(|units| ShipmentUnits {
+                line: line.line,
+                request_id: line.request_id.clone(),
+                request_line: line.request_line,
+                units: Some(units),
+            }));
+        }
+        if let ([], Some(first)) = (
+            &claims[..],
+            wanted.iter().find(|wanted| wanted.quantity > 0),
+        ) {
+            let level = books
+                .stock(&shipment.origin_id, &first.line.item_id)
+                .cloned()
+                .unwrap_or_default();
+            return Err(too_little(&level, wanted, first, today));
+        }
+        claims.sort_by_key(|units| units.line);
+        Ok(claims)
+    }
+
+    /// Refuses an allocation so scattered that the dispatch could not be recorded in one event.
+    fn check_dispatch(&self, shipment: &Shipment, allocated: &Event) -> Result<(), Rejection> {
+        let mut after = shipment.clone();
+        after.evolve(&Boundary::Shipment(self.shipment_id.clone()), allocated);
+        limits::check(
+            &ShipmentDispatched {
+                shipment_id: after.shipment_id,
+                origin_id: after.origin_id,
+                destination_id: after.destination_id,
+                units: after
+                    .lots
+                    .into_iter()
+                    .filter_map(|lot| lot.shipment_units)
+                    .collect(),
+                ..ShipmentDispatched::default()
+            }
+            .into(),
+        )
+    }
+}
+
+/// That a line can't be served, with what all lines want that take from the same lots.
+fn too_little(
+    level: &StockLevel,
+    all: &[Wanted<'_>],
+    short: &Wanted<'_>,
+    today: NaiveDate,
+) -> Rejection {
+    let requested = all
+        .iter()
+        .filter(|other| short.competes(other))
+        .map(|other| other.quantity)
+        .sum();
+    insufficient(level, requested, Some(today), short.choice())
+}

@@ -1,0 +1,118 @@
+//! A shipment leaves its origin, or is cancelled before it does.
+
+use keruen_proto::{
+    Event,
+    inventory::v1::StockUnits,
+    shipments::v1::{
+        Shipment, ShipmentCancelled, ShipmentDispatched, ShipmentState, ShipmentUnits,
+    },
+};
+
+use super::{CancelShipment, DispatchShipment, existing, reads, wrong_state};
+use crate::{
+    books::Books,
+    boundary::Boundary,
+    calendar::{self, facility_day, is_expired},
+    code::Label,
+    command::{Command, Moment},
+    limits,
+    registry::{existing_facility, existing_organisation},
+    rejection::Rejection,
+};
+
+/// Refuses shipments that have left, or never will.
+fn check_not_left(shipment: &Shipment) -> Result<(), Rejection> {
+    match shipment.state() {
+        ShipmentState::Requested | ShipmentState::Allocated => Ok(()),
+        _ => Err(wrong_state(shipment, "REQUESTED or ALLOCATED")),
+    }
+}
+
+fn claims(shipment: &Shipment) -> Vec<ShipmentUnits> {
+    shipment
+        .lots
+        .iter()
+        .filter_map(|lot| lot.shipment_units.clone())
+        .collect()
+}
+
+/// Reads the shipment but no stock: whatever breaks a claim is also a fact about the shipment.
+impl Command for DispatchShipment {
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries = reads(books, &self.shipment_id);
+        boundaries.push(Boundary::Organisation(self.custodian_id.clone()));
+        boundaries
+    }
+
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
+        let shipment = existing(books, &self.shipment_id)?;
+        let origin = existing_facility(books, &shipment.origin_id)?;
+        existing_organisation(books, &self.custodian_id)?;
+        check_not_left(shipment)?;
+        let units = claims(shipment);
+        if units.is_empty() {
+            return Err(Rejection::NothingAllocated {
+                shipment_id: self.shipment_id.to_string(),
+            });
+        }
+        let today = facility_day(origin, moment.occurred_at_us);
+        let expired = |units: &&StockUnits| is_expired(&units.expires_on, today);
+        if let Some(expired) = units
+            .iter()
+            .filter_map(|units| units.units.as_ref())
+            .find(expired)
+        {
+            return Err(Rejection::BatchExpired {
+                batch_id: expired.batch_id.clone(),
+                expires_on: expired.expires_on.clone(),
+                today: today.to_string(),
+            });
+        }
+        limits::keep(vec![
+            ShipmentDispatched {
+                shipment_id: shipment.shipment_id.clone(),
+                origin_id: shipment.origin_id.clone(),
+                destination_id: shipment.destination_id.clone(),
+                units,
+                custodian_id: self.custodian_id.to_string(),
+                signed_by_ref: self
+                    .signed_by_ref
+                    .as_ref()
+                    .map(Label::to_string)
+                    .unwrap_or_default(),
+                expected_on: calendar::stored(self.expected_on),
+                documents: self.documents.clone(),
+            }
+            .into(),
+        ])
+    }
+
+    fn subject(&self, _: &Books) -> Option<Boundary> {
+        Some(Boundary::Shipment(self.shipment_id.clone()))
+    }
+}
+
+impl Command for CancelShipment {
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        reads(books, &self.shipment_id)
+    }
+
+    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+        let shipment = existing(books, &self.shipment_id)?;
+        check_not_left(shipment)?;
+        limits::keep(vec![
+            ShipmentCancelled {
+                shipment_id: shipment.shipment_id.clone(),
+                origin_id: shipment.origin_id.clone(),
+                destination_id: shipment.destination_id.clone(),
+                units: claims(shipment),
+                reason: self.reason.into(),
+            }
+            .into(),
+        ])
+    }
+
+    fn subject(&self, _: &Books) -> Option<Boundary> {
+        Some(Boundary::Shipment(self.shipment_id.clone()))
+    }
+}

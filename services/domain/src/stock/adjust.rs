@@ -1,0 +1,317 @@
+//! The books of one batch are corrected to what is there. Where that breaks claims of shipments, they are given up in
+//! the same append.
+
+use std::collections::BTreeSet;
+
+use keruen_proto::{
+    Event,
+    inventory::v1::{
+        AdjustmentReason, AssetPlace, Batch, StockAdjusted, StockLevel, StockLot, StockUnits,
+    },
+    registry::v1::Item,
+    shipments::v1::{AllocationReleased, ReleaseReason, Shipment, ShipmentLot, ShipmentUnits},
+};
+
+use super::{
+    AdjustStock, Change,
+    lot::{self, find},
+    pick::{Choice, insufficient},
+};
+use crate::{
+    asset,
+    books::Books,
+    boundary::Boundary,
+    code::MAX_QUANTITY,
+    command::{Command, Moment},
+    limits,
+    registry::existing_item,
+    rejection::Rejection,
+};
+
+impl Command for AdjustStock {
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries = lot::reads(
+            books,
+            &self.facility_id,
+            &self.batch_id,
+            self.owner_id.as_ref(),
+        );
+        let Some(batch) = books.batch(&self.batch_id) else {
+            return boundaries;
+        };
+        match self.change {
+            Change::Increase(_) => boundaries.extend(
+                self.serial_numbers
+                    .iter()
+                    .filter_map(|serial_number| Boundary::asset(&batch.item_id, serial_number)),
+            ),
+            Change::Decrease(quantity) => {
+                let claims = self
+                    .lot(books, batch)
+                    .map(|lot| self.broken_claims(lot, quantity.get()));
+                for claim in claims.into_iter().flatten() {
+                    boundaries.extend(Boundary::shipment(&claim.shipment_id));
+                    let shipment = books.shipment(&claim.shipment_id);
+                    boundaries.extend(
+                        shipment.and_then(|shipment| Boundary::facility(&shipment.destination_id)),
+                    );
+                }
+            }
+        }
+        boundaries
+    }
+
+    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+        let batch = lot::existing(
+            books,
+            &self.facility_id,
+            &self.batch_id,
+            self.owner_id.as_ref(),
+        )?;
+        let item = existing_item(books, &batch.item_id)?;
+        if let Change::Increase(_) = self.change {
+            self.check_assets(books, batch)?;
+        }
+        self.check_reason()?;
+        let level = lot::level(books, &self.facility_id, batch);
+        let owner_id = lot::owner(&level, batch, self.owner_id.as_ref())?;
+        let quantity = match self.change {
+            Change::Increase(quantity) | Change::Decrease(quantity) => quantity.get(),
+        };
+        let mut seen = BTreeSet::new();
+        asset::check_serial_numbers(
+            "serial_numbers",
+            item,
+            quantity,
+            &self.serial_numbers,
+            &mut seen,
+        )?;
+        let units = self.units(batch, owner_id, quantity);
+        limits::keep(match self.change {
+            Change::Increase(_) => vec![self.increased(&level, units)?],
+            Change::Decrease(_) => self.decreased(books, &level, item, units)?,
+        })
+    }
+
+    fn subject(&self, books: &Books) -> Option<Boundary> {
+        lot::subject(books, &self.facility_id, &self.batch_id)
+    }
+}
+
+impl AdjustStock {
+    /// The lot that is adjusted, if it is known which one.
+    fn lot<'a>(&self, books: &'a Books, batch: &Batch) -> Option<&'a StockLot> {
+        let level = books.stock(&self.facility_id, &batch.item_id)?;
+        let owner_id = lot::owner(level, batch, self.owner_id.as_ref()).ok()?;
+        find(level, &self.batch_id, &owner_id)
+    }
+
+    fn units(&self, batch: &Batch, owner_id: String, quantity: i64) -> StockUnits {
+        StockUnits {
+            batch_id: batch.batch_id.clone(),
+            donation_id: batch.donation_id.clone(),
+            item_id: batch.item_id.clone(),
+            owner_id,
+            lot: batch.lot.clone(),
+            expires_on: batch.expires_on.clone(),
+            quantity,
+            serial_numbers: asset::stored(&self.serial_numbers),
+        }
+    }
+
+    /// A unit that turns up is new, or was lost or disposed of; else it is somewhere else, as the books say.
+    fn check_assets(&self, books: &Books, batch: &Batch) -> Result<(), Rejection> {
+        let known = self
+            .serial_numbers
+            .iter()
+            .filter_map(|number| books.asset(&batch.item_id, number));
+        for asset in known {
+            let is_gone = matches!(asset.place(), AssetPlace::Lost | AssetPlace::Disposed);
+            if !is_gone || asset.batch_id != batch.batch_id {
+                return Err(asset::exists(asset));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_reason(&self) -> Result<(), Rejection> {
+        use AdjustmentReason::{CountDifference, Found, Lost, Stolen};
+        let (fits, direction, allowed) = match self.change {
+            Change::Increase(_) => (
+                matches!(self.reason, CountDifference | Found),
+                "an increase",
+                "COUNT_DIFFERENCE or FOUND",
+            ),
+            Change::Decrease(_) => (
+                matches!(self.reason, CountDifference | Lost | Stolen),
+                "a decrease",
+                "COUNT_DIFFERENCE, LOST or STOLEN",
+            ),
+        };
+        if fits {
+            return Ok(());
+        }
+        let given = self
+            .reason
+            .as_str_name()
+            .trim_start_matches("ADJUSTMENT_REASON_")
+            .to_owned();
+        Err(Rejection::ReasonDoesNotFit {
+            given,
+            direction,
+            allowed,
+        })
+    }
+
+    fn increased(&self, level: &StockLevel, units: StockUnits) -> Result<Event, Rejection> {
+        let on_hand = level
+            .lots
+            .iter()
+            .map(|lot| lot.on_hand)
+            .fold(0, i64::saturating_add);
+        let sum = on_hand.saturating_add(units.quantity);
+        if sum > MAX_QUANTITY {
+            return Err(Rejection::QuantityOverflow {
+                field: "delta".to_owned(),
+                sum,
+            });
+        }
+        Ok(self.adjusted(units, false, 0))
+    }
+
+    fn decreased(
+        &self,
+        books: &Books,
+        level: &StockLevel,
+        item: &Item,
+        units: StockUnits,
+    ) -> Result<Vec<Event>, Rejection> {
+        let choice = Choice {
+            batch_id: Some(&units.batch_id),
+            owner_id: Some(&units.owner_id),
+        };
+        let too_little = || insufficient(level, units.quantity, None, choice);
+        let lot = find(level, &units.batch_id, &units.owner_id).ok_or_else(too_little)?;
+        lot::check_serial_numbers_there(level, lot, &self.serial_numbers)?;
+        if units.quantity > lot.on_hand {
+            return Err(too_little());
+        }
+        let held = if asset::is_asset(item) {
+            lot::count(&lot.held_serial_numbers, &units.serial_numbers)
+        } else {
+            lot.held.min((units.quantity - lot.available).max(0))
+        };
+        let mut events: Vec<Event> = self
+            .broken_claims(lot, units.quantity)
+            .iter()
+            .filter_map(|claim| Some(released(books.shipment(&claim.shipment_id)?, claim, &units)))
+            .collect();
+        events.push(self.adjusted(units, true, held));
+        Ok(events)
+    }
+
+    fn adjusted(&self, units: StockUnits, decrease: bool, held_quantity: i64) -> Event {
+        StockAdjusted {
+            facility_id: self.facility_id.to_string(),
+            units: Some(units),
+            decrease,
+            held_quantity,
+            reason: self.reason.into(),
+            documents: self.documents.clone(),
+        }
+        .into()
+    }
+
+    /// The claims that a decrease breaks: where units are counted, after those that are free and those that are held,
+    /// the newest claims first; where they are named, the claims to them.
+    fn broken_claims(&self, lot: &StockLot, quantity: i64) -> Vec<BrokenClaim> {
+        let mut open = quantity - lot.available - lot.held;
+        let mut broken = Vec::new();
+        for claim in lot.reservations.iter().rev() {
+            let named: Vec<String> = claim
+                .serial_numbers
+                .iter()
+                .filter(|claimed| {
+                    self.serial_numbers
+                        .iter()
+                        .any(|number| number.as_str() == *claimed)
+                })
+                .cloned()
+                .collect();
+            let quantity = if claim.serial_numbers.is_empty() {
+                claim.quantity.min(open.max(0))
+            } else {
+                i64::try_from(named.len()).unwrap_or(i64::MAX)
+            };
+            open -= quantity;
+            if quantity > 0 {
+                broken.push(BrokenClaim {
+                    shipment_id: claim.shipment_id.clone(),
+                    quantity,
+                    serial_numbers: named,
+                });
+            }
+        }
+        broken
+    }
+}
+
+/// What of a shipment's claim to a lot can't be kept.
+struct BrokenClaim {
+    shipment_id: String,
+    quantity: i64,
+    serial_numbers: Vec<String>,
+}
+
+/// Takes the claim off the shipment's lines, the last line first.
+fn released(shipment: &Shipment, claim: &BrokenClaim, units: &StockUnits) -> Event {
+    let mut open = claim.quantity;
+    let mut released = Vec::new();
+    for lot in shipment.lots.iter().rev() {
+        let Some((of_line, claimed)) = claimed(lot, units) else {
+            continue;
+        };
+        let serial_numbers: Vec<String> = claimed
+            .serial_numbers
+            .iter()
+            .filter(|serial_number| claim.serial_numbers.contains(serial_number))
+            .cloned()
+            .collect();
+        let quantity = if claimed.serial_numbers.is_empty() {
+            claimed.quantity.min(open)
+        } else {
+            i64::try_from(serial_numbers.len()).unwrap_or(i64::MAX)
+        };
+        open -= quantity;
+        if quantity > 0 {
+            let units = StockUnits {
+                quantity,
+                serial_numbers,
+                ..claimed.clone()
+            };
+            released.push(ShipmentUnits {
+                units: Some(units),
+                ..of_line.clone()
+            });
+        }
+    }
+    AllocationReleased {
+        shipment_id: shipment.shipment_id.clone(),
+        origin_id: shipment.origin_id.clone(),
+        destination_id: shipment.destination_id.clone(),
+        units: released,
+        reason: ReleaseReason::StockAdjusted.into(),
+    }
+    .into()
+}
+
+/// The units of a shipment's lot, if they are of the same batch and owner.
+fn claimed<'a>(
+    lot: &'a ShipmentLot,
+    units: &StockUnits,
+) -> Option<(&'a ShipmentUnits, &'a StockUnits)> {
+    let of_line = lot.shipment_units.as_ref()?;
+    let claimed = of_line.units.as_ref()?;
+    (claimed.batch_id == units.batch_id && claimed.owner_id == units.owner_id)
+        .then_some((of_line, claimed))
+}

@@ -1,0 +1,90 @@
+//! Stock is used up.
+
+use keruen_proto::{Event, inventory::v1::StockConsumed};
+
+use super::{
+    ConsumeStock,
+    lot::{existing_batch, existing_owner, owner_read},
+    pick::{Choice, insufficient, take},
+};
+use crate::{
+    asset::is_asset,
+    books::Books,
+    boundary::Boundary,
+    calendar::{facility_day, is_expired},
+    code::Code,
+    command::{Command, Moment},
+    limits,
+    registry::{existing_facility, existing_item},
+    rejection::Rejection,
+};
+
+impl Command for ConsumeStock {
+    fn reads(&self, _: &Books) -> Vec<Boundary> {
+        let mut boundaries = vec![
+            Boundary::Facility(self.facility_id.clone()),
+            Boundary::Item(self.item_id.clone()),
+            Boundary::Stock(self.facility_id.clone(), self.item_id.clone()),
+        ];
+        boundaries.extend(self.batch_id.clone().map(Boundary::Batch));
+        boundaries.extend(owner_read(self.owner_id.as_ref()));
+        boundaries
+    }
+
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
+        let facility = existing_facility(books, &self.facility_id)?;
+        let item = existing_item(books, &self.item_id)?;
+        let batch = self
+            .batch_id
+            .as_ref()
+            .map(|id| existing_batch(books, id))
+            .transpose()?;
+        existing_owner(books, self.owner_id.as_ref())?;
+        if is_asset(item) {
+            return Err(Rejection::AssetNotConsumable {
+                item_id: self.item_id.to_string(),
+            });
+        }
+        let today = facility_day(facility, moment.occurred_at_us);
+        if let Some(batch) = batch.filter(|batch| is_expired(&batch.expires_on, today)) {
+            return Err(Rejection::BatchExpired {
+                batch_id: batch.batch_id.clone(),
+                expires_on: batch.expires_on.clone(),
+                today: today.to_string(),
+            });
+        }
+        let choice = Choice {
+            batch_id: self.batch_id.as_ref().map(Code::as_str),
+            owner_id: self.owner_id.as_ref().map(Code::as_str),
+        };
+        let level = books
+            .stock(&self.facility_id, &self.item_id)
+            .cloned()
+            .unwrap_or_default();
+        let units = take(&mut level.clone(), self.quantity.get(), today, choice);
+        if units.iter().map(|units| units.quantity).sum::<i64>() < self.quantity.get() {
+            return Err(insufficient(
+                &level,
+                self.quantity.get(),
+                Some(today),
+                choice,
+            ));
+        }
+        limits::keep(vec![
+            StockConsumed {
+                facility_id: self.facility_id.to_string(),
+                units,
+                purpose: self.purpose.into(),
+                batches_assumed: self.batch_id.is_none(),
+            }
+            .into(),
+        ])
+    }
+
+    fn subject(&self, _: &Books) -> Option<Boundary> {
+        Some(Boundary::Stock(
+            self.facility_id.clone(),
+            self.item_id.clone(),
+        ))
+    }
+}
