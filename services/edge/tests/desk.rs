@@ -1,0 +1,406 @@
+//! Commands carried out against a real log: repeated, reused, only validated, and raced by two replicas.
+
+use std::sync::Arc;
+
+use keruen_domain::{
+    Boundary, Code, Entry, Label, Quantity,
+    donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
+    stock::ConsumeStock,
+};
+use keruen_edge::{Answer, Desk, DeskOptions};
+use keruen_log::{Log, SqliteLog, SqliteOptions};
+use keruen_proto::{
+    Mutation,
+    inventory::v1::{ConsumeStockRequest, ConsumptionPurpose, ReceiptOutcome},
+    registry::v1::{
+        Commodity, Facility, FacilityKind, Item, LocalizedText, Organisation, OrganisationKind,
+        RegionAssignment, RegisterOrganisationRequest, Tracking,
+    },
+};
+use tempfile::TempDir;
+use tonic::{Code as StatusCode, Request, Status};
+use tonic_types::StatusExt as _;
+use uuid::Uuid;
+
+struct Place {
+    log: Arc<dyn Log>,
+    _folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let log =
+            SqliteLog::open(&folder.path().join("keruen.db"), SqliteOptions::default()).unwrap();
+        Self {
+            log: Arc::new(log),
+            _folder: folder,
+        }
+    }
+
+    fn desk(&self) -> Arc<Desk> {
+        Arc::new(Desk::new(Arc::clone(&self.log), DeskOptions::new("test")))
+    }
+
+    async fn head(&self) -> u64 {
+        self.log.head().await.unwrap().position
+    }
+}
+
+fn code(text: &str) -> Code {
+    Code::parse(text).unwrap()
+}
+
+fn name(en: &str) -> Option<LocalizedText> {
+    Some(LocalizedText {
+        en: en.to_owned(),
+        ..LocalizedText::default()
+    })
+}
+
+fn new_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+fn organisation(command_id: &str, id: &str, text: &str) -> RegisterOrganisationRequest {
+    RegisterOrganisationRequest {
+        command_id: command_id.to_owned(),
+        organisation: Some(Organisation {
+            organisation_id: id.to_owned(),
+            name: name(text),
+            kinds: vec![OrganisationKind::Donor.into()],
+            external_ids: Vec::new(),
+        }),
+        ..RegisterOrganisationRequest::default()
+    }
+}
+
+async fn register(desk: &Desk, request: RegisterOrganisationRequest) -> Result<Answer, Status> {
+    desk.carry_out(Request::new(request), |message, _| {
+        message.organisation.clone().map(RegisterOrganisation)
+    })
+    .await
+}
+
+fn reason(status: &Status) -> String {
+    status
+        .get_error_details()
+        .error_info()
+        .map(|info| info.reason.clone())
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_repeated_command_gets_the_first_answer_and_has_one_effect() {
+    let place = Place::new();
+    let desk = place.desk();
+    let command_id = new_id();
+    let first = register(&desk, organisation(&command_id, "A", "first"))
+        .await
+        .unwrap();
+    register(&desk, organisation(&new_id(), "B", "other"))
+        .await
+        .unwrap();
+    // The same desk, and one that has never heard of it.
+    for desk in [desk, place.desk()] {
+        let again = register(&desk, organisation(&command_id, "A", "first"))
+            .await
+            .unwrap();
+        assert_eq!(again.position, first.position);
+        assert_eq!(again.entry, first.entry);
+        let status = register(&desk, organisation(&command_id, "A", "changed"))
+            .await
+            .unwrap_err();
+        assert_eq!(reason(&status), "COMMAND_ID_REUSED");
+        let status = register(&desk, organisation(&command_id, "C", "changed"))
+            .await
+            .unwrap_err();
+        assert_eq!(reason(&status), "COMMAND_ID_REUSED");
+        let status = register(&desk, organisation(&new_id(), "A", "first"))
+            .await
+            .unwrap_err();
+        assert_eq!(reason(&status), "ORGANISATION_EXISTS");
+    }
+    assert_eq!(place.head().await, 2);
+}
+
+#[tokio::test]
+async fn the_actor_is_part_of_what_is_repeated() {
+    let place = Place::new();
+    let desk = place.desk();
+    let request = organisation(&new_id(), "A", "first");
+    register(&desk, request.clone()).await.unwrap();
+    let mut by_other = Request::new(request);
+    by_other
+        .metadata_mut()
+        .insert("keruen-actor", "somebody:else".parse().unwrap());
+    let status = desk
+        .carry_out(by_other, |message, _| {
+            message.organisation.clone().map(RegisterOrganisation)
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&status), "COMMAND_ID_REUSED");
+}
+
+#[tokio::test]
+async fn validating_only_answers_as_if_and_records_nothing() {
+    let place = Place::new();
+    let desk = place.desk();
+    let request = RegisterOrganisationRequest {
+        validate_only: true,
+        ..organisation(&new_id(), "A", "first")
+    };
+    let answer = register(&desk, request.clone()).await.unwrap();
+    assert_eq!(answer.position, 0);
+    assert_eq!(
+        answer.entry,
+        Entry::Organisation(request.organisation.unwrap())
+    );
+    assert_eq!(place.head().await, 0);
+    let (entry, _) = desk.view(Boundary::Organisation(code("A"))).await.unwrap();
+    assert_eq!(entry, Entry::Organisation(Organisation::default()));
+}
+
+#[tokio::test]
+async fn what_a_request_lacks_is_all_named_at_once() {
+    let place = Place::new();
+    let desk = place.desk();
+    let request = RegisterOrganisationRequest {
+        command_id: "7".to_owned(),
+        occurred_at: Some(pbjson_types::Timestamp {
+            seconds: i64::MAX,
+            nanos: 0,
+        }),
+        occurred_at_precision: 99,
+        ..RegisterOrganisationRequest::default()
+    };
+    let status = desk
+        .carry_out(Request::new(request), |message, fields| {
+            fields
+                .there("organisation", message.organisation.as_ref())
+                .cloned()
+                .map(RegisterOrganisation)
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), StatusCode::InvalidArgument);
+    let details = status.get_error_details();
+    let fields: Vec<&str> = details
+        .bad_request()
+        .unwrap()
+        .field_violations
+        .iter()
+        .map(|violation| violation.field.as_str())
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "command_id",
+            "occurred_at",
+            "occurred_at_precision",
+            "organisation"
+        ]
+    );
+}
+
+/// Carries out a command whose request is only its header.
+async fn carry_out<C: keruen_domain::Command>(desk: &Desk, command: C) -> Answer {
+    let header = RegisterOrganisationRequest {
+        command_id: new_id(),
+        ..Default::default()
+    };
+    desk.carry_out(Request::new(header), |_, _| Some(command))
+        .await
+        .unwrap()
+}
+
+/// A store with `quantity` masks.
+async fn stock_up(desk: &Desk, quantity: i64) {
+    let organisation = Organisation {
+        organisation_id: "ORG".to_owned(),
+        name: name("organisation"),
+        kinds: vec![OrganisationKind::Donor.into()],
+        ..Organisation::default()
+    };
+    carry_out(desk, RegisterOrganisation(organisation)).await;
+    let facility = Facility {
+        facility_id: "STORE".to_owned(),
+        name: name("store"),
+        kind: FacilityKind::Warehouse.into(),
+        regions: vec![RegionAssignment {
+            region_id: "KZ-75".to_owned(),
+            valid_from: String::new(),
+        }],
+        time_zone: "Asia/Almaty".to_owned(),
+        operator_id: "ORG".to_owned(),
+        ..Facility::default()
+    };
+    carry_out(desk, RegisterFacility(facility)).await;
+    let commodity = Commodity {
+        commodity_id: "MASK".to_owned(),
+        name: name("mask"),
+        base_unit: "EA".to_owned(),
+    };
+    carry_out(desk, RegisterCommodity(commodity)).await;
+    let item = Item {
+        item_id: "FFP2".to_owned(),
+        commodity_id: "MASK".to_owned(),
+        name: name("mask"),
+        tracking: Tracking::Batch.into(),
+        ..Item::default()
+    };
+    carry_out(desk, RegisterItem(item)).await;
+    let quantity = Quantity::parse(quantity).unwrap();
+    let pledge = PledgeDonation {
+        donation_id: code("D"),
+        donor_id: code("ORG"),
+        recipient_id: code("ORG"),
+        lines: vec![PledgedGoods {
+            line: 1,
+            commodity_id: None,
+            item_id: Some(code("FFP2")),
+            quantity,
+        }],
+        money: None,
+        expected_on: None,
+        documents: Vec::new(),
+        anonymous: false,
+    };
+    carry_out(desk, pledge).await;
+    let receipt = ReceiveDonation {
+        donation_id: code("D"),
+        facility_id: code("STORE"),
+        lines: vec![ReceiptLine {
+            item_id: code("FFP2"),
+            quantity,
+            outcome: ReceiptOutcome::Good,
+            lot: Some(Label::parse("L").unwrap()),
+            expires_on: None,
+            serial_numbers: Vec::new(),
+            pledge_line: None,
+            unit_value: None,
+            batch_id: code("BATCH"),
+        }],
+        documents: Vec::new(),
+    };
+    carry_out(desk, receipt).await;
+}
+
+async fn consume(desk: &Desk, quantity: i64) -> Result<Answer, Status> {
+    let request = ConsumeStockRequest {
+        command_id: new_id(),
+        quantity,
+        ..Default::default()
+    };
+    desk.carry_out(Request::new(request), |message, _| {
+        Some(ConsumeStock {
+            facility_id: code("STORE"),
+            item_id: code("FFP2"),
+            quantity: Quantity::parse(message.quantity).ok()?,
+            batch_id: None,
+            owner_id: None,
+            purpose: ConsumptionPurpose::Patient,
+        })
+    })
+    .await
+}
+
+/// Two replicas know nothing of each other's queues; only the log's condition stands between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_race_for_the_same_stock_give_it_out_once() {
+    const MASKS: i64 = 150;
+    let place = Place::new();
+    let replicas = [place.desk(), place.desk()];
+    stock_up(&replicas[0], MASKS).await;
+    let races: Vec<_> = (0..200)
+        .map(|number| {
+            let desk = Arc::clone(&replicas[number % 2]);
+            tokio::spawn(async move { consume(&desk, 1).await })
+        })
+        .collect();
+    let mut served = 0;
+    for race in races {
+        match race.await.unwrap() {
+            Ok(_) => served += 1,
+            // Whoever kept losing against the other replica may say so; nobody else may fail.
+            Err(status) if status.code() == StatusCode::Aborted => {}
+            Err(status) => assert_eq!(reason(&status), "INSUFFICIENT_STOCK", "{status:?}"),
+        }
+    }
+    assert!(served <= MASKS);
+    let (entry, position) = replicas[1]
+        .view(Boundary::Stock(code("STORE"), code("FFP2")))
+        .await
+        .unwrap();
+    let Entry::Stock(level) = entry else {
+        panic!("no stock level")
+    };
+    let on_hand: i64 = level.lots.iter().map(|lot| lot.on_hand).sum();
+    assert_eq!(on_hand, MASKS - served);
+    assert_eq!(position, 6 + u64::try_from(served).unwrap());
+}
+
+/// One replica queues: nobody loses to anybody, and the books end exactly at zero.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_replica_serves_first_come_first_served_and_never_aborts() {
+    let place = Place::new();
+    let desk = place.desk();
+    stock_up(&desk, 150).await;
+    let races: Vec<_> = (0..200)
+        .map(|_| {
+            let desk = Arc::clone(&desk);
+            tokio::spawn(async move { consume(&desk, 1).await })
+        })
+        .collect();
+    let mut refused = 0;
+    for race in races {
+        if let Err(status) = race.await.unwrap() {
+            assert_eq!(reason(&status), "INSUFFICIENT_STOCK", "{status:?}");
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 50);
+    assert_eq!(place.head().await, 6 + 150);
+}
+
+#[tokio::test]
+async fn the_hash_covers_the_type_of_the_request() {
+    // Two request types can have the same bytes; a command id must not pass from one to the other.
+    let bytes = ConsumeStockRequest {
+        command_id: new_id(),
+        ..Default::default()
+    };
+    let other = RegisterOrganisationRequest {
+        command_id: bytes.command_id.clone(),
+        ..Default::default()
+    };
+    assert_eq!(
+        prost::Message::encode_to_vec(&bytes),
+        prost::Message::encode_to_vec(&other),
+        "{} and {}",
+        ConsumeStockRequest::TYPE,
+        RegisterOrganisationRequest::TYPE
+    );
+    let place = Place::new();
+    let desk = place.desk();
+    let organisation = Organisation {
+        organisation_id: "A".to_owned(),
+        name: name("a"),
+        kinds: vec![OrganisationKind::Donor.into()],
+        ..Organisation::default()
+    };
+    desk.carry_out(Request::new(other), |_, _| {
+        Some(RegisterOrganisation(organisation.clone()))
+    })
+    .await
+    .unwrap();
+    let status = desk
+        .carry_out(Request::new(bytes), |_, _| {
+            Some(RegisterOrganisation(organisation))
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(reason(&status), "COMMAND_ID_REUSED");
+}
