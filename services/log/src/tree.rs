@@ -135,8 +135,8 @@ pub(crate) fn open_tile_hashes(size: u64, level: u32) -> usize {
     usize::try_from(hashes % TILE_HASHES as u64).unwrap_or(0)
 }
 
-/// Root of a completed tile.
-pub(crate) fn tile_root(hashes: &[u8]) -> Option<Hash> {
+/// Root of a completed tile; `None` where it does not hold 256 hashes.
+pub fn tile_root(hashes: &[u8]) -> Option<Hash> {
     match tile_peaks(hashes).as_slice() {
         [root] if hashes.len() == TILE_HASHES * HASH_BYTES => Some(*root),
         _ => None,
