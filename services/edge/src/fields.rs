@@ -337,12 +337,7 @@ impl Fields {
         field: &str,
         documents: &[DocumentRef],
     ) -> Option<Vec<DocumentRef>> {
-        self.each(
-            field,
-            documents,
-            limits::DOCUMENTS,
-            |fields, path, document| fields.document(path, document),
-        )
+        self.each(field, documents, limits::DOCUMENTS, Self::document)
     }
 
     /// A reference to a document.
@@ -359,7 +354,7 @@ impl Fields {
                 format!("must have 32 bytes, or none; found {found}"),
             );
         }
-        (kind?, number?, issued_on?, issuer?);
+        let _ = (kind?, number?, issued_on?, issuer?);
         hash_fits.then(|| document.clone())
     }
 
@@ -368,7 +363,7 @@ impl Fields {
         self.each(field, ids, limits::EXTERNAL_IDS, |fields, path, id| {
             let scheme = fields.code(&format!("{path}.scheme"), &id.scheme);
             let value = fields.label(&format!("{path}.value"), &id.value);
-            (scheme?, value?);
+            let _ = (scheme?, value?);
             Some(id.clone())
         })
     }
@@ -401,7 +396,7 @@ impl Fields {
             .cloned();
         let amount = amount.and_then(|amount| self.money(&format!("{field}.amount"), &amount));
         let basis: Option<ValueBasis> = self.stated(&format!("{field}.basis"), value.basis);
-        (amount?, basis?);
+        let _ = (amount?, basis?);
         Some(Some(value.clone()))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use keruen_domain::{
     limits,
@@ -36,7 +37,7 @@ pub fn organisation(
         |fields, path, kind| fields.stated::<OrganisationKind>(path, *kind),
     );
     let external = fields.external_ids("organisation.external_ids", &organisation.external_ids);
-    (id?, name?, kinds?, external?);
+    let _ = (id?, name?, kinds?, external?);
     Some(RegisterOrganisation(organisation.clone()))
 }
 
@@ -67,7 +68,7 @@ pub fn facility(facility: Option<&Facility>, fields: &mut Fields) -> Option<Regi
     let location = facility
         .location
         .as_ref()
-        .map_or(Some(()), |place| location(fields, place));
+        .map_or(Some(()), |place| location(fields, *place));
     let site = facility
         .site
         .as_ref()
@@ -85,16 +86,16 @@ pub fn facility(facility: Option<&Facility>, fields: &mut Fields) -> Option<Regi
     in_order?.then(|| RegisterFacility(facility.clone()))
 }
 
-/// The first day of an assignment; `None` sorts before every day.
+/// The first day of an assignment; the earliest day of all where it holds since always.
 fn region_assignment(
     fields: &mut Fields,
     path: &str,
     assignment: &RegionAssignment,
-) -> Option<Option<chrono::NaiveDate>> {
+) -> Option<NaiveDate> {
     let region = fields.code(&format!("{path}.region_id"), &assignment.region_id);
     let from = fields.date(&format!("{path}.valid_from"), &assignment.valid_from);
     region?;
-    from
+    from.map(|day| day.unwrap_or(NaiveDate::MIN))
 }
 
 fn time_zone(fields: &mut Fields, text: &str) -> Option<()> {
@@ -108,7 +109,7 @@ fn time_zone(fields: &mut Fields, text: &str) -> Option<()> {
     None
 }
 
-fn location(fields: &mut Fields, place: &GeoPoint) -> Option<()> {
+fn location(fields: &mut Fields, place: GeoPoint) -> Option<()> {
     let latitude = range(
         fields,
         "facility.location.latitude_e7",
@@ -156,14 +157,14 @@ fn site_data(fields: &mut Fields, site: &SiteData) -> Option<()> {
         -500,
         9_000,
     );
-    (voltage?, frequency?, backup?);
+    let _ = (voltage?, frequency?, backup?);
     altitude
 }
 
 fn minimum_reserve(fields: &mut Fields, path: &str, reserve: &MinimumReserve) -> Option<()> {
     let commodity = fields.code(&format!("{path}.commodity_id"), &reserve.commodity_id);
     let quantity = fields.quantity(&format!("{path}.quantity"), reserve.quantity);
-    (commodity?, quantity?);
+    let _ = (commodity?, quantity?);
     Some(())
 }
 
@@ -173,7 +174,7 @@ pub fn commodity(commodity: Option<&Commodity>, fields: &mut Fields) -> Option<R
     let id = fields.code("commodity.commodity_id", &commodity.commodity_id);
     let name = fields.name("commodity.name", commodity.name.as_ref());
     let unit = fields.code("commodity.base_unit", &commodity.base_unit);
-    (id?, name?, unit?);
+    let _ = (id?, name?, unit?);
     Some(RegisterCommodity(commodity.clone()))
 }
 
@@ -210,7 +211,7 @@ pub fn item(item: Option<&Item>, fields: &mut Fields) -> Option<RegisterItem> {
         accessory,
     );
     let external = fields.external_ids("item.external_ids", &item.external_ids);
-    (
+    let _ = (
         id?,
         commodity?,
         name?,
@@ -288,14 +289,14 @@ fn site_needs(fields: &mut Fields, needs: SiteNeeds) -> Option<()> {
         0,
         9_000,
     );
-    (voltage?, frequency?);
+    let _ = (voltage?, frequency?);
     altitude
 }
 
 fn accessory(fields: &mut Fields, path: &str, accessory: &Accessory) -> Option<()> {
     let item = fields.code(&format!("{path}.item_id"), &accessory.item_id);
     let quantity = fields.quantity(&format!("{path}.quantity"), accessory.quantity);
-    (item?, quantity?);
+    let _ = (item?, quantity?);
     Some(())
 }
 
