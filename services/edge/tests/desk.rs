@@ -1,5 +1,7 @@
 //! Commands carried out against a real log: repeated, reused, only validated, and raced by two replicas.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::sync::Arc;
 
 use keruen_domain::{
@@ -52,11 +54,11 @@ fn code(text: &str) -> Code {
     Code::parse(text).unwrap()
 }
 
-fn name(en: &str) -> Option<LocalizedText> {
-    Some(LocalizedText {
+fn name(en: &str) -> LocalizedText {
+    LocalizedText {
         en: en.to_owned(),
         ..LocalizedText::default()
-    })
+    }
 }
 
 fn new_id() -> String {
@@ -68,7 +70,7 @@ fn organisation(command_id: &str, id: &str, text: &str) -> RegisterOrganisationR
         command_id: command_id.to_owned(),
         organisation: Some(Organisation {
             organisation_id: id.to_owned(),
-            name: name(text),
+            name: Some(name(text)),
             kinds: vec![OrganisationKind::Donor.into()],
             external_ids: Vec::new(),
         }),
@@ -220,14 +222,14 @@ async fn carry_out<C: keruen_domain::Command>(desk: &Desk, command: C) -> Answer
 async fn stock_up(desk: &Desk, quantity: i64) {
     let organisation = Organisation {
         organisation_id: "ORG".to_owned(),
-        name: name("organisation"),
+        name: Some(name("organisation")),
         kinds: vec![OrganisationKind::Donor.into()],
         ..Organisation::default()
     };
     carry_out(desk, RegisterOrganisation(organisation)).await;
     let facility = Facility {
         facility_id: "STORE".to_owned(),
-        name: name("store"),
+        name: Some(name("store")),
         kind: FacilityKind::Warehouse.into(),
         regions: vec![RegionAssignment {
             region_id: "KZ-75".to_owned(),
@@ -240,14 +242,14 @@ async fn stock_up(desk: &Desk, quantity: i64) {
     carry_out(desk, RegisterFacility(facility)).await;
     let commodity = Commodity {
         commodity_id: "MASK".to_owned(),
-        name: name("mask"),
+        name: Some(name("mask")),
         base_unit: "EA".to_owned(),
     };
     carry_out(desk, RegisterCommodity(commodity)).await;
     let item = Item {
         item_id: "FFP2".to_owned(),
         commodity_id: "MASK".to_owned(),
-        name: name("mask"),
+        name: Some(name("mask")),
         tracking: Tracking::Batch.into(),
         ..Item::default()
     };
@@ -387,7 +389,7 @@ async fn the_hash_covers_the_type_of_the_request() {
     let desk = place.desk();
     let organisation = Organisation {
         organisation_id: "A".to_owned(),
-        name: name("a"),
+        name: Some(name("a")),
         kinds: vec![OrganisationKind::Donor.into()],
         ..Organisation::default()
     };
