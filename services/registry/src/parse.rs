@@ -80,7 +80,7 @@ pub fn facility(facility: Option<&Facility>, fields: &mut Fields) -> Option<Regi
         minimum_reserve,
     );
     let external = fields.external_ids("facility.external_ids", &facility.external_ids);
-    (
+    let _ = (
         id?, name?, kind?, regions?, zone?, operator?, location?, site?, reserves?, external?,
     );
     in_order?.then(|| RegisterFacility(facility.clone()))
