@@ -1,1 +1,39 @@
-//! Placeholder.
+//! Views folded from the log, and the questions that they answer.
+//!
+//! The views are derived: their file can be deleted at any time and is built anew. [`Views::run`] follows the log,
+//! takes in batches of events and moves the checkpoint in the same transaction; [`StockEndpoint`] answers each question
+//! from one snapshot and names the position that it reflects.
+//!
+//! The same code takes in one new event and the whole history. An event that it can't take in parks the views before
+//! it: they stay readable and say so, and never skip it.
+
+mod boards;
+mod clauses;
+mod counts;
+mod deadline;
+mod endpoint;
+mod engine;
+mod failure;
+mod fields;
+mod fold;
+mod movement;
+mod names;
+mod paging;
+mod place;
+mod places;
+mod refusal;
+mod resource;
+mod served;
+mod stock;
+mod store;
+mod subject;
+mod tenure;
+#[cfg(test)]
+mod tests;
+mod trace;
+mod views;
+
+pub use endpoint::StockEndpoint;
+pub use engine::Running;
+pub use failure::{Defect, StoreError};
+pub use views::{Calendar, Parked, Status, ViewOptions, Views};

@@ -1,0 +1,227 @@
+//! Boards: donations, requests and shipments, listed.
+
+use keruen_proto::{
+    inventory::v1::Donation,
+    log::v1::OccurredAt,
+    requests::v1::{Request, RequestState},
+    shipments::v1::{Shipment, ShipmentState},
+    stock::v1::{ListDonationsRequest, ListRequestsRequest, ListShipmentsRequest, RequestRow},
+};
+use prost::Message;
+use rusqlite::{Connection, Row, params_from_iter};
+
+use crate::{
+    clauses::{Clauses, Value},
+    fields::Fields,
+    names::{self, Facilities},
+    paging::{self, MAX_PAGE_BYTES},
+    refusal::Refusal,
+};
+
+const USUAL_ROWS: usize = 100;
+const MAX_ROWS: usize = 1_000;
+
+/// Rows and the token of the next page.
+pub struct Page<T> {
+    /// In the order of the list.
+    pub rows: Vec<T>,
+    /// Empty where this is the last page.
+    pub next_page_token: String,
+}
+
+/// Where a page begins, how long it is, and what query it belongs to.
+struct Paging {
+    page_size: usize,
+    fingerprint: u64,
+    resume: Option<Vec<Value>>,
+}
+
+impl Paging {
+    /// One row more than asked for tells whether there is a next page.
+    fn limit(&self, clauses: &mut Clauses) -> String {
+        clauses.parameter(i64::try_from(self.page_size + 1).unwrap_or(i64::MAX))
+    }
+
+    /// Runs a query whose last columns are the keys of its order, `keys` of them, all integers.
+    fn page<T>(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        clauses: &Clauses,
+        keys: usize,
+        mut read: impl FnMut(&Row<'_>) -> Result<(T, usize), Refusal>,
+    ) -> Result<Page<T>, Refusal> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let first_key = statement.column_count() - keys;
+        let mut rows = statement.query(params_from_iter(clauses.values()))?;
+        let mut page = Page { rows: Vec::new(), next_page_token: String::new() };
+        let mut last: Vec<Value> = Vec::new();
+        let mut bytes = 0;
+        while let Some(row) = rows.next()? {
+            let (read, size) = read(row)?;
+            bytes += size;
+            // The first row always fits: a resource is smaller than a page.
+            if page.rows.len() == self.page_size || (bytes > MAX_PAGE_BYTES && !page.rows.is_empty()) {
+                page.next_page_token = paging::token(self.fingerprint, last);
+                break;
+            }
+            last = (0..keys)
+                .map(|key| row.get(first_key + key).map(Value::Integer))
+                .collect::<Result<_, rusqlite::Error>>()?;
+            page.rows.push(read);
+        }
+        Ok(page)
+    }
+}
+
+fn sized<M: Message + Default>(row: &Row<'_>, column: usize) -> Result<(M, usize), Refusal> {
+    let bytes: Vec<u8> = row.get(column)?;
+    Ok((M::decode(bytes.as_slice())?, bytes.len()))
+}
+
+/// A question for donations, parsed.
+pub struct DonationsQuery {
+    donor_id: Option<String>,
+    paging: Paging,
+}
+
+impl DonationsQuery {
+    /// Parses a request.
+    pub fn parse(request: &ListDonationsRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let donor_id = fields.filter("donor_id", &request.donor_id);
+        let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
+        fields.finish()?;
+        let bare =
+            ListDonationsRequest { page_size: 0, page_token: String::new(), min_position: 0, ..request.clone() };
+        let fingerprint = paging::fingerprint("donations", &bare);
+        let resume = paging::resume(&request.page_token, fingerprint, &[Value::Integer(0)])?;
+        Ok(Self { donor_id, paging: Paging { page_size, fingerprint, resume } })
+    }
+
+    /// Lists donations, newest first.
+    pub fn answer(self, connection: &Connection) -> Result<Page<Donation>, Refusal> {
+        names::known_organisation(connection, self.donor_id.as_deref())?;
+        let mut clauses = Clauses::default();
+        clauses.equal("donor_id", self.donor_id.as_deref());
+        clauses.before(&["created_position"], self.paging.resume.clone());
+        let where_clause = clauses.where_clause();
+        let limit = self.paging.limit(&mut clauses);
+        let sql = format!(
+            "SELECT resource, created_position FROM donations{where_clause} ORDER BY created_position DESC LIMIT {limit}"
+        );
+        self.paging.page(connection, &sql, &clauses, 1, |row| sized(row, 0))
+    }
+}
+
+/// A question for shipments, parsed.
+pub struct ShipmentsQuery {
+    origin_id: Option<String>,
+    destination_id: Option<String>,
+    states: Vec<i64>,
+    paging: Paging,
+}
+
+impl ShipmentsQuery {
+    /// Parses a request.
+    pub fn parse(request: &ListShipmentsRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let origin_id = fields.filter("origin_id", &request.origin_id);
+        let destination_id = fields.filter("destination_id", &request.destination_id);
+        let states = fields.states::<ShipmentState>("states", &request.states);
+        let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
+        fields.finish()?;
+        let bare =
+            ListShipmentsRequest { page_size: 0, page_token: String::new(), min_position: 0, ..request.clone() };
+        let fingerprint = paging::fingerprint("shipments", &bare);
+        let resume = paging::resume(&request.page_token, fingerprint, &[Value::Integer(0)])?;
+        Ok(Self { origin_id, destination_id, states, paging: Paging { page_size, fingerprint, resume } })
+    }
+
+    /// Lists shipments, newest first.
+    pub fn answer(self, connection: &Connection) -> Result<Page<Shipment>, Refusal> {
+        names::known_facility(connection, self.origin_id.as_deref())?;
+        names::known_facility(connection, self.destination_id.as_deref())?;
+        let mut clauses = Clauses::default();
+        clauses.equal("origin_id", self.origin_id.as_deref());
+        clauses.equal("destination_id", self.destination_id.as_deref());
+        clauses.one_of("state", &self.states);
+        clauses.before(&["created_position"], self.paging.resume.clone());
+        let where_clause = clauses.where_clause();
+        let limit = self.paging.limit(&mut clauses);
+        let sql = format!(
+            "SELECT resource, created_position FROM shipments{where_clause} ORDER BY created_position DESC LIMIT {limit}"
+        );
+        self.paging.page(connection, &sql, &clauses, 1, |row| sized(row, 0))
+    }
+}
+
+/// A question for requests, parsed.
+pub struct RequestsQuery {
+    region_id: Option<String>,
+    facility_id: Option<String>,
+    states: Vec<i64>,
+    open_only: bool,
+    paging: Paging,
+}
+
+impl RequestsQuery {
+    /// Parses a request.
+    pub fn parse(request: &ListRequestsRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let region_id = fields.filter("region_id", &request.region_id);
+        let facility_id = fields.filter("facility_id", &request.facility_id);
+        let states = fields.states::<RequestState>("states", &request.states);
+        let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
+        fields.finish()?;
+        let bare =
+            ListRequestsRequest { page_size: 0, page_token: String::new(), min_position: 0, ..request.clone() };
+        let fingerprint = paging::fingerprint("requests", &bare);
+        let resume =
+            paging::resume(&request.page_token, fingerprint, &[Value::Integer(0), Value::Integer(0)])?;
+        let paging = Paging { page_size, fingerprint, resume };
+        Ok(Self { region_id, facility_id, states, open_only: request.open_only, paging })
+    }
+
+    /// Lists requests, the most urgent and then the oldest first, with the regions of `today`, ISO 8601.
+    pub fn answer(self, connection: &Connection, today: &str) -> Result<Page<RequestRow>, Refusal> {
+        names::known_region(self.region_id.as_deref())?;
+        names::known_facility(connection, self.facility_id.as_deref())?;
+        let mut clauses = Clauses::default();
+        if let Some(region_id) = &self.region_id {
+            let (region_id, today) = (clauses.parameter(region_id.as_str()), clauses.parameter(today));
+            clauses.condition(format!(
+                "facility_id IN (SELECT facility_id FROM facility_regions \
+                 WHERE region_id = {region_id} AND valid_from <= {today} AND valid_to > {today})"
+            ));
+        }
+        clauses.equal("facility_id", self.facility_id.as_deref());
+        clauses.one_of("state", &self.states);
+        if self.open_only {
+            clauses.condition("is_open = 1");
+        }
+        clauses.after(&["urgency_rank", "created_position"], self.paging.resume.clone());
+        let where_clause = clauses.where_clause();
+        let limit = self.paging.limit(&mut clauses);
+        let sql = format!(
+            "SELECT resource, filed_at, urgency_rank, created_position FROM requests{where_clause} \
+             ORDER BY urgency_rank, created_position LIMIT {limit}"
+        );
+        let mut facilities = Facilities::new(connection, today);
+        self.paging.page(connection, &sql, &clauses, 2, |row| request_row(&mut facilities, row))
+    }
+}
+
+fn request_row(facilities: &mut Facilities<'_>, row: &Row<'_>) -> Result<(RequestRow, usize), Refusal> {
+    let (request, _) = sized::<Request>(row, 0)?;
+    let (filed_at, _) = sized::<OccurredAt>(row, 1)?;
+    let facility = facilities.get(&request.facility_id)?;
+    let row = RequestRow {
+        request: Some(request),
+        facility_name: facility.name,
+        region_id: facility.region_id,
+        filed_at: Some(filed_at),
+    };
+    let size = row.encoded_len();
+    Ok((row, size))
+}

@@ -1,0 +1,98 @@
+//! Conditions of a query that depend on what was asked, with every value as a parameter.
+
+use rusqlite::{ToSql, types::ToSqlOutput};
+use serde::{Deserialize, Serialize};
+
+/// A parameter, or a key of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A whole number.
+    Integer(i64),
+    /// Text.
+    Text(String),
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Integer(value) => value.to_sql(),
+            Self::Text(value) => value.to_sql(),
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+/// Conditions that must all hold, and the parameters of the whole query.
+#[derive(Default)]
+pub struct Clauses {
+    conditions: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Clauses {
+    /// The place holder of a new parameter.
+    pub fn parameter(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("?{}", self.values.len())
+    }
+
+    /// `column = value`, where there is a value.
+    pub fn equal(&mut self, column: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            let parameter = self.parameter(value);
+            self.conditions.push(format!("{column} = {parameter}"));
+        }
+    }
+
+    /// `column` is one of these, where there are any.
+    pub fn one_of(&mut self, column: &str, values: &[i64]) {
+        if values.is_empty() {
+            return;
+        }
+        let parameters: Vec<String> = values.iter().map(|value| self.parameter(*value)).collect();
+        self.conditions.push(format!("{column} IN ({})", parameters.join(", ")));
+    }
+
+    /// The row stands after these keys in the order of `columns`, all ascending.
+    pub fn after(&mut self, columns: &[&str], keys: Option<Vec<Value>>) {
+        self.beyond(columns, ">", keys);
+    }
+
+    /// The row stands after these keys in the order of `columns`, all descending.
+    pub fn before(&mut self, columns: &[&str], keys: Option<Vec<Value>>) {
+        self.beyond(columns, "<", keys);
+    }
+
+    fn beyond(&mut self, columns: &[&str], operator: &str, keys: Option<Vec<Value>>) {
+        let Some(keys) = keys else { return };
+        let parameters: Vec<String> = keys.into_iter().map(|key| self.parameter(key)).collect();
+        self.conditions.push(format!("({}) {operator} ({})", columns.join(", "), parameters.join(", ")));
+    }
+
+    /// Another condition, as it is.
+    pub fn condition(&mut self, condition: impl Into<String>) {
+        self.conditions.push(condition.into());
+    }
+
+    /// ` WHERE …`, or nothing.
+    pub fn where_clause(&self) -> String {
+        if self.conditions.is_empty() { String::new() } else { format!(" WHERE {}", self.conditions.join(" AND ")) }
+    }
+
+    /// The parameters, in order.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        self.values.iter()
+    }
+}

@@ -1,0 +1,70 @@
+//! The counters of a stock row, and what a movement adds to them.
+
+use crate::movement::{Kind, Movement};
+
+/// Quantities of one stock row, in base units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// There.
+    pub on_hand: i64,
+    /// Of those, claimed by shipments.
+    pub reserved: i64,
+    /// Of those, neither claimed nor to be used.
+    pub held: i64,
+    /// On the way to here, or missing and not settled.
+    pub in_transit: i64,
+    /// Entered the books here.
+    pub received: i64,
+    /// Used up here.
+    pub consumed: i64,
+    /// Disposed of here.
+    pub disposed: i64,
+    /// Lost here, or on the way to here.
+    pub lost: i64,
+}
+
+impl Counts {
+    /// The sum; `None` beyond what 64 bits hold.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        Some(Self {
+            on_hand: self.on_hand.checked_add(other.on_hand)?,
+            reserved: self.reserved.checked_add(other.reserved)?,
+            held: self.held.checked_add(other.held)?,
+            in_transit: self.in_transit.checked_add(other.in_transit)?,
+            received: self.received.checked_add(other.received)?,
+            consumed: self.consumed.checked_add(other.consumed)?,
+            disposed: self.disposed.checked_add(other.disposed)?,
+            lost: self.lost.checked_add(other.lost)?,
+        })
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_zero(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// What a movement adds to the rows of its batch and owner, by facility.
+pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
+    let quantity = movement.units.quantity;
+    let held = movement.held;
+    let none = Counts::default();
+    let here = match movement.kind {
+        Kind::Entered => Counts { on_hand: quantity, received: quantity, held, ..none },
+        Kind::Claimed => Counts { reserved: quantity, ..none },
+        Kind::Unclaimed => Counts { reserved: -quantity, ..none },
+        Kind::Departed => Counts { in_transit: quantity, ..none },
+        Kind::Arrived => Counts { in_transit: -quantity, on_hand: quantity, held, ..none },
+        Kind::Missed => none,
+        Kind::Consumed => Counts { on_hand: -quantity, consumed: quantity, ..none },
+        Kind::Disposed => Counts { on_hand: -quantity, held: -held, disposed: quantity, ..none },
+        Kind::WrittenOff => Counts { on_hand: -quantity, held: -held, lost: quantity, ..none },
+        Kind::Settled => Counts { in_transit: -quantity, lost: quantity, ..none },
+    };
+    let mut changes = vec![(movement.facility_id, here)];
+    if movement.kind == Kind::Departed {
+        let there = Counts { on_hand: -quantity, reserved: -quantity, ..none };
+        changes.push((movement.from_facility_id, there));
+    }
+    changes
+}

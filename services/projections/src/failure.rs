@@ -1,0 +1,65 @@
+//! Why a view can't be read or written, and why an event can't be taken in.
+
+/// Why the store of the views failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite refused.
+    #[error("the views can't be read or written: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The folder or file can't be used.
+    #[error("the views' file can't be used: {0}")]
+    Io(#[from] std::io::Error),
+    /// A stored row contradicts itself.
+    #[error("the views are damaged, delete their file and restart: {0}")]
+    Damaged(String),
+}
+
+impl From<prost::DecodeError> for StoreError {
+    fn from(error: prost::DecodeError) -> Self {
+        Self::Damaged(format!("a stored resource can't be decoded: {error}"))
+    }
+}
+
+/// Why an event can't be taken in. The same for every kind of reading, live or rebuild: the views stop before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Defect {
+    /// A newer version may have written it, or it is damaged.
+    #[error("it can't be decoded: {0}")]
+    Undecodable(String),
+    /// The log answered with a gap or a repetition.
+    #[error("position {expected} was expected")]
+    OutOfOrder {
+        /// The position after the last one taken in.
+        expected: u64,
+    },
+    /// A counter would pass 64 bits.
+    #[error("stock of item {item_id} at facility {facility_id} would exceed what can be counted")]
+    Uncountable {
+        /// Where.
+        facility_id: String,
+        /// Of what.
+        item_id: String,
+    },
+}
+
+/// Why events could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The store failed; nothing was applied, a repetition may help.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// This event can't be taken in; a repetition can't help.
+    #[error("the event at index {index} can't be taken in: {defect}")]
+    Event {
+        /// Index among the events to be applied.
+        index: usize,
+        /// Why.
+        defect: Defect,
+    },
+}
+
+impl From<rusqlite::Error> for ApplyError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}

@@ -1,0 +1,174 @@
+//! What an event does to the units of a batch: the one reading of events from which all stock views follow.
+
+use keruen_proto::{
+    Event,
+    inventory::v1::{DonationReceived, ReceiptOutcome, StockUnits},
+    shipments::v1::{ShipmentReceived, ShipmentUnits},
+};
+
+/// What happens to units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// They enter the books, on hand.
+    Entered,
+    /// A shipment claims them.
+    Claimed,
+    /// A shipment gives up its claim.
+    Unclaimed,
+    /// They leave for another facility; their claim ends.
+    Departed,
+    /// They arrive.
+    Arrived,
+    /// They are reported missing on arrival; still in transit.
+    Missed,
+    /// They are used up.
+    Consumed,
+    /// They are disposed of.
+    Disposed,
+    /// The books had more than is there.
+    WrittenOff,
+    /// A loss act settles missing ones.
+    Settled,
+}
+
+/// Something that happens to units of one batch and one owner.
+#[derive(Clone, Copy, Debug)]
+pub struct Movement<'e> {
+    /// What happens.
+    pub kind: Kind,
+    /// To which units.
+    pub units: &'e StockUnits,
+    /// How many of them are held from now on, or were held until now.
+    pub held: i64,
+    /// Where they were; empty where they entered the books.
+    pub from_facility_id: &'e str,
+    /// Where, or to where, it happens.
+    pub facility_id: &'e str,
+    /// Shipment that they are in or claimed by; empty where none.
+    pub shipment_id: &'e str,
+    /// Request that it serves; empty where none.
+    pub request_id: &'e str,
+    /// What was found, on receipt.
+    pub outcome: ReceiptOutcome,
+}
+
+/// All movements of an event, in its order. Units that never were in the books have no batch, and no movement.
+pub fn movements(event: &Event) -> Vec<Movement<'_>> {
+    let mut movements = match event {
+        Event::DonationReceived(event) => donation_received(event),
+        Event::StockAdjusted(event) => {
+            let kind = if event.decrease { Kind::WrittenOff } else { Kind::Entered };
+            let held = if event.decrease { event.held_quantity } else { 0 };
+            event.units.iter().map(|units| Movement { held, ..at(kind, units, &event.facility_id) }).collect()
+        }
+        Event::StockConsumed(event) => {
+            event.units.iter().map(|units| at(Kind::Consumed, units, &event.facility_id)).collect()
+        }
+        Event::StockDisposed(event) => event
+            .units
+            .iter()
+            .map(|units| Movement { held: event.held_quantity, ..at(Kind::Disposed, units, &event.facility_id) })
+            .collect(),
+        Event::ShipmentAllocated(event) => {
+            claims(Kind::Claimed, &event.shipment_id, &event.origin_id, &event.units)
+        }
+        Event::AllocationReleased(event) => {
+            claims(Kind::Unclaimed, &event.shipment_id, &event.origin_id, &event.units)
+        }
+        Event::ShipmentCancelled(event) => {
+            claims(Kind::Unclaimed, &event.shipment_id, &event.origin_id, &event.units)
+        }
+        Event::ShipmentDispatched(event) => {
+            travels(Kind::Departed, &event.shipment_id, &event.origin_id, &event.destination_id, &event.units)
+        }
+        Event::LossActAccepted(event) => {
+            travels(Kind::Settled, &event.shipment_id, &event.origin_id, &event.destination_id, &event.units)
+        }
+        Event::ShipmentReceived(event) => shipment_received(event),
+        _ => Vec::new(),
+    };
+    movements.retain(|movement| !movement.units.batch_id.is_empty());
+    movements
+}
+
+/// At one facility, without a shipment.
+fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'e> {
+    Movement {
+        kind,
+        units,
+        held: 0,
+        from_facility_id: if kind == Kind::Entered { "" } else { facility_id },
+        facility_id,
+        shipment_id: "",
+        request_id: "",
+        outcome: ReceiptOutcome::Unspecified,
+    }
+}
+
+fn donation_received(event: &DonationReceived) -> Vec<Movement<'_>> {
+    event
+        .lines
+        .iter()
+        .filter(|line| line.outcome() != ReceiptOutcome::Missing)
+        .filter_map(|line| {
+            let units = line.units.as_ref()?;
+            let outcome = line.outcome();
+            Some(Movement { held: held(outcome, units), outcome, ..at(Kind::Entered, units, &event.facility_id) })
+        })
+        .collect()
+}
+
+/// All but good units are held.
+fn held(outcome: ReceiptOutcome, units: &StockUnits) -> i64 {
+    if outcome == ReceiptOutcome::Good { 0 } else { units.quantity }
+}
+
+fn claims<'e>(kind: Kind, shipment_id: &'e str, origin_id: &'e str, units: &'e [ShipmentUnits]) -> Vec<Movement<'e>> {
+    travels(kind, shipment_id, origin_id, origin_id, units)
+}
+
+fn travels<'e>(
+    kind: Kind,
+    shipment_id: &'e str,
+    origin_id: &'e str,
+    destination_id: &'e str,
+    units: &'e [ShipmentUnits],
+) -> Vec<Movement<'e>> {
+    units
+        .iter()
+        .filter_map(|shipped| {
+            Some(Movement {
+                from_facility_id: origin_id,
+                shipment_id,
+                request_id: &shipped.request_id,
+                ..at(kind, shipped.units.as_ref()?, destination_id)
+            })
+        })
+        .collect()
+}
+
+fn shipment_received(event: &ShipmentReceived) -> Vec<Movement<'_>> {
+    event
+        .units
+        .iter()
+        .filter_map(|found| {
+            let shipped = found.shipment_units.as_ref()?;
+            let units = shipped.units.as_ref()?;
+            let outcome = found.outcome();
+            let (kind, from_facility_id, held) = match outcome {
+                // Nobody announced them: they come from nowhere the books know of.
+                ReceiptOutcome::Surplus | ReceiptOutcome::Wrong => (Kind::Entered, "", held(outcome, units)),
+                ReceiptOutcome::Missing => (Kind::Missed, event.origin_id.as_str(), 0),
+                _ => (Kind::Arrived, event.origin_id.as_str(), held(outcome, units)),
+            };
+            Some(Movement {
+                held,
+                from_facility_id,
+                shipment_id: &event.shipment_id,
+                request_id: &shipped.request_id,
+                outcome,
+                ..at(kind, units, &event.destination_id)
+            })
+        })
+        .collect()
+}

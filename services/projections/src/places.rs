@@ -1,0 +1,236 @@
+//! Where the units of a batch are, for a trace.
+
+use std::collections::BTreeMap;
+
+use keruen_proto::{
+    inventory::v1::{Batch, StockUnits},
+    stock::v1::{TracePlace, TraceStatus},
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{failure::StoreError, names::Facilities, served::Carried};
+
+/// Reads places, and names the facilities in them.
+pub struct Places<'c> {
+    connection: &'c Connection,
+    facilities: Facilities<'c>,
+}
+
+impl<'c> Places<'c> {
+    /// With the regions of `today`, ISO 8601.
+    pub fn new(connection: &'c Connection, today: &str) -> Self {
+        Self { connection, facilities: Facilities::new(connection, today) }
+    }
+
+    /// All places of a batch, or of one unit of it. Those of a whole batch add up to what was received.
+    pub fn of_batch(&mut self, batch: &Batch, serial_number: Option<&str>) -> Result<Vec<TracePlace>, StoreError> {
+        let mut places = self.rows(batch)?;
+        self.add_serials(batch, &mut places)?;
+        if let Some(serial_number) = serial_number {
+            places.retain(|place| place.serial_numbers.iter().any(|known| known == serial_number));
+            for place in &mut places {
+                place.quantity = 1;
+                place.serial_numbers = vec![serial_number.to_owned()];
+                place.reserved = place.reserved.min(1);
+                place.held = place.held.min(1);
+            }
+        }
+        self.name(places)
+    }
+
+    fn rows(&self, batch: &Batch) -> Result<Vec<TracePlace>, StoreError> {
+        let mut statement = self.connection.prepare_cached(include_str!("sql/places_of_batch.sql"))?;
+        let rows = statement.query_map(params![batch.batch_id, batch.item_id], |row| {
+            Ok(TracePlace {
+                owner_id: row.get(0)?,
+                facility_id: row.get(1)?,
+                status: row.get(2)?,
+                shipment_id: row.get(3)?,
+                quantity: row.get(4)?,
+                since_position: row.get::<_, i64>(5)?.cast_unsigned(),
+                reserved: row.get(6)?,
+                held: row.get(7)?,
+                custodian_id: row.get(8)?,
+                ..TracePlace::default()
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn add_serials(&self, batch: &Batch, places: &mut [TracePlace]) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT serial_number, owner_id, facility_id, status, shipment_id FROM serials \
+             WHERE batch_id = ?1 ORDER BY serial_number",
+        )?;
+        let mut rows = statement.query(params![batch.batch_id])?;
+        while let Some(row) = rows.next()? {
+            let (owner_id, facility_id): (String, String) = (row.get(1)?, row.get(2)?);
+            let (status, shipment_id): (i32, String) = (row.get(3)?, row.get(4)?);
+            let place = places.iter_mut().find(|place| {
+                place.status == status
+                    && place.facility_id == facility_id
+                    && place.owner_id == owner_id
+                    && place.shipment_id == shipment_id
+            });
+            if let Some(place) = place {
+                place.serial_numbers.push(row.get(0)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, mut places: Vec<TracePlace>) -> Result<Vec<TracePlace>, StoreError> {
+        for place in &mut places {
+            let facility = self.facilities.get(&place.facility_id)?;
+            place.facility_name = facility.name;
+            place.region_id = facility.region_id;
+        }
+        Ok(places)
+    }
+
+    /// The places of those units of a batch that shipments carried for a request. Assets are followed by their serial
+    /// numbers. Other units are not told apart once they have arrived: what arrived is looked for at its destination,
+    /// first among what is there, then among what was used up, disposed of and lost there; what went on elsewhere is
+    /// left out.
+    pub fn of_carried(&mut self, batch: &Batch, carried: &[Carried]) -> Result<Vec<TracePlace>, StoreError> {
+        let rows = self.rows(batch)?;
+        let mut places = Vec::new();
+        let mut arrived: BTreeMap<(String, String), i64> = BTreeMap::new();
+        for carried in carried {
+            let Some(units) = carried.lot.shipment_units.as_ref().and_then(|shipped| shipped.units.as_ref()) else {
+                continue;
+            };
+            if !units.serial_numbers.is_empty() {
+                self.add_assets(carried, units, &mut places)?;
+                continue;
+            }
+            places.extend(on_the_way(carried, units, &rows));
+            let received = carried.lot.received_good + carried.lot.received_unusable;
+            if received > 0 {
+                *arrived.entry((carried.destination_id.clone(), units.owner_id.clone())).or_default() += received;
+            }
+        }
+        for ((facility_id, owner_id), quantity) in arrived {
+            places.extend(at_destination(&rows, &facility_id, &owner_id, quantity));
+        }
+        places.sort_by(|one, other| key(one).cmp(&key(other)));
+        self.name(places)
+    }
+
+    /// Puts the units of an asset where they are now.
+    fn add_assets(
+        &self,
+        carried: &Carried,
+        units: &StockUnits,
+        places: &mut Vec<TracePlace>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT owner_id, facility_id, status, shipment_id, since_position FROM serials \
+             WHERE item_id = ?1 AND serial_number = ?2",
+        )?;
+        for serial_number in &units.serial_numbers {
+            let found = statement.query_row(params![units.item_id, serial_number], |row| {
+                Ok(TracePlace {
+                    owner_id: row.get(0)?,
+                    facility_id: row.get(1)?,
+                    status: row.get(2)?,
+                    shipment_id: row.get(3)?,
+                    since_position: row.get::<_, i64>(4)?.cast_unsigned(),
+                    ..TracePlace::default()
+                })
+            });
+            let Some(mut place) = found.optional()? else { continue };
+            if carried.is_before_dispatch {
+                place.shipment_id.clone_from(&carried.shipment_id);
+            } else if is_on_the_way(&place) && place.shipment_id == carried.shipment_id {
+                place.custodian_id.clone_from(&carried.custodian_id);
+            }
+            let known = places.iter_mut().find(|known| key(known) == key(&place));
+            let place = match known {
+                Some(known) => {
+                    known.since_position = known.since_position.max(place.since_position);
+                    known
+                }
+                None => {
+                    places.push(place);
+                    let Some(last) = places.last_mut() else { continue };
+                    last
+                }
+            };
+            place.quantity += 1;
+            place.reserved += i64::from(carried.is_before_dispatch);
+            place.serial_numbers.push(serial_number.clone());
+        }
+        Ok(())
+    }
+}
+
+fn is_on_the_way(place: &TracePlace) -> bool {
+    matches!(place.status(), TraceStatus::InTransit | TraceStatus::Missing)
+}
+
+/// The order of places, and what tells them apart.
+fn key(place: &TracePlace) -> (i32, &str, &str, &str) {
+    (place.status, &place.facility_id, &place.owner_id, &place.shipment_id)
+}
+
+/// Units of a lot that have not arrived: claimed, on their way, missing or lost.
+fn on_the_way(carried: &Carried, units: &StockUnits, rows: &[TracePlace]) -> Vec<TracePlace> {
+    let lot = &carried.lot;
+    let place = |status: TraceStatus, facility_id: &str, quantity: i64| TracePlace {
+        status: status.into(),
+        facility_id: facility_id.to_owned(),
+        owner_id: units.owner_id.clone(),
+        shipment_id: carried.shipment_id.clone(),
+        quantity,
+        ..TracePlace::default()
+    };
+    let mut places = if carried.is_before_dispatch {
+        let quantity = units.quantity;
+        vec![TracePlace { reserved: quantity, ..place(TraceStatus::OnHand, &carried.origin_id, quantity) }]
+    } else {
+        let destination_id = carried.destination_id.as_str();
+        let way = |status, quantity| TracePlace {
+            custodian_id: carried.custodian_id.clone(),
+            ..place(status, destination_id, quantity)
+        };
+        vec![
+            way(TraceStatus::InTransit, lot.in_transit),
+            way(TraceStatus::Missing, lot.missing),
+            place(TraceStatus::Lost, destination_id, lot.lost),
+        ]
+    };
+    places.retain(|place| place.quantity > 0);
+    for place in &mut places {
+        // What is at rest has no shipment in the rows.
+        let shipment_id = if carried.is_before_dispatch { "" } else { place.shipment_id.as_str() };
+        let row = rows.iter().find(|row| {
+            key(row) == (place.status, place.facility_id.as_str(), place.owner_id.as_str(), shipment_id)
+        });
+        place.since_position = row.map_or(0, |row| row.since_position);
+    }
+    places
+}
+
+/// Units that arrived, as far as they can be found where they arrived.
+fn at_destination(rows: &[TracePlace], facility_id: &str, owner_id: &str, quantity: i64) -> Vec<TracePlace> {
+    let mut left = quantity;
+    let mut found = Vec::new();
+    // The rows stand in order of their status.
+    let at_rest = rows.iter().filter(|row| {
+        row.facility_id == facility_id && row.owner_id == owner_id && row.shipment_id.is_empty() && row.quantity > 0
+    });
+    for row in at_rest {
+        let taken = left.min(row.quantity);
+        if taken > 0 {
+            left -= taken;
+            found.push(TracePlace {
+                quantity: taken,
+                reserved: row.reserved.min(taken),
+                held: row.held.min(taken),
+                ..row.clone()
+            });
+        }
+    }
+    found
+}

@@ -1,0 +1,181 @@
+//! Why a question is not answered, and the gRPC status that says so.
+
+use std::collections::HashMap;
+
+use keruen_domain::{Rejection, RejectionKind};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::{
+    failure::StoreError,
+    views::{Parked, ReadError},
+};
+
+/// The domain of every `google.rpc.ErrorInfo` of this system.
+const ERROR_DOMAIN: &str = "keruen";
+
+/// Why a question is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Fields that break a rule.
+    #[error("{}", shown(.0))]
+    Fields(Vec<FieldViolation>),
+    /// It names something that does not exist.
+    #[error(transparent)]
+    Unknown(#[from] Rejection),
+    /// It names a unit of an asset that nobody has received.
+    #[error("there is no unit {serial_number:?} of item {item_id}; check item and serial number as printed")]
+    UnknownAsset {
+        /// The item.
+        item_id: String,
+        /// The serial number.
+        serial_number: String,
+    },
+    /// The views did not reach `min_position` in time.
+    #[error(
+        "the views stand at position {position} of {head_position} after {waited_ms} ms, {min_position} was asked for; \
+         ask again later, or for an older position"
+    )]
+    Behind {
+        /// Asked for.
+        min_position: u64,
+        /// Reached.
+        position: u64,
+        /// Head of the log.
+        head_position: u64,
+        /// How long the question waited.
+        waited_ms: u128,
+        /// Whether it was the caller who would not wait longer.
+        is_deadline: bool,
+    },
+    /// The views have not been matched with the log yet.
+    #[error("the views are starting; ask again later")]
+    Starting,
+    /// The views will not reach `min_position`.
+    #[error(
+        "the views stand at position {position} and can't reach {min_position}: {parked}; a newer version of the \
+         program may take it in"
+    )]
+    Parked {
+        /// Asked for.
+        min_position: u64,
+        /// Reached.
+        position: u64,
+        /// The event in the way.
+        parked: Parked,
+    },
+    /// The answer would not fit into a message.
+    #[error("the trace would take more than {limit_bytes} bytes; ask for its batches one by one")]
+    TooLarge {
+        /// What fits.
+        limit_bytes: usize,
+    },
+    /// Reading failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The log did not say where it stands.
+    #[error(transparent)]
+    Log(#[from] keruen_log::ReadError),
+}
+
+impl Refusal {
+    /// One field that breaks a rule.
+    pub fn field(field: &str, rule: impl Into<String>) -> Self {
+        Self::Fields(vec![FieldViolation::new(field, rule)])
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::Fields(_) => Code::InvalidArgument,
+            Self::Unknown(rejection) => match rejection.kind() {
+                RejectionKind::Missing => Code::NotFound,
+                _ => Code::FailedPrecondition,
+            },
+            Self::UnknownAsset { .. } => Code::NotFound,
+            Self::Behind { is_deadline: true, .. } => Code::DeadlineExceeded,
+            Self::Behind { .. }
+            | Self::Starting
+            | Self::Parked { .. }
+            | Self::Read(ReadError::TooSlow { .. } | ReadError::Store(StoreError::Sqlite(_) | StoreError::Io(_)))
+            | Self::Log(_) => Code::Unavailable,
+            Self::TooLarge { .. } => Code::ResourceExhausted,
+            Self::Read(ReadError::Stopped(_)) => Code::Internal,
+            Self::Read(ReadError::Store(StoreError::Damaged(_))) => Code::DataLoss,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Fields(_) => "INVALID_FIELDS",
+            Self::Unknown(rejection) => rejection.reason(),
+            Self::UnknownAsset { .. } => "UNKNOWN_ASSET",
+            Self::Behind { .. } => "VIEW_BEHIND",
+            Self::Starting => "VIEW_STARTING",
+            Self::Parked { .. } => "VIEW_PARKED",
+            Self::TooLarge { .. } => "TRACE_TOO_LARGE",
+            Self::Read(ReadError::TooSlow { .. }) => "VIEW_TOO_SLOW",
+            Self::Read(_) => "VIEW_UNREADABLE",
+            Self::Log(_) => "LOG_UNAVAILABLE",
+        }
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        let pairs: Vec<(&str, String)> = match self {
+            Self::Unknown(rejection) => rejection.metadata(),
+            Self::UnknownAsset { item_id, serial_number } => {
+                vec![("item_id", item_id.clone()), ("serial_number", serial_number.clone())]
+            }
+            Self::Behind { min_position, position, head_position, .. } => vec![
+                ("min_position", min_position.to_string()),
+                ("position", position.to_string()),
+                ("head_position", head_position.to_string()),
+            ],
+            Self::Parked { min_position, position, parked } => vec![
+                ("min_position", min_position.to_string()),
+                ("position", position.to_string()),
+                ("parked_position", parked.position.to_string()),
+            ],
+            _ => Vec::new(),
+        };
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<prost::DecodeError> for Refusal {
+    fn from(error: prost::DecodeError) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let mut details = match &refusal {
+            Refusal::Fields(violations) => ErrorDetails::with_bad_request(violations.clone()),
+            Refusal::Read(error) => {
+                tracing::error!(%error, "reading views failed");
+                ErrorDetails::new()
+            }
+            _ => ErrorDetails::new(),
+        };
+        details.set_error_info(refusal.reason(), ERROR_DOMAIN, refusal.metadata());
+        Status::with_error_details(refusal.code(), refusal.to_string(), details)
+    }
+}
+
+fn shown(violations: &[FieldViolation]) -> String {
+    let lines: Vec<String> =
+        violations.iter().map(|violation| format!("{}: {}", violation.field, violation.description)).collect();
+    lines.join("; ")
+}

@@ -1,0 +1,11 @@
+INSERT INTO stock (facility_id, item_id, batch_id, owner_id, on_hand, reserved, held, in_transit, received, consumed, disposed, lost)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+ON CONFLICT (facility_id, item_id, batch_id, owner_id) DO UPDATE SET
+    on_hand = excluded.on_hand,
+    reserved = excluded.reserved,
+    held = excluded.held,
+    in_transit = excluded.in_transit,
+    received = excluded.received,
+    consumed = excluded.consumed,
+    disposed = excluded.disposed,
+    lost = excluded.lost

@@ -1,0 +1,204 @@
+-- The views on SQLite. Keys are text compared bytewise, times are integer microseconds, quantities are base units.
+-- A column `resource` holds the folded resource as the protobuf message of its name.
+
+-- What the rows of all other tables reflect: every event of this log up to this position.
+CREATE TABLE checkpoint (
+    only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    log_id BLOB NOT NULL,
+    position BIGINT NOT NULL,
+    -- Of the event at `position`; empty at 0. It tells a log that was put back to an older state and went on from there.
+    leaf_hash BLOB NOT NULL
+);
+
+CREATE TABLE organisations (
+    organisation_id TEXT NOT NULL PRIMARY KEY,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+CREATE TABLE facilities (
+    facility_id TEXT NOT NULL PRIMARY KEY,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+-- The region of each facility over time. Days are ISO 8601, so that they compare as text.
+CREATE TABLE facility_regions (
+    facility_id TEXT NOT NULL,
+    -- First day; empty means since always.
+    valid_from TEXT NOT NULL,
+    -- First day on which it is another one; 9999-12-31 means none.
+    valid_to TEXT NOT NULL,
+    region_id TEXT NOT NULL,
+    PRIMARY KEY (facility_id, valid_from)
+) WITHOUT ROWID;
+CREATE INDEX facility_regions_by_region ON facility_regions (region_id, facility_id);
+
+CREATE TABLE commodities (
+    commodity_id TEXT NOT NULL PRIMARY KEY,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+CREATE TABLE items (
+    item_id TEXT NOT NULL PRIMARY KEY,
+    commodity_id TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX items_by_commodity ON items (commodity_id, item_id);
+
+CREATE TABLE donations (
+    donation_id TEXT NOT NULL PRIMARY KEY,
+    donor_id TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX donations_by_age ON donations (created_position);
+CREATE INDEX donations_by_donor ON donations (donor_id, created_position);
+
+CREATE TABLE batches (
+    batch_id TEXT NOT NULL PRIMARY KEY,
+    donation_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX batches_by_donation ON batches (donation_id, created_position, batch_id);
+
+CREATE TABLE assets (
+    item_id TEXT NOT NULL,
+    serial_number TEXT NOT NULL,
+    batch_id TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL,
+    PRIMARY KEY (item_id, serial_number)
+);
+
+CREATE TABLE requests (
+    request_id TEXT NOT NULL PRIMARY KEY,
+    facility_id TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    is_open INTEGER NOT NULL,
+    -- 1 is the most urgent.
+    urgency_rank INTEGER NOT NULL,
+    created_position BIGINT NOT NULL,
+    -- keruen.log.v1.OccurredAt of the event that filed it.
+    filed_at BLOB NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX requests_by_urgency ON requests (urgency_rank, created_position);
+CREATE INDEX requests_by_openness ON requests (is_open, urgency_rank, created_position);
+CREATE INDEX requests_by_state ON requests (state, urgency_rank, created_position);
+CREATE INDEX requests_by_facility ON requests (facility_id, urgency_rank, created_position);
+
+CREATE TABLE shipments (
+    shipment_id TEXT NOT NULL PRIMARY KEY,
+    origin_id TEXT NOT NULL,
+    destination_id TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    -- Who is liable for it on its way; empty before dispatch.
+    custodian_id TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX shipments_by_age ON shipments (created_position);
+CREATE INDEX shipments_by_origin ON shipments (origin_id, created_position);
+CREATE INDEX shipments_by_destination ON shipments (destination_id, created_position);
+CREATE INDEX shipments_by_state ON shipments (state, created_position);
+
+-- Which shipments serve a request.
+CREATE TABLE request_shipments (
+    request_id TEXT NOT NULL,
+    shipment_id TEXT NOT NULL,
+    PRIMARY KEY (request_id, shipment_id)
+) WITHOUT ROWID;
+
+-- Stock by facility, batch and owner. Rows that are all 0 are not kept.
+CREATE TABLE stock (
+    facility_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    batch_id TEXT NOT NULL,
+    owner_id TEXT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    -- On its way to here, or missing and not settled.
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
+) WITHOUT ROWID;
+CREATE INDEX stock_by_item ON stock (item_id, facility_id);
+CREATE INDEX stock_by_batch ON stock (batch_id, facility_id);
+CREATE INDEX stock_by_owner ON stock (owner_id, facility_id);
+
+-- The same, added up over batches and owners: what questions that name neither cost does not grow with their number.
+CREATE TABLE stock_totals (
+    facility_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    PRIMARY KEY (facility_id, item_id)
+) WITHOUT ROWID;
+CREATE INDEX stock_totals_by_item ON stock_totals (item_id, facility_id);
+
+-- Where the units of a batch are, or what became of them. Adds up to what was received.
+CREATE TABLE places (
+    batch_id TEXT NOT NULL,
+    owner_id TEXT NOT NULL,
+    facility_id TEXT NOT NULL,
+    -- keruen.stock.v1.TraceStatus.
+    status INTEGER NOT NULL,
+    -- That they are in, or were lost from; empty where none.
+    shipment_id TEXT NOT NULL,
+    quantity BIGINT NOT NULL,
+    -- Of the event that changed the quantity last.
+    since_position BIGINT NOT NULL,
+    PRIMARY KEY (batch_id, owner_id, facility_id, status, shipment_id)
+) WITHOUT ROWID;
+
+-- The same for each unit of an asset.
+CREATE TABLE serials (
+    item_id TEXT NOT NULL,
+    serial_number TEXT NOT NULL,
+    batch_id TEXT NOT NULL,
+    owner_id TEXT NOT NULL,
+    facility_id TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    shipment_id TEXT NOT NULL,
+    since_position BIGINT NOT NULL,
+    PRIMARY KEY (item_id, serial_number)
+) WITHOUT ROWID;
+CREATE INDEX serials_by_batch ON serials (batch_id, serial_number);
+
+-- What happened to the units of a batch, in order.
+CREATE TABLE steps (
+    batch_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    -- Within the event, from 0.
+    step_no INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    -- keruen.stock.v1.TraceStep.
+    step BLOB NOT NULL,
+    PRIMARY KEY (batch_id, position, step_no)
+) WITHOUT ROWID;
+CREATE INDEX steps_by_request ON steps (request_id, batch_id, position, step_no) WHERE request_id <> '';
+
+-- Which steps a unit of an asset took.
+CREATE TABLE serial_steps (
+    item_id TEXT NOT NULL,
+    serial_number TEXT NOT NULL,
+    batch_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    step_no INTEGER NOT NULL,
+    PRIMARY KEY (item_id, serial_number, batch_id, position, step_no)
+) WITHOUT ROWID;

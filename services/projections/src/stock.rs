@@ -1,0 +1,204 @@
+//! Stock, added up as asked.
+
+use keruen_proto::stock::v1::{ListStockRequest, StockGroup, StockRow};
+use rusqlite::{Connection, params_from_iter};
+
+use crate::{
+    clauses::{Clauses, Value},
+    fields::Fields,
+    fold::counts,
+    names, paging,
+    refusal::Refusal,
+};
+
+const USUAL_ROWS: usize = 1_000;
+const MAX_ROWS: usize = 10_000;
+
+/// A question for stock, parsed.
+pub struct StockQuery {
+    groups: Vec<StockGroup>,
+    region_id: Option<String>,
+    facility_id: Option<String>,
+    commodity_id: Option<String>,
+    item_id: Option<String>,
+    batch_id: Option<String>,
+    owner_id: Option<String>,
+    page_size: usize,
+    fingerprint: u64,
+    resume: Option<Vec<Value>>,
+}
+
+/// Rows and the token of the next page.
+pub struct StockPage {
+    /// In order of the groups.
+    pub rows: Vec<StockRow>,
+    /// Empty where this is the last page.
+    pub next_page_token: String,
+}
+
+impl StockQuery {
+    /// Parses a request.
+    pub fn parse(request: &ListStockRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let groups = groups(&mut fields, &request.group_by);
+        let mut query = Self {
+            region_id: fields.filter("region_id", &request.region_id),
+            facility_id: fields.filter("facility_id", &request.facility_id),
+            commodity_id: fields.filter("commodity_id", &request.commodity_id),
+            item_id: fields.filter("item_id", &request.item_id),
+            batch_id: fields.filter("batch_id", &request.batch_id),
+            owner_id: fields.filter("owner_id", &request.owner_id),
+            page_size: fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS),
+            fingerprint: fingerprint(request),
+            resume: None,
+            groups,
+        };
+        fields.finish()?;
+        let shape = vec![Value::from(""); query.groups.len()];
+        query.resume = paging::resume(&request.page_token, query.fingerprint, &shape)?;
+        Ok(query)
+    }
+
+    /// Adds up, with the regions of `today`, ISO 8601.
+    pub fn answer(self, connection: &Connection, today: &str) -> Result<StockPage, Refusal> {
+        self.refuse_unknown(connection)?;
+        let (sql, clauses) = self.sql(today);
+        let mut statement = connection.prepare_cached(&sql)?;
+        let groups = &self.groups;
+        let rows = statement.query_map(params_from_iter(clauses.values()), |row| stock_row(groups, row))?;
+        let mut rows = rows.collect::<Result<Vec<StockRow>, _>>()?;
+        let mut next_page_token = String::new();
+        if rows.len() > self.page_size {
+            rows.truncate(self.page_size);
+            if let Some(last) = rows.last_mut() {
+                let keys = groups.iter().map(|group| Value::Text(column_of(last, *group).clone())).collect();
+                next_page_token = paging::token(self.fingerprint, keys);
+            }
+        }
+        Ok(StockPage { rows, next_page_token })
+    }
+
+    fn refuse_unknown(&self, connection: &Connection) -> Result<(), Refusal> {
+        names::known_region(self.region_id.as_deref())?;
+        names::known_facility(connection, self.facility_id.as_deref())?;
+        names::known_commodity(connection, self.commodity_id.as_deref())?;
+        names::known_item(connection, self.item_id.as_deref())?;
+        names::known_batch(connection, self.batch_id.as_deref())?;
+        names::known_owner(connection, self.owner_id.as_deref())
+    }
+
+    fn has_group(&self, group: StockGroup) -> bool {
+        self.groups.contains(&group)
+    }
+
+    fn sql(&self, today: &str) -> (String, Clauses) {
+        let by_batch = self.has_group(StockGroup::Batch)
+            || self.has_group(StockGroup::Owner)
+            || self.batch_id.is_some()
+            || self.owner_id.is_some();
+        let mut from = if by_batch { "stock s".to_owned() } else { "stock_totals s".to_owned() };
+        let mut clauses = Clauses::default();
+        if self.has_group(StockGroup::Commodity) || self.commodity_id.is_some() {
+            from.push_str(" LEFT JOIN items i ON i.item_id = s.item_id");
+        }
+        if self.has_group(StockGroup::Region) || self.region_id.is_some() {
+            let today = clauses.parameter(today);
+            from = format!(
+                "{from} LEFT JOIN facility_regions r \
+                 ON r.facility_id = s.facility_id AND r.valid_from <= {today} AND r.valid_to > {today}"
+            );
+        }
+        clauses.equal("r.region_id", self.region_id.as_deref());
+        clauses.equal("s.facility_id", self.facility_id.as_deref());
+        clauses.equal("i.commodity_id", self.commodity_id.as_deref());
+        clauses.equal("s.item_id", self.item_id.as_deref());
+        clauses.equal("s.batch_id", self.batch_id.as_deref());
+        clauses.equal("s.owner_id", self.owner_id.as_deref());
+        let columns: Vec<&str> = self.groups.iter().map(|group| expression(*group)).collect();
+        clauses.after(&columns, self.resume.clone());
+        let columns = columns.join(", ");
+        let where_clause = clauses.where_clause();
+        // One row more than asked for tells whether there is a next page.
+        let limit = clauses.parameter(i64::try_from(self.page_size + 1).unwrap_or(i64::MAX));
+        let sums = SUMS;
+        let sql = format!(
+            "SELECT {columns}, {sums} FROM {from}{where_clause} GROUP BY {columns} ORDER BY {columns} LIMIT {limit}"
+        );
+        (sql, clauses)
+    }
+}
+
+const SUMS: &str = "CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGINT), CAST(SUM(s.held) AS BIGINT), \
+                    CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.received) AS BIGINT), \
+                    CAST(SUM(s.consumed) AS BIGINT), CAST(SUM(s.disposed) AS BIGINT), CAST(SUM(s.lost) AS BIGINT)";
+
+/// What identifies the query through its pages.
+fn fingerprint(request: &ListStockRequest) -> u64 {
+    let bare =
+        ListStockRequest { page_size: 0, page_token: String::new(), min_position: 0, ..request.clone() };
+    paging::fingerprint("stock", &bare)
+}
+
+fn groups(fields: &mut Fields, asked: &[i32]) -> Vec<StockGroup> {
+    if asked.is_empty() {
+        return vec![StockGroup::Region, StockGroup::Commodity];
+    }
+    let mut groups = Vec::new();
+    for (index, value) in asked.iter().enumerate() {
+        let field = format!("group_by[{index}]");
+        match StockGroup::try_from(*value) {
+            Ok(StockGroup::Unspecified) | Err(_) => {
+                fields.reject(&field, format!("must be a known, stated value; found {value}"));
+            }
+            Ok(group) if groups.contains(&group) => {
+                fields.reject(&field, format!("{} stands here twice", group.as_str_name()));
+            }
+            Ok(group) => groups.push(group),
+        }
+    }
+    groups
+}
+
+/// A facility or item that is not registered can't have stock; if the log says so nevertheless, it is not left out.
+fn expression(group: StockGroup) -> &'static str {
+    match group {
+        StockGroup::Region => "COALESCE(r.region_id, '')",
+        StockGroup::Facility => "s.facility_id",
+        StockGroup::Commodity => "COALESCE(i.commodity_id, '')",
+        StockGroup::Item => "s.item_id",
+        StockGroup::Batch => "s.batch_id",
+        StockGroup::Owner => "s.owner_id",
+        StockGroup::Unspecified => "''",
+    }
+}
+
+fn column_of(row: &mut StockRow, group: StockGroup) -> &mut String {
+    match group {
+        StockGroup::Region | StockGroup::Unspecified => &mut row.region_id,
+        StockGroup::Facility => &mut row.facility_id,
+        StockGroup::Commodity => &mut row.commodity_id,
+        StockGroup::Item => &mut row.item_id,
+        StockGroup::Batch => &mut row.batch_id,
+        StockGroup::Owner => &mut row.owner_id,
+    }
+}
+
+fn stock_row(groups: &[StockGroup], row: &rusqlite::Row<'_>) -> Result<StockRow, rusqlite::Error> {
+    let counts = counts(row, groups.len())?;
+    let mut stock = StockRow {
+        on_hand: counts.on_hand,
+        reserved: counts.reserved,
+        held: counts.held,
+        available: counts.on_hand - counts.reserved - counts.held,
+        in_transit: counts.in_transit,
+        received: counts.received,
+        consumed: counts.consumed,
+        disposed: counts.disposed,
+        lost: counts.lost,
+        ..StockRow::default()
+    };
+    for (index, group) in groups.iter().enumerate() {
+        *column_of(&mut stock, *group) = row.get(index)?;
+    }
+    Ok(stock)
+}
