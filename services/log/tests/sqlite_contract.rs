@@ -1,0 +1,30 @@
+//! The contract suite against SQLite.
+
+mod contract;
+
+use std::sync::Arc;
+
+use contract::{Backend, Settings, contract_suite};
+use keruen_log::{Log, SqliteLog, SqliteOptions};
+use tempfile::TempDir;
+
+struct Sqlite(TempDir);
+
+impl Backend for Sqlite {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn open(&self, settings: Settings) -> Arc<dyn Log> {
+        let defaults = SqliteOptions::default();
+        let options = SqliteOptions {
+            clock: settings.clock.unwrap_or(defaults.clock),
+            transcoder: settings.transcoder,
+            queue_appends: settings.queue_appends.unwrap_or(defaults.queue_appends),
+            ..SqliteOptions::default()
+        };
+        Arc::new(SqliteLog::open(&self.0.path().join("log.db"), options).unwrap())
+    }
+}
+
+contract_suite!(Sqlite);
