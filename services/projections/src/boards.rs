@@ -54,14 +54,19 @@ impl Paging {
         let mut statement = connection.prepare_cached(sql)?;
         let first_key = statement.column_count() - keys;
         let mut rows = statement.query(params_from_iter(clauses.values()))?;
-        let mut page = Page { rows: Vec::new(), next_page_token: String::new() };
+        let mut page = Page {
+            rows: Vec::new(),
+            next_page_token: String::new(),
+        };
         let mut last: Vec<Value> = Vec::new();
         let mut bytes = 0;
         while let Some(row) = rows.next()? {
             let (read, size) = read(row)?;
             bytes += size;
             // The first row always fits: a resource is smaller than a page.
-            if page.rows.len() == self.page_size || (bytes > MAX_PAGE_BYTES && !page.rows.is_empty()) {
+            if page.rows.len() == self.page_size
+                || (bytes > MAX_PAGE_BYTES && !page.rows.is_empty())
+            {
                 page.next_page_token = paging::token(self.fingerprint, last);
                 break;
             }
@@ -92,11 +97,22 @@ impl DonationsQuery {
         let donor_id = fields.filter("donor_id", &request.donor_id);
         let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
         fields.finish()?;
-        let bare =
-            ListDonationsRequest { page_size: 0, page_token: String::new(), min_position: 0, ..request.clone() };
+        let bare = ListDonationsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            min_position: 0,
+            ..request.clone()
+        };
         let fingerprint = paging::fingerprint("donations", &bare);
         let resume = paging::resume(&request.page_token, fingerprint, &[Value::Integer(0)])?;
-        Ok(Self { donor_id, paging: Paging { page_size, fingerprint, resume } })
+        Ok(Self {
+            donor_id,
+            paging: Paging {
+                page_size,
+                fingerprint,
+                resume,
+            },
+        })
     }
 
     /// Lists donations, newest first.
@@ -110,7 +126,8 @@ impl DonationsQuery {
         let sql = format!(
             "SELECT resource, created_position FROM donations{where_clause} ORDER BY created_position DESC LIMIT {limit}"
         );
-        self.paging.page(connection, &sql, &clauses, 1, |row| sized(row, 0))
+        self.paging
+            .page(connection, &sql, &clauses, 1, |row| sized(row, 0))
     }
 }
 
@@ -131,11 +148,24 @@ impl ShipmentsQuery {
         let states = fields.states::<ShipmentState>("states", &request.states);
         let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
         fields.finish()?;
-        let bare =
-            ListShipmentsRequest { page_size: 0, page_token: String::new(), min_position: 0, ..request.clone() };
+        let bare = ListShipmentsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            min_position: 0,
+            ..request.clone()
+        };
         let fingerprint = paging::fingerprint("shipments", &bare);
         let resume = paging::resume(&request.page_token, fingerprint, &[Value::Integer(0)])?;
-        Ok(Self { origin_id, destination_id, states, paging: Paging { page_size, fingerprint, resume } })
+        Ok(Self {
+            origin_id,
+            destination_id,
+            states,
+            paging: Paging {
+                page_size,
+                fingerprint,
+                resume,
+            },
+        })
     }
 
     /// Lists shipments, newest first.
@@ -152,7 +182,8 @@ impl ShipmentsQuery {
         let sql = format!(
             "SELECT resource, created_position FROM shipments{where_clause} ORDER BY created_position DESC LIMIT {limit}"
         );
-        self.paging.page(connection, &sql, &clauses, 1, |row| sized(row, 0))
+        self.paging
+            .page(connection, &sql, &clauses, 1, |row| sized(row, 0))
     }
 }
 
@@ -174,13 +205,30 @@ impl RequestsQuery {
         let states = fields.states::<RequestState>("states", &request.states);
         let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
         fields.finish()?;
-        let bare =
-            ListRequestsRequest { page_size: 0, page_token: String::new(), min_position: 0, ..request.clone() };
+        let bare = ListRequestsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            min_position: 0,
+            ..request.clone()
+        };
         let fingerprint = paging::fingerprint("requests", &bare);
-        let resume =
-            paging::resume(&request.page_token, fingerprint, &[Value::Integer(0), Value::Integer(0)])?;
-        let paging = Paging { page_size, fingerprint, resume };
-        Ok(Self { region_id, facility_id, states, open_only: request.open_only, paging })
+        let resume = paging::resume(
+            &request.page_token,
+            fingerprint,
+            &[Value::Integer(0), Value::Integer(0)],
+        )?;
+        let paging = Paging {
+            page_size,
+            fingerprint,
+            resume,
+        };
+        Ok(Self {
+            region_id,
+            facility_id,
+            states,
+            open_only: request.open_only,
+            paging,
+        })
     }
 
     /// Lists requests, the most urgent and then the oldest first, with the regions of `today`, ISO 8601.
@@ -189,7 +237,10 @@ impl RequestsQuery {
         names::known_facility(connection, self.facility_id.as_deref())?;
         let mut clauses = Clauses::default();
         if let Some(region_id) = &self.region_id {
-            let (region_id, today) = (clauses.parameter(region_id.as_str()), clauses.parameter(today));
+            let (region_id, today) = (
+                clauses.parameter(region_id.as_str()),
+                clauses.parameter(today),
+            );
             clauses.condition(format!(
                 "facility_id IN (SELECT facility_id FROM facility_regions \
                  WHERE region_id = {region_id} AND valid_from <= {today} AND valid_to > {today})"
@@ -200,7 +251,10 @@ impl RequestsQuery {
         if self.open_only {
             clauses.condition("is_open = 1");
         }
-        clauses.after(&["urgency_rank", "created_position"], self.paging.resume.clone());
+        clauses.after(
+            &["urgency_rank", "created_position"],
+            self.paging.resume.clone(),
+        );
         let where_clause = clauses.where_clause();
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
@@ -208,11 +262,16 @@ impl RequestsQuery {
              ORDER BY urgency_rank, created_position LIMIT {limit}"
         );
         let mut facilities = Facilities::new(connection, today);
-        self.paging.page(connection, &sql, &clauses, 2, |row| request_row(&mut facilities, row))
+        self.paging.page(connection, &sql, &clauses, 2, |row| {
+            request_row(&mut facilities, row)
+        })
     }
 }
 
-fn request_row(facilities: &mut Facilities<'_>, row: &Row<'_>) -> Result<(RequestRow, usize), Refusal> {
+fn request_row(
+    facilities: &mut Facilities<'_>,
+    row: &Row<'_>,
+) -> Result<(RequestRow, usize), Refusal> {
     let (request, _) = sized::<Request>(row, 0)?;
     let (filed_at, _) = sized::<OccurredAt>(row, 1)?;
     let facility = facilities.get(&request.facility_id)?;

@@ -62,7 +62,8 @@ impl Clauses {
             return;
         }
         let parameters: Vec<String> = values.iter().map(|value| self.parameter(*value)).collect();
-        self.conditions.push(format!("{column} IN ({})", parameters.join(", ")));
+        self.conditions
+            .push(format!("{column} IN ({})", parameters.join(", ")));
     }
 
     /// The row stands after these keys in the order of `columns`, all ascending.
@@ -78,7 +79,11 @@ impl Clauses {
     fn beyond(&mut self, columns: &[&str], operator: &str, keys: Option<Vec<Value>>) {
         let Some(keys) = keys else { return };
         let parameters: Vec<String> = keys.into_iter().map(|key| self.parameter(key)).collect();
-        self.conditions.push(format!("({}) {operator} ({})", columns.join(", "), parameters.join(", ")));
+        self.conditions.push(format!(
+            "({}) {operator} ({})",
+            columns.join(", "),
+            parameters.join(", ")
+        ));
     }
 
     /// Another condition, as it is.
@@ -88,7 +93,11 @@ impl Clauses {
 
     /// ` WHERE …`, or nothing.
     pub fn where_clause(&self) -> String {
-        if self.conditions.is_empty() { String::new() } else { format!(" WHERE {}", self.conditions.join(" AND ")) }
+        if self.conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", self.conditions.join(" AND "))
+        }
     }
 
     /// The parameters, in order.

@@ -50,20 +50,61 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
     let held = movement.held;
     let none = Counts::default();
     let here = match movement.kind {
-        Kind::Entered => Counts { on_hand: quantity, received: quantity, held, ..none },
-        Kind::Claimed => Counts { reserved: quantity, ..none },
-        Kind::Unclaimed => Counts { reserved: -quantity, ..none },
-        Kind::Departed => Counts { in_transit: quantity, ..none },
-        Kind::Arrived => Counts { in_transit: -quantity, on_hand: quantity, held, ..none },
+        Kind::Entered => Counts {
+            on_hand: quantity,
+            received: quantity,
+            held,
+            ..none
+        },
+        Kind::Claimed => Counts {
+            reserved: quantity,
+            ..none
+        },
+        Kind::Unclaimed => Counts {
+            reserved: -quantity,
+            ..none
+        },
+        Kind::Departed => Counts {
+            in_transit: quantity,
+            ..none
+        },
+        Kind::Arrived => Counts {
+            in_transit: -quantity,
+            on_hand: quantity,
+            held,
+            ..none
+        },
         Kind::Missed => none,
-        Kind::Consumed => Counts { on_hand: -quantity, consumed: quantity, ..none },
-        Kind::Disposed => Counts { on_hand: -quantity, held: -held, disposed: quantity, ..none },
-        Kind::WrittenOff => Counts { on_hand: -quantity, held: -held, lost: quantity, ..none },
-        Kind::Settled => Counts { in_transit: -quantity, lost: quantity, ..none },
+        Kind::Consumed => Counts {
+            on_hand: -quantity,
+            consumed: quantity,
+            ..none
+        },
+        Kind::Disposed => Counts {
+            on_hand: -quantity,
+            held: -held,
+            disposed: quantity,
+            ..none
+        },
+        Kind::WrittenOff => Counts {
+            on_hand: -quantity,
+            held: -held,
+            lost: quantity,
+            ..none
+        },
+        Kind::Settled => Counts {
+            in_transit: -quantity,
+            lost: quantity,
+            ..none
+        },
     };
     let mut changes = vec![(movement.facility_id, here)];
     if movement.kind == Kind::Departed {
-        let there = Counts { on_hand: -quantity, reserved: -quantity, ..none };
+        let there = Counts {
+            on_hand: -quantity,
+            reserved: -quantity,
+            ..none
+        };
         changes.push((movement.from_facility_id, there));
     }
     changes

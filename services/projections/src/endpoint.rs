@@ -7,9 +7,9 @@ use std::{
 
 use keruen_log::Log;
 use keruen_proto::stock::v1::{
-    GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse, ListRequestsRequest,
-    ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListStockRequest, ListStockResponse,
-    stock_service_server::StockService,
+    GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse,
+    ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse,
+    ListStockRequest, ListStockResponse, stock_service_server::StockService,
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
@@ -47,12 +47,15 @@ impl StockEndpoint {
             if min_position > head_position {
                 return Err(Refusal::field(
                     "min_position",
-                    format!("must be at most {head_position}, the head of the log; found {min_position}"),
+                    format!(
+                        "must be at most {head_position}, the head of the log; found {min_position}"
+                    ),
                 ));
             }
         }
         let maximum = self.views.options.max_wait;
-        let deadline = deadline::of(metadata).map(|left| left.saturating_sub(ANSWER_TIME.min(left / 10)));
+        let deadline =
+            deadline::of(metadata).map(|left| left.saturating_sub(ANSWER_TIME.min(left / 10)));
         let limit = deadline.map_or(maximum, |deadline| deadline.min(maximum));
         let is_deadline = deadline.is_some_and(|deadline| deadline < maximum);
         let begun = Instant::now();
@@ -65,13 +68,17 @@ impl StockEndpoint {
     async fn reach(&self, min_position: u64) -> Result<(), Refusal> {
         let mut status = self.views.watch_status();
         let reached = status
-            .wait_for(|status| status.ready && (status.position >= min_position || status.parked.is_some()))
+            .wait_for(|status| {
+                status.ready && (status.position >= min_position || status.parked.is_some())
+            })
             .await
             .map_err(|_| Refusal::Starting)?;
         match &reached.parked {
-            Some(parked) if reached.position < min_position => {
-                Err(Refusal::Parked { min_position, position: reached.position, parked: parked.clone() })
-            }
+            Some(parked) if reached.position < min_position => Err(Refusal::Parked {
+                min_position,
+                position: reached.position,
+                parked: parked.clone(),
+            }),
             _ => Ok(()),
         }
     }
@@ -83,7 +90,13 @@ impl StockEndpoint {
         }
         let head_position = status.head_position.max(*self.log.watch_head().borrow());
         let waited_ms = waited.as_millis();
-        Refusal::Behind { min_position, position: status.position, head_position, waited_ms, is_deadline }
+        Refusal::Behind {
+            min_position,
+            position: status.position,
+            head_position,
+            waited_ms,
+            is_deadline,
+        }
     }
 
     fn today(&self) -> String {
@@ -93,19 +106,37 @@ impl StockEndpoint {
 
 #[tonic::async_trait]
 impl StockService for StockEndpoint {
-    async fn list_stock(&self, request: Request<ListStockRequest>) -> Result<Response<ListStockResponse>, Status> {
+    async fn list_stock(
+        &self,
+        request: Request<ListStockRequest>,
+    ) -> Result<Response<ListStockResponse>, Status> {
         let query = StockQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata()).await?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
         let today = self.today();
-        let (page, position) = self.views.read(move |rows| query.answer(rows, &today)).await?;
-        Ok(Response::new(ListStockResponse { rows: page.rows, position, next_page_token: page.next_page_token }))
+        let (page, position) = self
+            .views
+            .read(move |rows| query.answer(rows, &today))
+            .await?;
+        Ok(Response::new(ListStockResponse {
+            rows: page.rows,
+            position,
+            next_page_token: page.next_page_token,
+        }))
     }
 
-    async fn get_trace(&self, request: Request<GetTraceRequest>) -> Result<Response<GetTraceResponse>, Status> {
+    async fn get_trace(
+        &self,
+        request: Request<GetTraceRequest>,
+    ) -> Result<Response<GetTraceResponse>, Status> {
         let query = TraceQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata()).await?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
         let today = self.today();
-        let (trace, position) = self.views.read(move |rows| query.answer(rows, &today)).await?;
+        let (trace, position) = self
+            .views
+            .read(move |rows| query.answer(rows, &today))
+            .await?;
         Ok(Response::new(GetTraceResponse { position, ..trace }))
     }
 
@@ -114,7 +145,8 @@ impl StockService for StockEndpoint {
         request: Request<ListDonationsRequest>,
     ) -> Result<Response<ListDonationsResponse>, Status> {
         let query = DonationsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata()).await?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
         let (page, position) = self.views.read(move |rows| query.answer(rows)).await?;
         Ok(Response::new(ListDonationsResponse {
             donations: page.rows,
@@ -128,10 +160,18 @@ impl StockService for StockEndpoint {
         request: Request<ListRequestsRequest>,
     ) -> Result<Response<ListRequestsResponse>, Status> {
         let query = RequestsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata()).await?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
         let today = self.today();
-        let (page, position) = self.views.read(move |rows| query.answer(rows, &today)).await?;
-        Ok(Response::new(ListRequestsResponse { rows: page.rows, next_page_token: page.next_page_token, position }))
+        let (page, position) = self
+            .views
+            .read(move |rows| query.answer(rows, &today))
+            .await?;
+        Ok(Response::new(ListRequestsResponse {
+            rows: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
     }
 
     async fn list_shipments(
@@ -139,7 +179,8 @@ impl StockService for StockEndpoint {
         request: Request<ListShipmentsRequest>,
     ) -> Result<Response<ListShipmentsResponse>, Status> {
         let query = ShipmentsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata()).await?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
         let (page, position) = self.views.read(move |rows| query.answer(rows)).await?;
         Ok(Response::new(ListShipmentsResponse {
             shipments: page.rows,

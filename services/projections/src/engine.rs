@@ -46,7 +46,10 @@ impl Views {
             let (jobs, queue) = mpsc::channel(1);
             let dir = views.dir().to_owned();
             // A thread of its own, so that a long rebuild takes none of those that answer queries.
-            let thread = match thread::Builder::new().name("views".to_owned()).spawn(move || write(&dir, queue)) {
+            let thread = match thread::Builder::new()
+                .name("views".to_owned())
+                .spawn(move || write(&dir, queue))
+            {
                 Ok(thread) => thread,
                 Err(error) => return fail(&views, &format!("no thread for the views: {error}")),
             };
@@ -70,7 +73,11 @@ fn fail(views: &Views, message: &str) {
     views.update(|status| {
         let is_new = status.failure.as_deref() != Some(message);
         if is_new {
-            tracing::error!(position = status.position, error = message, "views don't move");
+            tracing::error!(
+                position = status.position,
+                error = message,
+                "views don't move"
+            );
             status.failure = Some(message.to_owned());
         }
         is_new
@@ -97,27 +104,49 @@ async fn keep_following(views: &Views, log: &Arc<dyn Log>, jobs: &mpsc::Sender<J
             Err(error) => fail(views, &error.to_string()),
         }
         let moved = views.status().position != before;
-        delay = if moved { FIRST_RETRY } else { (delay * 2).min(LAST_RETRY) };
+        delay = if moved {
+            FIRST_RETRY
+        } else {
+            (delay * 2).min(LAST_RETRY)
+        };
         tokio::time::sleep(delay).await;
     }
 }
 
 /// Follows the log until the views park.
-async fn follow_once(views: &Views, log: &Arc<dyn Log>, jobs: &mpsc::Sender<Job>) -> Result<(), FollowError> {
+async fn follow_once(
+    views: &Views,
+    log: &Arc<dyn Log>,
+    jobs: &mpsc::Sender<Job>,
+) -> Result<(), FollowError> {
     let position = attach(views, log, jobs).await?;
-    let options =
-        FollowOptions { batch_events: views.options.batch_events, poll_interval: views.options.poll_interval };
+    let options = FollowOptions {
+        batch_events: views.options.batch_events,
+        poll_interval: views.options.poll_interval,
+    };
     let mut batches = pin!(follow(log.clone(), Query::default(), position, options));
     while let Some(batch) = batches.next().await {
         let batch = batch?;
         let (reply, answer) = oneshot::channel();
-        let positions: Vec<(u64, String)> =
-            batch.events.iter().map(|event| (event.position, event.r#type.clone())).collect();
-        jobs.send(Job::Apply { events: batch.events, reply }).await.map_err(|_| FollowError::ThreadEnded)?;
+        let positions: Vec<(u64, String)> = batch
+            .events
+            .iter()
+            .map(|event| (event.position, event.r#type.clone()))
+            .collect();
+        jobs.send(Job::Apply {
+            events: batch.events,
+            reply,
+        })
+        .await
+        .map_err(|_| FollowError::ThreadEnded)?;
         let applied = answer.await.map_err(|_| FollowError::ThreadEnded)??;
         let parked = applied.defect.map(|(index, defect)| {
             let (position, r#type) = positions.get(index).cloned().unwrap_or_default();
-            Parked { position, r#type, defect }
+            Parked {
+                position,
+                r#type,
+                defect,
+            }
         });
         if let Some(parked) = &parked {
             tracing::error!(position = parked.position, r#type = parked.r#type, defect = %parked.defect, "views are parked");
@@ -138,7 +167,11 @@ async fn follow_once(views: &Views, log: &Arc<dyn Log>, jobs: &mpsc::Sender<Job>
 }
 
 /// Makes sure that the rows come from this very log, and starts them over if not. Answers with where they stand.
-async fn attach(views: &Views, log: &Arc<dyn Log>, jobs: &mpsc::Sender<Job>) -> Result<u64, FollowError> {
+async fn attach(
+    views: &Views,
+    log: &Arc<dyn Log>,
+    jobs: &mpsc::Sender<Job>,
+) -> Result<u64, FollowError> {
     let head = log.head().await?;
     let checkpoint = ask(jobs, Job::Checkpoint).await?;
     let position = if belongs(log, &head.log_id, head.position, &checkpoint).await? {
@@ -151,7 +184,11 @@ async fn attach(views: &Views, log: &Arc<dyn Log>, jobs: &mpsc::Sender<Job>) -> 
                 "views are of another log or of events that it lost, building them anew"
             );
         }
-        ask(jobs, |reply| Job::StartOver { log_id: head.log_id.to_vec(), reply }).await?;
+        ask(jobs, |reply| Job::StartOver {
+            log_id: head.log_id.to_vec(),
+            reply,
+        })
+        .await?;
         0
     };
     views.update(|status| {
@@ -173,10 +210,15 @@ async fn belongs(
     if checkpoint.log_id != log_id || checkpoint.position > head_position {
         return Ok(false);
     }
-    let Some(before) = checkpoint.position.checked_sub(1) else { return Ok(true) };
+    let Some(before) = checkpoint.position.checked_sub(1) else {
+        return Ok(true);
+    };
     let range = Range::after(before).up_to(checkpoint.position);
     let page = log.read(&Query::default(), range, 1).await?;
-    Ok(page.events.first().is_some_and(|event| event.leaf_hash == checkpoint.leaf_hash))
+    Ok(page
+        .events
+        .first()
+        .is_some_and(|event| event.leaf_hash == checkpoint.leaf_hash))
 }
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -184,13 +226,24 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What the writing thread is asked to do.
 enum Job {
     Checkpoint(Reply<Checkpoint>),
-    StartOver { log_id: Vec<u8>, reply: Reply<()> },
-    Apply { events: Vec<RecordedEvent>, reply: Reply<Applied> },
+    StartOver {
+        log_id: Vec<u8>,
+        reply: Reply<()>,
+    },
+    Apply {
+        events: Vec<RecordedEvent>,
+        reply: Reply<Applied>,
+    },
 }
 
-async fn ask<T>(jobs: &mpsc::Sender<Job>, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, FollowError> {
+async fn ask<T>(
+    jobs: &mpsc::Sender<Job>,
+    job: impl FnOnce(Reply<T>) -> Job,
+) -> Result<T, FollowError> {
     let (reply, answer) = oneshot::channel();
-    jobs.send(job(reply)).await.map_err(|_| FollowError::ThreadEnded)?;
+    jobs.send(job(reply))
+        .await
+        .map_err(|_| FollowError::ThreadEnded)?;
     Ok(answer.await.map_err(|_| FollowError::ThreadEnded)??)
 }
 

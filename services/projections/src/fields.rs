@@ -17,7 +17,11 @@ impl Fields {
 
     /// A code; empty means that nothing was asked for.
     pub fn filter(&mut self, field: &str, text: &str) -> Option<String> {
-        if text.is_empty() { None } else { self.code(field, text) }
+        if text.is_empty() {
+            None
+        } else {
+            self.code(field, text)
+        }
     }
 
     /// A code that must be there.
@@ -27,10 +31,19 @@ impl Fields {
 
     /// A number as printed that must be there.
     pub fn label(&mut self, field: &str, text: &str) -> Option<String> {
-        self.parsed(field, text, Label::parse(text).map(|label| label.to_string()))
+        self.parsed(
+            field,
+            text,
+            Label::parse(text).map(|label| label.to_string()),
+        )
     }
 
-    fn parsed(&mut self, field: &str, text: &str, parsed: Result<String, &'static str>) -> Option<String> {
+    fn parsed(
+        &mut self,
+        field: &str,
+        text: &str,
+        parsed: Result<String, &'static str>,
+    ) -> Option<String> {
         parsed
             .map_err(|rule| {
                 let shown: String = text.chars().take(80).collect();
@@ -45,7 +58,10 @@ impl Fields {
             Ok(0) => usual,
             Ok(size) if size <= maximum => size,
             _ => {
-                self.reject("page_size", format!("must be 1 to {maximum}, or 0 for {usual}; found {asked}"));
+                self.reject(
+                    "page_size",
+                    format!("must be 1 to {maximum}, or 0 for {usual}; found {asked}"),
+                );
                 usual
             }
         }
@@ -56,7 +72,10 @@ impl Fields {
         let mut states = Vec::new();
         for (index, value) in values.iter().enumerate() {
             if *value == 0 || E::try_from(*value).is_err() {
-                self.reject(&format!("{field}[{index}]"), format!("must be a known, stated value; found {value}"));
+                self.reject(
+                    &format!("{field}[{index}]"),
+                    format!("must be a known, stated value; found {value}"),
+                );
             } else if !states.contains(&i64::from(*value)) {
                 states.push(i64::from(*value));
             }
@@ -66,6 +85,10 @@ impl Fields {
 
     /// Nothing was wrong, or everything that was.
     pub fn finish(self) -> Result<(), Refusal> {
-        if self.0.is_empty() { Ok(()) } else { Err(Refusal::Fields(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::Fields(self.0))
+        }
     }
 }

@@ -6,118 +6,86 @@
 use std::collections::BTreeMap;
 
 use keruen_domain::{Boundary, Entry};
-use keruen_proto::{Event, log::v1::RecordedEvent, stock::v1::TraceStep};
+use keruen_proto::{
+    Event,
+    log::v1::RecordedEvent,
+    stock::v1::{TraceStatus, TraceStep},
+};
 use prost::Message;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 
 use crate::{
-    counts::{Counts, changes},
+    counts::changes,
     failure::{ApplyError, Defect, StoreError},
     movement::{Movement, movements},
     place::{Place, shift},
     resource::{self, Folded},
+    rows::{NewStep, PlaceKey, PlaceValue, Rows, StockKey, Whereabouts},
     subject::subjects,
 };
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct StockKey {
-    facility_id: String,
-    item_id: String,
-    batch_id: String,
-    owner_id: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct PlaceKey {
-    batch_id: String,
-    owner_id: String,
-    facility_id: String,
-    status: i32,
-    shipment_id: String,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct PlaceValue {
-    quantity: i64,
-    since_position: u64,
-}
-
-/// Where a unit of an asset is.
-struct Whereabouts {
-    place: PlaceKey,
-    since_position: u64,
-}
-
-/// A step that is to be written.
-struct Step {
-    batch_id: String,
-    step_no: i32,
-    item_id: String,
-    step: TraceStep,
-}
-
-/// Rows that a batch of events has touched, as they will be.
+/// What a batch of events has touched, as it will be.
 struct Fold<'c> {
     connection: &'c Connection,
     resources: BTreeMap<Boundary, Option<Folded>>,
-    stock: BTreeMap<StockKey, Counts>,
-    totals: BTreeMap<(String, String), Counts>,
-    places: BTreeMap<PlaceKey, PlaceValue>,
-    serials: BTreeMap<(String, String), Whereabouts>,
-    steps: Vec<Step>,
+    rows: Rows<'c>,
 }
 
 /// Takes in events that follow `position` and writes what they change. On an error nothing of them may be committed.
-pub fn apply(connection: &Connection, position: u64, events: &[RecordedEvent]) -> Result<(), ApplyError> {
+pub fn apply(
+    connection: &Connection,
+    position: u64,
+    events: &[RecordedEvent],
+) -> Result<(), ApplyError> {
     let mut fold = Fold {
         connection,
         resources: BTreeMap::new(),
-        stock: BTreeMap::new(),
-        totals: BTreeMap::new(),
-        places: BTreeMap::new(),
-        serials: BTreeMap::new(),
-        steps: Vec::new(),
+        rows: Rows::new(connection),
     };
     for (index, (recorded, expected)) in events.iter().zip(position + 1..).enumerate() {
+        let defective = |defect| ApplyError::Event { index, defect };
         if recorded.position != expected {
-            return Err(ApplyError::Event { index, defect: Defect::OutOfOrder { expected } });
+            return Err(defective(Defect::OutOfOrder { expected }));
         }
         let event = Event::decode(&recorded.r#type, &recorded.data)
-            .map_err(|error| ApplyError::Event { index, defect: Defect::Undecodable(error.to_string()) })?;
-        fold.take_in(index, recorded, &event)?;
+            .map_err(|error| defective(Defect::Undecodable(error.to_string())))?;
+        fold.evolve(recorded, &event)?;
+        for (movement, number) in movements(&event).iter().zip(0..) {
+            fold.count(movement)?.map_err(defective)?;
+            fold.shift(movement, recorded.position)?;
+            fold.rows.add_step(step(recorded, movement, number));
+        }
     }
     fold.write()?;
     Ok(())
 }
 
 impl Fold<'_> {
-    fn take_in(&mut self, index: usize, recorded: &RecordedEvent, event: &Event) -> Result<(), ApplyError> {
+    /// Folds the resources that the event is about.
+    fn evolve(&mut self, recorded: &RecordedEvent, event: &Event) -> Result<(), StoreError> {
         for boundary in subjects(recorded) {
-            self.evolve(boundary, recorded, event)?;
-        }
-        for (movement, step_no) in movements(event).iter().zip(0..) {
-            self.count(movement)?.map_err(|defect| ApplyError::Event { index, defect })?;
-            self.shift(movement, recorded.position)?;
-            self.steps.push(step(recorded, movement, step_no));
-        }
-        Ok(())
-    }
-
-    fn evolve(&mut self, boundary: Boundary, recorded: &RecordedEvent, event: &Event) -> Result<(), StoreError> {
-        if !self.resources.contains_key(&boundary) {
-            let stored = resource::load(self.connection, &boundary)?;
-            self.resources.insert(boundary.clone(), stored);
-        }
-        let Some(slot) = self.resources.get_mut(&boundary) else { return Ok(()) };
-        let folded = slot.get_or_insert_with(|| Folded {
-            entry: Entry::empty(&boundary),
-            created_position: recorded.position,
-            created_at: recorded.occurred_at.as_ref().map(Message::encode_to_vec).unwrap_or_default(),
-        });
-        folded.entry.evolve(&boundary, event);
-        // Its history begins with the event that brings it about, wherever a batch of events begins.
-        if !resource::exists(&folded.entry) {
-            *slot = None;
+            if !self.resources.contains_key(&boundary) {
+                let stored = resource::load(self.connection, &boundary)?;
+                self.resources.insert(boundary.clone(), stored);
+            }
+            let Some(slot) = self.resources.get_mut(&boundary) else {
+                continue;
+            };
+            let folded = slot.get_or_insert_with(|| Folded {
+                entry: Entry::empty(&boundary),
+                created_position: recorded.position,
+                created_at: recorded
+                    .occurred_at
+                    .as_ref()
+                    .map(Message::encode_to_vec)
+                    .unwrap_or_default(),
+            });
+            folded.entry.evolve(&boundary, event);
+            // Its history begins with the event that brings it about, wherever a batch of events begins.
+            if !resource::exists(&folded.entry) {
+                *slot = None;
+            }
+            self.set_on_the_way(&boundary, recorded.position)?;
         }
         Ok(())
     }
@@ -125,217 +93,119 @@ impl Fold<'_> {
     fn count(&mut self, movement: &Movement<'_>) -> Result<Result<(), Defect>, StoreError> {
         let units = movement.units;
         for (facility_id, change) in changes(movement) {
-            let uncountable =
-                || Defect::Uncountable { facility_id: facility_id.to_owned(), item_id: units.item_id.clone() };
             let key = StockKey {
                 facility_id: facility_id.to_owned(),
                 item_id: units.item_id.clone(),
                 batch_id: units.batch_id.clone(),
                 owner_id: units.owner_id.clone(),
             };
-            let total_key = (facility_id.to_owned(), units.item_id.clone());
-            let Some(counts) = self.stock_row(&key)?.plus(change) else { return Ok(Err(uncountable())) };
-            let Some(total) = self.total_row(&total_key)?.plus(change) else { return Ok(Err(uncountable())) };
-            self.stock.insert(key, counts);
-            self.totals.insert(total_key, total);
+            if !self.rows.add(key, change)? {
+                let (facility_id, item_id) = (facility_id.to_owned(), units.item_id.clone());
+                return Ok(Err(Defect::Uncountable {
+                    facility_id,
+                    item_id,
+                }));
+            }
         }
         Ok(Ok(()))
     }
 
-    fn stock_row(&self, key: &StockKey) -> Result<Counts, StoreError> {
-        if let Some(counts) = self.stock.get(key) {
-            return Ok(*counts);
-        }
-        let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost FROM stock \
-             WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
-        )?;
-        let key = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
-        Ok(statement.query_row(key, |row| counts(row, 0)).optional()?.unwrap_or_default())
-    }
-
-    fn total_row(&self, key: &(String, String)) -> Result<Counts, StoreError> {
-        if let Some(counts) = self.totals.get(key) {
-            return Ok(*counts);
-        }
-        let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost FROM stock_totals \
-             WHERE facility_id = ?1 AND item_id = ?2",
-        )?;
-        let counts = statement.query_row(params![key.0, key.1], |row| counts(row, 0)).optional()?;
-        Ok(counts.unwrap_or_default())
-    }
-
     fn shift(&mut self, movement: &Movement<'_>, position: u64) -> Result<(), StoreError> {
-        let Some(shift) = shift(movement) else { return Ok(()) };
-        let mut left = movement.units.quantity;
-        for (index, place) in shift.from.iter().enumerate() {
-            let key = place_key(movement, place);
-            let mut value = self.place_row(&key)?;
-            let is_last = index + 1 == shift.from.len();
-            let taken = if is_last { left } else { left.min(value.quantity.max(0)) };
-            if taken != 0 {
-                value = PlaceValue { quantity: value.quantity - taken, since_position: position };
-                left -= taken;
-            }
-            self.places.insert(key, value);
+        let Some(shift) = shift(movement) else {
+            return Ok(());
+        };
+        let quantity = movement.units.quantity;
+        if let Some(from) = &shift.from {
+            self.add_to_place(place_key(movement, from), -quantity, position)?;
         }
         let key = place_key(movement, &shift.to);
-        let value = self.place_row(&key)?;
-        // Bounded by the counters, which were checked before.
-        let quantity = value.quantity.saturating_add(movement.units.quantity);
-        self.places.insert(key.clone(), PlaceValue { quantity, since_position: position });
+        if !shift.to.is_on_the_way() {
+            self.add_to_place(key.clone(), quantity, position)?;
+        }
         for serial_number in &movement.units.serial_numbers {
-            let whereabouts = Whereabouts { place: key.clone(), since_position: position };
-            self.serials.insert((movement.units.item_id.clone(), serial_number.clone()), whereabouts);
+            let whereabouts = Whereabouts {
+                place: key.clone(),
+                since_position: position,
+            };
+            self.rows
+                .set_serial(&movement.units.item_id, serial_number, whereabouts);
         }
         Ok(())
     }
 
-    fn place_row(&self, key: &PlaceKey) -> Result<PlaceValue, StoreError> {
-        if let Some(value) = self.places.get(key) {
-            return Ok(*value);
-        }
-        let mut statement = self.connection.prepare_cached(
-            "SELECT quantity, since_position FROM places \
-             WHERE batch_id = ?1 AND owner_id = ?2 AND facility_id = ?3 AND status = ?4 AND shipment_id = ?5",
-        )?;
-        let value = statement.query_row(
-            params![key.batch_id, key.owner_id, key.facility_id, key.status, key.shipment_id],
-            |row| Ok(PlaceValue { quantity: row.get(0)?, since_position: row.get::<_, i64>(1)?.cast_unsigned() }),
+    fn add_to_place(
+        &mut self,
+        key: PlaceKey,
+        change: i64,
+        position: u64,
+    ) -> Result<(), StoreError> {
+        // Bounded by the counters, which were checked before.
+        let quantity = self.rows.place_row(&key)?.quantity.saturating_add(change);
+        self.rows.set_place(
+            key,
+            PlaceValue {
+                quantity,
+                since_position: position,
+            },
         );
-        Ok(value.optional()?.unwrap_or_default())
+        Ok(())
     }
 
-    fn write(self) -> Result<(), StoreError> {
+    /// Sets how many units of a shipment are on their way, and how many are missing, as its fold says.
+    fn set_on_the_way(&mut self, boundary: &Boundary, position: u64) -> Result<(), StoreError> {
+        let Some(Some(Folded {
+            entry: Entry::Shipment(shipment),
+            ..
+        })) = self.resources.get(boundary)
+        else {
+            return Ok(());
+        };
+        let mut quantities: BTreeMap<PlaceKey, i64> = BTreeMap::new();
+        for lot in &shipment.lots {
+            let Some(units) = lot
+                .shipment_units
+                .as_ref()
+                .and_then(|shipped| shipped.units.as_ref())
+            else {
+                continue;
+            };
+            for (status, quantity) in [
+                (TraceStatus::InTransit, lot.in_transit),
+                (TraceStatus::Missing, lot.missing),
+            ] {
+                let key = PlaceKey {
+                    batch_id: units.batch_id.clone(),
+                    owner_id: units.owner_id.clone(),
+                    facility_id: shipment.destination_id.clone(),
+                    status: status.into(),
+                    shipment_id: shipment.shipment_id.clone(),
+                };
+                let sum = quantities.entry(key).or_default();
+                *sum = sum.saturating_add(quantity);
+            }
+        }
+        for (key, quantity) in quantities {
+            if self.rows.place_row(&key)?.quantity != quantity {
+                self.rows.set_place(
+                    key,
+                    PlaceValue {
+                        quantity,
+                        since_position: position,
+                    },
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
         for (boundary, folded) in &self.resources {
             if let Some(folded) = folded {
                 resource::store(self.connection, boundary, folded)?;
             }
         }
-        self.write_stock()?;
-        self.write_places()?;
-        self.write_steps()
+        self.rows.write()
     }
-
-    fn write_stock(&self) -> Result<(), StoreError> {
-        let mut put = self.connection.prepare_cached(include_str!("sql/put_stock.sql"))?;
-        let mut put_total = self.connection.prepare_cached(include_str!("sql/put_stock_total.sql"))?;
-        let mut delete = self.connection.prepare_cached(
-            "DELETE FROM stock WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
-        )?;
-        let mut delete_total =
-            self.connection.prepare_cached("DELETE FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2")?;
-        for (key, it) in &self.stock {
-            if it.is_zero() {
-                delete.execute(params![key.facility_id, key.item_id, key.batch_id, key.owner_id])?;
-                continue;
-            }
-            put.execute(params![
-                key.facility_id,
-                key.item_id,
-                key.batch_id,
-                key.owner_id,
-                it.on_hand,
-                it.reserved,
-                it.held,
-                it.in_transit,
-                it.received,
-                it.consumed,
-                it.disposed,
-                it.lost
-            ])?;
-        }
-        for ((facility_id, item_id), it) in &self.totals {
-            if it.is_zero() {
-                delete_total.execute(params![facility_id, item_id])?;
-                continue;
-            }
-            put_total.execute(params![
-                facility_id,
-                item_id,
-                it.on_hand,
-                it.reserved,
-                it.held,
-                it.in_transit,
-                it.received,
-                it.consumed,
-                it.disposed,
-                it.lost
-            ])?;
-        }
-        Ok(())
-    }
-
-    fn write_places(&self) -> Result<(), StoreError> {
-        let mut put = self.connection.prepare_cached(include_str!("sql/put_place.sql"))?;
-        let mut delete = self.connection.prepare_cached(
-            "DELETE FROM places \
-             WHERE batch_id = ?1 AND owner_id = ?2 AND facility_id = ?3 AND status = ?4 AND shipment_id = ?5",
-        )?;
-        for (key, value) in &self.places {
-            let PlaceKey { batch_id, owner_id, facility_id, status, shipment_id } = key;
-            if value.quantity == 0 {
-                delete.execute(params![batch_id, owner_id, facility_id, status, shipment_id])?;
-                continue;
-            }
-            put.execute(params![
-                batch_id,
-                owner_id,
-                facility_id,
-                status,
-                shipment_id,
-                value.quantity,
-                value.since_position.cast_signed()
-            ])?;
-        }
-        let mut put = self.connection.prepare_cached(include_str!("sql/put_serial.sql"))?;
-        for ((item_id, serial_number), it) in &self.serials {
-            put.execute(params![
-                item_id,
-                serial_number,
-                it.place.batch_id,
-                it.place.owner_id,
-                it.place.facility_id,
-                it.place.status,
-                it.place.shipment_id,
-                it.since_position.cast_signed()
-            ])?;
-        }
-        Ok(())
-    }
-
-    fn write_steps(&self) -> Result<(), StoreError> {
-        let mut insert = self.connection.prepare_cached(
-            "INSERT INTO steps (batch_id, position, step_no, request_id, step) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        let mut insert_serial = self.connection.prepare_cached(
-            "INSERT INTO serial_steps (item_id, serial_number, batch_id, position, step_no) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        for Step { batch_id, step_no, item_id, step } in &self.steps {
-            let position = step.position.cast_signed();
-            insert.execute(params![batch_id, position, step_no, step.request_id, step.encode_to_vec()])?;
-            for serial_number in &step.serial_numbers {
-                insert_serial.execute(params![item_id, serial_number, batch_id, position, step_no])?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The eight counters of a row, from column `first` on.
-pub fn counts(row: &rusqlite::Row<'_>, first: usize) -> Result<Counts, rusqlite::Error> {
-    Ok(Counts {
-        on_hand: row.get(first)?,
-        reserved: row.get(first + 1)?,
-        held: row.get(first + 2)?,
-        in_transit: row.get(first + 3)?,
-        received: row.get(first + 4)?,
-        consumed: row.get(first + 5)?,
-        disposed: row.get(first + 6)?,
-        lost: row.get(first + 7)?,
-    })
 }
 
 fn place_key(movement: &Movement<'_>, place: &Place<'_>) -> PlaceKey {
@@ -348,11 +218,11 @@ fn place_key(movement: &Movement<'_>, place: &Place<'_>) -> PlaceKey {
     }
 }
 
-fn step(recorded: &RecordedEvent, movement: &Movement<'_>, step_no: i32) -> Step {
-    Step {
+fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewStep {
+    NewStep {
         batch_id: movement.units.batch_id.clone(),
-        step_no,
         item_id: movement.units.item_id.clone(),
+        number,
         step: TraceStep {
             position: recorded.position,
             event_id: recorded.event_id.clone(),
@@ -368,4 +238,3 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, step_no: i32) -> Step
         },
     }
 }
-

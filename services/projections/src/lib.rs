@@ -23,6 +23,7 @@ mod place;
 mod places;
 mod refusal;
 mod resource;
+mod rows;
 mod served;
 mod stock;
 mod store;

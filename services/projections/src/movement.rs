@@ -57,33 +57,70 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
     let mut movements = match event {
         Event::DonationReceived(event) => donation_received(event),
         Event::StockAdjusted(event) => {
-            let kind = if event.decrease { Kind::WrittenOff } else { Kind::Entered };
-            let held = if event.decrease { event.held_quantity } else { 0 };
-            event.units.iter().map(|units| Movement { held, ..at(kind, units, &event.facility_id) }).collect()
+            let kind = if event.decrease {
+                Kind::WrittenOff
+            } else {
+                Kind::Entered
+            };
+            let held = if event.decrease {
+                event.held_quantity
+            } else {
+                0
+            };
+            event
+                .units
+                .iter()
+                .map(|units| Movement {
+                    held,
+                    ..at(kind, units, &event.facility_id)
+                })
+                .collect()
         }
-        Event::StockConsumed(event) => {
-            event.units.iter().map(|units| at(Kind::Consumed, units, &event.facility_id)).collect()
-        }
+        Event::StockConsumed(event) => event
+            .units
+            .iter()
+            .map(|units| at(Kind::Consumed, units, &event.facility_id))
+            .collect(),
         Event::StockDisposed(event) => event
             .units
             .iter()
-            .map(|units| Movement { held: event.held_quantity, ..at(Kind::Disposed, units, &event.facility_id) })
+            .map(|units| Movement {
+                held: event.held_quantity,
+                ..at(Kind::Disposed, units, &event.facility_id)
+            })
             .collect(),
-        Event::ShipmentAllocated(event) => {
-            claims(Kind::Claimed, &event.shipment_id, &event.origin_id, &event.units)
-        }
-        Event::AllocationReleased(event) => {
-            claims(Kind::Unclaimed, &event.shipment_id, &event.origin_id, &event.units)
-        }
-        Event::ShipmentCancelled(event) => {
-            claims(Kind::Unclaimed, &event.shipment_id, &event.origin_id, &event.units)
-        }
-        Event::ShipmentDispatched(event) => {
-            travels(Kind::Departed, &event.shipment_id, &event.origin_id, &event.destination_id, &event.units)
-        }
-        Event::LossActAccepted(event) => {
-            travels(Kind::Settled, &event.shipment_id, &event.origin_id, &event.destination_id, &event.units)
-        }
+        Event::ShipmentAllocated(event) => claims(
+            Kind::Claimed,
+            &event.shipment_id,
+            &event.origin_id,
+            &event.units,
+        ),
+        Event::AllocationReleased(event) => claims(
+            Kind::Unclaimed,
+            &event.shipment_id,
+            &event.origin_id,
+            &event.units,
+        ),
+        Event::ShipmentCancelled(event) => claims(
+            Kind::Unclaimed,
+            &event.shipment_id,
+            &event.origin_id,
+            &event.units,
+        ),
+        Event::ShipmentDispatched(event) => travels(
+            Kind::Departed,
+            &event.shipment_id,
+            &event.origin_id,
+            &event.destination_id,
+            &event.units,
+        ),
+        Event::LossActAccepted(event) => travels(
+            Kind::Settled,
+            &event.shipment_id,
+            &event.origin_id,
+            &event.destination_id,
+            &event.units,
+        ),
         Event::ShipmentReceived(event) => shipment_received(event),
         _ => Vec::new(),
     };
@@ -97,7 +134,11 @@ fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'
         kind,
         units,
         held: 0,
-        from_facility_id: if kind == Kind::Entered { "" } else { facility_id },
+        from_facility_id: if kind == Kind::Entered {
+            ""
+        } else {
+            facility_id
+        },
         facility_id,
         shipment_id: "",
         request_id: "",
@@ -113,17 +154,30 @@ fn donation_received(event: &DonationReceived) -> Vec<Movement<'_>> {
         .filter_map(|line| {
             let units = line.units.as_ref()?;
             let outcome = line.outcome();
-            Some(Movement { held: held(outcome, units), outcome, ..at(Kind::Entered, units, &event.facility_id) })
+            Some(Movement {
+                held: held(outcome, units),
+                outcome,
+                ..at(Kind::Entered, units, &event.facility_id)
+            })
         })
         .collect()
 }
 
 /// All but good units are held.
 fn held(outcome: ReceiptOutcome, units: &StockUnits) -> i64 {
-    if outcome == ReceiptOutcome::Good { 0 } else { units.quantity }
+    if outcome == ReceiptOutcome::Good {
+        0
+    } else {
+        units.quantity
+    }
 }
 
-fn claims<'e>(kind: Kind, shipment_id: &'e str, origin_id: &'e str, units: &'e [ShipmentUnits]) -> Vec<Movement<'e>> {
+fn claims<'e>(
+    kind: Kind,
+    shipment_id: &'e str,
+    origin_id: &'e str,
+    units: &'e [ShipmentUnits],
+) -> Vec<Movement<'e>> {
     travels(kind, shipment_id, origin_id, origin_id, units)
 }
 
@@ -157,9 +211,15 @@ fn shipment_received(event: &ShipmentReceived) -> Vec<Movement<'_>> {
             let outcome = found.outcome();
             let (kind, from_facility_id, held) = match outcome {
                 // Nobody announced them: they come from nowhere the books know of.
-                ReceiptOutcome::Surplus | ReceiptOutcome::Wrong => (Kind::Entered, "", held(outcome, units)),
+                ReceiptOutcome::Surplus | ReceiptOutcome::Wrong => {
+                    (Kind::Entered, "", held(outcome, units))
+                }
                 ReceiptOutcome::Missing => (Kind::Missed, event.origin_id.as_str(), 0),
-                _ => (Kind::Arrived, event.origin_id.as_str(), held(outcome, units)),
+                _ => (
+                    Kind::Arrived,
+                    event.origin_id.as_str(),
+                    held(outcome, units),
+                ),
             };
             Some(Movement {
                 held,

@@ -9,14 +9,23 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{failure::StoreError, refusal::Refusal};
 
-fn resource<M: Message + Default>(connection: &Connection, sql: &str, id: &str) -> Result<Option<M>, StoreError> {
-    let bytes: Option<Vec<u8>> =
-        connection.prepare_cached(sql)?.query_row(params![id], |row| row.get(0)).optional()?;
+fn resource<M: Message + Default>(
+    connection: &Connection,
+    sql: &str,
+    id: &str,
+) -> Result<Option<M>, StoreError> {
+    let bytes: Option<Vec<u8>> = connection
+        .prepare_cached(sql)?
+        .query_row(params![id], |row| row.get(0))
+        .optional()?;
     Ok(bytes.map(|bytes| M::decode(bytes.as_slice())).transpose()?)
 }
 
 /// The name of an organisation.
-pub fn organisation(connection: &Connection, id: &str) -> Result<Option<LocalizedText>, StoreError> {
+pub fn organisation(
+    connection: &Connection,
+    id: &str,
+) -> Result<Option<LocalizedText>, StoreError> {
     let sql = "SELECT resource FROM organisations WHERE organisation_id = ?1";
     Ok(resource::<Organisation>(connection, sql, id)?.and_then(|organisation| organisation.name))
 }
@@ -46,7 +55,11 @@ pub struct Facilities<'c> {
 impl<'c> Facilities<'c> {
     /// With their regions on a day, ISO 8601.
     pub fn new(connection: &'c Connection, today: &str) -> Self {
-        Self { connection, today: today.to_owned(), known: HashMap::new() }
+        Self {
+            connection,
+            today: today.to_owned(),
+            known: HashMap::new(),
+        }
     }
 
     /// What is known of a facility.
@@ -55,7 +68,8 @@ impl<'c> Facilities<'c> {
             return Ok(known.clone());
         }
         let sql = "SELECT resource FROM facilities WHERE facility_id = ?1";
-        let name = resource::<Facility>(self.connection, sql, id)?.and_then(|facility| facility.name);
+        let name =
+            resource::<Facility>(self.connection, sql, id)?.and_then(|facility| facility.name);
         let region_id: Option<String> = self
             .connection
             .prepare_cached(
@@ -63,20 +77,30 @@ impl<'c> Facilities<'c> {
             )?
             .query_row(params![id, self.today], |row| row.get(0))
             .optional()?;
-        let found = FacilityName { name, region_id: region_id.unwrap_or_default() };
+        let found = FacilityName {
+            name,
+            region_id: region_id.unwrap_or_default(),
+        };
         self.known.insert(id.to_owned(), found.clone());
         Ok(found)
     }
 }
 
 fn exists(connection: &Connection, sql: &str, id: &str) -> Result<bool, StoreError> {
-    Ok(connection.prepare_cached(sql)?.query_row(params![id], |_| Ok(())).optional()?.is_some())
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_row(params![id], |_| Ok(()))
+        .optional()?
+        .is_some())
 }
 
 /// Refuses a filter that names a region that never was.
 pub fn known_region(id: Option<&str>) -> Result<(), Refusal> {
     match id {
-        Some(id) if region::find(id).is_none() => Err(Rejection::UnknownRegion { region_id: id.to_owned() }.into()),
+        Some(id) if region::find(id).is_none() => Err(Rejection::UnknownRegion {
+            region_id: id.to_owned(),
+        }
+        .into()),
         _ => Ok(()),
     }
 }

@@ -18,35 +18,46 @@ pub struct Place<'e> {
 /// A movement from place to place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shift<'e> {
-    /// Where the units come from: from the first place as many as are there, from the last one the rest. None for units
-    /// that enter the books.
-    pub from: Vec<Place<'e>>,
+    /// The place at rest that the units leave; none where they enter the books or come off a shipment.
+    pub from: Option<Place<'e>>,
     /// Where they are now.
     pub to: Place<'e>,
 }
 
+impl Place<'_> {
+    /// Whether units are on their way there. How many are is for the shipment's own fold to say: it knows line by line
+    /// which of them are missing.
+    pub fn is_on_the_way(&self) -> bool {
+        matches!(self.status, TraceStatus::InTransit | TraceStatus::Missing)
+    }
+}
+
 /// How a movement shifts its units; claims move nothing.
 pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
-    let rest = |status, facility_id| Place { status, facility_id, shipment_id: "" };
-    let way = |status| Place { status, facility_id: movement.facility_id, shipment_id: movement.shipment_id };
+    let rest = |status, facility_id| Place {
+        status,
+        facility_id,
+        shipment_id: "",
+    };
+    let way = |status| Place {
+        status,
+        facility_id: movement.facility_id,
+        shipment_id: movement.shipment_id,
+    };
     let here = rest(TraceStatus::OnHand, movement.facility_id);
-    let gone = |status| Some(Shift { from: vec![here], to: rest(status, movement.facility_id) });
-    match movement.kind {
-        Kind::Claimed | Kind::Unclaimed => None,
-        Kind::Entered => Some(Shift { from: Vec::new(), to: here }),
-        Kind::Departed => Some(Shift {
-            from: vec![rest(TraceStatus::OnHand, movement.from_facility_id)],
-            to: way(TraceStatus::InTransit),
-        }),
-        // What was reported missing can still turn up.
-        Kind::Arrived => Some(Shift { from: vec![way(TraceStatus::InTransit), way(TraceStatus::Missing)], to: here }),
-        Kind::Missed => Some(Shift { from: vec![way(TraceStatus::InTransit)], to: way(TraceStatus::Missing) }),
-        Kind::Settled => Some(Shift {
-            from: vec![way(TraceStatus::Missing), way(TraceStatus::InTransit)],
-            to: way(TraceStatus::Lost),
-        }),
+    let gone = |status| (Some(here), rest(status, movement.facility_id));
+    let (from, to) = match movement.kind {
+        Kind::Claimed | Kind::Unclaimed => return None,
+        Kind::Entered | Kind::Arrived => (None, here),
+        Kind::Departed => (
+            Some(rest(TraceStatus::OnHand, movement.from_facility_id)),
+            way(TraceStatus::InTransit),
+        ),
+        Kind::Missed => (None, way(TraceStatus::Missing)),
+        Kind::Settled => (None, way(TraceStatus::Lost)),
         Kind::Consumed => gone(TraceStatus::Consumed),
         Kind::Disposed => gone(TraceStatus::Disposed),
         Kind::WrittenOff => gone(TraceStatus::Lost),
-    }
+    };
+    Some(Shift { from, to })
 }

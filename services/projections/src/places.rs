@@ -19,15 +19,27 @@ pub struct Places<'c> {
 impl<'c> Places<'c> {
     /// With the regions of `today`, ISO 8601.
     pub fn new(connection: &'c Connection, today: &str) -> Self {
-        Self { connection, facilities: Facilities::new(connection, today) }
+        Self {
+            connection,
+            facilities: Facilities::new(connection, today),
+        }
     }
 
     /// All places of a batch, or of one unit of it. Those of a whole batch add up to what was received.
-    pub fn of_batch(&mut self, batch: &Batch, serial_number: Option<&str>) -> Result<Vec<TracePlace>, StoreError> {
+    pub fn of_batch(
+        &mut self,
+        batch: &Batch,
+        serial_number: Option<&str>,
+    ) -> Result<Vec<TracePlace>, StoreError> {
         let mut places = self.rows(batch)?;
         self.add_serials(batch, &mut places)?;
         if let Some(serial_number) = serial_number {
-            places.retain(|place| place.serial_numbers.iter().any(|known| known == serial_number));
+            places.retain(|place| {
+                place
+                    .serial_numbers
+                    .iter()
+                    .any(|known| known == serial_number)
+            });
             for place in &mut places {
                 place.quantity = 1;
                 place.serial_numbers = vec![serial_number.to_owned()];
@@ -39,7 +51,9 @@ impl<'c> Places<'c> {
     }
 
     fn rows(&self, batch: &Batch) -> Result<Vec<TracePlace>, StoreError> {
-        let mut statement = self.connection.prepare_cached(include_str!("sql/places_of_batch.sql"))?;
+        let mut statement = self
+            .connection
+            .prepare_cached(include_str!("sql/places_of_batch.sql"))?;
         let rows = statement.query_map(params![batch.batch_id, batch.item_id], |row| {
             Ok(TracePlace {
                 owner_id: row.get(0)?,
@@ -92,12 +106,21 @@ impl<'c> Places<'c> {
     /// numbers. Other units are not told apart once they have arrived: what arrived is looked for at its destination,
     /// first among what is there, then among what was used up, disposed of and lost there; what went on elsewhere is
     /// left out.
-    pub fn of_carried(&mut self, batch: &Batch, carried: &[Carried]) -> Result<Vec<TracePlace>, StoreError> {
+    pub fn of_carried(
+        &mut self,
+        batch: &Batch,
+        carried: &[Carried],
+    ) -> Result<Vec<TracePlace>, StoreError> {
         let rows = self.rows(batch)?;
         let mut places = Vec::new();
         let mut arrived: BTreeMap<(String, String), i64> = BTreeMap::new();
         for carried in carried {
-            let Some(units) = carried.lot.shipment_units.as_ref().and_then(|shipped| shipped.units.as_ref()) else {
+            let Some(units) = carried
+                .lot
+                .shipment_units
+                .as_ref()
+                .and_then(|shipped| shipped.units.as_ref())
+            else {
                 continue;
             };
             if !units.serial_numbers.is_empty() {
@@ -107,7 +130,9 @@ impl<'c> Places<'c> {
             places.extend(on_the_way(carried, units, &rows));
             let received = carried.lot.received_good + carried.lot.received_unusable;
             if received > 0 {
-                *arrived.entry((carried.destination_id.clone(), units.owner_id.clone())).or_default() += received;
+                *arrived
+                    .entry((carried.destination_id.clone(), units.owner_id.clone()))
+                    .or_default() += received;
             }
         }
         for ((facility_id, owner_id), quantity) in arrived {
@@ -139,39 +164,44 @@ impl<'c> Places<'c> {
                     ..TracePlace::default()
                 })
             });
-            let Some(mut place) = found.optional()? else { continue };
+            let Some(mut place) = found.optional()? else {
+                continue;
+            };
             if carried.is_before_dispatch {
                 place.shipment_id.clone_from(&carried.shipment_id);
             } else if is_on_the_way(&place) && place.shipment_id == carried.shipment_id {
                 place.custodian_id.clone_from(&carried.custodian_id);
             }
-            let known = places.iter_mut().find(|known| key(known) == key(&place));
-            let place = match known {
-                Some(known) => {
-                    known.since_position = known.since_position.max(place.since_position);
-                    known
-                }
-                None => {
-                    places.push(place);
-                    let Some(last) = places.last_mut() else { continue };
-                    last
-                }
-            };
-            place.quantity += 1;
-            place.reserved += i64::from(carried.is_before_dispatch);
-            place.serial_numbers.push(serial_number.clone());
+            let known = places.iter().position(|known| key(known) == key(&place));
+            let index = known.unwrap_or_else(|| {
+                places.push(place.clone());
+                places.len() - 1
+            });
+            let known = &mut places[index];
+            known.since_position = known.since_position.max(place.since_position);
+            known.quantity += 1;
+            known.reserved += i64::from(carried.is_before_dispatch);
+            known.serial_numbers.push(serial_number.clone());
         }
         Ok(())
     }
 }
 
 fn is_on_the_way(place: &TracePlace) -> bool {
-    matches!(place.status(), TraceStatus::InTransit | TraceStatus::Missing)
+    matches!(
+        place.status(),
+        TraceStatus::InTransit | TraceStatus::Missing
+    )
 }
 
 /// The order of places, and what tells them apart.
 fn key(place: &TracePlace) -> (i32, &str, &str, &str) {
-    (place.status, &place.facility_id, &place.owner_id, &place.shipment_id)
+    (
+        place.status,
+        &place.facility_id,
+        &place.owner_id,
+        &place.shipment_id,
+    )
 }
 
 /// Units of a lot that have not arrived: claimed, on their way, missing or lost.
@@ -187,7 +217,10 @@ fn on_the_way(carried: &Carried, units: &StockUnits, rows: &[TracePlace]) -> Vec
     };
     let mut places = if carried.is_before_dispatch {
         let quantity = units.quantity;
-        vec![TracePlace { reserved: quantity, ..place(TraceStatus::OnHand, &carried.origin_id, quantity) }]
+        vec![TracePlace {
+            reserved: quantity,
+            ..place(TraceStatus::OnHand, &carried.origin_id, quantity)
+        }]
     } else {
         let destination_id = carried.destination_id.as_str();
         let way = |status, quantity| TracePlace {
@@ -203,9 +236,19 @@ fn on_the_way(carried: &Carried, units: &StockUnits, rows: &[TracePlace]) -> Vec
     places.retain(|place| place.quantity > 0);
     for place in &mut places {
         // What is at rest has no shipment in the rows.
-        let shipment_id = if carried.is_before_dispatch { "" } else { place.shipment_id.as_str() };
+        let shipment_id = if carried.is_before_dispatch {
+            ""
+        } else {
+            place.shipment_id.as_str()
+        };
         let row = rows.iter().find(|row| {
-            key(row) == (place.status, place.facility_id.as_str(), place.owner_id.as_str(), shipment_id)
+            key(row)
+                == (
+                    place.status,
+                    place.facility_id.as_str(),
+                    place.owner_id.as_str(),
+                    shipment_id,
+                )
         });
         place.since_position = row.map_or(0, |row| row.since_position);
     }
@@ -213,12 +256,20 @@ fn on_the_way(carried: &Carried, units: &StockUnits, rows: &[TracePlace]) -> Vec
 }
 
 /// Units that arrived, as far as they can be found where they arrived.
-fn at_destination(rows: &[TracePlace], facility_id: &str, owner_id: &str, quantity: i64) -> Vec<TracePlace> {
+fn at_destination(
+    rows: &[TracePlace],
+    facility_id: &str,
+    owner_id: &str,
+    quantity: i64,
+) -> Vec<TracePlace> {
     let mut left = quantity;
     let mut found = Vec::new();
     // The rows stand in order of their status.
     let at_rest = rows.iter().filter(|row| {
-        row.facility_id == facility_id && row.owner_id == owner_id && row.shipment_id.is_empty() && row.quantity > 0
+        row.facility_id == facility_id
+            && row.owner_id == owner_id
+            && row.shipment_id.is_empty()
+            && row.quantity > 0
     });
     for row in at_rest {
         let taken = left.min(row.quantity);

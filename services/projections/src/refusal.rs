@@ -24,7 +24,9 @@ pub enum Refusal {
     #[error(transparent)]
     Unknown(#[from] Rejection),
     /// It names a unit of an asset that nobody has received.
-    #[error("there is no unit {serial_number:?} of item {item_id}; check item and serial number as printed")]
+    #[error(
+        "there is no unit {serial_number:?} of item {item_id}; check item and serial number as printed"
+    )]
     UnknownAsset {
         /// The item.
         item_id: String,
@@ -92,11 +94,16 @@ impl Refusal {
                 _ => Code::FailedPrecondition,
             },
             Self::UnknownAsset { .. } => Code::NotFound,
-            Self::Behind { is_deadline: true, .. } => Code::DeadlineExceeded,
+            Self::Behind {
+                is_deadline: true, ..
+            } => Code::DeadlineExceeded,
             Self::Behind { .. }
             | Self::Starting
             | Self::Parked { .. }
-            | Self::Read(ReadError::TooSlow { .. } | ReadError::Store(StoreError::Sqlite(_) | StoreError::Io(_)))
+            | Self::Read(
+                ReadError::TooSlow { .. }
+                | ReadError::Store(StoreError::Sqlite(_) | StoreError::Io(_)),
+            )
             | Self::Log(_) => Code::Unavailable,
             Self::TooLarge { .. } => Code::ResourceExhausted,
             Self::Read(ReadError::Stopped(_)) => Code::Internal,
@@ -122,22 +129,40 @@ impl Refusal {
     fn metadata(&self) -> HashMap<String, String> {
         let pairs: Vec<(&str, String)> = match self {
             Self::Unknown(rejection) => rejection.metadata(),
-            Self::UnknownAsset { item_id, serial_number } => {
-                vec![("item_id", item_id.clone()), ("serial_number", serial_number.clone())]
+            Self::UnknownAsset {
+                item_id,
+                serial_number,
+            } => {
+                vec![
+                    ("item_id", item_id.clone()),
+                    ("serial_number", serial_number.clone()),
+                ]
             }
-            Self::Behind { min_position, position, head_position, .. } => vec![
+            Self::Behind {
+                min_position,
+                position,
+                head_position,
+                ..
+            } => vec![
                 ("min_position", min_position.to_string()),
                 ("position", position.to_string()),
                 ("head_position", head_position.to_string()),
             ],
-            Self::Parked { min_position, position, parked } => vec![
+            Self::Parked {
+                min_position,
+                position,
+                parked,
+            } => vec![
                 ("min_position", min_position.to_string()),
                 ("position", position.to_string()),
                 ("parked_position", parked.position.to_string()),
             ],
             _ => Vec::new(),
         };
-        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+        pairs
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
     }
 }
 
@@ -175,7 +200,9 @@ impl From<Refusal> for Status {
 }
 
 fn shown(violations: &[FieldViolation]) -> String {
-    let lines: Vec<String> =
-        violations.iter().map(|violation| format!("{}: {}", violation.field, violation.description)).collect();
+    let lines: Vec<String> = violations
+        .iter()
+        .map(|violation| format!("{}: {}", violation.field, violation.description))
+        .collect();
     lines.join("; ")
 }

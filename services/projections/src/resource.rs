@@ -55,21 +55,37 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
 
 /// Reads what is stored of a thing; `None` where nothing is.
 pub fn load(connection: &Connection, boundary: &Boundary) -> Result<Option<Folded>, StoreError> {
-    let Some((table, first, second)) = table(boundary) else { return Ok(None) };
-    let filed_at = if table == "requests" { "filed_at" } else { "NULL" };
-    let and_second = if second.is_empty() { String::new() } else { format!(" AND {second} = ?2") };
+    let Some((table, first, second)) = table(boundary) else {
+        return Ok(None);
+    };
+    let filed_at = if table == "requests" {
+        "filed_at"
+    } else {
+        "NULL"
+    };
+    let and_second = if second.is_empty() {
+        String::new()
+    } else {
+        format!(" AND {second} = ?2")
+    };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT created_position, {filed_at}, resource FROM {table} WHERE {first} = ?1{and_second}"
     ))?;
     let (first, second) = key(boundary);
     let columns = |row: &rusqlite::Row<'_>| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, Option<Vec<u8>>>(1)?, row.get::<_, Vec<u8>>(2)?))
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, Option<Vec<u8>>>(1)?,
+            row.get::<_, Vec<u8>>(2)?,
+        ))
     };
     let row = match second {
         None => statement.query_row(params![first], columns),
         Some(second) => statement.query_row(params![first, second], columns),
     };
-    let Some((created_position, created_at, resource)) = row.optional()? else { return Ok(None) };
+    let Some((created_position, created_at, resource)) = row.optional()? else {
+        return Ok(None);
+    };
     Ok(Some(Folded {
         entry: decode(boundary, &resource)?,
         created_position: created_position.cast_unsigned(),
@@ -110,7 +126,11 @@ pub fn exists(entry: &Entry) -> bool {
 }
 
 /// Writes a folded thing.
-pub fn store(connection: &Connection, boundary: &Boundary, folded: &Folded) -> Result<(), StoreError> {
+pub fn store(
+    connection: &Connection,
+    boundary: &Boundary,
+    folded: &Folded,
+) -> Result<(), StoreError> {
     let position = folded.created_position.cast_signed();
     let (id, _) = key(boundary);
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<(), StoreError> {
@@ -118,27 +138,42 @@ pub fn store(connection: &Connection, boundary: &Boundary, folded: &Folded) -> R
         Ok(())
     };
     match &folded.entry {
-        Entry::Organisation(it) => {
-            run(include_str!("sql/put_organisation.sql"), params![id, position, it.encode_to_vec()])
-        }
+        Entry::Organisation(it) => run(
+            include_str!("sql/put_organisation.sql"),
+            params![id, position, it.encode_to_vec()],
+        ),
         Entry::Facility(it) => {
-            run(include_str!("sql/put_facility.sql"), params![id, position, it.encode_to_vec()])?;
+            run(
+                include_str!("sql/put_facility.sql"),
+                params![id, position, it.encode_to_vec()],
+            )?;
             tenure::store(connection, it)
         }
-        Entry::Commodity(it) => run(include_str!("sql/put_commodity.sql"), params![id, position, it.encode_to_vec()]),
-        Entry::Item(it) => {
-            run(include_str!("sql/put_item.sql"), params![id, it.commodity_id, position, it.encode_to_vec()])
-        }
-        Entry::Donation(it) => {
-            run(include_str!("sql/put_donation.sql"), params![id, it.donor_id, position, it.encode_to_vec()])
-        }
+        Entry::Commodity(it) => run(
+            include_str!("sql/put_commodity.sql"),
+            params![id, position, it.encode_to_vec()],
+        ),
+        Entry::Item(it) => run(
+            include_str!("sql/put_item.sql"),
+            params![id, it.commodity_id, position, it.encode_to_vec()],
+        ),
+        Entry::Donation(it) => run(
+            include_str!("sql/put_donation.sql"),
+            params![id, it.donor_id, position, it.encode_to_vec()],
+        ),
         Entry::Batch(it) => run(
             include_str!("sql/put_batch.sql"),
             params![id, it.donation_id, it.item_id, position, it.encode_to_vec()],
         ),
         Entry::Asset(it) => run(
             include_str!("sql/put_asset.sql"),
-            params![id, it.serial_number, it.batch_id, position, it.encode_to_vec()],
+            params![
+                id,
+                it.serial_number,
+                it.batch_id,
+                position,
+                it.encode_to_vec()
+            ],
         ),
         Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
         Entry::Shipment(it) => store_shipment(connection, it, position),
@@ -153,36 +188,51 @@ fn store_request(
     position: i64,
     filed_at: &[u8],
 ) -> Result<(), StoreError> {
-    let is_open = !matches!(request.state(), RequestState::Fulfilled | RequestState::Rejected);
+    let is_open = !matches!(
+        request.state(),
+        RequestState::Fulfilled | RequestState::Rejected
+    );
     let urgency_rank = RequestPriority::Stat as i32 - request.priority + 1;
-    connection.prepare_cached(include_str!("sql/put_request.sql"))?.execute(params![
-        request.request_id,
-        request.facility_id,
-        request.state,
-        is_open,
-        urgency_rank,
-        position,
-        filed_at,
-        request.encode_to_vec()
-    ])?;
+    connection
+        .prepare_cached(include_str!("sql/put_request.sql"))?
+        .execute(params![
+            request.request_id,
+            request.facility_id,
+            request.state,
+            is_open,
+            urgency_rank,
+            position,
+            filed_at,
+            request.encode_to_vec()
+        ])?;
     Ok(())
 }
 
-fn store_shipment(connection: &Connection, shipment: &Shipment, position: i64) -> Result<(), StoreError> {
-    connection.prepare_cached(include_str!("sql/put_shipment.sql"))?.execute(params![
-        shipment.shipment_id,
-        shipment.origin_id,
-        shipment.destination_id,
-        shipment.state,
-        shipment.custodian_id,
-        position,
-        shipment.encode_to_vec()
-    ])?;
+fn store_shipment(
+    connection: &Connection,
+    shipment: &Shipment,
+    position: i64,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(include_str!("sql/put_shipment.sql"))?
+        .execute(params![
+            shipment.shipment_id,
+            shipment.origin_id,
+            shipment.destination_id,
+            shipment.state,
+            shipment.custodian_id,
+            position,
+            shipment.encode_to_vec()
+        ])?;
     let mut link = connection.prepare_cached(
         "INSERT INTO request_shipments (request_id, shipment_id) VALUES (?1, ?2) \
          ON CONFLICT (request_id, shipment_id) DO NOTHING",
     )?;
-    for line in shipment.lines.iter().filter(|line| !line.request_id.is_empty()) {
+    for line in shipment
+        .lines
+        .iter()
+        .filter(|line| !line.request_id.is_empty())
+    {
         link.execute(params![line.request_id, shipment.shipment_id])?;
     }
     Ok(())

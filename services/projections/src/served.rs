@@ -23,7 +23,10 @@ pub struct Carried {
 }
 
 /// The lots that shipments carry for a request, by batch in order of allocation. Cancelled shipments carry nothing.
-pub fn carried_for(connection: &Connection, request_id: &str) -> Result<Vec<(String, Vec<Carried>)>, StoreError> {
+pub fn carried_for(
+    connection: &Connection,
+    request_id: &str,
+) -> Result<Vec<(String, Vec<Carried>)>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT s.resource FROM request_shipments q JOIN shipments s ON s.shipment_id = q.shipment_id \
          WHERE q.request_id = ?1 ORDER BY s.created_position",
@@ -48,11 +51,21 @@ fn lots_for(shipment: Shipment, request_id: &str) -> Vec<(String, Carried)> {
         return Vec::new();
     }
     let is_before_dispatch = matches!(state, ShipmentState::Requested | ShipmentState::Allocated);
-    let Shipment { shipment_id, origin_id, destination_id, custodian_id, lots, .. } = shipment;
+    let Shipment {
+        shipment_id,
+        origin_id,
+        destination_id,
+        custodian_id,
+        lots,
+        ..
+    } = shipment;
     lots.into_iter()
         .filter_map(|lot| {
             let shipped = lot.shipment_units.as_ref()?;
-            let units = shipped.units.as_ref().filter(|_| shipped.request_id == request_id)?;
+            let units = shipped
+                .units
+                .as_ref()
+                .filter(|_| shipped.request_id == request_id)?;
             let batch_id = units.batch_id.clone();
             let carried = Carried {
                 shipment_id: shipment_id.clone(),

@@ -6,9 +6,9 @@ use rusqlite::{Connection, params_from_iter};
 use crate::{
     clauses::{Clauses, Value},
     fields::Fields,
-    fold::counts,
     names, paging,
     refusal::Refusal,
+    rows::counts,
 };
 
 const USUAL_ROWS: usize = 1_000;
@@ -65,17 +65,25 @@ impl StockQuery {
         let (sql, clauses) = self.sql(today);
         let mut statement = connection.prepare_cached(&sql)?;
         let groups = &self.groups;
-        let rows = statement.query_map(params_from_iter(clauses.values()), |row| stock_row(groups, row))?;
+        let rows = statement.query_map(params_from_iter(clauses.values()), |row| {
+            stock_row(groups, row)
+        })?;
         let mut rows = rows.collect::<Result<Vec<StockRow>, _>>()?;
         let mut next_page_token = String::new();
         if rows.len() > self.page_size {
             rows.truncate(self.page_size);
             if let Some(last) = rows.last_mut() {
-                let keys = groups.iter().map(|group| Value::Text(column_of(last, *group).clone())).collect();
+                let keys = groups
+                    .iter()
+                    .map(|group| Value::Text(column_of(last, *group).clone()))
+                    .collect();
                 next_page_token = paging::token(self.fingerprint, keys);
             }
         }
-        Ok(StockPage { rows, next_page_token })
+        Ok(StockPage {
+            rows,
+            next_page_token,
+        })
     }
 
     fn refuse_unknown(&self, connection: &Connection) -> Result<(), Refusal> {
@@ -96,7 +104,11 @@ impl StockQuery {
             || self.has_group(StockGroup::Owner)
             || self.batch_id.is_some()
             || self.owner_id.is_some();
-        let mut from = if by_batch { "stock s".to_owned() } else { "stock_totals s".to_owned() };
+        let mut from = if by_batch {
+            "stock s".to_owned()
+        } else {
+            "stock_totals s".to_owned()
+        };
         let mut clauses = Clauses::default();
         if self.has_group(StockGroup::Commodity) || self.commodity_id.is_some() {
             from.push_str(" LEFT JOIN items i ON i.item_id = s.item_id");
@@ -134,8 +146,12 @@ const SUMS: &str = "CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGI
 
 /// What identifies the query through its pages.
 fn fingerprint(request: &ListStockRequest) -> u64 {
-    let bare =
-        ListStockRequest { page_size: 0, page_token: String::new(), min_position: 0, ..request.clone() };
+    let bare = ListStockRequest {
+        page_size: 0,
+        page_token: String::new(),
+        min_position: 0,
+        ..request.clone()
+    };
     paging::fingerprint("stock", &bare)
 }
 
@@ -148,7 +164,10 @@ fn groups(fields: &mut Fields, asked: &[i32]) -> Vec<StockGroup> {
         let field = format!("group_by[{index}]");
         match StockGroup::try_from(*value) {
             Ok(StockGroup::Unspecified) | Err(_) => {
-                fields.reject(&field, format!("must be a known, stated value; found {value}"));
+                fields.reject(
+                    &field,
+                    format!("must be a known, stated value; found {value}"),
+                );
             }
             Ok(group) if groups.contains(&group) => {
                 fields.reject(&field, format!("{} stands here twice", group.as_str_name()));

@@ -76,7 +76,9 @@ impl Writer {
         // A power cut may take the newest transactions back, whole ones: the checkpoint goes back with the rows.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         let mut writer = Self { connection };
-        let version: u32 = writer.connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let version: u32 = writer
+            .connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if version != VERSION {
             writer.start_over(&[])?;
         }
@@ -90,7 +92,9 @@ impl Writer {
 
     /// Empties the views, for a log from its beginning.
     pub fn start_over(&mut self, log_id: &[u8]) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let tables: Vec<String> = transaction
             .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?
             .query_map([], |row| row.get(0))?
@@ -112,24 +116,36 @@ impl Writer {
     /// all before it are.
     pub fn apply(&mut self, events: &[RecordedEvent]) -> Result<Applied, StoreError> {
         match self.try_apply(events) {
-            Ok(position) => Ok(Applied { position, defect: None }),
+            Ok(position) => Ok(Applied {
+                position,
+                defect: None,
+            }),
             Err(ApplyError::Store(error)) => Err(error),
             Err(ApplyError::Event { index, defect }) => {
-                let position = self.try_apply(&events[..index]).map_err(|error| match error {
-                    ApplyError::Store(error) => error,
-                    ApplyError::Event { defect, .. } => {
-                        StoreError::Damaged(format!("events that were fit a moment ago no longer are: {defect}"))
-                    }
-                })?;
-                Ok(Applied { position, defect: Some((index, defect)) })
+                let position = self
+                    .try_apply(&events[..index])
+                    .map_err(|error| match error {
+                        ApplyError::Store(error) => error,
+                        ApplyError::Event { defect, .. } => StoreError::Damaged(format!(
+                            "events that were fit a moment ago no longer are: {defect}"
+                        )),
+                    })?;
+                Ok(Applied {
+                    position,
+                    defect: Some((index, defect)),
+                })
             }
         }
     }
 
     fn try_apply(&mut self, events: &[RecordedEvent]) -> Result<u64, ApplyError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let position = checkpoint(&transaction)?.position;
-        let Some(last) = events.last() else { return Ok(position) };
+        let Some(last) = events.last() else {
+            return Ok(position);
+        };
         fold::apply(&transaction, position, events)?;
         transaction
             .prepare_cached("UPDATE checkpoint SET position = ?1, leaf_hash = ?2")?
@@ -148,7 +164,9 @@ impl Writer {
 pub fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(
         path(dir),
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI,
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI,
     )?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
@@ -157,18 +175,24 @@ pub fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
 
 /// Where the views stand, as this connection sees them.
 pub fn checkpoint(connection: &Connection) -> Result<Checkpoint, StoreError> {
-    let row = connection.prepare_cached("SELECT log_id, position, leaf_hash FROM checkpoint")?.query_row([], |row| {
-        Ok(Checkpoint {
-            log_id: row.get(0)?,
-            position: row.get::<_, i64>(1)?.cast_unsigned(),
-            leaf_hash: row.get(2)?,
-        })
-    });
-    row.optional()?.ok_or_else(|| StoreError::Damaged("there is no checkpoint".to_owned()))
+    let row = connection
+        .prepare_cached("SELECT log_id, position, leaf_hash FROM checkpoint")?
+        .query_row([], |row| {
+            Ok(Checkpoint {
+                log_id: row.get(0)?,
+                position: row.get::<_, i64>(1)?.cast_unsigned(),
+                leaf_hash: row.get(2)?,
+            })
+        });
+    row.optional()?
+        .ok_or_else(|| StoreError::Damaged("there is no checkpoint".to_owned()))
 }
 
 fn is_unreadable(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+    )
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {
@@ -185,11 +209,17 @@ fn remove(path: &Path) -> Result<(), StoreError> {
 
 /// Removes the views of other versions in a folder. What can't be removed only takes space.
 pub fn remove_other_versions(dir: &Path) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let version = name.to_str().and_then(|name| name.strip_prefix("views-")?.strip_suffix(".db"));
-        let Some(version) = version.and_then(|version| version.parse::<u32>().ok()) else { continue };
+        let version = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("views-")?.strip_suffix(".db"));
+        let Some(version) = version.and_then(|version| version.parse::<u32>().ok()) else {
+            continue;
+        };
         if version != VERSION
             && let Err(error) = remove(&entry.path())
         {

@@ -11,7 +11,11 @@ pub fn subjects(event: &RecordedEvent) -> Vec<Boundary> {
         .tags
         .iter()
         .filter_map(|tag| boundary(tag))
-        .filter(|boundary| Entry::empty(boundary).event_types().contains(&event.r#type.as_str()))
+        .filter(|boundary| {
+            Entry::empty(boundary)
+                .event_types()
+                .contains(&event.r#type.as_str())
+        })
         .collect()
 }
 
@@ -29,7 +33,10 @@ fn boundary(tag: &str) -> Option<Boundary> {
         "shipment" => Boundary::shipment(id),
         "asset" => {
             let (item_id, serial_number) = id.split_once('/')?;
-            Boundary::asset(item_id, &percent_decode_str(serial_number).decode_utf8().ok()?)
+            Boundary::asset(
+                item_id,
+                &percent_decode_str(serial_number).decode_utf8().ok()?,
+            )
         }
         _ => None,
     }

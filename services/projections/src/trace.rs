@@ -3,7 +3,10 @@
 use keruen_domain::{Boundary, Entry, Rejection, code::UNATTRIBUTED};
 use keruen_proto::{
     inventory::v1::{Batch, Donation},
-    stock::v1::{GetTraceRequest, GetTraceResponse, TraceBatch, TracePlace, TraceStep, get_trace_request::Subject},
+    stock::v1::{
+        GetTraceRequest, GetTraceResponse, TraceBatch, TracePlace, TraceStep,
+        get_trace_request::Subject,
+    },
 };
 use prost::Message;
 use rusqlite::{Connection, params};
@@ -35,7 +38,10 @@ impl TraceQuery {
         let mut fields = Fields::default();
         let query = match &request.subject {
             None => {
-                fields.reject("subject", "is missing; name a donation, batch, asset or request");
+                fields.reject(
+                    "subject",
+                    "is missing; name a donation, batch, asset or request",
+                );
                 None
             }
             Some(Subject::DonationId(id)) => fields.code("donation_id", id).map(Self::Donation),
@@ -44,7 +50,9 @@ impl TraceQuery {
             Some(Subject::Asset(asset)) => {
                 let item_id = fields.code("asset.item_id", &asset.item_id);
                 let serial_number = fields.label("asset.serial_number", &asset.serial_number);
-                item_id.zip(serial_number).map(|(item_id, serial_number)| Self::Asset(item_id, serial_number))
+                item_id
+                    .zip(serial_number)
+                    .map(|(item_id, serial_number)| Self::Asset(item_id, serial_number))
             }
         };
         fields.finish()?;
@@ -57,10 +65,13 @@ impl TraceQuery {
         let (mut answer, steps) = match self {
             Self::Donation(id) => of_donation(connection, &mut places, id)?,
             Self::Batch(id) => {
-                let batch = batch(connection, &id)?.ok_or(Rejection::UnknownBatch { batch_id: id })?;
+                let batch =
+                    batch(connection, &id)?.ok_or(Rejection::UnknownBatch { batch_id: id })?;
                 of_batch(connection, &mut places, batch, None)?
             }
-            Self::Asset(item_id, serial_number) => of_asset(connection, &mut places, item_id, serial_number)?,
+            Self::Asset(item_id, serial_number) => {
+                of_asset(connection, &mut places, item_id, serial_number)?
+            }
             Self::Request(id) => of_request(connection, &mut places, id)?,
         };
         add_steps(connection, &mut answer, &steps)?;
@@ -77,7 +88,11 @@ enum Steps {
 
 type Answer = (GetTraceResponse, Steps);
 
-fn of_donation(connection: &Connection, places: &mut Places<'_>, id: String) -> Result<Answer, Refusal> {
+fn of_donation(
+    connection: &Connection,
+    places: &mut Places<'_>,
+    id: String,
+) -> Result<Answer, Refusal> {
     let Some(donation) = donation(connection, &id)? else {
         return Err(Rejection::UnknownDonation { donation_id: id }.into());
     };
@@ -94,7 +109,13 @@ fn of_donation(connection: &Connection, places: &mut Places<'_>, id: String) -> 
         check_size(bytes)?;
         batches.push(traced);
     }
-    Ok((GetTraceResponse { batches, ..given(connection, Some(donation))? }, Steps::All))
+    Ok((
+        GetTraceResponse {
+            batches,
+            ..given(connection, Some(donation))?
+        },
+        Steps::All,
+    ))
 }
 
 fn of_batch(
@@ -103,10 +124,24 @@ fn of_batch(
     batch: Batch,
     serial_number: Option<&str>,
 ) -> Result<Answer, Refusal> {
-    let donation = if batch.donation_id == UNATTRIBUTED { None } else { donation(connection, &batch.donation_id)? };
-    let traced = traced(connection, batch, |batch| places.of_batch(batch, serial_number))?;
-    let steps = serial_number.map_or(Steps::All, |serial_number| Steps::OfSerial(serial_number.to_owned()));
-    Ok((GetTraceResponse { batches: vec![traced], ..given(connection, donation)? }, steps))
+    let donation = if batch.donation_id == UNATTRIBUTED {
+        None
+    } else {
+        donation(connection, &batch.donation_id)?
+    };
+    let traced = traced(connection, batch, |batch| {
+        places.of_batch(batch, serial_number)
+    })?;
+    let steps = serial_number.map_or(Steps::All, |serial_number| {
+        Steps::OfSerial(serial_number.to_owned())
+    });
+    Ok((
+        GetTraceResponse {
+            batches: vec![traced],
+            ..given(connection, donation)?
+        },
+        steps,
+    ))
 }
 
 fn of_asset(
@@ -121,29 +156,47 @@ fn of_asset(
         .flatten();
     let Some(Entry::Asset(asset)) = found.map(|folded| folded.entry) else {
         names::known_item(connection, Some(&item_id))?;
-        return Err(Refusal::UnknownAsset { item_id, serial_number });
+        return Err(Refusal::UnknownAsset {
+            item_id,
+            serial_number,
+        });
     };
-    let batch = batch(connection, &asset.batch_id)?
-        .ok_or_else(|| StoreError::Damaged(format!("batch {} of an asset is not there", asset.batch_id)))?;
+    let batch = batch(connection, &asset.batch_id)?.ok_or_else(|| {
+        StoreError::Damaged(format!("batch {} of an asset is not there", asset.batch_id))
+    })?;
     of_batch(connection, places, batch, Some(&serial_number))
 }
 
-fn of_request(connection: &Connection, places: &mut Places<'_>, id: String) -> Result<Answer, Refusal> {
-    let found =
-        Boundary::request(&id).map(|boundary| resource::load(connection, &boundary)).transpose()?.flatten();
+fn of_request(
+    connection: &Connection,
+    places: &mut Places<'_>,
+    id: String,
+) -> Result<Answer, Refusal> {
+    let found = Boundary::request(&id)
+        .map(|boundary| resource::load(connection, &boundary))
+        .transpose()?
+        .flatten();
     let Some(Entry::Request(request)) = found.map(|folded| folded.entry) else {
         return Err(Rejection::UnknownRequest { request_id: id }.into());
     };
     let mut bytes = request.encoded_len();
     let mut batches = Vec::new();
     for (batch_id, carried) in served::carried_for(connection, &id)? {
-        let Some(batch) = batch(connection, &batch_id)? else { continue };
-        let traced = traced(connection, batch, |batch| places.of_carried(batch, &carried))?;
+        let Some(batch) = batch(connection, &batch_id)? else {
+            continue;
+        };
+        let traced = traced(connection, batch, |batch| {
+            places.of_carried(batch, &carried)
+        })?;
         bytes += traced.encoded_len();
         check_size(bytes)?;
         batches.push(traced);
     }
-    let answer = GetTraceResponse { request: Some(request), batches, ..GetTraceResponse::default() };
+    let answer = GetTraceResponse {
+        request: Some(request),
+        batches,
+        ..GetTraceResponse::default()
+    };
     Ok((answer, Steps::OfRequest(id)))
 }
 
@@ -153,7 +206,11 @@ fn given(connection: &Connection, donation: Option<Donation>) -> Result<GetTrace
         Some(donation) => names::organisation(connection, &donation.donor_id)?,
         None => None,
     };
-    Ok(GetTraceResponse { donation, donor_name, ..GetTraceResponse::default() })
+    Ok(GetTraceResponse {
+        donation,
+        donor_name,
+        ..GetTraceResponse::default()
+    })
 }
 
 fn traced(
@@ -163,31 +220,54 @@ fn traced(
 ) -> Result<TraceBatch, Refusal> {
     let item_name = names::item(connection, &batch.item_id)?;
     let places = places(&batch)?;
-    Ok(TraceBatch { item_name, places, steps: Vec::new(), batch: Some(batch) })
+    Ok(TraceBatch {
+        item_name,
+        places,
+        steps: Vec::new(),
+        batch: Some(batch),
+    })
 }
 
 fn check_size(bytes: usize) -> Result<(), Refusal> {
-    if bytes > MAX_BYTES { Err(Refusal::TooLarge { limit_bytes: MAX_BYTES }) } else { Ok(()) }
+    if bytes > MAX_BYTES {
+        Err(Refusal::TooLarge {
+            limit_bytes: MAX_BYTES,
+        })
+    } else {
+        Ok(())
+    }
 }
 
 fn donation(connection: &Connection, id: &str) -> Result<Option<Donation>, StoreError> {
-    let Some(boundary) = Boundary::donation(id) else { return Ok(None) };
-    Ok(match resource::load(connection, &boundary)?.map(|folded| folded.entry) {
-        Some(Entry::Donation(donation)) => Some(donation),
-        _ => None,
-    })
+    let Some(boundary) = Boundary::donation(id) else {
+        return Ok(None);
+    };
+    Ok(
+        match resource::load(connection, &boundary)?.map(|folded| folded.entry) {
+            Some(Entry::Donation(donation)) => Some(donation),
+            _ => None,
+        },
+    )
 }
 
 fn batch(connection: &Connection, id: &str) -> Result<Option<Batch>, StoreError> {
-    let Some(boundary) = Boundary::batch(id) else { return Ok(None) };
-    Ok(match resource::load(connection, &boundary)?.map(|folded| folded.entry) {
-        Some(Entry::Batch(batch)) => Some(batch),
-        _ => None,
-    })
+    let Some(boundary) = Boundary::batch(id) else {
+        return Ok(None);
+    };
+    Ok(
+        match resource::load(connection, &boundary)?.map(|folded| folded.entry) {
+            Some(Entry::Batch(batch)) => Some(batch),
+            _ => None,
+        },
+    )
 }
 
 /// Adds the newest steps of each batch, as many as fit: every batch gets the same share of what is left.
-fn add_steps(connection: &Connection, answer: &mut GetTraceResponse, which: &Steps) -> Result<(), Refusal> {
+fn add_steps(
+    connection: &Connection,
+    answer: &mut GetTraceResponse,
+    which: &Steps,
+) -> Result<(), Refusal> {
     let bytes = answer.encoded_len();
     check_size(bytes)?;
     let share = (MAX_BYTES - bytes) / answer.batches.len().max(1);
@@ -199,11 +279,19 @@ fn add_steps(connection: &Connection, answer: &mut GetTraceResponse, which: &Ste
 }
 
 /// The newest steps of a batch that fit into `share` bytes, oldest first.
-fn steps(connection: &Connection, batch: &Batch, which: &Steps, share: usize) -> Result<Vec<TraceStep>, Refusal> {
+fn steps(
+    connection: &Connection,
+    batch: &Batch,
+    which: &Steps,
+    share: usize,
+) -> Result<Vec<TraceStep>, Refusal> {
     let (sql, id) = match which {
         Steps::All => (include_str!("sql/steps_of_batch.sql"), ""),
         Steps::OfRequest(id) => (include_str!("sql/steps_of_request.sql"), id.as_str()),
-        Steps::OfSerial(serial_number) => (include_str!("sql/steps_of_serial.sql"), serial_number.as_str()),
+        Steps::OfSerial(serial_number) => (
+            include_str!("sql/steps_of_serial.sql"),
+            serial_number.as_str(),
+        ),
     };
     let mut statement = connection.prepare_cached(sql)?;
     let limit = i64::try_from(MAX_STEPS).unwrap_or(i64::MAX);
@@ -231,4 +319,3 @@ fn steps(connection: &Connection, batch: &Batch, which: &Steps, share: usize) ->
     newest_first.reverse();
     Ok(newest_first)
 }
-

@@ -109,7 +109,10 @@ impl Views {
     pub fn open(dir: &Path, options: ViewOptions) -> Result<Arc<Self>, StoreError> {
         let position = Writer::open(dir)?.checkpoint()?.position;
         store::remove_other_versions(dir);
-        let status = Status { position, ..Status::default() };
+        let status = Status {
+            position,
+            ..Status::default()
+        };
         Ok(Arc::new(Self {
             dir: dir.to_owned(),
             writer: tokio::sync::Mutex::new(()),
@@ -141,7 +144,8 @@ impl Views {
     pub(crate) fn update(&self, change: impl FnOnce(&mut Status) -> bool) {
         self.status.send_if_modified(change);
         let position = self.status.borrow().position;
-        self.position.send_if_modified(|known| std::mem::replace(known, position) != position);
+        self.position
+            .send_if_modified(|known| std::mem::replace(known, position) != position);
     }
 
     /// The folder of the file.
@@ -165,11 +169,15 @@ impl Views {
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
         let limit = self.options.max_query;
-        let too_slow = || ReadError::TooSlow { limit_ms: limit.as_millis() };
+        let too_slow = || ReadError::TooSlow {
+            limit_ms: limit.as_millis(),
+        };
         let views = self.clone();
         let answer = async move {
             // The semaphore is never closed.
-            let Ok(_permit) = views.readers.acquire().await else { return Err(too_slow().into()) };
+            let Ok(_permit) = views.readers.acquire().await else {
+                return Err(too_slow().into());
+            };
             let connection = views.reader()?;
             let interrupt = Interrupt::new(&connection);
             let running = interrupt.running.clone();
@@ -178,15 +186,27 @@ impl Views {
                 *running.lock().unwrap_or_else(PoisonError::into_inner) = false;
                 (connection, answer)
             });
-            let (connection, answer) = reading.await.map_err(|error| ReadError::Stopped(error.to_string()))?;
-            views.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            let (connection, answer) = reading
+                .await
+                .map_err(|error| ReadError::Stopped(error.to_string()))?;
+            views
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
             answer
         };
-        tokio::time::timeout(limit, answer).await.map_err(|_| too_slow())?
+        tokio::time::timeout(limit, answer)
+            .await
+            .map_err(|_| too_slow())?
     }
 
     fn reader(&self) -> Result<Connection, StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         idle.map_or_else(|| store::open_reader(&self.dir), Ok)
     }
 }
@@ -195,8 +215,8 @@ fn snapshot<T, E: From<StoreError>>(
     connection: &Connection,
     question: impl FnOnce(&Connection) -> Result<T, E>,
 ) -> Result<(T, u64), E> {
-    let transaction =
-        Transaction::new_unchecked(connection, TransactionBehavior::Deferred).map_err(StoreError::from)?;
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)
+        .map_err(StoreError::from)?;
     // The first read begins the snapshot that all others see.
     let position = store::checkpoint(&transaction)?.position;
     let answer = question(&transaction)?;
@@ -211,7 +231,10 @@ struct Interrupt {
 
 impl Interrupt {
     fn new(connection: &Connection) -> Self {
-        Self { handle: connection.get_interrupt_handle(), running: Arc::new(Mutex::new(true)) }
+        Self {
+            handle: connection.get_interrupt_handle(),
+            running: Arc::new(Mutex::new(true)),
+        }
     }
 }
 
@@ -226,7 +249,11 @@ impl Drop for Interrupt {
 }
 
 fn system_date() -> NaiveDate {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let time = i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     time.map_or(NaiveDate::MIN, |time| time.date_naive())
 }
