@@ -305,3 +305,6 @@ fn drain(first: Job, jobs: &mut mpsc::Receiver<Job>) -> (Vec<Job>, Option<Job>) 
     }
     (group, None)
 }
+
+#[cfg(test)]
+mod tests;

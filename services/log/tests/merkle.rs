@@ -1,5 +1,7 @@
 //! The tree and the entries against the checked-in vectors, and the tree against an independent implementation.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use keruen_log::{
     RecordedEvent, entry,
@@ -7,6 +9,8 @@ use keruen_log::{
 };
 use serde_json::Value;
 use sha2::Sha256;
+
+type Spoil = fn(&mut RecordedEvent);
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("vectors/entries.json")).unwrap()
@@ -69,20 +73,20 @@ fn an_event_that_no_log_wrote_has_no_entry() {
     let vectors = vectors();
     let event: RecordedEvent =
         serde_json::from_value(vectors["events"][1]["event"].clone()).unwrap();
-    let spoiled: [(&str, fn(&mut RecordedEvent)); 8] = [
+    let spoiled: [(&str, Spoil); 8] = [
         ("command_id", |event| {
-            event.command_id = event.command_id.to_uppercase()
+            event.command_id = event.command_id.to_uppercase();
         }),
         ("event_id", |event| {
-            event.event_id = event.event_id.replace('/', "-")
+            event.event_id = event.event_id.replace('/', "-");
         }),
         ("event_id", |event| {
-            event.event_id = event.event_id.replace("018f3c2e", "118f3c2e")
+            event.event_id = event.event_id.replace("018f3c2e", "118f3c2e");
         }),
         ("command_hash", |event| event.command_hash.truncate(31)),
         ("occurred_at", |event| event.occurred_at = None),
         ("occurred_at.precision", |event| {
-            event.occurred_at.as_mut().unwrap().precision = 256
+            event.occurred_at.as_mut().unwrap().precision = 256;
         }),
         ("tags", |event| event.tags.reverse()),
         ("tags", |event| event.tags.insert(0, event.tags[0].clone())),
@@ -125,10 +129,10 @@ fn every_field_is_part_of_the_entry() {
     ];
     let mut entries = vec![original];
     for change in changes {
-        let mut changed = event.clone();
-        change(&mut changed);
-        let entry = entry::entry(&[1; 16], &changed).unwrap();
-        assert!(!entries.contains(&entry), "{changed:?}");
+        let mut other = event.clone();
+        change(&mut other);
+        let entry = entry::entry(&[1; 16], &other).unwrap();
+        assert!(!entries.contains(&entry), "{other:?}");
         entries.push(entry);
     }
 }

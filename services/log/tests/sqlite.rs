@@ -1,5 +1,7 @@
 //! What only the SQLite backend can do wrong: its file.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
@@ -328,7 +330,7 @@ async fn a_writer_that_lost_the_log_stops() {
     for _ in 0..2 {
         match log.append(request(1, 1)).await {
             Err(AppendError::Unavailable(message)) => {
-                assert!(message.contains("another writer"), "{message}")
+                assert!(message.contains("another writer"), "{message}");
             }
             answer => panic!("{answer:?}"),
         }

@@ -1,5 +1,7 @@
 //! The contract suite against SQLite.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod contract;
 
 use std::sync::Arc;

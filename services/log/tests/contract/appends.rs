@@ -164,7 +164,7 @@ pub async fn a_refused_append_leaves_nothing<B: Backend>() {
         .await
         .unwrap_err();
     let mut last_is_bad = request(vec![event("Many", &["y:1"]); 10]);
-    last_is_bad.events[9].tags[0] = "y".to_owned();
+    last_is_bad.events[9].tags[0] = "y".into();
     log.append(last_is_bad.clone()).await.unwrap_err();
 
     assert_eq!((log.head().await.unwrap(), all(&*log).await), before);
@@ -181,8 +181,8 @@ pub async fn the_envelope_is_kept_as_it_was_sent<B: Backend>() {
     let log = backend.open(Settings::default());
     let first = command_id();
     let mut sent = event("Full", &["b:2", "a:1", "stock:F/a%20b", "a:1", "b:10"]);
-    sent.region = "KZ-75".to_owned();
-    sent.other_region = "KZ-62".to_owned();
+    sent.region = "KZ-75".into();
+    sent.other_region = "KZ-62".into();
     // Not UTF-8, with a zero, and with a field that no schema knows.
     sent.data = vec![0, 255, 0xc8, 0x3e, 1];
     sent.correlation_id = format!("{first}/0");

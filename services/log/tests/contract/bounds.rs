@@ -106,75 +106,75 @@ const EVENT_ID: &str = "018f3c2e-7b1a-7c3d-9e4f-5a6b7c8d9e0f/0";
 const SPOILED: &[Spoil] = &[
     ("command_id", |request| request.command_id.clear()),
     ("command_id", |request| {
-        request.command_id = request.command_id.to_uppercase()
+        request.command_id = request.command_id.to_uppercase();
     }),
     ("command_hash", |request| request.command_hash.clear()),
     ("command_hash", |request| request.command_hash.push(0)),
     ("actor", |request| request.actor.clear()),
     ("actor", |request| request.actor = "a".repeat(129)),
-    ("origin", |request| request.origin = "a b".to_owned()),
+    ("origin", |request| request.origin = "a b".into()),
     ("deadline_us", |request| request.deadline_us = -1),
     ("events[0].type", |request| request.events[0].r#type.clear()),
     ("events[0].type", |request| {
-        request.events[0].r#type = "Unqualified".to_owned()
+        request.events[0].r#type = "Unqualified".into();
     }),
     ("events[0].tags[1]", |request| {
-        request.events[0].tags = vec!["a:1".to_owned(), "a:b".to_owned()]
+        request.events[0].tags = vec!["a:1".to_owned(), "a:b".to_owned()];
     }),
     ("events[0].region", |request| {
-        request.events[0].region = "KZ".to_owned()
+        request.events[0].region = "KZ".into();
     }),
     ("events[0].other_region", |request| {
-        request.events[0].other_region = "kz-62".to_owned()
+        request.events[0].other_region = "kz-62".into();
     }),
     ("events[0].correlation_id", |request| {
-        request.events[0].correlation_id = "x".to_owned()
+        request.events[0].correlation_id = "x".into();
     }),
     ("events[0].causation_id", |request| {
-        request.events[0].causation_id = EVENT_ID.replace("/0", "/1000")
+        request.events[0].causation_id = EVENT_ID.replace("/0", "/1000");
     }),
     ("events[0].correction.corrects_event_id", |request| {
-        correct(request, "", 1)
+        correct(request, "", 1);
     }),
     ("events[0].correction.reason", |request| {
-        correct(request, EVENT_ID, 0)
+        correct(request, EVENT_ID, 0);
     }),
     ("events[0].correction.reason", |request| {
-        correct(request, EVENT_ID, 3)
+        correct(request, EVENT_ID, 3);
     }),
     ("events[0].occurred_at", |request| {
-        request.events[0].occurred_at = None
+        request.events[0].occurred_at = None;
     }),
     ("events[0].occurred_at.precision", |request| {
-        occurred_at(request).precision = 0
+        occurred_at(request).precision = 0;
     }),
     ("events[0].occurred_at.precision", |request| {
-        occurred_at(request).precision = 4
+        occurred_at(request).precision = 4;
     }),
     ("events[0].occurred_at.utc_offset_minutes", |request| {
-        occurred_at(request).utc_offset_minutes = 1_081
+        occurred_at(request).utc_offset_minutes = 1_081;
     }),
     ("events[0].occurred_at.utc_offset_minutes", |request| {
-        occurred_at(request).utc_offset_minutes = i32::MIN
+        occurred_at(request).utc_offset_minutes = i32::MIN;
     }),
     ("events[0].occurred_at.time_us", |request| {
-        occurred_at(request).time_us = i64::MAX
+        occurred_at(request).time_us = i64::MAX;
     }),
     ("events[0].occurred_at.time_us", |request| {
-        occurred_at(request).time_us = i64::MIN
+        occurred_at(request).time_us = i64::MIN;
     }),
     ("condition.query", |request| {
-        request.condition = Some(AppendCondition::default())
+        request.condition = Some(AppendCondition::default());
     }),
     ("condition.query.items[0].tags[0]", |request| {
-        *request = provided(request.clone(), tagged("a"), 0)
+        *request = provided(request.clone(), tagged("a"), 0);
     }),
 ];
 
 const KEPT: &[fn(&mut AppendRequest)] = &[
     |request| request.actor = "a".repeat(128),
     |request| request.events[0].tags = vec!["asset:A/%00".to_owned()],
-    |request| request.events[0].region = "KZ-62".to_owned(),
+    |request| request.events[0].region = "KZ-62".into(),
     |request| request.events[0].causation_id = EVENT_ID.replace("/0", "/999"),
     |request| correct(request, EVENT_ID, 1),
     |request| occurred_at(request).utc_offset_minutes = 1_080,

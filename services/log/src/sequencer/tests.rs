@@ -1,0 +1,356 @@
+//! What a caller is told when the store fails in the middle of a group.
+
+use std::{
+    collections::HashMap,
+    sync::{Condvar, Mutex},
+    time::Duration,
+};
+
+use keruen_proto::log::v1::{
+    AppendCondition, AppendRequest, OccurredAt, ProposedEvent, Query, QueryItem, TimePrecision,
+};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    log::{Range, RecordedCommand},
+    matching,
+    store::{Group, StoreError},
+};
+
+/// What happens at a commit.
+#[derive(Clone, Copy)]
+enum Fate {
+    Written,
+    Lost,
+    /// Written, but reported as lost.
+    WrittenUnseen,
+    /// Not written, and the head can't be read either.
+    Unreadable,
+    /// Written, reported as lost, and the head can't be read either.
+    WrittenUnreadable,
+}
+
+/// A store in memory that waits at each commit until it is told what becomes of it.
+#[derive(Clone, Default)]
+struct Fake(Arc<(Mutex<State>, Condvar)>);
+
+#[derive(Default)]
+struct State {
+    tip: Option<Tip>,
+    events: Vec<(String, Vec<String>)>,
+    commands: HashMap<Uuid, RecordedCommand>,
+    fates: Vec<Fate>,
+    commits: usize,
+    unreadable: bool,
+}
+
+impl Fake {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.0.lock().unwrap()
+    }
+
+    fn next_commit(&self, fate: Fate) {
+        self.state().fates.insert(0, fate);
+        self.0.1.notify_all();
+    }
+
+    /// Waits until a group stands at its commit.
+    fn wait_for_commit(&self, number: usize) {
+        let state = self.state();
+        drop(
+            self.0
+                .1
+                .wait_while(state, |state| state.commits < number)
+                .unwrap(),
+        );
+    }
+
+    fn start(&self) -> Sequencer {
+        let bounds = QueueBounds {
+            appends: 100,
+            bytes: 1_000_000,
+        };
+        self.state().tip = Some(empty_tip());
+        Sequencer::start([0; 16], empty_tip(), self.clone(), Arc::new(|| 1), bounds).unwrap()
+    }
+}
+
+fn empty_tip() -> Tip {
+    Tip {
+        recorded_at_us: 0,
+        tree: crate::tree::Tree::default(),
+    }
+}
+
+impl State {
+    fn write(&mut self, group: &Group, to: &Tip) {
+        self.tip = Some(to.clone());
+        for new in &group.events {
+            self.events
+                .push((new.event.r#type.clone(), new.event.tags.clone()));
+            if new.index == 0 {
+                let first_position = new.event.position;
+                let command = RecordedCommand {
+                    command_hash: new.event.command_hash.as_slice().try_into().unwrap(),
+                    appended: Appended {
+                        first_position,
+                        last_position: first_position + u64::from(new.append_events) - 1,
+                    },
+                };
+                self.commands.insert(new.command_id, command);
+            }
+        }
+    }
+}
+
+impl Store for Fake {
+    fn load(&mut self) -> Result<Tip, StoreError> {
+        let mut state = self.state();
+        if std::mem::take(&mut state.unreadable) {
+            return Err(StoreError::Failed("no answer".to_owned()));
+        }
+        Ok(state.tip.clone().unwrap())
+    }
+
+    fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
+        Ok(self.state().commands.get(&command_id).cloned())
+    }
+
+    fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
+        let state = self.state();
+        Ok((1..)
+            .zip(&state.events)
+            .filter(|(position, _)| *position > range.after_position)
+            .find(|(_, (name, tags))| matching::matches(query, name, tags))
+            .map(|(position, _)| position))
+    }
+
+    fn commit(&mut self, group: &Group, _from: &Tip, to: &Tip) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.commits += 1;
+        self.0.1.notify_all();
+        // A test that failed gives no fate; its writer must end all the same.
+        let (mut state, _) = self
+            .0
+            .1
+            .wait_timeout_while(state, Duration::from_secs(10), |state| {
+                state.fates.is_empty()
+            })
+            .unwrap();
+        let fate = state.fates.pop().unwrap_or(Fate::Lost);
+        if matches!(
+            fate,
+            Fate::Written | Fate::WrittenUnseen | Fate::WrittenUnreadable
+        ) {
+            state.write(group, to);
+        }
+        state.unreadable = matches!(fate, Fate::Unreadable | Fate::WrittenUnreadable);
+        match fate {
+            Fate::Written => Ok(()),
+            _ => Err(StoreError::Failed("the cable is cut".to_owned())),
+        }
+    }
+}
+
+fn candidate(tag: &str, after_position: Option<u64>) -> Candidate {
+    let event = ProposedEvent {
+        r#type: "a.A".to_owned(),
+        tags: vec![tag.to_owned()],
+        occurred_at: Some(OccurredAt {
+            precision: TimePrecision::Second.into(),
+            ..OccurredAt::default()
+        }),
+        ..ProposedEvent::default()
+    };
+    let item = QueryItem {
+        types: Vec::new(),
+        tags: vec![tag.to_owned()],
+    };
+    let condition = after_position.map(|after_position| AppendCondition {
+        query: Some(Query { items: vec![item] }),
+        after_position,
+    });
+    let request = AppendRequest {
+        command_id: Uuid::now_v7().to_string(),
+        command_hash: vec![0; 32],
+        actor: "a".to_owned(),
+        origin: "n".to_owned(),
+        events: vec![event],
+        condition,
+        deadline_us: 0,
+    };
+    Candidate::parse(request, None).unwrap()
+}
+
+fn again(candidate: &Candidate) -> Candidate {
+    Candidate {
+        command_id: candidate.command_id,
+        command_hash: candidate.command_hash,
+        actor: candidate.actor.clone(),
+        origin: candidate.origin.clone(),
+        events: candidate.events.clone(),
+        condition: None,
+        deadline_us: 0,
+        bytes: candidate.bytes,
+    }
+}
+
+/// A group of four behind a first append that keeps the writer busy: a creation, a second one of the same that depends
+/// on the first being recorded, a duplicate of the first, and one that is not related.
+async fn play(fate: Fate) -> (Sequencer, Fake, Vec<Result<Appended, AppendError>>) {
+    let store = Fake::default();
+    let sequencer = store.start();
+    let first = sequencer.enqueue(candidate("t:0", None)).unwrap();
+    store.wait_for_commit(1);
+    let created = candidate("t:1", Some(0));
+    let duplicate = again(&created);
+    let group = [
+        created,
+        candidate("t:1", Some(0)),
+        duplicate,
+        candidate("t:2", None),
+    ]
+    .map(|candidate| sequencer.enqueue(candidate).unwrap());
+    store.next_commit(Fate::Written);
+    assert_eq!(first.await.unwrap().unwrap().first_position, 1);
+    store.wait_for_commit(2);
+    assert_eq!(
+        *sequencer.watch_head().borrow(),
+        1,
+        "nothing is announced before the commit"
+    );
+    let mut group = futures::future::join_all(group);
+    assert!(
+        futures::poll!(&mut group).is_pending(),
+        "no answer leaves before the commit, refusals included"
+    );
+    store.next_commit(fate);
+    let answers = group.await.into_iter().map(Result::unwrap).collect();
+    (sequencer, store, answers)
+}
+
+fn one(position: u64) -> Appended {
+    Appended {
+        first_position: position,
+        last_position: position,
+    }
+}
+
+fn as_written() -> [Result<Appended, AppendError>; 4] {
+    let refused = AppendError::ConditionFailed {
+        conflicting_position: 2,
+        after_position: 0,
+    };
+    [Ok(one(2)), Err(refused), Ok(one(2)), Ok(one(3))]
+}
+
+#[tokio::test]
+async fn a_group_is_answered_after_its_commit() {
+    let (sequencer, _, answers) = play(Fate::Written).await;
+    assert_eq!(answers, as_written());
+    assert_eq!(sequencer.head().position, 3);
+}
+
+#[tokio::test]
+async fn a_lost_group_fails_whole_and_leaves_nothing() {
+    let (sequencer, store, answers) = play(Fate::Lost).await;
+    let lost =
+        AppendError::Unavailable("the log can't be written now: the cable is cut".to_owned());
+    assert_eq!(answers, vec![Err(lost); 4]);
+    assert_eq!(sequencer.head().position, 1);
+    // The creation that was lost neither conflicts nor takes a position.
+    store.next_commit(Fate::Written);
+    assert_eq!(
+        sequencer.append(candidate("t:1", Some(0))).await,
+        Ok(one(2))
+    );
+}
+
+#[tokio::test]
+async fn a_group_that_was_written_all_the_same_is_answered_so() {
+    let (sequencer, store, answers) = play(Fate::WrittenUnseen).await;
+    assert_eq!(answers, as_written());
+    assert_eq!(sequencer.head().position, 3);
+    store.next_commit(Fate::Written);
+    assert_eq!(
+        sequencer.append(candidate("t:3", Some(0))).await,
+        Ok(one(4))
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_told_and_settled_later() {
+    for (fate, position) in [(Fate::Unreadable, 2), (Fate::WrittenUnreadable, 4)] {
+        let (sequencer, store, answers) = play(fate).await;
+        for answer in answers {
+            let message = answer.unwrap_err().to_string();
+            assert!(message.contains("the outcome is unknown"), "{message}");
+        }
+        store.next_commit(Fate::Written);
+        assert_eq!(
+            sequencer.append(candidate("t:3", Some(0))).await,
+            Ok(one(position))
+        );
+        assert_eq!(sequencer.head().position, position);
+    }
+}
+
+#[tokio::test]
+async fn an_append_whose_caller_has_gone_is_not_recorded() {
+    let store = Fake::default();
+    let sequencer = store.start();
+    let first = sequencer.enqueue(candidate("t:0", None)).unwrap();
+    store.wait_for_commit(1);
+    drop(sequencer.enqueue(candidate("t:1", None)).unwrap());
+    let third = sequencer.enqueue(candidate("t:2", None)).unwrap();
+    store.next_commit(Fate::Written);
+    store.next_commit(Fate::Written);
+    assert_eq!(first.await.unwrap(), Ok(one(1)));
+    assert_eq!(third.await.unwrap(), Ok(one(2)));
+}
+
+#[tokio::test]
+async fn the_queue_is_bounded_in_bytes() {
+    let store = Fake::default();
+    let sequencer = store.start();
+    let mut large = candidate("t:0", None);
+    large.bytes = 600_000;
+    let first = sequencer.enqueue(again(&large)).unwrap();
+    let refused = sequencer.append(large).await.unwrap_err();
+    assert!(
+        matches!(refused, AppendError::ResourceExhausted(_)),
+        "{refused}"
+    );
+    store.next_commit(Fate::Written);
+    first.await.unwrap().unwrap();
+}
+
+#[test]
+fn a_group_is_bounded() {
+    let (queue, mut jobs) = mpsc::channel(10_000);
+    let bytes = Arc::new(Semaphore::new(10));
+    let job = |events: usize, bytes_each: usize| {
+        let mut candidate = candidate("t:0", None);
+        candidate.events = vec![candidate.events.remove(0); events];
+        candidate.bytes = bytes_each;
+        Job {
+            candidate,
+            answer: oneshot::channel().0,
+            share: Arc::clone(&bytes).try_acquire_many_owned(0).unwrap(),
+        }
+    };
+    let mut fill = |count: usize, events: usize, bytes_each: usize| {
+        while jobs.try_recv().is_ok() {}
+        for _ in 0..count {
+            queue.try_send(job(events, bytes_each)).ok().unwrap();
+        }
+        let (group, next) = drain(job(events, bytes_each), &mut jobs);
+        (group.len(), next.is_some())
+    };
+    assert_eq!(fill(5, 1, 1), (6, false));
+    assert_eq!(fill(5_000, 1, 1), (MAX_GROUP_APPENDS, false));
+    assert_eq!(fill(100, 1_000, 1), (4, true));
+    assert_eq!(fill(100, 1, MAX_GROUP_BYTES / 2), (2, true));
+    assert_eq!(fill(100, 1, MAX_GROUP_BYTES * 2), (1, true));
+}
