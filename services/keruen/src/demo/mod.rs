@@ -16,7 +16,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use crate::serve::{Node, NodeOptions, stop_signal};
+use crate::serve::{Node, NodeOptions, stop_signal, telemetry};
 use player::Player;
 
 /// Where the story is kept.
@@ -48,6 +48,7 @@ pub struct Args {
 
 /// Plays the story; without `--exit` the node then runs until Ctrl-C or SIGTERM.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    telemetry::start(telemetry::LogFormat::Text, "warn");
     let stop = stop_signal()?;
     let mut options = NodeOptions::new(args.data.join("keruen.db"));
     options.grpc_addr = args.grpc_addr.unwrap_or_else(|| usual_or_any(7460));

@@ -2,6 +2,7 @@
 
 mod node;
 mod store;
+pub mod telemetry;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -60,10 +61,15 @@ pub struct Args {
     /// address can do everything in anybody's name.
     #[arg(long)]
     insecure_no_auth: bool,
+
+    /// How log lines on standard error look; RUST_LOG says what is logged (default: info).
+    #[arg(long, env = "KERUEN_LOG_FORMAT", value_enum, default_value_t)]
+    log_format: telemetry::LogFormat,
 }
 
 /// Runs until Ctrl-C or SIGTERM.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    telemetry::start(args.log_format, "info");
     let store = store::path(args.database_url.as_deref(), args.data.as_deref())?;
     let mut options = NodeOptions::new(store);
     options.grpc_addr = args.grpc_addr;

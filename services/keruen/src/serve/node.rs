@@ -12,13 +12,20 @@ use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions};
 use keruen_inventory::InventoryEndpoint;
 use keruen_log::{EventEndpoint, Log, SqliteLog, SqliteOptions};
-use keruen_projections::{StockEndpoint, Views, ViewsOptions};
-use keruen_proto::{Event, FILE_DESCRIPTOR_SET};
+use keruen_projections::{StockEndpoint, ViewOptions, Views};
+use keruen_proto::{
+    Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
+    stock::v1::stock_service_server::StockServiceServer,
+};
 use keruen_registry::RegistryEndpoint;
 use keruen_requests::RequestEndpoint;
 use keruen_shipments::ShipmentEndpoint;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
-use tonic::transport::{Endpoint, Server, server::TcpIncoming};
+use tonic::{
+    server::NamedService,
+    transport::{Endpoint, Server, server::TcpIncoming},
+};
+use tonic_health::server::HealthReporter;
 
 /// The largest request that a service takes, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -86,7 +93,7 @@ impl Node {
 
         let log = Arc::new(SqliteLog::open(&options.store, log_options())?);
         let shared: Arc<dyn Log> = Arc::clone(&log) as Arc<dyn Log>;
-        let views = Views::open(&folder, ViewsOptions::default())?;
+        let views = Views::open(&folder, ViewOptions::default())?;
         let (stop, stopped) = watch::channel(false);
         let services = Services::new(&options.node, &shared, &views);
         let following = views.run(Arc::clone(&shared));
@@ -174,33 +181,34 @@ impl Services {
         let inventory = bounded!(InventoryEndpoint::service(Arc::clone(&self.desk)));
         let shipments = bounded!(ShipmentEndpoint::service(Arc::clone(&self.desk)));
         let requests = bounded!(RequestEndpoint::service(Arc::clone(&self.desk)));
-        let stock = bounded!(StockEndpoint::service(
-            Arc::clone(&self.views),
-            Arc::clone(&self.log)
-        ));
-        let events = bounded!(EventEndpoint::service(Arc::clone(&self.log)));
+        let stock = StockEndpoint::new(Arc::clone(&self.views), Arc::clone(&self.log));
+        let stock = bounded!(StockServiceServer::new(stock));
+        let following = EventEndpoint::new(Arc::clone(&self.log));
+        let events = bounded!(EventServiceServer::new(following.clone()));
 
         let (reporter, health) = tonic_health::server::health_reporter();
-        macro_rules! serving {
-            ($($service:ident),*) => { $( reporter.set_serving_as(&$service).await; )* };
-        }
-        let _ = &reporter;
-        serving!(registry, inventory, shipments, requests, stock, events);
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        report_serving(&reporter, &registry).await;
+        report_serving(&reporter, &inventory).await;
+        report_serving(&reporter, &shipments).await;
+        report_serving(&reporter, &requests).await;
+        report_serving(&reporter, &stock).await;
+        report_serving(&reporter, &events).await;
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
         Server::builder()
             .concurrency_limit_per_connection(MAX_CALLS_PER_CONNECTION)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .add_service(health)
             .add_service(
-                reflection
-                    .clone()
+                reflection()
                     .build_v1()
                     .context("the schema can't be reflected")?,
             )
             .add_service(
-                reflection
+                reflection()
                     .build_v1alpha()
                     .context("the schema can't be reflected")?,
             )
@@ -212,11 +220,20 @@ impl Services {
             .add_service(events)
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),
-                wait_for(stopped),
+                async move {
+                    wait_for(stopped).await;
+                    // Subscriptions never end by themselves; the server waits only for calls that do.
+                    following.stop();
+                },
             )
             .await
             .context("the gRPC server failed")
     }
+}
+
+/// Tells health checks that a service answers.
+async fn report_serving<S: NamedService>(reporter: &HealthReporter, _: &S) {
+    reporter.set_serving::<S>().await;
 }
 
 async fn serve_pages(
@@ -228,7 +245,13 @@ async fn serve_pages(
         .context("the gRPC address is no address to connect to")?
         .connect_timeout(Duration::from_secs(5))
         .connect_lazy();
-    let router = keruen_gateway::router(channel, keruen_gateway::Options::default());
+    let router = keruen_gateway::router(
+        channel,
+        keruen_gateway::Options {
+            stop: Some(stopped.clone()),
+            ..keruen_gateway::Options::default()
+        },
+    );
     axum::serve(listener, router)
         .with_graceful_shutdown(wait_for(stopped))
         .await
