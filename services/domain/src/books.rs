@@ -47,6 +47,35 @@ pub enum Entry {
     Shipment(Shipment),
 }
 
+macro_rules! unwrap_entry {
+    ($($variant:ident($type:ident)),*) => {$(
+        impl TryFrom<Entry> for $type {
+            /// The entry, which is of another kind.
+            type Error = Entry;
+
+            fn try_from(entry: Entry) -> Result<Self, Entry> {
+                match entry {
+                    Entry::$variant(state) => Ok(state),
+                    other => Err(other),
+                }
+            }
+        }
+    )*};
+}
+
+unwrap_entry!(
+    Organisation(Organisation),
+    Facility(Facility),
+    Commodity(Commodity),
+    Item(Item),
+    Donation(Donation),
+    Batch(Batch),
+    Asset(Asset),
+    Stock(StockLevel),
+    Request(Request),
+    Shipment(Shipment)
+);
+
 impl Entry {
     /// The state of a boundary about which nothing is recorded.
     pub fn empty(boundary: &Boundary) -> Self {

@@ -1,6 +1,7 @@
 //! Boundaries: the parts of the history that decisions are based on, each found by one tag.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest as _, Sha256};
 
 use crate::code::{Code, Label};
 
@@ -126,9 +127,20 @@ pub fn asset_tag(item_id: &str, serial_number: &str) -> String {
     format!("asset:{item_id}/{}", encoded(serial_number))
 }
 
-/// The tag of a maker's model.
+/// The tag of a maker's model: both are printed names of any letters, so the tag holds their hash, 128 bits of SHA-256.
 pub fn model_tag(manufacturer: &str, model: &str) -> String {
-    format!("model:{}/{}", encoded(manufacturer), encoded(model))
+    let mut hasher = Sha256::new();
+    // Printed names hold no control characters, so a zero byte keeps the two apart.
+    hasher.update(manufacturer.as_bytes());
+    hasher.update([0]);
+    hasher.update(model.as_bytes());
+    let hash: String = hasher
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    format!("model:{hash}")
 }
 
 /// The tag of an item's stock at a facility.

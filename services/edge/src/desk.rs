@@ -74,11 +74,11 @@ fn system_clock() -> i64 {
 
 /// What came of a command.
 #[derive(Clone, Debug)]
-pub struct Answer {
+struct Answer {
     /// The resulting state of what the command was about.
-    pub entry: Entry,
+    entry: Entry,
     /// Position of the last event that it recorded; 0 if nothing was to be recorded.
-    pub position: u64,
+    position: u64,
 }
 
 /// Carries out commands against a log.
@@ -123,12 +123,14 @@ impl Desk {
         (self.options.clock)()
     }
 
-    /// Parses a request and carries out its command. `parse` notes every field that breaks a rule.
-    pub async fn carry_out<M: Mutation, C: Command>(
+    /// Parses a request and carries out its command. Answers with the resulting state of what the command was about, and
+    /// with the position of the last event that it recorded: 0 if nothing was to be recorded. `parse` notes every field
+    /// that breaks a rule.
+    pub async fn carry_out<M: Mutation, C: Command, T: TryFrom<Entry>>(
         &self,
         request: Request<M>,
         parse: impl FnOnce(&M, &mut Fields) -> Option<C>,
-    ) -> Result<Answer, Status> {
+    ) -> Result<(T, u64), Status> {
         let Ok(_permit) = self.permits.try_acquire() else {
             let message = format!(
                 "{} commands are under way; nothing was recorded, repeat later",
@@ -144,40 +146,47 @@ impl Desk {
         let timeout = deadline::timeout(request.metadata(), self.options.max_duration);
         let (metadata, _, message) = request.into_parts();
         let (envelope, command) = self.read_request(&metadata, &message, timeout, parse)?;
-        match tokio::time::timeout(timeout, self.decide_and_append(&envelope, &command)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(status::with_reason(
+        let answer = tokio::time::timeout(timeout, self.decide_and_append(&envelope, &command));
+        let answer = answer.await.unwrap_or_else(|_| {
+            Err(status::with_reason(
                 Code::DeadlineExceeded,
                 "the deadline passed before the command was answered; whether it was recorded is unknown: repeat it \
                  with the same command_id",
                 "DEADLINE_EXCEEDED",
                 [],
-            )),
-        }
+            ))
+        })?;
+        Ok((state_of(answer.entry)?, answer.position))
     }
 
-    /// The state of one boundary, and the position of the log that it reflects.
-    pub async fn view(&self, boundary: Boundary) -> Result<(Entry, u64), Status> {
+    /// The state of one boundary, and the position of the log that it reflects. A default state means that nothing has
+    /// happened to it.
+    pub async fn view<T: TryFrom<Entry>>(&self, boundary: &Boundary) -> Result<(T, u64), Status> {
+        let (entry, position) = self.read_one(boundary).await?;
+        Ok((state_of(entry)?, position))
+    }
+
+    /// The same, but `NOT_FOUND` where nothing has happened to it yet.
+    pub async fn view_existing<T: TryFrom<Entry>>(
+        &self,
+        boundary: &Boundary,
+    ) -> Result<(T, u64), Status> {
+        let (entry, position) = self.read_one(boundary).await?;
+        if entry == Entry::empty(boundary) {
+            return Err(status::missing(boundary));
+        }
+        Ok((state_of(entry)?, position))
+    }
+
+    async fn read_one(&self, boundary: &Boundary) -> Result<(Entry, u64), Status> {
         let wanted = BTreeSet::from([boundary.clone()]);
         let (books, position) = self
             .boundaries
             .load(&wanted)
             .await
             .map_err(|error| status::load_error(&error))?;
-        let entry = books
-            .get(&boundary)
-            .cloned()
-            .unwrap_or_else(|| Entry::empty(&boundary));
-        Ok((entry, position))
-    }
-
-    /// The same, but `NOT_FOUND` where nothing has happened to it yet.
-    pub async fn view_existing(&self, boundary: Boundary) -> Result<(Entry, u64), Status> {
-        let (entry, position) = self.view(boundary.clone()).await?;
-        if entry == Entry::empty(&boundary) {
-            return Err(status::missing(&boundary));
-        }
-        Ok((entry, position))
+        let entry = books.get(boundary).cloned();
+        Ok((entry.unwrap_or_else(|| Entry::empty(boundary)), position))
     }
 
     fn read_request<M: Mutation, C>(
@@ -450,4 +459,9 @@ fn answer<C: Command>(command: &C, books: &Books, position: u64) -> Result<Answe
         .cloned()
         .unwrap_or_else(|| Entry::empty(&subject));
     Ok(Answer { entry, position })
+}
+
+/// The state that an endpoint answers with. Another kind than it expects is a mistake in the program.
+fn state_of<T: TryFrom<Entry>>(entry: Entry) -> Result<T, Status> {
+    T::try_from(entry).map_err(|_| Status::internal("the command's subject is of another kind"))
 }

@@ -10,5 +10,5 @@ pub mod fields;
 pub mod queue;
 pub mod status;
 
-pub use desk::{Answer, Desk, DeskOptions};
+pub use desk::{Desk, DeskOptions};
 pub use fields::Fields;

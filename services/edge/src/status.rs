@@ -142,8 +142,3 @@ pub fn missing(boundary: &Boundary) -> Status {
     };
     rejection(&unknown)
 }
-
-/// A command whose subject is of another kind than its endpoint thinks: a mistake in the program.
-pub fn unexpected_entry() -> Status {
-    Status::internal("the command's subject is of another kind")
-}

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use keruen_domain::{Boundary, Entry};
-use keruen_edge::{Desk, Fields, status};
+use keruen_domain::Boundary;
+use keruen_edge::{Desk, Fields};
 use keruen_proto::inventory::v1::{
     AdjustStockRequest, AdjustStockResponse, ConsumeStockRequest, ConsumeStockResponse,
     DisposeStockRequest, DisposeStockResponse, GetAssetRequest, GetAssetResponse, GetBatchRequest,
@@ -28,112 +28,72 @@ impl InventoryEndpoint {
     }
 }
 
-/// Carries out the command that a request parses into and answers with the state of its subject.
-macro_rules! carry_out {
-    ($self:ident, $request:ident, $parse:ident, $variant:ident, $response:ident { $field:ident }) => {{
-        let answer = $self.desk.carry_out($request, parse::$parse).await?;
-        let Entry::$variant(entry) = answer.entry else {
-            return Err(status::unexpected_entry());
-        };
-        Ok(Response::new($response {
-            $field: Some(entry),
-            position: answer.position,
-        }))
-    }};
-}
-
-/// Answers with the state of one thing, as of the head of the log.
-macro_rules! get {
-    ($self:ident, $boundary:expr, $view:ident, $variant:ident, $response:ident { $field:ident }) => {{
-        let (entry, position) = $self.desk.$view($boundary).await?;
-        let Entry::$variant(entry) = entry else {
-            return Err(status::unexpected_entry());
-        };
-        Ok(Response::new($response {
-            $field: Some(entry),
-            position,
-        }))
-    }};
-}
-
 #[tonic::async_trait]
 impl InventoryService for InventoryEndpoint {
     async fn pledge_donation(
         &self,
         request: Request<PledgeDonationRequest>,
     ) -> Result<Response<PledgeDonationResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            pledge,
-            Donation,
-            PledgeDonationResponse { donation }
-        )
+        let (donation, position) = self.desk.carry_out(request, parse::pledge).await?;
+        Ok(Response::new(PledgeDonationResponse {
+            donation: Some(donation),
+            position,
+        }))
     }
 
     async fn receive_donation(
         &self,
         request: Request<ReceiveDonationRequest>,
     ) -> Result<Response<ReceiveDonationResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            receive,
-            Donation,
-            ReceiveDonationResponse { donation }
-        )
+        let (donation, position) = self.desk.carry_out(request, parse::receive).await?;
+        Ok(Response::new(ReceiveDonationResponse {
+            donation: Some(donation),
+            position,
+        }))
     }
 
     async fn spend_donated_money(
         &self,
         request: Request<SpendDonatedMoneyRequest>,
     ) -> Result<Response<SpendDonatedMoneyResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            spend,
-            Donation,
-            SpendDonatedMoneyResponse { donation }
-        )
+        let (donation, position) = self.desk.carry_out(request, parse::spend).await?;
+        Ok(Response::new(SpendDonatedMoneyResponse {
+            donation: Some(donation),
+            position,
+        }))
     }
 
     async fn adjust_stock(
         &self,
         request: Request<AdjustStockRequest>,
     ) -> Result<Response<AdjustStockResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            adjust,
-            Stock,
-            AdjustStockResponse { stock_level }
-        )
+        let (stock_level, position) = self.desk.carry_out(request, parse::adjust).await?;
+        Ok(Response::new(AdjustStockResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
     }
 
     async fn consume_stock(
         &self,
         request: Request<ConsumeStockRequest>,
     ) -> Result<Response<ConsumeStockResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            consume,
-            Stock,
-            ConsumeStockResponse { stock_level }
-        )
+        let (stock_level, position) = self.desk.carry_out(request, parse::consume).await?;
+        Ok(Response::new(ConsumeStockResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
     }
 
     async fn dispose_stock(
         &self,
         request: Request<DisposeStockRequest>,
     ) -> Result<Response<DisposeStockResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            dispose,
-            Stock,
-            DisposeStockResponse { stock_level }
-        )
+        let (stock_level, position) = self.desk.carry_out(request, parse::dispose).await?;
+        Ok(Response::new(DisposeStockResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
     }
 
     async fn get_donation(
@@ -143,13 +103,11 @@ impl InventoryService for InventoryEndpoint {
         let mut fields = Fields::of_query();
         let donation_id = fields.code("donation_id", &request.get_ref().donation_id);
         let boundary = Boundary::Donation(fields.finish(donation_id)?);
-        get!(
-            self,
-            boundary,
-            view_existing,
-            Donation,
-            GetDonationResponse { donation }
-        )
+        let (donation, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetDonationResponse {
+            donation: Some(donation),
+            position,
+        }))
     }
 
     async fn get_stock_level(
@@ -161,13 +119,11 @@ impl InventoryService for InventoryEndpoint {
         let item_id = fields.code("item_id", &request.get_ref().item_id);
         let (facility_id, item_id) = fields.finish(facility_id.zip(item_id))?;
         let boundary = Boundary::Stock(facility_id, item_id);
-        get!(
-            self,
-            boundary,
-            view,
-            Stock,
-            GetStockLevelResponse { stock_level }
-        )
+        let (stock_level, position) = self.desk.view(&boundary).await?;
+        Ok(Response::new(GetStockLevelResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
     }
 
     async fn get_batch(
@@ -177,13 +133,11 @@ impl InventoryService for InventoryEndpoint {
         let mut fields = Fields::of_query();
         let batch_id = fields.code("batch_id", &request.get_ref().batch_id);
         let boundary = Boundary::Batch(fields.finish(batch_id)?);
-        get!(
-            self,
-            boundary,
-            view_existing,
-            Batch,
-            GetBatchResponse { batch }
-        )
+        let (batch, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetBatchResponse {
+            batch: Some(batch),
+            position,
+        }))
     }
 
     async fn get_asset(
@@ -195,12 +149,10 @@ impl InventoryService for InventoryEndpoint {
         let serial_number = fields.label("serial_number", &request.get_ref().serial_number);
         let (item_id, serial_number) = fields.finish(item_id.zip(serial_number))?;
         let boundary = Boundary::Asset(item_id, serial_number);
-        get!(
-            self,
-            boundary,
-            view_existing,
-            Asset,
-            GetAssetResponse { asset }
-        )
+        let (asset, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetAssetResponse {
+            asset: Some(asset),
+            position,
+        }))
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use chrono::{DateTime, NaiveDate};
-use keruen_domain::{Boundary, Entry, region};
+use keruen_domain::{Boundary, region};
 use keruen_edge::{Desk, Fields, status};
 use keruen_proto::registry::v1::{
     GetCommodityRequest, GetCommodityResponse, GetFacilityRequest, GetFacilityResponse,
@@ -89,41 +89,7 @@ struct Page<T> {
     position: u64,
 }
 
-/// The three methods of one kind of entry differ only in names.
-macro_rules! register {
-    ($self:ident, $request:ident, $parse:ident, $variant:ident, $response:ident { $field:ident }) => {{
-        let answer = $self
-            .desk
-            .carry_out($request, |message, fields| {
-                parse::$parse(message.$field.as_ref(), fields)
-            })
-            .await?;
-        let Entry::$variant(entry) = answer.entry else {
-            return Err(status::unexpected_entry());
-        };
-        Ok(Response::new($response {
-            $field: Some(entry),
-            position: answer.position,
-        }))
-    }};
-}
-
-macro_rules! get {
-    ($self:ident, $request:ident, $id:ident, $variant:ident, $response:ident { $field:ident }) => {{
-        let mut fields = Fields::of_query();
-        let code = fields.code(stringify!($id), &$request.get_ref().$id);
-        let boundary = Boundary::$variant(fields.finish(code)?);
-        let (entry, position) = $self.desk.view_existing(boundary).await?;
-        let Entry::$variant(entry) = entry else {
-            return Err(status::unexpected_entry());
-        };
-        Ok(Response::new($response {
-            $field: Some(entry),
-            position,
-        }))
-    }};
-}
-
+/// The lists of the kinds of entries differ only in names.
 macro_rules! list {
     ($self:ident, $request:ident, $response:ident { $field:ident }) => {{
         let message = $request.get_ref();
@@ -160,26 +126,28 @@ impl RegistryService for RegistryEndpoint {
         &self,
         request: Request<RegisterOrganisationRequest>,
     ) -> Result<Response<RegisterOrganisationResponse>, Status> {
-        register!(
-            self,
-            request,
-            organisation,
-            Organisation,
-            RegisterOrganisationResponse { organisation }
-        )
+        let parse = |message: &RegisterOrganisationRequest, fields: &mut Fields| {
+            parse::organisation(message.organisation.as_ref(), fields)
+        };
+        let (organisation, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(RegisterOrganisationResponse {
+            organisation: Some(organisation),
+            position,
+        }))
     }
 
     async fn get_organisation(
         &self,
         request: Request<GetOrganisationRequest>,
     ) -> Result<Response<GetOrganisationResponse>, Status> {
-        get!(
-            self,
-            request,
-            organisation_id,
-            Organisation,
-            GetOrganisationResponse { organisation }
-        )
+        let mut fields = Fields::of_query();
+        let code = fields.code("organisation_id", &request.get_ref().organisation_id);
+        let boundary = Boundary::Organisation(fields.finish(code)?);
+        let (organisation, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetOrganisationResponse {
+            organisation: Some(organisation),
+            position,
+        }))
     }
 
     async fn list_organisations(
@@ -193,26 +161,28 @@ impl RegistryService for RegistryEndpoint {
         &self,
         request: Request<RegisterFacilityRequest>,
     ) -> Result<Response<RegisterFacilityResponse>, Status> {
-        register!(
-            self,
-            request,
-            facility,
-            Facility,
-            RegisterFacilityResponse { facility }
-        )
+        let parse = |message: &RegisterFacilityRequest, fields: &mut Fields| {
+            parse::facility(message.facility.as_ref(), fields)
+        };
+        let (facility, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(RegisterFacilityResponse {
+            facility: Some(facility),
+            position,
+        }))
     }
 
     async fn get_facility(
         &self,
         request: Request<GetFacilityRequest>,
     ) -> Result<Response<GetFacilityResponse>, Status> {
-        get!(
-            self,
-            request,
-            facility_id,
-            Facility,
-            GetFacilityResponse { facility }
-        )
+        let mut fields = Fields::of_query();
+        let code = fields.code("facility_id", &request.get_ref().facility_id);
+        let boundary = Boundary::Facility(fields.finish(code)?);
+        let (facility, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetFacilityResponse {
+            facility: Some(facility),
+            position,
+        }))
     }
 
     async fn list_facilities(
@@ -226,26 +196,28 @@ impl RegistryService for RegistryEndpoint {
         &self,
         request: Request<RegisterCommodityRequest>,
     ) -> Result<Response<RegisterCommodityResponse>, Status> {
-        register!(
-            self,
-            request,
-            commodity,
-            Commodity,
-            RegisterCommodityResponse { commodity }
-        )
+        let parse = |message: &RegisterCommodityRequest, fields: &mut Fields| {
+            parse::commodity(message.commodity.as_ref(), fields)
+        };
+        let (commodity, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(RegisterCommodityResponse {
+            commodity: Some(commodity),
+            position,
+        }))
     }
 
     async fn get_commodity(
         &self,
         request: Request<GetCommodityRequest>,
     ) -> Result<Response<GetCommodityResponse>, Status> {
-        get!(
-            self,
-            request,
-            commodity_id,
-            Commodity,
-            GetCommodityResponse { commodity }
-        )
+        let mut fields = Fields::of_query();
+        let code = fields.code("commodity_id", &request.get_ref().commodity_id);
+        let boundary = Boundary::Commodity(fields.finish(code)?);
+        let (commodity, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetCommodityResponse {
+            commodity: Some(commodity),
+            position,
+        }))
     }
 
     async fn list_commodities(
@@ -259,14 +231,28 @@ impl RegistryService for RegistryEndpoint {
         &self,
         request: Request<RegisterItemRequest>,
     ) -> Result<Response<RegisterItemResponse>, Status> {
-        register!(self, request, item, Item, RegisterItemResponse { item })
+        let parse = |message: &RegisterItemRequest, fields: &mut Fields| {
+            parse::item(message.item.as_ref(), fields)
+        };
+        let (item, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(RegisterItemResponse {
+            item: Some(item),
+            position,
+        }))
     }
 
     async fn get_item(
         &self,
         request: Request<GetItemRequest>,
     ) -> Result<Response<GetItemResponse>, Status> {
-        get!(self, request, item_id, Item, GetItemResponse { item })
+        let mut fields = Fields::of_query();
+        let code = fields.code("item_id", &request.get_ref().item_id);
+        let boundary = Boundary::Item(fields.finish(code)?);
+        let (item, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetItemResponse {
+            item: Some(item),
+            position,
+        }))
     }
 
     async fn list_items(

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use keruen_domain::{Boundary, Entry};
-use keruen_edge::{Desk, Fields, status};
+use keruen_domain::Boundary;
+use keruen_edge::{Desk, Fields};
 use keruen_proto::requests::v1::{
     ApproveRequestRequest, ApproveRequestResponse, FileRequestRequest, FileRequestResponse,
     GetRequestRequest, GetRequestResponse, RejectRequestRequest, RejectRequestResponse,
@@ -25,73 +25,39 @@ impl RequestEndpoint {
     }
 }
 
-/// Carries out the command that a request parses into and answers with the state of its subject.
-macro_rules! carry_out {
-    ($self:ident, $request:ident, $parse:ident, $variant:ident, $response:ident { $field:ident }) => {{
-        let answer = $self.desk.carry_out($request, parse::$parse).await?;
-        let Entry::$variant(entry) = answer.entry else {
-            return Err(status::unexpected_entry());
-        };
-        Ok(Response::new($response {
-            $field: Some(entry),
-            position: answer.position,
-        }))
-    }};
-}
-
-/// Answers with the state of one thing, as of the head of the log.
-macro_rules! get {
-    ($self:ident, $boundary:expr, $view:ident, $variant:ident, $response:ident { $field:ident }) => {{
-        let (entry, position) = $self.desk.$view($boundary).await?;
-        let Entry::$variant(entry) = entry else {
-            return Err(status::unexpected_entry());
-        };
-        Ok(Response::new($response {
-            $field: Some(entry),
-            position,
-        }))
-    }};
-}
-
 #[tonic::async_trait]
 impl RequestService for RequestEndpoint {
     async fn file_request(
         &self,
         request: Request<FileRequestRequest>,
     ) -> Result<Response<FileRequestResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            file,
-            Request,
-            FileRequestResponse { request }
-        )
+        let (request, position) = self.desk.carry_out(request, parse::file).await?;
+        Ok(Response::new(FileRequestResponse {
+            request: Some(request),
+            position,
+        }))
     }
 
     async fn approve_request(
         &self,
         request: Request<ApproveRequestRequest>,
     ) -> Result<Response<ApproveRequestResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            approve,
-            Request,
-            ApproveRequestResponse { request }
-        )
+        let (request, position) = self.desk.carry_out(request, parse::approve).await?;
+        Ok(Response::new(ApproveRequestResponse {
+            request: Some(request),
+            position,
+        }))
     }
 
     async fn reject_request(
         &self,
         request: Request<RejectRequestRequest>,
     ) -> Result<Response<RejectRequestResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            reject,
-            Request,
-            RejectRequestResponse { request }
-        )
+        let (request, position) = self.desk.carry_out(request, parse::reject).await?;
+        Ok(Response::new(RejectRequestResponse {
+            request: Some(request),
+            position,
+        }))
     }
 
     async fn get_request(
@@ -101,12 +67,10 @@ impl RequestService for RequestEndpoint {
         let mut fields = Fields::of_query();
         let request_id = fields.code("request_id", &request.get_ref().request_id);
         let boundary = Boundary::Request(fields.finish(request_id)?);
-        get!(
-            self,
-            boundary,
-            view_existing,
-            Request,
-            GetRequestResponse { request }
-        )
+        let (request, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetRequestResponse {
+            request: Some(request),
+            position,
+        }))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use keruen_domain::{Boundary, Entry};
-use keruen_edge::{Desk, Fields, status};
+use keruen_domain::Boundary;
+use keruen_edge::{Desk, Fields};
 use keruen_proto::shipments::v1::{
     AcceptLossActRequest, AcceptLossActResponse, AllocateShipmentRequest, AllocateShipmentResponse,
     CancelShipmentRequest, CancelShipmentResponse, DispatchShipmentRequest,
@@ -27,112 +27,72 @@ impl ShipmentEndpoint {
     }
 }
 
-/// Carries out the command that a request parses into and answers with the state of its subject.
-macro_rules! carry_out {
-    ($self:ident, $request:ident, $parse:ident, $variant:ident, $response:ident { $field:ident }) => {{
-        let answer = $self.desk.carry_out($request, parse::$parse).await?;
-        let Entry::$variant(entry) = answer.entry else {
-            return Err(status::unexpected_entry());
-        };
-        Ok(Response::new($response {
-            $field: Some(entry),
-            position: answer.position,
-        }))
-    }};
-}
-
-/// Answers with the state of one thing, as of the head of the log.
-macro_rules! get {
-    ($self:ident, $boundary:expr, $view:ident, $variant:ident, $response:ident { $field:ident }) => {{
-        let (entry, position) = $self.desk.$view($boundary).await?;
-        let Entry::$variant(entry) = entry else {
-            return Err(status::unexpected_entry());
-        };
-        Ok(Response::new($response {
-            $field: Some(entry),
-            position,
-        }))
-    }};
-}
-
 #[tonic::async_trait]
 impl ShipmentService for ShipmentEndpoint {
     async fn request_shipment(
         &self,
         request: Request<RequestShipmentRequest>,
     ) -> Result<Response<RequestShipmentResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            request,
-            Shipment,
-            RequestShipmentResponse { shipment }
-        )
+        let (shipment, position) = self.desk.carry_out(request, parse::request).await?;
+        Ok(Response::new(RequestShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
     }
 
     async fn allocate_shipment(
         &self,
         request: Request<AllocateShipmentRequest>,
     ) -> Result<Response<AllocateShipmentResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            allocate,
-            Shipment,
-            AllocateShipmentResponse { shipment }
-        )
+        let (shipment, position) = self.desk.carry_out(request, parse::allocate).await?;
+        Ok(Response::new(AllocateShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
     }
 
     async fn dispatch_shipment(
         &self,
         request: Request<DispatchShipmentRequest>,
     ) -> Result<Response<DispatchShipmentResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            dispatch,
-            Shipment,
-            DispatchShipmentResponse { shipment }
-        )
+        let (shipment, position) = self.desk.carry_out(request, parse::dispatch).await?;
+        Ok(Response::new(DispatchShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
     }
 
     async fn receive_shipment(
         &self,
         request: Request<ReceiveShipmentRequest>,
     ) -> Result<Response<ReceiveShipmentResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            receive,
-            Shipment,
-            ReceiveShipmentResponse { shipment }
-        )
+        let (shipment, position) = self.desk.carry_out(request, parse::receive).await?;
+        Ok(Response::new(ReceiveShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
     }
 
     async fn accept_loss_act(
         &self,
         request: Request<AcceptLossActRequest>,
     ) -> Result<Response<AcceptLossActResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            accept_loss_act,
-            Shipment,
-            AcceptLossActResponse { shipment }
-        )
+        let (shipment, position) = self.desk.carry_out(request, parse::accept_loss_act).await?;
+        Ok(Response::new(AcceptLossActResponse {
+            shipment: Some(shipment),
+            position,
+        }))
     }
 
     async fn cancel_shipment(
         &self,
         request: Request<CancelShipmentRequest>,
     ) -> Result<Response<CancelShipmentResponse>, Status> {
-        carry_out!(
-            self,
-            request,
-            cancel,
-            Shipment,
-            CancelShipmentResponse { shipment }
-        )
+        let (shipment, position) = self.desk.carry_out(request, parse::cancel).await?;
+        Ok(Response::new(CancelShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
     }
 
     async fn get_shipment(
@@ -142,12 +102,10 @@ impl ShipmentService for ShipmentEndpoint {
         let mut fields = Fields::of_query();
         let shipment_id = fields.code("shipment_id", &request.get_ref().shipment_id);
         let boundary = Boundary::Shipment(fields.finish(shipment_id)?);
-        get!(
-            self,
-            boundary,
-            view_existing,
-            Shipment,
-            GetShipmentResponse { shipment }
-        )
+        let (shipment, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
     }
 }
