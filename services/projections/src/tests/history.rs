@@ -1,0 +1,578 @@
+//! Random histories, made by the domain's own decisions.
+
+use keruen_domain::{
+    Books, Boundary, Code, Command, Entry, Label, Moment, Quantity,
+    donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
+    request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
+    shipment::{
+        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
+        ReceiveShipment, RequestShipment,
+    },
+    stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
+    tags::tags,
+};
+use keruen_proto::{
+    Event,
+    inventory::v1::{AdjustmentReason, ConsumptionPurpose, DisposalReason, ReceiptOutcome},
+    log::v1::{OccurredAt, RecordedEvent, TimePrecision},
+    registry::v1::{
+        Commodity, DocumentKind, DocumentRef, Facility, FacilityKind, Item, LocalizedText,
+        Organisation, OrganisationKind, RegionAssignment, Tracking,
+    },
+    requests::v1::{RejectionReason, RequestPriority},
+    shipments::v1::{CancellationReason, LossVerdict, Shipment},
+};
+
+pub const FACILITIES: [(&str, &str); 4] = [
+    ("WH-ALA", "KZ-75"),
+    ("H-JEZ", "KZ-62"),
+    ("H-AST", "KZ-71"),
+    ("L-TAL", "KZ-33"),
+];
+pub const ITEMS: [(&str, &str); 3] = [
+    ("TEST-A", "TEST"),
+    ("TEST-B", "TEST"),
+    ("VENT-X", "VENTILATOR"),
+];
+const ORGANISATIONS: [&str; 3] = ["KASPI", "MOH", "CARRIER"];
+const PRIORITIES: [RequestPriority; 4] = [
+    RequestPriority::Routine,
+    RequestPriority::Urgent,
+    RequestPriority::Asap,
+    RequestPriority::Stat,
+];
+/// 2026-03-01T00:00:00Z; each event is a minute later.
+const BEGIN_US: i64 = 1_772_323_200_000_000;
+
+/// What happens next: which kind of command, and three numbers that choose its subject and quantities.
+pub type Choice = (u8, u16, u16, u16);
+
+/// A history in the making.
+#[derive(Default)]
+pub struct History {
+    pub events: Vec<RecordedEvent>,
+    decoded: Vec<Event>,
+    donations: Vec<String>,
+    requests: Vec<String>,
+    shipments: Vec<String>,
+    commands: u64,
+}
+
+/// A long history in which everything happens.
+pub fn eventful() -> History {
+    let mut state = 7_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        u16::try_from(state >> 48).unwrap()
+    };
+    let choices: Vec<Choice> = (0..600)
+        .map(|_| (u8::try_from(next() % 256).unwrap(), next(), next(), next()))
+        .collect();
+    History::new(&choices)
+}
+
+fn code(text: &str) -> Code {
+    Code::parse(text).unwrap()
+}
+
+fn quantity(value: i64) -> Quantity {
+    Quantity::parse(value).unwrap()
+}
+
+fn name(text: &str) -> Option<LocalizedText> {
+    Some(LocalizedText {
+        en: text.to_owned(),
+        ..LocalizedText::default()
+    })
+}
+
+fn pick<T>(values: &[T], choice: u16) -> Option<&T> {
+    values.get(usize::from(choice) % values.len().max(1))
+}
+
+fn document(kind: DocumentKind) -> DocumentRef {
+    DocumentRef {
+        kind: kind.into(),
+        number: "7".to_owned(),
+        ..DocumentRef::default()
+    }
+}
+
+impl History {
+    /// The registry, and then what was chosen; what the domain refuses does not happen.
+    pub fn new(choices: &[Choice]) -> Self {
+        let mut history = Self::default();
+        history.register();
+        for choice in choices {
+            history.happen(*choice);
+        }
+        history
+    }
+
+    fn register(&mut self) {
+        for id in ORGANISATIONS {
+            self.expect(&RegisterOrganisation(Organisation {
+                organisation_id: id.to_owned(),
+                name: name(id),
+                kinds: vec![
+                    OrganisationKind::Donor.into(),
+                    OrganisationKind::Carrier.into(),
+                ],
+                ..Organisation::default()
+            }));
+        }
+        for (id, region_id) in FACILITIES {
+            let assignment = RegionAssignment {
+                region_id: region_id.to_owned(),
+                ..RegionAssignment::default()
+            };
+            self.expect(&RegisterFacility(Facility {
+                facility_id: id.to_owned(),
+                name: name(id),
+                kind: FacilityKind::Hospital.into(),
+                regions: vec![assignment],
+                time_zone: "Asia/Almaty".to_owned(),
+                operator_id: "MOH".to_owned(),
+                ..Facility::default()
+            }));
+        }
+        for id in ["TEST", "VENTILATOR"] {
+            self.expect(&RegisterCommodity(Commodity {
+                commodity_id: id.to_owned(),
+                name: name(id),
+                base_unit: "EA".to_owned(),
+            }));
+        }
+        for (id, commodity_id) in ITEMS {
+            let tracking = if id == "VENT-X" {
+                Tracking::Serial
+            } else {
+                Tracking::Batch
+            };
+            self.expect(&RegisterItem(Item {
+                item_id: id.to_owned(),
+                commodity_id: commodity_id.to_owned(),
+                name: name(id),
+                tracking: tracking.into(),
+                manufacturer: "Maker".to_owned(),
+                model: id.to_owned(),
+                ..Item::default()
+            }));
+        }
+    }
+
+    fn expect(&mut self, command: &dyn Command) {
+        assert!(self.run(command));
+    }
+
+    fn happen(&mut self, (kind, a, b, c): Choice) {
+        match kind % 14 {
+            0 | 1 => self.donate(a, b, c),
+            2 => self.ask(a, b, c),
+            3 | 4 => self.ship(a, b, c),
+            5 | 6 => self.with_shipment(a, |history, shipment_id| {
+                history.run(&AllocateShipment {
+                    shipment_id,
+                    allow_partial: b % 2 == 0,
+                });
+            }),
+            7 => self.with_shipment(a, Self::dispatch),
+            8 | 9 => self.with_shipment(a, |history, shipment_id| {
+                history.receive(&shipment_id, b, c)
+            }),
+            10 => self.with_shipment(a, |history, shipment_id| {
+                history.run(&AcceptLossAct {
+                    shipment_id,
+                    act: document(DocumentKind::LossAct),
+                    verdict: LossVerdict::Shared,
+                });
+            }),
+            11 => self.with_shipment(a, |history, shipment_id| {
+                if b % 4 == 0 {
+                    history.run(&CancelShipment {
+                        shipment_id,
+                        reason: CancellationReason::NotNeeded,
+                    });
+                }
+            }),
+            12 => self.consume(a, b, c),
+            _ => self.correct(a, b, c),
+        }
+    }
+
+    fn with_shipment(&mut self, choice: u16, act: impl FnOnce(&mut Self, Code)) {
+        if let Some(id) = pick(&self.shipments, choice).map(|id| code(id)) {
+            act(self, id);
+        }
+    }
+
+    fn new_id(&self, prefix: &str) -> Code {
+        code(&format!("{prefix}-{}", self.events.len()))
+    }
+
+    fn donate(&mut self, a: u16, b: u16, c: u16) {
+        let donation_id = self.new_id("D");
+        let (item_id, _) = *pick(&ITEMS, a).unwrap();
+        let owner = *pick(&ORGANISATIONS[..2], b).unwrap();
+        let is_asset = item_id == "VENT-X";
+        let total = i64::from(c % 40) + 4;
+        self.expect(&PledgeDonation {
+            donation_id: donation_id.clone(),
+            donor_id: code("KASPI"),
+            recipient_id: code(owner),
+            lines: vec![PledgedGoods {
+                line: 1,
+                commodity_id: None,
+                item_id: Some(code(item_id)),
+                quantity: quantity(1000),
+            }],
+            money: None,
+            expected_on: None,
+            documents: Vec::new(),
+            anonymous: false,
+        });
+        let outcomes = [
+            (ReceiptOutcome::Good, total),
+            (ReceiptOutcome::Damaged, total / 4),
+            (ReceiptOutcome::Missing, i64::from(b % 3)),
+            (ReceiptOutcome::Good, total / 2),
+        ];
+        let mut serial = 0;
+        let lines = outcomes
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, quantity))| *quantity > 0);
+        let lines = lines
+            .map(|(index, (outcome, units))| {
+                let has_serials = is_asset && *outcome != ReceiptOutcome::Missing;
+                let serials = if has_serials { *units } else { 0 };
+                let serial_numbers = (0..serials)
+                    .map(|_| {
+                        serial += 1;
+                        Label::parse(&format!("№ {}/{serial}", self.events.len())).unwrap()
+                    })
+                    .collect();
+                ReceiptLine {
+                    item_id: code(item_id),
+                    quantity: quantity(*units),
+                    outcome: *outcome,
+                    lot: None,
+                    expires_on: None,
+                    serial_numbers,
+                    pledge_line: None,
+                    unit_value: None,
+                    batch_id: code(&format!("B-{}-{index}", self.events.len())),
+                }
+            })
+            .collect();
+        let (facility_id, _) = *pick(&FACILITIES, b / 3).unwrap();
+        self.donations.push(donation_id.to_string());
+        self.run(&ReceiveDonation {
+            donation_id,
+            facility_id: code(facility_id),
+            lines,
+            documents: Vec::new(),
+        });
+    }
+
+    fn ask(&mut self, a: u16, b: u16, c: u16) {
+        let request_id = self.new_id("R");
+        let (facility_id, _) = *pick(&FACILITIES[1..], a).unwrap();
+        let (item_id, commodity_id) = *pick(&ITEMS, b).unwrap();
+        self.expect(&FileRequest {
+            request_id: request_id.clone(),
+            facility_id: code(facility_id),
+            lines: vec![NeededGoods {
+                line: 1,
+                commodity_id: Some(code(commodity_id)),
+                item_id: (b % 2 == 0).then(|| code(item_id)),
+                quantity: quantity(i64::from(c % 30) + 1),
+            }],
+            priority: *pick(&PRIORITIES, c).unwrap(),
+            needed_by: None,
+        });
+        self.requests.push(request_id.to_string());
+        if c % 7 == 0 {
+            self.expect(&RejectRequest {
+                request_id,
+                reason: RejectionReason::Duplicate,
+            });
+        } else if c % 5 != 0 {
+            self.expect(&ApproveRequest {
+                request_id,
+                lines: None,
+            });
+        }
+    }
+
+    fn ship(&mut self, a: u16, b: u16, c: u16) {
+        let shipment_id = self.new_id("S");
+        let (item_id, _) = *pick(&ITEMS, b).unwrap();
+        let request = pick(&self.requests, a).filter(|_| a % 3 != 0).cloned();
+        let asking = request.as_ref().and_then(|id| {
+            let Entry::Request(request) = self.fold(&Boundary::request(id)?) else {
+                return None;
+            };
+            Some(request.facility_id)
+        });
+        let origin_id = FACILITIES[usize::from(b) % 2].0;
+        let destination_id =
+            asking.unwrap_or_else(|| FACILITIES[usize::from(c) % FACILITIES.len()].0.to_owned());
+        let request = request.map(|id| (code(&id), 1));
+        let goods = |line, units| GoodsToSend {
+            line,
+            item_id: code(item_id),
+            quantity: quantity(units),
+            request: request.clone(),
+            owner_id: None,
+        };
+        let mut lines = vec![goods(1, i64::from(c % 12) + 1)];
+        if c % 3 == 0 {
+            lines.push(goods(2, i64::from(c % 5) + 1));
+        }
+        let command = RequestShipment {
+            shipment_id: shipment_id.clone(),
+            origin_id: code(origin_id),
+            destination_id: code(&destination_id),
+            lines,
+        };
+        if self.run(&command) {
+            self.shipments.push(shipment_id.to_string());
+        }
+    }
+
+    fn dispatch(&mut self, shipment_id: Code) {
+        self.run(&DispatchShipment {
+            shipment_id,
+            custodian_id: code("CARRIER"),
+            signed_by_ref: None,
+            expected_on: None,
+            documents: Vec::new(),
+        });
+    }
+
+    /// Everything, or some of a lot with a discrepancy.
+    fn receive(&mut self, shipment_id: &Code, b: u16, c: u16) {
+        let Entry::Shipment(shipment) = self.fold(&Boundary::Shipment(shipment_id.clone())) else {
+            return;
+        };
+        let lines = (b % 3 != 0).then(|| self.found(&shipment, b, c));
+        self.run(&ReceiveShipment {
+            shipment_id: shipment_id.clone(),
+            lines: lines.filter(|lines| !lines.is_empty()),
+            signed_by_ref: None,
+            documents: Vec::new(),
+        });
+    }
+
+    fn found(&self, shipment: &Shipment, b: u16, c: u16) -> Vec<FoundGoods> {
+        let outcomes = [
+            ReceiptOutcome::Good,
+            ReceiptOutcome::Missing,
+            ReceiptOutcome::Damaged,
+        ];
+        let outcome = *pick(&outcomes, c).unwrap();
+        let mut lines = Vec::new();
+        if let Some(lot) = pick(&shipment.lots, b) {
+            let shipped = lot.shipment_units.as_ref().unwrap();
+            let units = shipped.units.as_ref().unwrap();
+            let mut serials = lot.serial_numbers_in_transit.clone();
+            let open = if outcome == ReceiptOutcome::Missing {
+                lot.in_transit
+            } else {
+                lot.in_transit + lot.missing
+            };
+            let count = open.min(i64::from(c % 6) + 1);
+            serials.truncate(usize::try_from(count).unwrap_or(0));
+            if count > 0 {
+                lines.push(FoundGoods {
+                    line: Some(shipped.line),
+                    batch_id: Some(code(&units.batch_id)),
+                    owner_id: Some(code(&units.owner_id)),
+                    quantity: quantity(count),
+                    outcome,
+                    serial_numbers: serials.iter().map(|it| Label::parse(it).unwrap()).collect(),
+                    item_id: None,
+                    lot: None,
+                    expires_on: None,
+                    new_batch_id: self.new_id("UNUSED"),
+                });
+            }
+        }
+        if c % 4 == 0 {
+            lines.push(FoundGoods {
+                line: None,
+                batch_id: None,
+                owner_id: None,
+                quantity: quantity(i64::from(b % 4) + 1),
+                outcome: if b % 2 == 0 {
+                    ReceiptOutcome::Surplus
+                } else {
+                    ReceiptOutcome::Wrong
+                },
+                serial_numbers: Vec::new(),
+                item_id: Some(code("TEST-A")),
+                lot: Some(Label::parse("L 1").unwrap()),
+                expires_on: None,
+                new_batch_id: self.new_id("N"),
+            });
+        }
+        lines
+    }
+
+    fn consume(&mut self, a: u16, b: u16, c: u16) {
+        let (facility_id, _) = *pick(&FACILITIES, a).unwrap();
+        let (item_id, _) = *pick(&ITEMS, b).unwrap();
+        self.run(&ConsumeStock {
+            facility_id: code(facility_id),
+            item_id: code(item_id),
+            quantity: quantity(i64::from(c % 9) + 1),
+            batch_id: None,
+            owner_id: None,
+            purpose: ConsumptionPurpose::Patient,
+        });
+    }
+
+    /// Disposes of some stock, or adjusts it.
+    fn correct(&mut self, a: u16, b: u16, c: u16) {
+        let (facility_id, item_id) = (
+            code(pick(&FACILITIES, a).unwrap().0),
+            code(pick(&ITEMS, b).unwrap().0),
+        );
+        let Entry::Stock(level) = self.fold(&Boundary::Stock(facility_id.clone(), item_id)) else {
+            return;
+        };
+        let Some(lot) = pick(&level.lots, b / 3) else {
+            return;
+        };
+        let (batch_id, owner_id) = (code(&lot.batch_id), Some(code(&lot.owner_id)));
+        // Now and then nothing is left, so that claims break.
+        let units = if c % 3 == 1 && lot.reserved > 0 {
+            lot.on_hand
+        } else {
+            i64::from(c % 5) + 1
+        };
+        let quantity = quantity(units);
+        let serials = lot
+            .serial_numbers
+            .iter()
+            .take(usize::try_from(units).unwrap());
+        let serial_numbers = serials.map(|it| Label::parse(it).unwrap()).collect();
+        let documents = Vec::new();
+        if c % 3 == 0 {
+            let reason = DisposalReason::Damaged;
+            self.run(&DisposeStock {
+                facility_id,
+                batch_id,
+                owner_id,
+                quantity,
+                serial_numbers,
+                reason,
+                documents,
+            });
+            return;
+        }
+        let change = if c % 3 == 1 {
+            Change::Decrease(quantity)
+        } else {
+            Change::Increase(quantity)
+        };
+        let reason = AdjustmentReason::CountDifference;
+        self.run(&AdjustStock {
+            facility_id,
+            batch_id,
+            owner_id,
+            change,
+            serial_numbers,
+            reason,
+            documents,
+        });
+    }
+
+    /// Whether the domain accepts the command; if so, it has happened.
+    pub fn run(&mut self, command: &dyn Command) -> bool {
+        let mut books = Books::default();
+        loop {
+            let wanted = command.reads(&books);
+            let missing: Vec<_> = wanted
+                .into_iter()
+                .filter(|it| !books.contains(it))
+                .collect();
+            if missing.is_empty() {
+                break;
+            }
+            for boundary in missing {
+                let entry = self.fold(&boundary);
+                books.insert(boundary, entry);
+            }
+        }
+        let now_us = BEGIN_US + i64::try_from(self.events.len()).unwrap() * 60_000_000;
+        let moment = Moment {
+            now_us,
+            occurred_at_us: now_us,
+        };
+        let Ok(events) = command.decide(&books, moment) else {
+            return false;
+        };
+        self.commands += 1;
+        for (index, event) in events.into_iter().enumerate() {
+            self.record(index, now_us, event);
+        }
+        true
+    }
+
+    fn record(&mut self, index: usize, now_us: i64, event: Event) {
+        let position = self.events.len() as u64 + 1;
+        let command_id = format!("00000000-0000-4000-8000-{:012x}", self.commands);
+        self.events.push(RecordedEvent {
+            position,
+            event_id: format!("{command_id}/{index}"),
+            r#type: event.type_name().to_owned(),
+            tags: tags(&event),
+            data: event.encode(),
+            occurred_at: Some(OccurredAt {
+                time_us: now_us,
+                utc_offset_minutes: 300,
+                precision: TimePrecision::Second.into(),
+                clamped: false,
+            }),
+            recorded_at_us: now_us,
+            command_id,
+            leaf_hash: position.to_be_bytes().repeat(4),
+            ..RecordedEvent::default()
+        });
+        self.decoded.push(event);
+    }
+
+    /// The state of a boundary, folded from its first event on.
+    pub fn fold(&self, boundary: &Boundary) -> Entry {
+        let mut entry = Entry::empty(boundary);
+        let tag = boundary.tag();
+        for (recorded, event) in self.events.iter().zip(&self.decoded) {
+            if recorded.tags.contains(&tag) && entry.event_types().contains(&event.type_name()) {
+                entry.evolve(boundary, event);
+            }
+        }
+        entry
+    }
+
+    /// The events, decoded.
+    pub fn decoded(&self) -> &[Event] {
+        &self.decoded
+    }
+
+    pub fn donations(&self) -> &[String] {
+        &self.donations
+    }
+
+    pub fn requests(&self) -> &[String] {
+        &self.requests
+    }
+
+    pub fn shipments(&self) -> &[String] {
+        &self.shipments
+    }
+}

@@ -1,0 +1,162 @@
+//! The books kept the simplest way: a list of signed entries, summed up on demand.
+
+use std::collections::BTreeMap;
+
+use keruen_proto::{
+    Event,
+    inventory::v1::{ReceiptOutcome, StockUnits},
+};
+
+/// Facility, item, batch and owner.
+pub type Key = (String, String, String, String);
+
+/// on hand, reserved, held, in transit, received, consumed, disposed, lost.
+pub type Sums = [i64; 8];
+
+const ON_HAND: usize = 0;
+const RESERVED: usize = 1;
+const HELD: usize = 2;
+const IN_TRANSIT: usize = 3;
+const RECEIVED: usize = 4;
+const CONSUMED: usize = 5;
+const DISPOSED: usize = 6;
+const LOST: usize = 7;
+
+#[derive(Default)]
+struct Books(BTreeMap<Key, Sums>);
+
+impl Books {
+    fn post(&mut self, facility_id: &str, units: &StockUnits, entries: &[(usize, i64)]) {
+        if units.batch_id.is_empty() {
+            return;
+        }
+        let key = (
+            facility_id.to_owned(),
+            units.item_id.clone(),
+            units.batch_id.clone(),
+            units.owner_id.clone(),
+        );
+        for (column, amount) in entries {
+            self.0.entry(key.clone()).or_default()[*column] += amount;
+        }
+    }
+}
+
+/// The rows that are not all 0.
+pub fn stock(events: &[Event]) -> BTreeMap<Key, Sums> {
+    let mut books = Books::default();
+    for event in events {
+        post(&mut books, event);
+    }
+    books.0.retain(|_, sums| *sums != Sums::default());
+    books.0
+}
+
+fn post(books: &mut Books, event: &Event) {
+    match event {
+        Event::DonationReceived(it) => {
+            for line in &it.lines {
+                let units = line.units.as_ref().unwrap();
+                let n = units.quantity;
+                match line.outcome() {
+                    ReceiptOutcome::Missing => {}
+                    ReceiptOutcome::Good => {
+                        books.post(&it.facility_id, units, &[(ON_HAND, n), (RECEIVED, n)]);
+                    }
+                    _ => books.post(
+                        &it.facility_id,
+                        units,
+                        &[(ON_HAND, n), (RECEIVED, n), (HELD, n)],
+                    ),
+                }
+            }
+        }
+        Event::StockAdjusted(it) if it.decrease => {
+            let units = it.units.as_ref().unwrap();
+            let n = units.quantity;
+            books.post(
+                &it.facility_id,
+                units,
+                &[(ON_HAND, -n), (LOST, n), (HELD, -it.held_quantity)],
+            );
+        }
+        Event::StockAdjusted(it) => {
+            let units = it.units.as_ref().unwrap();
+            let n = units.quantity;
+            books.post(&it.facility_id, units, &[(ON_HAND, n), (RECEIVED, n)]);
+        }
+        Event::StockConsumed(it) => {
+            for units in &it.units {
+                let n = units.quantity;
+                books.post(&it.facility_id, units, &[(ON_HAND, -n), (CONSUMED, n)]);
+            }
+        }
+        Event::StockDisposed(it) => {
+            let units = it.units.as_ref().unwrap();
+            let n = units.quantity;
+            books.post(
+                &it.facility_id,
+                units,
+                &[(ON_HAND, -n), (DISPOSED, n), (HELD, -it.held_quantity)],
+            );
+        }
+        _ => post_shipment(books, event),
+    }
+}
+
+fn post_shipment(books: &mut Books, event: &Event) {
+    match event {
+        Event::ShipmentAllocated(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                books.post(&it.origin_id, units, &[(RESERVED, units.quantity)]);
+            }
+        }
+        Event::AllocationReleased(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                books.post(&it.origin_id, units, &[(RESERVED, -units.quantity)]);
+            }
+        }
+        Event::ShipmentCancelled(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                books.post(&it.origin_id, units, &[(RESERVED, -units.quantity)]);
+            }
+        }
+        Event::ShipmentDispatched(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                let n = units.quantity;
+                books.post(&it.origin_id, units, &[(RESERVED, -n), (ON_HAND, -n)]);
+                books.post(&it.destination_id, units, &[(IN_TRANSIT, n)]);
+            }
+        }
+        Event::ShipmentReceived(it) => {
+            for found in &it.units {
+                let units = found
+                    .shipment_units
+                    .as_ref()
+                    .unwrap()
+                    .units
+                    .as_ref()
+                    .unwrap();
+                let n = units.quantity;
+                let entries: &[(usize, i64)] = match found.outcome() {
+                    ReceiptOutcome::Good => &[(IN_TRANSIT, -n), (ON_HAND, n)],
+                    ReceiptOutcome::Damaged | ReceiptOutcome::Expired => {
+                        &[(IN_TRANSIT, -n), (ON_HAND, n), (HELD, n)]
+                    }
+                    ReceiptOutcome::Surplus | ReceiptOutcome::Wrong => {
+                        &[(RECEIVED, n), (ON_HAND, n), (HELD, n)]
+                    }
+                    ReceiptOutcome::Missing | ReceiptOutcome::Unspecified => &[],
+                };
+                books.post(&it.destination_id, units, entries);
+            }
+        }
+        Event::LossActAccepted(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                let n = units.quantity;
+                books.post(&it.destination_id, units, &[(IN_TRANSIT, -n), (LOST, n)]);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,289 @@
+//! What stands in the rows, after any history and however it came in.
+
+use std::collections::BTreeMap;
+
+use keruen_domain::{Boundary, Entry};
+use keruen_proto::stock::v1::TraceStatus;
+use proptest::prelude::*;
+use rusqlite::{Connection, params, types::Value};
+
+use super::{
+    history::{Choice, FACILITIES, History, ITEMS, eventful},
+    naive::{self, Key, Sums},
+};
+use crate::{failure::Defect, fold, resource, store::Writer};
+
+fn choices() -> impl Strategy<Value = Vec<Choice>> {
+    prop::collection::vec(any::<Choice>(), 0..120)
+}
+
+/// Every row of every table, as text and in order.
+fn dump(connection: &Connection) -> Vec<String> {
+    let mut tables = connection
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        .unwrap();
+    let tables: Vec<String> = tables
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let mut rows = Vec::new();
+    for table in tables {
+        let mut statement = connection
+            .prepare(&format!("SELECT * FROM {table}"))
+            .unwrap();
+        let columns = statement.column_count();
+        let found = statement.query_map([], |row| {
+            let values: Vec<Value> = (0..columns)
+                .map(|column| row.get(column))
+                .collect::<Result<_, _>>()?;
+            Ok(format!("{table} {values:?}"))
+        });
+        rows.extend(found.unwrap().map(Result::unwrap));
+    }
+    rows.sort();
+    rows
+}
+
+fn stock_rows(connection: &Connection) -> BTreeMap<Key, Sums> {
+    let mut statement = connection
+        .prepare(
+            "SELECT facility_id, item_id, batch_id, owner_id, \
+             on_hand, reserved, held, in_transit, received, consumed, disposed, lost FROM stock",
+        )
+        .unwrap();
+    let rows = statement.query_map([], |row| {
+        let key = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        let mut sums = Sums::default();
+        for (column, sum) in sums.iter_mut().enumerate() {
+            *sum = row.get(column + 4)?;
+        }
+        Ok((key, sums))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+fn built(dir: &std::path::Path, history: &History) -> Writer {
+    let mut writer = Writer::open(dir).unwrap();
+    assert_eq!(writer.apply(&history.events).unwrap().defect, None);
+    writer
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn stock_is_what_plain_book_keeping_says(choices in choices()) {
+        let history = History::new(&choices);
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = built(dir.path(), &history);
+        let expected = naive::stock(history.decoded());
+        let rows = stock_rows(writer.connection());
+        prop_assert_eq!(&rows, &expected);
+
+        // The totals are the same, added up.
+        let mut totals: BTreeMap<(String, String), Sums> = BTreeMap::new();
+        let mut balances: BTreeMap<(String, String), i64> = BTreeMap::new();
+        for ((facility, item, batch, owner), sums) in &expected {
+            let total = totals.entry((facility.clone(), item.clone())).or_default();
+            total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+            // received = on hand + in transit + consumed + disposed + lost, per batch and owner.
+            let [on_hand, reserved, held, in_transit, received, consumed, disposed, lost] = *sums;
+            prop_assert!(on_hand >= reserved + held && reserved >= 0 && held >= 0 && in_transit >= 0);
+            *balances.entry((batch.clone(), owner.clone())).or_default() +=
+                received - on_hand - in_transit - consumed - disposed - lost;
+        }
+        prop_assert!(balances.values().all(|balance| *balance == 0), "{:?}", balances);
+        let connection = writer.connection();
+        let mut statement = connection.prepare(
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost \
+             FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2").unwrap();
+        for ((facility, item), total) in &totals {
+            let found = statement.query_row(params![facility, item], |row| {
+                (0..8).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
+            }).unwrap();
+            prop_assert_eq!(&found[..], &total[..]);
+        }
+        let count: isize = connection
+            .query_row("SELECT COUNT(*) FROM stock_totals", [], |row| row.get(0)).unwrap();
+        prop_assert_eq!(count.unsigned_abs(), totals.len());
+    }
+
+    #[test]
+    fn rows_do_not_depend_on_how_the_events_came_in(
+        choices in choices(),
+        sizes in prop::collection::vec(1_usize..9, 1..6),
+        crashes in any::<u64>(),
+    ) {
+        let history = History::new(&choices);
+        let (once, live) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut once = built(once.path(), &history);
+        let mut writer = Writer::open(live.path()).unwrap();
+        let mut rest = history.events.as_slice();
+        for (turn, size) in sizes.iter().cycle().enumerate() {
+            let (batch, after) = rest.split_at(rest.len().min(*size));
+            if batch.is_empty() {
+                break;
+            }
+            // The program dies within a batch, here and there, and begins anew.
+            if crashes & (1 << (turn % 64)) != 0 {
+                let position = writer.checkpoint().unwrap().position;
+                let transaction = writer.connection().transaction().unwrap();
+                fold::apply(&transaction, position, batch).unwrap();
+                drop(transaction);
+                drop(writer);
+                writer = Writer::open(live.path()).unwrap();
+                prop_assert_eq!(writer.checkpoint().unwrap().position, position);
+            }
+            prop_assert_eq!(writer.apply(batch).unwrap().position, batch.last().unwrap().position);
+            rest = after;
+        }
+        prop_assert_eq!(dump(writer.connection()), dump(once.connection()));
+    }
+
+    #[test]
+    fn resources_are_what_deciders_fold(choices in choices()) {
+        let history = History::new(&choices);
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = built(dir.path(), &history);
+        let connection = writer.connection();
+        let boundaries = history.donations().iter().map(|id| Boundary::donation(id))
+            .chain(history.requests().iter().map(|id| Boundary::request(id)))
+            .chain(history.shipments().iter().map(|id| Boundary::shipment(id)))
+            .chain(history.events.iter().flat_map(|event| &event.tags)
+                .filter_map(|tag| tag.strip_prefix("batch:")).map(Boundary::batch));
+        for boundary in boundaries.map(Option::unwrap) {
+            let stored = resource::load(connection, &boundary).unwrap().unwrap();
+            prop_assert_eq!(stored.entry, history.fold(&boundary));
+        }
+        // What deciders take to be available is what the view says.
+        let rows = stock_rows(connection);
+        for (facility, _) in FACILITIES {
+            for (item, _) in ITEMS {
+                let boundary = Boundary::stock(facility, item).unwrap();
+                let Entry::Stock(level) = history.fold(&boundary) else { unreachable!() };
+                for lot in level.lots {
+                    let key = (facility.to_owned(), item.to_owned(), lot.batch_id, lot.owner_id);
+                    prop_assert_eq!(&rows[&key][..3], &[lot.on_hand, lot.reserved, lot.held][..]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn places_add_up_to_stock(choices in choices()) {
+        let history = History::new(&choices);
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = built(dir.path(), &history);
+        let mut statement = writer.connection()
+            .prepare("SELECT facility_id, batch_id, owner_id, status, quantity FROM places").unwrap();
+        let mut places: BTreeMap<(String, String, String), [i64; 5]> = BTreeMap::new();
+        let rows = statement.query_map([], |row| {
+            Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get::<_, i32>(3)?, row.get::<_, i64>(4)?))
+        }).unwrap();
+        for row in rows {
+            let (key, status, quantity) = row.unwrap();
+            prop_assert!(quantity > 0);
+            let column = match TraceStatus::try_from(status).unwrap() {
+                TraceStatus::OnHand => 0,
+                TraceStatus::InTransit | TraceStatus::Missing => 1,
+                TraceStatus::Consumed => 2,
+                TraceStatus::Disposed => 3,
+                TraceStatus::Lost => 4,
+                TraceStatus::Unspecified => unreachable!(),
+            };
+            places.entry(key).or_default()[column] += quantity;
+        }
+        let mut expected: BTreeMap<(String, String, String), [i64; 5]> = BTreeMap::new();
+        for ((facility, _, batch, owner), [on_hand, _, _, in_transit, _, consumed, disposed, lost]) in
+            naive::stock(history.decoded())
+        {
+            let sums = [on_hand, in_transit, consumed, disposed, lost];
+            if sums != [0; 5] {
+                expected.insert((facility, batch, owner), sums);
+            }
+        }
+        prop_assert_eq!(places, expected);
+    }
+}
+
+#[test]
+fn histories_know_every_kind_of_movement() {
+    let history = eventful();
+    for name in [
+        "DonationReceived",
+        "StockAdjusted",
+        "StockConsumed",
+        "StockDisposed",
+        "ShipmentAllocated",
+        "AllocationReleased",
+        "ShipmentDispatched",
+        "ShipmentReceived",
+        "LossActAccepted",
+        "ShipmentCancelled",
+    ] {
+        let count = history
+            .decoded()
+            .iter()
+            .filter(|event| event.short_name() == name)
+            .count();
+        assert!(count > 0, "no {name} in {} events", history.events.len());
+    }
+}
+
+#[test]
+fn an_event_that_cannot_be_taken_in_stops_the_views_before_it() {
+    let history = eventful();
+    let garbled = history.events.len() / 2;
+    let mut events = history.events.clone();
+    events[garbled].data = vec![0xff; 7];
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut writer = Writer::open(one.path()).unwrap();
+    for _ in 0..2 {
+        let position = usize::try_from(writer.checkpoint().unwrap().position).unwrap();
+        let applied = writer.apply(&events[position..]).unwrap();
+        assert_eq!(applied.position, garbled as u64);
+        let (index, defect) = applied.defect.unwrap();
+        assert_eq!(index + position, garbled);
+        assert!(matches!(defect, Defect::Undecodable(_)), "{defect}");
+    }
+    // As if the event had not been there yet.
+    let mut until_then = Writer::open(other.path()).unwrap();
+    until_then.apply(&events[..garbled]).unwrap();
+    assert_eq!(dump(writer.connection()), dump(until_then.connection()));
+    // A version that can read it goes on.
+    assert_eq!(
+        writer.apply(&history.events[garbled..]).unwrap().defect,
+        None
+    );
+    until_then.apply(&history.events[garbled..]).unwrap();
+    assert_eq!(dump(writer.connection()), dump(until_then.connection()));
+}
+
+#[test]
+fn a_gap_is_never_passed() {
+    let history = eventful();
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
+    let mut events = history.events[..20].to_vec();
+    events.remove(10);
+    let applied = writer.apply(&events).unwrap();
+    assert_eq!(applied.position, 10);
+    assert_eq!(
+        applied.defect,
+        Some((10, Defect::OutOfOrder { expected: 11 }))
+    );
+}
+
+#[test]
+fn a_file_that_is_no_database_is_built_anew() {
+    let history = eventful();
+    let dir = tempfile::tempdir().unwrap();
+    let expected = dump(built(dir.path(), &history).connection());
+    std::fs::write(
+        crate::store::path(dir.path()),
+        "no database at all, by far too long for a header".repeat(99),
+    )
+    .unwrap();
+    assert_eq!(dump(built(dir.path(), &history).connection()), expected);
+}
