@@ -37,8 +37,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .emit_fields()
         .build(&[".keruen"])?;
 
-    let keruen: Vec<&FileDescriptorProto> =
-        descriptors.file.iter().filter(|file| file.package().starts_with("keruen.")).collect();
+    let keruen: Vec<&FileDescriptorProto> = descriptors
+        .file
+        .iter()
+        .filter(|file| file.package().starts_with("keruen."))
+        .collect();
     fs::write(out.join("events.rs"), event_enum(&keruen)?)?;
     fs::write(out.join("checks.rs"), checks(&keruen)?)?;
     fs::write(out.join("mutations.rs"), mutations(&keruen)?)?;
@@ -50,7 +53,10 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
         let path = entry?.path();
         if path.is_dir() {
             collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "proto") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
             files.push(path);
         }
     }
@@ -99,13 +105,19 @@ fn event_enum(files: &[&FileDescriptorProto]) -> Result<String, std::fmt::Error>
             writeln!(variants, "    /// {doc}\n    {name}({path}),")?;
             writeln!(types, "    \"{full}\",")?;
             writeln!(names, "            Event::{name}(_) => \"{full}\",")?;
-            writeln!(encode, "            Event::{name}(event) => prost::Message::encode_to_vec(event),")?;
+            writeln!(
+                encode,
+                "            Event::{name}(event) => prost::Message::encode_to_vec(event),"
+            )?;
             writeln!(
                 decode,
                 "            \"{full}\" => Event::{name}(<{path} as prost::Message>::decode(data).map_err(|source| \
                  DecodeError::Malformed {{ r#type: type_name.to_owned(), source }})?),"
             )?;
-            writeln!(json, "            Event::{name}(event) => serde_json::to_value(event),")?;
+            writeln!(
+                json,
+                "            Event::{name}(event) => serde_json::to_value(event),"
+            )?;
             writeln!(
                 conversions,
                 "impl From<{path}> for Event {{\n    fn from(event: {path}) -> Self {{ Event::{name}(event) }}\n}}\n\
@@ -118,7 +130,10 @@ fn event_enum(files: &[&FileDescriptorProto]) -> Result<String, std::fmt::Error>
         for file in files.iter().filter(|file| is_events_file(file)) {
             for message in &file.message_type {
                 let name = message.name();
-                writeln!(text, "            Event::{name}(event) => crate::check::Check::check(event, path),")?;
+                writeln!(
+                    text,
+                    "            Event::{name}(event) => crate::check::Check::check(event, path),"
+                )?;
             }
         }
         text
@@ -213,28 +228,49 @@ fn check_of(
             Type::Enum => {
                 let ty = rust_path(field.type_name());
                 if repeated {
-                    writeln!(body, "        path.each(\"{label}\", &self.{name}, |value, path| crate::check::stated::<{ty}>(*value, path))?;")?;
+                    writeln!(
+                        body,
+                        "        path.each(\"{label}\", &self.{name}, |value, path| crate::check::stated::<{ty}>(*value, path))?;"
+                    )?;
                 } else if !optional {
-                    writeln!(body, "        path.field(\"{label}\", |path| crate::check::stated::<{ty}>(self.{name}, path))?;")?;
+                    writeln!(
+                        body,
+                        "        path.field(\"{label}\", |path| crate::check::stated::<{ty}>(self.{name}, path))?;"
+                    )?;
                 }
             }
             Type::Message => {
                 if repeated {
-                    writeln!(body, "        path.each(\"{label}\", &self.{name}, |value, path| value.check(path))?;")?;
+                    writeln!(
+                        body,
+                        "        path.each(\"{label}\", &self.{name}, |value, path| value.check(path))?;"
+                    )?;
                 } else if optional {
-                    writeln!(body, "        path.field(\"{label}\", |path| self.{name}.as_ref().map_or(Ok(()), |value| value.check(path)))?;")?;
+                    writeln!(
+                        body,
+                        "        path.field(\"{label}\", |path| self.{name}.as_ref().map_or(Ok(()), |value| value.check(path)))?;"
+                    )?;
                 } else {
-                    writeln!(body, "        path.field(\"{label}\", |path| crate::check::there(self.{name}.as_ref(), path)?.check(path))?;")?;
+                    writeln!(
+                        body,
+                        "        path.field(\"{label}\", |path| crate::check::there(self.{name}.as_ref(), path)?.check(path))?;"
+                    )?;
                 }
             }
             Type::Int64 if !repeated && !optional => {
-                writeln!(body, "        path.field(\"{label}\", |path| crate::check::exact(self.{name}, path))?;")?;
+                writeln!(
+                    body,
+                    "        path.field(\"{label}\", |path| crate::check::exact(self.{name}, path))?;"
+                )?;
             }
             _ => {}
         }
     }
-    let (path_argument, body) =
-        if body.is_empty() { ("_path", String::new()) } else { ("path", body) };
+    let (path_argument, body) = if body.is_empty() {
+        ("_path", String::new())
+    } else {
+        ("path", body)
+    };
     writeln!(
         text,
         "impl Check for {path} {{\n    fn check(&self, {path_argument}: &mut Path) -> Result<(), Defect> {{\n{body}        Ok(())\n    }}\n}}"

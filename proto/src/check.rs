@@ -55,7 +55,10 @@ pub struct Defect {
 
 impl Defect {
     fn at(path: &Path, rule: impl Into<String>) -> Self {
-        Self { field: path.to_string(), rule: rule.into() }
+        Self {
+            field: path.to_string(),
+            rule: rule.into(),
+        }
     }
 }
 

@@ -75,7 +75,11 @@ pub fn render(event: &RecordedEvent) -> Result<Value, RenderError> {
         text("correctionreason", correction_word(correction.reason()));
     }
     text("leafhash", &STANDARD.encode(&event.leaf_hash));
-    if event.occurred_at.as_ref().is_some_and(|occurred_at| occurred_at.clamped) {
+    if event
+        .occurred_at
+        .as_ref()
+        .is_some_and(|occurred_at| occurred_at.clamped)
+    {
         attributes.insert("timeclamped".to_owned(), Value::Bool(true));
     }
     data(event, &mut attributes)?;
@@ -86,12 +90,16 @@ fn data(event: &RecordedEvent, attributes: &mut Map<String, Value>) -> Result<()
     let position = event.position;
     let (media_type, member, value) = match Event::decode(&event.r#type, &event.data) {
         Ok(decoded) => {
-            let json = decoded.to_json().map_err(|source| RenderError::Json { position, source })?;
+            let json = decoded
+                .to_json()
+                .map_err(|source| RenderError::Json { position, source })?;
             ("application/json", "data", json)
         }
-        Err(DecodeError::UnknownType { .. }) => {
-            ("application/protobuf", "data_base64", Value::from(STANDARD.encode(&event.data)))
-        }
+        Err(DecodeError::UnknownType { .. }) => (
+            "application/protobuf",
+            "data_base64",
+            Value::from(STANDARD.encode(&event.data)),
+        ),
         Err(source) => return Err(RenderError::Data { position, source }),
     };
     attributes.insert("datacontenttype".to_owned(), Value::from(media_type));
@@ -108,11 +116,17 @@ pub fn utc_time(time_us: i64) -> String {
 
 /// RFC 3339 with the place's offset from UTC. Empty for times that no calendar holds.
 pub fn local_time(occurred_at: &OccurredAt) -> String {
-    let offset = occurred_at.utc_offset_minutes.checked_mul(60).and_then(FixedOffset::east_opt);
-    match (DateTime::<Utc>::from_timestamp_micros(occurred_at.time_us), offset) {
-        (Some(time), Some(offset)) => {
-            time.with_timezone(&offset).to_rfc3339_opts(SecondsFormat::AutoSi, true)
-        }
+    let offset = occurred_at
+        .utc_offset_minutes
+        .checked_mul(60)
+        .and_then(FixedOffset::east_opt);
+    match (
+        DateTime::<Utc>::from_timestamp_micros(occurred_at.time_us),
+        offset,
+    ) {
+        (Some(time), Some(offset)) => time
+            .with_timezone(&offset)
+            .to_rfc3339_opts(SecondsFormat::AutoSi, true),
         _ => utc_time(occurred_at.time_us),
     }
 }
@@ -213,14 +227,26 @@ mod tests {
     #[test]
     fn attribute_names_keep_to_the_specification() {
         let json = render(&recorded(&rejected())).unwrap();
-        for name in json.as_object().unwrap().keys().filter(|name| *name != "data") {
-            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{name}");
+        for name in json
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|name| *name != "data")
+        {
+            assert!(
+                name.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()),
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn an_unknown_type_keeps_its_bytes() {
-        let event = RecordedEvent { r#type: "keruen.later.v9.Thing".to_owned(), ..recorded(&rejected()) };
+        let event = RecordedEvent {
+            r#type: "keruen.later.v9.Thing".to_owned(),
+            ..recorded(&rejected())
+        };
         let json = render(&event).unwrap();
         assert_eq!(json["data_base64"], STANDARD.encode(&event.data));
         assert_eq!(json["datacontenttype"], "application/protobuf");
@@ -229,7 +255,15 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_the_event_are_an_error() {
-        let event = RecordedEvent { data: vec![0xff], ..recorded(&rejected()) };
-        assert!(render(&event).unwrap_err().to_string().starts_with("position 4294967296: "));
+        let event = RecordedEvent {
+            data: vec![0xff],
+            ..recorded(&rejected())
+        };
+        assert!(
+            render(&event)
+                .unwrap_err()
+                .to_string()
+                .starts_with("position 4294967296: ")
+        );
     }
 }

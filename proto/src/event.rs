@@ -48,10 +48,11 @@ impl Event {
 
     /// The checks of [`Event::decode`], for an event that is about to be stored.
     pub fn verify(&self) -> Result<(), DecodeError> {
-        self.check(&mut Path::default()).map_err(|defect| DecodeError::Defective {
-            r#type: self.type_name().to_owned(),
-            defect,
-        })
+        self.check(&mut Path::default())
+            .map_err(|defect| DecodeError::Defective {
+                r#type: self.type_name().to_owned(),
+                defect,
+            })
     }
 
     /// The last part of the type's name, for example `ShipmentDispatched`.
