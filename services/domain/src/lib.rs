@@ -10,6 +10,7 @@ pub mod batch;
 pub mod books;
 pub mod boundary;
 pub mod calendar;
+pub mod check;
 pub mod code;
 pub mod command;
 pub mod donation;

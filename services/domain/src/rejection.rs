@@ -294,7 +294,7 @@ rejections! {
     QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,
         ("{field}: comes to {sum} together, at most 9007199254740991 (2^53 − 1)");
     InsufficientStock {
-        facility_id: String, item_id: String, batch_id: String, owner_id: String, requested: i64, available: i64,
+        facility_id: Box<str>, item_id: Box<str>, batch_id: Box<str>, owner_id: Box<str>, requested: i64, available: i64,
         on_hand: i64, reserved: i64, held: i64, expired: i64
     } = "INSUFFICIENT_STOCK", Quantities, Refused, retry true,
         ("{facility_id} has too little of item {item_id}{}{}: {requested} requested, {available} available ({on_hand} \

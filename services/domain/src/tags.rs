@@ -74,16 +74,16 @@ pub fn tags(event: &Event) -> Vec<String> {
             }
         }
         Event::ShipmentAllocated(event) => {
-            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id))
+            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id));
         }
         Event::AllocationReleased(event) => {
-            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id))
+            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id));
         }
         Event::ShipmentCancelled(event) => {
-            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id))
+            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id));
         }
         Event::ShipmentDispatched(event) => {
-            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id))
+            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id));
         }
         Event::ShipmentReceived(event) => {
             tags.id("shipment", Some(&event.shipment_id));

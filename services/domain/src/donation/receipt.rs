@@ -34,7 +34,7 @@ struct Receipt<'a> {
     is_bought: bool,
 }
 
-impl<'a> Receipt<'a> {
+impl Receipt<'_> {
     fn reads(&self) -> Vec<Boundary> {
         let mut boundaries = vec![
             Boundary::Donation(self.donation_id.clone()),

@@ -48,7 +48,7 @@ impl Fold for Shipment {
                 self.cancellation_reason = event.reason;
             }
             Event::ShipmentDispatched(event) if is_it(&event.shipment_id) => {
-                dispatched(self, event)
+                dispatched(self, event);
             }
             Event::ShipmentReceived(event) if is_it(&event.shipment_id) => received(self, event),
             Event::LossActAccepted(event) if is_it(&event.shipment_id) => settled(self, event),

@@ -120,10 +120,10 @@ pub(crate) fn insufficient(
     };
     let available = sum(&|lot| today.map_or(lot.available, |today| usable(lot, today)));
     Rejection::InsufficientStock {
-        facility_id: level.facility_id.clone(),
-        item_id: level.item_id.clone(),
-        batch_id: choice.batch_id.unwrap_or_default().to_owned(),
-        owner_id: choice.owner_id.unwrap_or_default().to_owned(),
+        facility_id: level.facility_id.as_str().into(),
+        item_id: level.item_id.as_str().into(),
+        batch_id: choice.batch_id.unwrap_or_default().into(),
+        owner_id: choice.owner_id.unwrap_or_default().into(),
         requested,
         available,
         on_hand: sum(&|lot| lot.on_hand),

@@ -1,0 +1,103 @@
+//! Checks that a history keeps what every decision must keep. It does its own book-keeping, apart from the folds that
+//! decisions use, so that a fault in one shows in the other.
+//!
+//! | number | what must hold after each append |
+//! |---|---|
+//! | 1 | per batch and owner: received = on hand + in transit + consumed + disposed + lost |
+//! | 2 | on hand, reserved, held, available and in transit are never negative |
+//! | 3 | an asset is at exactly one facility, or in exactly one shipment |
+//! | 4 | per line of a request: received ≤ allocated ≤ approved ≤ requested |
+//! | 6 | what is allocated is neither held nor expired, and nothing that expires earlier is left behind |
+//!
+//! The numbers are those by which the rules are known; liability and repeated commands, 5 and 7, do not show in the
+//! quantities of a history.
+
+mod assets;
+mod requests;
+mod units;
+
+use std::fmt;
+
+use keruen_proto::Event;
+
+/// A rule that a history breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Position of the event at which it showed.
+    pub position: u64,
+    /// Number of the rule: 1, 2, 3, 4 or 6.
+    pub invariant: u8,
+    /// What is wrong, with its numbers.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "position {}: invariant {}: {}",
+            self.position, self.invariant, self.what
+        )
+    }
+}
+
+/// The books of the check: takes in a history from its first event on.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    position: u64,
+    units: units::Units,
+    assets: assets::Assets,
+    requests: requests::Requests,
+    violations: Vec<Violation>,
+}
+
+impl Ledger {
+    /// Takes in the next event, with the time at which it happened in microseconds since 1970-01-01T00:00:00Z.
+    pub fn take_in(&mut self, position: u64, event: &Event, occurred_at_us: i64) {
+        self.position = position;
+        let mut findings = Findings {
+            position,
+            violations: &mut self.violations,
+        };
+        self.units.take_in(event, occurred_at_us, &mut findings);
+        self.assets.take_in(event);
+        self.requests.take_in(event);
+    }
+
+    /// Ends an append: returns what its events break. Between the events of one append nothing is promised.
+    pub fn end_append(&mut self) -> Vec<Violation> {
+        let mut findings = Findings {
+            position: self.position,
+            violations: &mut self.violations,
+        };
+        self.units.check(&mut findings);
+        self.assets.check(&mut findings);
+        self.requests.check(&mut findings);
+        std::mem::take(&mut self.violations)
+    }
+
+    /// What there is of a batch and owner at a facility: on hand, reserved, held.
+    pub fn on_hand(&self, facility_id: &str, batch_id: &str, owner_id: &str) -> (i64, i64, i64) {
+        self.units.on_hand(facility_id, batch_id, owner_id)
+    }
+
+    /// What of a batch and owner is on its way in a shipment, missing units included.
+    pub fn in_transit(&self, shipment_id: &str, batch_id: &str, owner_id: &str) -> i64 {
+        self.units.in_transit(shipment_id, batch_id, owner_id)
+    }
+}
+
+struct Findings<'a> {
+    position: u64,
+    violations: &'a mut Vec<Violation>,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, invariant: u8, what: String) {
+        self.violations.push(Violation {
+            position: self.position,
+            invariant,
+            what,
+        });
+    }
+}

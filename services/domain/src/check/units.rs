@@ -1,0 +1,411 @@
+//! Where the units of every batch and owner are, and what became of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use keruen_proto::{
+    Event,
+    inventory::v1::{ReceiptOutcome, StockUnits},
+    registry::v1::Facility,
+    shipments::v1::{ShipmentAllocated, ShipmentReceived, ShipmentUnits},
+};
+
+use super::Findings;
+use crate::calendar::{facility_day, is_expired};
+
+/// Batch and owner.
+type Key = (String, String);
+
+/// What is known of a batch and owner.
+#[derive(Debug, Default)]
+struct Account {
+    received: i64,
+    consumed: i64,
+    disposed: i64,
+    lost: i64,
+    facilities: BTreeMap<String, Pile>,
+    /// In transit, missing units included, by shipment.
+    shipments: BTreeMap<String, i64>,
+    expires_on: String,
+}
+
+/// What is at one facility.
+#[derive(Debug, Default)]
+struct Pile {
+    on_hand: i64,
+    held: i64,
+    /// Claims, by shipment.
+    reserved: BTreeMap<String, i64>,
+}
+
+impl Pile {
+    fn reserved(&self) -> i64 {
+        self.reserved.values().sum()
+    }
+
+    fn available(&self) -> i64 {
+        self.on_hand - self.held - self.reserved()
+    }
+}
+
+/// Every account.
+#[derive(Debug, Default)]
+pub(super) struct Units {
+    accounts: BTreeMap<Key, Account>,
+    /// Accounts that were ever at a facility with an item.
+    stocks: BTreeMap<(String, String), BTreeSet<Key>>,
+    facilities: BTreeMap<String, Facility>,
+    /// Owner from which a shipment's line takes; empty for any.
+    owners: BTreeMap<(String, i32), String>,
+    touched: BTreeSet<Key>,
+}
+
+impl Units {
+    pub fn on_hand(&self, facility_id: &str, batch_id: &str, owner_id: &str) -> (i64, i64, i64) {
+        self.accounts
+            .get(&(batch_id.to_owned(), owner_id.to_owned()))
+            .and_then(|account| account.facilities.get(facility_id))
+            .map_or((0, 0, 0), |pile| (pile.on_hand, pile.reserved(), pile.held))
+    }
+
+    pub fn in_transit(&self, shipment_id: &str, batch_id: &str, owner_id: &str) -> i64 {
+        self.accounts
+            .get(&(batch_id.to_owned(), owner_id.to_owned()))
+            .and_then(|account| account.shipments.get(shipment_id))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    pub fn take_in(&mut self, event: &Event, occurred_at_us: i64, findings: &mut Findings<'_>) {
+        match event {
+            Event::FacilityRegistered(event) => {
+                self.facilities.extend(
+                    event
+                        .facility
+                        .clone()
+                        .map(|facility| (facility.facility_id.clone(), facility)),
+                );
+            }
+            Event::DonationReceived(event) => {
+                for line in event
+                    .lines
+                    .iter()
+                    .filter(|line| line.outcome() != ReceiptOutcome::Missing)
+                {
+                    self.enter(line.units.as_ref(), &event.facility_id, line.outcome());
+                }
+            }
+            Event::StockAdjusted(event) if event.decrease => {
+                self.leave(
+                    event.units.as_ref(),
+                    &event.facility_id,
+                    event.held_quantity,
+                    |account, quantity| {
+                        account.lost += quantity;
+                    },
+                );
+            }
+            Event::StockAdjusted(event) => {
+                self.enter(
+                    event.units.as_ref(),
+                    &event.facility_id,
+                    ReceiptOutcome::Good,
+                );
+            }
+            Event::StockConsumed(event) => {
+                for units in &event.units {
+                    self.leave(Some(units), &event.facility_id, 0, |account, quantity| {
+                        account.consumed += quantity;
+                    });
+                }
+            }
+            Event::StockDisposed(event) => {
+                self.leave(
+                    event.units.as_ref(),
+                    &event.facility_id,
+                    event.held_quantity,
+                    |account, quantity| {
+                        account.disposed += quantity;
+                    },
+                );
+            }
+            Event::ShipmentRequested(event) => {
+                for line in &event.lines {
+                    self.owners.insert(
+                        (event.shipment_id.clone(), line.line),
+                        line.owner_id.clone(),
+                    );
+                }
+            }
+            Event::ShipmentAllocated(event) => self.allocate(event, occurred_at_us, findings),
+            Event::AllocationReleased(event) => {
+                self.claim(&event.shipment_id, &event.origin_id, &event.units, -1);
+            }
+            Event::ShipmentCancelled(event) => {
+                self.claim(&event.shipment_id, &event.origin_id, &event.units, -1);
+            }
+            Event::ShipmentDispatched(event) => {
+                self.claim(&event.shipment_id, &event.origin_id, &event.units, -1);
+                for units in &event.units {
+                    self.leave(
+                        units.units.as_ref(),
+                        &event.origin_id,
+                        0,
+                        |account, quantity| {
+                            *account
+                                .shipments
+                                .entry(event.shipment_id.clone())
+                                .or_default() += quantity;
+                        },
+                    );
+                }
+            }
+            Event::ShipmentReceived(event) => self.receive(event),
+            Event::LossActAccepted(event) => {
+                for units in &event.units {
+                    if let Some((account, quantity)) = self.account(units.units.as_ref()) {
+                        *account
+                            .shipments
+                            .entry(event.shipment_id.clone())
+                            .or_default() -= quantity;
+                        account.lost += quantity;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn account(&mut self, units: Option<&StockUnits>) -> Option<(&mut Account, i64)> {
+        let units = units?;
+        let key = (units.batch_id.clone(), units.owner_id.clone());
+        self.touched.insert(key.clone());
+        let account = self.accounts.entry(key).or_default();
+        account.expires_on.clone_from(&units.expires_on);
+        Some((account, units.quantity))
+    }
+
+    /// Units enter the books.
+    fn enter(&mut self, units: Option<&StockUnits>, facility_id: &str, outcome: ReceiptOutcome) {
+        if let Some((account, quantity)) = self.account(units) {
+            account.received += quantity;
+        }
+        self.put(units, facility_id, outcome);
+    }
+
+    /// Units come to a facility.
+    fn put(&mut self, units: Option<&StockUnits>, facility_id: &str, outcome: ReceiptOutcome) {
+        let Some((account, quantity)) = self.account(units) else {
+            return;
+        };
+        let pile = account
+            .facilities
+            .entry(facility_id.to_owned())
+            .or_default();
+        pile.on_hand += quantity;
+        if outcome != ReceiptOutcome::Good {
+            pile.held += quantity;
+        }
+        if let Some(units) = units {
+            let stock = (facility_id.to_owned(), units.item_id.clone());
+            let key = (units.batch_id.clone(), units.owner_id.clone());
+            self.stocks.entry(stock).or_default().insert(key);
+        }
+    }
+
+    /// Units leave a facility.
+    fn leave(
+        &mut self,
+        units: Option<&StockUnits>,
+        facility_id: &str,
+        held: i64,
+        book: impl Fn(&mut Account, i64),
+    ) {
+        let Some((account, quantity)) = self.account(units) else {
+            return;
+        };
+        let pile = account
+            .facilities
+            .entry(facility_id.to_owned())
+            .or_default();
+        pile.on_hand -= quantity;
+        pile.held -= held;
+        book(account, quantity);
+    }
+
+    fn claim(&mut self, shipment_id: &str, facility_id: &str, units: &[ShipmentUnits], sign: i64) {
+        for units in units {
+            let Some((account, quantity)) = self.account(units.units.as_ref()) else {
+                continue;
+            };
+            let pile = account
+                .facilities
+                .entry(facility_id.to_owned())
+                .or_default();
+            let claim = pile.reserved.entry(shipment_id.to_owned()).or_default();
+            *claim += sign * quantity;
+            if *claim == 0 {
+                pile.reserved.remove(shipment_id);
+            }
+        }
+    }
+
+    fn receive(&mut self, event: &ShipmentReceived) {
+        for found in &event.units {
+            let units = found
+                .shipment_units
+                .as_ref()
+                .and_then(|units| units.units.as_ref());
+            match found.outcome() {
+                ReceiptOutcome::Missing => {}
+                outcome if crate::batch::is_new(outcome) => {
+                    self.enter(units, &event.destination_id, outcome);
+                }
+                outcome => {
+                    if let Some((account, quantity)) = self.account(units) {
+                        *account
+                            .shipments
+                            .entry(event.shipment_id.clone())
+                            .or_default() -= quantity;
+                    }
+                    self.put(units, &event.destination_id, outcome);
+                }
+            }
+        }
+    }
+
+    fn allocate(
+        &mut self,
+        event: &ShipmentAllocated,
+        occurred_at_us: i64,
+        findings: &mut Findings<'_>,
+    ) {
+        self.claim(&event.shipment_id, &event.origin_id, &event.units, 1);
+        let today = self
+            .facilities
+            .get(&event.origin_id)
+            .map(|facility| facility_day(facility, occurred_at_us));
+        let Some(today) = today else {
+            findings.add(
+                6,
+                format!(
+                    "allocated at facility {}, which is not registered",
+                    event.origin_id
+                ),
+            );
+            return;
+        };
+        for claimed in &event.units {
+            let Some(units) = &claimed.units else {
+                continue;
+            };
+            if is_expired(&units.expires_on, today) {
+                findings.add(
+                    6,
+                    format!(
+                        "batch {} was allocated, but expired on {}",
+                        units.batch_id, units.expires_on
+                    ),
+                );
+            }
+            let line = (event.shipment_id.clone(), claimed.line);
+            let owner_id = self.owners.get(&line).cloned().unwrap_or_default();
+            if let Some(earlier) = self.left_behind(&event.origin_id, units, &owner_id, today) {
+                findings.add(
+                    6,
+                    format!(
+                        "batch {} was allocated, but batch {} of owner {} expires earlier and was left at {}",
+                        units.batch_id, earlier.0, earlier.1, event.origin_id
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Something usable that expires earlier than what was taken, and was not taken.
+    fn left_behind(
+        &self,
+        facility_id: &str,
+        taken: &StockUnits,
+        owner_id: &str,
+        today: NaiveDate,
+    ) -> Option<&Key> {
+        let order = |expires_on: &str| (expires_on.is_empty(), expires_on.to_owned());
+        let stock = (facility_id.to_owned(), taken.item_id.clone());
+        self.stocks.get(&stock)?.iter().find(|key| {
+            let Some(account) = self.accounts.get(*key) else {
+                return false;
+            };
+            let available = account
+                .facilities
+                .get(facility_id)
+                .map_or(0, Pile::available);
+            available > 0
+                && (owner_id.is_empty() || key.1 == owner_id)
+                && !is_expired(&account.expires_on, today)
+                && order(&account.expires_on) < order(&taken.expires_on)
+        })
+    }
+
+    pub fn check(&mut self, findings: &mut Findings<'_>) {
+        for key in std::mem::take(&mut self.touched) {
+            let Some(account) = self.accounts.get(&key) else {
+                continue;
+            };
+            let name = format!("batch {} of owner {}", key.0, key.1);
+            conserved(&name, account, findings);
+            never_negative(&name, account, findings);
+        }
+    }
+}
+
+fn conserved(name: &str, account: &Account, findings: &mut Findings<'_>) {
+    let on_hand: i64 = account.facilities.values().map(|pile| pile.on_hand).sum();
+    let in_transit: i64 = account.shipments.values().sum();
+    let Account {
+        received,
+        consumed,
+        disposed,
+        lost,
+        ..
+    } = account;
+    if *received != on_hand + in_transit + consumed + disposed + lost {
+        findings.add(
+            1,
+            format!(
+                "{name}: {received} received, but {on_hand} on hand, {in_transit} in transit, {consumed} consumed, \
+                 {disposed} disposed, {lost} lost"
+            ),
+        );
+    }
+}
+
+fn never_negative(name: &str, account: &Account, findings: &mut Findings<'_>) {
+    for (facility_id, pile) in &account.facilities {
+        let (on_hand, held, reserved, available) =
+            (pile.on_hand, pile.held, pile.reserved(), pile.available());
+        let lowest_claim = pile.reserved.values().min().copied().unwrap_or_default();
+        if [on_hand, held, reserved, available, lowest_claim]
+            .iter()
+            .any(|quantity| *quantity < 0)
+        {
+            findings.add(
+                2,
+                format!(
+                    "{name} at facility {facility_id}: {on_hand} on hand, {reserved} reserved, {held} held, \
+                     {available} available"
+                ),
+            );
+        }
+    }
+    for (shipment_id, in_transit) in account
+        .shipments
+        .iter()
+        .filter(|(_, in_transit)| **in_transit < 0)
+    {
+        findings.add(
+            2,
+            format!("{name} in shipment {shipment_id}: {in_transit} in transit"),
+        );
+    }
+}

@@ -1,0 +1,444 @@
+//! Stored formats are for ever: one sample of every event type, its bytes as they were written once, what they must
+//! still mean, and its tags.
+
+use std::{fmt::Write as _, fs, path::PathBuf};
+
+use keruen_domain::tags;
+use keruen_proto::{
+    EVENT_TYPES, Event,
+    inventory::v1::{
+        AdjustmentReason, ConsumptionPurpose, DisposalReason, DonatedMoneySpent, DonationPledged, DonationReceived,
+        PledgeLine, ReceiptOutcome, ReceivedLine, StockAdjusted, StockConsumed, StockDisposed, StockUnits,
+    },
+    registry::v1::{
+        Accessory, Commodity, CommodityRegistered, DocumentKind, DocumentRef, ExternalId, Facility, FacilityKind,
+        FacilityRegistered, GeoPoint, Item, ItemRegistered, LocalizedText, MinimumReserve, Money, Organisation,
+        OrganisationKind, OrganisationRegistered, RegionAssignment, SiteData, SiteNeeds, StorageRange, Tracking,
+        UnitValue, ValueBasis,
+    },
+    requests::v1::{
+        ApprovedLine, RejectionReason, RequestApproved, RequestFiled, RequestLine, RequestPriority, RequestRejected,
+    },
+    shipments::v1::{
+        AllocationReleased, CancellationReason, LossActAccepted, LossVerdict, ReceivedUnits, ReleaseReason,
+        ShipmentAllocated, ShipmentCancelled, ShipmentDispatched, ShipmentLine, ShipmentReceived, ShipmentRequested,
+        ShipmentUnits,
+    },
+};
+
+fn text(value: &str) -> String {
+    value.to_owned()
+}
+
+fn name() -> Option<LocalizedText> {
+    Some(LocalizedText { en: text("Name"), kk: text("Атауы"), ru: text("Название") })
+}
+
+fn external_ids() -> Vec<ExternalId> {
+    vec![ExternalId { scheme: text("BIN"), value: text("970740001013") }]
+}
+
+fn documents(kind: DocumentKind) -> Vec<DocumentRef> {
+    vec![DocumentRef {
+        kind: kind.into(),
+        number: text("№ 17/а"),
+        issued_on: text("2020-04-10"),
+        issuer_id: text("MOH"),
+        sha256: vec![0xab; 32],
+    }]
+}
+
+fn units() -> StockUnits {
+    StockUnits {
+        batch_id: text("B-1"),
+        donation_id: text("D-1"),
+        item_id: text("CONC"),
+        owner_id: text("MOH"),
+        lot: text("L 7/А"),
+        expires_on: text("2021-12-31"),
+        quantity: 2,
+        serial_numbers: vec![text("S/1"), text("S/2")],
+    }
+}
+
+fn unattributed() -> StockUnits {
+    StockUnits {
+        batch_id: text("B-9"),
+        donation_id: text("UNATTRIBUTED"),
+        item_id: text("GLOVE"),
+        owner_id: text("UNATTRIBUTED"),
+        quantity: 5,
+        ..StockUnits::default()
+    }
+}
+
+fn shipment_units(units: StockUnits) -> ShipmentUnits {
+    ShipmentUnits { line: 1, request_id: text("R-1"), request_line: 2, units: Some(units) }
+}
+
+fn registered() -> Vec<Event> {
+    vec![
+        OrganisationRegistered {
+            organisation: Some(Organisation {
+                organisation_id: text("MOH"),
+                name: name(),
+                kinds: vec![OrganisationKind::Ministry.into(), OrganisationKind::Hospital.into()],
+                external_ids: external_ids(),
+            }),
+        }
+        .into(),
+        FacilityRegistered {
+            facility: Some(Facility {
+                facility_id: text("HOSP"),
+                name: name(),
+                kind: FacilityKind::Hospital.into(),
+                regions: vec![
+                    RegionAssignment { region_id: text("KZ-35"), valid_from: String::new() },
+                    RegionAssignment { region_id: text("KZ-62"), valid_from: text("2022-06-08") },
+                ],
+                time_zone: text("Asia/Almaty"),
+                operator_id: text("MOH"),
+                location: Some(GeoPoint { latitude_e7: 477_833_000, longitude_e7: -677_144_000 }),
+                site: Some(SiteData {
+                    mains_voltage_v: 230,
+                    mains_frequency_hz: 50,
+                    backup_power_hours: Some(0),
+                    oxygen_supply: Some(false),
+                    altitude_m: Some(-28),
+                    cold_storage: Some(true),
+                }),
+                minimum_reserves: vec![MinimumReserve { commodity_id: text("OXYGEN"), quantity: 2 }],
+                external_ids: external_ids(),
+            }),
+        }
+        .into(),
+        CommodityRegistered {
+            commodity: Some(Commodity { commodity_id: text("OXYGEN"), name: name(), base_unit: text("EA") }),
+        }
+        .into(),
+        ItemRegistered {
+            item: Some(Item {
+                item_id: text("CONC"),
+                commodity_id: text("OXYGEN"),
+                name: name(),
+                tracking: Tracking::Serial.into(),
+                manufacturer: text("Maker & Söhne"),
+                model: text("C/5"),
+                gtin: text("04012345678901"),
+                expires: true,
+                storage: Some(StorageRange { minimum_millicelsius: -20_000, maximum_millicelsius: 40_000 }),
+                site_needs: Some(SiteNeeds {
+                    mains_voltage_v: 230,
+                    mains_frequency_hz: 50,
+                    oxygen_supply: false,
+                    maximum_altitude_m: 2_400,
+                    cold_storage: true,
+                }),
+                accessories: vec![Accessory { item_id: text("CANNULA"), quantity: 2 }],
+                external_ids: external_ids(),
+            }),
+        }
+        .into(),
+    ]
+}
+
+fn donated() -> Vec<Event> {
+    vec![
+        DonationPledged {
+            donation_id: text("D-1"),
+            donor_id: text("DEGDAR"),
+            recipient_id: text("MOH"),
+            lines: vec![PledgeLine {
+                line: 1,
+                commodity_id: text("OXYGEN"),
+                item_id: text("CONC"),
+                quantity: 9_007_199_254_740_991,
+                received: 0,
+            }],
+            money: Some(Money { currency_code: text("USD"), minor_units: 400_000_000 }),
+            expected_on: text("2020-05-01"),
+            documents: documents(DocumentKind::DonationAgreement),
+            anonymous: true,
+        }
+        .into(),
+        DonationReceived {
+            donation_id: text("D-1"),
+            facility_id: text("WH"),
+            lines: vec![
+                ReceivedLine {
+                    pledge_line: 1,
+                    outcome: ReceiptOutcome::Good.into(),
+                    units: Some(units()),
+                    unit_value: Some(UnitValue {
+                        amount: Some(Money { currency_code: text("KZT"), minor_units: 50_000_000 }),
+                        basis: ValueBasis::DonorDeclared.into(),
+                    }),
+                },
+                ReceivedLine {
+                    pledge_line: 1,
+                    outcome: ReceiptOutcome::Missing.into(),
+                    units: Some(StockUnits {
+                        batch_id: String::new(),
+                        lot: text("NOT THERE"),
+                        serial_numbers: vec![text("S/3")],
+                        quantity: 1,
+                        ..units()
+                    }),
+                    unit_value: None,
+                },
+            ],
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        DonatedMoneySpent {
+            donation_id: text("D-1"),
+            amount: Some(Money { currency_code: text("USD"), minor_units: 200_000_000 }),
+            supplier_id: text("MAKER"),
+            documents: documents(DocumentKind::Invoice),
+        }
+        .into(),
+    ]
+}
+
+fn stocked() -> Vec<Event> {
+    vec![
+        StockAdjusted {
+            facility_id: text("WH"),
+            units: Some(units()),
+            decrease: true,
+            held_quantity: 1,
+            reason: AdjustmentReason::Stolen.into(),
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        StockConsumed {
+            facility_id: text("HOSP"),
+            units: vec![StockUnits { serial_numbers: Vec::new(), ..units() }, unattributed()],
+            purpose: ConsumptionPurpose::Patient.into(),
+            batches_assumed: true,
+        }
+        .into(),
+        StockDisposed {
+            facility_id: text("WH"),
+            units: Some(units()),
+            held_quantity: 2,
+            reason: DisposalReason::Spoiled.into(),
+            documents: documents(DocumentKind::DisposalAct),
+        }
+        .into(),
+    ]
+}
+
+fn requested() -> Vec<Event> {
+    vec![
+        RequestFiled {
+            request_id: text("R-1"),
+            facility_id: text("HOSP"),
+            lines: vec![RequestLine {
+                line: 2,
+                commodity_id: text("OXYGEN"),
+                item_id: text("CONC"),
+                requested: 4,
+                ..RequestLine::default()
+            }],
+            priority: RequestPriority::Stat.into(),
+            needed_by: text("2020-04-12"),
+        }
+        .into(),
+        RequestApproved {
+            request_id: text("R-1"),
+            facility_id: text("HOSP"),
+            lines: vec![ApprovedLine { line: 2, quantity: 3 }, ApprovedLine { line: 3, quantity: 0 }],
+        }
+        .into(),
+        RequestRejected {
+            request_id: text("R-2"),
+            facility_id: text("HOSP"),
+            reason: RejectionReason::SiteNotSuitable.into(),
+        }
+        .into(),
+    ]
+}
+
+fn shipped() -> Vec<Event> {
+    let (shipment_id, origin_id, destination_id) = (text("S-1"), text("WH"), text("HOSP"));
+    let units = vec![shipment_units(units())];
+    vec![
+        ShipmentRequested {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            lines: vec![ShipmentLine {
+                line: 1,
+                item_id: text("CONC"),
+                quantity: 2,
+                request_id: text("R-1"),
+                request_line: 2,
+                owner_id: text("MOH"),
+            }],
+        }
+        .into(),
+        ShipmentAllocated {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            units: units.clone(),
+        }
+        .into(),
+        AllocationReleased {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            units: units.clone(),
+            reason: ReleaseReason::StockAdjusted.into(),
+        }
+        .into(),
+        ShipmentDispatched {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            units: units.clone(),
+            custodian_id: text("CREW"),
+            signed_by_ref: text("duty-7"),
+            expected_on: text("2020-04-13"),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        ShipmentReceived {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            units: vec![
+                ReceivedUnits {
+                    shipment_units: Some(shipment_units(StockUnits {
+                        item_id: text("VENT"),
+                        ..self::units()
+                    })),
+                    outcome: ReceiptOutcome::Missing.into(),
+                },
+                ReceivedUnits { shipment_units: units.first().cloned(), outcome: ReceiptOutcome::Damaged.into() },
+                ReceivedUnits {
+                    shipment_units: Some(ShipmentUnits { units: Some(unattributed()), ..ShipmentUnits::default() }),
+                    outcome: ReceiptOutcome::Surplus.into(),
+                },
+            ],
+            signed_by_ref: text("duty-9"),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        LossActAccepted {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            units: units.clone(),
+            act: documents(DocumentKind::LossAct).into_iter().next(),
+            verdict: LossVerdict::Shared.into(),
+            custodian_id: text("CREW"),
+        }
+        .into(),
+        ShipmentCancelled {
+            shipment_id,
+            origin_id,
+            destination_id,
+            units,
+            reason: CancellationReason::NoTransport.into(),
+        }
+        .into(),
+    ]
+}
+
+/// One of every type, with as many of its fields set as can be.
+fn samples() -> Vec<Event> {
+    [registered(), donated(), stocked(), requested(), shipped()].concat()
+}
+
+fn golden(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
+}
+
+/// The file's content. Never rewritten: written only where it is missing and `KERUEN_WRITE_GOLDEN` is set.
+#[expect(clippy::disallowed_methods, reason = "golden files lie on the disk")]
+fn kept(file: &str, now: &str) -> String {
+    let path = golden(file);
+    if !path.exists() && std::env::var("KERUEN_WRITE_GOLDEN").is_ok() {
+        fs::write(&path, now).expect("written");
+    }
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for line in bytes.chunks(32) {
+        for byte in line {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<char> = hex.chars().filter(char::is_ascii_hexdigit).collect();
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("hexadecimal"))
+        .collect()
+}
+
+#[test]
+fn every_type_has_a_sample() {
+    let sampled: Vec<_> = samples().iter().map(Event::type_name).collect();
+    for known in EVENT_TYPES {
+        assert_eq!(sampled.iter().filter(|sample| *sample == known).count(), 1, "{known}");
+    }
+    assert_eq!(sampled.len(), EVENT_TYPES.len());
+}
+
+#[test]
+fn bytes_are_written_as_ever() {
+    for sample in samples() {
+        sample.verify().expect("valid");
+        let now = hex(&sample.encode());
+        assert_eq!(kept(&format!("{}.v1.hex", sample.short_name()), &now), now, "{}", sample.short_name());
+        let json = serde_json::to_string_pretty(&sample.to_json().expect("JSON")).expect("JSON") + "\n";
+        assert_eq!(kept(&format!("{}.v1.json", sample.short_name()), &json), json, "{}", sample.short_name());
+    }
+}
+
+/// Also of versions that no sample writes any more.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "golden files lie on the disk")]
+fn old_bytes_mean_what_they_meant() {
+    let mut found = 0;
+    for entry in fs::read_dir(golden("")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let Some(stem) = path.to_str().and_then(|path| path.strip_suffix(".hex")) else { continue };
+        let file = path.file_name().and_then(|file| file.to_str()).expect("a name");
+        let short = file.split('.').next().unwrap_or_default();
+        let type_name = EVENT_TYPES
+            .iter()
+            .find(|known| known.rsplit('.').next() == Some(short))
+            .unwrap_or_else(|| panic!("{short} is stored, but no longer known"));
+        let data = bytes(&fs::read_to_string(&path).expect("readable"));
+        let event = Event::decode(type_name, &data).expect("decodes");
+        let expected = fs::read_to_string(format!("{stem}.json")).expect("its meaning");
+        let expected: serde_json::Value = serde_json::from_str(&expected).expect("JSON");
+        assert_eq!(event.to_json().expect("JSON"), expected, "{file}");
+        found += 1;
+    }
+    assert!(found >= EVENT_TYPES.len());
+}
+
+#[test]
+fn tags_are_given_as_ever() {
+    let mut table = String::new();
+    for sample in samples() {
+        let tags = tags(&sample);
+        assert!(tags.is_sorted());
+        let _ = writeln!(table, "{}", sample.type_name());
+        for tag in tags {
+            let _ = writeln!(table, "    {tag}");
+        }
+    }
+    assert_eq!(kept("tags.txt", &table), table);
+}

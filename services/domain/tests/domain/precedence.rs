@@ -1,0 +1,230 @@
+//! Which of several faults answers: first what is missing or must not be there, then the state, then the lines, then
+//! quantities. Each ladder is one command with many faults, of which one after the other is put right.
+
+use keruen_domain::{
+    Command,
+    donation::{PledgeDonation, ReceiptLine, ReceiveDonation, SpendDonatedMoney},
+    rejection::Stage,
+    shipment::RequestShipment,
+    stock::AdjustStock,
+};
+use keruen_proto::inventory::v1::ReceiptOutcome;
+
+use crate::{story::Story, world::*};
+
+struct Ladder {
+    story: Story,
+    stages: Vec<Stage>,
+}
+
+impl Ladder {
+    fn new(story: Story) -> Self {
+        Self {
+            story,
+            stages: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn step(mut self, command: impl Command, reason: &str) -> Self {
+        self.stages
+            .push(self.story.clone().when(command).refused(reason).0.stage());
+        self
+    }
+
+    #[track_caller]
+    fn top(self, command: impl Command) {
+        assert!(self.stages.is_sorted(), "{:?}", self.stages);
+        assert_eq!(self.stages.last(), Some(&Stage::Quantities));
+        self.story.when(command).accepted();
+    }
+}
+
+fn stocked() -> Story {
+    Story::new()
+        .after(pledge("D1", &[("TEST", 100)]))
+        .after(receive("D1", vec![line("RAPID", 50, "B1")]))
+}
+
+#[test]
+fn of_pledges() {
+    let huge = keruen_domain::code::MAX_QUANTITY;
+    let faulty = || pledge("D1", &[("NOTHING", huge), ("TEST", huge)]);
+    let mut twice = pledge("D2", &[("TEST", huge), ("TEST", huge)]);
+    twice.lines[1].line = 1;
+    Ladder::new(stocked())
+        .step(
+            PledgeDonation {
+                donor_id: code("MOH"),
+                ..faulty()
+            },
+            "DONATION_EXISTS",
+        )
+        .step(
+            PledgeDonation {
+                donor_id: code("MOH"),
+                donation_id: code("D2"),
+                ..faulty()
+            },
+            "UNKNOWN_COMMODITY",
+        )
+        .step(
+            PledgeDonation {
+                donor_id: code("MOH"),
+                ..twice.clone()
+            },
+            "NOT_A_DONOR",
+        )
+        .step(twice, "DUPLICATE_LINE")
+        .step(
+            pledge("D2", &[("TEST", huge), ("TEST", huge)]),
+            "QUANTITY_OVERFLOW",
+        )
+        .top(pledge("D2", &[("TEST", huge)]));
+}
+
+#[test]
+fn of_receipts() {
+    let faulty = |item_id: &str, batch_id: &str, second: &str| {
+        let expired = ReceiptLine {
+            expires_on: Some(date("2020-01-01")),
+            ..line("RAPID", 100, second)
+        };
+        receive("D1", vec![line(item_id, 100, batch_id), expired])
+    };
+    Ladder::new(stocked())
+        .step(
+            ReceiveDonation {
+                donation_id: code("D9"),
+                ..faulty("NOTHING", "B1", "B1")
+            },
+            "UNKNOWN_DONATION",
+        )
+        .step(faulty("NOTHING", "B1", "B1"), "UNKNOWN_ITEM")
+        .step(faulty("RAPID", "B1", "B1"), "BATCH_EXISTS")
+        .step(faulty("RAPID", "B2", "B2"), "DUPLICATE_BATCH_ID")
+        .step(faulty("RAPID", "B2", "B3"), "ALREADY_EXPIRED")
+        .step(
+            receive(
+                "D1",
+                vec![line("RAPID", 100, "B2"), line("RAPID", 100, "B3")],
+            ),
+            "RECEIPT_EXCEEDS_PLEDGE",
+        )
+        .top(receive(
+            "D1",
+            vec![line("RAPID", 25, "B2"), line("RAPID", 25, "B3")],
+        ));
+}
+
+#[test]
+fn of_spending() {
+    let story = stocked().after(pledge_money("D2", 10));
+    let bare = || ReceiptLine {
+        expires_on: None,
+        ..line("RAPID", 1, "B2")
+    };
+    Ladder::new(story)
+        .step(
+            SpendDonatedMoney {
+                supplier_id: code("NOBODY"),
+                ..spend("D1", 11, vec![bare()])
+            },
+            "UNKNOWN_ORGANISATION",
+        )
+        .step(spend("D1", 11, vec![bare()]), "NO_MONEY_PLEDGED")
+        .step(spend("D2", 11, vec![bare()]), "EXPIRY_REQUIRED")
+        .step(
+            spend("D2", 11, vec![line("RAPID", 1, "B2")]),
+            "INSUFFICIENT_FUNDS",
+        )
+        .top(spend("D2", 10, vec![line("RAPID", 1, "B2")]));
+}
+
+#[test]
+fn of_adjustments() {
+    use keruen_domain::stock::Change;
+    use keruen_proto::inventory::v1::AdjustmentReason::{Found, Lost};
+    let too_many = Change::Decrease(quantity(51));
+    let numbered = |command: AdjustStock| AdjustStock {
+        serial_numbers: labels(&["S1"]),
+        ..command
+    };
+    Ladder::new(stocked())
+        .step(numbered(adjust("B9", too_many, Found)), "UNKNOWN_BATCH")
+        .step(
+            numbered(adjust("B1", too_many, Found)),
+            "REASON_DOES_NOT_FIT",
+        )
+        .step(
+            numbered(adjust("B1", too_many, Lost)),
+            "SERIAL_NUMBERS_NOT_EXPECTED",
+        )
+        .step(adjust("B1", too_many, Lost), "INSUFFICIENT_STOCK")
+        .top(lose("B1", 50));
+}
+
+#[test]
+fn of_approvals() {
+    Ladder::new(
+        Story::new()
+            .after(ask("R1", &[("TEST", 10)]))
+            .after(ask("R2", &[("TEST", 10)]))
+            .after(reject("R2")),
+    )
+    .step(approve("R9", &[(2, 11), (1, 11)]), "UNKNOWN_REQUEST")
+    .step(approve("R2", &[(2, 11), (1, 11)]), "REQUEST_STATE")
+    .step(approve("R1", &[(2, 11), (1, 11)]), "UNKNOWN_REQUEST_LINE")
+    .step(approve("R1", &[(1, 11)]), "APPROVAL_EXCEEDS_REQUEST")
+    .top(approve("R1", &[(1, 10)]));
+}
+
+#[test]
+fn of_shipments() {
+    let story = stocked()
+        .after(ask("R1", &[("TEST", 10)]))
+        .after(approve_all("R1"));
+    let to_itself = |command: RequestShipment| RequestShipment {
+        destination_id: code("WH"),
+        ..command
+    };
+    Ladder::new(story)
+        .step(
+            to_itself(ship_for("S1", "R1", &[("NOTHING", 11)])),
+            "UNKNOWN_ITEM",
+        )
+        .step(
+            to_itself(ship_for("S1", "R1", &[("GLOVE", 11)])),
+            "SAME_FACILITY",
+        )
+        .step(
+            ship_for("S1", "R1", &[("GLOVE", 11)]),
+            "REQUEST_LINE_MISMATCH",
+        )
+        .step(ship_for("S1", "R1", &[("RAPID", 11)]), "EXCEEDS_APPROVED")
+        .top(ship_for("S1", "R1", &[("RAPID", 10)]));
+}
+
+#[test]
+fn of_arrivals() {
+    let story = stocked()
+        .after(ship("S1", &[("RAPID", 10)]))
+        .after(allocate("S1"))
+        .after(dispatch("S1"));
+    let arrived = story.clone().after(arrive("S1"));
+    let good = |line, amount| found(line, amount, ReceiptOutcome::Good);
+    arrived
+        .when(arrive_with("S1", vec![unannounced("NOTHING", 1, "X1")]))
+        .refused("UNKNOWN_ITEM");
+    Ladder::new(story)
+        .step(arrive_with("S9", vec![good(2, 11)]), "UNKNOWN_SHIPMENT")
+        .step(
+            arrive_with("S1", vec![good(2, 11)]),
+            "UNKNOWN_SHIPMENT_LINE",
+        )
+        .step(
+            arrive_with("S1", vec![good(1, 11)]),
+            "RECEIPT_EXCEEDS_SHIPMENT",
+        )
+        .top(arrive_with("S1", vec![good(1, 10)]));
+}

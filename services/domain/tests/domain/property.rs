@@ -1,0 +1,457 @@
+//! Whatever is commanded, in whatever order: the books keep their rules, and every fold finds all of its events.
+
+use chrono::Days;
+use keruen_domain::{
+    Boundary, Command, Entry,
+    calendar::facility_day,
+    check::Ledger,
+    donation::{PledgeDonation, ReceiptLine, ReceiveDonation},
+    request::FileRequest,
+    shipment::{FoundGoods, RequestShipment},
+    stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
+};
+use keruen_proto::{
+    Event,
+    inventory::v1::{AdjustmentReason, ReceiptOutcome, StockLevel, StockLot},
+    shipments::v1::{Shipment, ShipmentLot},
+};
+use proptest::prelude::*;
+
+use crate::{story::Story, world::*};
+
+const FACILITIES: [&str; 3] = ["WH", "HOSP", "FAR"];
+const ITEMS: [&str; 4] = ["RAPID", "PCR", "GLOVE", "CONC"];
+const RECIPIENTS: [&str; 2] = ["MOH", "HELP"];
+const OUTCOMES: [ReceiptOutcome; 6] = [
+    ReceiptOutcome::Good,
+    ReceiptOutcome::Good,
+    ReceiptOutcome::Damaged,
+    ReceiptOutcome::Missing,
+    ReceiptOutcome::Surplus,
+    ReceiptOutcome::Wrong,
+];
+
+/// Raw numbers; what they mean depends on what is there.
+#[derive(Clone, Debug)]
+struct Step {
+    kind: u8,
+    which: usize,
+    other: usize,
+    quantity: i64,
+    flag: bool,
+    hours: i64,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (0..18_u8, 0..64_usize, 0..64_usize, 1..30_i64, any::<bool>(), 0..200_i64).prop_map(
+        |(kind, which, other, quantity, flag, hours)| Step { kind, which, other, quantity, flag, hours },
+    )
+}
+
+/// A history that grows, with what has been named in it.
+struct World {
+    story: Story,
+    ledger: Ledger,
+    position: u64,
+    named: usize,
+    donations: Vec<String>,
+    batches: Vec<String>,
+    serial_numbers: Vec<String>,
+    requests: Vec<String>,
+    shipments: Vec<String>,
+    accepted: usize,
+}
+
+fn pick<T>(list: &[T], index: usize) -> Option<&T> {
+    list.get(index.checked_rem(list.len())?)
+}
+
+impl World {
+    fn new() -> Self {
+        let mut world = Self {
+            story: Story::empty(),
+            ledger: Ledger::default(),
+            position: 0,
+            named: 0,
+            donations: Vec::new(),
+            batches: Vec::new(),
+            serial_numbers: Vec::new(),
+            requests: Vec::new(),
+            shipments: Vec::new(),
+            accepted: 0,
+        };
+        world.append(registry());
+        for (id, recipient) in ["DM", "DH"].into_iter().zip(RECIPIENTS) {
+            let pledge = PledgeDonation {
+                recipient_id: code(recipient),
+                ..pledge(id, &[("TEST", 300), ("GLOVES", 300), ("OXYGEN", 40)])
+            };
+            world.carry_out(&pledge);
+            world.donations.push(id.to_owned());
+        }
+        world
+    }
+
+    fn name(&mut self, prefix: &str) -> String {
+        self.named += 1;
+        format!("{prefix}{}", self.named)
+    }
+
+    fn append(&mut self, events: Vec<Event>) {
+        for event in &events {
+            self.position += 1;
+            self.ledger.take_in(self.position, event, self.story.now_us);
+        }
+        assert_eq!(self.ledger.end_append(), []);
+        self.story.append(events);
+    }
+
+    fn carry_out(&mut self, command: &dyn Command) -> bool {
+        let Ok(events) = self.story.decide(command) else { return false };
+        self.append(events);
+        self.accepted += 1;
+        true
+    }
+
+    fn level(&self, facility_id: &str, item_id: &str) -> StockLevel {
+        match self.story.read(&Boundary::Stock(code(facility_id), code(item_id))) {
+            Entry::Stock(level) => level,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn shipment(&self, id: &str) -> Shipment {
+        match self.story.read(&Boundary::Shipment(code(id))) {
+            Entry::Shipment(shipment) => shipment,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Some lot somewhere.
+    fn lot(&self, step: &Step) -> Option<(&'static str, &'static str, StockLot)> {
+        let lots: Vec<_> = FACILITIES
+            .into_iter()
+            .flat_map(|facility| ITEMS.map(|item| (facility, item)))
+            .flat_map(|(facility, item)| self.level(facility, item).lots.into_iter().map(move |lot| (facility, item, lot)))
+            .collect();
+        pick(&lots, step.other).cloned()
+    }
+
+    fn take(&mut self, step: &Step) {
+        self.story.now_us += step.hours * 3_600_000_000;
+        match step.kind {
+            0..=3 => self.receive_donation(step),
+            4 => self.adjust(step),
+            5 => self.consume(step),
+            6 => self.dispose(step),
+            7 => self.request(step),
+            8..=9 => self.ship(step),
+            10..=11 => {
+                if let Some(id) = pick(&self.shipments, step.which).cloned() {
+                    let command = if step.flag { allocate(&id) } else { allocate_partly(&id) };
+                    self.carry_out(&command);
+                }
+            }
+            12..=13 => {
+                if let Some(id) = pick(&self.shipments, step.which).cloned() {
+                    self.carry_out(&dispatch(&id));
+                }
+            }
+            14..=15 => self.receive_shipment(step),
+            16 => {
+                if let Some(id) = pick(&self.shipments, step.which).cloned() {
+                    self.carry_out(&settle(&id));
+                }
+            }
+            _ => {
+                if let Some(id) = pick(&self.shipments, step.which).cloned() {
+                    self.carry_out(&cancel(&id));
+                }
+            }
+        }
+    }
+
+    fn receive_donation(&mut self, step: &Step) {
+        let facility = FACILITIES[if step.flag { 0 } else { step.other % 3 }];
+        let item_id = ITEMS[step.which % 4];
+        let Some(donation_id) = pick(&self.donations, step.other).cloned() else { return };
+        let batch_id = self.name("B");
+        let mut arrived = line(item_id, step.quantity, &batch_id);
+        arrived.outcome = OUTCOMES[step.other % 6];
+        if arrived.expires_on.is_some() {
+            let today = facility_day(&crate::world::facility(facility, "KZ-75"), self.story.now_us);
+            let ahead = Days::new(u64::try_from(step.quantity * 7 % 90).expect("positive"));
+            arrived.expires_on = today.checked_add_days(ahead);
+        }
+        if item_id == "CONC" {
+            arrived = ReceiptLine { quantity: quantity(step.quantity % 4 + 1), ..arrived };
+            arrived.serial_numbers = (0..arrived.quantity.get()).map(|_| label(&self.name("N"))).collect();
+        }
+        let numbers: Vec<String> = arrived.serial_numbers.iter().map(ToString::to_string).collect();
+        let receipt = ReceiveDonation { facility_id: code(facility), ..receive(&donation_id, vec![arrived]) };
+        if self.carry_out(&receipt) {
+            self.batches.push(batch_id);
+            self.serial_numbers.extend(numbers);
+        }
+    }
+
+    fn adjust(&mut self, step: &Step) {
+        let Some((facility, _, lot)) = self.lot(step) else { return };
+        let serial_numbers = lot.serial_numbers.iter().take(1 + step.which % 2);
+        let amount = if lot.serial_numbers.is_empty() {
+            step.quantity
+        } else {
+            i64::try_from(serial_numbers.len()).expect("few")
+        };
+        let (change, reason) = if step.flag || !lot.serial_numbers.is_empty() {
+            (Change::Decrease(quantity(amount)), AdjustmentReason::Lost)
+        } else {
+            (Change::Increase(quantity(amount)), AdjustmentReason::Found)
+        };
+        let command = AdjustStock {
+            facility_id: code(facility),
+            owner_id: Some(code(&lot.owner_id)),
+            serial_numbers: serial_numbers.map(|number| label(number)).collect(),
+            ..adjust(&lot.batch_id, change, reason)
+        };
+        let is_loss = matches!(command.change, Change::Decrease(_));
+        let is_accepted = self.carry_out(&command);
+        // Half of what was lost is found again, sometimes elsewhere.
+        if is_accepted && is_loss && step.which % 2 == 0 {
+            let found = AdjustStock {
+                facility_id: code(FACILITIES[step.which % 3]),
+                change: Change::Increase(quantity(amount)),
+                reason: AdjustmentReason::Found,
+                ..command
+            };
+            assert!(self.carry_out(&found));
+        }
+    }
+
+    fn consume(&mut self, step: &Step) {
+        let Some((facility, item_id, lot)) = self.lot(step) else { return };
+        let command = ConsumeStock {
+            facility_id: code(facility),
+            batch_id: step.flag.then(|| code(&lot.batch_id)),
+            owner_id: (step.which % 2 == 0).then(|| code(&lot.owner_id)),
+            ..consume(item_id, step.quantity)
+        };
+        self.carry_out(&command);
+    }
+
+    fn dispose(&mut self, step: &Step) {
+        let Some((facility, _, lot)) = self.lot(step) else { return };
+        let serial_numbers: Vec<_> = lot.serial_numbers.iter().take(1).map(|number| label(number)).collect();
+        let command = DisposeStock {
+            facility_id: code(facility),
+            owner_id: Some(code(&lot.owner_id)),
+            quantity: quantity(if serial_numbers.is_empty() { step.quantity } else { 1 }),
+            serial_numbers,
+            ..dispose(&lot.batch_id, 1)
+        };
+        self.carry_out(&command);
+    }
+
+    fn request(&mut self, step: &Step) {
+        let id = self.name("R");
+        let commodity_id = ["TEST", "GLOVES", "OXYGEN"][step.which % 3];
+        let command = FileRequest {
+            facility_id: code(FACILITIES[1 + step.other % 2]),
+            ..ask(&id, &[(commodity_id, step.quantity)])
+        };
+        assert!(self.carry_out(&command));
+        self.carry_out(&approve(&id, &[(1, step.quantity - i64::from(step.flag))]));
+        self.requests.push(id);
+    }
+
+    fn ship(&mut self, step: &Step) {
+        let id = self.name("S");
+        let item_id = ITEMS[step.which % 4];
+        let request = pick(&self.requests, step.other).filter(|_| step.flag).cloned();
+        let second = ITEMS[step.other % 4];
+        let mut command = RequestShipment {
+            destination_id: code(FACILITIES[1 + step.other % 2]),
+            ..ship(&id, &[(item_id, step.quantity), (second, step.quantity % 5 + 1), (item_id, 2)])
+        };
+        if step.hours % 5 == 0 {
+            command.origin_id = code(FACILITIES[step.which % 3]);
+        }
+        if let Some(request_id) = request {
+            command.lines[0].request = Some((code(&request_id), 1));
+            command.lines[0].quantity = quantity(step.quantity % 6 + 1);
+        }
+        if step.hours % 3 == 0 {
+            command.lines[2].owner_id = Some(code(RECIPIENTS[step.which % 2]));
+        }
+        if self.carry_out(&command) {
+            self.shipments.push(id);
+        }
+    }
+
+    fn receive_shipment(&mut self, step: &Step) {
+        let Some(id) = pick(&self.shipments, step.which).cloned() else { return };
+        if step.flag {
+            self.carry_out(&arrive(&id));
+            return;
+        }
+        let shipment = self.shipment(&id);
+        let mut lines: Vec<FoundGoods> = Vec::new();
+        for (index, lot) in shipment.lots.iter().enumerate() {
+            lines.extend(findings(lot, step, index));
+        }
+        let batch_id = self.name("B");
+        if step.other % 3 == 0 {
+            lines.push(unannounced("GLOVE", step.quantity, &batch_id));
+        }
+        if self.carry_out(&arrive_with(&id, lines)) {
+            self.batches.push(batch_id);
+        }
+    }
+
+    /// Every boundary that anything so far may be about.
+    fn boundaries(&self) -> Vec<Boundary> {
+        let mut all = Vec::new();
+        for facility in FACILITIES {
+            all.push(Boundary::Facility(code(facility)));
+            all.extend(ITEMS.map(|item| Boundary::Stock(code(facility), code(item))));
+        }
+        for item in ITEMS {
+            all.push(Boundary::Item(code(item)));
+            all.push(Boundary::Model(label("Maker"), label(&format!("{item}/1"))));
+        }
+        all.extend(["TEST", "GLOVES", "OXYGEN"].map(|id| Boundary::Commodity(code(id))));
+        all.extend(["KASPI", "MOH", "HELP", "CREW"].map(|id| Boundary::Organisation(code(id))));
+        all.extend(self.donations.iter().map(|id| Boundary::Donation(code(id))));
+        all.extend(self.batches.iter().map(|id| Boundary::Batch(code(id))));
+        all.extend(self.serial_numbers.iter().map(|number| Boundary::Asset(code("CONC"), label(number))));
+        all.extend(self.requests.iter().map(|id| Boundary::Request(code(id))));
+        all.extend(self.shipments.iter().map(|id| Boundary::Shipment(code(id))));
+        all
+    }
+
+    /// The folds say what the other books say.
+    fn compare(&self) {
+        for (facility, item) in FACILITIES.into_iter().flat_map(|facility| ITEMS.map(|item| (facility, item))) {
+            for lot in self.level(facility, item).lots {
+                let books = self.ledger.on_hand(facility, &lot.batch_id, &lot.owner_id);
+                assert_eq!((lot.on_hand, lot.reserved, lot.held), books, "{facility} {lot:?}");
+                let claimed: i64 = lot.reservations.iter().map(|claim| claim.quantity).sum();
+                assert_eq!(lot.reserved, claimed);
+                assert!(lot.reserved >= 0 && lot.held >= 0 && lot.available >= 0, "{lot:?}");
+                if item == "CONC" {
+                    assert_eq!(i64::try_from(lot.serial_numbers.len()), Ok(lot.on_hand));
+                    assert_eq!(i64::try_from(lot.held_serial_numbers.len()), Ok(lot.held));
+                }
+            }
+        }
+        for id in &self.shipments {
+            self.compare_shipment(&self.shipment(id));
+        }
+    }
+
+    fn compare_shipment(&self, shipment: &Shipment) {
+        use std::collections::BTreeMap;
+        let mut under_way: BTreeMap<(String, String), i64> = BTreeMap::new();
+        for lot in &shipment.lots {
+            let units = lot.shipment_units.as_ref().and_then(|units| units.units.clone()).expect("units");
+            assert!(lot.in_transit >= 0 && lot.missing >= 0, "{lot:?}");
+            if !shipment.custodian_id.is_empty() {
+                let parts = [lot.in_transit, lot.missing, lot.received_good, lot.received_unusable, lot.lost];
+                assert_eq!(parts.iter().sum::<i64>(), units.quantity, "{lot:?}");
+            }
+            if !units.serial_numbers.is_empty() {
+                assert_eq!(i64::try_from(lot.serial_numbers_in_transit.len()), Ok(lot.in_transit + lot.missing));
+                assert_eq!(i64::try_from(lot.missing_serial_numbers.len()), Ok(lot.missing));
+            }
+            *under_way.entry((units.batch_id, units.owner_id)).or_default() += lot.in_transit + lot.missing;
+        }
+        for ((batch_id, owner_id), quantity) in under_way {
+            assert_eq!(quantity, self.ledger.in_transit(&shipment.shipment_id, &batch_id, &owner_id));
+        }
+    }
+}
+
+/// Good, damaged and missing units of a lot.
+fn findings(lot: &ShipmentLot, step: &Step, index: usize) -> Vec<FoundGoods> {
+    let of_line = lot.shipment_units.as_ref().expect("units");
+    let units = of_line.units.as_ref().expect("units");
+    let find = |amount: i64, outcome, serial_numbers: &[String]| FoundGoods {
+        batch_id: Some(code(&units.batch_id)),
+        owner_id: Some(code(&units.owner_id)),
+        serial_numbers: serial_numbers.iter().map(|number| label(number)).collect(),
+        ..found(of_line.line, amount, outcome)
+    };
+    if !units.serial_numbers.is_empty() {
+        let outcome = OUTCOMES[(step.other + index) % 4];
+        return lot.serial_numbers_in_transit.iter().take(1).map(|it| find(1, outcome, std::slice::from_ref(it))).collect();
+    }
+    let there = (lot.in_transit + lot.missing).min(step.quantity);
+    let missing = (lot.in_transit - there).clamp(0, 3);
+    [
+        (there - there / 4, ReceiptOutcome::Good),
+        (there / 4, ReceiptOutcome::Damaged),
+        (missing, ReceiptOutcome::Missing),
+    ]
+    .into_iter()
+    .filter(|(amount, _)| *amount > 0)
+    .map(|(amount, outcome)| find(amount, outcome, &[]))
+    .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_keeps_its_books(steps in prop::collection::vec(step(), 1..90)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.take(step);
+            world.compare();
+        }
+        for boundary in world.boundaries() {
+            let by_tag = world.story.read(&boundary);
+            prop_assert_eq!(&by_tag, &world.story.read_everything(&boundary), "{:?}", boundary);
+            prop_assert!(by_tag != Entry::empty(&boundary) || !is_sure(&boundary), "{:?}", boundary);
+        }
+    }
+}
+
+/// Whether something is sure to be there: the registry, donations, requests and shipments that were accepted.
+fn is_sure(boundary: &Boundary) -> bool {
+    !matches!(boundary, Boundary::Stock(..) | Boundary::Batch(_) | Boundary::Asset(..))
+}
+
+/// The random histories reach every kind of fact; else the property says little.
+#[test]
+fn random_histories_reach_every_kind_of_fact() {
+    use proptest::{
+        strategy::{Strategy, ValueTree},
+        test_runner::TestRunner,
+    };
+    let mut runner = TestRunner::deterministic();
+    let histories = prop::collection::vec(step(), 60..90);
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..40 {
+        let steps = histories.new_tree(&mut runner).expect("a history").current();
+        let mut world = World::new();
+        for step in &steps {
+            world.take(step);
+        }
+        seen.extend(world.story.events.iter().map(Event::short_name));
+    }
+    for expected in [
+        "AllocationReleased",
+        "DonationReceived",
+        "LossActAccepted",
+        "RequestApproved",
+        "ShipmentAllocated",
+        "ShipmentCancelled",
+        "ShipmentDispatched",
+        "ShipmentReceived",
+        "StockAdjusted",
+        "StockConsumed",
+        "StockDisposed",
+    ] {
+        assert!(seen.contains(expected), "{expected} not in {seen:?}");
+    }
+}

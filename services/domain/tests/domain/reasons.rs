@@ -1,0 +1,35 @@
+//! Every reason for a refusal is tested.
+
+use keruen_domain::Rejection;
+
+const TESTS: &[&str] = &[
+    include_str!("registry.rs"),
+    include_str!("donation.rs"),
+    include_str!("stock.rs"),
+    include_str!("request.rs"),
+    include_str!("shipment.rs"),
+];
+
+#[test]
+fn every_reason_has_a_test() {
+    for (reason, _) in Rejection::REASONS {
+        // Reasons stand in those files only where a command must be refused.
+        let quoted = format!("\"{reason}\"");
+        assert!(
+            TESTS.iter().any(|text| text.contains(&quoted)),
+            "no test is refused with {reason}"
+        );
+    }
+}
+
+#[test]
+fn the_table_stands_in_order_of_precedence_and_names_each_reason_once() {
+    assert!(Rejection::REASONS.is_sorted_by_key(|(_, stage)| *stage));
+    let mut reasons: Vec<_> = Rejection::REASONS
+        .iter()
+        .map(|(reason, _)| reason)
+        .collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    assert_eq!(reasons.len(), Rejection::REASONS.len());
+}

@@ -1,0 +1,475 @@
+//! The world of the tests: a small registry, and short ways to write commands.
+
+use chrono::NaiveDate;
+use keruen_domain::{
+    Code, Label, Quantity,
+    donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, SpendDonatedMoney},
+    request::{ApproveRequest, ApprovedQuantity, FileRequest, NeededGoods, RejectRequest},
+    shipment::{
+        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
+        ReceiveShipment, RequestShipment,
+    },
+    stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
+};
+use keruen_proto::{
+    Event,
+    inventory::v1::{AdjustmentReason, ConsumptionPurpose, DisposalReason, ReceiptOutcome},
+    registry::v1::{
+        Commodity, CommodityRegistered, DocumentKind, DocumentRef, Facility, FacilityKind,
+        FacilityRegistered, Item, ItemRegistered, LocalizedText, Money, Organisation,
+        OrganisationKind, OrganisationRegistered, RegionAssignment, Tracking,
+    },
+    requests::v1::{RejectionReason, RequestPriority},
+    shipments::v1::{CancellationReason, LossVerdict},
+};
+
+/// 2020-04-10, noon in Almaty (UTC+6 then).
+pub const NOON_US: i64 = 1_586_498_400_000_000;
+
+pub fn noon_us(day: &str) -> i64 {
+    (date(day) - date("2020-04-10")).num_days() * 86_400_000_000 + NOON_US
+}
+
+pub fn date(day: &str) -> NaiveDate {
+    day.parse().expect("a date")
+}
+
+pub fn code(text: &str) -> Code {
+    Code::parse(text).expect("a code")
+}
+
+pub fn label(text: &str) -> Label {
+    Label::parse(text).expect("a label")
+}
+
+pub fn labels(texts: &[&str]) -> Vec<Label> {
+    texts.iter().map(|text| label(text)).collect()
+}
+
+pub fn quantity(value: i64) -> Quantity {
+    Quantity::parse(value).expect("a quantity")
+}
+
+pub fn name(text: &str) -> Option<LocalizedText> {
+    Some(LocalizedText {
+        en: text.to_owned(),
+        ..LocalizedText::default()
+    })
+}
+
+pub fn organisation(id: &str, kind: OrganisationKind) -> Organisation {
+    Organisation {
+        organisation_id: id.to_owned(),
+        name: name(id),
+        kinds: vec![kind.into()],
+        external_ids: Vec::new(),
+    }
+}
+
+pub fn facility(id: &str, region_id: &str) -> Facility {
+    Facility {
+        facility_id: id.to_owned(),
+        name: name(id),
+        kind: FacilityKind::Warehouse.into(),
+        regions: vec![RegionAssignment {
+            region_id: region_id.to_owned(),
+            valid_from: String::new(),
+        }],
+        time_zone: "Asia/Almaty".to_owned(),
+        operator_id: "MOH".to_owned(),
+        ..Facility::default()
+    }
+}
+
+pub fn commodity(id: &str) -> Commodity {
+    Commodity {
+        commodity_id: id.to_owned(),
+        name: name(id),
+        base_unit: "EA".to_owned(),
+    }
+}
+
+pub fn item(id: &str, commodity_id: &str, tracking: Tracking, expires: bool) -> Item {
+    Item {
+        item_id: id.to_owned(),
+        commodity_id: commodity_id.to_owned(),
+        name: name(id),
+        tracking: tracking.into(),
+        manufacturer: "Maker".to_owned(),
+        model: format!("{id}/1"),
+        expires,
+        ..Item::default()
+    }
+}
+
+/// Donor KASPI; MOH and HELP own goods; CREW carries them. A warehouse WH, hospitals HOSP and FAR. RAPID and PCR are
+/// tests that expire, GLOVE doesn't, CONC is an asset.
+pub fn registry() -> Vec<Event> {
+    use OrganisationKind::{Charity, Donor, Ministry, VolunteerGroup};
+    let mut events = Vec::new();
+    for (id, kind) in [
+        ("KASPI", Donor),
+        ("MOH", Ministry),
+        ("HELP", Charity),
+        ("CREW", VolunteerGroup),
+    ] {
+        events.push(
+            OrganisationRegistered {
+                organisation: Some(organisation(id, kind)),
+            }
+            .into(),
+        );
+    }
+    for (id, region) in [("WH", "KZ-75"), ("HOSP", "KZ-62"), ("FAR", "KZ-10")] {
+        events.push(
+            FacilityRegistered {
+                facility: Some(facility(id, region)),
+            }
+            .into(),
+        );
+    }
+    for id in ["TEST", "GLOVES", "OXYGEN"] {
+        events.push(
+            CommodityRegistered {
+                commodity: Some(commodity(id)),
+            }
+            .into(),
+        );
+    }
+    for (id, commodity_id, tracking, expires) in [
+        ("RAPID", "TEST", Tracking::Batch, true),
+        ("PCR", "TEST", Tracking::Batch, true),
+        ("GLOVE", "GLOVES", Tracking::Batch, false),
+        ("CONC", "OXYGEN", Tracking::Serial, false),
+    ] {
+        events.push(
+            ItemRegistered {
+                item: Some(item(id, commodity_id, tracking, expires)),
+            }
+            .into(),
+        );
+    }
+    events
+}
+
+/// Whether an event stands in a region.
+pub fn stands_somewhere(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::OrganisationRegistered(_)
+            | Event::CommodityRegistered(_)
+            | Event::ItemRegistered(_)
+            | Event::DonationPledged(_)
+            | Event::DonatedMoneySpent(_)
+    )
+}
+
+/// Whether an event names a region at the other end of a movement.
+pub fn goes_somewhere(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::ShipmentRequested(_)
+            | Event::ShipmentAllocated(_)
+            | Event::AllocationReleased(_)
+            | Event::ShipmentCancelled(_)
+            | Event::ShipmentDispatched(_)
+    )
+}
+
+/// A pledge of commodities by KASPI to MOH, its lines numbered from 1.
+pub fn pledge(donation_id: &str, commodities: &[(&str, i64)]) -> PledgeDonation {
+    PledgeDonation {
+        donation_id: code(donation_id),
+        donor_id: code("KASPI"),
+        recipient_id: code("MOH"),
+        lines: (1..)
+            .zip(commodities)
+            .map(|(line, (commodity_id, amount))| PledgedGoods {
+                line,
+                commodity_id: Some(code(commodity_id)),
+                item_id: None,
+                quantity: quantity(*amount),
+            })
+            .collect(),
+        money: None,
+        expected_on: None,
+        documents: Vec::new(),
+        anonymous: false,
+    }
+}
+
+/// A pledge of dollars by KASPI to MOH.
+pub fn pledge_money(donation_id: &str, minor_units: i64) -> PledgeDonation {
+    PledgeDonation {
+        money: Some(usd(minor_units)),
+        ..pledge(donation_id, &[])
+    }
+}
+
+pub fn usd(minor_units: i64) -> Money {
+    Money {
+        currency_code: "USD".to_owned(),
+        minor_units,
+    }
+}
+
+/// Units of RAPID and the like expire at the end of 2020.
+pub fn line(item_id: &str, amount: i64, batch_id: &str) -> ReceiptLine {
+    ReceiptLine {
+        item_id: code(item_id),
+        quantity: quantity(amount),
+        outcome: ReceiptOutcome::Good,
+        lot: None,
+        expires_on: matches!(item_id, "RAPID" | "PCR").then(|| date("2020-12-31")),
+        serial_numbers: Vec::new(),
+        pledge_line: None,
+        unit_value: None,
+        batch_id: code(batch_id),
+    }
+}
+
+/// Units of CONC.
+pub fn assets(batch_id: &str, serial_numbers: &[&str]) -> ReceiptLine {
+    let amount = i64::try_from(serial_numbers.len()).expect("few");
+    ReceiptLine {
+        serial_numbers: labels(serial_numbers),
+        ..line("CONC", amount, batch_id)
+    }
+}
+
+/// A receipt at WH.
+pub fn receive(donation_id: &str, lines: Vec<ReceiptLine>) -> ReceiveDonation {
+    ReceiveDonation {
+        donation_id: code(donation_id),
+        facility_id: code("WH"),
+        lines,
+        documents: Vec::new(),
+    }
+}
+
+/// Dollars paid to HELP for what came to WH.
+pub fn spend(donation_id: &str, minor_units: i64, lines: Vec<ReceiptLine>) -> SpendDonatedMoney {
+    SpendDonatedMoney {
+        donation_id: code(donation_id),
+        amount: usd(minor_units),
+        supplier_id: code("HELP"),
+        facility_id: code("WH"),
+        lines,
+        documents: Vec::new(),
+    }
+}
+
+/// A correction of a batch at WH.
+pub fn adjust(batch_id: &str, change: Change, reason: AdjustmentReason) -> AdjustStock {
+    AdjustStock {
+        facility_id: code("WH"),
+        batch_id: code(batch_id),
+        owner_id: None,
+        change,
+        serial_numbers: Vec::new(),
+        reason,
+        documents: Vec::new(),
+    }
+}
+
+/// Fewer of a batch at WH, lost.
+pub fn lose(batch_id: &str, amount: i64) -> AdjustStock {
+    adjust(
+        batch_id,
+        Change::Decrease(quantity(amount)),
+        AdjustmentReason::Lost,
+    )
+}
+
+/// More of a batch at WH, found.
+pub fn find(batch_id: &str, amount: i64) -> AdjustStock {
+    adjust(
+        batch_id,
+        Change::Increase(quantity(amount)),
+        AdjustmentReason::Found,
+    )
+}
+
+/// Use at WH, of what expires first.
+pub fn consume(item_id: &str, amount: i64) -> ConsumeStock {
+    ConsumeStock {
+        facility_id: code("WH"),
+        item_id: code(item_id),
+        quantity: quantity(amount),
+        batch_id: None,
+        owner_id: None,
+        purpose: ConsumptionPurpose::Patient,
+    }
+}
+
+/// Disposal at WH.
+pub fn dispose(batch_id: &str, amount: i64) -> DisposeStock {
+    DisposeStock {
+        facility_id: code("WH"),
+        batch_id: code(batch_id),
+        owner_id: None,
+        quantity: quantity(amount),
+        serial_numbers: Vec::new(),
+        reason: DisposalReason::Damaged,
+        documents: Vec::new(),
+    }
+}
+
+/// A request of HOSP for commodities, its lines numbered from 1.
+pub fn ask(request_id: &str, commodities: &[(&str, i64)]) -> FileRequest {
+    FileRequest {
+        request_id: code(request_id),
+        facility_id: code("HOSP"),
+        lines: (1..)
+            .zip(commodities)
+            .map(|(line, (commodity_id, amount))| NeededGoods {
+                line,
+                commodity_id: Some(code(commodity_id)),
+                item_id: None,
+                quantity: quantity(*amount),
+            })
+            .collect(),
+        priority: RequestPriority::Urgent,
+        needed_by: None,
+    }
+}
+
+pub fn approve(request_id: &str, lines: &[(i32, i64)]) -> ApproveRequest {
+    let lines = lines.iter().map(|(line, quantity)| ApprovedQuantity {
+        line: *line,
+        quantity: *quantity,
+    });
+    ApproveRequest {
+        request_id: code(request_id),
+        lines: Some(lines.collect()),
+    }
+}
+
+pub fn approve_all(request_id: &str) -> ApproveRequest {
+    ApproveRequest {
+        request_id: code(request_id),
+        lines: None,
+    }
+}
+
+pub fn reject(request_id: &str) -> RejectRequest {
+    RejectRequest {
+        request_id: code(request_id),
+        reason: RejectionReason::Duplicate,
+    }
+}
+
+/// A shipment from WH to HOSP by plan, its lines numbered from 1.
+pub fn ship(shipment_id: &str, goods: &[(&str, i64)]) -> RequestShipment {
+    RequestShipment {
+        shipment_id: code(shipment_id),
+        origin_id: code("WH"),
+        destination_id: code("HOSP"),
+        lines: (1..)
+            .zip(goods)
+            .map(|(line, (item_id, amount))| GoodsToSend {
+                line,
+                item_id: code(item_id),
+                quantity: quantity(*amount),
+                request: None,
+                owner_id: None,
+            })
+            .collect(),
+    }
+}
+
+/// A shipment from WH to HOSP, each of its lines for line 1 of a request.
+pub fn ship_for(shipment_id: &str, request_id: &str, goods: &[(&str, i64)]) -> RequestShipment {
+    let mut shipment = ship(shipment_id, goods);
+    for line in &mut shipment.lines {
+        line.request = Some((code(request_id), 1));
+    }
+    shipment
+}
+
+pub fn allocate(shipment_id: &str) -> AllocateShipment {
+    AllocateShipment {
+        shipment_id: code(shipment_id),
+        allow_partial: false,
+    }
+}
+
+pub fn allocate_partly(shipment_id: &str) -> AllocateShipment {
+    AllocateShipment {
+        shipment_id: code(shipment_id),
+        allow_partial: true,
+    }
+}
+
+/// In the hands of CREW.
+pub fn dispatch(shipment_id: &str) -> DispatchShipment {
+    DispatchShipment {
+        shipment_id: code(shipment_id),
+        custodian_id: code("CREW"),
+        signed_by_ref: None,
+        expected_on: None,
+        documents: Vec::new(),
+    }
+}
+
+/// Everything that is on its way is there.
+pub fn arrive(shipment_id: &str) -> ReceiveShipment {
+    ReceiveShipment {
+        shipment_id: code(shipment_id),
+        lines: None,
+        signed_by_ref: None,
+        documents: Vec::new(),
+    }
+}
+
+/// Just this is there, or not.
+pub fn arrive_with(shipment_id: &str, lines: Vec<FoundGoods>) -> ReceiveShipment {
+    ReceiveShipment {
+        lines: Some(lines),
+        ..arrive(shipment_id)
+    }
+}
+
+pub fn found(line: i32, amount: i64, outcome: ReceiptOutcome) -> FoundGoods {
+    FoundGoods {
+        line: Some(line),
+        batch_id: None,
+        owner_id: None,
+        quantity: quantity(amount),
+        outcome,
+        serial_numbers: Vec::new(),
+        item_id: None,
+        lot: None,
+        expires_on: None,
+        new_batch_id: code("UNUSED"),
+    }
+}
+
+/// Goods that nobody announced.
+pub fn unannounced(item_id: &str, amount: i64, batch_id: &str) -> FoundGoods {
+    FoundGoods {
+        line: None,
+        item_id: Some(code(item_id)),
+        new_batch_id: code(batch_id),
+        ..found(1, amount, ReceiptOutcome::Surplus)
+    }
+}
+
+pub fn settle(shipment_id: &str) -> AcceptLossAct {
+    AcceptLossAct {
+        shipment_id: code(shipment_id),
+        act: DocumentRef {
+            kind: DocumentKind::LossAct.into(),
+            number: "17".to_owned(),
+            ..DocumentRef::default()
+        },
+        verdict: LossVerdict::Liable,
+    }
+}
+
+pub fn cancel(shipment_id: &str) -> CancelShipment {
+    CancelShipment {
+        shipment_id: code(shipment_id),
+        reason: CancellationReason::NotNeeded,
+    }
+}
