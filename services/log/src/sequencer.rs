@@ -257,6 +257,9 @@ impl<S: Store> Writer<S> {
         error: StoreError,
     ) -> (Option<Ledger>, Option<StoreError>) {
         tracing::error!(%error, events = ledger.gathered().0.events.len(), "group not committed");
+        if error == StoreError::Fenced {
+            return (None, Some(error));
+        }
         let (_, from, to) = ledger.gathered();
         match self.store.load() {
             Ok(tip) if tip == *to => (Some(self.advance(ledger)), None),

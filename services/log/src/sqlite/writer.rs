@@ -26,12 +26,15 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Takes over the log with a new epoch, and reads where it stands.
-    pub fn start(connection: Connection) -> Result<(Self, Tip), Fault> {
-        let (log_id, epoch) = connection.query_row(
+    pub fn start(mut connection: Connection) -> Result<(Self, Tip), Fault> {
+        // In a transaction of its own, since a commit that happens as a statement ends can fail unseen.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (log_id, epoch) = transaction.query_row(
             "UPDATE log_head SET epoch = epoch + 1 RETURNING log_id, epoch",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
+        transaction.commit()?;
         let (tip, _) = load(&connection)?;
         let writer = Self {
             connection,
