@@ -1,1 +1,553 @@
-//! Pending.
+//! The service over a socket, as clients see it.
+
+use std::{sync::Arc, time::Duration};
+
+use keruen_log::SqliteLog;
+use keruen_proto::stock::v1::{
+    GetTraceRequest, ListDonationsRequest, ListRequestsRequest, ListShipmentsRequest,
+    ListStockRequest, StockGroup, get_trace_request::Subject,
+    stock_service_client::StockServiceClient, stock_service_server::StockServiceServer,
+};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Code, Request, Status, transport::Channel};
+use tonic_types::StatusExt;
+
+use super::{
+    following::{append, open_log, until},
+    history::{History, eventful},
+};
+use crate::{
+    endpoint::StockEndpoint,
+    engine::Running,
+    views::{ViewOptions, Views},
+};
+
+/// A node with a log, its views, and a client.
+struct Node {
+    log: Arc<SqliteLog>,
+    views: Arc<Views>,
+    running: Option<Running>,
+    client: StockServiceClient<Channel>,
+    history: History,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+    _dir: tempfile::TempDir,
+}
+
+impl Node {
+    /// With the first `length` events of a history.
+    async fn start(length: usize) -> Self {
+        let history = eventful();
+        let dir = tempfile::tempdir().unwrap();
+        let log = open_log(&dir.path().join("keruen.db"));
+        append(&*log, &history.events[..length]).await;
+        let options = ViewOptions {
+            max_wait: Duration::from_millis(300),
+            ..ViewOptions::default()
+        };
+        let views = Views::open(dir.path(), options).unwrap();
+        let running = Some(views.run(log.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = StockServiceServer::new(StockEndpoint::new(views.clone(), log.clone()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(async move {
+            tonic::transport::Server::builder()
+                .add_service(service)
+                .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
+                    let _ = stopped.await;
+                })
+                .await
+                .unwrap();
+        });
+        let client = StockServiceClient::connect(format!("http://{address}"))
+            .await
+            .unwrap();
+        Self {
+            log,
+            views,
+            running,
+            client,
+            history,
+            stop,
+            serving,
+            _dir: dir,
+        }
+    }
+
+    async fn stop(self) {
+        let Self {
+            client,
+            running,
+            stop,
+            serving,
+            ..
+        } = self;
+        drop(client);
+        let _ = stop.send(());
+        serving.await.unwrap();
+        if let Some(running) = running {
+            running.stop().await;
+        }
+    }
+
+    async fn refused(&mut self, request: ListStockRequest) -> Status {
+        self.client.list_stock(request).await.unwrap_err()
+    }
+}
+
+fn reason(status: &Status) -> String {
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(info.domain, "keruen");
+    info.reason
+}
+
+fn violated(status: &Status) -> Vec<String> {
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    violations
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_reflects_what_the_caller_has_seen() {
+    let mut node = Node::start(100).await;
+    for length in [100_usize, 101, 160] {
+        let known = usize::try_from(*keruen_log::Log::watch_head(&*node.log).borrow()).unwrap();
+        append(&*node.log, &node.history.events[known..length]).await;
+        let min_position = length as u64;
+        let asked = ListStockRequest {
+            min_position,
+            ..ListStockRequest::default()
+        };
+        let answer = node.client.list_stock(asked).await.unwrap().into_inner();
+        assert_eq!(answer.position, min_position);
+        let asked = ListDonationsRequest {
+            min_position,
+            ..ListDonationsRequest::default()
+        };
+        assert_eq!(
+            node.client
+                .list_donations(asked)
+                .await
+                .unwrap()
+                .into_inner()
+                .position,
+            min_position
+        );
+        let asked = ListRequestsRequest {
+            min_position,
+            ..ListRequestsRequest::default()
+        };
+        assert_eq!(
+            node.client
+                .list_requests(asked)
+                .await
+                .unwrap()
+                .into_inner()
+                .position,
+            min_position
+        );
+        let asked = ListShipmentsRequest {
+            min_position,
+            ..ListShipmentsRequest::default()
+        };
+        assert_eq!(
+            node.client
+                .list_shipments(asked)
+                .await
+                .unwrap()
+                .into_inner()
+                .position,
+            min_position
+        );
+        let subject = Some(Subject::DonationId(node.history.donations()[0].clone()));
+        let asked = GetTraceRequest {
+            subject,
+            min_position,
+        };
+        assert_eq!(
+            node.client
+                .get_trace(asked)
+                .await
+                .unwrap()
+                .into_inner()
+                .position,
+            min_position
+        );
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_position_is_bounded_and_says_how_far_the_views_are() {
+    let mut node = Node::start(100).await;
+    let asked = |min_position| ListStockRequest {
+        min_position,
+        ..ListStockRequest::default()
+    };
+    let status = node.refused(asked(101)).await;
+    assert_eq!(violated(&status), ["min_position"]);
+    assert!(status.message().contains("at most 100"), "{status}");
+
+    until(&node.views, |status| status.position == 100).await;
+    node.running.take().unwrap().stop().await;
+    append(&*node.log, &node.history.events[100..130]).await;
+    let status = node.refused(asked(130)).await;
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unavailable, "VIEW_BEHIND")
+    );
+    let metadata = status.get_details_error_info().unwrap().metadata;
+    assert_eq!(
+        (
+            metadata["position"].as_str(),
+            metadata["head_position"].as_str()
+        ),
+        ("100", "130")
+    );
+    // What the views have reached is answered at once.
+    assert_eq!(
+        node.client
+            .list_stock(asked(100))
+            .await
+            .unwrap()
+            .into_inner()
+            .position,
+        100
+    );
+
+    let mut hurried = Request::new(asked(130));
+    hurried.set_timeout(Duration::from_millis(100));
+    let status = node.client.list_stock(hurried).await.unwrap_err();
+    // The client's own clock may ring first; it then says the same in other words.
+    assert!(
+        matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled),
+        "{status}"
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_that_are_parked_say_what_they_cannot_pass() {
+    let mut node = Node::start(40).await;
+    let mut unknown = node.history.events[0].clone();
+    unknown.r#type = "keruen.future.v9.Teleported".to_owned();
+    unknown.command_id = "99999999-0000-4000-8000-000000000000".to_owned();
+    append(&*node.log, &[unknown]).await;
+    let status = node
+        .refused(ListStockRequest {
+            min_position: 41,
+            ..ListStockRequest::default()
+        })
+        .await;
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unavailable, "VIEW_PARKED")
+    );
+    assert!(
+        status
+            .message()
+            .contains("position 41 (keruen.future.v9.Teleported)"),
+        "{status}"
+    );
+    let answer = node
+        .client
+        .list_stock(ListStockRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(answer.position, 40);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_that_name_nothing_are_told_so() {
+    let mut node = Node::start(150).await;
+    let stock = ListStockRequest {
+        min_position: 150,
+        ..ListStockRequest::default()
+    };
+    let unknown = "NO-SUCH".to_owned();
+    let cases = [
+        (
+            ListStockRequest {
+                region_id: "KZ-99".to_owned(),
+                ..stock.clone()
+            },
+            "UNKNOWN_REGION",
+        ),
+        (
+            ListStockRequest {
+                facility_id: unknown.clone(),
+                ..stock.clone()
+            },
+            "UNKNOWN_FACILITY",
+        ),
+        (
+            ListStockRequest {
+                commodity_id: unknown.clone(),
+                ..stock.clone()
+            },
+            "UNKNOWN_COMMODITY",
+        ),
+        (
+            ListStockRequest {
+                item_id: unknown.clone(),
+                ..stock.clone()
+            },
+            "UNKNOWN_ITEM",
+        ),
+        (
+            ListStockRequest {
+                batch_id: unknown.clone(),
+                ..stock.clone()
+            },
+            "UNKNOWN_BATCH",
+        ),
+        (
+            ListStockRequest {
+                owner_id: unknown.clone(),
+                ..stock.clone()
+            },
+            "UNKNOWN_ORGANISATION",
+        ),
+    ];
+    for (request, expected) in cases {
+        let status = node.refused(request).await;
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::NotFound, expected)
+        );
+    }
+    // What exists but has nothing is an empty table, as are goods that nobody can attribute.
+    for request in [
+        ListStockRequest {
+            region_id: "KZ-55".to_owned(),
+            ..stock.clone()
+        },
+        ListStockRequest {
+            owner_id: "CARRIER".to_owned(),
+            ..stock.clone()
+        },
+    ] {
+        assert!(
+            node.client
+                .list_stock(request)
+                .await
+                .unwrap()
+                .into_inner()
+                .rows
+                .is_empty()
+        );
+    }
+    let unattributed = ListStockRequest {
+        owner_id: "UNATTRIBUTED".to_owned(),
+        ..stock
+    };
+    node.client.list_stock(unattributed).await.unwrap();
+
+    let subjects = [
+        (Subject::DonationId(unknown.clone()), "UNKNOWN_DONATION"),
+        (Subject::BatchId(unknown.clone()), "UNKNOWN_BATCH"),
+        (Subject::RequestId(unknown.clone()), "UNKNOWN_REQUEST"),
+        (asset("NO-SUCH", "1"), "UNKNOWN_ITEM"),
+        (asset("VENT-X", "no such number"), "UNKNOWN_ASSET"),
+    ];
+    for (subject, expected) in subjects {
+        let asked = GetTraceRequest {
+            subject: Some(subject),
+            min_position: 150,
+        };
+        let status = node.client.get_trace(asked).await.unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::NotFound, expected)
+        );
+    }
+    let asked = ListDonationsRequest {
+        donor_id: unknown.clone(),
+        ..ListDonationsRequest::default()
+    };
+    let status = node.client.list_donations(asked).await.unwrap_err();
+    assert_eq!(reason(&status), "UNKNOWN_ORGANISATION");
+    let asked = ListRequestsRequest {
+        facility_id: unknown.clone(),
+        ..ListRequestsRequest::default()
+    };
+    assert_eq!(
+        reason(&node.client.list_requests(asked).await.unwrap_err()),
+        "UNKNOWN_FACILITY"
+    );
+    let asked = ListShipmentsRequest {
+        destination_id: unknown,
+        ..ListShipmentsRequest::default()
+    };
+    assert_eq!(
+        reason(&node.client.list_shipments(asked).await.unwrap_err()),
+        "UNKNOWN_FACILITY"
+    );
+    node.stop().await;
+}
+
+fn asset(item_id: &str, serial_number: &str) -> Subject {
+    Subject::Asset(keruen_proto::stock::v1::AssetKey {
+        item_id: item_id.to_owned(),
+        serial_number: serial_number.to_owned(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_fields_are_all_named() {
+    let mut node = Node::start(50).await;
+    let request = ListStockRequest {
+        group_by: vec![StockGroup::Item as i32, 99, StockGroup::Item as i32, 0],
+        facility_id: "lower case".to_owned(),
+        page_size: 10_001,
+        ..ListStockRequest::default()
+    };
+    let status = node.refused(request).await;
+    assert_eq!(
+        violated(&status),
+        [
+            "group_by[1]",
+            "group_by[2]",
+            "group_by[3]",
+            "facility_id",
+            "page_size"
+        ]
+    );
+    let status = node
+        .refused(ListStockRequest {
+            page_size: -1,
+            ..ListStockRequest::default()
+        })
+        .await;
+    assert_eq!(violated(&status), ["page_size"]);
+    let asked = ListRequestsRequest {
+        states: vec![1, 0, 77],
+        ..ListRequestsRequest::default()
+    };
+    let status = node.client.list_requests(asked).await.unwrap_err();
+    assert_eq!(violated(&status), ["states[1]", "states[2]"]);
+    let status = node
+        .client
+        .get_trace(GetTraceRequest::default())
+        .await
+        .unwrap_err();
+    assert_eq!(violated(&status), ["subject"]);
+    let asked = GetTraceRequest {
+        subject: Some(asset("", " x")),
+        min_position: 0,
+    };
+    let status = node.client.get_trace(asked).await.unwrap_err();
+    assert_eq!(violated(&status), ["asset.item_id", "asset.serial_number"]);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_hold_together_and_tokens_fit_one_query() {
+    let mut node = Node::start(200).await;
+    let by_batch = ListStockRequest {
+        group_by: vec![StockGroup::Batch as i32, StockGroup::Facility as i32],
+        min_position: 200,
+        ..ListStockRequest::default()
+    };
+    let whole = node
+        .client
+        .list_stock(by_batch.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(whole.rows.len() > 10 && whole.next_page_token.is_empty());
+    let mut rows = Vec::new();
+    let mut asked = ListStockRequest {
+        page_size: 3,
+        ..by_batch.clone()
+    };
+    loop {
+        let page = node
+            .client
+            .list_stock(asked.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        assert!(!page.rows.is_empty() && page.rows.len() <= 3);
+        rows.extend(page.rows);
+        asked.page_token = page.next_page_token;
+        if asked.page_token.is_empty() {
+            break;
+        }
+        // Events between pages move rows, but never repeat one.
+        asked.min_position = 0;
+        asked.page_size = 2;
+    }
+    assert_eq!(rows, whole.rows);
+
+    let first = ListStockRequest {
+        page_size: 1,
+        ..by_batch.clone()
+    };
+    let page_token = node
+        .client
+        .list_stock(first)
+        .await
+        .unwrap()
+        .into_inner()
+        .next_page_token;
+    let others = [
+        ListStockRequest {
+            page_token: page_token.clone(),
+            ..ListStockRequest::default()
+        },
+        ListStockRequest {
+            page_token: page_token.clone(),
+            item_id: "TEST-A".to_owned(),
+            ..by_batch.clone()
+        },
+        ListStockRequest {
+            page_token: "AAAA".to_owned(),
+            ..by_batch
+        },
+    ];
+    for other in others {
+        assert_eq!(violated(&node.refused(other).await), ["page_token"]);
+    }
+    let asked = ListDonationsRequest {
+        page_token,
+        ..ListDonationsRequest::default()
+    };
+    assert_eq!(
+        violated(&node.client.list_donations(asked).await.unwrap_err()),
+        ["page_token"]
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_answered_before_the_views_know_their_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_log(&dir.path().join("keruen.db"));
+    let options = ViewOptions {
+        max_wait: Duration::from_millis(50),
+        ..ViewOptions::default()
+    };
+    let views = Views::open(dir.path(), options).unwrap();
+    let endpoint = StockEndpoint::new(views.clone(), log.clone());
+    let ask = || {
+        use keruen_proto::stock::v1::stock_service_server::StockService;
+        endpoint.list_stock(Request::new(ListStockRequest::default()))
+    };
+    let status = ask().await.unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unavailable, "VIEW_STARTING")
+    );
+    let running = views.run(log);
+    until(&views, |status| status.ready).await;
+    assert_eq!(ask().await.unwrap().into_inner().position, 0);
+    running.stop().await;
+}

@@ -183,13 +183,7 @@ impl History {
             8 | 9 => self.with_shipment(a, |history, shipment_id| {
                 history.receive(&shipment_id, b, c)
             }),
-            10 => self.with_shipment(a, |history, shipment_id| {
-                history.run(&AcceptLossAct {
-                    shipment_id,
-                    act: document(DocumentKind::LossAct),
-                    verdict: LossVerdict::Shared,
-                });
-            }),
+            10 => self.settle(),
             11 => self.with_shipment(a, |history, shipment_id| {
                 if b % 4 == 0 {
                     history.run(&CancelShipment {
@@ -200,6 +194,23 @@ impl History {
             }),
             12 => self.consume(a, b, c),
             _ => self.correct(a, b, c),
+        }
+    }
+
+    /// Settles what is missing of the first shipment of which anything is.
+    fn settle(&mut self) {
+        let missing = self.shipments.iter().map(|id| code(id)).find(|id| {
+            let Entry::Shipment(shipment) = self.fold(&Boundary::Shipment(id.clone())) else {
+                return false;
+            };
+            shipment.lots.iter().any(|lot| lot.missing > 0)
+        });
+        if let Some(shipment_id) = missing {
+            self.run(&AcceptLossAct {
+                shipment_id,
+                act: document(DocumentKind::LossAct),
+                verdict: LossVerdict::Shared,
+            });
         }
     }
 
@@ -445,7 +456,8 @@ impl History {
         let Entry::Stock(level) = self.fold(&Boundary::Stock(facility_id.clone(), item_id)) else {
             return;
         };
-        let Some(lot) = pick(&level.lots, b / 3) else {
+        let claimed = level.lots.iter().find(|lot| c % 3 == 1 && lot.reserved > 0);
+        let Some(lot) = claimed.or_else(|| pick(&level.lots, b / 3)) else {
             return;
         };
         let (batch_id, owner_id) = (code(&lot.batch_id), Some(code(&lot.owner_id)));
