@@ -1,0 +1,328 @@
+//! The command line: its verbs, and the options that all of them share.
+
+use std::time::Duration;
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    client::{
+        asset, batch, commodity, donation, events, facility, item, log, organisation, region,
+        request, shipment, stock, trace, value,
+    },
+    demo, import, serve,
+};
+
+/// Where a node listens unless told otherwise.
+pub const DEFAULT_SERVER: &str = "http://127.0.0.1:7460";
+
+const HELP_TEMPLATE: &str = "\
+{before-help}{about-with-newline}
+{usage-heading} {usage}
+
+Run a node:
+  serve         Run a node: the log, the services and the web page
+  demo          Run a node and play a story on it, from donor to bedside
+
+Ask:
+  stock         Show where how much of everything is
+  trace         Follow a donation, batch, asset or request to the bedside
+  events        Print the events of the log, and follow it
+  log           Show where the log stands
+
+Record what happens:
+  donation      Pledge, receive and spend donations
+  request       File and decide what hospitals ask for
+  shipment      Move goods from one facility to another
+  batch         Show a batch
+  asset         Show a unit with a serial number
+
+Master data:
+  organisation  Donors, ministries, carriers and so on
+  facility      Warehouses, hospitals, laboratories
+  commodity     What needs are about
+  item          Products that serve a commodity
+  region        Regions and the days on which they exist
+  import        Enter many facilities, items or donations from a CSV file
+
+Options:
+{options}{after-help}";
+
+const AFTER_HELP: &str = "\
+Examples:
+  keruen demo
+  keruen stock --by region,commodity
+  keruen donation get KASPI-TESTS
+  keruen request list --open --format json
+
+Exit status:
+  0   done
+  1   refused, with the reason
+  2   the command line is wrong
+  69  no server answers
+  75  nobody knows whether it was recorded, or the server is busy: repeat with the same --command-id
+
+`keruen help VERB` explains a verb, with examples.";
+
+/// Moves donated medical aid from donor to bedside and keeps one verifiable history of it.
+#[derive(Parser, Debug)]
+#[command(
+    name = "keruen",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 110,
+    help_template = HELP_TEMPLATE,
+    after_help = AFTER_HELP
+)]
+pub struct Cli {
+    /// Options of all verbs.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How to reach a node and how to print its answers.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection and output")]
+pub struct Globals {
+    /// Address of the node
+    #[arg(long, global = true, env = "KERUEN_SERVER", value_name = "URL", default_value = DEFAULT_SERVER)]
+    pub server: String,
+    /// Who gives the command: a reference, never a name. Default: cli:<user of the operating system>
+    #[arg(long, global = true, env = "KERUEN_ACTOR", value_name = "REF", value_parser = value::actor)]
+    pub actor: Option<String>,
+    /// How to print answers. Default: table; `events` prints JSON
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// How long to wait for an answer, for example 500ms, 30s, 2m
+    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = value::duration)]
+    pub timeout: Duration,
+}
+
+/// How to print answers.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// One JSON document: an object for one thing, an array for a list.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run a node: the log, the services and the web page
+    Serve(serve::Args),
+    /// Run a node and play a story on it, from donor to bedside
+    Demo(demo::Args),
+    /// Donors, ministries, carriers and so on
+    #[command(subcommand, visible_alias = "organization")]
+    Organisation(organisation::Verb),
+    /// Warehouses, hospitals, laboratories
+    #[command(subcommand)]
+    Facility(facility::Verb),
+    /// What needs are about
+    #[command(subcommand)]
+    Commodity(commodity::Verb),
+    /// Products that serve a commodity
+    #[command(subcommand)]
+    Item(item::Verb),
+    /// Regions and the days on which they exist
+    #[command(subcommand)]
+    Region(region::Verb),
+    /// Pledge, receive and spend donations
+    #[command(subcommand)]
+    Donation(donation::Verb),
+    /// Show where how much of everything is; adjust, consume and dispose of it
+    Stock(stock::Args),
+    /// Show a batch
+    #[command(subcommand)]
+    Batch(batch::Verb),
+    /// Show a unit with a serial number
+    #[command(subcommand)]
+    Asset(asset::Verb),
+    /// File and decide what hospitals ask for
+    #[command(subcommand)]
+    Request(request::Verb),
+    /// Move goods from one facility to another
+    #[command(subcommand)]
+    Shipment(shipment::Verb),
+    /// Follow a donation, batch, asset or request to the bedside
+    #[command(subcommand)]
+    Trace(trace::Subject),
+    /// Print the events of the log as CloudEvents, and follow it
+    Events(events::Args),
+    /// Show where the log stands
+    #[command(subcommand)]
+    Log(log::Verb),
+    /// Enter many facilities, items or donations from a CSV file
+    #[command(subcommand)]
+    Import(import::Kind),
+}
+
+/// What may stand beside `--json`, since it is about the command and not about its content.
+const BESIDE_JSON: &[&str] = &[
+    "json",
+    "command_id",
+    "occurred_at",
+    "occurred_at_precision",
+    "validate_only",
+];
+
+impl Cli {
+    /// The command line, where `--json` takes the place of every option that says what the request says.
+    pub fn definition() -> clap::Command {
+        exclude_json(Self::command())
+    }
+
+    /// Parses the arguments of the process, or exits and says what is wrong with them.
+    pub fn from_process() -> Self {
+        let matches = Self::definition().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+fn exclude_json(command: clap::Command) -> clap::Command {
+    let ids: Vec<clap::Id> = command
+        .get_arguments()
+        .map(|arg| arg.get_id().clone())
+        .collect();
+    let command = if ids.iter().any(|id| id == "json") {
+        let others = ids
+            .into_iter()
+            .filter(|id| !BESIDE_JSON.contains(&id.as_str()));
+        command.mut_arg("json", |json| json.conflicts_with_all(others))
+    } else {
+        command
+    };
+    command.mut_subcommands(exclude_json)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use prost::Message as _;
+
+    use super::*;
+    use crate::client::rpc::METHODS;
+
+    /// All verbs that do something, with their names: `donation pledge`.
+    fn verbs(command: &clap::Command, name: &str) -> Vec<(String, clap::Command)> {
+        let mut found = Vec::new();
+        for verb in command
+            .get_subcommands()
+            .filter(|verb| verb.get_name() != "help")
+        {
+            let name = format!("{name} {}", verb.get_name()).trim().to_owned();
+            found.extend(verbs(verb, &name));
+            if !verb.is_subcommand_required_set() {
+                found.push((name, verb.clone()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::definition().debug_assert();
+    }
+
+    #[test]
+    fn every_rpc_has_a_verb() {
+        let descriptors =
+            prost_types::FileDescriptorSet::decode(keruen_proto::FILE_DESCRIPTOR_SET).unwrap();
+        let mut rpcs = BTreeSet::new();
+        for file in &descriptors.file {
+            for service in &file.service {
+                for method in &service.method {
+                    rpcs.insert(format!(
+                        "{}.{}/{}",
+                        file.package(),
+                        service.name(),
+                        method.name()
+                    ));
+                }
+            }
+        }
+        let called: BTreeSet<String> = METHODS
+            .iter()
+            .map(|method| method.name.to_owned())
+            .collect();
+        assert_eq!(called, rpcs);
+        let mut cli = Cli::definition();
+        cli.build();
+        for method in METHODS {
+            let found = method
+                .verb
+                .split(' ')
+                .try_fold(&cli, |command, verb| command.find_subcommand(verb));
+            assert!(
+                found.is_some(),
+                "keruen {} for {}",
+                method.verb,
+                method.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_verb_has_examples_that_parse() {
+        for (name, verb) in verbs(&Cli::definition(), "") {
+            let help = verb
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let examples = help.replace("\\\n      ", "");
+            let prefix = format!("keruen {name}");
+            let examples: Vec<&str> = examples
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with(&prefix))
+                .collect();
+            assert!(!examples.is_empty(), "keruen {name} --help has no example");
+            for example in examples {
+                // What follows two spaces explains it.
+                let line = example.split("    ").next().unwrap();
+                let words = shlex::split(line).unwrap();
+                if let Err(error) = Cli::definition().try_get_matches_from(words) {
+                    panic!("{example}\n{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_help_lists_every_verb_with_what_it_says_itself() {
+        for verb in Cli::definition().get_subcommands() {
+            let line = format!("\n  {} ", verb.get_name());
+            assert!(
+                HELP_TEMPLATE.contains(&line),
+                "{} is not in the help",
+                verb.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn json_takes_the_place_of_what_it_says() {
+        let parse =
+            |line: &str| Cli::definition().try_get_matches_from(shlex::split(line).unwrap());
+        assert!(parse("keruen donation pledge --json p.json --command-id 0190a7b2-0000-7000-8000-000000000001").is_ok());
+        assert!(parse("keruen request approve --json -").is_ok());
+        for wrong in [
+            "keruen donation pledge --json p.json --donor KASPI",
+            "keruen facility register F --json p.json",
+            "keruen facility register --json p.json --name-en X",
+            "keruen request approve",
+            "keruen stock --region KZ-75 level A B",
+            "keruen donation pledge --donor K --line item=A,qty=1",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

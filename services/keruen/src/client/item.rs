@@ -1,0 +1,158 @@
+//! Items.
+
+use clap::{Args, Subcommand};
+use keruen_proto::registry::v1::{
+    Accessory, ExternalId, GetItemRequest, Item, ListItemsRequest, RegisterItemRequest, SiteNeeds,
+    StorageRange, Tracking,
+};
+
+use crate::{
+    client::{
+        failure::Failure,
+        line,
+        mutation::{ListArgs, MutationArgs},
+        organisation::NameArgs,
+        session::Session,
+        value,
+    },
+    render::word,
+};
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Enter an item: one product of one maker
+    #[command(after_help = "\
+Examples:
+  keruen item register TEST-RAPID-A --commodity TEST-SARS2 --name-en 'Rapid antibody test' --tracking batch \\
+      --expires --storage 2..30
+  keruen item register O2-CONC-5L --commodity O2-CONCENTRATOR --name-en 'Oxygen concentrator, 5 l/min' \\
+      --tracking serial --manufacturer 'Longfei' --model 'LFY-I-5A' --needs-mains-voltage 220 \\
+      --accessory item=CANNULA,quantity=2")]
+    Register(Box<Register>),
+    /// Show an item
+    #[command(after_help = "\
+Examples:
+  keruen item get TEST-RAPID-A")]
+    Get {
+        /// Its code
+        item_id: String,
+    },
+    /// List items in order of their codes
+    #[command(after_help = "\
+Examples:
+  keruen item list --limit 50")]
+    List(ListArgs),
+}
+
+/// An item to be entered.
+#[derive(Args, Debug)]
+pub struct Register {
+    /// Code of your choice: A to Z, 0 to 9, '.', '_' and '-'
+    #[arg(required_unless_present = "json")]
+    item_id: Option<String>,
+    /// The commodity that it serves
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    commodity: Option<String>,
+    /// How its units are told apart: counted by batch, or each by its serial number
+    #[arg(long, required_unless_present = "json", value_parser = word::parser::<Tracking>())]
+    tracking: Option<Tracking>,
+    /// Who makes it, as printed; required for items with serial numbers
+    #[arg(long, value_name = "NAME")]
+    manufacturer: Option<String>,
+    /// Model or catalogue number, as printed; required for items with serial numbers
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// GTIN with its check digit
+    #[arg(long, value_name = "DIGITS")]
+    gtin: Option<String>,
+    /// Every batch must state an expiry date
+    #[arg(long)]
+    expires: bool,
+    /// Temperatures to keep it at, in °C, for example 2..8
+    #[arg(long, value_name = "LOWEST..HIGHEST", allow_hyphen_values = true, value_parser = value::storage)]
+    storage: Option<StorageRange>,
+    /// Something that it needs to be of use: item=CODE,quantity=N for each unit; repeatable
+    #[arg(long = "accessory", value_name = "ACCESSORY", value_parser = line::accessory)]
+    accessories: Vec<Accessory>,
+    /// Key of another system; repeatable
+    #[arg(long = "external-id", value_name = "SCHEME=VALUE", value_parser = value::external_id)]
+    external_ids: Vec<ExternalId>,
+    #[command(flatten)]
+    name: NameArgs,
+    #[command(flatten)]
+    needs: NeedsArgs,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// What it needs of a site.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Needs of a site")]
+struct NeedsArgs {
+    /// Mains voltage
+    #[arg(long, value_name = "VOLTS")]
+    needs_mains_voltage: Option<i32>,
+    /// Mains frequency
+    #[arg(long, value_name = "HERTZ")]
+    needs_mains_frequency: Option<i32>,
+    /// An oxygen supply
+    #[arg(long)]
+    needs_oxygen_supply: bool,
+    /// Highest altitude at which it works
+    #[arg(long, value_name = "METRES")]
+    maximum_altitude: Option<i32>,
+    /// Cold storage
+    #[arg(long)]
+    needs_cold_storage: bool,
+}
+
+impl NeedsArgs {
+    fn into_needs(self) -> Option<SiteNeeds> {
+        let needs = SiteNeeds {
+            mains_voltage_v: self.needs_mains_voltage.unwrap_or_default(),
+            mains_frequency_hz: self.needs_mains_frequency.unwrap_or_default(),
+            oxygen_supply: self.needs_oxygen_supply,
+            maximum_altitude_m: self.maximum_altitude.unwrap_or_default(),
+            cold_storage: self.needs_cold_storage,
+        };
+        (needs != SiteNeeds::default()).then_some(needs)
+    }
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Register(args) => {
+                let item = Item {
+                    item_id: args.item_id.unwrap_or_default(),
+                    commodity_id: args.commodity.unwrap_or_default(),
+                    name: Some(args.name.into()),
+                    tracking: args.tracking.map_or(0, Into::into),
+                    manufacturer: args.manufacturer.unwrap_or_default(),
+                    model: args.model.unwrap_or_default(),
+                    gtin: args.gtin.unwrap_or_default(),
+                    expires: args.expires,
+                    storage: args.storage,
+                    site_needs: args.needs.into_needs(),
+                    accessories: args.accessories,
+                    external_ids: args.external_ids,
+                };
+                let request = RegisterItemRequest {
+                    item: Some(item),
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::Get { item_id } => session.show(GetItemRequest { item_id }).await,
+            Self::List(list) => {
+                let request = ListItemsRequest {
+                    min_position: list.min_position,
+                    ..Default::default()
+                };
+                session.list(request, list.limit).await
+            }
+        }
+    }
+}

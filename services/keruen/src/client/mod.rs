@@ -1,0 +1,22 @@
+//! Every verb but `serve` and `demo`: a gRPC client of a node, one file for each noun.
+
+pub mod asset;
+pub mod batch;
+pub mod commodity;
+pub mod donation;
+pub mod events;
+pub mod facility;
+pub mod failure;
+pub mod item;
+pub mod line;
+pub mod log;
+pub mod mutation;
+pub mod organisation;
+pub mod region;
+pub mod request;
+pub mod rpc;
+pub mod session;
+pub mod shipment;
+pub mod stock;
+pub mod trace;
+pub mod value;

@@ -1,0 +1,263 @@
+//! The one table of all RPCs: the verb, the request and the answer of each, and how it is called.
+
+use std::future::Future;
+
+use keruen_proto::{
+    Mutation, events::v1 as events, inventory::v1 as inventory, registry::v1 as registry,
+    requests::v1 as requests, shipments::v1 as shipments, stock::v1 as stock,
+};
+use pbjson_types::Timestamp;
+use serde::Serialize;
+use tonic::{Request, Response, Status, transport::Channel};
+
+use crate::render::record::Record;
+
+/// A page of events may hold this much; anything larger is refused by the client.
+pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// An RPC and the verb that calls it.
+#[cfg(test)]
+#[derive(Debug)]
+pub struct Method {
+    /// Full name, for example `keruen.stock.v1.StockService/GetTrace`.
+    pub name: &'static str,
+    /// The verb without `keruen`, for example `donation pledge`.
+    pub verb: &'static str,
+}
+
+/// A request that has one answer.
+pub trait Call: prost::Message + Default + Clone + 'static {
+    /// The answer.
+    type Answer: prost::Message + Serialize;
+
+    /// Calls the RPC.
+    fn call(
+        channel: Channel,
+        request: Request<Self>,
+    ) -> impl Future<Output = Result<Response<Self::Answer>, Status>> + Send;
+}
+
+/// A request that changes something.
+pub trait Change: Call + Mutation + serde::de::DeserializeOwned {
+    /// Sets the fields that all mutations share; what is `None` stays as it is.
+    fn stamp(&mut self, stamp: Stamp);
+}
+
+/// The fields that all mutations share.
+#[derive(Clone, Debug, Default)]
+pub struct Stamp {
+    /// UUID of the command.
+    pub command_id: String,
+    /// When the fact happened.
+    pub occurred_at: Option<Timestamp>,
+    /// A `keruen.log.v1.TimePrecision`.
+    pub precision: Option<i32>,
+    /// Decide and answer, but record nothing.
+    pub validate_only: bool,
+}
+
+/// An answer that shows one resource.
+pub trait Shows {
+    /// The resource.
+    type Record: Record;
+    /// The resource, and the position that the answer names.
+    fn into_parts(self) -> (Option<Self::Record>, u64);
+}
+
+/// A request for a page of a list.
+pub trait Paged: Call<Answer: Page<Record = Self::Record>> {
+    /// What is listed.
+    type Record: Record;
+    /// The largest page.
+    const MAX_PAGE_SIZE: i32;
+    /// Asks for a page.
+    fn page(&mut self, size: i32, token: String);
+}
+
+/// A page of a list.
+pub trait Page {
+    /// What is listed.
+    type Record;
+    /// The rows, the token of the next page, and the position that the answer reflects.
+    fn into_parts(self) -> (Vec<Self::Record>, String, u64);
+}
+
+macro_rules! kind {
+    (change $request:path, $answer:path, $field:ident: $record:path) => {
+        kind!(show $request, $answer, $field: $record);
+        impl Change for $request {
+            fn stamp(&mut self, stamp: Stamp) {
+                self.command_id = stamp.command_id;
+                self.validate_only |= stamp.validate_only;
+                if stamp.occurred_at.is_some() {
+                    self.occurred_at = stamp.occurred_at;
+                }
+                if let Some(precision) = stamp.precision {
+                    self.occurred_at_precision = precision;
+                }
+            }
+        }
+    };
+    (show $request:path, $answer:path, $field:ident: $record:path) => {
+        impl Shows for $answer {
+            type Record = $record;
+            fn into_parts(self) -> (Option<$record>, u64) {
+                (self.$field, self.position)
+            }
+        }
+    };
+    (list $request:path, $answer:path, $field:ident: $record:path) => {
+        kind!(list 1_000, $request, $answer, $field: $record);
+    };
+    (list_large $request:path, $answer:path, $field:ident: $record:path) => {
+        kind!(list 10_000, $request, $answer, $field: $record);
+    };
+    (list $max:literal, $request:path, $answer:path, $field:ident: $record:path) => {
+        impl Paged for $request {
+            type Record = $record;
+            const MAX_PAGE_SIZE: i32 = $max;
+            fn page(&mut self, size: i32, token: String) {
+                self.page_size = size;
+                self.page_token = token;
+            }
+        }
+        impl Page for $answer {
+            type Record = $record;
+            fn into_parts(self) -> (Vec<$record>, String, u64) {
+                (self.$field, self.next_page_token, self.position)
+            }
+        }
+    };
+    (plain $request:path, $answer:path, $field:ident: $record:path) => {};
+}
+
+macro_rules! rpcs {
+    ($(
+        $service:literal $client:path {
+            $($verb:literal $rpc:literal $method:ident $kind:ident
+              $request:path => $answer:path { $field:ident: $record:path })*
+        }
+    )*) => {
+        /// All RPCs, with their verbs.
+        #[cfg(test)]
+        pub const METHODS: &[Method] = &[
+            $($(Method { name: concat!($service, "/", $rpc), verb: $verb },)*)*
+            Method { name: "keruen.events.v1.EventService/SubscribeEvents", verb: "events" },
+        ];
+
+        $($(
+            impl Call for $request {
+                type Answer = $answer;
+                async fn call(channel: Channel, request: Request<Self>) -> Result<Response<$answer>, Status> {
+                    type Client = $client;
+                    Client::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES).$method(request).await
+                }
+            }
+            kind!($kind $request, $answer, $field: $record);
+        )*)*
+    };
+}
+
+type RegistryClient = registry::registry_service_client::RegistryServiceClient<Channel>;
+type InventoryClient = inventory::inventory_service_client::InventoryServiceClient<Channel>;
+type RequestClient = requests::request_service_client::RequestServiceClient<Channel>;
+type ShipmentClient = shipments::shipment_service_client::ShipmentServiceClient<Channel>;
+type StockClient = stock::stock_service_client::StockServiceClient<Channel>;
+type EventClient = events::event_service_client::EventServiceClient<Channel>;
+
+rpcs! {
+    "keruen.registry.v1.RegistryService" RegistryClient {
+        "region list" "ListRegions" list_regions plain
+            registry::ListRegionsRequest => registry::ListRegionsResponse { regions: registry::Region }
+        "organisation register" "RegisterOrganisation" register_organisation change
+            registry::RegisterOrganisationRequest => registry::RegisterOrganisationResponse { organisation: registry::Organisation }
+        "organisation get" "GetOrganisation" get_organisation show
+            registry::GetOrganisationRequest => registry::GetOrganisationResponse { organisation: registry::Organisation }
+        "organisation list" "ListOrganisations" list_organisations list
+            registry::ListOrganisationsRequest => registry::ListOrganisationsResponse { organisations: registry::Organisation }
+        "facility register" "RegisterFacility" register_facility change
+            registry::RegisterFacilityRequest => registry::RegisterFacilityResponse { facility: registry::Facility }
+        "facility get" "GetFacility" get_facility show
+            registry::GetFacilityRequest => registry::GetFacilityResponse { facility: registry::Facility }
+        "facility list" "ListFacilities" list_facilities list
+            registry::ListFacilitiesRequest => registry::ListFacilitiesResponse { facilities: registry::Facility }
+        "commodity register" "RegisterCommodity" register_commodity change
+            registry::RegisterCommodityRequest => registry::RegisterCommodityResponse { commodity: registry::Commodity }
+        "commodity get" "GetCommodity" get_commodity show
+            registry::GetCommodityRequest => registry::GetCommodityResponse { commodity: registry::Commodity }
+        "commodity list" "ListCommodities" list_commodities list
+            registry::ListCommoditiesRequest => registry::ListCommoditiesResponse { commodities: registry::Commodity }
+        "item register" "RegisterItem" register_item change
+            registry::RegisterItemRequest => registry::RegisterItemResponse { item: registry::Item }
+        "item get" "GetItem" get_item show
+            registry::GetItemRequest => registry::GetItemResponse { item: registry::Item }
+        "item list" "ListItems" list_items list
+            registry::ListItemsRequest => registry::ListItemsResponse { items: registry::Item }
+    }
+    "keruen.inventory.v1.InventoryService" InventoryClient {
+        "donation pledge" "PledgeDonation" pledge_donation change
+            inventory::PledgeDonationRequest => inventory::PledgeDonationResponse { donation: inventory::Donation }
+        "donation receive" "ReceiveDonation" receive_donation change
+            inventory::ReceiveDonationRequest => inventory::ReceiveDonationResponse { donation: inventory::Donation }
+        "donation spend" "SpendDonatedMoney" spend_donated_money change
+            inventory::SpendDonatedMoneyRequest => inventory::SpendDonatedMoneyResponse { donation: inventory::Donation }
+        "donation get" "GetDonation" get_donation show
+            inventory::GetDonationRequest => inventory::GetDonationResponse { donation: inventory::Donation }
+        "stock adjust" "AdjustStock" adjust_stock change
+            inventory::AdjustStockRequest => inventory::AdjustStockResponse { stock_level: inventory::StockLevel }
+        "stock consume" "ConsumeStock" consume_stock change
+            inventory::ConsumeStockRequest => inventory::ConsumeStockResponse { stock_level: inventory::StockLevel }
+        "stock dispose" "DisposeStock" dispose_stock change
+            inventory::DisposeStockRequest => inventory::DisposeStockResponse { stock_level: inventory::StockLevel }
+        "stock level" "GetStockLevel" get_stock_level show
+            inventory::GetStockLevelRequest => inventory::GetStockLevelResponse { stock_level: inventory::StockLevel }
+        "batch get" "GetBatch" get_batch show
+            inventory::GetBatchRequest => inventory::GetBatchResponse { batch: inventory::Batch }
+        "asset get" "GetAsset" get_asset show
+            inventory::GetAssetRequest => inventory::GetAssetResponse { asset: inventory::Asset }
+    }
+    "keruen.requests.v1.RequestService" RequestClient {
+        "request file" "FileRequest" file_request change
+            requests::FileRequestRequest => requests::FileRequestResponse { request: requests::Request }
+        "request approve" "ApproveRequest" approve_request change
+            requests::ApproveRequestRequest => requests::ApproveRequestResponse { request: requests::Request }
+        "request reject" "RejectRequest" reject_request change
+            requests::RejectRequestRequest => requests::RejectRequestResponse { request: requests::Request }
+        "request get" "GetRequest" get_request show
+            requests::GetRequestRequest => requests::GetRequestResponse { request: requests::Request }
+    }
+    "keruen.shipments.v1.ShipmentService" ShipmentClient {
+        "shipment request" "RequestShipment" request_shipment change
+            shipments::RequestShipmentRequest => shipments::RequestShipmentResponse { shipment: shipments::Shipment }
+        "shipment allocate" "AllocateShipment" allocate_shipment change
+            shipments::AllocateShipmentRequest => shipments::AllocateShipmentResponse { shipment: shipments::Shipment }
+        "shipment dispatch" "DispatchShipment" dispatch_shipment change
+            shipments::DispatchShipmentRequest => shipments::DispatchShipmentResponse { shipment: shipments::Shipment }
+        "shipment receive" "ReceiveShipment" receive_shipment change
+            shipments::ReceiveShipmentRequest => shipments::ReceiveShipmentResponse { shipment: shipments::Shipment }
+        "shipment accept-loss-act" "AcceptLossAct" accept_loss_act change
+            shipments::AcceptLossActRequest => shipments::AcceptLossActResponse { shipment: shipments::Shipment }
+        "shipment cancel" "CancelShipment" cancel_shipment change
+            shipments::CancelShipmentRequest => shipments::CancelShipmentResponse { shipment: shipments::Shipment }
+        "shipment get" "GetShipment" get_shipment show
+            shipments::GetShipmentRequest => shipments::GetShipmentResponse { shipment: shipments::Shipment }
+    }
+    "keruen.stock.v1.StockService" StockClient {
+        "stock" "ListStock" list_stock list_large
+            stock::ListStockRequest => stock::ListStockResponse { rows: stock::StockRow }
+        "trace" "GetTrace" get_trace plain
+            stock::GetTraceRequest => stock::GetTraceResponse { batches: stock::TraceBatch }
+        "donation list" "ListDonations" list_donations list
+            stock::ListDonationsRequest => stock::ListDonationsResponse { donations: inventory::Donation }
+        "request list" "ListRequests" list_requests list
+            stock::ListRequestsRequest => stock::ListRequestsResponse { rows: stock::RequestRow }
+        "shipment list" "ListShipments" list_shipments list
+            stock::ListShipmentsRequest => stock::ListShipmentsResponse { shipments: shipments::Shipment }
+    }
+    "keruen.events.v1.EventService" EventClient {
+        "events" "ListEvents" list_events plain
+            events::ListEventsRequest => events::ListEventsResponse { events: events::ListEventsResponse }
+        "log stats" "GetLogHead" get_log_head plain
+            events::GetLogHeadRequest => events::GetLogHeadResponse { position: events::GetLogHeadResponse }
+    }
+}

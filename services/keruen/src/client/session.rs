@@ -1,0 +1,347 @@
+//! One run of a client verb: the connection, who asks, and where the answer goes.
+
+use std::{path::Path, time::Duration};
+
+use keruen_proto::Mutation;
+use tokio::sync::OnceCell;
+use tonic::{
+    Code, Request, Status,
+    metadata::{Ascii, MetadataValue},
+    transport::{Channel, Endpoint},
+};
+use uuid::Uuid;
+
+use crate::{
+    cli::{Format, Globals},
+    client::{
+        failure::{Failure, root_cause},
+        mutation::MutationArgs,
+        rpc::{Call, Change, Page as _, Paged, Shows, Stamp},
+        value,
+    },
+    render::{Output, record::Record},
+};
+
+/// Metadata key that names the actor.
+pub const ACTOR_KEY: &str = "keruen-actor";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One run of a client verb.
+#[derive(Debug)]
+pub struct Session {
+    server: String,
+    actor: String,
+    timeout: Duration,
+    format: Option<Format>,
+    channel: OnceCell<Channel>,
+    /// The command line as it was given, for telling how to repeat it.
+    invocation: Vec<String>,
+}
+
+impl Session {
+    /// A session; it connects when it first asks something.
+    pub fn new(globals: &Globals) -> Self {
+        Self {
+            server: value::server(&globals.server),
+            actor: globals.actor.clone().unwrap_or_else(value::default_actor),
+            timeout: globals.timeout,
+            format: globals.format,
+            channel: OnceCell::new(),
+            invocation: std::env::args_os()
+                .map(|arg| arg.to_string_lossy().into_owned())
+                .collect(),
+        }
+    }
+
+    /// How to print answers.
+    pub fn format(&self) -> Format {
+        self.format.unwrap_or(Format::Table)
+    }
+
+    /// How to print answers, if it was said.
+    pub fn stated_format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// Standard output, in the format asked for.
+    pub fn output(&self) -> Output {
+        Output::stdout(self.format())
+    }
+
+    /// The connection. Fails before anything was sent.
+    pub async fn channel(&self) -> Result<Channel, Failure> {
+        self.channel
+            .get_or_try_init(|| self.connect())
+            .await
+            .cloned()
+    }
+
+    async fn connect(&self) -> Result<Channel, Failure> {
+        if self.server.starts_with("https:") {
+            return Err(Failure::Usage(format!(
+                "--server {}: this version speaks no TLS; use http:// and a tunnel",
+                self.server
+            )));
+        }
+        let endpoint = Endpoint::from_shared(self.server.clone()).map_err(|error| {
+            Failure::Usage(format!("--server {}: {}", self.server, root_cause(&error)))
+        })?;
+        endpoint
+            .connect_timeout(CONNECT_TIMEOUT.min(self.timeout))
+            .connect()
+            .await
+            .map_err(|error| Failure::Unavailable {
+                server: self.server.clone(),
+                cause: root_cause(&error),
+            })
+    }
+
+    /// The request with who asks and by when an answer is of use.
+    pub fn envelope<R>(
+        &self,
+        message: R,
+        timeout: Option<Duration>,
+    ) -> Result<Request<R>, Failure> {
+        let mut request = Request::new(message);
+        let actor: MetadataValue<Ascii> = self
+            .actor
+            .parse()
+            .map_err(|_| Failure::Usage(format!("--actor {:?} can't be sent", self.actor)))?;
+        request.metadata_mut().insert(ACTOR_KEY, actor);
+        if let Some(timeout) = timeout {
+            request.set_timeout(timeout);
+        }
+        Ok(request)
+    }
+
+    /// Sends a request as it is.
+    pub async fn call<R: Call>(&self, message: R) -> Result<Result<R::Answer, Status>, Failure> {
+        let channel = self.channel().await?;
+        let request = self.envelope(message, Some(self.timeout))?;
+        // The channel keeps the deadline as well; this one also holds while it waits to be ready.
+        let grace = self.timeout + Duration::from_secs(1);
+        let answer = tokio::time::timeout(grace, R::call(channel, request)).await;
+        Ok(match answer {
+            Ok(answer) => answer.map(tonic::Response::into_inner),
+            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+        })
+    }
+
+    /// Asks something.
+    pub async fn ask<R: Call>(&self, question: R) -> Result<R::Answer, Failure> {
+        self.call(question)
+            .await?
+            .map_err(|status| self.unanswered(status))
+    }
+
+    /// What became of a question that was not answered.
+    pub fn unanswered(&self, status: Status) -> Failure {
+        match status.code() {
+            Code::DeadlineExceeded | Code::Cancelled => Failure::NoAnswer(self.lateness(&status)),
+            Code::ResourceExhausted | Code::Aborted => Failure::Busy(Box::new(status)),
+            Code::Unavailable => self.unavailable(&status),
+            _ if is_broken(&status) => self.unavailable(&status),
+            _ => Failure::Refused(Box::new(status)),
+        }
+    }
+
+    fn unavailable(&self, status: &Status) -> Failure {
+        Failure::Unavailable {
+            server: self.server.clone(),
+            cause: cause(status),
+        }
+    }
+
+    fn lateness(&self, status: &Status) -> String {
+        match status.code() {
+            Code::DeadlineExceeded | Code::Cancelled => {
+                format!("no answer within {}", value::duration_text(self.timeout))
+            }
+            _ => cause(status),
+        }
+    }
+
+    /// Gives a command. `message` may have its command id already.
+    pub async fn tell<R: Mutation + Call>(&self, message: R) -> Result<R::Answer, Failure> {
+        let repeat = self.repeat(message.command_id());
+        let unknown = |cause| Failure::Unknown { cause, repeat };
+        // Connecting sends no command: until here Ctrl-C and failures leave no doubt.
+        self.channel().await?;
+        let answer = tokio::select! {
+            answer = self.call(message) => answer?,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted?;
+                return Err(unknown("interrupted before the answer came".to_owned()));
+            }
+        };
+        answer.map_err(|status| match status.code() {
+            Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable => {
+                unknown(self.lateness(&status))
+            }
+            Code::ResourceExhausted | Code::Aborted => Failure::Busy(Box::new(status)),
+            _ if is_broken(&status) => unknown(cause(&status)),
+            _ => Failure::Refused(Box::new(status)),
+        })
+    }
+
+    /// The same command line with its command id.
+    fn repeat(&self, command_id: &str) -> String {
+        repeat(&self.invocation, command_id)
+    }
+
+    /// Gives the command of a verb, as its arguments or `--json` say, and shows what came of it.
+    pub async fn change<R>(&self, args: &MutationArgs, stated: R) -> Result<(), Failure>
+    where
+        R: Change<Answer: Shows>,
+    {
+        let mut request = match &args.json {
+            Some(path) => read_json(path)?,
+            None => stated,
+        };
+        let command_id = match (args.command_id, request.command_id()) {
+            (Some(id), _) => id.to_string(),
+            (None, "") => Uuid::now_v7().to_string(),
+            (None, stated) => stated.to_owned(),
+        };
+        request.stamp(Stamp {
+            command_id: command_id.clone(),
+            occurred_at: args.occurred_at,
+            precision: args.occurred_at_precision.map(Into::into),
+            validate_only: args.validate_only,
+        });
+        let validate_only = request.validate_only();
+        let answer = self.tell(request).await?;
+        Ok(self.output().changed(answer, &command_id, validate_only)?)
+    }
+
+    /// Shows one thing.
+    pub async fn show<R: Call<Answer: Shows>>(&self, question: R) -> Result<(), Failure> {
+        let answer = self.ask(question).await?;
+        Ok(self.output().shown(answer)?)
+    }
+
+    /// All pages of a list, up to `limit` rows; tells whether there is more.
+    pub async fn pages<R: Paged>(
+        &self,
+        mut question: R,
+        limit: usize,
+    ) -> Result<(Vec<R::Record>, bool), Failure> {
+        let mut rows = Vec::new();
+        let mut token = String::new();
+        loop {
+            let wanted = limit.saturating_sub(rows.len());
+            let size = i32::try_from(wanted)
+                .unwrap_or(i32::MAX)
+                .clamp(1, R::MAX_PAGE_SIZE);
+            question.page(size, token.clone());
+            let (page, next, _) = self.ask(question.clone()).await?.into_parts();
+            let stuck = next == token && !next.is_empty();
+            rows.extend(page);
+            if next.is_empty() || rows.len() >= limit || stuck {
+                let more = !next.is_empty() || rows.len() > limit;
+                rows.truncate(limit);
+                return Ok((rows, more));
+            }
+            token = next;
+        }
+    }
+
+    /// Lists things.
+    pub async fn list<R: Paged>(&self, question: R, limit: usize) -> Result<(), Failure>
+    where
+        R::Record: Record,
+    {
+        let (rows, more) = self.pages(question, limit).await?;
+        self.output().listed(&rows)?;
+        tell_of_more(more, limit);
+        Ok(())
+    }
+}
+
+/// Says on standard error that a list was cut off.
+pub fn tell_of_more(more: bool, limit: usize) {
+    if more {
+        anstream::eprintln!("there is more than these {limit}; see more with --limit");
+    }
+}
+
+/// Whether the connection failed, as against a server that answered.
+fn is_broken(status: &Status) -> bool {
+    std::error::Error::source(status).is_some()
+}
+
+fn cause(status: &Status) -> String {
+    match std::error::Error::source(status) {
+        Some(source) => root_cause(source),
+        None => crate::client::failure::one_line(status.message()),
+    }
+}
+
+fn read_json<R: serde::de::DeserializeOwned>(path: &Path) -> Result<R, Failure> {
+    let place = path.display();
+    let text = if path.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.map_err(|error| Failure::Usage(format!("--json {place}: {error}")))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::Usage(format!(
+            "--json {place}: not the protobuf JSON of this request: {error}"
+        ))
+    })
+}
+
+fn repeat(invocation: &[String], command_id: &str) -> String {
+    let mut words = invocation.to_vec();
+    let stated = words
+        .iter()
+        .any(|word| word == "--command-id" || word.starts_with("--command-id="));
+    if !stated {
+        words.extend(["--command-id".to_owned(), command_id.to_owned()]);
+    }
+    // Only a NUL byte can't be quoted, and arguments have none.
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &[&str]) -> Vec<String> {
+        text.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_command_to_repeat_can_be_pasted() {
+        let line = repeat(
+            &words(&[
+                "keruen",
+                "donation",
+                "pledge",
+                "--line",
+                "item=A B,quantity=1",
+            ]),
+            "ID",
+        );
+        assert_eq!(
+            shlex::split(&line).unwrap(),
+            words(&[
+                "keruen",
+                "donation",
+                "pledge",
+                "--line",
+                "item=A B,quantity=1",
+                "--command-id",
+                "ID"
+            ])
+        );
+        for stated in [&["k", "--command-id", "ID"][..], &["k", "--command-id=ID"]] {
+            assert_eq!(
+                shlex::split(&repeat(&words(stated), "ID")).unwrap(),
+                words(stated)
+            );
+        }
+    }
+}

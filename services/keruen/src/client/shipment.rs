@@ -1,0 +1,278 @@
+//! Shipments.
+
+use clap::{Args, Subcommand};
+use keruen_proto::{
+    registry::v1::DocumentRef,
+    shipments::v1::{
+        AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
+        DispatchShipmentRequest, GetShipmentRequest, LossVerdict, ReceiveShipmentRequest,
+        RequestShipmentRequest, ShipmentLine, ShipmentReceiptLine, ShipmentState,
+    },
+    stock::v1::ListShipmentsRequest,
+};
+
+use crate::{
+    client::{
+        failure::Failure,
+        line,
+        mutation::{ListArgs, MutationArgs},
+        session::Session,
+        value,
+    },
+    render::word,
+};
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Ask for goods to be moved, for a request or by plan
+    #[command(after_help = "\
+Examples:
+  keruen shipment request --from WH-ALA --to HOSP-JEZ --id S-JEZ-1 \\
+      --line item=O2-CONC-5L,quantity=4,request=R-JEZ-1
+  keruen shipment request --from WH-ALA --to HOSP-JEZ --line item=TEST-RAPID-A,quantity=500,owner=MOH
+
+A line is item=CODE,quantity=N and, where they apply, request=ID, request-line=N (default 1), owner=CODE.")]
+    Request(RequestShipment),
+    /// Claim stock at the origin, first expired first out
+    #[command(after_help = "\
+Examples:
+  keruen shipment allocate S-JEZ-1
+  keruen shipment allocate S-JEZ-1 --allow-partial")]
+    Allocate(Allocate),
+    /// Record that a shipment left; its custodian is liable from then on
+    #[command(after_help = "\
+Examples:
+  keruen shipment dispatch S-JEZ-1 --custodian VOLUNTEERS --signed-by DUTY-17 --expected-on 2030-01-31 \\
+      --document kind=waybill,number=W-12")]
+    Dispatch(Dispatch),
+    /// Record what was found on receipt, all of it or line by line
+    #[command(after_help = "\
+Examples:
+  keruen shipment receive S-JEZ-1 --signed-by NURSE-4
+  keruen shipment receive S-JEZ-1 --line line=1,quantity=498 --line line=1,quantity=2,outcome=missing
+  keruen shipment receive S-JEZ-1 --line line=1,serial=SN-1 --line line=1,serial=SN-2,outcome=damaged
+
+Without --line everything that is on its way was received in good condition. A line is line=N,quantity=N and, where
+they apply, outcome=good|damaged|missing|surplus|wrong|expired, batch=ID, owner=CODE, serial=NUMBER (repeatable);
+surplus and wrong goods also item=CODE, lot=LOT, expires=DAY.")]
+    Receive(Receive),
+    /// Settle missing units by a loss act: they are lost, and liability for them ends
+    #[command(after_help = "\
+Examples:
+  keruen shipment accept-loss-act S-JEZ-1 --act kind=loss-act,number=LA-3,date=2020-07-20 --verdict liable")]
+    AcceptLossAct(AcceptLossAct),
+    /// Cancel a shipment before dispatch and give up its claims
+    #[command(after_help = "\
+Examples:
+  keruen shipment cancel S-JEZ-1 --reason no-transport")]
+    Cancel(Cancel),
+    /// Show a shipment
+    #[command(after_help = "\
+Examples:
+  keruen shipment get S-JEZ-1")]
+    Get {
+        /// Its id
+        shipment_id: String,
+    },
+    /// List shipments, newest first
+    #[command(after_help = "\
+Examples:
+  keruen shipment list --to HOSP-JEZ
+  keruen shipment list --state dispatched --state partly-received")]
+    List {
+        /// Only from this facility
+        #[arg(long, value_name = "CODE")]
+        from: Option<String>,
+        /// Only to this facility
+        #[arg(long, value_name = "CODE")]
+        to: Option<String>,
+        /// Only in this state; repeatable
+        #[arg(long = "state", value_name = "STATE", value_parser = word::parser::<ShipmentState>())]
+        states: Vec<ShipmentState>,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+}
+
+/// A movement that is asked for.
+#[derive(Args, Debug)]
+pub struct RequestShipment {
+    /// Id of your choice. Default: the server makes one
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Facility from which it goes
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    from: Option<String>,
+    /// Facility to which it goes
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    to: Option<String>,
+    /// What is to be sent; repeatable. See below
+    #[arg(long = "line", value_name = "LINE", required_unless_present = "json", value_parser = line::shipment)]
+    lines: Vec<ShipmentLine>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// A claim.
+#[derive(Args, Debug)]
+pub struct Allocate {
+    /// The shipment
+    #[arg(required_unless_present = "json")]
+    shipment_id: Option<String>,
+    /// Claim what there is where there is less than asked for
+    #[arg(long)]
+    allow_partial: bool,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// A departure.
+#[derive(Args, Debug)]
+pub struct Dispatch {
+    /// The shipment
+    #[arg(required_unless_present = "json")]
+    shipment_id: Option<String>,
+    /// Organisation that is liable for it on its way
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    custodian: Option<String>,
+    /// Reference to the person who signed for it, for example a duty number; never a name
+    #[arg(long, value_name = "REF")]
+    signed_by: Option<String>,
+    /// Day on which it is expected
+    #[arg(long, value_name = "DAY", value_parser = value::date)]
+    expected_on: Option<String>,
+    /// Waybill and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// A receipt.
+#[derive(Args, Debug)]
+pub struct Receive {
+    /// The shipment
+    #[arg(required_unless_present = "json")]
+    shipment_id: Option<String>,
+    /// What was found; repeatable. See below
+    #[arg(long = "line", value_name = "LINE", value_parser = line::shipment_receipt)]
+    lines: Vec<ShipmentReceiptLine>,
+    /// Reference to the person who signed for it; never a name
+    #[arg(long, value_name = "REF")]
+    signed_by: Option<String>,
+    /// Acceptance act and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// The settlement of a loss.
+#[derive(Args, Debug)]
+pub struct AcceptLossAct {
+    /// The shipment
+    #[arg(required_unless_present = "json")]
+    shipment_id: Option<String>,
+    /// The act: kind=loss-act,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]
+    #[arg(long, value_name = "DOCUMENT", required_unless_present = "json", value_parser = line::document)]
+    act: Option<DocumentRef>,
+    /// Who answers for it: the custodian, several, or nobody
+    #[arg(long, required_unless_present = "json", value_parser = word::parser::<LossVerdict>())]
+    verdict: Option<LossVerdict>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// A cancellation.
+#[derive(Args, Debug)]
+pub struct Cancel {
+    /// The shipment
+    #[arg(required_unless_present = "json")]
+    shipment_id: Option<String>,
+    /// Why
+    #[arg(long, required_unless_present = "json", value_parser = word::parser::<CancellationReason>())]
+    reason: Option<CancellationReason>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Request(args) => {
+                let request = RequestShipmentRequest {
+                    shipment_id: args.id.unwrap_or_default(),
+                    origin_id: args.from.unwrap_or_default(),
+                    destination_id: args.to.unwrap_or_default(),
+                    lines: args.lines,
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::Allocate(args) => {
+                let request = AllocateShipmentRequest {
+                    shipment_id: args.shipment_id.unwrap_or_default(),
+                    allow_partial: args.allow_partial,
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::Dispatch(args) => {
+                let request = DispatchShipmentRequest {
+                    shipment_id: args.shipment_id.unwrap_or_default(),
+                    custodian_id: args.custodian.unwrap_or_default(),
+                    signed_by_ref: args.signed_by.unwrap_or_default(),
+                    expected_on: args.expected_on.unwrap_or_default(),
+                    documents: args.documents,
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::Receive(args) => {
+                let request = ReceiveShipmentRequest {
+                    shipment_id: args.shipment_id.unwrap_or_default(),
+                    lines: args.lines,
+                    signed_by_ref: args.signed_by.unwrap_or_default(),
+                    documents: args.documents,
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::AcceptLossAct(args) => {
+                let request = AcceptLossActRequest {
+                    shipment_id: args.shipment_id.unwrap_or_default(),
+                    act: args.act,
+                    verdict: args.verdict.map_or(0, Into::into),
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::Cancel(args) => {
+                let request = CancelShipmentRequest {
+                    shipment_id: args.shipment_id.unwrap_or_default(),
+                    reason: args.reason.map_or(0, Into::into),
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::Get { shipment_id } => session.show(GetShipmentRequest { shipment_id }).await,
+            Self::List {
+                from,
+                to,
+                states,
+                list,
+            } => {
+                let request = ListShipmentsRequest {
+                    origin_id: from.unwrap_or_default(),
+                    destination_id: to.unwrap_or_default(),
+                    states: states.into_iter().map(Into::into).collect(),
+                    min_position: list.min_position,
+                    ..Default::default()
+                };
+                session.list(request, list.limit).await
+            }
+        }
+    }
+}

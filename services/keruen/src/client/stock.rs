@@ -1,0 +1,302 @@
+//! Stock: where how much of everything is, and what becomes of it.
+
+use clap::{Args as ClapArgs, Subcommand};
+use keruen_proto::{
+    inventory::v1::{
+        AdjustStockRequest, AdjustmentReason, ConsumeStockRequest, ConsumptionPurpose,
+        DisposalReason, DisposeStockRequest, GetStockLevelRequest,
+    },
+    registry::v1::DocumentRef,
+    stock::v1::{ListStockRequest, StockGroup},
+};
+
+use crate::{
+    cli::Format,
+    client::{
+        failure::Failure,
+        line,
+        mutation::{ListArgs, MutationArgs},
+        region,
+        session::{Session, tell_of_more},
+    },
+    render::{stock as rows, word},
+};
+
+/// `keruen stock`, alone or with a verb.
+#[derive(ClapArgs, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  keruen stock
+  keruen stock --commodity TEST-SARS2 --by region
+  keruen stock --region KZ-75 --by facility,item,batch --format csv
+  keruen stock --by commodity --format json
+
+Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination
+only. received, consumed, disposed and lost are running totals. JSON rows are flat and carry quantities as numbers."
+)]
+pub struct Args {
+    #[command(flatten)]
+    filter: Filter,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+/// What stock is asked about.
+#[derive(ClapArgs, Debug)]
+struct Filter {
+    /// By what to group, in order of the columns; separate with commas
+    #[arg(
+        long,
+        value_name = "GROUPS",
+        value_delimiter = ',',
+        default_value = "region,commodity",
+        value_parser = word::parser::<StockGroup>()
+    )]
+    by: Vec<StockGroup>,
+    /// Only of this region
+    #[arg(long, value_name = "CODE")]
+    region: Option<String>,
+    /// Only at this facility
+    #[arg(long, value_name = "CODE")]
+    facility: Option<String>,
+    /// Only of this commodity
+    #[arg(long, value_name = "CODE")]
+    commodity: Option<String>,
+    /// Only of this item
+    #[arg(long, value_name = "CODE")]
+    item: Option<String>,
+    /// Only of this batch
+    #[arg(long, value_name = "ID")]
+    batch: Option<String>,
+    /// Only of this owner
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// No bars below the table
+    #[arg(long)]
+    no_bars: bool,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// What becomes of stock.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Record that a batch is more or less than the books say
+    #[command(after_help = "\
+Examples:
+  keruen stock adjust --facility WH-ALA --batch B-HJKMN-PQRSTU --delta=-20 --reason count-difference
+  keruen stock adjust --facility HOSP-JEZ --batch B-VENT --serial SN-9 --delta 1 --reason found \\
+      --document kind=count-sheet,number=CS-4")]
+    Adjust(Adjust),
+    /// Record that stock was used up
+    #[command(after_help = "\
+Examples:
+  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 120 --purpose patient
+  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 5 --purpose control \\
+      --batch B-HJKMN-PQRSTU --occurred-at 2020-07-20T18:00:00+06:00
+
+Without --batch the books take those that expire first.")]
+    Consume(Consume),
+    /// Record that stock was disposed of
+    #[command(after_help = "\
+Examples:
+  keruen stock dispose --facility WH-ALA --batch B-HJKMN-PQRSTU --quantity 40 --reason damaged \\
+      --document kind=disposal-act,number=DA-2
+
+Held units go first.")]
+    Dispose(Dispose),
+    /// Show the stock of one item at one facility, by batch and owner
+    #[command(after_help = "\
+Examples:
+  keruen stock level WH-ALA TEST-RAPID-A")]
+    Level {
+        /// The facility
+        facility_id: String,
+        /// The item
+        item_id: String,
+    },
+}
+
+/// A correction of the books.
+#[derive(ClapArgs, Debug)]
+pub struct Adjust {
+    /// Where
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    facility: Option<String>,
+    /// The batch
+    #[arg(long, value_name = "ID", required_unless_present = "json")]
+    batch: Option<String>,
+    /// The owner. Default: the only one that has stock of this batch there
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// How many more, or with a minus fewer, base units there are
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        required_unless_present = "json"
+    )]
+    delta: Option<i64>,
+    /// Serial number, of an asset; repeatable
+    #[arg(long = "serial", value_name = "NUMBER")]
+    serials: Vec<String>,
+    /// Why
+    #[arg(long, required_unless_present = "json", value_parser = word::parser::<AdjustmentReason>())]
+    reason: Option<AdjustmentReason>,
+    /// Count sheet and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// A use.
+#[derive(ClapArgs, Debug)]
+pub struct Consume {
+    /// Where
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    facility: Option<String>,
+    /// The item
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    item: Option<String>,
+    /// Base units
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        required_unless_present = "json"
+    )]
+    quantity: Option<i64>,
+    /// The batch. Default: those that expire first, marked as assumed
+    #[arg(long, value_name = "ID")]
+    batch: Option<String>,
+    /// The owner. Default: any
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// What for
+    #[arg(long, required_unless_present = "json", value_parser = word::parser::<ConsumptionPurpose>())]
+    purpose: Option<ConsumptionPurpose>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// A disposal.
+#[derive(ClapArgs, Debug)]
+pub struct Dispose {
+    /// Where
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    facility: Option<String>,
+    /// The batch
+    #[arg(long, value_name = "ID", required_unless_present = "json")]
+    batch: Option<String>,
+    /// The owner. Default: the only one that has stock of this batch there
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// Base units
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        required_unless_present = "json"
+    )]
+    quantity: Option<i64>,
+    /// Serial number, of an asset; repeatable
+    #[arg(long = "serial", value_name = "NUMBER")]
+    serials: Vec<String>,
+    /// Why
+    #[arg(long, required_unless_present = "json", value_parser = word::parser::<DisposalReason>())]
+    reason: Option<DisposalReason>,
+    /// Act of disposal: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+impl Args {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self.verb {
+            None => list(session, self.filter).await,
+            Some(Verb::Adjust(args)) => {
+                let request = AdjustStockRequest {
+                    facility_id: args.facility.unwrap_or_default(),
+                    batch_id: args.batch.unwrap_or_default(),
+                    owner_id: args.owner.unwrap_or_default(),
+                    delta: args.delta.unwrap_or_default(),
+                    serial_numbers: args.serials,
+                    reason: args.reason.map_or(0, Into::into),
+                    documents: args.documents,
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Some(Verb::Consume(args)) => {
+                let request = ConsumeStockRequest {
+                    facility_id: args.facility.unwrap_or_default(),
+                    item_id: args.item.unwrap_or_default(),
+                    quantity: args.quantity.unwrap_or_default(),
+                    batch_id: args.batch.unwrap_or_default(),
+                    owner_id: args.owner.unwrap_or_default(),
+                    purpose: args.purpose.map_or(0, Into::into),
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Some(Verb::Dispose(args)) => {
+                let request = DisposeStockRequest {
+                    facility_id: args.facility.unwrap_or_default(),
+                    batch_id: args.batch.unwrap_or_default(),
+                    owner_id: args.owner.unwrap_or_default(),
+                    quantity: args.quantity.unwrap_or_default(),
+                    serial_numbers: args.serials,
+                    reason: args.reason.map_or(0, Into::into),
+                    documents: args.documents,
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Some(Verb::Level {
+                facility_id,
+                item_id,
+            }) => {
+                session
+                    .show(GetStockLevelRequest {
+                        facility_id,
+                        item_id,
+                    })
+                    .await
+            }
+        }
+    }
+}
+
+async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
+    let request = ListStockRequest {
+        group_by: filter.by.iter().map(|group| (*group).into()).collect(),
+        region_id: filter.region.unwrap_or_default(),
+        facility_id: filter.facility.unwrap_or_default(),
+        commodity_id: filter.commodity.unwrap_or_default(),
+        item_id: filter.item.unwrap_or_default(),
+        batch_id: filter.batch.unwrap_or_default(),
+        owner_id: filter.owner.unwrap_or_default(),
+        min_position: filter.list.min_position,
+        ..Default::default()
+    };
+    let (stock, more) = session.pages(request, filter.list.limit).await?;
+    let mut output = session.output();
+    rows::print(&mut output, &stock, &filter.by)?;
+    if let (Format::Table, false, Some(width)) =
+        (output.format(), filter.no_bars, output.terminal_width())
+    {
+        let names = region::names(session).await?;
+        if let Some(bars) = rows::bars(&stock, &filter.by, &names, width) {
+            output.line(&bars)?;
+        }
+    }
+    output.flush()?;
+    tell_of_more(more, filter.list.limit);
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! The one binary of Keruen: `serve` and `demo` run a node, every other verb is a gRPC client of one.
+
+mod cli;
+mod client;
+pub mod demo;
+mod import;
+mod render;
+pub mod serve;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::client::{failure::Failure, session::Session};
+
+/// Parses the command line, does what it says and tells how it went.
+///
+/// Exit status: 0 done; 1 refused; 2 usage; 69 no server; 75 outcome unknown or server busy, worth repeating.
+pub fn main() -> ExitCode {
+    let cli = Cli::from_process();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).report(),
+    };
+    let result = runtime.block_on(run(cli));
+    // A read of standard input may still block a thread; the process must end all the same.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let session = Session::new(&cli.globals);
+    match cli.command {
+        Command::Serve(args) => Ok(serve::run(args).await?),
+        Command::Demo(args) => Ok(demo::run(args).await?),
+        Command::Organisation(verb) => verb.run(&session).await,
+        Command::Facility(verb) => verb.run(&session).await,
+        Command::Commodity(verb) => verb.run(&session).await,
+        Command::Item(verb) => verb.run(&session).await,
+        Command::Region(verb) => verb.run(&session).await,
+        Command::Donation(verb) => verb.run(&session).await,
+        Command::Stock(args) => args.run(&session).await,
+        Command::Batch(verb) => verb.run(&session).await,
+        Command::Asset(verb) => verb.run(&session).await,
+        Command::Request(verb) => verb.run(&session).await,
+        Command::Shipment(verb) => verb.run(&session).await,
+        Command::Trace(subject) => subject.run(&session).await,
+        Command::Events(args) => args.run(&session).await,
+        Command::Log(verb) => verb.run(&session).await,
+        Command::Import(kind) => kind.run(&session).await,
+    }
+}

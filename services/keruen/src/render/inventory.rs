@@ -1,0 +1,221 @@
+//! Donations, batches, assets and stock levels.
+
+use keruen_proto::inventory::v1::{
+    Asset, AssetPlace, Batch, Donation, DonationState, PledgeLine, StockLevel,
+};
+
+use crate::{
+    cells,
+    render::{
+        record::{Cell, Part, Record, documents, money, unit_value},
+        word,
+    },
+};
+
+/// What a pledge line is about.
+pub fn goods(line: &PledgeLine) -> &str {
+    if line.item_id.is_empty() {
+        &line.commodity_id
+    } else {
+        &line.item_id
+    }
+}
+
+impl Record for Donation {
+    const COLUMNS: &'static [&'static str] = &[
+        "donation_id",
+        "state",
+        "donor_id",
+        "recipient_id",
+        "goods",
+        "pledged",
+        "received",
+        "money",
+        "money_spent",
+        "expected_on",
+        "anonymous",
+        "batch_ids",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let goods: Vec<String> = self
+            .lines
+            .iter()
+            .map(|line| goods(line).to_owned())
+            .collect();
+        let quantities = |quantity: fn(&PledgeLine) -> i64| match &self.lines[..] {
+            [line] => Cell::Number(quantity(line)),
+            lines => Cell::Many(
+                lines
+                    .iter()
+                    .map(|line| quantity(line).to_string())
+                    .collect(),
+            ),
+        };
+        cells![
+            &self.donation_id,
+            word::field::<DonationState>(self.state),
+            &self.donor_id,
+            &self.recipient_id,
+            goods,
+            quantities(|line| line.quantity),
+            quantities(|line| line.received),
+            money(self.money.as_ref()),
+            money(self.money_spent.as_ref()),
+            &self.expected_on,
+            if self.anonymous { "yes" } else { "" },
+            &self.batch_ids[..]
+        ]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let lines = self
+            .lines
+            .iter()
+            .map(|line| {
+                cells![
+                    line.line,
+                    &line.commodity_id,
+                    &line.item_id,
+                    line.quantity,
+                    line.received
+                ]
+            })
+            .collect();
+        vec![
+            Part {
+                title: "lines",
+                columns: &["line", "commodity_id", "item_id", "pledged", "received"],
+                rows: lines,
+            },
+            documents(&self.documents),
+        ]
+    }
+}
+
+impl Record for Batch {
+    const COLUMNS: &'static [&'static str] = &[
+        "batch_id",
+        "donation_id",
+        "item_id",
+        "lot",
+        "expires_on",
+        "received_at_facility_id",
+        "owner_id",
+        "quantity",
+        "unit_value",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        cells![
+            &self.batch_id,
+            &self.donation_id,
+            &self.item_id,
+            &self.lot,
+            &self.expires_on,
+            &self.received_at_facility_id,
+            &self.owner_id,
+            self.quantity,
+            unit_value(self.unit_value.as_ref())
+        ]
+    }
+}
+
+impl Record for Asset {
+    const COLUMNS: &'static [&'static str] = &[
+        "item_id",
+        "serial_number",
+        "batch_id",
+        "donation_id",
+        "owner_id",
+        "place",
+        "facility_id",
+        "shipment_id",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        cells![
+            &self.item_id,
+            &self.serial_number,
+            &self.batch_id,
+            &self.donation_id,
+            &self.owner_id,
+            word::field::<AssetPlace>(self.place),
+            &self.facility_id,
+            &self.shipment_id
+        ]
+    }
+}
+
+impl Record for StockLevel {
+    const COLUMNS: &'static [&'static str] = &[
+        "facility_id",
+        "item_id",
+        "on_hand",
+        "reserved",
+        "held",
+        "available",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let sum = |part: fn(&keruen_proto::inventory::v1::StockLot) -> i64| {
+            self.lots.iter().map(part).sum::<i64>()
+        };
+        cells![
+            &self.facility_id,
+            &self.item_id,
+            sum(|lot| lot.on_hand),
+            sum(|lot| lot.reserved),
+            sum(|lot| lot.held),
+            sum(|lot| lot.available)
+        ]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let lots = self
+            .lots
+            .iter()
+            .map(|lot| {
+                let shipments: Vec<String> = lot
+                    .reservations
+                    .iter()
+                    .map(|reservation| {
+                        format!("{} {}", reservation.shipment_id, reservation.quantity)
+                    })
+                    .collect();
+                cells![
+                    &lot.batch_id,
+                    &lot.donation_id,
+                    &lot.owner_id,
+                    &lot.lot,
+                    &lot.expires_on,
+                    lot.on_hand,
+                    lot.reserved,
+                    lot.held,
+                    lot.available,
+                    shipments,
+                    &lot.serial_numbers[..],
+                    &lot.held_serial_numbers[..]
+                ]
+            })
+            .collect();
+        vec![Part {
+            title: "by batch and owner",
+            columns: &[
+                "batch_id",
+                "donation_id",
+                "owner_id",
+                "lot",
+                "expires_on",
+                "on_hand",
+                "reserved",
+                "held",
+                "available",
+                "reserved_for",
+                "serial_numbers",
+                "held_serial_numbers",
+            ],
+            rows: lots,
+        }]
+    }
+}

@@ -1,0 +1,185 @@
+//! How answers are printed: tables for people, JSON and CSV for programs.
+//!
+//! JSON is protobuf JSON (64-bit integers as strings), one document for each verb: an object for one thing, an array
+//! for a list. The rows of `stock` are flat, with numbers. CSV has the columns of the tables.
+
+pub mod inventory;
+pub mod record;
+pub mod registry;
+pub mod requests;
+pub mod shipments;
+pub mod stock;
+pub mod table;
+pub mod trace;
+pub mod word;
+
+use std::io::{self, IsTerminal as _, Write};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    cli::Format,
+    client::rpc::Shows,
+    render::record::{Cell, Record},
+};
+
+/// Columns of tables where nobody can say how wide the terminal is: no limit.
+const NO_WIDTH: u16 = u16::MAX;
+
+/// Where answers go.
+pub struct Output {
+    sink: Box<dyn Write>,
+    format: Format,
+    /// Columns of the terminal; `None` where it is none.
+    terminal_width: Option<u16>,
+}
+
+impl Output {
+    /// Standard output; styles are dropped where it is no terminal or where `NO_COLOR` is set.
+    pub fn stdout(format: Format) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let terminal_width =
+            is_terminal.then(|| terminal_size::terminal_size().map_or(100, |(width, _)| width.0));
+        Self {
+            sink: Box::new(io::BufWriter::new(anstream::stdout())),
+            format,
+            terminal_width,
+        }
+    }
+
+    /// The format.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Columns of the terminal; `None` where it is none.
+    pub fn terminal_width(&self) -> Option<u16> {
+        self.terminal_width
+    }
+
+    fn table_width(&self) -> u16 {
+        self.terminal_width.unwrap_or(NO_WIDTH)
+    }
+
+    /// A line of text.
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.sink, "{text}")
+    }
+
+    /// Everything written so far.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
+    /// One JSON document.
+    pub fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut self.sink, document)?;
+        writeln!(self.sink)?;
+        self.sink.flush()
+    }
+
+    /// A header and rows as CSV.
+    pub fn csv(
+        &mut self,
+        columns: &[&str],
+        rows: impl IntoIterator<Item = Vec<Cell>>,
+    ) -> io::Result<()> {
+        self.csv_rows(columns, rows)?;
+        self.sink.flush()
+    }
+
+    /// Rows as CSV, after a header unless it is empty; for tables that come bit by bit.
+    pub fn csv_rows(
+        &mut self,
+        header: &[&str],
+        rows: impl IntoIterator<Item = Vec<Cell>>,
+    ) -> io::Result<()> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        if !header.is_empty() {
+            writer.write_record(header)?;
+        }
+        for row in rows {
+            writer.write_record(row.iter().map(Cell::plain))?;
+        }
+        let bytes = writer
+            .into_inner()
+            .map_err(csv::IntoInnerError::into_error)?;
+        self.sink.write_all(&bytes)
+    }
+
+    /// A table.
+    pub fn table(&mut self, columns: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
+        let text = table::render(columns, rows, self.table_width());
+        self.sink.write_all(text.as_bytes())?;
+        self.sink.flush()
+    }
+
+    /// A list.
+    pub fn listed<R: Record>(&mut self, records: &[R]) -> io::Result<()> {
+        match self.format {
+            Format::Json => self.json(&records),
+            Format::Csv => self.csv(R::COLUMNS, records.iter().map(Record::cells)),
+            Format::Table if records.is_empty() => {
+                self.line("none")?;
+                self.flush()
+            }
+            Format::Table => self.table(
+                R::COLUMNS,
+                &records.iter().map(Record::cells).collect::<Vec<_>>(),
+            ),
+        }
+    }
+
+    /// One thing, with its parts below it.
+    pub fn details<R: Record>(&mut self, record: &R) -> io::Result<()> {
+        let text = table::details(record, self.table_width());
+        self.sink.write_all(text.as_bytes())?;
+        self.sink.flush()
+    }
+
+    /// The answer to a question about one thing.
+    pub fn shown<A: Shows + Serialize>(&mut self, answer: A) -> io::Result<()> {
+        if self.format == Format::Json {
+            return self.json(&answer);
+        }
+        self.resource(answer.into_parts().0)
+    }
+
+    fn resource<R: Record>(&mut self, record: Option<R>) -> io::Result<()> {
+        let Some(record) = record else {
+            return Err(io::Error::other(
+                "the server's answer is empty; is it of another version?",
+            ));
+        };
+        match self.format {
+            Format::Csv => self.csv(R::COLUMNS, [record.cells()]),
+            _ => self.details(&record),
+        }
+    }
+
+    /// The answer to a command: what it was about, then on standard error where it was recorded. JSON carries the
+    /// command id in the document.
+    pub fn changed<A: Shows + Serialize>(
+        &mut self,
+        answer: A,
+        command_id: &str,
+        validate_only: bool,
+    ) -> io::Result<()> {
+        if self.format == Format::Json {
+            let mut document = serde_json::to_value(&answer)?;
+            if let Value::Object(members) = &mut document {
+                members.insert("commandId".to_owned(), json!(command_id));
+            }
+            return self.json(&document);
+        }
+        let (record, position) = answer.into_parts();
+        self.resource(record)?;
+        if validate_only {
+            anstream::eprintln!("valid; nothing was recorded");
+        } else {
+            anstream::eprintln!("recorded at position {position} by command {command_id}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! What can be printed as a row of a table.
+
+use keruen_proto::{
+    cloudevent,
+    inventory::v1::StockUnits,
+    log::v1::{OccurredAt, TimePrecision},
+    registry::v1::{
+        DocumentKind, DocumentRef, ExternalId, LocalizedText, Money, UnitValue, ValueBasis,
+    },
+};
+use serde::Serialize;
+
+use crate::{client::value, render::word};
+
+/// One field of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Text; empty means that there is nothing to say.
+    Text(String),
+    /// A number of something, shown with separators.
+    Number(i64),
+    /// Several values; in CSV separated by `;`.
+    Many(Vec<String>),
+}
+
+impl Cell {
+    /// As programs read it.
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+            Self::Many(values) => values.join(";"),
+        }
+    }
+
+    /// As people read it; nothing in it can control a terminal.
+    pub fn pretty(&self) -> String {
+        match self {
+            Self::Text(text) => crate::client::failure::one_line(text),
+            Self::Number(number) => grouped(*number),
+            Self::Many(values) => values
+                .iter()
+                .map(|value| crate::client::failure::one_line(value))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        }
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(text) => text.is_empty(),
+            Self::Number(_) => false,
+            Self::Many(values) => values.is_empty(),
+        }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<&String> for Cell {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<i32> for Cell {
+    fn from(number: i32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<&[String]> for Cell {
+    fn from(values: &[String]) -> Self {
+        Self::Many(values.to_vec())
+    }
+}
+
+impl From<Vec<String>> for Cell {
+    fn from(values: Vec<String>) -> Self {
+        Self::Many(values)
+    }
+}
+
+impl From<bool> for Cell {
+    fn from(truth: bool) -> Self {
+        Self::Text(if truth {
+            "yes".to_owned()
+        } else {
+            "no".to_owned()
+        })
+    }
+}
+
+/// A row made of whatever becomes a cell.
+#[macro_export]
+macro_rules! cells {
+    ($($value:expr),* $(,)?) => { vec![$($crate::render::record::Cell::from($value)),*] };
+}
+
+/// Something that is a row of a table, and has a page of its own.
+pub trait Record: Serialize {
+    /// Names of the columns, as in CSV.
+    const COLUMNS: &'static [&'static str];
+
+    /// One cell for each column.
+    fn cells(&self) -> Vec<Cell>;
+
+    /// What belongs to it, shown below it on its page.
+    fn parts(&self) -> Vec<Part> {
+        Vec::new()
+    }
+}
+
+/// A table below a record.
+#[derive(Debug)]
+pub struct Part {
+    /// What it lists.
+    pub title: &'static str,
+    /// Names of the columns.
+    pub columns: &'static [&'static str],
+    /// The rows.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A number with separators: `97,000`.
+pub fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    if number < 0 {
+        text.push('-');
+    }
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The English name.
+pub fn name(text: Option<&LocalizedText>) -> String {
+    text.map(|text| text.en.clone()).unwrap_or_default()
+}
+
+/// Amount and currency; empty where there is none.
+pub fn money(money: Option<&Money>) -> String {
+    money.map(value::money_text).unwrap_or_default()
+}
+
+/// Amount, currency and on what it rests; empty where nothing was declared.
+pub fn unit_value(unit_value: Option<&UnitValue>) -> String {
+    unit_value.map_or_else(String::new, |unit_value| {
+        let basis = word::field::<ValueBasis>(unit_value.basis);
+        format!("{} ({basis})", money(unit_value.amount.as_ref()))
+    })
+}
+
+/// `SCHEME=VALUE` of each.
+pub fn external_ids(ids: &[ExternalId]) -> Vec<String> {
+    ids.iter()
+        .map(|id| format!("{}={}", id.scheme, id.value))
+        .collect()
+}
+
+/// Time with the place's offset, to what is known of it.
+pub fn time(occurred_at: Option<&OccurredAt>) -> String {
+    let Some(occurred_at) = occurred_at else {
+        return String::new();
+    };
+    let text = cloudevent::local_time(occurred_at);
+    let Some((day, rest)) = text.split_once('T') else {
+        return text;
+    };
+    let offset = rest.find(['+', '-', 'Z']).map_or("", |at| &rest[at..]);
+    match occurred_at.precision() {
+        TimePrecision::Day => day.to_owned(),
+        TimePrecision::Minute => format!("{day} {}{offset}", &rest[..5.min(rest.len())]),
+        _ => format!("{day} {}{offset}", &rest[..8.min(rest.len())]),
+    }
+}
+
+/// The documents of something.
+pub fn documents(documents: &[DocumentRef]) -> Part {
+    Part {
+        title: "documents",
+        columns: &["kind", "number", "issued_on", "issuer_id"],
+        rows: documents
+            .iter()
+            .map(|document| {
+                cells![
+                    word::field::<DocumentKind>(document.kind),
+                    &document.number,
+                    &document.issued_on,
+                    &document.issuer_id
+                ]
+            })
+            .collect(),
+    }
+}
+
+/// No units where a message lacks them.
+pub fn units(units: Option<&StockUnits>) -> StockUnits {
+    units.cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_separators() {
+        let texts: Vec<String> = [0, 12, 999, 1_000, -97_000, i64::MIN]
+            .into_iter()
+            .map(grouped)
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "0",
+                "12",
+                "999",
+                "1,000",
+                "-97,000",
+                "-9,223,372,036,854,775,808"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_time_says_no_more_than_is_known() {
+        let at = |precision: TimePrecision| {
+            time(Some(&OccurredAt {
+                time_us: 1_593_590_461_000_000,
+                utc_offset_minutes: 360,
+                precision: precision.into(),
+                clamped: false,
+            }))
+        };
+        assert_eq!(at(TimePrecision::Day), "2020-07-01");
+        assert_eq!(at(TimePrecision::Minute), "2020-07-01 14:01+06:00");
+        assert_eq!(at(TimePrecision::Second), "2020-07-01 14:01:01+06:00");
+    }
+}

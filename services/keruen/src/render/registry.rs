@@ -1,0 +1,275 @@
+//! Master data.
+
+use keruen_proto::registry::v1::{
+    Commodity, Facility, FacilityKind, Item, Organisation, OrganisationKind, Region, Tracking,
+};
+
+use crate::{
+    cells,
+    client::value,
+    render::{
+        record::{Cell, Part, Record, external_ids, name},
+        word,
+    },
+};
+
+impl Record for Region {
+    const COLUMNS: &'static [&'static str] = &[
+        "region_id",
+        "name_en",
+        "name_kk",
+        "name_ru",
+        "valid_from",
+        "valid_to",
+        "predecessor_region_id",
+        "seat",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let names = self.name.clone().unwrap_or_default();
+        cells![
+            &self.region_id,
+            names.en,
+            names.kk,
+            names.ru,
+            &self.valid_from,
+            &self.valid_to,
+            &self.predecessor_region_id,
+            &self.seat
+        ]
+    }
+}
+
+impl Record for Organisation {
+    const COLUMNS: &'static [&'static str] = &[
+        "organisation_id",
+        "kinds",
+        "name_en",
+        "name_kk",
+        "name_ru",
+        "external_ids",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let names = self.name.clone().unwrap_or_default();
+        let kinds: Vec<String> = self
+            .kinds
+            .iter()
+            .map(|kind| word::field::<OrganisationKind>(*kind))
+            .collect();
+        cells![
+            &self.organisation_id,
+            kinds,
+            names.en,
+            names.kk,
+            names.ru,
+            external_ids(&self.external_ids)
+        ]
+    }
+}
+
+impl Record for Facility {
+    const COLUMNS: &'static [&'static str] = &[
+        "facility_id",
+        "kind",
+        "name_en",
+        "name_kk",
+        "name_ru",
+        "regions",
+        "time_zone",
+        "operator_id",
+        "latitude",
+        "longitude",
+        "external_ids",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let names = self.name.clone().unwrap_or_default();
+        let regions: Vec<String> = self
+            .regions
+            .iter()
+            .map(|assignment| match assignment.valid_from.as_str() {
+                "" => assignment.region_id.clone(),
+                day => format!("{}@{day}", assignment.region_id),
+            })
+            .collect();
+        let degrees = |part: fn(&keruen_proto::registry::v1::GeoPoint) -> i32| {
+            self.location
+                .as_ref()
+                .map(|place| value::decimal_text(part(place).into(), 7))
+                .unwrap_or_default()
+        };
+        cells![
+            &self.facility_id,
+            word::field::<FacilityKind>(self.kind),
+            names.en,
+            names.kk,
+            names.ru,
+            regions,
+            &self.time_zone,
+            &self.operator_id,
+            degrees(|place| place.latitude_e7),
+            degrees(|place| place.longitude_e7),
+            external_ids(&self.external_ids)
+        ]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let mut rows = Vec::new();
+        if let Some(site) = self.site {
+            let mut tell = |what: &str, value: Option<String>| {
+                if let Some(value) = value {
+                    rows.push(cells![what, value]);
+                }
+            };
+            let yes_no = |truth: bool| Cell::from(truth).plain();
+            tell(
+                "mains voltage",
+                (site.mains_voltage_v != 0).then(|| format!("{} V", site.mains_voltage_v)),
+            );
+            tell(
+                "mains frequency",
+                (site.mains_frequency_hz != 0).then(|| format!("{} Hz", site.mains_frequency_hz)),
+            );
+            tell(
+                "backup power",
+                site.backup_power_hours.map(|hours| format!("{hours} h")),
+            );
+            tell("oxygen supply", site.oxygen_supply.map(yes_no));
+            tell(
+                "altitude",
+                site.altitude_m.map(|metres| format!("{metres} m")),
+            );
+            tell("cold storage", site.cold_storage.map(yes_no));
+        }
+        let reserves = self
+            .minimum_reserves
+            .iter()
+            .map(|reserve| cells![&reserve.commodity_id, reserve.quantity])
+            .collect();
+        vec![
+            Part {
+                title: "site",
+                columns: &["what", "value"],
+                rows,
+            },
+            Part {
+                title: "minimum reserves",
+                columns: &["commodity_id", "quantity"],
+                rows: reserves,
+            },
+        ]
+    }
+}
+
+impl Record for Commodity {
+    const COLUMNS: &'static [&'static str] =
+        &["commodity_id", "name_en", "name_kk", "name_ru", "base_unit"];
+
+    fn cells(&self) -> Vec<Cell> {
+        let names = self.name.clone().unwrap_or_default();
+        cells![
+            &self.commodity_id,
+            names.en,
+            names.kk,
+            names.ru,
+            &self.base_unit
+        ]
+    }
+}
+
+impl Record for Item {
+    const COLUMNS: &'static [&'static str] = &[
+        "item_id",
+        "commodity_id",
+        "name_en",
+        "name_kk",
+        "name_ru",
+        "tracking",
+        "manufacturer",
+        "model",
+        "gtin",
+        "expires",
+        "storage_c",
+        "external_ids",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let names = self.name.clone().unwrap_or_default();
+        let degrees = |millicelsius: i32| {
+            let text = value::decimal_text(millicelsius.into(), 3);
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        };
+        let storage = self.storage.map_or_else(String::new, |range| {
+            format!(
+                "{}..{}",
+                degrees(range.minimum_millicelsius),
+                degrees(range.maximum_millicelsius)
+            )
+        });
+        cells![
+            &self.item_id,
+            &self.commodity_id,
+            names.en,
+            names.kk,
+            names.ru,
+            word::field::<Tracking>(self.tracking),
+            &self.manufacturer,
+            &self.model,
+            &self.gtin,
+            self.expires,
+            storage,
+            external_ids(&self.external_ids)
+        ]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let mut needs = Vec::new();
+        if let Some(site) = self.site_needs {
+            let mut tell = |told: bool, what: &str, value: String| {
+                if told {
+                    needs.push(cells![what, value]);
+                }
+            };
+            tell(
+                site.mains_voltage_v != 0,
+                "mains voltage",
+                format!("{} V", site.mains_voltage_v),
+            );
+            tell(
+                site.mains_frequency_hz != 0,
+                "mains frequency",
+                format!("{} Hz", site.mains_frequency_hz),
+            );
+            tell(site.oxygen_supply, "oxygen supply", "needed".to_owned());
+            tell(
+                site.maximum_altitude_m != 0,
+                "altitude",
+                format!("up to {} m", site.maximum_altitude_m),
+            );
+            tell(site.cold_storage, "cold storage", "needed".to_owned());
+        }
+        let accessories = self
+            .accessories
+            .iter()
+            .map(|accessory| cells![&accessory.item_id, accessory.quantity])
+            .collect();
+        vec![
+            Part {
+                title: "needs of a site",
+                columns: &["what", "value"],
+                rows: needs,
+            },
+            Part {
+                title: "needed with each unit",
+                columns: &["item_id", "quantity"],
+                rows: accessories,
+            },
+        ]
+    }
+}
+
+/// A region as bars and traces name it: `KZ-75 Almaty`.
+pub fn region_label(region: &Region) -> String {
+    format!("{} {}", region.region_id, name(region.name.as_ref()))
+}

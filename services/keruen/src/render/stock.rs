@@ -1,0 +1,293 @@
+//! Stock, grouped, as flat rows and as bars.
+
+use std::{collections::BTreeMap, fmt::Write as _, io};
+
+use anstyle::{AnsiColor, Style};
+use keruen_proto::stock::v1::{StockGroup, StockRow};
+use serde_json::{Map, Value};
+
+use crate::{
+    cli::Format,
+    render::{
+        Output,
+        record::{Cell, Record, grouped},
+        word,
+    },
+};
+
+/// The quantities of a row, in order of the columns.
+pub const QUANTITIES: [&str; 9] = [
+    "on_hand",
+    "reserved",
+    "held",
+    "available",
+    "in_transit",
+    "received",
+    "consumed",
+    "disposed",
+    "lost",
+];
+
+const ON_HAND: Style = AnsiColor::Green.on_default();
+const IN_TRANSIT: Style = AnsiColor::Yellow.on_default();
+const BOLD: Style = Style::new().bold();
+const MIN_BAR_WIDTH: usize = 10;
+const MAX_BAR_WIDTH: usize = 60;
+
+fn quantities(row: &StockRow) -> [i64; 9] {
+    [
+        row.on_hand,
+        row.reserved,
+        row.held,
+        row.available,
+        row.in_transit,
+        row.received,
+        row.consumed,
+        row.disposed,
+        row.lost,
+    ]
+}
+
+fn key(row: &StockRow, group: StockGroup) -> &str {
+    match group {
+        StockGroup::Unspecified => "",
+        StockGroup::Region => &row.region_id,
+        StockGroup::Facility => &row.facility_id,
+        StockGroup::Commodity => &row.commodity_id,
+        StockGroup::Item => &row.item_id,
+        StockGroup::Batch => &row.batch_id,
+        StockGroup::Owner => &row.owner_id,
+    }
+}
+
+impl Record for StockRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "region",
+        "facility",
+        "commodity",
+        "item",
+        "batch",
+        "owner",
+        "on_hand",
+        "reserved",
+        "held",
+        "available",
+        "in_transit",
+        "received",
+        "consumed",
+        "disposed",
+        "lost",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let keys = word::all::<StockGroup>().map(|group| Cell::from(key(self, group)));
+        keys.chain(quantities(self).map(Cell::Number)).collect()
+    }
+}
+
+/// One row as a flat JSON object: the columns of the grouping, then the quantities as numbers.
+pub fn json_row(row: &StockRow, by: &[StockGroup]) -> Value {
+    let keys = by
+        .iter()
+        .map(|group| (word::of(*group), Value::from(key(row, *group))));
+    let numbers = QUANTITIES.iter().zip(quantities(row));
+    let numbers = numbers.map(|(name, quantity)| ((*name).to_owned(), Value::from(quantity)));
+    Value::Object(keys.chain(numbers).collect::<Map<_, _>>())
+}
+
+/// Prints rows, grouped by `by`.
+pub fn print(output: &mut Output, rows: &[StockRow], by: &[StockGroup]) -> io::Result<()> {
+    let names: Vec<String> = by.iter().map(|group| word::of(*group)).collect();
+    let columns: Vec<&str> = names.iter().map(String::as_str).chain(QUANTITIES).collect();
+    let cells = |row: &StockRow| -> Vec<Cell> {
+        let keys = by.iter().map(|group| Cell::from(key(row, *group)));
+        keys.chain(quantities(row).map(Cell::Number)).collect()
+    };
+    match output.format() {
+        Format::Json => output.json(&rows.iter().map(|row| json_row(row, by)).collect::<Vec<_>>()),
+        Format::Csv => output.csv(&columns, rows.iter().map(cells)),
+        Format::Table if rows.is_empty() => output.line("no stock"),
+        Format::Table => output.table(&columns, &rows.iter().map(cells).collect::<Vec<_>>()),
+    }
+}
+
+/// Stock per region as bars, a block for each commodity where rows are grouped by it. `region_names` gives the name
+/// of a region by its code.
+pub fn bars(
+    rows: &[StockRow],
+    by: &[StockGroup],
+    region_names: &BTreeMap<String, String>,
+    width: u16,
+) -> Option<String> {
+    if !by.contains(&StockGroup::Region) {
+        return None;
+    }
+    let mut blocks: BTreeMap<&str, BTreeMap<&str, (i64, i64)>> = BTreeMap::new();
+    for row in rows {
+        let regions = blocks.entry(&row.commodity_id).or_default();
+        let (on_hand, in_transit) = regions.entry(&row.region_id).or_default();
+        *on_hand = on_hand.saturating_add(row.on_hand);
+        *in_transit = in_transit.saturating_add(row.in_transit);
+    }
+    let text: String = blocks
+        .iter()
+        .filter_map(|(commodity, regions)| block(commodity, regions, region_names, width.into()))
+        .collect();
+    (!text.is_empty()).then_some(text)
+}
+
+fn block(
+    commodity: &str,
+    regions: &BTreeMap<&str, (i64, i64)>,
+    region_names: &BTreeMap<String, String>,
+    width: usize,
+) -> Option<String> {
+    let largest = regions
+        .values()
+        .map(|(on_hand, in_transit)| on_hand.saturating_add(*in_transit))
+        .max()?;
+    if largest <= 0 {
+        return None;
+    }
+    let label = |region: &str| {
+        region_names
+            .get(region)
+            .map_or_else(|| region.to_owned(), Clone::clone)
+    };
+    let label_width = regions
+        .keys()
+        .map(|region| label(region).chars().count())
+        .max()?;
+    let number_width = grouped(largest).chars().count();
+    let room = width.saturating_sub(label_width + 2 * number_width + 20);
+    let bar_width = room.clamp(MIN_BAR_WIDTH, MAX_BAR_WIDTH);
+    let title = if commodity.is_empty() {
+        "stock per region"
+    } else {
+        commodity
+    };
+    let mut text = format!(
+        "\n{BOLD}{title}{BOLD:#}  {ON_HAND}█{ON_HAND:#} on hand  {IN_TRANSIT}▒{IN_TRANSIT:#} on the way there\n"
+    );
+    for (region, (on_hand, in_transit)) in regions
+        .iter()
+        .filter(|(_, (on_hand, in_transit))| on_hand + in_transit > 0)
+    {
+        let full = scaled(*on_hand, largest, bar_width);
+        let both = scaled(on_hand.saturating_add(*in_transit), largest, bar_width);
+        // What is there at all is seen.
+        let light = both.saturating_sub(full).max(usize::from(*in_transit > 0));
+        let travelling = if *in_transit > 0 {
+            format!(" + {}", grouped(*in_transit))
+        } else {
+            String::new()
+        };
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "{:<label_width$}  {:>number_width$}  {ON_HAND}{}{ON_HAND:#}{IN_TRANSIT}{}{IN_TRANSIT:#}{travelling}",
+            label(region),
+            grouped(*on_hand),
+            "█".repeat(full),
+            "▒".repeat(light),
+        );
+    }
+    Some(text)
+}
+
+/// `quantity` on a bar of `width` columns that stands for `largest`; at least one column for anything.
+fn scaled(quantity: i64, largest: i64, width: usize) -> usize {
+    if quantity <= 0 {
+        return 0;
+    }
+    let width = i128::try_from(width).unwrap_or(0);
+    let columns = i128::from(quantity) * width / i128::from(largest.max(1));
+    usize::try_from(columns).unwrap_or(0).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(region: &str, on_hand: i64, in_transit: i64) -> StockRow {
+        StockRow {
+            region_id: region.to_owned(),
+            commodity_id: "TEST-SARS2".to_owned(),
+            on_hand,
+            in_transit,
+            available: on_hand,
+            ..StockRow::default()
+        }
+    }
+
+    #[test]
+    fn json_rows_are_flat_with_numbers() {
+        let by = [StockGroup::Commodity, StockGroup::Region];
+        let json = json_row(&row("KZ-75", 97_000, 3), &by);
+        let text = serde_json::to_string(&json).unwrap();
+        assert_eq!(json["region"], "KZ-75");
+        assert_eq!(json["on_hand"], 97_000);
+        assert_eq!(json.as_object().unwrap().len(), by.len() + QUANTITIES.len());
+        assert!(!text.contains("facility"), "{text}");
+    }
+
+    #[test]
+    fn columns_name_their_quantities() {
+        let row = StockRow {
+            on_hand: 1,
+            reserved: 2,
+            held: 3,
+            available: 4,
+            in_transit: 5,
+            received: 6,
+            consumed: 7,
+            disposed: 8,
+            lost: 9,
+            ..StockRow::default()
+        };
+        let json = json_row(&row, &[]);
+        let protobuf = serde_json::to_value(&row).unwrap();
+        for name in QUANTITIES {
+            let camel = name
+                .split('_')
+                .enumerate()
+                .fold(String::new(), |text, (index, part)| match index {
+                    0 => part.to_owned(),
+                    _ => format!("{text}{}{}", part[..1].to_uppercase(), &part[1..]),
+                });
+            assert_eq!(
+                json[name].to_string(),
+                protobuf[camel].as_str().unwrap(),
+                "{name}"
+            );
+        }
+        assert_eq!(StockRow::COLUMNS.len(), row.cells().len());
+    }
+
+    #[test]
+    fn bars_are_in_proportion_and_show_the_least() {
+        let rows = [
+            row("KZ-75", 100_000, 0),
+            row("KZ-62", 1, 1),
+            row("KZ-71", 50_000, 0),
+            row("KZ-11", 0, 0),
+        ];
+        let names = BTreeMap::from([("KZ-75".to_owned(), "KZ-75 Almaty".to_owned())]);
+        let text = bars(
+            &rows,
+            &[StockGroup::Region, StockGroup::Commodity],
+            &names,
+            80,
+        )
+        .unwrap();
+        let text = anstream::adapter::strip_str(&text).to_string();
+        let columns = |region: &str, mark: char| {
+            let line = text.lines().find(|line| line.starts_with(region)).unwrap();
+            line.chars().filter(|char| *char == mark).count()
+        };
+        assert_eq!(columns("KZ-75 Almaty", '█'), 2 * columns("KZ-71", '█'));
+        assert_eq!((columns("KZ-62", '█'), columns("KZ-62", '▒')), (1, 1));
+        assert!(!text.contains("KZ-11"));
+        assert!(bars(&rows, &[StockGroup::Commodity], &names, 80).is_none());
+    }
+}

@@ -1,0 +1,140 @@
+//! The words for enums: `RECEIPT_OUTCOME_GOOD` is `good` on the command line, in tables and in CSV.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use keruen_proto::{
+    inventory::v1::{
+        AdjustmentReason, AssetPlace, ConsumptionPurpose, DisposalReason, DonationState,
+        ReceiptOutcome,
+    },
+    log::v1::TimePrecision,
+    registry::v1::{DocumentKind, FacilityKind, OrganisationKind, Tracking, ValueBasis},
+    requests::v1::{RejectionReason, RequestPriority, RequestState},
+    shipments::v1::{CancellationReason, LossVerdict, ShipmentState},
+    stock::v1::{StockGroup, TraceStatus},
+};
+
+/// An enum of the schema.
+pub trait Word: Copy + TryFrom<i32> + Into<i32> + Send + Sync + 'static {
+    /// What all names of its values begin with.
+    const PREFIX: &'static str;
+    /// The name in the schema.
+    fn name(self) -> &'static str;
+}
+
+macro_rules! words {
+    ($($enum:ident $prefix:literal)*) => {$(
+        impl Word for $enum {
+            const PREFIX: &'static str = $prefix;
+            fn name(self) -> &'static str {
+                self.as_str_name()
+            }
+        }
+    )*};
+}
+
+words! {
+    AdjustmentReason "ADJUSTMENT_REASON_"
+    AssetPlace "ASSET_PLACE_"
+    CancellationReason "CANCELLATION_REASON_"
+    ConsumptionPurpose "CONSUMPTION_PURPOSE_"
+    DisposalReason "DISPOSAL_REASON_"
+    DocumentKind "DOCUMENT_KIND_"
+    DonationState "DONATION_STATE_"
+    FacilityKind "FACILITY_KIND_"
+    LossVerdict "LOSS_VERDICT_"
+    OrganisationKind "ORGANISATION_KIND_"
+    ReceiptOutcome "RECEIPT_OUTCOME_"
+    RejectionReason "REJECTION_REASON_"
+    RequestPriority "REQUEST_PRIORITY_"
+    RequestState "REQUEST_STATE_"
+    ShipmentState "SHIPMENT_STATE_"
+    StockGroup "STOCK_GROUP_"
+    TimePrecision "TIME_PRECISION_"
+    TraceStatus "TRACE_STATUS_"
+    Tracking "TRACKING_"
+    ValueBasis "VALUE_BASIS_"
+}
+
+/// The word of a value: `partly-received`.
+pub fn of<E: Word>(value: E) -> String {
+    let name = value.name();
+    name.strip_prefix(E::PREFIX)
+        .unwrap_or(name)
+        .to_ascii_lowercase()
+        .replace('_', "-")
+}
+
+/// The word of a field: empty where unspecified, the number where this version doesn't know it.
+pub fn field<E: Word>(value: i32) -> String {
+    match E::try_from(value) {
+        Ok(_) if value == 0 => String::new(),
+        Ok(value) => of(value),
+        Err(_) => value.to_string(),
+    }
+}
+
+/// All values but the unspecified one. Numbers of the schema have no gaps.
+pub fn all<E: Word>() -> impl Iterator<Item = E> {
+    (1..).map_while(|number| E::try_from(number).ok())
+}
+
+/// The value of a word.
+pub fn parse<E: Word>(text: &str) -> Result<E, String> {
+    all().find(|value| of::<E>(*value) == text).ok_or_else(|| {
+        let words: Vec<String> = all::<E>().map(of).collect();
+        format!("{text:?} is not one of {}", words.join(", "))
+    })
+}
+
+/// The number of a word, as a field holds it.
+pub fn number<E: Word>(text: &str) -> Result<i32, String> {
+    parse::<E>(text).map(Into::into)
+}
+
+/// Reads a word from the command line; `--help` lists all of them.
+pub fn parser<E: Word>() -> impl TypedValueParser<Value = E> {
+    PossibleValuesParser::new(all::<E>().map(of)).try_map(|text| parse::<E>(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trips<E: Word>() {
+        assert!(
+            E::try_from(0).is_ok_and(|none| none.name() == format!("{}UNSPECIFIED", E::PREFIX))
+        );
+        for value in all::<E>() {
+            let name = value.name();
+            assert!(name.starts_with(E::PREFIX), "{name}");
+            assert!(parse::<E>(&of(value)).is_ok_and(|again| again.name() == name));
+        }
+        assert_ne!(all::<E>().count(), 0);
+    }
+
+    #[test]
+    fn every_word_names_its_value() {
+        round_trips::<AdjustmentReason>();
+        round_trips::<AssetPlace>();
+        round_trips::<CancellationReason>();
+        round_trips::<ConsumptionPurpose>();
+        round_trips::<DisposalReason>();
+        round_trips::<DocumentKind>();
+        round_trips::<DonationState>();
+        round_trips::<FacilityKind>();
+        round_trips::<LossVerdict>();
+        round_trips::<OrganisationKind>();
+        round_trips::<ReceiptOutcome>();
+        round_trips::<RejectionReason>();
+        round_trips::<RequestPriority>();
+        round_trips::<RequestState>();
+        round_trips::<ShipmentState>();
+        round_trips::<StockGroup>();
+        round_trips::<TimePrecision>();
+        round_trips::<TraceStatus>();
+        round_trips::<Tracking>();
+        round_trips::<ValueBasis>();
+        assert_eq!(field::<ShipmentState>(0), "");
+        assert_eq!(field::<ShipmentState>(99), "99");
+    }
+}
