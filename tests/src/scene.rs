@@ -1,0 +1,297 @@
+//! Two warehouses, a hospital and their stock: the master data that most tests begin with, and short ways to move goods.
+
+use keruen_proto::{
+    events::v1::event_service_client::EventServiceClient,
+    inventory::v1::{
+        PledgeDonationRequest, PledgeLine, ReceiptLine, ReceiveDonationRequest,
+        inventory_service_client::InventoryServiceClient,
+    },
+    registry::v1::{
+        Commodity, Facility, FacilityKind, Item, LocalizedText, Organisation, OrganisationKind,
+        RegionAssignment, RegisterCommodityRequest, RegisterFacilityRequest, RegisterItemRequest,
+        RegisterOrganisationRequest, Tracking, registry_service_client::RegistryServiceClient,
+    },
+    requests::v1::request_service_client::RequestServiceClient,
+    shipments::v1::{
+        RequestShipmentRequest, ShipmentLine, shipment_service_client::ShipmentServiceClient,
+    },
+    stock::v1::stock_service_client::StockServiceClient,
+};
+use tonic::{Request, metadata::MetadataValue, transport::Channel};
+use uuid::Uuid;
+
+/// Organisation that gives.
+pub const DONOR: &str = "DONOR";
+/// Organisation that carries.
+pub const CARRIER: &str = "CARRIER";
+/// Warehouse in Astana.
+pub const NORTH: &str = "NORTH";
+/// Warehouse in Almaty.
+pub const SOUTH: &str = "SOUTH";
+/// Hospital in Ulytau Region.
+pub const HOSPITAL: &str = "HOSPITAL";
+/// Commodity of [`MASK_A`].
+pub const MASK: &str = "MASK";
+/// A consumable that doesn't expire.
+pub const MASK_A: &str = "MASK-A";
+/// Commodity of [`PUMP_A`] and [`PUMP_B`].
+pub const PUMP: &str = "PUMP";
+/// An asset.
+pub const PUMP_A: &str = "PUMP-A";
+/// An asset of another model.
+pub const PUMP_B: &str = "PUMP-B";
+
+/// A new command id.
+pub fn command_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+/// A request of the actor that tests act as.
+pub fn request<T>(message: T) -> Request<T> {
+    request_of("test:scene", message)
+}
+
+/// A request of an actor.
+pub fn request_of<T>(actor: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let actor = MetadataValue::try_from(actor).expect("the actor is ASCII");
+    request.metadata_mut().insert("keruen-actor", actor);
+    request
+}
+
+/// Clients of every service on one connection.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Master data.
+    pub registry: RegistryServiceClient<Channel>,
+    /// Donations and stock.
+    pub inventory: InventoryServiceClient<Channel>,
+    /// Shipments.
+    pub shipments: ShipmentServiceClient<Channel>,
+    /// Requests.
+    pub requests: RequestServiceClient<Channel>,
+    /// Views.
+    pub stock: StockServiceClient<Channel>,
+    /// The log.
+    pub events: EventServiceClient<Channel>,
+}
+
+impl Clients {
+    /// Clients on a connection.
+    pub fn on(channel: &Channel) -> Self {
+        Self {
+            registry: RegistryServiceClient::new(channel.clone()),
+            inventory: InventoryServiceClient::new(channel.clone()),
+            shipments: ShipmentServiceClient::new(channel.clone()),
+            requests: RequestServiceClient::new(channel.clone()),
+            stock: StockServiceClient::new(channel.clone()),
+            events: EventServiceClient::new(channel.clone()),
+        }
+    }
+
+    /// Enters all master data of this module.
+    pub async fn set_scene(&mut self) {
+        self.register_organisation(DONOR, OrganisationKind::Donor)
+            .await;
+        self.register_organisation(CARRIER, OrganisationKind::Carrier)
+            .await;
+        self.register_facility(NORTH, FacilityKind::Warehouse, "KZ-71")
+            .await;
+        self.register_facility(SOUTH, FacilityKind::Warehouse, "KZ-75")
+            .await;
+        self.register_facility(HOSPITAL, FacilityKind::Hospital, "KZ-62")
+            .await;
+        for commodity in [MASK, PUMP] {
+            self.register_commodity(commodity).await;
+        }
+        self.register_item(MASK_A, MASK, Tracking::Batch).await;
+        self.register_item(PUMP_A, PUMP, Tracking::Serial).await;
+        self.register_item(PUMP_B, PUMP, Tracking::Serial).await;
+    }
+
+    /// Enters an organisation.
+    pub async fn register_organisation(&mut self, organisation_id: &str, kind: OrganisationKind) {
+        let organisation = Organisation {
+            organisation_id: organisation_id.to_owned(),
+            name: Some(name(organisation_id)),
+            kinds: vec![kind.into()],
+            external_ids: vec![],
+        };
+        let message = RegisterOrganisationRequest {
+            command_id: command_id(),
+            organisation: Some(organisation),
+            ..RegisterOrganisationRequest::default()
+        };
+        self.registry
+            .register_organisation(request(message))
+            .await
+            .expect("the organisation is new");
+    }
+
+    /// Enters a facility.
+    pub async fn register_facility(
+        &mut self,
+        facility_id: &str,
+        kind: FacilityKind,
+        region_id: &str,
+    ) {
+        let message = RegisterFacilityRequest {
+            command_id: command_id(),
+            facility: Some(facility(facility_id, kind, region_id)),
+            ..RegisterFacilityRequest::default()
+        };
+        self.registry
+            .register_facility(request(message))
+            .await
+            .expect("the facility is new");
+    }
+
+    /// Enters a commodity.
+    pub async fn register_commodity(&mut self, commodity_id: &str) {
+        let message = RegisterCommodityRequest {
+            command_id: command_id(),
+            commodity: Some(Commodity {
+                commodity_id: commodity_id.to_owned(),
+                name: Some(name(commodity_id)),
+                base_unit: "EA".to_owned(),
+            }),
+            ..RegisterCommodityRequest::default()
+        };
+        self.registry
+            .register_commodity(request(message))
+            .await
+            .expect("the commodity is new");
+    }
+
+    /// Enters an item.
+    pub async fn register_item(&mut self, item_id: &str, commodity_id: &str, tracking: Tracking) {
+        let message = RegisterItemRequest {
+            command_id: command_id(),
+            item: Some(item(item_id, commodity_id, tracking)),
+            ..RegisterItemRequest::default()
+        };
+        self.registry
+            .register_item(request(message))
+            .await
+            .expect("the item is new");
+    }
+
+    /// Pledges a donation of units of an item and receives all of them at a facility, as one batch named
+    /// `<donation>-B`. Units of an asset get the serial numbers `<donation>-1`, `<donation>-2` …
+    pub async fn donate(
+        &mut self,
+        donation_id: &str,
+        item_id: &str,
+        quantity: i64,
+        facility_id: &str,
+    ) -> u64 {
+        let pledge = PledgeDonationRequest {
+            command_id: command_id(),
+            donation_id: donation_id.to_owned(),
+            donor_id: DONOR.to_owned(),
+            lines: vec![PledgeLine {
+                item_id: item_id.to_owned(),
+                quantity,
+                ..PledgeLine::default()
+            }],
+            ..PledgeDonationRequest::default()
+        };
+        self.inventory
+            .pledge_donation(request(pledge))
+            .await
+            .expect("the donation is new");
+        let serial_numbers = match item_id {
+            PUMP_A | PUMP_B => (1..=quantity)
+                .map(|number| format!("{donation_id}-{number}"))
+                .collect(),
+            _ => vec![],
+        };
+        let line = ReceiptLine {
+            item_id: item_id.to_owned(),
+            quantity,
+            serial_numbers,
+            batch_id: format!("{donation_id}-B"),
+            ..ReceiptLine::default()
+        };
+        let receipt = ReceiveDonationRequest {
+            command_id: command_id(),
+            donation_id: donation_id.to_owned(),
+            facility_id: facility_id.to_owned(),
+            lines: vec![line],
+            ..ReceiveDonationRequest::default()
+        };
+        let answer = self
+            .inventory
+            .receive_donation(request(receipt))
+            .await
+            .expect("the pledge has room");
+        answer.into_inner().position
+    }
+}
+
+/// A request to move units of an item.
+pub fn shipment(
+    shipment_id: &str,
+    origin_id: &str,
+    destination_id: &str,
+    item_id: &str,
+    quantity: i64,
+) -> RequestShipmentRequest {
+    RequestShipmentRequest {
+        command_id: command_id(),
+        shipment_id: shipment_id.to_owned(),
+        origin_id: origin_id.to_owned(),
+        destination_id: destination_id.to_owned(),
+        lines: vec![ShipmentLine {
+            item_id: item_id.to_owned(),
+            quantity,
+            ..ShipmentLine::default()
+        }],
+        ..RequestShipmentRequest::default()
+    }
+}
+
+/// A facility as it is registered.
+pub fn facility(facility_id: &str, kind: FacilityKind, region_id: &str) -> Facility {
+    Facility {
+        facility_id: facility_id.to_owned(),
+        name: Some(name(facility_id)),
+        kind: kind.into(),
+        regions: vec![RegionAssignment {
+            region_id: region_id.to_owned(),
+            valid_from: String::new(),
+        }],
+        time_zone: "Asia/Almaty".to_owned(),
+        operator_id: DONOR.to_owned(),
+        ..Facility::default()
+    }
+}
+
+/// An item as it is registered; an asset is of the maker `Maker` and of the model of its own name.
+pub fn item(item_id: &str, commodity_id: &str, tracking: Tracking) -> Item {
+    let is_asset = tracking == Tracking::Serial;
+    let if_asset = |text: &str| {
+        if is_asset {
+            text.to_owned()
+        } else {
+            String::new()
+        }
+    };
+    Item {
+        item_id: item_id.to_owned(),
+        commodity_id: commodity_id.to_owned(),
+        name: Some(name(item_id)),
+        tracking: tracking.into(),
+        manufacturer: if_asset("Maker"),
+        model: if_asset(item_id),
+        ..Item::default()
+    }
+}
+
+/// A name in English only.
+pub fn name(text: &str) -> LocalizedText {
+    LocalizedText {
+        en: text.to_owned(),
+        ..LocalizedText::default()
+    }
+}

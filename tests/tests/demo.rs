@@ -1,0 +1,166 @@
+//! `keruen demo`: the story ends with the right numbers, however often it is run or broken off.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that can't go on fails"
+)]
+
+use std::{
+    ffi::OsStr,
+    hash::{BuildHasher as _, RandomState},
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use keruen_tests::{history, node::Node, process::Process, program};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The story as a command, on a store in `data`.
+fn demo(data: &Path) -> Command {
+    let mut command = program::command([
+        "demo",
+        "--exit",
+        "--grpc-addr",
+        "127.0.0.1:0",
+        "--http-addr",
+        "127.0.0.1:0",
+    ]);
+    command.args([OsStr::new("--data"), data.as_os_str()]);
+    command
+}
+
+/// What the log and the command line say afterwards.
+#[derive(Debug, PartialEq, Eq)]
+struct Ending {
+    position: u64,
+    stock: Vec<Value>,
+}
+
+async fn ending(data: &Path) -> Ending {
+    let node = Node::on(data).await;
+    let position = history::head(&node.channel()).await;
+    let by = ["stock", "--by", "commodity,region", "--format", "json"];
+    let stock = serde_json::from_str(&node.cli(by).success()).unwrap();
+    history::Ledger::of(&history::read(&node.channel()).await);
+    Ending { position, stock }
+}
+
+async fn totals(node: &Node) -> Vec<Value> {
+    let by = ["stock", "--by", "commodity", "--format", "json"];
+    let rows: Vec<Value> = serde_json::from_str(&node.cli(by).success()).unwrap();
+    assert!(!rows.is_empty());
+    rows
+}
+
+fn sum(rows: &[Value], commodity_id: &str) -> i64 {
+    let row = rows
+        .iter()
+        .find(|row| row["commodity_id"] == commodity_id || row["commodity"] == commodity_id);
+    let row = row.unwrap_or_else(|| panic!("{commodity_id} is missing: {rows:?}"));
+    let columns = ["on_hand", "in_transit", "consumed", "disposed", "lost"];
+    columns
+        .iter()
+        .map(|column| {
+            row[column]
+                .as_i64()
+                .unwrap_or_else(|| panic!("{column} is no number: {row}"))
+        })
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_adds_up_and_a_second_run_doubles_nothing() {
+    let data = TempDir::new().unwrap();
+    let printed = program::output(&mut demo(data.path())).success();
+    assert!(
+        printed.contains("197,000") || printed.contains("197000"),
+        "{printed}"
+    );
+    for region in ["Astana", "Almaty", "Ulytau"] {
+        assert!(
+            printed.contains(region),
+            "{region} is missing from the table:\n{printed}"
+        );
+    }
+
+    let first = {
+        let node = Node::on(data.path()).await;
+        let rows = totals(&node).await;
+        assert_eq!(sum(&rows, "TEST-SARS2"), 197_000);
+        assert_eq!(sum(&rows, "LAB-PCR-MOBILE"), 2);
+        assert_eq!(sum(&rows, "VEHICLE-RRV"), 100);
+        let requests = node.cli(["request", "list", "--format", "json"]).success();
+        let requests: Vec<Value> = serde_json::from_str(&requests).unwrap();
+        let fulfilled = requests.iter().any(|request| {
+            let text = request.to_string();
+            text.contains("O2-CONCENTRATOR") && text.to_uppercase().contains("\"FULFILLED\"")
+        });
+        assert!(fulfilled, "no hospital got its concentrators: {requests:?}");
+        let trace = node
+            .cli(["trace", "donation", "KASPI-TESTS", "--format", "json"])
+            .success();
+        assert!(trace.contains("KASPI-TESTS"), "{trace}");
+        drop(node);
+        ending(data.path()).await
+    };
+
+    program::output(&mut demo(data.path())).success();
+    assert_eq!(ending(data.path()).await, first);
+}
+
+/// Pulls the plug after the story has printed so many lines.
+fn play_until(data: &Path, lines: usize) {
+    let mut process = Process::spawn(demo(data).stdout(Stdio::piped()).stderr(Stdio::null()))
+        .expect("the program starts");
+    let stdout = BufReader::new(process.child().stdout.take().unwrap());
+    let seen = stdout
+        .lines()
+        .map_while(std::io::Result::ok)
+        .take(lines)
+        .count();
+    assert_eq!(seen, lines, "the story was over before the plug was pulled");
+    process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_story_that_was_broken_off_ends_the_same() {
+    let whole = TempDir::new().unwrap();
+    program::output(&mut demo(whole.path())).success();
+    let whole = ending(whole.path()).await;
+
+    let broken = TempDir::new().unwrap();
+    let seed = RandomState::new().hash_one(());
+    println!("seed {seed}");
+    // Each time a little further, not always at the same place.
+    let mut lines = 5;
+    for shift in [seed % 3, (seed >> 8) % 3, (seed >> 16) % 3] {
+        lines += usize::try_from(shift).unwrap() + 2;
+        play_until(broken.path(), lines);
+    }
+    program::output(&mut demo(broken.path())).success();
+    let broken = ending(broken.path()).await;
+    assert_eq!(broken.position, whole.position);
+    assert_eq!(broken.stock, whole.stock);
+}
+
+#[test]
+fn ctrl_c_breaks_the_story_off_cleanly() {
+    let data = TempDir::new().unwrap();
+    let mut command = demo(data.path());
+    let mut process =
+        Process::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap();
+    let mut stdout = BufReader::new(process.child().stdout.take().unwrap()).lines();
+    assert!(stdout.by_ref().take(6).all(|line| line.is_ok()));
+    process.signal(rustix::process::Signal::INT);
+    // Whatever it still prints must not block it.
+    std::thread::spawn(move || stdout.count());
+    assert!(
+        process.wait(Duration::from_secs(120)).is_some(),
+        "it does not stop"
+    );
+    program::output(&mut demo(data.path())).success();
+}
