@@ -350,6 +350,13 @@ async fn filters_that_name_nothing_are_told_so() {
     };
     node.client.list_stock(unattributed).await.unwrap();
 
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_nothing_are_told_so() {
+    let mut node = Node::start(150).await;
+    let unknown = "NO-SUCH".to_owned();
     let subjects = [
         (Subject::DonationId(unknown.clone()), "UNKNOWN_DONATION"),
         (Subject::BatchId(unknown.clone()), "UNKNOWN_BATCH"),
