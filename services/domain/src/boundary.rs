@@ -134,13 +134,10 @@ pub fn model_tag(manufacturer: &str, model: &str) -> String {
     hasher.update(manufacturer.as_bytes());
     hasher.update([0]);
     hasher.update(model.as_bytes());
-    let hash: String = hasher
-        .finalize()
+    let hash = hasher.finalize()[..16]
         .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02X}"))
-        .collect();
-    format!("model:{hash}")
+        .fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    format!("model:{hash:032X}")
 }
 
 /// The tag of an item's stock at a facility.

@@ -22,6 +22,8 @@ pub const FOUND_LINES: usize = 60;
 /// Serial numbers in one command: each is a tag, beside those of the donation or shipment, the stock, the batch and
 /// the lot.
 pub const SERIAL_NUMBERS: usize = 60;
+/// Shipments whose claims one decrease of stock may break: each is read, and each is an event.
+pub const BROKEN_CLAIMS: usize = 100;
 /// Documents of one command.
 pub const DOCUMENTS: usize = 16;
 /// Keys of other systems of one thing.

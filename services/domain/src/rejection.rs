@@ -325,6 +325,10 @@ rejections! {
     } = "RECEIPT_EXCEEDS_SHIPMENT", Quantities, Refused, retry false,
         ("{field}: {reported} units of batch {batch_id} in line {line} of shipment {shipment_id} reported, but \
           {in_transit} are on their way and {missing} missing; report the excess as SURPLUS");
+    TooManyClaims { facility_id: String, batch_id: String, shipments: usize, limit: usize } = "TOO_MANY_CLAIMS",
+        Quantities, Refused, retry true,
+        ("a decrease of batch {batch_id} at {facility_id} by so many breaks the claims of {shipments} shipments, at \
+          most {limit} at once; decrease it in several steps");
     TooManyTags { event: &'static str, tags: usize, limit: usize } = "TOO_MANY_TAGS", Quantities, Refused, retry false,
         ("{event} would concern {tags} batches, lots, serial numbers and the like together, at most {limit}; split it \
           into several, each with fewer lines or serial numbers");

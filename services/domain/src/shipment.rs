@@ -18,6 +18,7 @@ mod allocate;
 mod dispatch;
 mod loss;
 mod plan;
+mod receipt;
 mod receive;
 pub(crate) mod state;
 

@@ -49,7 +49,7 @@ impl Command for AdjustStock {
                 let claims = self
                     .lot(books, batch)
                     .map(|lot| self.broken_claims(lot, quantity.get()));
-                for claim in claims.into_iter().flatten() {
+                for claim in claims.into_iter().flatten().take(limits::BROKEN_CLAIMS) {
                     boundaries.extend(Boundary::shipment(&claim.shipment_id));
                     let shipment = books.shipment(&claim.shipment_id);
                     boundaries.extend(
@@ -201,8 +201,16 @@ impl AdjustStock {
         } else {
             lot.held.min((units.quantity - lot.available).max(0))
         };
-        let mut events: Vec<Event> = self
-            .broken_claims(lot, units.quantity)
+        let claims = self.broken_claims(lot, units.quantity);
+        if claims.len() > limits::BROKEN_CLAIMS {
+            return Err(Rejection::TooManyClaims {
+                facility_id: self.facility_id.to_string(),
+                batch_id: self.batch_id.to_string(),
+                shipments: claims.len(),
+                limit: limits::BROKEN_CLAIMS,
+            });
+        }
+        let mut events: Vec<Event> = claims
             .iter()
             .filter_map(|claim| Some(released(books.shipment(&claim.shipment_id)?, claim, &units)))
             .collect();

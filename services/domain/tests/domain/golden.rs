@@ -7,22 +7,24 @@ use keruen_domain::tags;
 use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
-        AdjustmentReason, ConsumptionPurpose, DisposalReason, DonatedMoneySpent, DonationPledged, DonationReceived,
-        PledgeLine, ReceiptOutcome, ReceivedLine, StockAdjusted, StockConsumed, StockDisposed, StockUnits,
+        AdjustmentReason, ConsumptionPurpose, DisposalReason, DonatedMoneySpent, DonationPledged,
+        DonationReceived, PledgeLine, ReceiptOutcome, ReceivedLine, StockAdjusted, StockConsumed,
+        StockDisposed, StockUnits,
     },
     registry::v1::{
-        Accessory, Commodity, CommodityRegistered, DocumentKind, DocumentRef, ExternalId, Facility, FacilityKind,
-        FacilityRegistered, GeoPoint, Item, ItemRegistered, LocalizedText, MinimumReserve, Money, Organisation,
-        OrganisationKind, OrganisationRegistered, RegionAssignment, SiteData, SiteNeeds, StorageRange, Tracking,
-        UnitValue, ValueBasis,
+        Accessory, Commodity, CommodityRegistered, DocumentKind, DocumentRef, ExternalId, Facility,
+        FacilityKind, FacilityRegistered, GeoPoint, Item, ItemRegistered, LocalizedText,
+        MinimumReserve, Money, Organisation, OrganisationKind, OrganisationRegistered,
+        RegionAssignment, SiteData, SiteNeeds, StorageRange, Tracking, UnitValue, ValueBasis,
     },
     requests::v1::{
-        ApprovedLine, RejectionReason, RequestApproved, RequestFiled, RequestLine, RequestPriority, RequestRejected,
+        ApprovedLine, RejectionReason, RequestApproved, RequestFiled, RequestLine, RequestPriority,
+        RequestRejected,
     },
     shipments::v1::{
-        AllocationReleased, CancellationReason, LossActAccepted, LossVerdict, ReceivedUnits, ReleaseReason,
-        ShipmentAllocated, ShipmentCancelled, ShipmentDispatched, ShipmentLine, ShipmentReceived, ShipmentRequested,
-        ShipmentUnits,
+        AllocationReleased, CancellationReason, LossActAccepted, LossVerdict, ReceivedUnits,
+        ReleaseReason, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched, ShipmentLine,
+        ShipmentReceived, ShipmentRequested, ShipmentUnits,
     },
 };
 
@@ -30,12 +32,19 @@ fn text(value: &str) -> String {
     value.to_owned()
 }
 
-fn name() -> Option<LocalizedText> {
-    Some(LocalizedText { en: text("Name"), kk: text("Атауы"), ru: text("Название") })
+fn name() -> LocalizedText {
+    LocalizedText {
+        en: text("Name"),
+        kk: text("Атауы"),
+        ru: text("Название"),
+    }
 }
 
 fn external_ids() -> Vec<ExternalId> {
-    vec![ExternalId { scheme: text("BIN"), value: text("970740001013") }]
+    vec![ExternalId {
+        scheme: text("BIN"),
+        value: text("970740001013"),
+    }]
 }
 
 fn documents(kind: DocumentKind) -> Vec<DocumentRef> {
@@ -73,7 +82,12 @@ fn unattributed() -> StockUnits {
 }
 
 fn shipment_units(units: StockUnits) -> ShipmentUnits {
-    ShipmentUnits { line: 1, request_id: text("R-1"), request_line: 2, units: Some(units) }
+    ShipmentUnits {
+        line: 1,
+        request_id: text("R-1"),
+        request_line: 2,
+        units: Some(units),
+    }
 }
 
 fn registered() -> Vec<Event> {
@@ -81,8 +95,11 @@ fn registered() -> Vec<Event> {
         OrganisationRegistered {
             organisation: Some(Organisation {
                 organisation_id: text("MOH"),
-                name: name(),
-                kinds: vec![OrganisationKind::Ministry.into(), OrganisationKind::Hospital.into()],
+                name: Some(name()),
+                kinds: vec![
+                    OrganisationKind::Ministry.into(),
+                    OrganisationKind::Hospital.into(),
+                ],
                 external_ids: external_ids(),
             }),
         }
@@ -90,15 +107,24 @@ fn registered() -> Vec<Event> {
         FacilityRegistered {
             facility: Some(Facility {
                 facility_id: text("HOSP"),
-                name: name(),
+                name: Some(name()),
                 kind: FacilityKind::Hospital.into(),
                 regions: vec![
-                    RegionAssignment { region_id: text("KZ-35"), valid_from: String::new() },
-                    RegionAssignment { region_id: text("KZ-62"), valid_from: text("2022-06-08") },
+                    RegionAssignment {
+                        region_id: text("KZ-35"),
+                        valid_from: String::new(),
+                    },
+                    RegionAssignment {
+                        region_id: text("KZ-62"),
+                        valid_from: text("2022-06-08"),
+                    },
                 ],
                 time_zone: text("Asia/Almaty"),
                 operator_id: text("MOH"),
-                location: Some(GeoPoint { latitude_e7: 477_833_000, longitude_e7: -677_144_000 }),
+                location: Some(GeoPoint {
+                    latitude_e7: 477_833_000,
+                    longitude_e7: -677_144_000,
+                }),
                 site: Some(SiteData {
                     mains_voltage_v: 230,
                     mains_frequency_hz: 50,
@@ -107,26 +133,36 @@ fn registered() -> Vec<Event> {
                     altitude_m: Some(-28),
                     cold_storage: Some(true),
                 }),
-                minimum_reserves: vec![MinimumReserve { commodity_id: text("OXYGEN"), quantity: 2 }],
+                minimum_reserves: vec![MinimumReserve {
+                    commodity_id: text("OXYGEN"),
+                    quantity: 2,
+                }],
                 external_ids: external_ids(),
             }),
         }
         .into(),
         CommodityRegistered {
-            commodity: Some(Commodity { commodity_id: text("OXYGEN"), name: name(), base_unit: text("EA") }),
+            commodity: Some(Commodity {
+                commodity_id: text("OXYGEN"),
+                name: Some(name()),
+                base_unit: text("EA"),
+            }),
         }
         .into(),
         ItemRegistered {
             item: Some(Item {
                 item_id: text("CONC"),
                 commodity_id: text("OXYGEN"),
-                name: name(),
+                name: Some(name()),
                 tracking: Tracking::Serial.into(),
                 manufacturer: text("Maker & Söhne"),
                 model: text("C/5"),
                 gtin: text("04012345678901"),
                 expires: true,
-                storage: Some(StorageRange { minimum_millicelsius: -20_000, maximum_millicelsius: 40_000 }),
+                storage: Some(StorageRange {
+                    minimum_millicelsius: -20_000,
+                    maximum_millicelsius: 40_000,
+                }),
                 site_needs: Some(SiteNeeds {
                     mains_voltage_v: 230,
                     mains_frequency_hz: 50,
@@ -134,7 +170,10 @@ fn registered() -> Vec<Event> {
                     maximum_altitude_m: 2_400,
                     cold_storage: true,
                 }),
-                accessories: vec![Accessory { item_id: text("CANNULA"), quantity: 2 }],
+                accessories: vec![Accessory {
+                    item_id: text("CANNULA"),
+                    quantity: 2,
+                }],
                 external_ids: external_ids(),
             }),
         }
@@ -155,7 +194,10 @@ fn donated() -> Vec<Event> {
                 quantity: 9_007_199_254_740_991,
                 received: 0,
             }],
-            money: Some(Money { currency_code: text("USD"), minor_units: 400_000_000 }),
+            money: Some(Money {
+                currency_code: text("USD"),
+                minor_units: 400_000_000,
+            }),
             expected_on: text("2020-05-01"),
             documents: documents(DocumentKind::DonationAgreement),
             anonymous: true,
@@ -170,7 +212,10 @@ fn donated() -> Vec<Event> {
                     outcome: ReceiptOutcome::Good.into(),
                     units: Some(units()),
                     unit_value: Some(UnitValue {
-                        amount: Some(Money { currency_code: text("KZT"), minor_units: 50_000_000 }),
+                        amount: Some(Money {
+                            currency_code: text("KZT"),
+                            minor_units: 50_000_000,
+                        }),
                         basis: ValueBasis::DonorDeclared.into(),
                     }),
                 },
@@ -192,7 +237,10 @@ fn donated() -> Vec<Event> {
         .into(),
         DonatedMoneySpent {
             donation_id: text("D-1"),
-            amount: Some(Money { currency_code: text("USD"), minor_units: 200_000_000 }),
+            amount: Some(Money {
+                currency_code: text("USD"),
+                minor_units: 200_000_000,
+            }),
             supplier_id: text("MAKER"),
             documents: documents(DocumentKind::Invoice),
         }
@@ -213,7 +261,13 @@ fn stocked() -> Vec<Event> {
         .into(),
         StockConsumed {
             facility_id: text("HOSP"),
-            units: vec![StockUnits { serial_numbers: Vec::new(), ..units() }, unattributed()],
+            units: vec![
+                StockUnits {
+                    serial_numbers: Vec::new(),
+                    ..units()
+                },
+                unattributed(),
+            ],
             purpose: ConsumptionPurpose::Patient.into(),
             batches_assumed: true,
         }
@@ -248,7 +302,16 @@ fn requested() -> Vec<Event> {
         RequestApproved {
             request_id: text("R-1"),
             facility_id: text("HOSP"),
-            lines: vec![ApprovedLine { line: 2, quantity: 3 }, ApprovedLine { line: 3, quantity: 0 }],
+            lines: vec![
+                ApprovedLine {
+                    line: 2,
+                    quantity: 3,
+                },
+                ApprovedLine {
+                    line: 3,
+                    quantity: 0,
+                },
+            ],
         }
         .into(),
         RequestRejected {
@@ -316,9 +379,15 @@ fn shipped() -> Vec<Event> {
                     })),
                     outcome: ReceiptOutcome::Missing.into(),
                 },
-                ReceivedUnits { shipment_units: units.first().cloned(), outcome: ReceiptOutcome::Damaged.into() },
                 ReceivedUnits {
-                    shipment_units: Some(ShipmentUnits { units: Some(unattributed()), ..ShipmentUnits::default() }),
+                    shipment_units: units.first().cloned(),
+                    outcome: ReceiptOutcome::Damaged.into(),
+                },
+                ReceivedUnits {
+                    shipment_units: Some(ShipmentUnits {
+                        units: Some(unattributed()),
+                        ..ShipmentUnits::default()
+                    }),
                     outcome: ReceiptOutcome::Surplus.into(),
                 },
             ],
@@ -353,7 +422,9 @@ fn samples() -> Vec<Event> {
 }
 
 fn golden(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(file)
 }
 
 /// The file's content. Never rewritten: written only where it is missing and `KERUEN_WRITE_GOLDEN` is set.
@@ -389,7 +460,11 @@ fn bytes(hex: &str) -> Vec<u8> {
 fn every_type_has_a_sample() {
     let sampled: Vec<_> = samples().iter().map(Event::type_name).collect();
     for known in EVENT_TYPES {
-        assert_eq!(sampled.iter().filter(|sample| *sample == known).count(), 1, "{known}");
+        assert_eq!(
+            sampled.iter().filter(|sample| *sample == known).count(),
+            1,
+            "{known}"
+        );
     }
     assert_eq!(sampled.len(), EVENT_TYPES.len());
 }
@@ -399,9 +474,20 @@ fn bytes_are_written_as_ever() {
     for sample in samples() {
         sample.verify().expect("valid");
         let now = hex(&sample.encode());
-        assert_eq!(kept(&format!("{}.v1.hex", sample.short_name()), &now), now, "{}", sample.short_name());
-        let json = serde_json::to_string_pretty(&sample.to_json().expect("JSON")).expect("JSON") + "\n";
-        assert_eq!(kept(&format!("{}.v1.json", sample.short_name()), &json), json, "{}", sample.short_name());
+        assert_eq!(
+            kept(&format!("{}.v1.hex", sample.short_name()), &now),
+            now,
+            "{}",
+            sample.short_name()
+        );
+        let json =
+            serde_json::to_string_pretty(&sample.to_json().expect("JSON")).expect("JSON") + "\n";
+        assert_eq!(
+            kept(&format!("{}.v1.json", sample.short_name()), &json),
+            json,
+            "{}",
+            sample.short_name()
+        );
     }
 }
 
@@ -412,8 +498,13 @@ fn old_bytes_mean_what_they_meant() {
     let mut found = 0;
     for entry in fs::read_dir(golden("")).expect("a folder") {
         let path = entry.expect("an entry").path();
-        let Some(stem) = path.to_str().and_then(|path| path.strip_suffix(".hex")) else { continue };
-        let file = path.file_name().and_then(|file| file.to_str()).expect("a name");
+        let Some(stem) = path.to_str().and_then(|path| path.strip_suffix(".hex")) else {
+            continue;
+        };
+        let file = path
+            .file_name()
+            .and_then(|file| file.to_str())
+            .expect("a name");
         let short = file.split('.').next().unwrap_or_default();
         let type_name = EVENT_TYPES
             .iter()

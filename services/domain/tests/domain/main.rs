@@ -1,7 +1,13 @@
 //! What the domain decides: given what happened, when somebody commands, then this happens or is refused.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test may panic, also in what it shares with others"
+)]
+
 mod donation;
 mod golden;
+mod identity;
 mod precedence;
 mod property;
 mod reasons;

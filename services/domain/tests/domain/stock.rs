@@ -283,6 +283,24 @@ fn what_is_lost_breaks_the_newest_claims() {
 }
 
 #[test]
+fn a_hundred_shipments_lose_their_claims_at_once() {
+    let mut story = Story::new()
+        .after(pledge("D1", &[("GLOVES", 101)]))
+        .after(receive("D1", vec![line("GLOVE", 101, "G1")]));
+    for number in 0..101 {
+        let id = format!("S{number}");
+        story = story.after(ship(&id, &[("GLOVE", 1)])).after(allocate(&id));
+    }
+    story
+        .clone()
+        .when(lose("G1", 101))
+        .refused("TOO_MANY_CLAIMS")
+        .saying(&["101", "100", "several steps"]);
+    let story = story.after(lose("G1", 100)).after(lose("G1", 1));
+    assert_eq!(stock(&story, "GLOVE").lots, []);
+}
+
+#[test]
 fn reasons_fit_the_direction() {
     let up = Change::Increase(quantity(1));
     let down = Change::Decrease(quantity(1));
@@ -371,7 +389,7 @@ fn with_assets() -> Story {
         ))
 }
 
-fn naming<'a>(command: AdjustStock, serial_numbers: &[&'a str]) -> AdjustStock {
+fn naming(command: AdjustStock, serial_numbers: &[&str]) -> AdjustStock {
     AdjustStock {
         serial_numbers: labels(serial_numbers),
         ..command

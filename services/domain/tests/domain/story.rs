@@ -56,6 +56,10 @@ impl Story {
         self
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a story reads better without ampersands"
+    )]
     pub fn when(self, command: impl Command) -> Outcome {
         let result = self.decide(&command);
         Outcome {

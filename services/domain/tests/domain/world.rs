@@ -50,17 +50,17 @@ pub fn quantity(value: i64) -> Quantity {
     Quantity::parse(value).expect("a quantity")
 }
 
-pub fn name(text: &str) -> Option<LocalizedText> {
-    Some(LocalizedText {
+pub fn name(text: &str) -> LocalizedText {
+    LocalizedText {
         en: text.to_owned(),
         ..LocalizedText::default()
-    })
+    }
 }
 
 pub fn organisation(id: &str, kind: OrganisationKind) -> Organisation {
     Organisation {
         organisation_id: id.to_owned(),
-        name: name(id),
+        name: Some(name(id)),
         kinds: vec![kind.into()],
         external_ids: Vec::new(),
     }
@@ -69,7 +69,7 @@ pub fn organisation(id: &str, kind: OrganisationKind) -> Organisation {
 pub fn facility(id: &str, region_id: &str) -> Facility {
     Facility {
         facility_id: id.to_owned(),
-        name: name(id),
+        name: Some(name(id)),
         kind: FacilityKind::Warehouse.into(),
         regions: vec![RegionAssignment {
             region_id: region_id.to_owned(),
@@ -84,7 +84,7 @@ pub fn facility(id: &str, region_id: &str) -> Facility {
 pub fn commodity(id: &str) -> Commodity {
     Commodity {
         commodity_id: id.to_owned(),
-        name: name(id),
+        name: Some(name(id)),
         base_unit: "EA".to_owned(),
     }
 }
@@ -93,7 +93,7 @@ pub fn item(id: &str, commodity_id: &str, tracking: Tracking, expires: bool) -> 
     Item {
         item_id: id.to_owned(),
         commodity_id: commodity_id.to_owned(),
-        name: name(id),
+        name: Some(name(id)),
         tracking: tracking.into(),
         manufacturer: "Maker".to_owned(),
         model: format!("{id}/1"),
