@@ -293,14 +293,19 @@ async fn heartbeats_tell_how_far_the_log_was_searched() {
     let first = stream.message().await.unwrap().unwrap();
     assert_eq!((first.event, first.position), (None, 0));
     append(&served.log, "x:1", 5, 1).await;
-    loop {
-        let heartbeat = stream.message().await.unwrap().unwrap();
-        assert_eq!(heartbeat.event, None);
-        if heartbeat.position == 5 {
-            break;
+    let reached = async {
+        loop {
+            let heartbeat = stream.message().await.unwrap().unwrap();
+            assert_eq!(heartbeat.event, None);
+            if heartbeat.position == 5 {
+                break;
+            }
+            assert_eq!(heartbeat.position, 0);
         }
-        assert_eq!(heartbeat.position, 0);
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(30), reached)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
