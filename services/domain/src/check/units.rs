@@ -57,7 +57,21 @@ pub(super) struct Units {
     facilities: BTreeMap<String, Facility>,
     /// Owner from which a shipment's line takes; empty for any.
     owners: BTreeMap<(String, i32), String>,
+    /// What every batch was when it entered the books, without owner, quantity and serial numbers.
+    batches: BTreeMap<String, StockUnits>,
     touched: BTreeSet<Key>,
+    /// What was wrong with batches since the last append.
+    faults: BTreeSet<String>,
+}
+
+/// What stays the same of a batch, whoever owns it and however many units are meant.
+fn identity(units: &StockUnits) -> StockUnits {
+    StockUnits {
+        owner_id: String::new(),
+        quantity: 0,
+        serial_numbers: Vec::new(),
+        ..units.clone()
+    }
 }
 
 impl Units {
@@ -92,7 +106,7 @@ impl Units {
                     .iter()
                     .filter(|line| line.outcome() != ReceiptOutcome::Missing)
                 {
-                    self.enter(line.units.as_ref(), &event.facility_id, line.outcome());
+                    self.arrive(line.units.as_ref(), &event.facility_id, line.outcome());
                 }
             }
             Event::StockAdjusted(event) if event.decrease => {
@@ -178,11 +192,44 @@ impl Units {
 
     fn account(&mut self, units: Option<&StockUnits>) -> Option<(&mut Account, i64)> {
         let units = units?;
+        self.recognise(units);
         let key = (units.batch_id.clone(), units.owner_id.clone());
         self.touched.insert(key.clone());
         let account = self.accounts.entry(key).or_default();
         account.expires_on.clone_from(&units.expires_on);
         Some((account, units.quantity))
+    }
+
+    /// Every movement says of a batch what its receipt said, so that provenance is never lost.
+    fn recognise(&mut self, units: &StockUnits) {
+        match self.batches.get(&units.batch_id) {
+            Some(known) if *known == identity(units) => {}
+            Some(_) => {
+                let fault = format!(
+                    "batch {} is not what it was when it entered the books",
+                    units.batch_id
+                );
+                self.faults.insert(fault);
+            }
+            None => {
+                self.faults
+                    .insert(format!("batch {} never entered the books", units.batch_id));
+            }
+        }
+    }
+
+    /// A new batch enters the books.
+    fn arrive(&mut self, units: Option<&StockUnits>, facility_id: &str, outcome: ReceiptOutcome) {
+        if let Some(units) = units
+            && self
+                .batches
+                .insert(units.batch_id.clone(), identity(units))
+                .is_some()
+        {
+            self.faults
+                .insert(format!("batch {} enters the books again", units.batch_id));
+        }
+        self.enter(units, facility_id, outcome);
     }
 
     /// Units enter the books.
@@ -259,7 +306,7 @@ impl Units {
             match found.outcome() {
                 ReceiptOutcome::Missing => {}
                 outcome if crate::batch::is_new(outcome) => {
-                    self.enter(units, &event.destination_id, outcome);
+                    self.arrive(units, &event.destination_id, outcome);
                 }
                 outcome => {
                     if let Some((account, quantity)) = self.account(units) {
@@ -348,6 +395,9 @@ impl Units {
     }
 
     pub fn check(&mut self, findings: &mut Findings<'_>) {
+        for fault in std::mem::take(&mut self.faults) {
+            findings.add(1, fault);
+        }
         for key in std::mem::take(&mut self.touched) {
             let Some(account) = self.accounts.get(&key) else {
                 continue;
