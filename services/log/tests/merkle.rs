@@ -138,8 +138,8 @@ fn every_field_is_part_of_the_entry() {
     }
 }
 
-/// Roots are those of the other implementation; over the edges of tiles of two levels, a tree
-/// leaves and tiles goes on like the one that was never stored.
+/// Roots are those of the other implementation; over the edges of tiles of two levels, a tree that is restored from leaves
+/// and tiles goes on like the one that was never stored.
 #[test]
 fn the_tree_is_the_one_of_rfc_6962_and_can_be_restored() {
     let mut tree = Tree::default();
