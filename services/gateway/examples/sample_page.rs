@@ -1,7 +1,12 @@
 //! Serves the page over a node with sample data, for looking at it: `cargo run -p keruen-gateway --example sample_page`.
 //! The log moves every five seconds, so that live pages have something to show.
 
-#[path = "../tests/node/mod.rs"]
+#[path = "../tests/gateway/node/mod.rs"]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "written for the tests, which use all of it"
+)]
 mod node;
 
 use std::{error::Error, time::Duration};

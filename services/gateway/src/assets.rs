@@ -18,20 +18,34 @@ pub struct Asset {
 }
 
 /// How the page looks.
-pub static STYLE: Asset =
-    Asset::new("/assets/page.css", "text/css; charset=utf-8", include_str!("../assets/page.css"));
+pub static STYLE: Asset = Asset::new(
+    "/assets/page.css",
+    "text/css; charset=utf-8",
+    include_str!("../assets/page.css"),
+);
 
 /// How the page keeps itself up to date.
-pub static SCRIPT: Asset =
-    Asset::new("/assets/live.js", "text/javascript; charset=utf-8", include_str!("../assets/live.js"));
+pub static SCRIPT: Asset = Asset::new(
+    "/assets/live.js",
+    "text/javascript; charset=utf-8",
+    include_str!("../assets/live.js"),
+);
 
 /// The icon.
-pub static ICON: Asset =
-    Asset::new("/assets/icon.svg", "image/svg+xml", include_str!("../assets/icon.svg"));
+pub static ICON: Asset = Asset::new(
+    "/assets/icon.svg",
+    "image/svg+xml",
+    include_str!("../assets/icon.svg"),
+);
 
 impl Asset {
     const fn new(path: &'static str, content_type: &'static str, body: &'static str) -> Self {
-        Self { path, content_type, body, version: fingerprint(body.as_bytes()) }
+        Self {
+            path,
+            content_type,
+            body,
+            version: fingerprint(body.as_bytes()),
+        }
     }
 
     /// Where the page finds it.
@@ -40,8 +54,10 @@ impl Asset {
     }
 
     fn response(&self) -> Response {
-        let headers =
-            [(header::CONTENT_TYPE, self.content_type), (header::CACHE_CONTROL, "max-age=31536000, immutable")];
+        let headers = [
+            (header::CONTENT_TYPE, self.content_type),
+            (header::CACHE_CONTROL, "max-age=31536000, immutable"),
+        ];
         (headers, self.body).into_response()
     }
 }
@@ -61,5 +77,7 @@ const fn fingerprint(bytes: &[u8]) -> u64 {
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     [&STYLE, &SCRIPT, &ICON]
         .into_iter()
-        .fold(Router::new(), |router, asset| router.route(asset.path, get(|| async { asset.response() })))
+        .fold(Router::new(), |router, asset| {
+            router.route(asset.path, get(|| async { asset.response() }))
+        })
 }

@@ -1,5 +1,7 @@
 //! Numbers, dates, money and names as each language writes them (after Unicode CLDR).
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Datelike as _, FixedOffset, NaiveDate, Timelike as _};
 use keruen_proto::{
     log::v1::{OccurredAt, TimePrecision},
@@ -29,7 +31,11 @@ pub fn number(lang: Lang, value: i64) -> String {
     }
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(if lang == Lang::En { ',' } else { NO_BREAK_SPACE });
+            text.push(if lang == Lang::En {
+                ','
+            } else {
+                NO_BREAK_SPACE
+            });
         }
         text.push(digit);
     }
@@ -52,7 +58,8 @@ pub fn money(lang: Lang, money: &Money) -> String {
     let rest = (money.minor_units % unit).abs();
     if rest != 0 {
         text.push(if lang == Lang::En { '.' } else { ',' });
-        text.push_str(&format!("{rest:0width$}", width = digits as usize));
+        // Writing to a string can't fail.
+        let _ = write!(text, "{rest:0width$}", width = digits as usize);
     }
     text.push(NO_BREAK_SPACE);
     text.push_str(&money.currency_code);
@@ -73,8 +80,13 @@ pub fn date(lang: Lang, iso: &str) -> Option<Moment> {
     if iso.is_empty() {
         return None;
     }
-    let text = iso.parse().map_or_else(|_| iso.to_owned(), |date| day(lang, date));
-    Some(Moment { text, iso: iso.to_owned() })
+    let text = iso
+        .parse()
+        .map_or_else(|_| iso.to_owned(), |date| day(lang, date));
+    Some(Moment {
+        text,
+        iso: iso.to_owned(),
+    })
 }
 
 /// When a fact happened, by the clock of its place, as exactly as it is known.
@@ -84,10 +96,21 @@ pub fn occurred_at(lang: Lang, occurred_at: Option<&OccurredAt>) -> Option<Momen
     let moment = DateTime::from_timestamp_micros(occurred_at.time_us)?.with_timezone(&offset);
     let date = moment.date_naive();
     if occurred_at.precision() == TimePrecision::Day {
-        return Some(Moment { text: day(lang, date), iso: date.to_string() });
+        return Some(Moment {
+            text: day(lang, date),
+            iso: date.to_string(),
+        });
     }
-    let text = format!("{}, {:02}:{:02}", day(lang, date), moment.hour(), moment.minute());
-    Some(Moment { text, iso: moment.format("%Y-%m-%dT%H:%M:%S%:z").to_string() })
+    let text = format!(
+        "{}, {:02}:{:02}",
+        day(lang, date),
+        moment.hour(),
+        moment.minute()
+    );
+    Some(Moment {
+        text,
+        iso: moment.format("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+    })
 }
 
 const MONTHS_EN: [&str; 12] = [
@@ -145,13 +168,18 @@ fn day(lang: Lang, date: NaiveDate) -> String {
 
 /// A name in that language, else in English, else the code that it belongs to.
 pub fn name(lang: Lang, name: Option<&LocalizedText>, code: &str) -> String {
-    let Some(name) = name else { return code.to_owned() };
+    let Some(name) = name else {
+        return code.to_owned();
+    };
     let own = match lang {
         Lang::En => &name.en,
         Lang::Kk => &name.kk,
         Lang::Ru => &name.ru,
     };
-    [own, &name.en].into_iter().find(|text| !text.is_empty()).map_or_else(|| code.to_owned(), Clone::clone)
+    [own, &name.en]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .map_or_else(|| code.to_owned(), Clone::clone)
 }
 
 /// By what names sort: the place of each letter in the Kazakh alphabet, which contains the Russian one in its order.
@@ -162,7 +190,10 @@ pub fn sort_key(name: &str) -> Vec<u32> {
         Some(index) => u32::from('а') + u32::try_from(index).unwrap_or_default(),
         None => u32::from(letter),
     };
-    name.chars().flat_map(char::to_lowercase).map(place).collect()
+    name.chars()
+        .flat_map(char::to_lowercase)
+        .map(place)
+        .collect()
 }
 
 #[cfg(test)]
@@ -175,14 +206,26 @@ mod tests {
         assert_eq!(number(Lang::Ru, 1_234_567), "1\u{a0}234\u{a0}567");
         assert_eq!(number(Lang::Kk, 999), "999");
         assert_eq!(number(Lang::En, -1_000), "\u{2212}1,000");
-        assert_eq!(number(Lang::En, i64::MIN), "\u{2212}9,223,372,036,854,775,808");
+        assert_eq!(
+            number(Lang::En, i64::MIN),
+            "\u{2212}9,223,372,036,854,775,808"
+        );
     }
 
     #[test]
     fn money_keeps_its_minor_units() {
-        let amount = |currency_code: &str, minor_units| Money { currency_code: currency_code.to_owned(), minor_units };
-        assert_eq!(money(Lang::En, &amount("USD", 400_000_000)), "4,000,000\u{a0}USD");
-        assert_eq!(money(Lang::Ru, &amount("KZT", 123_405)), "1\u{a0}234,05\u{a0}KZT");
+        let amount = |currency_code: &str, minor_units| Money {
+            currency_code: currency_code.to_owned(),
+            minor_units,
+        };
+        assert_eq!(
+            money(Lang::En, &amount("USD", 400_000_000)),
+            "4,000,000\u{a0}USD"
+        );
+        assert_eq!(
+            money(Lang::Ru, &amount("KZT", 123_405)),
+            "1\u{a0}234,05\u{a0}KZT"
+        );
         assert_eq!(money(Lang::En, &amount("JPY", 500)), "500\u{a0}JPY");
         assert_eq!(money(Lang::En, &amount("USD", -5)), "\u{2212}0.05\u{a0}USD");
     }
@@ -195,11 +238,19 @@ mod tests {
             precision: TimePrecision::Minute.into(),
             clamped: false,
         };
-        let text = |lang, at: &OccurredAt| occurred_at(lang, Some(at)).unwrap().text.replace('\u{a0}', " ");
+        let text = |lang, at: &OccurredAt| {
+            occurred_at(lang, Some(at))
+                .unwrap()
+                .text
+                .replace('\u{a0}', " ")
+        };
         assert_eq!(text(Lang::En, &at), "5 April 2020, 01:00");
         assert_eq!(text(Lang::Ru, &at), "5 апреля 2020 г., 01:00");
         assert_eq!(text(Lang::Kk, &at), "2020 ж. 5 сәуір, 01:00");
-        assert_eq!(occurred_at(Lang::En, Some(&at)).unwrap().iso, "2020-04-05T01:00:00+06:00");
+        assert_eq!(
+            occurred_at(Lang::En, Some(&at)).unwrap().iso,
+            "2020-04-05T01:00:00+06:00"
+        );
         at.precision = TimePrecision::Day.into();
         assert_eq!(text(Lang::En, &at), "5 April 2020");
         at.time_us = i64::MAX;
@@ -210,16 +261,42 @@ mod tests {
     fn what_is_no_date_is_shown_as_it_stands() {
         assert_eq!(date(Lang::En, ""), None);
         assert_eq!(date(Lang::En, "2021-02-30").unwrap().text, "2021-02-30");
-        assert_eq!(date(Lang::Kk, "2021-02-03").unwrap().text.replace('\u{a0}', " "), "2021 ж. 3 ақпан");
+        assert_eq!(
+            date(Lang::Kk, "2021-02-03")
+                .unwrap()
+                .text
+                .replace('\u{a0}', " "),
+            "2021 ж. 3 ақпан"
+        );
     }
 
     #[test]
     fn kazakh_names_sort_by_the_kazakh_alphabet() {
-        let mut names = ["Шымкент", "Ұлытау", "Қарағанды", "Павлодар", "Ақмола", "Абай", "Жетісу", "Жамбыл", "Қостанай"];
+        let mut names = [
+            "Шымкент",
+            "Ұлытау",
+            "Қарағанды",
+            "Павлодар",
+            "Ақмола",
+            "Абай",
+            "Жетісу",
+            "Жамбыл",
+            "Қостанай",
+        ];
         names.sort_by_key(|name| sort_key(name));
         assert_eq!(
             names,
-            ["Абай", "Ақмола", "Жамбыл", "Жетісу", "Қарағанды", "Қостанай", "Павлодар", "Ұлытау", "Шымкент"]
+            [
+                "Абай",
+                "Ақмола",
+                "Жамбыл",
+                "Жетісу",
+                "Қарағанды",
+                "Қостанай",
+                "Павлодар",
+                "Ұлытау",
+                "Шымкент"
+            ]
         );
     }
 }

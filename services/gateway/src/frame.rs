@@ -17,7 +17,10 @@ pub const SECURITY_HEADERS: [(&str, &str); 7] = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     ("referrer-policy", "same-origin"),
-    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    (
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=()",
+    ),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
 ];
@@ -51,8 +54,11 @@ pub struct Language {
 impl Frame {
     /// The frame for a page that shows that choice.
     pub fn of(choice: &Choice) -> Self {
-        let language =
-            |lang| Language { lang, address: choice.address_in(lang), current: lang == choice.lang };
+        let language = |lang| Language {
+            lang,
+            address: choice.address_in(lang),
+            current: lang == choice.lang,
+        };
         Self {
             lang: choice.lang,
             languages: Lang::ALL.map(language).into(),

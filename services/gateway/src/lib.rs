@@ -35,7 +35,8 @@ use tonic::transport::Channel;
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 
 use crate::{
-    live::Live, names::NameCache, node::Node, page::Page, problem::Problem, query::Choice, snapshot::Snapshot,
+    live::Live, names::NameCache, node::Node, page::Page, problem::Problem, query::Choice,
+    snapshot::Snapshot,
 };
 
 /// Bounds of the page.
@@ -98,10 +99,15 @@ pub fn router(channel: Channel, options: Options) -> Router {
         .method_not_allowed_fallback(read_only)
         .with_state(gateway)
         .layer(CompressionLayer::new());
-    frame::SECURITY_HEADERS.into_iter().fold(router, |router, (name, value)| {
-        let value = HeaderValue::from_static(value);
-        router.layer(SetResponseHeaderLayer::overriding(HeaderName::from_static(name), value))
-    })
+    frame::SECURITY_HEADERS
+        .into_iter()
+        .fold(router, |router, (name, value)| {
+            let value = HeaderValue::from_static(value);
+            router.layer(SetResponseHeaderLayer::overriding(
+                HeaderName::from_static(name),
+                value,
+            ))
+        })
 }
 
 async fn page(State(gateway): State<Gateway>, uri: Uri, headers: HeaderMap) -> Response {
@@ -109,13 +115,18 @@ async fn page(State(gateway): State<Gateway>, uri: Uri, headers: HeaderMap) -> R
         Ok(choice) => choice,
         Err((lang, problem)) => return problem.page_in(lang),
     };
-    let Ok(_slot) = gateway.pages.try_acquire() else { return Problem::Busy.page(&choice) };
+    let Ok(_slot) = gateway.pages.try_acquire() else {
+        return Problem::Busy.page(&choice);
+    };
     let read = Snapshot::read(&gateway.node, &gateway.names, &choice);
     match tokio::time::timeout(gateway.page_deadline, read).await {
         Ok(Ok(snapshot)) => frame::html(choice.lang, Page::of(&snapshot, &choice).render()),
         Ok(Err(problem)) => problem.page(&choice),
         Err(_) => {
-            tracing::warn!(deadline_ms = gateway.page_deadline.as_millis(), "page not read within its deadline");
+            tracing::warn!(
+                deadline_ms = gateway.page_deadline.as_millis(),
+                "page not read within its deadline"
+            );
             Problem::Unavailable.page(&choice)
         }
     }
@@ -128,7 +139,11 @@ async fn events(State(gateway): State<Gateway>) -> Response {
 async fn healthz(State(gateway): State<Gateway>) -> Response {
     match gateway.node.head().await {
         Ok(_) => "ok\n".into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the node does not answer\n").into_response(),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the node does not answer\n",
+        )
+            .into_response(),
     }
 }
 

@@ -1,10 +1,6 @@
 //! Live pages: one subscription to the log, shared by all readers that watch.
 
-use std::{
-    convert::Infallible,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     http::{StatusCode, header},
@@ -32,7 +28,7 @@ const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_secs(30);
 
 /// After how long a reader's stream ends; the browser then connects again, perhaps to another server.
-const LONGEST_STREAM: Duration = Duration::from_hours(1);
+const LONGEST_STREAM: Duration = Duration::from_secs(3_600);
 
 /// How long browsers wait before they connect again.
 const BROWSER_RETRY_DELAY: Duration = Duration::from_secs(3);
@@ -76,22 +72,38 @@ impl Live {
         let (readers, readers_receiver) = watch::channel(0);
         tokio::spawn(keep_following(node, head_sender, readers_receiver));
         let slots = Arc::new(Semaphore::new(options.max_live_readers));
-        Self { head, readers, slots, options }
+        Self {
+            head,
+            readers,
+            slots,
+            options,
+        }
     }
 
     /// A stream of positions, or a refusal where too many watch already.
     pub fn response(&self) -> Response {
         let Ok(slot) = self.slots.clone().try_acquire_owned() else {
             let retry_after = [(header::RETRY_AFTER, (RETRY_AFTER_S * 6).to_string())];
-            return (StatusCode::SERVICE_UNAVAILABLE, retry_after, "too many live readers; try again later\n")
+            return (
+                StatusCode::SERVICE_UNAVAILABLE,
+                retry_after,
+                "too many live readers; try again later\n",
+            )
                 .into_response();
         };
         self.readers.send_modify(|count| *count += 1);
-        let reader = Reader { readers: self.readers.clone(), _slot: slot };
+        let reader = Reader {
+            readers: self.readers.clone(),
+            _slot: slot,
+        };
         let heartbeat = KeepAlive::new().interval(self.options.heartbeat_interval);
         // Proxies that buffer would hold back a message until the next one.
         let unbuffered = [("x-accel-buffering", "no")];
-        (unbuffered, Sse::new(self.messages(reader)).keep_alive(heartbeat)).into_response()
+        (
+            unbuffered,
+            Sse::new(self.messages(reader)).keep_alive(heartbeat),
+        )
+            .into_response()
     }
 
     fn messages(&self, reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
@@ -135,7 +147,11 @@ async fn stopped(stop: &mut Option<watch::Receiver<bool>>) {
 }
 
 /// Follows the log while anybody watches; connects again after a failure.
-async fn keep_following(node: Node, head: watch::Sender<Head>, mut readers: watch::Receiver<usize>) {
+async fn keep_following(
+    node: Node,
+    head: watch::Sender<Head>,
+    mut readers: watch::Receiver<usize>,
+) {
     let mut delay = FIRST_RETRY_DELAY;
     loop {
         if readers.wait_for(|count| *count > 0).await.is_err() {
@@ -176,11 +192,15 @@ async fn follow_from_head(node: &Node, head: &watch::Sender<Head>) -> Result<(),
     loop {
         let Ok(message) = timeout(QUIET, stream.message()).await else {
             if node.head().await? > position {
-                return Err(Status::data_loss("the stream fell silent while the log moved"));
+                return Err(Status::data_loss(
+                    "the stream fell silent while the log moved",
+                ));
             }
             continue;
         };
-        let Some(message) = message? else { return Ok(()) };
+        let Some(message) = message? else {
+            return Ok(());
+        };
         if message.position > position {
             position = message.position;
             head.send_replace(Head::At(position));

@@ -90,7 +90,10 @@ fn project((longitude, latitude): (f64, f64)) -> (f64, f64) {
     let constant = first.cos().powi(2) + 2.0 * cone * first.sin();
     let radius = |degrees: f64| (constant - 2.0 * cone * degrees.to_radians().sin()).sqrt() / cone;
     let angle = cone * (longitude - CENTRE.0).to_radians();
-    (radius(latitude) * angle.sin(), radius(latitude) * angle.cos() - radius(CENTRE.1))
+    (
+        radius(latitude) * angle.sin(),
+        radius(latitude) * angle.cos() - radius(CENTRE.1),
+    )
 }
 
 impl Map {
@@ -101,7 +104,9 @@ impl Map {
             .into_iter()
             .map(|feature| {
                 let rings = feature.geometry.rings().into_iter();
-                let rings = rings.map(|ring| ring.into_iter().map(project).collect()).collect();
+                let rings = rings
+                    .map(|ring| ring.into_iter().map(project).collect())
+                    .collect();
                 (feature.properties.code, rings)
             })
             .collect();
@@ -110,17 +115,25 @@ impl Map {
         let shapes = outlines
             .into_iter()
             .map(|(code, rings)| {
-                let rings: Vec<Vec<(i32, i32)>> = rings.iter().map(|ring| frame.fit(ring)).collect();
+                let rings: Vec<Vec<(i32, i32)>> =
+                    rings.iter().map(|ring| frame.fit(ring)).collect();
                 let label = label_point(&rings);
                 let outline = if CITIES.contains(&code.as_str()) {
                     Outline::Dot
                 } else {
                     Outline::Path(path(&rings))
                 };
-                Shape { code, outline, label }
+                Shape {
+                    code,
+                    outline,
+                    label,
+                }
             })
             .collect();
-        Ok(Self { height: frame.height, shapes })
+        Ok(Self {
+            height: frame.height,
+            shapes,
+        })
     }
 }
 
@@ -139,16 +152,27 @@ impl Frame {
     fn around<'a>(points: impl Iterator<Item = &'a (f64, f64)>) -> Self {
         let start = (f64::MAX, f64::MAX, f64::MIN, f64::MIN);
         let (left, top, right, bottom) = points.fold(start, |bounds, &(x, y)| {
-            (bounds.0.min(x), bounds.1.min(y), bounds.2.max(x), bounds.3.max(y))
+            (
+                bounds.0.min(x),
+                bounds.1.min(y),
+                bounds.2.max(x),
+                bounds.3.max(y),
+            )
         });
         let scale = (f64::from(WIDTH) - 2.0 * Self::MARGIN) / (right - left);
-        Self { left, top, scale, height: round((bottom - top) * scale + 2.0 * Self::MARGIN) }
+        Self {
+            left,
+            top,
+            scale,
+            height: round((bottom - top) * scale + 2.0 * Self::MARGIN),
+        }
     }
 
     /// Rounds to whole units and drops points that fall together.
     fn fit(&self, ring: &[(f64, f64)]) -> Vec<(i32, i32)> {
         let fitted = ring.iter().map(|(x, y)| {
-            let place = |value: f64, origin: f64| round((value - origin) * self.scale + Self::MARGIN);
+            let place =
+                |value: f64, origin: f64| round((value - origin) * self.scale + Self::MARGIN);
             (place(*x, self.left), place(*y, self.top))
         });
         let mut points: Vec<(i32, i32)> = fitted.collect();
@@ -157,7 +181,10 @@ impl Frame {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "coordinates lie within a few thousand units")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "coordinates lie within a few thousand units"
+)]
 fn round(value: f64) -> i32 {
     value.round() as i32
 }
@@ -166,7 +193,9 @@ fn round(value: f64) -> i32 {
 fn path(rings: &[Vec<(i32, i32)>]) -> String {
     let mut data = String::new();
     for ring in rings {
-        let Some((&(mut x, mut y), rest)) = ring.split_first() else { continue };
+        let Some((&(mut x, mut y), rest)) = ring.split_first() else {
+            continue;
+        };
         // Writing to a string can't fail.
         let _ = write!(data, "M{x} {y}l");
         // The last point repeats the first, and `z` closes the ring.
@@ -186,19 +215,29 @@ fn label_point(rings: &[Vec<(i32, i32)>]) -> (i32, i32) {
     const STEPS: i32 = 48;
     const FLATTEN: f64 = 2.2;
     let points = || rings.iter().flatten();
-    let (Some(left), Some(right)) = (points().map(|p| p.0).min(), points().map(|p| p.0).max()) else {
+    let (Some(left), Some(right)) = (points().map(|p| p.0).min(), points().map(|p| p.0).max())
+    else {
         return (0, 0);
     };
-    let (Some(top), Some(bottom)) = (points().map(|p| p.1).min(), points().map(|p| p.1).max()) else {
+    let (Some(top), Some(bottom)) = (points().map(|p| p.1).min(), points().map(|p| p.1).max())
+    else {
         return (0, 0);
     };
-    let mut best = ((i32::midpoint(left, right), i32::midpoint(top, bottom)), f64::MIN);
+    let mut best = (
+        (i32::midpoint(left, right), i32::midpoint(top, bottom)),
+        f64::MIN,
+    );
     for (column, row) in (1..STEPS).flat_map(|column| (1..STEPS).map(move |row| (column, row))) {
-        let point = (left + (right - left) * column / STEPS, top + (bottom - top) * row / STEPS);
+        let point = (
+            left + (right - left) * column / STEPS,
+            top + (bottom - top) * row / STEPS,
+        );
         if !inside(point, rings) {
             continue;
         }
-        let distance = edges(rings).map(|(a, b)| distance(point, a, b, FLATTEN)).fold(f64::MAX, f64::min);
+        let distance = edges(rings)
+            .map(|(a, b)| distance(point, a, b, FLATTEN))
+            .fold(f64::MAX, f64::min);
         if distance > best.1 {
             best = (point, distance);
         }
@@ -209,14 +248,17 @@ fn label_point(rings: &[Vec<(i32, i32)>]) -> (i32, i32) {
 type Edge = ((i32, i32), (i32, i32));
 
 fn edges(rings: &[Vec<(i32, i32)>]) -> impl Iterator<Item = Edge> {
-    rings.iter().flat_map(|ring| ring.windows(2).map(|pair| (pair[0], pair[1])))
+    rings
+        .iter()
+        .flat_map(|ring| ring.windows(2).map(|pair| (pair[0], pair[1])))
 }
 
 /// Even-odd rule, so that holes are outside.
 fn inside((x, y): (i32, i32), rings: &[Vec<(i32, i32)>]) -> bool {
     edges(rings).fold(false, |within, (a, b)| {
         let crosses = (a.1 > y) != (b.1 > y)
-            && f64::from(x - a.0) < f64::from(b.0 - a.0) * f64::from(y - a.1) / f64::from(b.1 - a.1);
+            && f64::from(x - a.0)
+                < f64::from(b.0 - a.0) * f64::from(y - a.1) / f64::from(b.1 - a.1);
         within != crosses
     })
 }
@@ -226,7 +268,11 @@ fn distance(point: (i32, i32), a: (i32, i32), b: (i32, i32), flatten: f64) -> f6
     let ((x, y), (ax, ay), (bx, by)) = (flat(point), flat(a), flat(b));
     let (dx, dy) = (bx - ax, by - ay);
     let length = dx * dx + dy * dy;
-    let along = if length == 0.0 { 0.0 } else { ((x - ax) * dx + (y - ay) * dy) / length };
+    let along = if length == 0.0 {
+        0.0
+    } else {
+        ((x - ax) * dx + (y - ay) * dy) / length
+    };
     let along = along.clamp(0.0, 1.0);
     (x - ax - along * dx).hypot(y - ay - along * dy)
 }
@@ -239,9 +285,19 @@ mod tests {
     fn every_region_has_a_shape_that_holds_its_label() {
         let map = Map::parse(BOUNDARIES).unwrap();
         assert_eq!(map.shapes.len(), 20);
-        assert!((300..WIDTH).contains(&map.height), "Kazakhstan is wider than high: {}", map.height);
-        let dots = map.shapes.iter().filter(|shape| shape.outline == Outline::Dot);
-        assert_eq!(dots.map(|shape| shape.code.as_str()).collect::<Vec<_>>(), CITIES);
+        assert!(
+            (300..WIDTH).contains(&map.height),
+            "Kazakhstan is wider than high: {}",
+            map.height
+        );
+        let dots = map
+            .shapes
+            .iter()
+            .filter(|shape| shape.outline == Outline::Dot);
+        assert_eq!(
+            dots.map(|shape| shape.code.as_str()).collect::<Vec<_>>(),
+            CITIES
+        );
         for shape in &map.shapes {
             assert!((0..=WIDTH).contains(&shape.label.0), "{shape:?}");
             assert!((0..=map.height).contains(&shape.label.1), "{shape:?}");
@@ -251,8 +307,19 @@ mod tests {
     #[test]
     fn the_map_is_the_right_way_round() {
         let map = Map::parse(BOUNDARIES).unwrap();
-        let label = |code: &str| map.shapes.iter().find(|shape| shape.code == code).unwrap().label;
-        let (west, north, south, east) = (label("KZ-27"), label("KZ-59"), label("KZ-61"), label("KZ-63"));
+        let label = |code: &str| {
+            map.shapes
+                .iter()
+                .find(|shape| shape.code == code)
+                .unwrap()
+                .label
+        };
+        let (west, north, south, east) = (
+            label("KZ-27"),
+            label("KZ-59"),
+            label("KZ-61"),
+            label("KZ-63"),
+        );
         assert!(west.0 < south.0 && south.0 < east.0);
         assert!(north.1 < west.1 && west.1 < south.1);
     }
@@ -260,9 +327,17 @@ mod tests {
     #[test]
     fn equal_areas_stay_equal() {
         let area = |south: f64| {
-            let corners = [(60.0, south), (61.0, south), (61.0, south + 1.0), (60.0, south + 1.0)].map(project);
-            let twice: f64 =
-                (0..4).map(|i| (corners[i], corners[(i + 1) % 4])).map(|(a, b)| a.0 * b.1 - b.0 * a.1).sum();
+            let corners = [
+                (60.0, south),
+                (61.0, south),
+                (61.0, south + 1.0),
+                (60.0, south + 1.0),
+            ]
+            .map(project);
+            let twice: f64 = (0..4)
+                .map(|i| (corners[i], corners[(i + 1) % 4]))
+                .map(|(a, b)| a.0 * b.1 - b.0 * a.1)
+                .sum();
             twice.abs() / south.to_radians().cos()
         };
         // A degree cell shrinks with the cosine of its latitude, here taken at its southern edge.
@@ -271,7 +346,8 @@ mod tests {
 
     #[test]
     fn a_hole_is_outside() {
-        let square = |from: i32, to: i32| vec![(from, from), (to, from), (to, to), (from, to), (from, from)];
+        let square =
+            |from: i32, to: i32| vec![(from, from), (to, from), (to, to), (from, to), (from, from)];
         let rings = [square(0, 100), square(40, 60)];
         assert!(inside((20, 20), &rings));
         assert!(!inside((50, 50), &rings));

@@ -7,7 +7,9 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use keruen_proto::registry::v1::{GetFacilityRequest, GetItemRequest, GetOrganisationRequest, LocalizedText};
+use keruen_proto::registry::v1::{
+    GetFacilityRequest, GetItemRequest, GetOrganisationRequest, LocalizedText,
+};
 use tonic::{Code, Status};
 
 use crate::node::Node;
@@ -22,7 +24,7 @@ const MOST_LOOKED_UP: usize = 600;
 const AT_ONCE: usize = 16;
 
 /// After how long names are looked up again.
-const KEPT_FOR: Duration = Duration::from_mins(1);
+const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// What a code names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,14 +53,22 @@ struct Kept {
 impl NameCache {
     /// Knows nothing yet.
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Kept { names: Names::new(), since: Instant::now() })))
+        Self(Arc::new(Mutex::new(Kept {
+            names: Names::new(),
+            since: Instant::now(),
+        })))
     }
 
     /// The names of all that are wanted. Codes that nobody registered stay out; so do those beyond the bound.
     pub async fn find(&self, node: &Node, wanted: BTreeSet<Named>) -> Result<Names, Status> {
         let (mut found, missing) = self.split(wanted);
-        let mut answers = stream::iter(missing.into_iter().take(MOST_LOOKED_UP).map(|named| look_up(node, named)))
-            .buffer_unordered(AT_ONCE);
+        let mut answers = stream::iter(
+            missing
+                .into_iter()
+                .take(MOST_LOOKED_UP)
+                .map(|named| look_up(node, named)),
+        )
+        .buffer_unordered(AT_ONCE);
         let mut new = Names::new();
         while let Some(answer) = answers.next().await {
             new.extend(answer?);
@@ -72,7 +82,10 @@ impl NameCache {
         // A panic elsewhere leaves a map of names that are all still true.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.since.elapsed() > KEPT_FOR {
-            *kept = Kept { names: Names::new(), since: Instant::now() };
+            *kept = Kept {
+                names: Names::new(),
+                since: Instant::now(),
+            };
         }
         let mut found = Names::new();
         let mut missing = Vec::new();
@@ -90,7 +103,10 @@ impl NameCache {
         if kept.names.len() + new.len() > MOST_KEPT {
             kept.names.clear();
         }
-        kept.names.extend(new.iter().map(|(named, name)| (named.clone(), name.clone())));
+        kept.names.extend(
+            new.iter()
+                .map(|(named, name)| (named.clone(), name.clone())),
+        );
     }
 }
 
@@ -100,7 +116,11 @@ async fn look_up(node: &Node, named: Named) -> Result<Option<(Named, LocalizedTe
         Named::Organisation(organisation_id) => {
             let request = node.ask(GetOrganisationRequest { organisation_id });
             let answer = node.answer(registry.get_organisation(request)).await;
-            answer.map(|answer| answer.organisation.and_then(|organisation| organisation.name))
+            answer.map(|answer| {
+                answer
+                    .organisation
+                    .and_then(|organisation| organisation.name)
+            })
         }
         Named::Facility(facility_id) => {
             let request = node.ask(GetFacilityRequest { facility_id });

@@ -4,7 +4,8 @@ use std::{future::Future, time::Duration};
 
 use keruen_proto::{
     events::v1::{
-        GetLogHeadRequest, SubscribeEventsRequest, SubscribeEventsResponse, event_service_client::EventServiceClient,
+        GetLogHeadRequest, SubscribeEventsRequest, SubscribeEventsResponse,
+        event_service_client::EventServiceClient,
     },
     registry::v1::registry_service_client::RegistryServiceClient,
     stock::v1::stock_service_client::StockServiceClient,
@@ -31,8 +32,10 @@ impl Node {
     /// A node behind a channel that may connect only when it is first used.
     pub fn new(channel: Channel, deadline: Duration) -> Self {
         Self {
-            registry: RegistryServiceClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
-            stock: StockServiceClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            registry: RegistryServiceClient::new(channel.clone())
+                .max_decoding_message_size(LARGEST_ANSWER),
+            stock: StockServiceClient::new(channel.clone())
+                .max_decoding_message_size(LARGEST_ANSWER),
             events: EventServiceClient::new(channel),
             deadline,
         }
@@ -59,24 +62,35 @@ impl Node {
     /// Position of the newest event.
     pub async fn head(&self) -> Result<u64, Status> {
         let mut events = self.events.clone();
-        let head = self.answer(events.get_log_head(self.ask(GetLogHeadRequest {}))).await?;
+        let head = self
+            .answer(events.get_log_head(self.ask(GetLogHeadRequest {})))
+            .await?;
         Ok(head.position)
     }
 
     /// Follows the log. The deadline is for the beginning of the stream only.
-    pub async fn follow(&self, after_position: u64) -> Result<Streaming<SubscribeEventsResponse>, Status> {
+    pub async fn follow(
+        &self,
+        after_position: u64,
+    ) -> Result<Streaming<SubscribeEventsResponse>, Status> {
         let mut events = self.events.clone();
-        let request = SubscribeEventsRequest { query: None, after_position };
-        self.answer(events.subscribe_events(Request::new(request))).await
+        let request = SubscribeEventsRequest {
+            query: None,
+            after_position,
+        };
+        self.answer(events.subscribe_events(Request::new(request)))
+            .await
     }
 }
 
 /// What a reader is told when the node refuses or can't be reached.
 pub fn problem_of(status: &Status) -> Problem {
     match status.code() {
-        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Cancelled | Code::Aborted => {
-            Problem::Unavailable
-        }
+        Code::Unavailable
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted
+        | Code::Cancelled
+        | Code::Aborted => Problem::Unavailable,
         _ => Problem::Failed,
     }
 }

@@ -48,7 +48,11 @@ pub struct Entry {
 impl<'a> Page<'a> {
     /// Puts into words what the node said.
     pub fn of(snapshot: &'a Snapshot, choice: &'a Choice) -> Self {
-        let words = Words { lang: choice.lang, t: choice.lang.texts(), snapshot };
+        let words = Words {
+            lang: choice.lang,
+            t: choice.lang.texts(),
+            snapshot,
+        };
         Self {
             frame: Frame::of(choice),
             t: words.t,
@@ -58,8 +62,14 @@ impl<'a> Page<'a> {
             commodities: words.commodities(),
             donations: words.donations(),
             more_donations: snapshot.more_donations,
-            stock: snapshot.commodity.as_ref().map(|commodity| StockView::of(words, commodity)),
-            trace: snapshot.trace.as_ref().map(|trace| TraceView::of(words, trace)),
+            stock: snapshot
+                .commodity
+                .as_ref()
+                .map(|commodity| StockView::of(words, commodity)),
+            trace: snapshot
+                .trace
+                .as_ref()
+                .map(|trace| TraceView::of(words, trace)),
             requests: RequestsView::of(words),
         }
     }
@@ -90,11 +100,19 @@ impl Words<'_> {
         if code.is_empty() || code == UNATTRIBUTED {
             return self.t.not_known.to_owned();
         }
-        self.text(self.snapshot.names.get(&Named::Organisation(code.to_owned())), code)
+        self.text(
+            self.snapshot
+                .names
+                .get(&Named::Organisation(code.to_owned())),
+            code,
+        )
     }
 
     pub fn facility(&self, code: &str) -> String {
-        self.text(self.snapshot.names.get(&Named::Facility(code.to_owned())), code)
+        self.text(
+            self.snapshot.names.get(&Named::Facility(code.to_owned())),
+            code,
+        )
     }
 
     pub fn item(&self, code: &str) -> String {
@@ -102,18 +120,33 @@ impl Words<'_> {
     }
 
     pub fn region(&self, code: &str) -> String {
-        let region = self.snapshot.regions.iter().find(|region| region.region_id == code);
+        let region = self
+            .snapshot
+            .regions
+            .iter()
+            .find(|region| region.region_id == code);
         self.text(region.and_then(|region| region.name.as_ref()), code)
     }
 
     pub fn commodity(&self, code: &str) -> String {
-        let commodity = self.snapshot.commodities.iter().find(|commodity| commodity.commodity_id == code);
-        self.text(commodity.and_then(|commodity| commodity.name.as_ref()), code)
+        let commodity = self
+            .snapshot
+            .commodities
+            .iter()
+            .find(|commodity| commodity.commodity_id == code);
+        self.text(
+            commodity.and_then(|commodity| commodity.name.as_ref()),
+            code,
+        )
     }
 
     /// The item where one is named, else the commodity.
     pub fn goods(&self, commodity_id: &str, item_id: &str) -> String {
-        if item_id.is_empty() { self.commodity(commodity_id) } else { self.item(item_id) }
+        if item_id.is_empty() {
+            self.commodity(commodity_id)
+        } else {
+            self.item(item_id)
+        }
     }
 
     /// The donor's name, unless the donor is not to be named.
@@ -128,7 +161,11 @@ impl Words<'_> {
         let shown = self.snapshot.commodity.as_ref();
         let listed = &self.snapshot.commodities;
         // One that is asked for by its address may be beyond the list.
-        let beyond = shown.filter(|shown| !listed.iter().any(|other| other.commodity_id == shown.commodity_id));
+        let beyond = shown.filter(|shown| {
+            !listed
+                .iter()
+                .any(|other| other.commodity_id == shown.commodity_id)
+        });
         let entry = |commodity: &keruen_proto::registry::v1::Commodity| Entry {
             value: commodity.commodity_id.clone(),
             label: self.text(commodity.name.as_ref(), &commodity.commodity_id),
@@ -140,9 +177,17 @@ impl Words<'_> {
     }
 
     fn donations(&self) -> Vec<Entry> {
-        let shown = self.snapshot.trace.as_ref().and_then(|trace| trace.donation.as_ref());
+        let shown = self
+            .snapshot
+            .trace
+            .as_ref()
+            .and_then(|trace| trace.donation.as_ref());
         let listed = &self.snapshot.donations;
-        let beyond = shown.filter(|shown| !listed.iter().any(|other| other.donation_id == shown.donation_id));
+        let beyond = shown.filter(|shown| {
+            !listed
+                .iter()
+                .any(|other| other.donation_id == shown.donation_id)
+        });
         let entry = |donation: &Donation| Entry {
             value: donation.donation_id.clone(),
             label: format!("{} · {}", donation.donation_id, self.donor(donation)),

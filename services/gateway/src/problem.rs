@@ -55,7 +55,9 @@ struct ProblemPage<'a> {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoSuchPage | Self::NoSuchCommodity { .. } | Self::NoSuchDonation { .. } => StatusCode::NOT_FOUND,
+            Self::NoSuchPage | Self::NoSuchCommodity { .. } | Self::NoSuchDonation { .. } => {
+                StatusCode::NOT_FOUND
+            }
             Self::NoSuchLanguage { .. } | Self::BadAddress { .. } => StatusCode::BAD_REQUEST,
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -98,17 +100,29 @@ impl Problem {
         let (headline, note) = self.texts(t);
         let status = self.status();
         let retry = matches!(self, Self::Unavailable | Self::Failed | Self::Busy);
-        let page =
-            ProblemPage { frame: Frame::of(choice), t, headline, note, found: self.found(), retry };
+        let page = ProblemPage {
+            frame: Frame::of(choice),
+            t,
+            headline,
+            note,
+            found: self.found(),
+            retry,
+        };
         let mut response = (status, html(choice.lang, page.render())).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
         }
         response
     }
 
     /// The page that says so, where the address could not be understood.
     pub fn page_in(&self, lang: Lang) -> Response {
-        self.page(&Choice { lang, commodity: None, donation: None })
+        self.page(&Choice {
+            lang,
+            commodity: None,
+            donation: None,
+        })
     }
 }

@@ -70,13 +70,19 @@ impl RequestsView {
     /// Puts the snapshot's requests into words.
     pub fn of(words: Words<'_>) -> Self {
         let snapshot = words.snapshot;
-        let rows: Vec<RequestView> =
-            snapshot.shown_requests().map(|(row, request)| request_view(words, row, request)).collect();
+        let rows: Vec<RequestView> = snapshot
+            .shown_requests()
+            .map(|(row, request)| request_view(words, row, request))
+            .collect();
         let rest = snapshot.open_requests - snapshot.requests.len();
         Self {
             rows,
             count: words.count(snapshot.open_requests),
-            rest: if rest > 0 { words.count(rest) } else { String::new() },
+            rest: if rest > 0 {
+                words.count(rest)
+            } else {
+                String::new()
+            },
             more: snapshot.more_requests,
         }
     }
@@ -84,8 +90,12 @@ impl RequestsView {
 
 fn request_view(words: Words<'_>, row: &RequestRow, request: &Request) -> RequestView {
     let decided = request.state() != RequestState::Filed;
-    let lines: Vec<LineView> =
-        request.lines.iter().take(LINES_SHOWN).map(|line| line_view(words, line, decided)).collect();
+    let lines: Vec<LineView> = request
+        .lines
+        .iter()
+        .take(LINES_SHOWN)
+        .map(|line| line_view(words, line, decided))
+        .collect();
     let hidden = request.lines.len() - lines.len();
     RequestView {
         request_id: request.request_id.clone(),
@@ -98,7 +108,11 @@ fn request_view(words: Words<'_>, row: &RequestRow, request: &Request) -> Reques
         needed_by: format::date(words.lang, &request.needed_by),
         height: lines.len() + usize::from(hidden > 0),
         lines,
-        lines_rest: if hidden > 0 { words.count(hidden) } else { String::new() },
+        lines_rest: if hidden > 0 {
+            words.count(hidden)
+        } else {
+            String::new()
+        },
     }
 }
 

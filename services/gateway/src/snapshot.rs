@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use keruen_proto::{
     inventory::v1::Donation,
     registry::v1::{
-        Commodity, GetCommodityRequest, ListCommoditiesRequest, ListCommoditiesResponse, ListRegionsRequest, Region,
+        Commodity, GetCommodityRequest, ListCommoditiesRequest, ListCommoditiesResponse,
+        ListRegionsRequest, Region,
     },
     requests::v1::Request,
     stock::v1::{
-        GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse, ListRequestsRequest,
-        ListRequestsResponse, ListStockRequest, ListStockResponse, RequestRow, StockGroup, StockRow, get_trace_request,
+        GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse,
+        ListRequestsRequest, ListRequestsResponse, ListStockRequest, ListStockResponse, RequestRow,
+        StockGroup, StockRow, get_trace_request,
     },
 };
 use tonic::{Code, Status};
@@ -81,8 +83,10 @@ impl Snapshot {
         .map_err(refused)?;
         let commodity = choose_commodity(node, choice, &commodities).await?;
         let donation_id = choose_donation(choice, commodity.as_ref(), &donations.donations);
-        let (stock, trace) =
-            tokio::try_join!(stock_by_region(node, commodity.as_ref()), trace_donation(node, donation_id))?;
+        let (stock, trace) = tokio::try_join!(
+            stock_by_region(node, commodity.as_ref()),
+            trace_donation(node, donation_id)
+        )?;
         let positions = [
             Some(commodities.position),
             Some(donations.position),
@@ -111,7 +115,9 @@ impl Snapshot {
 
     /// The requests that are shown.
     pub fn shown_requests(&self) -> impl Iterator<Item = (&RequestRow, &Request)> {
-        self.requests.iter().filter_map(|row| Some((row, row.request.as_ref()?)))
+        self.requests
+            .iter()
+            .filter_map(|row| Some((row, row.request.as_ref()?)))
     }
 
     /// Everything that is shown by name.
@@ -140,7 +146,12 @@ impl Snapshot {
 fn named_in_trace(trace: &GetTraceResponse, named: &mut BTreeSet<Named>) {
     if let Some(donation) = &trace.donation {
         named.insert(Named::Organisation(donation.recipient_id.clone()));
-        named.extend(donation.lines.iter().map(|line| Named::Item(line.item_id.clone())));
+        named.extend(
+            donation
+                .lines
+                .iter()
+                .map(|line| Named::Item(line.item_id.clone())),
+        );
     }
     for batch in &trace.batches {
         for place in &batch.places {
@@ -155,6 +166,7 @@ fn named_in_trace(trace: &GetTraceResponse, named: &mut BTreeSet<Named>) {
 }
 
 /// Logged here, once, and told to the reader without its details.
+#[expect(clippy::needless_pass_by_value, reason = "so it fits `map_err`")]
 fn refused(status: Status) -> Problem {
     tracing::warn!(code = ?status.code(), message = status.message(), "node did not answer a page");
     problem_of(&status)
@@ -162,29 +174,46 @@ fn refused(status: Status) -> Problem {
 
 async fn list_regions(node: &Node) -> Result<Vec<Region>, Status> {
     let mut registry = node.registry.clone();
-    let request = node.ask(ListRegionsRequest { on_date: String::new() });
+    let request = node.ask(ListRegionsRequest {
+        on_date: String::new(),
+    });
     Ok(node.answer(registry.list_regions(request)).await?.regions)
 }
 
 async fn list_commodities(node: &Node) -> Result<ListCommoditiesResponse, Status> {
     let mut registry = node.registry.clone();
-    let request = ListCommoditiesRequest { page_size: COMMODITIES_LISTED, ..Default::default() };
-    node.answer(registry.list_commodities(node.ask(request))).await
+    let request = ListCommoditiesRequest {
+        page_size: COMMODITIES_LISTED,
+        ..Default::default()
+    };
+    node.answer(registry.list_commodities(node.ask(request)))
+        .await
 }
 
 async fn list_donations(node: &Node) -> Result<ListDonationsResponse, Status> {
     let mut stock = node.stock.clone();
-    let request = ListDonationsRequest { page_size: DONATIONS_LISTED, ..Default::default() };
+    let request = ListDonationsRequest {
+        page_size: DONATIONS_LISTED,
+        ..Default::default()
+    };
     node.answer(stock.list_donations(node.ask(request))).await
 }
 
 async fn list_requests(node: &Node) -> Result<ListRequestsResponse, Status> {
     let mut stock = node.stock.clone();
-    let request = ListRequestsRequest { open_only: true, page_size: REQUESTS_COUNTED, ..Default::default() };
+    let request = ListRequestsRequest {
+        open_only: true,
+        page_size: REQUESTS_COUNTED,
+        ..Default::default()
+    };
     node.answer(stock.list_requests(node.ask(request))).await
 }
 
-async fn stock_by(node: &Node, group: StockGroup, commodity_id: &str) -> Result<ListStockResponse, Status> {
+async fn stock_by(
+    node: &Node,
+    group: StockGroup,
+    commodity_id: &str,
+) -> Result<ListStockResponse, Status> {
     let mut stock = node.stock.clone();
     let request = ListStockRequest {
         group_by: vec![group.into()],
@@ -195,9 +224,17 @@ async fn stock_by(node: &Node, group: StockGroup, commodity_id: &str) -> Result<
     node.answer(stock.list_stock(node.ask(request))).await
 }
 
-async fn stock_by_region(node: &Node, commodity: Option<&Commodity>) -> Result<Option<ListStockResponse>, Problem> {
-    let Some(commodity) = commodity else { return Ok(None) };
-    stock_by(node, StockGroup::Region, &commodity.commodity_id).await.map(Some).map_err(refused)
+async fn stock_by_region(
+    node: &Node,
+    commodity: Option<&Commodity>,
+) -> Result<Option<ListStockResponse>, Problem> {
+    let Some(commodity) = commodity else {
+        return Ok(None);
+    };
+    stock_by(node, StockGroup::Region, &commodity.commodity_id)
+        .await
+        .map(Some)
+        .map_err(refused)
 }
 
 /// The commodity that was asked for, else the one of which most has come.
@@ -206,7 +243,13 @@ async fn choose_commodity(
     choice: &Choice,
     commodities: &ListCommoditiesResponse,
 ) -> Result<Option<Commodity>, Problem> {
-    let listed = |id: &str| commodities.commodities.iter().find(|commodity| commodity.commodity_id == id).cloned();
+    let listed = |id: &str| {
+        commodities
+            .commodities
+            .iter()
+            .find(|commodity| commodity.commodity_id == id)
+            .cloned()
+    };
     if let Some(id) = &choice.commodity {
         return match listed(id) {
             Some(commodity) => Ok(Some(commodity)),
@@ -216,7 +259,9 @@ async fn choose_commodity(
     if commodities.commodities.len() < 2 {
         return Ok(commodities.commodities.first().cloned());
     }
-    let totals = stock_by(node, StockGroup::Commodity, "").await.map_err(refused)?;
+    let totals = stock_by(node, StockGroup::Commodity, "")
+        .await
+        .map_err(refused)?;
     let largest = totals.rows.iter().max_by_key(|row| row.received);
     Ok(largest
         .and_then(|row| listed(&row.commodity_id))
@@ -225,8 +270,12 @@ async fn choose_commodity(
 
 async fn get_commodity(node: &Node, id: &str) -> Result<Commodity, Problem> {
     let mut registry = node.registry.clone();
-    let request = node.ask(GetCommodityRequest { commodity_id: id.to_owned() });
-    let unknown = || Problem::NoSuchCommodity { found: id.to_owned() };
+    let request = node.ask(GetCommodityRequest {
+        commodity_id: id.to_owned(),
+    });
+    let unknown = || Problem::NoSuchCommodity {
+        found: id.to_owned(),
+    };
     match node.answer(registry.get_commodity(request)).await {
         Ok(answer) => answer.commodity.ok_or_else(unknown),
         Err(status) if is_unknown(&status) => Err(unknown()),
@@ -236,28 +285,50 @@ async fn get_commodity(node: &Node, id: &str) -> Result<Commodity, Problem> {
 
 /// The donation that was asked for. Else, of those of which something has come, the one that promised most of the
 /// commodity that is shown, or the newest.
-fn choose_donation(choice: &Choice, commodity: Option<&Commodity>, donations: &[Donation]) -> Option<String> {
+fn choose_donation(
+    choice: &Choice,
+    commodity: Option<&Commodity>,
+    donations: &[Donation],
+) -> Option<String> {
     if choice.donation.is_some() {
         return choice.donation.clone();
     }
     let promised = |donation: &Donation| {
         let lines = donation.lines.iter();
         lines
-            .filter(|line| commodity.is_some_and(|commodity| commodity.commodity_id == line.commodity_id))
+            .filter(|line| {
+                commodity.is_some_and(|commodity| commodity.commodity_id == line.commodity_id)
+            })
             .fold(0_i64, |sum, line| sum.saturating_add(line.quantity))
     };
     // The list is newest first, and of equals the last one wins.
-    let arrived = donations.iter().rev().filter(|donation| !donation.batch_ids.is_empty());
-    let chosen = arrived.max_by_key(|donation| promised(donation)).or(donations.first());
+    let arrived = donations
+        .iter()
+        .rev()
+        .filter(|donation| !donation.batch_ids.is_empty());
+    let chosen = arrived
+        .max_by_key(|donation| promised(donation))
+        .or(donations.first());
     chosen.map(|donation| donation.donation_id.clone())
 }
 
-async fn trace_donation(node: &Node, donation_id: Option<String>) -> Result<Option<GetTraceResponse>, Problem> {
-    let Some(id) = donation_id else { return Ok(None) };
+async fn trace_donation(
+    node: &Node,
+    donation_id: Option<String>,
+) -> Result<Option<GetTraceResponse>, Problem> {
+    let Some(id) = donation_id else {
+        return Ok(None);
+    };
     let subject = Some(get_trace_request::Subject::DonationId(id.clone()));
     let mut stock = node.stock.clone();
     let unknown = Problem::NoSuchDonation { found: id };
-    match node.answer(stock.get_trace(node.ask(GetTraceRequest { subject, min_position: 0 }))).await {
+    match node
+        .answer(stock.get_trace(node.ask(GetTraceRequest {
+            subject,
+            min_position: 0,
+        })))
+        .await
+    {
         Ok(trace) if trace.donation.is_some() => Ok(Some(trace)),
         Ok(_) => Err(unknown),
         Err(status) if is_unknown(&status) => Err(unknown),

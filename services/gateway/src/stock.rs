@@ -124,7 +124,10 @@ impl StockView {
         let classes = scale::classes(stock.iter().map(present));
         let total = stock.iter().fold(StockRow::default(), add);
         let cells = |row: &StockRow| {
-            let cell = |value| Cell { text: words.number(value), zero: value == 0 };
+            let cell = |value| Cell {
+                text: words.number(value),
+                zero: value == 0,
+            };
             columns(row).map(cell).into()
         };
         let mut rows: Vec<RegionView> = stock
@@ -144,15 +147,24 @@ impl StockView {
             (t.disposed, "disposed", total.disposed),
             (t.lost, "lost", total.lost),
         ];
-        let altogether = parts.iter().fold(0_i64, |sum, (_, _, amount)| sum.saturating_add(*amount));
+        let altogether = parts
+            .iter()
+            .fold(0_i64, |sum, (_, _, amount)| sum.saturating_add(*amount));
         Self {
             commodity: words.text(commodity.name.as_ref(), &commodity.commodity_id),
             unit: t.unit(&commodity.base_unit).to_owned(),
             altogether: words.number(altogether),
             bar: Bar::of(parts, |amount| words.number(amount)),
             total: cells(&total),
-            legend: classes.iter().map(|class| legend_entry(words, class)).collect(),
-            shapes: MAP.shapes.iter().filter_map(|shape| shape_view(words, shape, &stock, &classes)).collect(),
+            legend: classes
+                .iter()
+                .map(|class| legend_entry(words, class))
+                .collect(),
+            shapes: MAP
+                .shapes
+                .iter()
+                .filter_map(|shape| shape_view(words, shape, &stock, &classes))
+                .collect(),
             rows,
             width: WIDTH,
             height: MAP.height,
@@ -165,7 +177,10 @@ fn by_region(words: Words<'_>) -> Vec<StockRow> {
     let mut stock = words.snapshot.stock.clone();
     for region in &words.snapshot.regions {
         if !stock.iter().any(|row| row.region_id == region.region_id) {
-            stock.push(StockRow { region_id: region.region_id.clone(), ..Default::default() });
+            stock.push(StockRow {
+                region_id: region.region_id.clone(),
+                ..Default::default()
+            });
         }
     }
     stock
@@ -175,9 +190,16 @@ fn legend_entry(words: Words<'_>, class: &scale::Class) -> LegendView {
     let label = if class.from == class.to {
         words.number(class.to)
     } else {
-        format!("{}\u{2013}{}", words.number(class.from), words.number(class.to))
+        format!(
+            "{}\u{2013}{}",
+            words.number(class.from),
+            words.number(class.to)
+        )
     };
-    LegendView { shade: class.shade, label }
+    LegendView {
+        shade: class.shade,
+        label,
+    }
 }
 
 /// Only regions of today are drawn.
@@ -188,7 +210,11 @@ fn shape_view(
     classes: &[scale::Class],
 ) -> Option<ShapeView> {
     let t = words.t;
-    words.snapshot.regions.iter().find(|region| region.region_id == shape.code)?;
+    words
+        .snapshot
+        .regions
+        .iter()
+        .find(|region| region.region_id == shape.code)?;
     let row = stock.iter().find(|row| row.region_id == shape.code)?;
     let amount = present(row);
     let number = |value| words.number(value);
@@ -208,7 +234,11 @@ fn shape_view(
             Outline::Path(path) => Some(path),
             Outline::Dot => None,
         },
-        number: if amount == 0 { String::new() } else { number(amount) },
+        number: if amount == 0 {
+            String::new()
+        } else {
+            number(amount)
+        },
         x: shape.label.0,
         y: shape.label.1,
     })

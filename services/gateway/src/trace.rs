@@ -150,12 +150,20 @@ impl Told<'_> {
 
 /// A number of things left out; empty where none is.
 fn rest(words: Words<'_>, all: usize, shown: usize) -> String {
-    if all > shown { words.count(all - shown) } else { String::new() }
+    if all > shown {
+        words.count(all - shown)
+    } else {
+        String::new()
+    }
 }
 
 /// A number that is told only where it is not zero.
 fn some(words: Words<'_>, value: i64) -> String {
-    if value == 0 { String::new() } else { words.number(value) }
+    if value == 0 {
+        String::new()
+    } else {
+        words.number(value)
+    }
 }
 
 impl TraceView {
@@ -171,9 +179,17 @@ impl TraceView {
             donor: donor(words, trace, donation),
             recipient: told.organisation(&donation.recipient_id),
             state: words.t.donation_state(donation.state()),
-            lines: donation.lines.iter().take(LINES_SHOWN).map(|line| pledge_line(words, line)).collect(),
+            lines: donation
+                .lines
+                .iter()
+                .take(LINES_SHOWN)
+                .map(|line| pledge_line(words, line))
+                .collect(),
             lines_rest: rest(words, donation.lines.len(), LINES_SHOWN),
-            money: donation.money.as_ref().map(|promised| (money(promised), donation.money_spent.as_ref().map(money))),
+            money: donation
+                .money
+                .as_ref()
+                .map(|promised| (money(promised), donation.money_spent.as_ref().map(money))),
             expected_on: format::date(words.lang, &donation.expected_on),
             bar: bar(words, &trace.batches),
             batches: batches(told, &trace.batches),
@@ -193,7 +209,11 @@ fn donor(words: Words<'_>, trace: &GetTraceResponse, donation: &Donation) -> Str
 
 fn pledge_line(words: Words<'_>, line: &PledgeLine) -> (String, String, String) {
     let goods = words.goods(&line.commodity_id, &line.item_id);
-    (goods, words.number(line.quantity), words.number(line.received))
+    (
+        goods,
+        words.number(line.quantity),
+        words.number(line.received),
+    )
 }
 
 /// Colour of a status, as a class of the style sheet.
@@ -220,7 +240,10 @@ fn bar(words: Words<'_>, batches: &[TraceBatch]) -> Bar {
         TraceStatus::Unspecified,
     ];
     let amounts = statuses.map(|status| {
-        let places = batches.iter().flat_map(|batch| &batch.places).filter(|place| place.status() == status);
+        let places = batches
+            .iter()
+            .flat_map(|batch| &batch.places)
+            .filter(|place| place.status() == status);
         let amount = places.fold(0_i64, |sum, place| sum.saturating_add(place.quantity));
         (words.t.trace_status(status), class(status), amount)
     });
@@ -239,7 +262,12 @@ fn batches(told: Told<'_>, batches: &[TraceBatch]) -> Vec<BatchView> {
             item: words.text(traced.item_name.as_ref(), &batch.item_id),
             use_by: format::date(words.lang, &batch.expires_on),
             quantity: words.number(batch.quantity),
-            places: traced.places.iter().take(shown).map(|place| place_view(told, place)).collect(),
+            places: traced
+                .places
+                .iter()
+                .take(shown)
+                .map(|place| place_view(told, place))
+                .collect(),
             places_rest: rest(words, traced.places.len(), shown),
             batch_id: batch.batch_id,
             lot: batch.lot,
@@ -259,9 +287,18 @@ fn place_view(told: Told<'_>, place: &TracePlace) -> PlaceView {
         reserved: some(words, place.reserved),
         held: some(words, place.held),
         owner: told.organisation(&place.owner_id),
-        custodian: if place.custodian_id.is_empty() { String::new() } else { told.organisation(&place.custodian_id) },
+        custodian: if place.custodian_id.is_empty() {
+            String::new()
+        } else {
+            told.organisation(&place.custodian_id)
+        },
         shipment_id: place.shipment_id.clone(),
-        numbers: place.serial_numbers.iter().take(NUMBERS_SHOWN).cloned().collect(),
+        numbers: place
+            .serial_numbers
+            .iter()
+            .take(NUMBERS_SHOWN)
+            .cloned()
+            .collect(),
         numbers_rest: rest(words, place.serial_numbers.len(), NUMBERS_SHOWN),
     }
 }
@@ -271,18 +308,30 @@ fn steps(words: Words<'_>, batches: &[TraceBatch]) -> Vec<StepView> {
     let mut steps: Vec<(&str, &TraceStep)> = batches
         .iter()
         .flat_map(|traced| {
-            let batch_id = traced.batch.as_ref().map_or("", |batch| batch.batch_id.as_str());
+            let batch_id = traced
+                .batch
+                .as_ref()
+                .map_or("", |batch| batch.batch_id.as_str());
             traced.steps.iter().map(move |step| (batch_id, step))
         })
         .collect();
     steps.sort_by_key(|(_, step)| step.position);
     let hidden = steps.len().saturating_sub(STEPS_SHOWN);
     steps.drain(..hidden);
-    steps.into_iter().map(|(batch_id, step)| step_view(words, batch_id, step)).collect()
+    steps
+        .into_iter()
+        .map(|(batch_id, step)| step_view(words, batch_id, step))
+        .collect()
 }
 
 fn step_view(words: Words<'_>, batch_id: &str, step: &TraceStep) -> StepView {
-    let facility = |code: &str| if code.is_empty() { String::new() } else { words.facility(code) };
+    let facility = |code: &str| {
+        if code.is_empty() {
+            String::new()
+        } else {
+            words.facility(code)
+        }
+    };
     let moment = |at: &Option<OccurredAt>| format::occurred_at(words.lang, at.as_ref());
     StepView {
         position: format::position(words.lang, step.position),

@@ -1,5 +1,6 @@
 //! A node with sample data: the three services that the page reads, over a loopback socket.
 
+mod donations;
 pub mod sample;
 
 use std::{pin::Pin, sync::Arc};
@@ -7,23 +8,25 @@ use std::{pin::Pin, sync::Arc};
 use futures::{Stream, StreamExt as _};
 use keruen_proto::{
     events::v1::{
-        GetLogHeadRequest, GetLogHeadResponse, ListEventsRequest, ListEventsResponse, SubscribeEventsRequest,
-        SubscribeEventsResponse,
+        GetLogHeadRequest, GetLogHeadResponse, ListEventsRequest, ListEventsResponse,
+        SubscribeEventsRequest, SubscribeEventsResponse,
         event_service_server::{EventService, EventServiceServer},
     },
     registry::v1::{
-        GetCommodityRequest, GetCommodityResponse, GetFacilityRequest, GetFacilityResponse, GetItemRequest,
-        GetItemResponse, GetOrganisationRequest, GetOrganisationResponse, ListCommoditiesRequest,
-        ListCommoditiesResponse, ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest, ListItemsResponse,
-        ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse,
-        RegisterCommodityRequest, RegisterCommodityResponse, RegisterFacilityRequest, RegisterFacilityResponse,
-        RegisterItemRequest, RegisterItemResponse, RegisterOrganisationRequest, RegisterOrganisationResponse,
+        GetCommodityRequest, GetCommodityResponse, GetFacilityRequest, GetFacilityResponse,
+        GetItemRequest, GetItemResponse, GetOrganisationRequest, GetOrganisationResponse,
+        ListCommoditiesRequest, ListCommoditiesResponse, ListFacilitiesRequest,
+        ListFacilitiesResponse, ListItemsRequest, ListItemsResponse, ListOrganisationsRequest,
+        ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse,
+        RegisterCommodityRequest, RegisterCommodityResponse, RegisterFacilityRequest,
+        RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
+        RegisterOrganisationRequest, RegisterOrganisationResponse,
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
     stock::v1::{
-        GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse, ListRequestsRequest,
-        ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListStockRequest, ListStockResponse,
-        StockGroup, StockRow, get_trace_request,
+        GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse,
+        ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse,
+        ListStockRequest, ListStockResponse, StockGroup, StockRow, get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -34,7 +37,7 @@ use tonic::{
     transport::{Channel, Endpoint, Server},
 };
 
-use sample::Sample;
+use self::sample::Sample;
 
 /// A running node; it ends when this is dropped.
 pub struct Node {
@@ -54,27 +57,36 @@ impl Node {
         let address = listener.local_addr().unwrap();
         let position = watch::Sender::new(sample.position);
         let refusal = watch::Sender::new(None);
-        let served = Served { sample: Arc::new(sample), position: position.clone(), refusal: refusal.clone() };
-        let server = Server::builder()
+        let served = Served {
+            sample: Arc::new(sample),
+            position: position.clone(),
+            refusal: refusal.clone(),
+        };
+        let services = Server::builder()
             .add_service(RegistryServiceServer::new(served.clone()))
             .add_service(StockServiceServer::new(served.clone()))
             .add_service(EventServiceServer::new(served));
         let task = tokio::spawn(async move {
-            server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap();
+            services
+                .serve_with_incoming(TcpListenerStream::new(listener))
+                .await
+                .unwrap();
         });
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        Self { channel, position, refusal, task }
-    }
-
-    /// Ends it, and every connection to it.
-    pub fn stop(&self) {
-        self.task.abort();
+        let channel = Endpoint::from_shared(format!("http://{address}"))
+            .unwrap()
+            .connect_lazy();
+        Self {
+            channel,
+            position,
+            refusal,
+            task,
+        }
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.stop();
+        self.task.abort();
     }
 }
 
@@ -99,7 +111,11 @@ impl Served {
 }
 
 fn find<T: Clone>(all: &[T], is: impl Fn(&T) -> bool) -> Result<Option<T>, Status> {
-    all.iter().find(|one| is(one)).cloned().map(Some).ok_or_else(|| Status::not_found("no such code"))
+    all.iter()
+        .find(|one| is(one))
+        .cloned()
+        .map(Some)
+        .ok_or_else(|| Status::not_found("no such code"))
 }
 
 fn not_read<T>() -> Result<Response<T>, Status> {
@@ -108,8 +124,13 @@ fn not_read<T>() -> Result<Response<T>, Status> {
 
 #[tonic::async_trait]
 impl RegistryService for Served {
-    async fn list_regions(&self, _: Request<ListRegionsRequest>) -> Result<Response<ListRegionsResponse>, Status> {
-        self.answer(ListRegionsResponse { regions: self.sample.regions.clone() })
+    async fn list_regions(
+        &self,
+        _: Request<ListRegionsRequest>,
+    ) -> Result<Response<ListRegionsResponse>, Status> {
+        self.answer(ListRegionsResponse {
+            regions: self.sample.regions.clone(),
+        })
     }
 
     async fn get_organisation(
@@ -118,7 +139,10 @@ impl RegistryService for Served {
     ) -> Result<Response<GetOrganisationResponse>, Status> {
         let id = request.into_inner().organisation_id;
         let organisation = find(&self.sample.organisations, |one| one.organisation_id == id)?;
-        self.answer(GetOrganisationResponse { organisation, position: self.position() })
+        self.answer(GetOrganisationResponse {
+            organisation,
+            position: self.position(),
+        })
     }
 
     async fn get_facility(
@@ -127,13 +151,22 @@ impl RegistryService for Served {
     ) -> Result<Response<GetFacilityResponse>, Status> {
         let id = request.into_inner().facility_id;
         let facility = find(&self.sample.facilities, |one| one.facility_id == id)?;
-        self.answer(GetFacilityResponse { facility, position: self.position() })
+        self.answer(GetFacilityResponse {
+            facility,
+            position: self.position(),
+        })
     }
 
-    async fn get_item(&self, request: Request<GetItemRequest>) -> Result<Response<GetItemResponse>, Status> {
+    async fn get_item(
+        &self,
+        request: Request<GetItemRequest>,
+    ) -> Result<Response<GetItemResponse>, Status> {
         let id = request.into_inner().item_id;
         let item = find(&self.sample.items, |one| one.item_id == id)?;
-        self.answer(GetItemResponse { item, position: self.position() })
+        self.answer(GetItemResponse {
+            item,
+            position: self.position(),
+        })
     }
 
     async fn get_commodity(
@@ -142,7 +175,10 @@ impl RegistryService for Served {
     ) -> Result<Response<GetCommodityResponse>, Status> {
         let id = request.into_inner().commodity_id;
         let commodity = find(&self.sample.commodities, |one| one.commodity_id == id)?;
-        self.answer(GetCommodityResponse { commodity, position: self.position() })
+        self.answer(GetCommodityResponse {
+            commodity,
+            position: self.position(),
+        })
     }
 
     async fn list_commodities(
@@ -198,35 +234,60 @@ impl RegistryService for Served {
         not_read()
     }
 
-    async fn list_items(&self, _: Request<ListItemsRequest>) -> Result<Response<ListItemsResponse>, Status> {
+    async fn list_items(
+        &self,
+        _: Request<ListItemsRequest>,
+    ) -> Result<Response<ListItemsResponse>, Status> {
         not_read()
     }
 }
 
 #[tonic::async_trait]
 impl StockService for Served {
-    async fn list_stock(&self, request: Request<ListStockRequest>) -> Result<Response<ListStockResponse>, Status> {
+    async fn list_stock(
+        &self,
+        request: Request<ListStockRequest>,
+    ) -> Result<Response<ListStockResponse>, Status> {
         let request = request.into_inner();
         let stock = self.sample.stock.iter();
-        let stock = stock
-            .filter(|row| request.commodity_id.is_empty() || row.commodity_id == request.commodity_id);
+        let stock = stock.filter(|row| {
+            request.commodity_id.is_empty() || row.commodity_id == request.commodity_id
+        });
         let rows = if request.group_by == [i32::from(StockGroup::Region)] {
-            stock.map(|row| StockRow { commodity_id: String::new(), ..row.clone() }).collect()
+            stock
+                .map(|row| StockRow {
+                    commodity_id: String::new(),
+                    ..row.clone()
+                })
+                .collect()
         } else {
             assert_eq!(request.group_by, [i32::from(StockGroup::Commodity)]);
             stock.fold(Vec::new(), add_to_commodity)
         };
-        self.answer(ListStockResponse { rows, position: self.position(), next_page_token: String::new() })
+        self.answer(ListStockResponse {
+            rows,
+            position: self.position(),
+            next_page_token: String::new(),
+        })
     }
 
-    async fn get_trace(&self, request: Request<GetTraceRequest>) -> Result<Response<GetTraceResponse>, Status> {
+    async fn get_trace(
+        &self,
+        request: Request<GetTraceRequest>,
+    ) -> Result<Response<GetTraceResponse>, Status> {
         let Some(get_trace_request::Subject::DonationId(id)) = request.into_inner().subject else {
             return not_read();
         };
         let trace = find(&self.sample.traces, |trace| {
-            trace.donation.as_ref().is_some_and(|donation| donation.donation_id == id)
+            trace
+                .donation
+                .as_ref()
+                .is_some_and(|donation| donation.donation_id == id)
         })?;
-        self.answer(GetTraceResponse { position: self.position(), ..trace.unwrap_or_default() })
+        self.answer(GetTraceResponse {
+            position: self.position(),
+            ..trace.unwrap_or_default()
+        })
     }
 
     async fn list_donations(
@@ -234,7 +295,12 @@ impl StockService for Served {
         _: Request<ListDonationsRequest>,
     ) -> Result<Response<ListDonationsResponse>, Status> {
         self.answer(ListDonationsResponse {
-            donations: self.sample.traces.iter().filter_map(|trace| trace.donation.clone()).collect(),
+            donations: self
+                .sample
+                .traces
+                .iter()
+                .filter_map(|trace| trace.donation.clone())
+                .collect(),
             next_page_token: String::new(),
             position: self.position(),
         })
@@ -244,7 +310,10 @@ impl StockService for Served {
         &self,
         request: Request<ListRequestsRequest>,
     ) -> Result<Response<ListRequestsResponse>, Status> {
-        assert!(request.into_inner().open_only, "the page shows open requests");
+        assert!(
+            request.into_inner().open_only,
+            "the page shows open requests"
+        );
         self.answer(ListRequestsResponse {
             rows: self.sample.requests.clone(),
             next_page_token: self.sample.requests_token.clone(),
@@ -261,7 +330,10 @@ impl StockService for Served {
 }
 
 fn add_to_commodity(mut totals: Vec<StockRow>, row: &StockRow) -> Vec<StockRow> {
-    match totals.iter_mut().find(|total| total.commodity_id == row.commodity_id) {
+    match totals
+        .iter_mut()
+        .find(|total| total.commodity_id == row.commodity_id)
+    {
         Some(total) => total.received += row.received,
         None => totals.push(StockRow {
             commodity_id: row.commodity_id.clone(),
@@ -274,11 +346,15 @@ fn add_to_commodity(mut totals: Vec<StockRow>, row: &StockRow) -> Vec<StockRow> 
 
 #[tonic::async_trait]
 impl EventService for Served {
-    async fn list_events(&self, _: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
+    async fn list_events(
+        &self,
+        _: Request<ListEventsRequest>,
+    ) -> Result<Response<ListEventsResponse>, Status> {
         not_read()
     }
 
-    type SubscribeEventsStream = Pin<Box<dyn Stream<Item = Result<SubscribeEventsResponse, Status>> + Send>>;
+    type SubscribeEventsStream =
+        Pin<Box<dyn Stream<Item = Result<SubscribeEventsResponse, Status>> + Send>>;
 
     async fn subscribe_events(
         &self,
@@ -288,13 +364,23 @@ impl EventService for Served {
         let refusals = self.refusal.subscribe();
         let messages = positions.map(move |position| match *refusals.borrow() {
             Some(code) => Err(Status::new(code, "refused by the test")),
-            None => Ok(SubscribeEventsResponse { event: None, position }),
+            None => Ok(SubscribeEventsResponse {
+                event: None,
+                position,
+            }),
         });
         self.answer(Box::pin(messages))
     }
 
-    async fn get_log_head(&self, _: Request<GetLogHeadRequest>) -> Result<Response<GetLogHeadResponse>, Status> {
-        let (log_id, root_hash) = (vec![1; 16].into(), vec![2; 32].into());
-        self.answer(GetLogHeadResponse { log_id, position: self.position(), root_hash })
+    async fn get_log_head(
+        &self,
+        _: Request<GetLogHeadRequest>,
+    ) -> Result<Response<GetLogHeadResponse>, Status> {
+        let (log_id, root_hash) = (vec![1; 16], vec![2; 32]);
+        self.answer(GetLogHeadResponse {
+            log_id,
+            position: self.position(),
+            root_hash,
+        })
     }
 }
