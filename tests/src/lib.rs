@@ -11,9 +11,9 @@
 pub mod browser;
 pub mod history;
 pub mod node;
-pub mod process;
 pub mod program;
 pub mod refusal;
 pub mod scene;
 pub mod traffic;
-pub mod wheel;
+
+pub use keruen_test_servers::{process, wheel};

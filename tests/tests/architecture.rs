@@ -47,6 +47,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ),
     // Pages ask the services as any client does.
     ("keruen-gateway", &["keruen-proto"]),
+    // Starts servers; knows nothing of what is tested on them.
+    ("keruen-test-servers", &[]),
 ];
 const MAY_DEPEND_ON_ALL: &[&str] = &["keruen", "keruen-tests"];
 

@@ -109,6 +109,7 @@ impl Ledger {
         let after_position = *after_position;
         let head_position = self.committed.position();
         if after_position > head_position {
+            store.confirm()?;
             return Err(AppendError::InvalidArgument(Violation::new(
                 "condition.after_position",
                 format!("must not be above the head, {head_position}, found {after_position}"),

@@ -3,6 +3,7 @@
 use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
     thread::{self, JoinHandle},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use keruen_proto::log::v1::Appended;
@@ -18,6 +19,14 @@ use crate::{
 
 /// Tells the time: microseconds since 1970-01-01T00:00:00Z.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// The clock of the system.
+pub(crate) fn system_time_us() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+}
 
 /// How much one group commits at most; a single append may exceed the last two by itself.
 const MAX_GROUP_APPENDS: usize = 1_024;
@@ -57,9 +66,22 @@ impl Sequencer {
         clock: Clock,
         bounds: QueueBounds,
     ) -> std::io::Result<Self> {
+        let (announce, _) = watch::channel(tip.position());
+        Self::start_announcing(log_id, tip, store, clock, bounds, announce)
+    }
+
+    /// The same where others announce the head as well.
+    pub fn start_announcing(
+        log_id: [u8; 16],
+        tip: Tip,
+        store: impl Store,
+        clock: Clock,
+        bounds: QueueBounds,
+        announce: watch::Sender<u64>,
+    ) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(bounds.appends.max(1));
         let head = Arc::new(RwLock::new(head_of(log_id, &tip)));
-        let (announce, position) = watch::channel(tip.position());
+        let position = announce.subscribe();
         let writer = Writer {
             log_id,
             ledger: Some(Ledger::new(log_id, tip)),
@@ -198,6 +220,8 @@ impl<S: Store> Writer<S> {
             Ok(ledger) => ledger,
             Err(error) => return answer_all(jobs, &error),
         };
+        let command_ids: Vec<_> = jobs.iter().map(|job| job.candidate.command_id).collect();
+        self.store.look_ahead(&command_ids);
         let mut decided = Vec::with_capacity(jobs.len());
         for job in jobs {
             // Its caller has gone; nobody would learn what became of it.
@@ -247,7 +271,8 @@ impl<S: Store> Writer<S> {
         let head = head_of(self.log_id, ledger.committed());
         let position = head.position;
         *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
-        self.announce.send_replace(position);
+        self.announce
+            .send_modify(|known| *known = position.max(*known));
     }
 
     /// After a failed commit: finds out from the store whether the group was written all the same.

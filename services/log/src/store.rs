@@ -59,11 +59,20 @@ pub(crate) trait Store: Send + 'static {
     /// Reads where the log stands.
     fn load(&mut self) -> Result<Tip, StoreError>;
 
+    /// These command ids are about to be asked for: a store to which each question is a journey can ask once.
+    fn look_ahead(&mut self, _command_ids: &[Uuid]) {}
+
     /// What a command id was used for, among committed events.
     fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError>;
 
     /// Position of a committed event in `range` that matches.
     fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError>;
+
+    /// Fails if somebody else may have appended since, so that what the writer holds is not the newest. A store that one
+    /// process has to itself need not look.
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Writes the group and moves the head from one tip to the other, durably, all or nothing.
     fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError>;

@@ -82,12 +82,7 @@ impl Tree {
 
     /// The root over all leaves; of no leaves, the hash of nothing.
     pub fn root(&self) -> Hash {
-        self.peaks
-            .iter()
-            .rev()
-            .copied()
-            .reduce(|right, left| node_hash(&left, &right))
-            .unwrap_or_else(|| Sha256::digest([]).into())
+        root_of(&self.peaks)
     }
 
     /// The roots of the largest complete subtrees from left to right, one after the other.
@@ -116,6 +111,21 @@ impl Tree {
             open_tiles,
         })
     }
+}
+
+/// The root of the tree with this frontier.
+pub(crate) fn frontier_root(frontier: &[u8]) -> Hash {
+    let (peaks, _) = frontier.as_chunks::<HASH_BYTES>();
+    root_of(peaks)
+}
+
+fn root_of(peaks: &[Hash]) -> Hash {
+    peaks
+        .iter()
+        .rev()
+        .copied()
+        .reduce(|right, left| node_hash(&left, &right))
+        .unwrap_or_else(|| Sha256::digest([]).into())
 }
 
 /// For how many levels a tree of `size` leaves has begun a tile, completed ones included.

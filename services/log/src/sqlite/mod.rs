@@ -7,11 +7,7 @@ mod rows;
 mod schema;
 mod writer;
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use keruen_proto::log::v1::{AppendRequest, Appended, Query};
@@ -24,7 +20,7 @@ use crate::{
     bounds::MAX_PAGE_EVENTS,
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
-    sequencer::{Clock, QueueBounds, Sequencer},
+    sequencer::{self, Clock, QueueBounds, Sequencer},
     syntax,
 };
 use file::FileLock;
@@ -51,7 +47,7 @@ pub struct SqliteOptions {
 impl Default for SqliteOptions {
     fn default() -> Self {
         Self {
-            clock: Arc::new(system_time_us),
+            clock: Arc::new(sequencer::system_time_us),
             transcoder: None,
             queue_appends: 1_024,
             queue_bytes: 64 * 1024 * 1024,
@@ -59,13 +55,6 @@ impl Default for SqliteOptions {
             max_pages: None,
         }
     }
-}
-
-fn system_time_us() -> i64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The log in one SQLite file.

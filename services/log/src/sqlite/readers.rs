@@ -6,8 +6,7 @@ use std::{
     time::Duration,
 };
 
-use keruen_proto::log::v1::{Query, RecordedEvent};
-use prost::Message as _;
+use keruen_proto::log::v1::Query;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
@@ -16,9 +15,9 @@ use super::{
     rows::{self, RowError},
 };
 use crate::{
-    bounds::MAX_PAGE_BYTES,
     cursor::Cursor,
     log::{Page, Range, ReadError},
+    page::PageInProgress,
 };
 
 /// Read connections that are opened when they are first needed.
@@ -110,61 +109,4 @@ pub(super) fn read_page(
         head_position,
         complete: page.complete,
     })
-}
-
-struct PageInProgress {
-    events: Vec<RecordedEvent>,
-    bytes: usize,
-    limit: usize,
-    complete: bool,
-}
-
-impl PageInProgress {
-    fn new(limit: usize) -> Self {
-        Self {
-            events: Vec::new(),
-            bytes: 0,
-            limit,
-            complete: true,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.events.len() == self.limit
-    }
-
-    /// False if the event has no room.
-    fn add(&mut self, event: RecordedEvent) -> bool {
-        let bytes = self.bytes + event.encoded_len();
-        if self.is_full() || (bytes > MAX_PAGE_BYTES && !self.events.is_empty()) {
-            self.complete = false;
-            return false;
-        }
-        self.bytes = bytes;
-        self.events.push(event);
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_is_bounded_in_bytes_and_has_one_event_at_least() {
-        let event = RecordedEvent {
-            data: vec![0; MAX_PAGE_BYTES / 2],
-            ..RecordedEvent::default()
-        };
-        let mut page = PageInProgress::new(10);
-        assert!(page.add(event.clone()));
-        assert!(!page.add(event.clone()));
-        assert!(!page.complete);
-        let mut page = PageInProgress::new(10);
-        assert!(page.add(RecordedEvent {
-            data: vec![0; MAX_PAGE_BYTES],
-            ..RecordedEvent::default()
-        }));
-        assert!(page.complete);
-    }
 }

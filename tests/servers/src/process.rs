@@ -3,6 +3,7 @@
 use std::{
     io,
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
@@ -10,8 +11,22 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// Kills the process group named by its argument when its standard input ends.
-const GUARD: &str = r#"read -r _; kill -s KILL -- "-$1" 2>/dev/null"#;
+/// When its standard input ends, kills the process group named by the first argument. Where the second one names a
+/// folder, its process is a server that tidies up when it is told to quit; the folder goes after it.
+const GUARD: &str = r#"
+read -r _
+exec 2>/dev/null
+if [ -n "$2" ]; then
+    kill -s QUIT "$1"
+    turns=0
+    while [ "$turns" -lt 100 ] && kill -s 0 "$1"; do
+        sleep 0.1
+        turns=$((turns + 1))
+    done
+fi
+kill -s KILL -- "-$1"
+[ -z "$2" ] || rm -rf -- "$2"
+"#;
 const POLL: Duration = Duration::from_millis(20);
 
 /// A child in a process group of its own. Dropping it kills the group; so does the end of the test process, however
@@ -24,9 +39,15 @@ pub struct Process {
 impl Process {
     /// Starts a command.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
+        Self::spawn_over(command, Path::new(""))
+    }
+
+    /// Starts a server; when the test process dies, the server is told to quit, and its `folder` is removed.
+    pub fn spawn_over(command: &mut Command, folder: &Path) -> io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         let guard = Command::new("sh")
             .args(["-c", GUARD, "guard", &child.id().to_string()])
+            .arg(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

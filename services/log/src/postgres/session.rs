@@ -1,0 +1,118 @@
+//! How a connection is set up, and what its failures mean.
+
+use std::time::Duration;
+
+use sqlx::{PgConnection, error::DatabaseError, postgres::PgConnectOptions};
+
+use crate::{log::ReadError, store::StoreError};
+
+/// Where the writer tells the newest position. It is a hint only.
+pub(super) const CHANNEL: &str = "keruen_log";
+
+/// How long one statement may take. The outcome of one that changes something is open then.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// SQLSTATE codes.
+pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// What SET ROLE says.
+pub(super) const NO_SUCH_ROLE: &str = "22023";
+const DISK_FULL: &str = "53100";
+/// Classes whose errors end the connection: connection exceptions, and intervention of an operator or a crash.
+const ENDING_CLASSES: [&str; 2] = ["08", "57P"];
+
+/// Gives up all rights but those of a writer, and pins what a later change of the server's settings could loosen.
+/// `jit`: its compilation takes longer than any statement here.
+pub(super) const BECOME_WRITER: &str = "\
+    SET ROLE keruen_writer; \
+    SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false); \
+    SET default_transaction_isolation = 'read committed'; \
+    SET statement_timeout = 0; SET lock_timeout = 0; SET jit = off";
+
+/// Gives up all rights but those of a reader.
+pub(super) const BECOME_READER: &str = "\
+    SET ROLE keruen_reader; SET default_transaction_read_only = on; SET jit = off";
+
+/// Sets up a connection that writes.
+pub(super) async fn become_writer(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql(BECOME_WRITER).execute(connection).await?;
+    Ok(())
+}
+
+/// Sets up a connection that reads.
+pub(super) async fn become_reader(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql(BECOME_READER).execute(connection).await?;
+    Ok(())
+}
+
+/// The same place under the name by which operators see the connection.
+pub(super) fn named(address: &PgConnectOptions, name: &str) -> PgConnectOptions {
+    address.clone().application_name(name)
+}
+
+/// Why a statement was not answered as it should.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    #[error("no answer within {0} s")]
+    Timeout(u64),
+    /// What is stored contradicts itself.
+    #[error("the log is damaged at position {position}: {found}")]
+    Damaged { position: u64, found: String },
+    /// The log has another writer.
+    #[error("another writer has taken over the log")]
+    Fenced,
+    /// The server is not safe to write to any more.
+    #[error("{0}")]
+    Unsafe(String),
+}
+
+/// Waits for statements within the bound of time.
+pub(super) async fn in_time<T>(
+    statements: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::time::timeout(STATEMENT_TIMEOUT, statements)
+        .await
+        .unwrap_or_else(|_| Err(Fault::Timeout(STATEMENT_TIMEOUT.as_secs())))
+}
+
+impl Fault {
+    /// Whether the server may have done what it was asked, all the same.
+    pub fn leaves_open(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::Database(error)) => ends_connection(error.as_ref()),
+            Self::Sql(_) | Self::Timeout(_) => true,
+            Self::Damaged { .. } | Self::Fenced | Self::Unsafe(_) => false,
+        }
+    }
+}
+
+fn ends_connection(error: &dyn DatabaseError) -> bool {
+    error
+        .code()
+        .is_some_and(|code| ENDING_CLASSES.iter().any(|class| code.starts_with(class)))
+}
+
+/// The SQLSTATE code of what the server refused.
+pub(super) fn code(error: &sqlx::Error) -> Option<String> {
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Fenced => Self::Fenced,
+            Fault::Sql(error) if code(&error).as_deref() == Some(DISK_FULL) => Self::Full,
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for ReadError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Damaged { position, found } => Self::Damaged { position, found },
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}

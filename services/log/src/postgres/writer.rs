@@ -1,0 +1,433 @@
+//! The write connection: fenced by the epoch in the head of the log, and made again when it is lost.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use keruen_proto::log::v1::Query;
+use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
+use tokio::runtime::{self, Runtime};
+use uuid::Uuid;
+
+use super::{
+    index::{self, Index, Waiting},
+    opening::{self, PostgresRefusal},
+    rows::{self, from_stored, stored},
+    session::{self, Fault},
+};
+use crate::{
+    cursor::Cursor,
+    log::{Range, RecordedCommand},
+    store::{Group, Store, StoreError, Tip},
+    tree::{self, Tree},
+};
+
+/// How long a lost connection is tried again before its callers are told.
+const RESUME_TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
+/// How long another backend may keep the head from a writer that takes the log over.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The one connection that writes.
+pub(super) struct Writer {
+    // Dropped before the runtime that it lives on.
+    connection: Option<PgConnection>,
+    /// A runtime of its own on the sequencer's thread: the connection makes progress whatever the callers' one does.
+    runtime: Runtime,
+    address: PgConnectOptions,
+    log_id: [u8; 16],
+    id: Uuid,
+    epoch: i64,
+    /// Another writer was seen; never to be tried again.
+    fenced: bool,
+    /// Commands of the group at hand that were looked up together.
+    looked_up: HashMap<Uuid, Option<RecordedCommand>>,
+}
+
+impl Writer {
+    /// Takes over the log with a new epoch, and reads where it stands. Blocks.
+    pub fn open(address: &PgConnectOptions) -> Result<(Self, Tip), PostgresRefusal> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(PostgresRefusal::Thread)?;
+        let address = session::named(address, "keruen log writer");
+        let writer_id = Uuid::new_v4();
+        let (connection, log_id, epoch, tip) = runtime.block_on(async {
+            let mut connection = opening::connect_to_write(&address).await?;
+            let (log_id, epoch) =
+                take_over(&mut connection, &address, writer_id, Claim::Anybody).await?;
+            let (tip, _) = load(&mut connection).await?;
+            Ok::<_, PostgresRefusal>((connection, log_id, epoch, tip))
+        })?;
+        tracing::info!(epoch, position = tip.position(), "log taken over");
+        let writer = Self {
+            connection: Some(connection),
+            runtime,
+            address,
+            log_id,
+            id: writer_id,
+            epoch,
+            fenced: false,
+            looked_up: HashMap::new(),
+        };
+        Ok((writer, tip))
+    }
+
+    pub fn log_id(&self) -> [u8; 16] {
+        self.log_id
+    }
+
+    /// Runs statements on the connection, which is made again where there is none. One that fails in a way that leaves
+    /// its state open is given up.
+    fn run<T>(
+        &mut self,
+        statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.resume()?,
+        };
+        let result = self
+            .runtime
+            .block_on(async { session::in_time(statements(&mut connection)).await });
+        match &result {
+            Err(fault) if fault.leaves_open() => {
+                tracing::warn!(error = %fault, "the log's write connection was lost");
+            }
+            _ => self.connection = Some(connection),
+        }
+        result
+    }
+
+    /// The same for statements that change nothing: a connection that was lost is made again once.
+    fn look<T>(
+        &mut self,
+        statements: &impl AsyncFn(&mut PgConnection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        match self.run(statements) {
+            Err(fault) if fault.leaves_open() => self.run(statements),
+            result => result,
+        }
+    }
+
+    /// Connects again and raises the epoch, if this is still the writer. Once it has, what an older connection was
+    /// asked to write is written already or never will be.
+    fn resume(&mut self) -> Result<PgConnection, Fault> {
+        if self.fenced {
+            return Err(Fault::Fenced);
+        }
+        let deadline = Instant::now() + RESUME_TIMEOUT;
+        loop {
+            match self.runtime.block_on(resume(&self.address, self.id)) {
+                Ok((connection, epoch)) => {
+                    tracing::info!(epoch, "the log's write connection was made again");
+                    self.epoch = epoch;
+                    return Ok(connection);
+                }
+                Err(Fault::Fenced) => {
+                    self.fenced = true;
+                    return Err(Fault::Fenced);
+                }
+                Err(Fault::Sql(_) | Fault::Timeout(_)) if Instant::now() < deadline => {
+                    std::thread::sleep(RETRY_DELAY);
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// The first match within `from..=up_to`.
+    fn seek(&mut self, query: &Query, from: u64, up_to: u64) -> Result<Option<u64>, Fault> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.resume()?,
+        };
+        let found = {
+            let index = Index::new(&mut connection, Waiting::Own(&self.runtime));
+            Cursor::new(query).seek(&index, from, up_to)
+        };
+        if !matches!(&found, Err(fault) if fault.leaves_open()) {
+            self.connection = Some(connection);
+        }
+        found
+    }
+
+    fn write(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), Fault> {
+        if self.connection.is_none() {
+            self.connection = Some(self.resume()?);
+        }
+        let (writer_id, epoch) = (self.id, self.epoch);
+        let moved = self.run(async |connection| {
+            rows::write(connection, writer_id, epoch, (group, from, to)).await
+        })?;
+        if moved {
+            return Ok(());
+        }
+        self.fenced = true;
+        Err(Fault::Fenced)
+    }
+
+    /// Where the head is; fails if it is not this writer's any more.
+    fn position(&mut self) -> Result<u64, Fault> {
+        let writer_id = self.id;
+        let own = self.look(&async |connection| {
+            Ok(
+                sqlx::query("SELECT position FROM keruen_log.log_head WHERE writer_id = $1")
+                    .bind(writer_id)
+                    .fetch_optional(connection)
+                    .await?
+                    .map(|row| row.try_get(0))
+                    .transpose()?,
+            )
+        })?;
+        if let Some(position) = own {
+            return Ok(from_stored(position));
+        }
+        self.fenced = true;
+        Err(Fault::Fenced)
+    }
+}
+
+impl Store for Writer {
+    fn load(&mut self) -> Result<Tip, StoreError> {
+        if self.fenced {
+            return Err(StoreError::Fenced);
+        }
+        let (tip, writer_id) = self.look(&async |connection| load(connection).await)?;
+        if writer_id != Some(self.id) {
+            self.fenced = true;
+            return Err(StoreError::Fenced);
+        }
+        Ok(tip)
+    }
+
+    fn look_ahead(&mut self, command_ids: &[Uuid]) {
+        self.looked_up.clear();
+        if command_ids.len() < 2 {
+            return;
+        }
+        // If it fails, so does each look-up of its own, which can tell its caller.
+        if let Ok(found) =
+            self.look(&async |connection| index::find_commands(connection, command_ids).await)
+        {
+            let known = command_ids.iter().map(|id| (*id, found.get(id).cloned()));
+            self.looked_up = known.collect();
+        }
+    }
+
+    fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
+        if let Some(known) = self.looked_up.get(&command_id) {
+            return Ok(known.clone());
+        }
+        let mut found =
+            self.look(&async |connection| index::find_commands(connection, &[command_id]).await)?;
+        Ok(found.remove(&command_id))
+    }
+
+    fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
+        let from = range.after_position.saturating_add(1);
+        let up_to = range.up_to_position.unwrap_or(u64::MAX);
+        match self.seek(query, from, up_to) {
+            Err(fault) if fault.leaves_open() => Ok(self.seek(query, from, up_to)?),
+            result => Ok(result?),
+        }
+    }
+
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        self.position()?;
+        Ok(())
+    }
+
+    fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
+        self.looked_up.clear();
+        let Err(fault) = self.write(group, from, to) else {
+            return Ok(());
+        };
+        if !fault.leaves_open() {
+            return Err(fault.into());
+        }
+        // The new connection has raised the epoch, so that the head stands where it will stay.
+        let position = self.position()?;
+        if position == to.position() {
+            return Ok(());
+        }
+        if position != from.position() {
+            self.fenced = true;
+            return Err(StoreError::Fenced);
+        }
+        Ok(self.write(group, from, to)?)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            let closing = async { tokio::time::timeout(PATIENCE, connection.close()).await };
+            // The server notices by itself where this fails.
+            drop(self.runtime.block_on(closing));
+        }
+    }
+}
+
+async fn resume(address: &PgConnectOptions, writer_id: Uuid) -> Result<(PgConnection, i64), Fault> {
+    let mut connection = opening::connect(address).await?;
+    // The server may have come back with other settings.
+    opening::check_settings(&mut connection)
+        .await
+        .map_err(|refusal| match refusal {
+            PostgresRefusal::Database(error) => Fault::Sql(error),
+            other => Fault::Unsafe(other.to_string()),
+        })?;
+    session::become_writer(&mut connection).await?;
+    let claim = Claim::Own;
+    let (_, epoch) = take_over(&mut connection, address, writer_id, claim).await?;
+    Ok((connection, epoch))
+}
+
+/// Whose log it may be before it is taken over.
+#[derive(Clone, Copy, Debug)]
+enum Claim {
+    Anybody,
+    /// Only this writer's own.
+    Own,
+}
+
+/// Raises the epoch. Whoever keeps the head locked for too long is terminated: a writer that was stopped in the middle
+/// of a statement would keep it for ever.
+async fn take_over(
+    connection: &mut PgConnection,
+    address: &PgConnectOptions,
+    writer_id: Uuid,
+    claim: Claim,
+) -> Result<([u8; 16], i64), Fault> {
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut *connection)
+        .await?;
+    let raising = sqlx::query(
+        "UPDATE keruen_log.log_head SET epoch = epoch + 1, writer_id = $1, writer_pid = pg_backend_pid() \
+         WHERE $2 OR writer_id = $1 RETURNING log_id, epoch",
+    )
+    .bind(writer_id)
+    .bind(matches!(claim, Claim::Anybody))
+    .fetch_optional(connection);
+    let raised = tokio::select! {
+        raised = session::in_time(async { Ok(raising.await?) }) => raised?,
+        () = clear_the_way(address, pid) => return Err(Fault::Fenced),
+    };
+    let row = raised.ok_or(Fault::Fenced)?;
+    // A check of the table keeps the length.
+    let log_id = row.try_get::<&[u8], _>(0)?.try_into().unwrap_or_default();
+    Ok((log_id, row.try_get(1)?))
+}
+
+/// Terminates, again and again, whoever blocks the backend `pid` for longer than a moment. Never ends.
+async fn clear_the_way(address: &PgConnectOptions, pid: i32) {
+    loop {
+        tokio::time::sleep(PATIENCE).await;
+        match terminate_blockers(address, pid).await {
+            Ok(0) => {}
+            Ok(blockers) => tracing::warn!(
+                blockers,
+                "ended backends that kept the head of the log locked"
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "can't end the backend that keeps the head of the log locked");
+            }
+        }
+    }
+}
+
+/// On a connection of its own, with the user's own rights: a user may end its own backends.
+async fn terminate_blockers(address: &PgConnectOptions, pid: i32) -> Result<usize, Fault> {
+    let mut connection = opening::connect(address).await?;
+    let ended = sqlx::query(
+        "SELECT pg_terminate_backend(blocker) FROM unnest(pg_blocking_pids($1)) AS blocker WHERE blocker > 0",
+    )
+    .bind(pid)
+    .fetch_all(&mut connection)
+    .await?;
+    connection.close().await?;
+    Ok(ended.len())
+}
+
+/// Reads where the log stands, and whose it is; checks that head, events and tiles agree.
+async fn load(connection: &mut PgConnection) -> Result<(Tip, Option<Uuid>), Fault> {
+    let mut snapshot = connection
+        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .await?;
+    let (position, recorded_at_us, frontier, writer_id, newest): (i64, i64, Vec<u8>, _, i64) =
+        sqlx::query_as(
+            "SELECT position, recorded_at_us, frontier, writer_id, \
+             (SELECT coalesce(max(position), 0) FROM keruen_log.events) FROM keruen_log.log_head",
+        )
+        .fetch_one(&mut *snapshot)
+        .await?;
+    let damaged = |found| Fault::Damaged {
+        position: from_stored(position),
+        found,
+    };
+    if newest != position {
+        return Err(damaged(format!(
+            "the head is {position} and the newest event {newest}"
+        )));
+    }
+    let tree = load_tree(&mut snapshot, from_stored(position))
+        .await?
+        .filter(|tree| tree.frontier() == frontier)
+        .ok_or_else(|| damaged("the tree does not agree with its leaves and tiles".to_owned()))?;
+    snapshot.commit().await?;
+    let tip = Tip {
+        recorded_at_us,
+        tree,
+    };
+    Ok((tip, writer_id))
+}
+
+/// Builds the tree of `size` leaves from the newest leaves and tiles: at most 255 of each level.
+async fn load_tree(connection: &mut PgConnection, size: u64) -> Result<Option<Tree>, Fault> {
+    let mut open_tiles = Vec::new();
+    for level in 0..tree::open_tile_levels(size) {
+        let level = u32::try_from(level).unwrap_or(u32::MAX);
+        let hashes = tree::open_tile_hashes(size, level) as u64;
+        open_tiles.push(match level.checked_sub(1) {
+            None => leaves(connection, size - hashes).await?,
+            Some(below) => tile_roots(connection, below, (size >> (8 * level)) - hashes).await?,
+        });
+    }
+    Ok(Tree::restore(size, open_tiles))
+}
+
+async fn leaves(connection: &mut PgConnection, after_position: u64) -> Result<Vec<u8>, Fault> {
+    let leaves: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT leaf_hash FROM keruen_log.events WHERE position > $1 ORDER BY position",
+    )
+    .bind(stored(after_position))
+    .fetch_all(connection)
+    .await?;
+    Ok(leaves.concat())
+}
+
+async fn tile_roots(
+    connection: &mut PgConnection,
+    level: u32,
+    from: u64,
+) -> Result<Vec<u8>, Fault> {
+    let tiles: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT hashes FROM keruen_log.tiles WHERE level = $1 AND number >= $2 ORDER BY number",
+    )
+    .bind(i32::try_from(level).unwrap_or(i32::MAX))
+    .bind(stored(from))
+    .fetch_all(connection)
+    .await?;
+    let mut roots = Vec::new();
+    for hashes in tiles {
+        let root = tree::tile_root(&hashes).ok_or_else(|| Fault::Damaged {
+            position: 0,
+            found: format!("a tile of level {level} is not complete"),
+        })?;
+        roots.extend_from_slice(&root);
+    }
+    Ok(roots)
+}
