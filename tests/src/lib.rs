@@ -17,3 +17,4 @@ pub mod refusal;
 pub mod scene;
 pub mod traffic;
 pub mod wheel;
+pub mod wire;

@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process, kill_process_group};
 
 /// Kills the process group named by its argument when its standard input ends.
 const GUARD: &str = r#"read -r _; kill -s KILL -- "-$1" 2>/dev/null"#;

@@ -33,7 +33,7 @@ const CLIENTS: usize = 32;
 /// How many shipments are sent where `KERUEN_TEST_SHIPMENTS` says nothing.
 const SHIPMENTS: usize = 2_000;
 /// Little enough that shipments of up to 40 units often find too little.
-const UNITS: i64 = 600;
+const UNITS: i64 = 200;
 
 /// Answers by what they were: `OK`, or the reason of a refusal.
 type Answers = BTreeMap<String, usize>;

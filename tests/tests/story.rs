@@ -328,7 +328,7 @@ async fn a_client_that_knows_only_reflection_brings_a_donation_to_the_bedside() 
     assert_ne!(refused.code, Some(0));
     for part in [
         "failed_precondition",
-        "INSUFFICIENT_STOCK",
+        "google.rpc.ErrorInfo",
         "346 requested, 345 available",
     ] {
         assert!(told.contains(part), "{part} is missing: {told}");

@@ -1,0 +1,868 @@
+//! Bad input gets an error of its own, which says what is wrong, and changes nothing.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that can't go on fails"
+)]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use keruen_proto::{
+    inventory::v1::{
+        AdjustStockRequest, AdjustmentReason, ConsumeStockRequest, ConsumptionPurpose,
+        DisposeStockRequest, PledgeDonationRequest, PledgeLine, ReceiptLine,
+        ReceiveDonationRequest,
+    },
+    registry::v1::{
+        FacilityKind, GetFacilityRequest, GetItemRequest, RegisterFacilityRequest,
+        RegisterItemRequest, Tracking,
+    },
+    requests::v1::{ApproveRequestRequest, ApprovedLine, FileRequestRequest, RequestLine},
+    shipments::v1::{AllocateShipmentRequest, DispatchShipmentRequest, ShipmentLine},
+    stock::v1::ListStockRequest,
+};
+use keruen_tests::{
+    history,
+    node::Node,
+    refusal::Refusal,
+    scene::{
+        self, CARRIER, Clients, DONOR, HOSPITAL, MASK, MASK_A, NORTH, PUMP_A, PUMP_B, SOUTH,
+        command_id, request, request_of,
+    },
+    wire,
+};
+use tonic::{Code, Request};
+
+/// Units of [`MASK_A`] at [`NORTH`], in the batch `MASKS-B`.
+const MASKS: i64 = 100;
+/// One more than every client language can hold exactly.
+const TOO_MANY: i64 = 1 << 53;
+
+struct Stage {
+    node: Node,
+    clients: Clients,
+}
+
+impl Stage {
+    /// The scene with 100 masks and two pumps, `PUMPS-1` and `PUMPS-2`, at [`NORTH`].
+    async fn set() -> Self {
+        let node = Node::new().await;
+        let mut clients = Clients::on(&node.channel());
+        clients.set_scene().await;
+        clients.donate("MASKS", MASK_A, MASKS, NORTH).await;
+        clients.donate("PUMPS", PUMP_A, 2, NORTH).await;
+        Self { node, clients }
+    }
+
+    async fn head(&self) -> u64 {
+        history::head(&self.node.channel()).await
+    }
+}
+
+/// Sends a request that must be refused and must record nothing.
+macro_rules! refused {
+    ($stage:ident.$client:ident.$method:ident($message:expr)) => {{
+        let before = $stage.head().await;
+        let answer = $stage.clients.$client.$method(request($message)).await;
+        let status = answer.expect_err("this must be refused");
+        assert_eq!(
+            $stage.head().await,
+            before,
+            "a refused command was recorded: {status:?}"
+        );
+        Refusal::of(&status)
+    }};
+}
+
+fn consume(facility_id: &str, item_id: &str, quantity: i64) -> ConsumeStockRequest {
+    ConsumeStockRequest {
+        command_id: command_id(),
+        facility_id: facility_id.to_owned(),
+        item_id: item_id.to_owned(),
+        quantity,
+        purpose: ConsumptionPurpose::Patient.into(),
+        ..ConsumeStockRequest::default()
+    }
+}
+
+fn pledge(lines: Vec<PledgeLine>) -> PledgeDonationRequest {
+    PledgeDonationRequest {
+        command_id: command_id(),
+        donor_id: DONOR.to_owned(),
+        lines,
+        ..PledgeDonationRequest::default()
+    }
+}
+
+fn pledge_line(commodity_id: &str, item_id: &str, quantity: i64) -> PledgeLine {
+    PledgeLine {
+        commodity_id: commodity_id.to_owned(),
+        item_id: item_id.to_owned(),
+        quantity,
+        ..PledgeLine::default()
+    }
+}
+
+fn file(facility_id: &str, commodity_id: &str, requested: i64) -> FileRequestRequest {
+    FileRequestRequest {
+        command_id: command_id(),
+        facility_id: facility_id.to_owned(),
+        lines: vec![RequestLine {
+            commodity_id: commodity_id.to_owned(),
+            requested,
+            ..RequestLine::default()
+        }],
+        ..FileRequestRequest::default()
+    }
+}
+
+fn pumps(donation_id: &str, item_id: &str, serial_numbers: &[&str]) -> ReceiveDonationRequest {
+    let line = ReceiptLine {
+        item_id: item_id.to_owned(),
+        quantity: i64::try_from(serial_numbers.len()).unwrap(),
+        serial_numbers: serial_numbers
+            .iter()
+            .map(|serial| (*serial).to_owned())
+            .collect(),
+        ..ReceiptLine::default()
+    };
+    ReceiveDonationRequest {
+        command_id: command_id(),
+        donation_id: donation_id.to_owned(),
+        facility_id: SOUTH.to_owned(),
+        lines: vec![line],
+        ..ReceiveDonationRequest::default()
+    }
+}
+
+fn dispatch(shipment_id: &str) -> DispatchShipmentRequest {
+    DispatchShipmentRequest {
+        command_id: command_id(),
+        shipment_id: shipment_id.to_owned(),
+        custodian_id: CARRIER.to_owned(),
+        ..DispatchShipmentRequest::default()
+    }
+}
+
+/// A time so many seconds from now.
+fn from_now(seconds: i64) -> pbjson_types::Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    pbjson_types::Timestamp {
+        seconds: i64::try_from(now.as_secs()).unwrap() + seconds,
+        nanos: 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_knows_is_named() {
+    let mut stage = Stage::set().await;
+    let facility = scene::facility("FAR", FacilityKind::Warehouse, "KZ-99");
+    let message = RegisterFacilityRequest {
+        command_id: command_id(),
+        facility: Some(facility),
+        ..Default::default()
+    };
+    refused!(stage.registry.register_facility(message)).is(
+        Code::NotFound,
+        "UNKNOWN_REGION",
+        &[("region_id", "KZ-99")],
+        "there is no region KZ-99",
+    );
+    refused!(stage.inventory.consume_stock(consume("NOWHERE", MASK_A, 1))).is(
+        Code::NotFound,
+        "UNKNOWN_FACILITY",
+        &[("facility_id", "NOWHERE")],
+        "there is no facility NOWHERE",
+    );
+    refused!(stage.inventory.consume_stock(consume(NORTH, "MASK-Z", 1))).is(
+        Code::NotFound,
+        "UNKNOWN_ITEM",
+        &[("item_id", "MASK-Z")],
+        "there is no item MASK-Z",
+    );
+    refused!(
+        stage
+            .inventory
+            .pledge_donation(pledge(vec![pledge_line("GLOVE", "", 1)]))
+    )
+    .is(
+        Code::NotFound,
+        "UNKNOWN_COMMODITY",
+        &[("commodity_id", "GLOVE")],
+        "there is no commodity GLOVE",
+    );
+    refused!(stage.requests.file_request(file("NOWHERE", MASK, 1))).is(
+        Code::NotFound,
+        "UNKNOWN_FACILITY",
+        &[("facility_id", "NOWHERE")],
+        "NOWHERE",
+    );
+    refused!(stage.requests.file_request(file(HOSPITAL, "GLOVE", 1))).is(
+        Code::NotFound,
+        "UNKNOWN_COMMODITY",
+        &[("commodity_id", "GLOVE")],
+        "GLOVE",
+    );
+    refused!(
+        stage
+            .shipments
+            .request_shipment(scene::shipment("", NORTH, "NOWHERE", MASK_A, 1))
+    )
+    .is(
+        Code::NotFound,
+        "UNKNOWN_FACILITY",
+        &[("facility_id", "NOWHERE")],
+        "NOWHERE",
+    );
+    refused!(stage.shipments.dispatch_shipment(dispatch("GHOST"))).is(
+        Code::NotFound,
+        "UNKNOWN_SHIPMENT",
+        &[("shipment_id", "GHOST")],
+        "there is no shipment GHOST",
+    );
+    refused!(stage.registry.get_facility(GetFacilityRequest {
+        facility_id: "NOWHERE".to_owned()
+    }))
+    .is(Code::NotFound, "UNKNOWN_FACILITY", &[], "NOWHERE");
+    refused!(stage.registry.get_item(GetItemRequest {
+        item_id: "MASK-Z".to_owned()
+    }))
+    .is(Code::NotFound, "UNKNOWN_ITEM", &[], "MASK-Z");
+    // Ten letters and a check letter: a slip of the tongue is told from a number that nobody gave out.
+    refused!(
+        stage
+            .shipments
+            .dispatch_shipment(dispatch("S-AAAAA-AAAAAB"))
+    )
+    .is_field("shipment_id", "mistyped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quantities_are_at_least_one_and_at_most_what_is_there() {
+    let mut stage = Stage::set().await;
+    for (quantity, rule) in [
+        (0, "must not be 0"),
+        (-5, "must not be negative"),
+        (i64::MIN, "must not be negative"),
+        (TOO_MANY, "9007199254740991"),
+        (i64::MAX, "9007199254740991"),
+    ] {
+        refused!(
+            stage
+                .inventory
+                .consume_stock(consume(NORTH, MASK_A, quantity))
+        )
+        .is_field("quantity", rule);
+        let pledged = pledge(vec![
+            pledge_line(MASK, "", 1),
+            pledge_line(MASK, "", quantity),
+        ]);
+        refused!(stage.inventory.pledge_donation(pledged)).is_field("lines[1].quantity", rule);
+        refused!(stage.requests.file_request(file(HOSPITAL, MASK, quantity)))
+            .is_field("lines[0].requested", rule);
+        let shipped = scene::shipment("", NORTH, SOUTH, MASK_A, quantity);
+        refused!(stage.shipments.request_shipment(shipped)).is_field("lines[0].quantity", rule);
+        let disposed = DisposeStockRequest {
+            command_id: command_id(),
+            facility_id: NORTH.to_owned(),
+            batch_id: "MASKS-B".to_owned(),
+            quantity,
+            reason: 2,
+            ..DisposeStockRequest::default()
+        };
+        refused!(stage.inventory.dispose_stock(disposed)).is_field("quantity", rule);
+    }
+    let short = [
+        ("requested", "101"),
+        ("available", "100"),
+        ("retry_can_help", "true"),
+    ];
+    let says = "101 requested, 100 available";
+    refused!(
+        stage
+            .inventory
+            .consume_stock(consume(NORTH, MASK_A, MASKS + 1))
+    )
+    .is(Code::FailedPrecondition, "INSUFFICIENT_STOCK", &short, says);
+    let wanted = scene::shipment("TOO-BIG", NORTH, SOUTH, MASK_A, MASKS + 1);
+    stage
+        .clients
+        .shipments
+        .request_shipment(request(wanted))
+        .await
+        .unwrap();
+    let allocate = AllocateShipmentRequest {
+        command_id: command_id(),
+        shipment_id: "TOO-BIG".to_owned(),
+        ..AllocateShipmentRequest::default()
+    };
+    refused!(stage.shipments.allocate_shipment(allocate)).is(
+        Code::FailedPrecondition,
+        "INSUFFICIENT_STOCK",
+        &short,
+        says,
+    );
+    let lost = AdjustStockRequest {
+        command_id: command_id(),
+        facility_id: NORTH.to_owned(),
+        batch_id: "MASKS-B".to_owned(),
+        delta: -(MASKS + 1),
+        reason: AdjustmentReason::Lost.into(),
+        ..AdjustStockRequest::default()
+    };
+    refused!(stage.inventory.adjust_stock(lost)).is(
+        Code::FailedPrecondition,
+        "INSUFFICIENT_STOCK",
+        &[("requested", "101")],
+        "MASKS-B",
+    );
+    // Each is allowed, together they are more than can be counted.
+    let half = TOO_MANY - 1;
+    let pledged = pledge(vec![
+        pledge_line("", MASK_A, half),
+        pledge_line("", MASK_A, half),
+    ]);
+    let sum = stage
+        .clients
+        .inventory
+        .pledge_donation(request(pledged))
+        .await;
+    assert!(sum.is_err() || sum.is_ok_and(|answer| answer.into_inner().position > 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_are_not_dated_in_the_future() {
+    let mut stage = Stage::set().await;
+    let mut message = consume(NORTH, MASK_A, 1);
+    message.occurred_at = Some(from_now(3_600));
+    refused!(stage.inventory.consume_stock(message))
+        .is_field("occurred_at", "must not be in the future");
+    let mut message = consume(NORTH, MASK_A, 1);
+    message.occurred_at = Some(pbjson_types::Timestamp {
+        seconds: i64::MAX,
+        nanos: -1,
+    });
+    refused!(stage.inventory.consume_stock(message))
+        .is_field("occurred_at", "must be a time since 1970");
+    let mut message = consume(NORTH, MASK_A, 1);
+    message.occurred_at_precision = 77;
+    refused!(stage.inventory.consume_stock(message)).is_field("occurred_at_precision", "found 77");
+    let wanted = scene::shipment("LATE", NORTH, SOUTH, MASK_A, 1);
+    stage
+        .clients
+        .shipments
+        .request_shipment(request(wanted))
+        .await
+        .unwrap();
+    let allocate = AllocateShipmentRequest {
+        command_id: command_id(),
+        shipment_id: "LATE".to_owned(),
+        occurred_at: Some(from_now(-86_400)),
+        ..AllocateShipmentRequest::default()
+    };
+    refused!(stage.shipments.allocate_shipment(allocate))
+        .is_field("occurred_at", "can't be backdated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_serial_number_is_that_of_one_unit() {
+    let mut stage = Stage::set().await;
+    for donation_id in ["MORE-PUMPS", "OTHER-PUMPS"] {
+        let mut pledged = pledge(vec![pledge_line(scene::PUMP, "", 10)]);
+        pledged.donation_id = donation_id.to_owned();
+        stage
+            .clients
+            .inventory
+            .pledge_donation(request(pledged))
+            .await
+            .unwrap();
+    }
+    refused!(
+        stage
+            .inventory
+            .receive_donation(pumps("MORE-PUMPS", PUMP_A, &["NEW-1", "PUMPS-2"]))
+    )
+    .is(
+        Code::AlreadyExists,
+        "SERIAL_NUMBER_EXISTS",
+        &[("item_id", PUMP_A), ("serial_number", "PUMPS-2")],
+        "PUMPS-2",
+    );
+    refused!(
+        stage
+            .inventory
+            .receive_donation(pumps("MORE-PUMPS", PUMP_A, &["NEW-1", "NEW-1"]))
+    )
+    .is(
+        Code::InvalidArgument,
+        "DUPLICATE_SERIAL_NUMBER",
+        &[("serial_number", "NEW-1")],
+        "stands there twice",
+    );
+    // The same number on a unit of another model is another unit.
+    let other = pumps("OTHER-PUMPS", PUMP_B, &["PUMPS-2"]);
+    stage
+        .clients
+        .inventory
+        .receive_donation(request(other))
+        .await
+        .unwrap();
+    // Two items can't be of one maker and model: else one unit could have two names.
+    let mut twin = scene::item("PUMP-C", scene::PUMP, Tracking::Serial);
+    twin.model = PUMP_A.to_owned();
+    let message = RegisterItemRequest {
+        command_id: command_id(),
+        item: Some(twin),
+        ..Default::default()
+    };
+    refused!(stage.registry.register_item(message)).is(
+        Code::AlreadyExists,
+        "MODEL_EXISTS",
+        &[("item_id", PUMP_A)],
+        PUMP_A,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shipments_go_somewhere_else_and_with_something() {
+    let mut stage = Stage::set().await;
+    refused!(
+        stage
+            .shipments
+            .request_shipment(scene::shipment("", NORTH, NORTH, MASK_A, 1))
+    )
+    .is_field("destination_id", "NORTH is also the origin");
+    let empty = scene::shipment("EMPTY", NORTH, SOUTH, MASK_A, 1);
+    stage
+        .clients
+        .shipments
+        .request_shipment(request(empty))
+        .await
+        .unwrap();
+    let refusal = refused!(stage.shipments.dispatch_shipment(dispatch("EMPTY")));
+    assert_eq!(refusal.code, Code::FailedPrecondition, "{refusal:?}");
+    assert!(
+        ["NOTHING_ALLOCATED", "SHIPMENT_STATE"].contains(&refusal.reason.as_str()),
+        "{refusal:?}"
+    );
+    let mut nothing = scene::shipment("", NORTH, SOUTH, MASK_A, 1);
+    nothing.lines.clear();
+    refused!(stage.shipments.request_shipment(nothing)).is_field("lines", "at least one");
+    let mut twice = scene::shipment("", NORTH, SOUTH, MASK_A, 1);
+    twice.lines = vec![
+        ShipmentLine {
+            line: 3,
+            item_id: MASK_A.to_owned(),
+            quantity: 1,
+            ..Default::default()
+        };
+        2
+    ];
+    refused!(stage.shipments.request_shipment(twice)).is_field("lines[1].line", "found 3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_more_than_was_asked_for() {
+    let mut stage = Stage::set().await;
+    let mut message = file(HOSPITAL, MASK, 10);
+    message.request_id = "NEED".to_owned();
+    stage
+        .clients
+        .requests
+        .file_request(request(message))
+        .await
+        .unwrap();
+    let approve = |line, quantity| ApproveRequestRequest {
+        command_id: command_id(),
+        request_id: "NEED".to_owned(),
+        lines: vec![ApprovedLine { line, quantity }],
+        ..ApproveRequestRequest::default()
+    };
+    refused!(stage.requests.approve_request(approve(1, 11))).is(
+        Code::FailedPrecondition,
+        "APPROVAL_EXCEEDS_REQUEST",
+        &[("requested", "10"), ("approved", "11"), ("line", "1")],
+        "asks for 10",
+    );
+    refused!(stage.requests.approve_request(approve(2, 1))).is(
+        Code::InvalidArgument,
+        "UNKNOWN_REQUEST_LINE",
+        &[("line", "2")],
+        "has no line 2",
+    );
+    stage
+        .clients
+        .requests
+        .approve_request(request(approve(1, 5)))
+        .await
+        .unwrap();
+    // And no more is shipped than was approved.
+    let mut wanted = scene::shipment("MORE", NORTH, HOSPITAL, MASK_A, 6);
+    wanted.lines[0].request_id = "NEED".to_owned();
+    wanted.lines[0].request_line = 1;
+    let asked = stage
+        .clients
+        .shipments
+        .request_shipment(request(wanted))
+        .await
+        .map_err(|status| Refusal::of(&status));
+    let refusal = match asked {
+        Err(refusal) => refusal,
+        Ok(_) => {
+            let allocate = AllocateShipmentRequest {
+                command_id: command_id(),
+                shipment_id: "MORE".to_owned(),
+                ..AllocateShipmentRequest::default()
+            };
+            refused!(stage.shipments.allocate_shipment(allocate))
+        }
+    };
+    refusal.is(
+        Code::FailedPrecondition,
+        "EXCEEDS_APPROVED",
+        &[("approved", "5"), ("requested", "6")],
+        "NEED",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_id_belongs_to_one_command() {
+    let mut stage = Stage::set().await;
+    let message = consume(NORTH, MASK_A, 40);
+    let first = stage
+        .clients
+        .inventory
+        .consume_stock(request(message.clone()))
+        .await
+        .unwrap()
+        .into_inner();
+    // Nothing of the kind would be allowed any more.
+    let rest = consume(NORTH, MASK_A, 60);
+    stage
+        .clients
+        .inventory
+        .consume_stock(request(rest))
+        .await
+        .unwrap();
+    let head = stage.head().await;
+    let again = stage
+        .clients
+        .inventory
+        .consume_stock(request(message.clone()))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(again, first, "a repeated command gets its first answer");
+    let mut spelled_otherwise = message.clone();
+    spelled_otherwise.command_id = message.command_id.to_uppercase();
+    let answer = stage
+        .clients
+        .inventory
+        .consume_stock(request(spelled_otherwise))
+        .await;
+    if let Ok(answer) = answer {
+        assert_eq!(answer.into_inner(), first);
+    }
+
+    let other = ConsumeStockRequest {
+        quantity: 41,
+        ..message.clone()
+    };
+    refused!(stage.inventory.consume_stock(other)).is(
+        Code::AlreadyExists,
+        "COMMAND_ID_REUSED",
+        &[],
+        &message.command_id,
+    );
+    let by_another = stage
+        .clients
+        .inventory
+        .consume_stock(request_of("test:other", message.clone()))
+        .await;
+    Refusal::of(&by_another.unwrap_err()).is(Code::AlreadyExists, "COMMAND_ID_REUSED", &[], "");
+    let mut of_another_kind = pledge(vec![pledge_line(MASK, "", 1)]);
+    of_another_kind.command_id.clone_from(&message.command_id);
+    refused!(stage.inventory.pledge_donation(of_another_kind)).is(
+        Code::AlreadyExists,
+        "COMMAND_ID_REUSED",
+        &[],
+        "",
+    );
+    assert_eq!(stage.head().await, head);
+
+    // Also by a node that has forgotten everything but its log.
+    stage.node.restart().await;
+    stage.clients = Clients::on(&stage.node.channel());
+    let again = stage
+        .clients
+        .inventory
+        .consume_stock(request(message))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(again, first);
+    assert_eq!(stage.head().await, head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_validated_is_not_recorded() {
+    let mut stage = Stage::set().await;
+    let head = stage.head().await;
+    let trial = ConsumeStockRequest {
+        validate_only: true,
+        ..consume(NORTH, MASK_A, 40)
+    };
+    let answer = stage
+        .clients
+        .inventory
+        .consume_stock(request(trial.clone()))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(answer.position, 0);
+    assert_eq!(
+        answer.stock_level.unwrap().lots[0].on_hand,
+        60,
+        "the answer shows what would be"
+    );
+    let too_much = ConsumeStockRequest {
+        validate_only: true,
+        ..consume(NORTH, MASK_A, 101)
+    };
+    refused!(stage.inventory.consume_stock(too_much)).is(
+        Code::FailedPrecondition,
+        "INSUFFICIENT_STOCK",
+        &[],
+        "101",
+    );
+    assert_eq!(stage.head().await, head);
+    // The trial has not used up its command id.
+    let real = ConsumeStockRequest {
+        validate_only: false,
+        ..trial
+    };
+    assert!(
+        stage
+            .clients
+            .inventory
+            .consume_stock(request(real))
+            .await
+            .unwrap()
+            .into_inner()
+            .position
+            > head
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enums_and_actors_are_known_ones() {
+    let mut stage = Stage::set().await;
+    let message = ConsumeStockRequest {
+        purpose: 99,
+        ..consume(NORTH, MASK_A, 1)
+    };
+    refused!(stage.inventory.consume_stock(message)).is_field("purpose", "found \"99\"");
+    let message = ConsumeStockRequest {
+        purpose: 0,
+        ..consume(NORTH, MASK_A, 1)
+    };
+    refused!(stage.inventory.consume_stock(message)).is_field("purpose", "must be stated");
+    let message = FileRequestRequest {
+        priority: -1,
+        ..file(HOSPITAL, MASK, 1)
+    };
+    refused!(stage.requests.file_request(message)).is_field("priority", "found \"-1\"");
+    let mut facility = scene::facility("F", FacilityKind::Warehouse, "KZ-71");
+    facility.time_zone = "Mars/Olympus".to_owned();
+    let message = RegisterFacilityRequest {
+        command_id: command_id(),
+        facility: Some(facility),
+        ..Default::default()
+    };
+    refused!(stage.registry.register_facility(message))
+        .is_field("facility.time_zone", "Mars/Olympus");
+    refused!(stage.stock.list_stock(ListStockRequest {
+        group_by: vec![42],
+        ..Default::default()
+    }))
+    .is_field("group_by[0]", "42");
+    refused!(stage.stock.list_stock(ListStockRequest {
+        page_size: -1,
+        ..Default::default()
+    }))
+    .is_field("page_size", "-1");
+
+    let head = stage.head().await;
+    let message = consume(NORTH, MASK_A, 1);
+    let status = stage
+        .clients
+        .inventory
+        .consume_stock(request_of("-nobody", message))
+        .await
+        .unwrap_err();
+    Refusal::of(&status).is_field("metadata keruen-actor", "-nobody");
+    for id in [
+        "",
+        "1",
+        "00000000-0000-0000-0000-000000000000",
+        "not-a-uuid",
+    ] {
+        let message = ConsumeStockRequest {
+            command_id: id.to_owned(),
+            ..consume(NORTH, MASK_A, 1)
+        };
+        refused!(stage.inventory.consume_stock(message)).is_field("command_id", "UUID");
+    }
+    assert_eq!(stage.head().await, head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_that_breaks_a_rule_is_named_at_once() {
+    let mut stage = Stage::set().await;
+    let message = ConsumeStockRequest {
+        command_id: "x".to_owned(),
+        ..consume("no code", "", 0)
+    };
+    let refusal = refused!(stage.inventory.consume_stock(message));
+    let fields: Vec<&str> = refusal
+        .violations
+        .iter()
+        .map(|(field, _)| field.as_str())
+        .collect();
+    assert_eq!(
+        fields,
+        ["command_id", "facility_id", "item_id", "quantity"],
+        "{refusal:?}"
+    );
+}
+
+/// Whether a refusal blames its caller, and not the system.
+fn blames_the_caller(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidArgument
+            | Code::NotFound
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::ResourceExhausted
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_is_too_odd_to_be_answered() {
+    let stage = Stage::set().await;
+    let channel = stage.node.channel();
+    let head = stage.head().await;
+    let methods = wire::methods();
+    assert!(
+        methods.iter().filter(|method| method.is_mutation).count() >= 15,
+        "{methods:?}"
+    );
+    // Field 1 as text that is no UTF-8; a field that is cut off; a group that never ends; random bytes.
+    let odd: [&[u8]; 4] = [
+        b"\x0a\x02\xff\xfe",
+        b"\x0a\x7f",
+        b"\x0b\x0b\x0b",
+        b"\xde\xad\xbe\xef\x00\x01",
+    ];
+    for method in &methods {
+        let empty = wire::call(&channel, &method.path, Request::new(vec![])).await;
+        if method.is_mutation {
+            let refusal = Refusal::of(&empty.unwrap_err());
+            assert_eq!(
+                refusal.code,
+                Code::InvalidArgument,
+                "{}: {refusal:?}",
+                method.path
+            );
+            assert!(
+                refusal
+                    .violations
+                    .iter()
+                    .any(|(field, _)| field == "command_id"),
+                "{refusal:?}"
+            );
+        } else if let Err(status) = empty {
+            assert!(
+                blames_the_caller(status.code()),
+                "{}: {status:?}",
+                method.path
+            );
+        }
+        for bytes in odd {
+            if let Err(status) =
+                wire::call(&channel, &method.path, Request::new(bytes.to_vec())).await
+            {
+                assert!(
+                    blames_the_caller(status.code()),
+                    "{} {bytes:x?}: {status:?}",
+                    method.path
+                );
+            }
+        }
+        // Over the limit of 1 MiB: an unknown field of 2 MiB.
+        let mut large = vec![0xfa, 0x3f, 0x80, 0x80, 0x80, 0x01];
+        large.resize(large.len() + (2 << 20), b'x');
+        let status = wire::call(&channel, &method.path, Request::new(large))
+            .await
+            .unwrap_err();
+        assert!(
+            blames_the_caller(status.code()),
+            "{}: {status:?}",
+            method.path
+        );
+    }
+    let status = wire::call(
+        &channel,
+        "/keruen.stock.v1.StockService/Guess",
+        Request::new(vec![]),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
+    assert_eq!(stage.head().await, head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_passed_leaves_the_command_repeatable() {
+    let mut stage = Stage::set().await;
+    let mut recorded = 0;
+    for timeout in ["1n", "1u", "100u", "1m", "2m", "5m"] {
+        let message = consume(NORTH, MASK_A, 1);
+        let mut hasty = request(message.clone());
+        hasty
+            .metadata_mut()
+            .insert("grpc-timeout", timeout.parse().unwrap());
+        match stage.clients.inventory.consume_stock(hasty).await {
+            Ok(_) => {}
+            Err(status) => {
+                let code = status.code();
+                assert!(
+                    matches!(code, Code::DeadlineExceeded | Code::Cancelled),
+                    "{timeout}: {status:?}"
+                );
+            }
+        }
+        // Whatever became of it: repeated in peace, it is recorded exactly once.
+        let answer = stage
+            .clients
+            .inventory
+            .consume_stock(request(message.clone()))
+            .await
+            .unwrap()
+            .into_inner();
+        let again = stage
+            .clients
+            .inventory
+            .consume_stock(request(message))
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(again, answer);
+        recorded += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let ledger = history::Ledger::of(&history::read(&stage.node.channel()).await);
+        assert_eq!(ledger.batches["MASKS-B"].total_on_hand(), MASKS - recorded);
+    }
+}
