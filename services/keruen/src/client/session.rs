@@ -262,7 +262,7 @@ impl Session {
 /// Says on standard error that a list was cut off.
 pub fn tell_of_more(more: bool, limit: usize) {
     if more {
-        anstream::eprintln!("there is more than these {limit}; see more with --limit");
+        anstream::eprintln!("only the first {limit} are shown; see more with --limit");
     }
 }
 
