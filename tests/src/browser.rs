@@ -116,12 +116,15 @@ impl Browser {
             .await;
     }
 
-    /// Opens a page and waits until its document is there.
+    /// Opens a page, other than the one that is open, and waits until its document is there.
     pub async fn open(&mut self, url: &str) {
         let opened = self.command("Page.navigate", json!({ "url": url })).await;
         assert!(opened.get("errorText").is_none(), "{url}: {opened}");
-        let loaded = "document.readyState === 'complete' && location.href !== 'about:blank'";
-        self.wait_until(loaded).await;
+        let loaded = format!(
+            "document.readyState === 'complete' && location.href === {}",
+            Value::from(url)
+        );
+        self.wait_until(&loaded).await;
     }
 
     /// The value of a JavaScript expression in the page, as JSON.
