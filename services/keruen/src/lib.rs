@@ -17,7 +17,10 @@ use crate::client::{failure::Failure, session::Session};
 /// Exit status: 0 done; 1 refused; 2 usage; 69 no server; 75 outcome unknown or server busy, worth repeating.
 pub fn main() -> ExitCode {
     let cli = Cli::from_process();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(error).report(),
     };
