@@ -1,4 +1,4 @@
-//! A headless Chromium, driven through its DevTools protocol.
+//! A headless Chromium, driven through its debugging protocol.
 
 use std::{
     env,
@@ -146,9 +146,8 @@ impl Browser {
                 tokio::time::sleep(POLL).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, polled).await.is_err() {
-            panic!("the page never came to this: {expression}");
-        }
+        let came = tokio::time::timeout(PATIENCE, polled).await.is_ok();
+        assert!(came, "the page never came to this: {expression}");
     }
 
     /// What the page shows, as PNG in base64.
@@ -255,7 +254,7 @@ fn devtools_address(process: &mut Process) -> String {
                 heard.push_str(&line);
                 heard.push('\n');
             }
-            Err(_) => panic!("the browser does not start:\n{heard}"),
+            Err(error) => panic!("the browser does not start ({error}):\n{heard}"),
         }
     }
 }

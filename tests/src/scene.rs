@@ -15,7 +15,7 @@ use keruen_proto::{
     shipments::v1::{
         RequestShipmentRequest, ShipmentLine, shipment_service_client::ShipmentServiceClient,
     },
-    stock::v1::stock_service_client::StockServiceClient,
+    stock::v1::{ListStockRequest, StockGroup, StockRow, stock_service_client::StockServiceClient},
 };
 use tonic::{Request, metadata::MetadataValue, transport::Channel};
 use uuid::Uuid;
@@ -227,6 +227,27 @@ impl Clients {
             .expect("the pledge has room");
         answer.into_inner().position
     }
+}
+
+/// Stock of everything, by facility, as of a position or later.
+pub async fn stock(clients: &mut Clients, min_position: u64) -> Vec<StockRow> {
+    let group_by = vec![StockGroup::Facility.into()];
+    let question = ListStockRequest {
+        group_by,
+        min_position,
+        ..ListStockRequest::default()
+    };
+    let answer = clients
+        .stock
+        .list_stock(question)
+        .await
+        .expect("the views answer")
+        .into_inner();
+    assert!(
+        answer.position >= min_position,
+        "the views answered before they had caught up"
+    );
+    answer.rows
 }
 
 /// A request to move units of an item.

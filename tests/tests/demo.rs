@@ -50,11 +50,11 @@ async fn ending(data: &Path) -> Ending {
     let position = history::head(&node.channel()).await;
     let by = ["stock", "--by", "commodity,region", "--format", "json"];
     let stock = serde_json::from_str(&node.cli(by).success()).unwrap();
-    history::Ledger::of(&history::read(&node.channel()).await);
+    history::check(&history::read(&node.channel()).await);
     Ending { position, stock }
 }
 
-async fn totals(node: &Node) -> Vec<Value> {
+fn totals(node: &Node) -> Vec<Value> {
     let by = ["stock", "--by", "commodity", "--format", "json"];
     let rows: Vec<Value> = serde_json::from_str(&node.cli(by).success()).unwrap();
     assert!(!rows.is_empty());
@@ -139,7 +139,7 @@ async fn the_story_adds_up_and_a_second_run_doubles_nothing() {
 
     let first = {
         let node = Node::on(data.path()).await;
-        let rows = totals(&node).await;
+        let rows = totals(&node);
         assert_eq!(sum(&rows, "TEST-SARS2"), 197_000);
         assert_eq!(sum(&rows, "LAB-PCR-MOBILE"), 2);
         assert_eq!(sum(&rows, "VEHICLE-RRV"), 100);

@@ -163,7 +163,8 @@ async fn mistakes_are_told_by_line_and_column_before_anything_is_entered() {
     let text = "donation_id,donor_id,commodity_id,quantity\n".to_owned()
         + &(1..=9)
             .map(|number| format!("D-{number},{DONOR},MASK,{}\n", 10 * number))
-            .collect::<String>();
+            .collect::<Vec<_>>()
+            .concat();
     for (wrong, says) in [
         ("seven", "seven"),
         ("-70", "-70"),
