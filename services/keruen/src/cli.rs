@@ -6,8 +6,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 use crate::{
     client::{
-        asset, batch, commodity, donation, events, facility, item, log, organisation, region,
-        request, shipment, stock, trace, value,
+        asset, batch, check, commodity, donation, events, facility, item, log, organisation,
+        region, request, shipment, stock, trace, value,
     },
     demo, import, serve,
 };
@@ -28,6 +28,7 @@ Ask:
   trace         Follow a donation, batch, asset or request to the bedside
   events        Print the events of the log, and follow it
   log           Show where the log stands
+  check         Check that the whole history keeps the invariants
 
 Record what happens:
   donation      Pledge, receive and spend donations
@@ -161,6 +162,8 @@ pub enum Command {
     /// Show where the log stands
     #[command(subcommand)]
     Log(log::Verb),
+    /// Check that the whole history keeps the invariants
+    Check(check::Args),
     /// Enter many facilities, items or donations from a CSV file
     #[command(subcommand)]
     Import(import::Kind),

@@ -52,6 +52,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Trace(subject) => subject.run(&session).await,
         Command::Events(args) => args.run(&session).await,
         Command::Log(verb) => verb.run(&session).await,
+        Command::Check(args) => args.run(&session).await,
         Command::Import(kind) => kind.run(&session).await,
     }
 }
