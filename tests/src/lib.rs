@@ -10,11 +10,13 @@
 
 pub mod browser;
 pub mod history;
+pub mod message;
 pub mod node;
 pub mod process;
 pub mod program;
 pub mod refusal;
 pub mod scene;
+pub mod stage;
 pub mod traffic;
 pub mod wheel;
 pub mod wire;

@@ -12,9 +12,10 @@ use flate2::read::GzDecoder;
 use keruen_proto::inventory::v1::{ConsumeStockRequest, ConsumptionPurpose};
 use keruen_tests::{
     browser::Browser,
+    message::{command_id, request},
     node::Node,
     program,
-    scene::{Clients, command_id, request},
+    scene::Clients,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;

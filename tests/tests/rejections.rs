@@ -6,116 +6,35 @@
     reason = "a test that can't go on fails"
 )]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use keruen_proto::{
     inventory::v1::{
-        AdjustStockRequest, AdjustmentReason, ConsumeStockRequest, ConsumptionPurpose,
-        DisposeStockRequest, PledgeDonationRequest, PledgeLine, ReceiptLine,
-        ReceiveDonationRequest,
+        AdjustStockRequest, AdjustmentReason, ConsumeStockRequest, DisposeStockRequest,
+        ReceiptLine, ReceiveDonationRequest,
     },
     registry::v1::{
         FacilityKind, GetFacilityRequest, GetItemRequest, RegisterFacilityRequest,
         RegisterItemRequest, Tracking,
     },
-    requests::v1::{ApproveRequestRequest, ApprovedLine, FileRequestRequest, RequestLine},
-    shipments::v1::{AllocateShipmentRequest, DispatchShipmentRequest, ShipmentLine},
+    requests::v1::{ApproveRequestRequest, ApprovedLine, FileRequestRequest},
+    shipments::v1::{AllocateShipmentRequest, ShipmentLine},
     stock::v1::ListStockRequest,
 };
 use keruen_tests::{
-    history,
-    node::Node,
-    refusal::Refusal,
-    scene::{
-        self, CARRIER, Clients, DONOR, HOSPITAL, MASK, MASK_A, NORTH, PUMP_A, PUMP_B, SOUTH,
-        command_id, request, request_of,
+    message::{
+        self, allocate, command_id, consume, dispatch, file, pledge, pledge_line, request,
+        request_of,
     },
-    wire,
+    refusal::Refusal,
+    refused,
+    scene::{HOSPITAL, MASK, MASK_A, NORTH, PUMP, PUMP_A, PUMP_B, SOUTH},
+    stage::{MASKS, Stage},
 };
-use tonic::{Code, Request};
+use tonic::Code;
 
-/// Units of [`MASK_A`] at [`NORTH`], in the batch `MASKS-B`.
-const MASKS: i64 = 100;
 /// One more than every client language can hold exactly.
 const TOO_MANY: i64 = 1 << 53;
-
-struct Stage {
-    node: Node,
-    clients: Clients,
-}
-
-impl Stage {
-    /// The scene with 100 masks and two pumps, `PUMPS-1` and `PUMPS-2`, at [`NORTH`].
-    async fn set() -> Self {
-        let node = Node::new().await;
-        let mut clients = Clients::on(&node.channel());
-        clients.set_scene().await;
-        clients.donate("MASKS", MASK_A, MASKS, NORTH).await;
-        clients.donate("PUMPS", PUMP_A, 2, NORTH).await;
-        Self { node, clients }
-    }
-
-    async fn head(&self) -> u64 {
-        history::head(&self.node.channel()).await
-    }
-}
-
-/// Sends a request that must be refused and must record nothing.
-macro_rules! refused {
-    ($stage:ident.$client:ident.$method:ident($message:expr)) => {{
-        let before = $stage.head().await;
-        let answer = $stage.clients.$client.$method(request($message)).await;
-        let status = answer.expect_err("this must be refused");
-        assert_eq!(
-            $stage.head().await,
-            before,
-            "a refused command was recorded: {status:?}"
-        );
-        Refusal::of(&status)
-    }};
-}
-
-fn consume(facility_id: &str, item_id: &str, quantity: i64) -> ConsumeStockRequest {
-    ConsumeStockRequest {
-        command_id: command_id(),
-        facility_id: facility_id.to_owned(),
-        item_id: item_id.to_owned(),
-        quantity,
-        purpose: ConsumptionPurpose::Patient.into(),
-        ..ConsumeStockRequest::default()
-    }
-}
-
-fn pledge(lines: Vec<PledgeLine>) -> PledgeDonationRequest {
-    PledgeDonationRequest {
-        command_id: command_id(),
-        donor_id: DONOR.to_owned(),
-        lines,
-        ..PledgeDonationRequest::default()
-    }
-}
-
-fn pledge_line(commodity_id: &str, item_id: &str, quantity: i64) -> PledgeLine {
-    PledgeLine {
-        commodity_id: commodity_id.to_owned(),
-        item_id: item_id.to_owned(),
-        quantity,
-        ..PledgeLine::default()
-    }
-}
-
-fn file(facility_id: &str, commodity_id: &str, requested: i64) -> FileRequestRequest {
-    FileRequestRequest {
-        command_id: command_id(),
-        facility_id: facility_id.to_owned(),
-        lines: vec![RequestLine {
-            commodity_id: commodity_id.to_owned(),
-            requested,
-            ..RequestLine::default()
-        }],
-        ..FileRequestRequest::default()
-    }
-}
 
 fn pumps(donation_id: &str, item_id: &str, serial_numbers: &[&str]) -> ReceiveDonationRequest {
     let line = ReceiptLine {
@@ -136,15 +55,6 @@ fn pumps(donation_id: &str, item_id: &str, serial_numbers: &[&str]) -> ReceiveDo
     }
 }
 
-fn dispatch(shipment_id: &str) -> DispatchShipmentRequest {
-    DispatchShipmentRequest {
-        command_id: command_id(),
-        shipment_id: shipment_id.to_owned(),
-        custodian_id: CARRIER.to_owned(),
-        ..DispatchShipmentRequest::default()
-    }
-}
-
 /// A time so many seconds from now.
 fn from_now(seconds: i64) -> pbjson_types::Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -157,7 +67,7 @@ fn from_now(seconds: i64) -> pbjson_types::Timestamp {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_knows_is_named() {
     let mut stage = Stage::set().await;
-    let facility = scene::facility("FAR", FacilityKind::Warehouse, "KZ-99");
+    let facility = message::facility("FAR", FacilityKind::Warehouse, "KZ-99");
     let message = RegisterFacilityRequest {
         command_id: command_id(),
         facility: Some(facility),
@@ -207,7 +117,7 @@ async fn what_nobody_knows_is_named() {
     refused!(
         stage
             .shipments
-            .request_shipment(scene::shipment("", NORTH, "NOWHERE", MASK_A, 1))
+            .request_shipment(message::shipment("", NORTH, "NOWHERE", MASK_A, 1))
     )
     .is(
         Code::NotFound,
@@ -261,7 +171,7 @@ async fn quantities_are_at_least_one_and_at_most_what_is_there() {
         refused!(stage.inventory.pledge_donation(pledged)).is_field("lines[1].quantity", rule);
         refused!(stage.requests.file_request(file(HOSPITAL, MASK, quantity)))
             .is_field("lines[0].requested", rule);
-        let shipped = scene::shipment("", NORTH, SOUTH, MASK_A, quantity);
+        let shipped = message::shipment("", NORTH, SOUTH, MASK_A, quantity);
         refused!(stage.shipments.request_shipment(shipped)).is_field("lines[0].quantity", rule);
         let disposed = DisposeStockRequest {
             command_id: command_id(),
@@ -285,18 +195,14 @@ async fn quantities_are_at_least_one_and_at_most_what_is_there() {
             .consume_stock(consume(NORTH, MASK_A, MASKS + 1))
     )
     .is(Code::FailedPrecondition, "INSUFFICIENT_STOCK", &short, says);
-    let wanted = scene::shipment("TOO-BIG", NORTH, SOUTH, MASK_A, MASKS + 1);
+    let wanted = message::shipment("TOO-BIG", NORTH, SOUTH, MASK_A, MASKS + 1);
     stage
         .clients
         .shipments
         .request_shipment(request(wanted))
         .await
         .unwrap();
-    let allocate = AllocateShipmentRequest {
-        command_id: command_id(),
-        shipment_id: "TOO-BIG".to_owned(),
-        ..AllocateShipmentRequest::default()
-    };
+    let allocate = allocate("TOO-BIG");
     refused!(stage.shipments.allocate_shipment(allocate)).is(
         Code::FailedPrecondition,
         "INSUFFICIENT_STOCK",
@@ -351,7 +257,7 @@ async fn facts_are_not_dated_in_the_future() {
     let mut message = consume(NORTH, MASK_A, 1);
     message.occurred_at_precision = 77;
     refused!(stage.inventory.consume_stock(message)).is_field("occurred_at_precision", "found 77");
-    let wanted = scene::shipment("LATE", NORTH, SOUTH, MASK_A, 1);
+    let wanted = message::shipment("LATE", NORTH, SOUTH, MASK_A, 1);
     stage
         .clients
         .shipments
@@ -372,7 +278,7 @@ async fn facts_are_not_dated_in_the_future() {
 async fn a_serial_number_is_that_of_one_unit() {
     let mut stage = Stage::set().await;
     for donation_id in ["MORE-PUMPS", "OTHER-PUMPS"] {
-        let mut pledged = pledge(vec![pledge_line(scene::PUMP, "", 10)]);
+        let mut pledged = pledge(vec![pledge_line(PUMP, "", 10)]);
         pledged.donation_id = donation_id.to_owned();
         stage
             .clients
@@ -412,7 +318,7 @@ async fn a_serial_number_is_that_of_one_unit() {
         .await
         .unwrap();
     // Two items can't be of one maker and model: else one unit could have two names.
-    let mut twin = scene::item("PUMP-C", scene::PUMP, Tracking::Serial);
+    let mut twin = message::item("PUMP-C", PUMP, Tracking::Serial);
     twin.model = PUMP_A.to_owned();
     let message = RegisterItemRequest {
         command_id: command_id(),
@@ -433,10 +339,10 @@ async fn shipments_go_somewhere_else_and_with_something() {
     refused!(
         stage
             .shipments
-            .request_shipment(scene::shipment("", NORTH, NORTH, MASK_A, 1))
+            .request_shipment(message::shipment("", NORTH, NORTH, MASK_A, 1))
     )
     .is_field("destination_id", "NORTH is also the origin");
-    let empty = scene::shipment("EMPTY", NORTH, SOUTH, MASK_A, 1);
+    let empty = message::shipment("EMPTY", NORTH, SOUTH, MASK_A, 1);
     stage
         .clients
         .shipments
@@ -449,10 +355,10 @@ async fn shipments_go_somewhere_else_and_with_something() {
         ["NOTHING_ALLOCATED", "SHIPMENT_STATE"].contains(&refusal.reason.as_str()),
         "{refusal:?}"
     );
-    let mut nothing = scene::shipment("", NORTH, SOUTH, MASK_A, 1);
+    let mut nothing = message::shipment("", NORTH, SOUTH, MASK_A, 1);
     nothing.lines.clear();
     refused!(stage.shipments.request_shipment(nothing)).is_field("lines", "at least one");
-    let mut twice = scene::shipment("", NORTH, SOUTH, MASK_A, 1);
+    let mut twice = message::shipment("", NORTH, SOUTH, MASK_A, 1);
     twice.lines = vec![
         ShipmentLine {
             line: 3,
@@ -501,7 +407,7 @@ async fn nobody_gets_more_than_was_asked_for() {
         .await
         .unwrap();
     // And no more is shipped than was approved.
-    let mut wanted = scene::shipment("MORE", NORTH, HOSPITAL, MASK_A, 6);
+    let mut wanted = message::shipment("MORE", NORTH, HOSPITAL, MASK_A, 6);
     wanted.lines[0].request_id = "NEED".to_owned();
     wanted.lines[0].request_line = 1;
     let refusal = refused!(stage.shipments.request_shipment(wanted));
@@ -510,135 +416,6 @@ async fn nobody_gets_more_than_was_asked_for() {
         "EXCEEDS_APPROVED",
         &[("approved", "5"), ("requested", "6")],
         "NEED",
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_command_id_belongs_to_one_command() {
-    let mut stage = Stage::set().await;
-    let message = consume(NORTH, MASK_A, 40);
-    let first = stage
-        .clients
-        .inventory
-        .consume_stock(request(message.clone()))
-        .await
-        .unwrap()
-        .into_inner();
-    // Nothing of the kind would be allowed any more.
-    let rest = consume(NORTH, MASK_A, 60);
-    stage
-        .clients
-        .inventory
-        .consume_stock(request(rest))
-        .await
-        .unwrap();
-    let head = stage.head().await;
-    let again = stage
-        .clients
-        .inventory
-        .consume_stock(request(message.clone()))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(again, first, "a repeated command gets its first answer");
-    let mut spelled_otherwise = message.clone();
-    spelled_otherwise.command_id = message.command_id.to_uppercase();
-    let answer = stage
-        .clients
-        .inventory
-        .consume_stock(request(spelled_otherwise))
-        .await;
-    if let Ok(answer) = answer {
-        assert_eq!(answer.into_inner(), first);
-    }
-
-    let other = ConsumeStockRequest {
-        quantity: 41,
-        ..message.clone()
-    };
-    refused!(stage.inventory.consume_stock(other)).is(
-        Code::AlreadyExists,
-        "COMMAND_ID_REUSED",
-        &[],
-        &message.command_id,
-    );
-    let by_another = stage
-        .clients
-        .inventory
-        .consume_stock(request_of("test:other", message.clone()))
-        .await;
-    Refusal::of(&by_another.unwrap_err()).is(Code::AlreadyExists, "COMMAND_ID_REUSED", &[], "");
-    let mut of_another_kind = pledge(vec![pledge_line(MASK, "", 1)]);
-    of_another_kind.command_id.clone_from(&message.command_id);
-    refused!(stage.inventory.pledge_donation(of_another_kind)).is(
-        Code::AlreadyExists,
-        "COMMAND_ID_REUSED",
-        &[],
-        "",
-    );
-    assert_eq!(stage.head().await, head);
-
-    // Also by a node that has forgotten everything but its log.
-    stage.node.restart().await;
-    stage.clients = Clients::on(&stage.node.channel());
-    let again = stage
-        .clients
-        .inventory
-        .consume_stock(request(message))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(again, first);
-    assert_eq!(stage.head().await, head);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_only_validated_is_not_recorded() {
-    let mut stage = Stage::set().await;
-    let head = stage.head().await;
-    let trial = ConsumeStockRequest {
-        validate_only: true,
-        ..consume(NORTH, MASK_A, 40)
-    };
-    let answer = stage
-        .clients
-        .inventory
-        .consume_stock(request(trial.clone()))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(answer.position, 0);
-    assert_eq!(
-        answer.stock_level.unwrap().lots[0].on_hand,
-        60,
-        "the answer shows what would be"
-    );
-    let too_much = ConsumeStockRequest {
-        validate_only: true,
-        ..consume(NORTH, MASK_A, 101)
-    };
-    refused!(stage.inventory.consume_stock(too_much)).is(
-        Code::FailedPrecondition,
-        "INSUFFICIENT_STOCK",
-        &[],
-        "101",
-    );
-    assert_eq!(stage.head().await, head);
-    // The trial has not used up its command id.
-    let real = ConsumeStockRequest {
-        validate_only: false,
-        ..trial
-    };
-    assert!(
-        stage
-            .clients
-            .inventory
-            .consume_stock(request(real))
-            .await
-            .unwrap()
-            .into_inner()
-            .position
-            > head
     );
 }
 
@@ -660,7 +437,7 @@ async fn enums_and_actors_are_known_ones() {
         ..file(HOSPITAL, MASK, 1)
     };
     refused!(stage.requests.file_request(message)).is_field("priority", "found \"-1\"");
-    let mut facility = scene::facility("F", FacilityKind::Warehouse, "KZ-71");
+    let mut facility = message::facility("F", FacilityKind::Warehouse, "KZ-71");
     facility.time_zone = "Mars/Olympus".to_owned();
     let message = RegisterFacilityRequest {
         command_id: command_id(),
@@ -722,141 +499,4 @@ async fn every_field_that_breaks_a_rule_is_named_at_once() {
         ["command_id", "facility_id", "item_id", "quantity"],
         "{refusal:?}"
     );
-}
-
-/// Whether a refusal blames its caller, and not the system.
-fn blames_the_caller(code: Code) -> bool {
-    matches!(
-        code,
-        Code::InvalidArgument
-            | Code::NotFound
-            | Code::FailedPrecondition
-            | Code::OutOfRange
-            | Code::ResourceExhausted
-    )
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_request_is_too_odd_to_be_answered() {
-    let stage = Stage::set().await;
-    let channel = stage.node.channel();
-    let head = stage.head().await;
-    let methods = wire::methods();
-    assert!(
-        methods.iter().filter(|method| method.is_mutation).count() >= 15,
-        "{methods:?}"
-    );
-    // Field 1 as text that is no UTF-8; a field that is cut off; a group that never ends; random bytes.
-    let odd: [&[u8]; 4] = [
-        b"\x0a\x02\xff\xfe",
-        b"\x0a\x7f",
-        b"\x0b\x0b\x0b",
-        b"\xde\xad\xbe\xef\x00\x01",
-    ];
-    for method in &methods {
-        let empty = wire::call(&channel, &method.path, Request::new(vec![])).await;
-        if method.is_mutation {
-            let refusal = Refusal::of(&empty.unwrap_err());
-            assert_eq!(
-                refusal.code,
-                Code::InvalidArgument,
-                "{}: {refusal:?}",
-                method.path
-            );
-            assert!(
-                refusal
-                    .violations
-                    .iter()
-                    .any(|(field, _)| field == "command_id"),
-                "{refusal:?}"
-            );
-        } else if let Err(status) = empty {
-            assert!(
-                blames_the_caller(status.code()),
-                "{}: {status:?}",
-                method.path
-            );
-        }
-        for bytes in odd {
-            let Err(status) =
-                wire::call(&channel, &method.path, Request::new(bytes.to_vec())).await
-            else {
-                continue;
-            };
-            // gRPC prescribes INTERNAL for bytes that are not the message at all.
-            let is_malformed = status
-                .message()
-                .starts_with("failed to decode Protobuf message");
-            let code = status.code();
-            assert!(
-                blames_the_caller(code) || (code == Code::Internal && is_malformed),
-                "{} {bytes:x?}: {status:?}",
-                method.path
-            );
-        }
-        // Over the limit of 1 MiB: an unknown field of 2 MiB.
-        let mut large = vec![0xfa, 0x3f, 0x80, 0x80, 0x80, 0x01];
-        large.resize(large.len() + (2 << 20), b'x');
-        let status = wire::call(&channel, &method.path, Request::new(large))
-            .await
-            .unwrap_err();
-        assert!(
-            blames_the_caller(status.code()),
-            "{}: {status:?}",
-            method.path
-        );
-    }
-    let status = wire::call(
-        &channel,
-        "/keruen.stock.v1.StockService/Guess",
-        Request::new(vec![]),
-    )
-    .await
-    .unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
-    assert_eq!(stage.head().await, head);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_deadline_that_passed_leaves_the_command_repeatable() {
-    let mut stage = Stage::set().await;
-    let mut recorded = 0;
-    for timeout in ["1n", "1u", "100u", "1m", "2m", "5m"] {
-        let message = consume(NORTH, MASK_A, 1);
-        let mut hasty = request(message.clone());
-        hasty
-            .metadata_mut()
-            .insert("grpc-timeout", timeout.parse().unwrap());
-        match stage.clients.inventory.consume_stock(hasty).await {
-            Ok(_) => {}
-            Err(status) => {
-                let code = status.code();
-                assert!(
-                    matches!(code, Code::DeadlineExceeded | Code::Cancelled),
-                    "{timeout}: {status:?}"
-                );
-            }
-        }
-        // Whatever became of it: repeated in peace, it is recorded exactly once.
-        let answer = stage
-            .clients
-            .inventory
-            .consume_stock(request(message.clone()))
-            .await
-            .unwrap()
-            .into_inner();
-        let again = stage
-            .clients
-            .inventory
-            .consume_stock(request(message))
-            .await
-            .unwrap()
-            .into_inner();
-        assert_eq!(again, answer);
-        recorded += 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        let head = stage.head().await;
-        let rows = scene::stock(&mut stage.clients, head).await;
-        assert_eq!(rows.iter().map(|row| row.consumed).sum::<i64>(), recorded);
-    }
 }

@@ -21,10 +21,11 @@ use keruen_proto::{
 };
 use keruen_tests::{
     history,
+    message::{command_id, request},
     node::Node,
     program::{self, Outcome},
     refusal::Refusal,
-    scene::{Clients, MASK_A, NORTH, command_id, request},
+    scene::{Clients, MASK_A, NORTH},
 };
 use tempfile::TempDir;
 use tonic::Code;
