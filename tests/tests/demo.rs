@@ -159,18 +159,20 @@ async fn the_story_adds_up_and_a_second_run_doubles_nothing() {
     assert_eq!(ending(data.path()).await, first);
 }
 
-/// Pulls the plug after the story has printed so many lines.
-fn play_until(data: &Path, lines: usize) {
+/// Pulls the plug so long after the story has printed so many lines. Tells whether it was still playing.
+fn play_until(data: &Path, lines: usize, delay: Duration) -> bool {
     let mut process = Process::spawn(demo(data).stdout(Stdio::piped()).stderr(Stdio::null()))
         .expect("the program starts");
-    let stdout = BufReader::new(process.child().stdout.take().unwrap());
+    let mut stdout = BufReader::new(process.child().stdout.take().unwrap()).lines();
     let seen = stdout
-        .lines()
-        .map_while(std::io::Result::ok)
+        .by_ref()
         .take(lines)
+        .map_while(std::io::Result::ok)
         .count();
     assert_eq!(seen, lines, "the story was over before the plug was pulled");
-    process.kill();
+    std::thread::sleep(delay);
+    // The pipe is open until here: what the story prints meanwhile must not stop it.
+    process.kill().code().is_none()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,12 +184,15 @@ async fn a_story_that_was_broken_off_ends_the_same() {
     let broken = TempDir::new().unwrap();
     let seed = RandomState::new().hash_one(());
     println!("seed {seed}");
-    // Each time a little further, not always at the same place.
-    let mut lines = 5;
-    for shift in [seed % 3, (seed >> 8) % 3, (seed >> 16) % 3] {
-        lines += usize::try_from(shift).unwrap() + 2;
-        play_until(broken.path(), lines);
+    // Each time a little further, and somewhere between two lines.
+    let mut cut = 0;
+    for round in 0..6 {
+        let chance = seed >> (10 * round);
+        let lines = 5 + 3 * round + usize::try_from(chance % 3).unwrap();
+        let delay = Duration::from_millis((chance >> 2) % 60);
+        cut += usize::from(play_until(broken.path(), lines, delay));
     }
+    assert!(cut >= 3, "the story was cut {cut} times only");
     program::output(&mut demo(broken.path())).success();
     let broken = ending(broken.path()).await;
     assert_eq!(broken.position, whole.position);
