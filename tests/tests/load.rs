@@ -27,8 +27,8 @@ use keruen_tests::{
 };
 
 const CLIENTS: usize = 32;
-/// How many shipments are sent where `KERUEN_TEST_SHIPMENTS` says nothing.
-const SHIPMENTS: usize = 2_000;
+/// How many shipments are sent where `KERUEN_TEST_SHIPMENTS` says nothing. Takes a minute or two without optimisation.
+const SHIPMENTS: usize = 10_000;
 /// Little enough that shipments of up to 40 units often find too little.
 const UNITS: i64 = 200;
 
