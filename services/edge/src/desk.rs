@@ -97,6 +97,8 @@ struct Envelope {
     actor: String,
     moment: Moment,
     precision: TimePrecision,
+    /// Whether the time was stated as later than our clock, and moved back to it.
+    clamped: bool,
     validate_only: bool,
     deadline_us: i64,
 }
@@ -200,13 +202,13 @@ impl Desk {
         let now_us = self.now_us();
         let mut fields = Fields::new(&self.options.origin, message.command_id(), now_us);
         let command_id = fields.command_id(message.command_id());
-        let occurred_at_us = fields.occurred_at(message.occurred_at(), now_us);
+        let occurred_at = fields.occurred_at(message.occurred_at(), now_us);
         let precision = fields.precision(message.occurred_at_precision());
         let command = parse(message, &mut fields);
         let command = fields.finish(command)?;
         // `finish` refuses whenever a field could not be parsed, so the values below are there.
-        let (Some(command_id), Some(occurred_at_us), Some(precision)) =
-            (command_id, occurred_at_us, precision)
+        let (Some(command_id), Some((occurred_at_us, clamped)), Some(precision)) =
+            (command_id, occurred_at, precision)
         else {
             return Err(Status::internal("a field was refused without a reason"));
         };
@@ -221,6 +223,7 @@ impl Desk {
                 occurred_at_us,
             },
             precision,
+            clamped,
             validate_only: message.validate_only(),
             deadline_us,
         };
@@ -405,7 +408,7 @@ impl Desk {
                     time_us: envelope.moment.occurred_at_us,
                     utc_offset_minutes: place.utc_offset_minutes,
                     precision: envelope.precision.into(),
-                    clamped: false,
+                    clamped: envelope.clamped,
                 }),
                 correlation_id: first.clone(),
                 causation_id: first,

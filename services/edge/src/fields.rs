@@ -97,13 +97,16 @@ impl Fields {
         Some(parsed)
     }
 
-    /// When the fact happened, in microseconds: not in the future, not before 1970.
+    /// When the fact happened, in microseconds: not in the future, not before 1970; and whether a client's clock that
+    /// runs a little ahead was moved back to ours.
     pub fn occurred_at(
         &mut self,
         at: Option<&pbjson_types::Timestamp>,
         now_us: i64,
-    ) -> Option<i64> {
-        let Some(at) = at else { return Some(now_us) };
+    ) -> Option<(i64, bool)> {
+        let Some(at) = at else {
+            return Some((now_us, false));
+        };
         let in_range = (0..=999_999_999).contains(&at.nanos);
         let time_us = at
             .seconds
@@ -126,7 +129,7 @@ impl Fields {
             );
             return None;
         }
-        Some(time_us.min(now_us))
+        Some((time_us.min(now_us), time_us > now_us))
     }
 
     /// How exactly the time is known; to the second where nothing is said.
