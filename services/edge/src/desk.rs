@@ -7,7 +7,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use keruen_domain::{Books, Boundary, Command, Entry, Moment, Rejection, place::place, tags::tags};
+use keruen_domain::{
+    Books, Boundary, Command, Entry, Moment, Rejection, cause, place::place, tags::tags,
+};
 use keruen_log::{
     AppendCondition, AppendError, AppendRequest, Appended, Log, ProposedEvent, RecordedCommand,
 };
@@ -385,6 +387,7 @@ impl Desk {
                 .boundaries()
                 .filter_map(|boundary| Some((boundary, books.get(boundary)?))),
         );
+        let cause = cause(events.iter().map(|(event, _)| event));
         let mut proposed = Vec::with_capacity(events.len());
         for (index, (event, tags)) in events.iter().enumerate() {
             event.verify().map_err(|error| {
@@ -392,11 +395,10 @@ impl Desk {
                 Status::internal(error.to_string())
             })?;
             let place = place(event, books, envelope.moment);
-            // The first event of a command caused those after it.
-            let first = if index == 0 {
+            let caused_by = if index == cause {
                 String::new()
             } else {
-                format!("{}/0", envelope.command_id)
+                format!("{}/{cause}", envelope.command_id)
             };
             proposed.push(ProposedEvent {
                 r#type: event.type_name().to_owned(),
@@ -410,8 +412,8 @@ impl Desk {
                     precision: envelope.precision.into(),
                     clamped: envelope.clamped,
                 }),
-                correlation_id: first.clone(),
-                causation_id: first,
+                correlation_id: caused_by.clone(),
+                causation_id: caused_by,
                 correction: None,
             });
         }
