@@ -244,6 +244,26 @@ impl Fields {
         self.each(field, values, max, parse)
     }
 
+    /// The serial numbers of all lines of a command together: so many that the log can be asked for each of them.
+    pub fn serial_numbers_of(
+        &mut self,
+        field: &str,
+        counts: impl Iterator<Item = usize>,
+    ) -> Option<()> {
+        let found: usize = counts.sum();
+        if found <= limits::SERIAL_NUMBERS {
+            return Some(());
+        }
+        self.reject(
+            field,
+            format!(
+                "must have at most {} serial numbers together: spread them over several commands; found {found}",
+                limits::SERIAL_NUMBERS
+            ),
+        );
+        None
+    }
+
     /// Numbers of lines: as given, or by order where they are 0; each once.
     pub fn line_numbers(&mut self, field: &str, given: &[i32]) -> Option<Vec<i32>> {
         let mut numbers = Vec::with_capacity(given.len());
