@@ -126,6 +126,13 @@ fn receipt_line(fields: &mut Fields, path: &str, line: &v1::ReceiptLine) -> Opti
     };
     let unit_value = fields.unit_value(&format!("{path}.unit_value"), line.unit_value.as_ref());
     let batch_id = fields.new_code(&format!("{path}.batch_id"), &line.batch_id, IdKind::Batch);
+    if outcome == Some(ReceiptOutcome::Missing) && !line.batch_id.is_empty() {
+        fields.reject(
+            format!("{path}.batch_id"),
+            "must be empty: what is missing becomes no batch",
+        );
+        return None;
+    }
     Some(ReceiptLine {
         item_id: item_id?,
         quantity: quantity?,
@@ -241,6 +248,20 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Dis
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_has_no_batch() {
+        let line = |batch_id: &str| v1::ReceiptLine {
+            item_id: "RAPID".to_owned(),
+            quantity: 1,
+            outcome: ReceiptOutcome::Missing.into(),
+            batch_id: batch_id.to_owned(),
+            ..v1::ReceiptLine::default()
+        };
+        let mut fields = Fields::of_query();
+        assert!(receipt_line(&mut fields, "lines[0]", &line("")).is_some());
+        assert!(receipt_line(&mut fields, "lines[0]", &line("B1")).is_none());
+    }
 
     #[test]
     fn all_lines_together_have_a_bounded_number_of_serial_numbers() {
