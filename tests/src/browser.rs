@@ -1,4 +1,4 @@
-//! A headless Chromium, driven through its DevTools protocol.
+//! A headless Chromium, driven through its debugging protocol.
 
 use std::{
     env,
@@ -116,12 +116,15 @@ impl Browser {
             .await;
     }
 
-    /// Opens a page and waits until its document is there.
+    /// Opens a page, other than the one that is open, and waits until its document is there.
     pub async fn open(&mut self, url: &str) {
         let opened = self.command("Page.navigate", json!({ "url": url })).await;
         assert!(opened.get("errorText").is_none(), "{url}: {opened}");
-        let loaded = "document.readyState === 'complete' && location.href !== 'about:blank'";
-        self.wait_until(loaded).await;
+        let loaded = format!(
+            "document.readyState === 'complete' && location.href === {}",
+            Value::from(url)
+        );
+        self.wait_until(&loaded).await;
     }
 
     /// The value of a JavaScript expression in the page, as JSON.
@@ -143,9 +146,8 @@ impl Browser {
                 tokio::time::sleep(POLL).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, polled).await.is_err() {
-            panic!("the page never came to this: {expression}");
-        }
+        let came = tokio::time::timeout(PATIENCE, polled).await.is_ok();
+        assert!(came, "the page never came to this: {expression}");
     }
 
     /// What the page shows, as PNG in base64.
@@ -252,7 +254,7 @@ fn devtools_address(process: &mut Process) -> String {
                 heard.push_str(&line);
                 heard.push('\n');
             }
-            Err(_) => panic!("the browser does not start:\n{heard}"),
+            Err(error) => panic!("the browser does not start ({error}):\n{heard}"),
         }
     }
 }

@@ -10,10 +10,13 @@
 
 pub mod browser;
 pub mod history;
+pub mod message;
 pub mod node;
 pub mod program;
 pub mod refusal;
 pub mod scene;
+pub mod stage;
 pub mod traffic;
+pub mod wire;
 
 pub use keruen_test_servers::{process, wheel};

@@ -143,6 +143,11 @@ impl Node {
         &self.http_url
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The folder of its store.
     pub fn data(&self) -> &Path {
         &self.data

@@ -57,3 +57,42 @@ impl Refusal {
         refused && !self.reason.is_empty()
     }
 }
+
+impl Refusal {
+    /// It must be of this code and reason, carry these metadata, and its message must contain `says`.
+    #[track_caller]
+    pub fn is(&self, code: Code, reason: &str, metadata: &[(&str, &str)], says: &str) {
+        assert_eq!(
+            (self.code, self.reason.as_str()),
+            (code, reason),
+            "{self:?}"
+        );
+        for (key, value) in metadata {
+            assert_eq!(
+                self.metadata.get(*key).map(String::as_str),
+                Some(*value),
+                "{key} of {self:?}"
+            );
+        }
+        assert!(self.message.contains(says), "{says:?} is not in {self:?}");
+    }
+
+    /// It must be `INVALID_ARGUMENT` and name this field, and only it, with a rule that contains `says`.
+    #[track_caller]
+    pub fn is_field(&self, field: &str, says: &str) {
+        assert_eq!(self.code, Code::InvalidArgument, "{self:?}");
+        assert!(!self.reason.is_empty(), "{self:?}");
+        let fields: Vec<&str> = self
+            .violations
+            .iter()
+            .map(|(field, _)| field.as_str())
+            .collect();
+        assert_eq!(fields, [field], "{self:?}");
+        let rule = &self.violations[0].1;
+        assert!(rule.contains(says), "{says:?} is not in {self:?}");
+        assert!(
+            self.message.contains(field),
+            "the message does not name the field: {self:?}"
+        );
+    }
+}

@@ -7,18 +7,17 @@ use keruen_proto::{
         inventory_service_client::InventoryServiceClient,
     },
     registry::v1::{
-        Commodity, Facility, FacilityKind, Item, LocalizedText, Organisation, OrganisationKind,
-        RegionAssignment, RegisterCommodityRequest, RegisterFacilityRequest, RegisterItemRequest,
-        RegisterOrganisationRequest, Tracking, registry_service_client::RegistryServiceClient,
+        Commodity, FacilityKind, Organisation, OrganisationKind, RegisterCommodityRequest,
+        RegisterFacilityRequest, RegisterItemRequest, RegisterOrganisationRequest, Tracking,
+        registry_service_client::RegistryServiceClient,
     },
     requests::v1::request_service_client::RequestServiceClient,
-    shipments::v1::{
-        RequestShipmentRequest, ShipmentLine, shipment_service_client::ShipmentServiceClient,
-    },
-    stock::v1::stock_service_client::StockServiceClient,
+    shipments::v1::shipment_service_client::ShipmentServiceClient,
+    stock::v1::{ListStockRequest, StockGroup, StockRow, stock_service_client::StockServiceClient},
 };
-use tonic::{Request, metadata::MetadataValue, transport::Channel};
-use uuid::Uuid;
+use tonic::transport::Channel;
+
+use crate::message::{command_id, facility, item, name, request};
 
 /// Organisation that gives.
 pub const DONOR: &str = "DONOR";
@@ -40,24 +39,6 @@ pub const PUMP: &str = "PUMP";
 pub const PUMP_A: &str = "PUMP-A";
 /// An asset of another model.
 pub const PUMP_B: &str = "PUMP-B";
-
-/// A new command id.
-pub fn command_id() -> String {
-    Uuid::now_v7().to_string()
-}
-
-/// A request of the actor that tests act as.
-pub fn request<T>(message: T) -> Request<T> {
-    request_of("test:scene", message)
-}
-
-/// A request of an actor.
-pub fn request_of<T>(actor: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    let actor = MetadataValue::try_from(actor).expect("the actor is ASCII");
-    request.metadata_mut().insert("keruen-actor", actor);
-    request
-}
 
 /// Clients of every service on one connection.
 #[derive(Clone, Debug)]
@@ -229,69 +210,23 @@ impl Clients {
     }
 }
 
-/// A request to move units of an item.
-pub fn shipment(
-    shipment_id: &str,
-    origin_id: &str,
-    destination_id: &str,
-    item_id: &str,
-    quantity: i64,
-) -> RequestShipmentRequest {
-    RequestShipmentRequest {
-        command_id: command_id(),
-        shipment_id: shipment_id.to_owned(),
-        origin_id: origin_id.to_owned(),
-        destination_id: destination_id.to_owned(),
-        lines: vec![ShipmentLine {
-            item_id: item_id.to_owned(),
-            quantity,
-            ..ShipmentLine::default()
-        }],
-        ..RequestShipmentRequest::default()
-    }
-}
-
-/// A facility as it is registered.
-pub fn facility(facility_id: &str, kind: FacilityKind, region_id: &str) -> Facility {
-    Facility {
-        facility_id: facility_id.to_owned(),
-        name: Some(name(facility_id)),
-        kind: kind.into(),
-        regions: vec![RegionAssignment {
-            region_id: region_id.to_owned(),
-            valid_from: String::new(),
-        }],
-        time_zone: "Asia/Almaty".to_owned(),
-        operator_id: DONOR.to_owned(),
-        ..Facility::default()
-    }
-}
-
-/// An item as it is registered; an asset is of the maker `Maker` and of the model of its own name.
-pub fn item(item_id: &str, commodity_id: &str, tracking: Tracking) -> Item {
-    let is_asset = tracking == Tracking::Serial;
-    let if_asset = |text: &str| {
-        if is_asset {
-            text.to_owned()
-        } else {
-            String::new()
-        }
+/// Stock of everything, by facility, as of a position or later.
+pub async fn stock(clients: &mut Clients, min_position: u64) -> Vec<StockRow> {
+    let group_by = vec![StockGroup::Facility.into()];
+    let question = ListStockRequest {
+        group_by,
+        min_position,
+        ..ListStockRequest::default()
     };
-    Item {
-        item_id: item_id.to_owned(),
-        commodity_id: commodity_id.to_owned(),
-        name: Some(name(item_id)),
-        tracking: tracking.into(),
-        manufacturer: if_asset("Maker"),
-        model: if_asset(item_id),
-        ..Item::default()
-    }
-}
-
-/// A name in English only.
-pub fn name(text: &str) -> LocalizedText {
-    LocalizedText {
-        en: text.to_owned(),
-        ..LocalizedText::default()
-    }
+    let answer = clients
+        .stock
+        .list_stock(question)
+        .await
+        .expect("the views answer")
+        .into_inner();
+    assert!(
+        answer.position >= min_position,
+        "the views answered before they had caught up"
+    );
+    answer.rows
 }

@@ -7,7 +7,10 @@ use keruen_proto::shipments::v1::{
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::scene::{self, CARRIER, Clients, MASK_A, NORTH, SOUTH};
+use crate::{
+    message,
+    scene::{CARRIER, Clients, MASK_A, NORTH, SOUTH},
+};
 
 /// Namespace of the command ids: the same trip always gives the same commands.
 const TRAFFIC: Uuid = Uuid::from_u128(0x5e1f_0b52_7d1c_4a86_b1c5_6e6f_7274_6873);
@@ -70,7 +73,7 @@ impl Trip {
         let shipments = &mut clients.shipments;
         Ok(match step {
             Step::Request => {
-                let mut message = scene::shipment(
+                let mut message = message::shipment(
                     &shipment_id,
                     self.origin_id,
                     self.destination_id,
@@ -79,7 +82,7 @@ impl Trip {
                 );
                 message.command_id = command_id;
                 shipments
-                    .request_shipment(scene::request(message))
+                    .request_shipment(message::request(message))
                     .await?
                     .into_inner()
                     .position
@@ -91,7 +94,7 @@ impl Trip {
                     ..AllocateShipmentRequest::default()
                 };
                 shipments
-                    .allocate_shipment(scene::request(message))
+                    .allocate_shipment(message::request(message))
                     .await?
                     .into_inner()
                     .position
@@ -104,7 +107,7 @@ impl Trip {
                     ..DispatchShipmentRequest::default()
                 };
                 shipments
-                    .dispatch_shipment(scene::request(message))
+                    .dispatch_shipment(message::request(message))
                     .await?
                     .into_inner()
                     .position
@@ -116,7 +119,7 @@ impl Trip {
                     ..ReceiveShipmentRequest::default()
                 };
                 shipments
-                    .receive_shipment(scene::request(message))
+                    .receive_shipment(message::request(message))
                     .await?
                     .into_inner()
                     .position
@@ -129,7 +132,7 @@ impl Trip {
                     ..CancelShipmentRequest::default()
                 };
                 shipments
-                    .cancel_shipment(scene::request(message))
+                    .cancel_shipment(message::request(message))
                     .await?
                     .into_inner()
                     .position

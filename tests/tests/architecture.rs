@@ -43,7 +43,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ),
     (
         "keruen-projections",
-        &["keruen-domain", "keruen-log", "keruen-proto"],
+        &["keruen-domain", "keruen-edge", "keruen-log", "keruen-proto"],
     ),
     // Pages ask the services as any client does.
     ("keruen-gateway", &["keruen-proto"]),

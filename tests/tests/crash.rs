@@ -20,7 +20,7 @@ use keruen_tests::{
     history,
     node::Node,
     refusal::Refusal,
-    scene::{Clients, MASK_A, NORTH, SOUTH},
+    scene::{self, Clients, MASK_A, NORTH, SOUTH},
     traffic::{Step, Trip},
 };
 use tokio::task::JoinHandle;
@@ -178,12 +178,9 @@ async fn what_was_acknowledged_survives_sigkill_and_stands_there_once() {
         book.lock().unwrap().len(),
         "the log holds a command that nobody repeated"
     );
-    let ledger = history::Ledger::of(&events);
-    let total: i64 = ledger
-        .batches
-        .values()
-        .map(history::Balance::total_on_hand)
-        .sum();
+    history::check(&events);
+    let rows = scene::stock(&mut clients, events.len() as u64).await;
+    let total: i64 = rows.iter().map(|row| row.on_hand + row.in_transit).sum();
     assert_eq!(total, 2 * UNITS);
 }
 

@@ -17,23 +17,20 @@ use std::{
     time::Instant,
 };
 
-use keruen_proto::{
-    inventory::v1::GetStockLevelRequest,
-    stock::v1::{ListStockRequest, StockGroup},
-};
+use keruen_proto::{inventory::v1::GetStockLevelRequest, stock::v1::StockRow};
 use keruen_tests::{
     history,
     node::Node,
     refusal::Refusal,
-    scene::{Clients, MASK_A, NORTH, SOUTH},
+    scene::{self, Clients, MASK_A, NORTH, SOUTH},
     traffic::{Step, Trip},
 };
 
 const CLIENTS: usize = 32;
-/// How many shipments are sent where `KERUEN_TEST_SHIPMENTS` says nothing.
-const SHIPMENTS: usize = 2_000;
+/// How many shipments are sent where `KERUEN_TEST_SHIPMENTS` says nothing. Takes a minute or two without optimisation.
+const SHIPMENTS: usize = 10_000;
 /// Little enough that shipments of up to 40 units often find too little.
-const UNITS: i64 = 600;
+const UNITS: i64 = 200;
 
 /// Answers by what they were: `OK`, or the reason of a refusal.
 type Answers = BTreeMap<String, usize>;
@@ -61,6 +58,10 @@ async fn send(trip: &Trip, clients: &mut Clients, answers: &mut Answers) {
     }
 }
 
+fn total(rows: &[StockRow]) -> i64 {
+    rows.iter().map(|row| row.on_hand + row.in_transit).sum()
+}
+
 async fn take(
     trip: &Trip,
     step: Step,
@@ -86,17 +87,7 @@ async fn take(
 async fn watch(mut clients: Clients, over: Arc<AtomicBool>) -> usize {
     let mut looks = 0;
     while !over.load(Ordering::Relaxed) {
-        let question = ListStockRequest {
-            group_by: vec![StockGroup::Facility.into()],
-            ..ListStockRequest::default()
-        };
-        let rows = clients
-            .stock
-            .list_stock(question)
-            .await
-            .expect("the views answer")
-            .into_inner()
-            .rows;
+        let rows = scene::stock(&mut clients, 0).await;
         for row in &rows {
             let smallest = [
                 row.on_hand,
@@ -109,9 +100,8 @@ async fn watch(mut clients: Clients, over: Arc<AtomicBool>) -> usize {
             .min();
             assert!(smallest >= Some(0), "a quantity is negative: {row:?}");
         }
-        let total: i64 = rows.iter().map(|row| row.on_hand + row.in_transit).sum();
         assert_eq!(
-            total,
+            total(&rows),
             2 * UNITS,
             "units came from nowhere or vanished: {rows:?}"
         );
@@ -153,15 +143,7 @@ async fn stock_stands_a_crowd() {
             .donate(donation_id, MASK_A, UNITS / 2, facility_id)
             .await;
     }
-    let wait = ListStockRequest {
-        min_position: settled,
-        ..ListStockRequest::default()
-    };
-    clients
-        .stock
-        .list_stock(wait)
-        .await
-        .expect("the views catch up");
+    assert_eq!(total(&scene::stock(&mut clients, settled).await), 2 * UNITS);
 
     let shipments = shipments();
     let next = Arc::new(AtomicUsize::new(0));
@@ -202,23 +184,13 @@ async fn stock_stands_a_crowd() {
         4 * (shipments - refused) + 2 * refused,
         "every shipment arrived or was cancelled"
     );
-    let ledger = history::Ledger::of(&history::read(&node.channel()).await);
-    let total: i64 = ledger
-        .batches
-        .values()
-        .map(history::Balance::total_on_hand)
-        .sum();
-    assert_eq!(total, 2 * UNITS);
+    let events = history::read(&node.channel()).await;
+    history::check(&events);
+    let rows = scene::stock(&mut clients, events.len() as u64).await;
+    assert_eq!(total(&rows), 2 * UNITS);
     assert!(
-        ledger
-            .batches
-            .values()
-            .all(|balance| balance.in_transit == 0)
+        rows.iter()
+            .all(|row| row.in_transit == 0 && row.reserved == 0),
+        "{rows:?}"
     );
-    let reserved: i64 = ledger
-        .batches
-        .values()
-        .flat_map(|balance| balance.reserved.values())
-        .sum();
-    assert_eq!(reserved, 0);
 }

@@ -25,3 +25,37 @@ pub trait Command: Send + Sync + 'static {
     /// What the answer shows: the boundary whose state results.
     fn subject(&self, books: &Books) -> Option<Boundary>;
 }
+
+/// Which of a command's events is what the command recorded: it caused the others of its append. Claims that an
+/// adjustment breaks are given up before it in the log, since claimed units can't leave, but because of it.
+pub fn cause<'a>(events: impl IntoIterator<Item = &'a Event>) -> usize {
+    events
+        .into_iter()
+        .position(|event| !matches!(event, Event::AllocationReleased(_)))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use keruen_proto::{
+        inventory::v1::{DonatedMoneySpent, DonationReceived, StockAdjusted},
+        shipments::v1::AllocationReleased,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_broken_claim_does_not_cause_the_adjustment_that_breaks_it() {
+        let spent = [
+            DonatedMoneySpent::default().into(),
+            DonationReceived::default().into(),
+        ];
+        assert_eq!(cause(&spent), 0);
+        let adjusted = [
+            AllocationReleased::default().into(),
+            AllocationReleased::default().into(),
+            StockAdjusted::default().into(),
+        ];
+        assert_eq!(cause(&adjusted), 2);
+    }
+}

@@ -30,7 +30,7 @@ pub use books::{Books, Entry, Fold};
 pub use boundary::Boundary;
 pub use calendar::facility_day;
 pub use code::{Code, Label, Quantity};
-pub use command::{Command, Moment};
+pub use command::{Command, Moment, cause};
 pub use place::{Place, place};
 pub use rejection::{Rejection, RejectionKind};
 pub use tags::tags;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 
-/// The time that a call may take: what its `grpc-timeout` says, but at most `maximum`. A value that is malformed counts
-/// as none.
+/// The time that a call may take: what its `grpc-timeout` says, but at most `maximum`.
 pub fn timeout(metadata: &MetadataMap, maximum: Duration) -> Duration {
-    metadata
-        .get("grpc-timeout")
-        .and_then(|value| value.to_str().ok())
-        .and_then(parse)
-        .map_or(maximum, |timeout| timeout.min(maximum))
+    stated(metadata).map_or(maximum, |timeout| timeout.min(maximum))
+}
+
+/// What `grpc-timeout` says; `None` where it says nothing that the protocol allows.
+pub fn stated(metadata: &MetadataMap) -> Option<Duration> {
+    parse(metadata.get("grpc-timeout")?.to_str().ok()?)
 }
 
 /// At most eight digits and a unit, as the gRPC protocol over HTTP/2 says.

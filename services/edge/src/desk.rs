@@ -7,7 +7,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use keruen_domain::{Books, Boundary, Command, Entry, Moment, Rejection, place::place, tags::tags};
+use keruen_domain::{
+    Books, Boundary, Command, Entry, Moment, Rejection, cause, place::place, tags::tags,
+};
 use keruen_log::{
     AppendCondition, AppendError, AppendRequest, Appended, Log, ProposedEvent, RecordedCommand,
 };
@@ -97,6 +99,8 @@ struct Envelope {
     actor: String,
     moment: Moment,
     precision: TimePrecision,
+    /// Whether the time was stated as later than our clock, and moved back to it.
+    clamped: bool,
     validate_only: bool,
     deadline_us: i64,
 }
@@ -200,13 +204,13 @@ impl Desk {
         let now_us = self.now_us();
         let mut fields = Fields::new(&self.options.origin, message.command_id(), now_us);
         let command_id = fields.command_id(message.command_id());
-        let occurred_at_us = fields.occurred_at(message.occurred_at(), now_us);
+        let occurred_at = fields.occurred_at(message.occurred_at(), now_us);
         let precision = fields.precision(message.occurred_at_precision());
         let command = parse(message, &mut fields);
         let command = fields.finish(command)?;
         // `finish` refuses whenever a field could not be parsed, so the values below are there.
-        let (Some(command_id), Some(occurred_at_us), Some(precision)) =
-            (command_id, occurred_at_us, precision)
+        let (Some(command_id), Some((occurred_at_us, clamped)), Some(precision)) =
+            (command_id, occurred_at, precision)
         else {
             return Err(Status::internal("a field was refused without a reason"));
         };
@@ -221,6 +225,7 @@ impl Desk {
                 occurred_at_us,
             },
             precision,
+            clamped,
             validate_only: message.validate_only(),
             deadline_us,
         };
@@ -382,6 +387,7 @@ impl Desk {
                 .boundaries()
                 .filter_map(|boundary| Some((boundary, books.get(boundary)?))),
         );
+        let cause = cause(events.iter().map(|(event, _)| event));
         let mut proposed = Vec::with_capacity(events.len());
         for (index, (event, tags)) in events.iter().enumerate() {
             event.verify().map_err(|error| {
@@ -389,11 +395,10 @@ impl Desk {
                 Status::internal(error.to_string())
             })?;
             let place = place(event, books, envelope.moment);
-            // The first event of a command caused those after it.
-            let first = if index == 0 {
+            let caused_by = if index == cause {
                 String::new()
             } else {
-                format!("{}/0", envelope.command_id)
+                format!("{}/{cause}", envelope.command_id)
             };
             proposed.push(ProposedEvent {
                 r#type: event.type_name().to_owned(),
@@ -405,10 +410,10 @@ impl Desk {
                     time_us: envelope.moment.occurred_at_us,
                     utc_offset_minutes: place.utc_offset_minutes,
                     precision: envelope.precision.into(),
-                    clamped: false,
+                    clamped: envelope.clamped,
                 }),
-                correlation_id: first.clone(),
-                causation_id: first,
+                correlation_id: caused_by.clone(),
+                causation_id: caused_by,
                 correction: None,
             });
         }

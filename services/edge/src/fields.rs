@@ -1,5 +1,7 @@
 //! The fields of a request, parsed into rich types. Every field that breaks a rule is noted, not only the first one.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate};
 use keruen_domain::{
     Code, Label, Quantity,
@@ -19,7 +21,7 @@ use uuid::Uuid;
 
 use crate::status;
 
-/// How many violations one answer lists.
+/// How many violations are kept; an answer lists as many of them as fit.
 const MAX_VIOLATIONS: usize = 50;
 /// The longest name, in characters.
 const MAX_NAME_CHARS: usize = 200;
@@ -60,13 +62,14 @@ impl Fields {
         if self.violations.is_empty() {
             self.reject("request", "is malformed");
         }
-        self.violations.truncate(MAX_VIOLATIONS);
         Err(status::field_violations(self.violations))
     }
 
     /// Notes that a field breaks a rule.
     pub fn reject(&mut self, field: impl Into<String>, rule: impl Into<String>) {
-        self.violations.push(FieldViolation::new(field, rule));
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(FieldViolation::new(field, rule));
+        }
     }
 
     /// Now, as the command sees it.
@@ -97,13 +100,16 @@ impl Fields {
         Some(parsed)
     }
 
-    /// When the fact happened, in microseconds: not in the future, not before 1970.
+    /// When the fact happened, in microseconds: not in the future, not before 1970; and whether a client's clock that
+    /// runs a little ahead was moved back to ours.
     pub fn occurred_at(
         &mut self,
         at: Option<&pbjson_types::Timestamp>,
         now_us: i64,
-    ) -> Option<i64> {
-        let Some(at) = at else { return Some(now_us) };
+    ) -> Option<(i64, bool)> {
+        let Some(at) = at else {
+            return Some((now_us, false));
+        };
         let in_range = (0..=999_999_999).contains(&at.nanos);
         let time_us = at
             .seconds
@@ -126,7 +132,7 @@ impl Fields {
             );
             return None;
         }
-        Some(time_us.min(now_us))
+        Some((time_us.min(now_us), time_us > now_us))
     }
 
     /// How exactly the time is known; to the second where nothing is said.
@@ -238,14 +244,35 @@ impl Fields {
         self.each(field, values, max, parse)
     }
 
+    /// The serial numbers of all lines of a command together: so many that the log can be asked for each of them.
+    pub fn serial_numbers_of(
+        &mut self,
+        field: &str,
+        counts: impl Iterator<Item = usize>,
+    ) -> Option<()> {
+        let found: usize = counts.sum();
+        if found <= limits::SERIAL_NUMBERS {
+            return Some(());
+        }
+        self.reject(
+            field,
+            format!(
+                "must have at most {} serial numbers together: spread them over several commands; found {found}",
+                limits::SERIAL_NUMBERS
+            ),
+        );
+        None
+    }
+
     /// Numbers of lines: as given, or by order where they are 0; each once.
     pub fn line_numbers(&mut self, field: &str, given: &[i32]) -> Option<Vec<i32>> {
         let mut numbers = Vec::with_capacity(given.len());
+        let mut seen = HashSet::with_capacity(given.len());
         let mut good = true;
         for (index, number) in given.iter().enumerate() {
             let by_order = i32::try_from(index + 1).unwrap_or(i32::MAX);
             let number = if *number == 0 { by_order } else { *number };
-            if number < 1 || numbers.contains(&number) {
+            if number < 1 || !seen.insert(number) {
                 let rule = if number < 1 {
                     "must be 1 or more"
                 } else {
@@ -272,10 +299,10 @@ impl Fields {
         if text.is_empty() {
             return Some(None);
         }
-        // Chrono also takes `2027-1-5`; stored dates have one form only.
+        // Chrono also takes `2027-1-5` and `+12027-01-05`; stored dates have one form only, and sort as text.
         let parsed = NaiveDate::parse_from_str(text, "%Y-%m-%d")
             .ok()
-            .filter(|date| date.to_string() == text)
+            .filter(|date| text.len() == 10 && date.to_string() == text)
             .ok_or("must be a calendar date, YYYY-MM-DD");
         self.found(field, parsed, text).map(Some)
     }
@@ -406,4 +433,48 @@ fn shown_time(time_us: i64) -> String {
         || format!("{time_us} µs"),
         |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_has_one_form() {
+        for good in ["2027-01-05", "1999-12-31"] {
+            let date = Fields::of_query().date("day", good);
+            assert_eq!(
+                date.flatten().map(|date| date.to_string()),
+                Some(good.to_owned())
+            );
+        }
+        for bad in [
+            "2027-1-5",
+            "+12027-01-05",
+            "-0001-01-05",
+            "2027-02-29",
+            " 2027-01-05",
+        ] {
+            assert_eq!(Fields::of_query().date("day", bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_fits_into_the_headers_of_an_answer() {
+        let mut fields = Fields::of_query();
+        for index in 0..10_000 {
+            fields.reject(
+                format!("lines[{index}].item_id"),
+                format!("must be a code; found {:?}", "керуен ".repeat(1_000)),
+            );
+        }
+        let status = fields.finish::<()>(None).unwrap_err();
+        let headers = status.into_http::<()>().into_parts().0.headers;
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 32)
+            .sum();
+        // gRPC's C core, and with it Python, C++ and Ruby, drops answers with more than 8 KiB of headers.
+        assert!((2_000..8_192).contains(&bytes), "{bytes}");
+    }
 }

@@ -27,20 +27,55 @@ pub fn with_reason(
     Status::with_error_details(code, message, details)
 }
 
-/// Fields that break a rule: `INVALID_ARGUMENT` with all of them.
+/// The longest description of one field, in characters.
+const MAX_DESCRIPTION_CHARS: usize = 300;
+/// What violations may take of the headers of an answer. Several clients, gRPC's C core among them, take 8 KiB of
+/// headers and drop the whole answer where there are more.
+const MAX_VIOLATION_BYTES: usize = 6_000;
+
+/// Fields that break a rule: `INVALID_ARGUMENT` with as many of them as fit into an answer, and at least one.
 pub fn field_violations(violations: Vec<FieldViolation>) -> Status {
-    let message = violations
+    let found = violations.len();
+    let mut room = MAX_VIOLATION_BYTES;
+    let mut listed = Vec::new();
+    for mut violation in violations {
+        violation.description = violation
+            .description
+            .chars()
+            .take(MAX_DESCRIPTION_CHARS)
+            .collect();
+        let bytes = header_bytes(&violation.field) + header_bytes(&violation.description);
+        if bytes > room && !listed.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(bytes);
+        listed.push(violation);
+    }
+    let mut message = listed
         .iter()
         .map(|violation| format!("{}: {}", violation.field, violation.description))
         .collect::<Vec<_>>()
         .join("; ");
-    let mut details = ErrorDetails::with_bad_request(violations);
+    if listed.len() < found {
+        message.push_str("; and more");
+    }
+    let mut details = ErrorDetails::with_bad_request(listed);
     details.set_error_info(
         "INVALID_FIELDS",
         ERROR_DOMAIN,
         HashMap::<String, String>::new(),
     );
     Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// What a text takes in the headers: percent-encoded in the message, and base64 in the details, which hold the message
+/// once more.
+fn header_bytes(text: &str) -> usize {
+    let percent_encoded: usize = text
+        .bytes()
+        .map(|byte| if byte.is_ascii_graphic() { 1 } else { 3 })
+        .sum();
+    percent_encoded + 3 * text.len() + 16
 }
 
 /// One field that breaks a rule.

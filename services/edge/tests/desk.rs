@@ -11,7 +11,7 @@ use keruen_domain::{
     stock::ConsumeStock,
 };
 use keruen_edge::{Desk, DeskOptions};
-use keruen_log::{Log, SqliteLog, SqliteOptions};
+use keruen_log::{Log, Query, Range, SqliteLog, SqliteOptions};
 use keruen_proto::{
     Mutation,
     inventory::v1::{
@@ -206,6 +206,33 @@ async fn what_a_request_lacks_is_all_named_at_once() {
             "organisation"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_clock_that_runs_a_little_ahead_is_moved_back_and_marked() {
+    let place = Place::new();
+    let desk = place.desk();
+    let now_s = desk.now_us() / 1_000_000;
+    for (id, seconds) in [("EARLIER", now_s - 1), ("AHEAD", now_s + 4)] {
+        let request = RegisterOrganisationRequest {
+            occurred_at: Some(pbjson_types::Timestamp { seconds, nanos: 0 }),
+            ..organisation(&new_id(), id, "stated")
+        };
+        register(&desk, request).await.unwrap();
+    }
+    let page = place
+        .log
+        .read(&Query::default(), Range::after(0), 10)
+        .await
+        .unwrap();
+    let moved_back: Vec<bool> = page
+        .events
+        .iter()
+        .map(|event| event.occurred_at.unwrap().clamped)
+        .collect();
+    assert_eq!(moved_back, [false, true]);
+    let ahead = &page.events[1];
+    assert!(ahead.occurred_at.unwrap().time_us <= ahead.recorded_at_us);
 }
 
 /// Carries out a command whose request is only its header.

@@ -63,7 +63,7 @@ impl Default for Options {
             call_deadline: Duration::from_secs(5),
             max_pages_in_flight: 64,
             max_live_readers: 256,
-            live_interval: Duration::from_secs(1),
+            live_interval: Duration::from_secs(2),
             heartbeat_interval: Duration::from_secs(15),
             stop: None,
         }

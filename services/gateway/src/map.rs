@@ -214,6 +214,9 @@ fn path(rings: &[Vec<(i32, i32)>]) -> String {
 fn label_point(rings: &[Vec<(i32, i32)>]) -> (i32, i32) {
     const STEPS: i32 = 48;
     const FLATTEN: f64 = 2.2;
+    // The holes are cities, whose dots are larger than they.
+    const DOT: f64 = 14.0;
+    let (outer, holes) = rings.split_at(rings.len().min(1));
     let points = || rings.iter().flatten();
     let (Some(left), Some(right)) = (points().map(|p| p.0).min(), points().map(|p| p.0).max())
     else {
@@ -235,9 +238,11 @@ fn label_point(rings: &[Vec<(i32, i32)>]) -> (i32, i32) {
         if !inside(point, rings) {
             continue;
         }
-        let distance = edges(rings)
-            .map(|(a, b)| distance(point, a, b, FLATTEN))
-            .fold(f64::MAX, f64::min);
+        let nearest = |rings| {
+            let distances = edges(rings).map(|(a, b)| distance(point, a, b, FLATTEN));
+            distances.fold(f64::MAX, f64::min)
+        };
+        let distance = nearest(outer).min(nearest(holes) - DOT);
         if distance > best.1 {
             best = (point, distance);
         }

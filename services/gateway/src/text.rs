@@ -82,7 +82,7 @@ macro_rules! texts {
 texts! {
     // The frame of the page.
     brand, title, lead, skip_to_content, language, log_position, position_note,
-    live_on, live_off, no_script, reload, footer_log, footer_map,
+    live_on, live_off, no_script, reload, contents, footer_log, footer_map,
     // Stock.
     stock_heading, commodity, show, altogether, altogether_note, map_title, map_hint, map_skip, legend, legend_none,
     table_label, region, on_hand, reserved, held, available, in_transit, consumed, disposed, lost, missing, total,

@@ -19,7 +19,7 @@ const BATCHES_SHOWN: usize = 20;
 const PLACES_SHOWN: usize = 120;
 
 /// How many steps are shown, the newest.
-const STEPS_SHOWN: usize = 80;
+const STEPS_SHOWN: usize = 200;
 
 /// How many serial numbers are shown for one place.
 const NUMBERS_SHOWN: usize = 100;
@@ -52,7 +52,7 @@ pub struct TraceView {
     pub batches: Vec<BatchView>,
     /// How many batches are not shown; empty where none.
     pub batches_rest: String,
-    /// Whether any place names who is liable on the way.
+    /// What happened, oldest first.
     pub steps: Vec<StepView>,
     /// How many earlier steps are not shown; empty where none.
     pub steps_rest: String,
@@ -115,7 +115,7 @@ pub struct StepView {
     pub at: Option<Moment>,
     /// What happened.
     pub event: &'static str,
-    /// What was found, where it was not simply in good condition.
+    /// What was found, on receipt.
     pub outcome: Option<&'static str>,
     /// How many units.
     pub quantity: String,
@@ -340,7 +340,12 @@ fn step_view(words: Words<'_>, batch_id: &str, step: &TraceStep) -> StepView {
         outcome: words.t.outcome(step.outcome()),
         quantity: words.number(step.quantity),
         batch_id: batch_id.to_owned(),
-        from: facility(&step.from_facility_id),
+        // What happens before units leave is told by the place alone.
+        from: if step.from_facility_id == step.facility_id {
+            String::new()
+        } else {
+            facility(&step.from_facility_id)
+        },
         place: facility(&step.facility_id),
         shipment_id: step.shipment_id.clone(),
         request_id: step.request_id.clone(),

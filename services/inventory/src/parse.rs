@@ -80,7 +80,7 @@ fn pledged_goods(fields: &mut Fields, path: &str, line: &PledgeLine) -> Option<P
 pub fn receive(message: &ReceiveDonationRequest, fields: &mut Fields) -> Option<ReceiveDonation> {
     let donation_id = fields.code("donation_id", &message.donation_id);
     let facility_id = fields.code("facility_id", &message.facility_id);
-    let lines = fields.some("lines", &message.lines, limits::RECEIPT_LINES, receipt_line);
+    let lines = receipt_lines(fields, &message.lines);
     let documents = fields.documents("documents", &message.documents);
     Some(ReceiveDonation {
         donation_id: donation_id?,
@@ -88,6 +88,13 @@ pub fn receive(message: &ReceiveDonationRequest, fields: &mut Fields) -> Option<
         lines: lines?,
         documents: documents?,
     })
+}
+
+fn receipt_lines(fields: &mut Fields, lines: &[v1::ReceiptLine]) -> Option<Vec<ReceiptLine>> {
+    let parsed = fields.some("lines", lines, limits::RECEIPT_LINES, receipt_line);
+    let counts = lines.iter().map(|line| line.serial_numbers.len());
+    fields.serial_numbers_of("lines", counts)?;
+    parsed
 }
 
 fn receipt_line(fields: &mut Fields, path: &str, line: &v1::ReceiptLine) -> Option<ReceiptLine> {
@@ -119,6 +126,13 @@ fn receipt_line(fields: &mut Fields, path: &str, line: &v1::ReceiptLine) -> Opti
     };
     let unit_value = fields.unit_value(&format!("{path}.unit_value"), line.unit_value.as_ref());
     let batch_id = fields.new_code(&format!("{path}.batch_id"), &line.batch_id, IdKind::Batch);
+    if outcome == Some(ReceiptOutcome::Missing) && !line.batch_id.is_empty() {
+        fields.reject(
+            format!("{path}.batch_id"),
+            "must be empty: what is missing becomes no batch",
+        );
+        return None;
+    }
     Some(ReceiptLine {
         item_id: item_id?,
         quantity: quantity?,
@@ -139,7 +153,7 @@ pub fn spend(message: &SpendDonatedMoneyRequest, fields: &mut Fields) -> Option<
     let amount = amount.and_then(|amount| fields.money("amount", amount));
     let supplier_id = fields.code("supplier_id", &message.supplier_id);
     let facility_id = fields.code("facility_id", &message.facility_id);
-    let lines = fields.some("lines", &message.lines, limits::RECEIPT_LINES, receipt_line);
+    let lines = receipt_lines(fields, &message.lines);
     let documents = fields.documents("documents", &message.documents);
     Some(SpendDonatedMoney {
         donation_id: donation_id?,
@@ -229,4 +243,44 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Dis
         reason: reason?,
         documents: documents?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_has_no_batch() {
+        let line = |batch_id: &str| v1::ReceiptLine {
+            item_id: "RAPID".to_owned(),
+            quantity: 1,
+            outcome: ReceiptOutcome::Missing.into(),
+            batch_id: batch_id.to_owned(),
+            ..v1::ReceiptLine::default()
+        };
+        let mut fields = Fields::of_query();
+        assert!(receipt_line(&mut fields, "lines[0]", &line("")).is_some());
+        assert!(receipt_line(&mut fields, "lines[0]", &line("B1")).is_none());
+    }
+
+    #[test]
+    fn all_lines_together_have_a_bounded_number_of_serial_numbers() {
+        let line = |count: usize| v1::ReceiptLine {
+            item_id: "VENT".to_owned(),
+            quantity: 1,
+            serial_numbers: (0..count).map(|number| format!("SN-{number}")).collect(),
+            ..v1::ReceiptLine::default()
+        };
+        let message = |lines| ReceiveDonationRequest {
+            donation_id: "D1".to_owned(),
+            facility_id: "WH".to_owned(),
+            lines,
+            ..ReceiveDonationRequest::default()
+        };
+        let limit = limits::SERIAL_NUMBERS;
+        let fits = message(vec![line(limit - 1), line(1)]);
+        assert!(receive(&fits, &mut Fields::of_query()).is_some());
+        let too_many = message(vec![line(limit); limits::RECEIPT_LINES]);
+        assert!(receive(&too_many, &mut Fields::of_query()).is_none());
+    }
 }

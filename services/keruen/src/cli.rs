@@ -6,8 +6,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 use crate::{
     client::{
-        asset, batch, commodity, donation, events, facility, item, log, organisation, region,
-        request, shipment, stock, trace, value,
+        asset, batch, check, commodity, donation, events, facility, item, log, organisation,
+        region, request, shipment, stock, trace, value,
     },
     demo, import, serve,
 };
@@ -28,6 +28,7 @@ Ask:
   trace         Follow a donation, batch, asset or request to the bedside
   events        Print the events of the log, and follow it
   log           Show where the log stands
+  check         Check that the whole history keeps the invariants
 
 Record what happens:
   donation      Pledge, receive and spend donations
@@ -60,6 +61,7 @@ Exit status:
   2   the command line is wrong
   69  no server answers
   75  nobody knows whether it was recorded, or the server is busy: repeat with the same --command-id
+  130 an import was interrupted: run it again to go on
 
 `keruen help VERB` explains a verb, with examples.";
 
@@ -88,12 +90,12 @@ pub struct Cli {
 #[command(next_help_heading = "Connection and output")]
 pub struct Globals {
     /// Address of the node
-    #[arg(long, global = true, env = "KERUEN_SERVER", value_name = "URL", default_value = DEFAULT_SERVER)]
+    #[arg(long, global = true, env = "KERUEN_SERVER", hide_env_values = true, value_name = "URL", default_value = DEFAULT_SERVER)]
     pub server: String,
     /// Who gives the command: a reference, never a name. Default: cli:<user of the operating system>
-    #[arg(long, global = true, env = "KERUEN_ACTOR", value_name = "REF", value_parser = value::actor)]
+    #[arg(long, global = true, env = "KERUEN_ACTOR", hide_env_values = true, value_name = "REF", value_parser = value::actor)]
     pub actor: Option<String>,
-    /// How to print answers. Default: table; `events` prints JSON
+    /// How to print answers. Default: table, of `events` JSON
     #[arg(long, global = true, value_name = "FORMAT")]
     pub format: Option<Format>,
     /// How long to wait for an answer, for example 500ms, 30s, 2m
@@ -102,13 +104,14 @@ pub struct Globals {
 }
 
 /// How to print answers.
+// Comments of the variants would make every help page twice as long.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    // For people.
     Table,
-    /// One JSON document: an object for one thing, an array for a list.
+    // One document: an object for one thing, an array for a list.
     Json,
-    /// Comma-separated values with a header.
+    // With a header.
     Csv,
 }
 
@@ -159,6 +162,8 @@ pub enum Command {
     /// Show where the log stands
     #[command(subcommand)]
     Log(log::Verb),
+    /// Check that the whole history keeps the invariants
+    Check(check::Args),
     /// Enter many facilities, items or donations from a CSV file
     #[command(subcommand)]
     Import(import::Kind),
@@ -278,6 +283,25 @@ mod tests {
                 .map(ToString::to_string)
                 .unwrap_or_default();
             let examples = help.replace("\\\n      ", "");
+            // What follows several spaces explains it.
+            let command = |line: &str| {
+                line.trim()
+                    .split("    ")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            let wide = help
+                .lines()
+                .filter(|line| {
+                    ["keruen", "--"]
+                        .iter()
+                        .any(|start| line.trim().starts_with(start))
+                })
+                .find(|line| {
+                    command(line).chars().count() + line.len() - line.trim_start().len() > 80
+                });
+            assert_eq!(wide, None, "keruen {name} --help does not fit 80 columns");
             let prefix = format!("keruen {name}");
             let examples: Vec<&str> = examples
                 .lines()
@@ -286,9 +310,7 @@ mod tests {
                 .collect();
             assert!(!examples.is_empty(), "keruen {name} --help has no example");
             for example in examples {
-                // What follows two spaces explains it.
-                let line = example.split("    ").next().unwrap();
-                let words = shlex::split(line).unwrap();
+                let words = shlex::split(&command(example)).unwrap();
                 if let Err(error) = Cli::definition().try_get_matches_from(words) {
                     panic!("{example}\n{error}");
                 }

@@ -17,7 +17,10 @@ use crate::client::{failure::Failure, session::Session};
 /// Exit status: 0 done; 1 refused; 2 usage; 69 no server; 75 outcome unknown or server busy, worth repeating.
 pub fn main() -> ExitCode {
     let cli = Cli::from_process();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return Failure::from(error).report(),
     };
@@ -49,6 +52,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Trace(subject) => subject.run(&session).await,
         Command::Events(args) => args.run(&session).await,
         Command::Log(verb) => verb.run(&session).await,
+        Command::Check(args) => args.run(&session).await,
         Command::Import(kind) => kind.run(&session).await,
     }
 }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keruen_edge::deadline;
 use keruen_log::Log;
 use keruen_proto::stock::v1::{
     GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse,
@@ -15,7 +16,6 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
-    deadline,
     refusal::Refusal,
     stock::StockQuery,
     trace::TraceQuery,
@@ -55,7 +55,7 @@ impl StockEndpoint {
         }
         let maximum = self.views.options.max_wait;
         let deadline =
-            deadline::of(metadata).map(|left| left.saturating_sub(ANSWER_TIME.min(left / 10)));
+            deadline::stated(metadata).map(|left| left.saturating_sub(ANSWER_TIME.min(left / 10)));
         let limit = deadline.map_or(maximum, |deadline| deadline.min(maximum));
         let is_deadline = deadline.is_some_and(|deadline| deadline < maximum);
         let begun = Instant::now();

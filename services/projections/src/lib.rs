@@ -10,7 +10,6 @@
 mod boards;
 mod clauses;
 mod counts;
-mod deadline;
 mod endpoint;
 mod engine;
 mod failure;

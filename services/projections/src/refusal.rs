@@ -1,18 +1,14 @@
 //! Why a question is not answered, and the gRPC status that says so.
 
-use std::collections::HashMap;
-
 use keruen_domain::{Rejection, RejectionKind};
+use keruen_edge::status;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+use tonic_types::FieldViolation;
 
 use crate::{
     failure::StoreError,
     views::{Parked, ReadError},
 };
-
-/// The domain of every `google.rpc.ErrorInfo` of this system.
-const ERROR_DOMAIN: &str = "keruen";
 
 /// Why a question is not answered.
 #[derive(Debug, thiserror::Error)]
@@ -126,8 +122,8 @@ impl Refusal {
         }
     }
 
-    fn metadata(&self) -> HashMap<String, String> {
-        let pairs: Vec<(&str, String)> = match self {
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        match self {
             Self::Unknown(rejection) => rejection.metadata(),
             Self::UnknownAsset {
                 item_id,
@@ -158,11 +154,7 @@ impl Refusal {
                 ("parked_position", parked.position.to_string()),
             ],
             _ => Vec::new(),
-        };
-        pairs
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect()
+        }
     }
 }
 
@@ -186,16 +178,22 @@ impl From<prost::DecodeError> for Refusal {
 
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
-        let mut details = match &refusal {
-            Refusal::Fields(violations) => ErrorDetails::with_bad_request(violations.clone()),
-            Refusal::Read(error) => {
-                tracing::error!(%error, "reading views failed");
-                ErrorDetails::new()
+        match refusal {
+            Refusal::Fields(violations) => status::field_violations(violations),
+            Refusal::Unknown(rejection) => status::rejection(&rejection),
+            _ => {
+                if let Refusal::Read(error) = &refusal {
+                    tracing::error!(%error, "reading views failed");
+                }
+                let message = refusal.to_string();
+                status::with_reason(
+                    refusal.code(),
+                    message,
+                    refusal.reason(),
+                    refusal.metadata(),
+                )
             }
-            _ => ErrorDetails::new(),
-        };
-        details.set_error_info(refusal.reason(), ERROR_DOMAIN, refusal.metadata());
-        Status::with_error_details(refusal.code(), refusal.to_string(), details)
+        }
     }
 }
 

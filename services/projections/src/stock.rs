@@ -1,12 +1,14 @@
 //! Stock, added up as asked.
 
 use keruen_proto::stock::v1::{ListStockRequest, StockGroup, StockRow};
+use prost::Message;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::{
     clauses::{Clauses, Value},
     fields::Fields,
-    names, paging,
+    names,
+    paging::{self, MAX_PAGE_BYTES},
     refusal::Refusal,
     rows::counts,
 };
@@ -65,20 +67,19 @@ impl StockQuery {
         let (sql, clauses) = self.sql(today);
         let mut statement = connection.prepare_cached(&sql)?;
         let groups = &self.groups;
-        let rows = statement.query_map(params_from_iter(clauses.values()), |row| {
-            stock_row(groups, row)
-        })?;
-        let mut rows = rows.collect::<Result<Vec<StockRow>, _>>()?;
+        let mut found = statement.query(params_from_iter(clauses.values()))?;
+        let mut rows: Vec<StockRow> = Vec::new();
         let mut next_page_token = String::new();
-        if rows.len() > self.page_size {
-            rows.truncate(self.page_size);
-            if let Some(last) = rows.last_mut() {
-                let keys = groups
-                    .iter()
-                    .map(|group| Value::Text(column_of(last, *group).clone()))
-                    .collect();
-                next_page_token = paging::token(self.fingerprint, keys);
+        let mut bytes = 0;
+        while let Some(row) = found.next()? {
+            let row = stock_row(groups, row)?;
+            bytes += row.encoded_len();
+            if rows.len() == self.page_size || bytes > MAX_PAGE_BYTES {
+                let last = rows.last().cloned().unwrap_or_default();
+                next_page_token = paging::token(self.fingerprint, self.keys(last));
+                break;
             }
+            rows.push(row);
         }
         Ok(StockPage {
             rows,
@@ -93,6 +94,12 @@ impl StockQuery {
         names::known_item(connection, self.item_id.as_deref())?;
         names::known_batch(connection, self.batch_id.as_deref())?;
         names::known_owner(connection, self.owner_id.as_deref())
+    }
+
+    /// What identifies a row in the order of the list.
+    fn keys(&self, mut row: StockRow) -> Vec<Value> {
+        let key = |group: &StockGroup| Value::Text(std::mem::take(column_of(&mut row, *group)));
+        self.groups.iter().map(key).collect()
     }
 
     fn has_group(&self, group: StockGroup) -> bool {

@@ -1,11 +1,11 @@
 //! Requests of the registry, parsed into commands.
 
-use std::str::FromStr;
+use std::{collections::BTreeSet, str::FromStr};
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use keruen_domain::{
-    limits,
+    Code, limits,
     registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
 };
 use keruen_edge::Fields;
@@ -79,6 +79,8 @@ pub fn facility(facility: Option<&Facility>, fields: &mut Fields) -> Option<Regi
         limits::MINIMUM_RESERVES,
         minimum_reserve,
     );
+    let reserves = reserves
+        .and_then(|ids| each_once(fields, "facility.minimum_reserves", "commodity_id", &ids));
     let external = fields.external_ids("facility.external_ids", &facility.external_ids);
     let _ = (
         id?, name?, kind?, regions?, zone?, operator?, location?, site?, reserves?, external?,
@@ -161,10 +163,24 @@ fn site_data(fields: &mut Fields, site: &SiteData) -> Option<()> {
     altitude
 }
 
-fn minimum_reserve(fields: &mut Fields, path: &str, reserve: &MinimumReserve) -> Option<()> {
+fn minimum_reserve(fields: &mut Fields, path: &str, reserve: &MinimumReserve) -> Option<Code> {
     let commodity = fields.code(&format!("{path}.commodity_id"), &reserve.commodity_id);
     let quantity = fields.quantity(&format!("{path}.quantity"), reserve.quantity);
-    let _ = (commodity?, quantity?);
+    quantity.and(commodity)
+}
+
+/// Refuses entries about the same thing: nobody could tell which of the two holds.
+fn each_once(fields: &mut Fields, field: &str, key: &str, ids: &[Code]) -> Option<()> {
+    let mut seen = BTreeSet::new();
+    for (index, id) in ids.iter().enumerate() {
+        if !seen.insert(id) {
+            fields.reject(
+                format!("{field}[{index}].{key}"),
+                format!("must be another one for each entry; found {id} again"),
+            );
+            return None;
+        }
+    }
     Some(())
 }
 
@@ -210,6 +226,8 @@ pub fn item(item: Option<&Item>, fields: &mut Fields) -> Option<RegisterItem> {
         limits::ACCESSORIES,
         accessory,
     );
+    let accessories =
+        accessories.and_then(|ids| each_once(fields, "item.accessories", "item_id", &ids));
     let external = fields.external_ids("item.external_ids", &item.external_ids);
     let _ = (
         id?,
@@ -293,11 +311,10 @@ fn site_needs(fields: &mut Fields, needs: SiteNeeds) -> Option<()> {
     altitude
 }
 
-fn accessory(fields: &mut Fields, path: &str, accessory: &Accessory) -> Option<()> {
+fn accessory(fields: &mut Fields, path: &str, accessory: &Accessory) -> Option<Code> {
     let item = fields.code(&format!("{path}.item_id"), &accessory.item_id);
     let quantity = fields.quantity(&format!("{path}.quantity"), accessory.quantity);
-    let _ = (item?, quantity?);
-    Some(())
+    quantity.and(item)
 }
 
 fn range(fields: &mut Fields, field: &str, value: i32, low: i32, high: i32) -> Option<()> {
@@ -311,6 +328,19 @@ fn range(fields: &mut Fields, field: &str, value: i32, low: i32, high: i32) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_listed_twice_is_refused() {
+        let ids = |codes: &[&str]| -> Vec<Code> {
+            codes
+                .iter()
+                .filter_map(|code| Code::parse(code).ok())
+                .collect()
+        };
+        let once = |codes| each_once(&mut Fields::of_query(), "list", "id", &ids(codes));
+        assert_eq!(once(&["A", "B"]), Some(()));
+        assert_eq!(once(&["A", "B", "A"]), None);
+    }
 
     #[test]
     fn a_gtin_has_its_check_digit() {

@@ -110,9 +110,11 @@ pub fn dispatch(
 pub fn receive(message: &ReceiveShipmentRequest, fields: &mut Fields) -> Option<ReceiveShipment> {
     let shipment_id = fields.code("shipment_id", &message.shipment_id);
     let lines = fields.each("lines", &message.lines, limits::FOUND_LINES, found_goods);
+    let counts = message.lines.iter().map(|line| line.serial_numbers.len());
+    let fitting = fields.serial_numbers_of("lines", counts);
     let signed_by_ref = fields.optional_label("signed_by_ref", &message.signed_by_ref);
     let documents = fields.documents("documents", &message.documents);
-    let lines = lines?;
+    let (lines, ()) = lines.zip(fitting)?;
     Some(ReceiveShipment {
         shipment_id: shipment_id?,
         lines: (!lines.is_empty()).then_some(lines),

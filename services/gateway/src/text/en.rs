@@ -15,6 +15,7 @@ pub const TEXTS: Texts = Texts {
     live_off: "Not live: reconnecting",
     no_script: "Without JavaScript this page does not update by itself.",
     reload: "Reload for newer numbers",
+    contents: "On this page",
     footer_log: "Keruen, a caravan: donated aid and one history of it that anyone can check.",
     footer_map: "Boundaries are simplified; the map is for orientation only.",
 

@@ -16,6 +16,7 @@ pub const TEXTS: Texts = Texts {
     live_off: "Байланыс үзілді, қайта қосылуда",
     no_script: "JavaScript болмаса, бет өздігінен жаңармайды.",
     reload: "Жаңа сандарды жүктеу",
+    contents: "Осы бетте",
     footer_log: "Керуен: қайырымдылық көмек және оның кез келген адам тексере алатын біртұтас тарихы.",
     footer_map: "Шекаралар жеңілдетілген, карта тек бағдарлауға арналған.",
 
@@ -84,7 +85,7 @@ pub const TEXTS: Texts = Texts {
     custodian: "Жолда жауап беретін",
     serial_numbers: "Сериялық нөмірлері",
     shares_label: "Бүтіннің үлестері",
-    steps_heading: "Не болғаны, қадам-қадаммен",
+    steps_heading: "Не болды, қадам-қадаммен",
     step_from: "қайдан:",
     step_to: "қайда:",
     shipment: "Жөнелтілім",
@@ -105,7 +106,7 @@ pub const TEXTS: Texts = Texts {
     allocation_released: "Резервтен босатылды",
     shipment_dispatched: "Жөнелтілді",
     shipment_received: "Жөнелтілім қабылданды",
-    loss_act_accepted: "Жоғалту актімен реттелді",
+    loss_act_accepted: "Жоғалғаны актімен реттелді",
     shipment_cancelled: "Жөнелтілім тоқтатылды",
     other_event: "Басқа оқиға",
 
@@ -119,7 +120,7 @@ pub const TEXTS: Texts = Texts {
     approved: "Мақұлданған",
     allocated: "Бөлінген",
     received: "Қабылданған",
-    waiting_since: "Қашаннан күтуде",
+    waiting_since: "Қашаннан бері күтуде",
     needed_by: "Қажет мерзімі",
     undecided: "әлі шешілмеген",
     requests_rest: "Көрсетілмеген өтінімдер",
@@ -144,7 +145,7 @@ pub const TEXTS: Texts = Texts {
     outcome_damaged: "бүлінген",
     outcome_missing: "жетіспейді",
     outcome_surplus: "хабарланғаннан артық",
-    outcome_wrong: "хабарланғаннан басқа зат",
+    outcome_wrong: "хабарланғаннан өзге зат",
     outcome_expired: "жарамдылық мерзімі өткен",
 
     no_such_page: "Мұндай бет жоқ",

@@ -19,7 +19,8 @@ pub enum Verb {
     #[command(after_help = "\
 Examples:
   keruen commodity register TEST-SARS2 --name-en 'SARS-CoV-2 test'
-  keruen commodity register OXYGEN --name-en 'Medical oxygen' --base-unit MTQ")]
+  keruen commodity register OXYGEN --name-en 'Medical oxygen' \\
+      --base-unit MTQ")]
     Register(Register),
     /// Show a commodity
     #[command(after_help = "\

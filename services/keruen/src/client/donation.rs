@@ -24,8 +24,10 @@ pub enum Verb {
     /// Record that a donor promises goods or money
     #[command(after_help = "\
 Examples:
-  keruen donation pledge --donor KASPI --id KASPI-TESTS --line commodity=TEST-SARS2,quantity=100000
-  keruen donation pledge --donor UTEMURATOV --recipient MOH --money 4000000USD \\
+  keruen donation pledge --donor KASPI --id KASPI-TESTS \\
+      --line commodity=TEST-SARS2,quantity=100000
+  keruen donation pledge --donor UTEMURATOV --recipient MOH \\
+      --money 4000000USD \\
       --document kind=donation-agreement,number=17/2020,date=2020-07-10
   keruen donation pledge --json pledge.json --validate-only
 
@@ -36,18 +38,20 @@ A line is commodity=CODE or item=CODE, and quantity=N in base units.")]
 Examples:
   keruen donation receive KASPI-TESTS --facility WH-ALA \\
       --line item=TEST-RAPID-A,quantity=60000,lot=A12,expires=2027-01-31 \\
-      --line item=TEST-RAPID-A,quantity=40,lot=A12,expires=2027-01-31,outcome=damaged
-  keruen donation receive DEGDAR-VENT --facility HOSP-JEZ --line item=VENT-A,serial=SN-1,serial=SN-2 \\
+      --line item=TEST-RAPID-A,quantity=40,expires=2027-01-31,outcome=damaged
+  keruen donation receive DEGDAR-VENT --facility HOSP-JEZ \\
+      --line item=VENT-A,serial=SN-1,serial=SN-2 \\
       --occurred-at 2020-07-14T09:30:00+06:00
 
-A line is item=CODE,quantity=N and, where they apply, outcome=good|damaged|missing|surplus|wrong|expired, lot=LOT,
-expires=DAY, serial=NUMBER (repeatable; quantity is then their number), pledge-line=N, value=12.50USD with
+A line is item=CODE,quantity=N and, where they apply, outcome=good|damaged|missing|surplus|wrong|expired, lot=LOT, \
+expires=DAY, serial=NUMBER (repeatable; quantity is then their number), pledge-line=N, value=12.50USD with \
 basis=donor-declared|invoice|market-estimate, batch=ID. A comma in a value is written \\,.")]
     Receive(Receive),
     /// Spend donated money and record that what it bought arrived
     #[command(after_help = "\
 Examples:
-  keruen donation spend UTEMURATOV-LABS --amount 4000000USD --supplier SARYARKA --facility WH-AST \\
+  keruen donation spend UTEMURATOV-LABS --amount 4000000USD \\
+      --supplier SARYARKA --facility WH-AST \\
       --line item=LAB-PCR,serial=L1,serial=L2,value=2000000USD,basis=invoice \\
       --document kind=invoice,number=INV-9
 

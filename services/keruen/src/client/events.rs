@@ -45,7 +45,7 @@ Examples:
   keruen events --type ShipmentDispatched --type ShipmentReceived --follow
   keruen events --tag donation:KASPI-TESTS --tag facility:WH-ALA
 
-Prints CloudEvents 1.0 in JSON, one object a line. `data` is the protobuf JSON of the event; positions are text.
+Prints CloudEvents 1.0 in JSON, one object a line. `data` is the protobuf JSON of the event; positions are text. \
 Several types mean any of them, several tags all of them.")]
 pub struct Args {
     /// The first position

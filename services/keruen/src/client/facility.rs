@@ -24,11 +24,14 @@ pub enum Verb {
     /// Enter a facility
     #[command(after_help = "\
 Examples:
-  keruen facility register WH-ALA --kind warehouse --name-en 'Central warehouse Almaty' --region KZ-75 \\
+  keruen facility register WH-ALA --kind warehouse \\
+      --name-en 'Central warehouse Almaty' --region KZ-75 \\
       --time-zone Asia/Almaty --operator MOH --location 43.2389,76.8897
-  keruen facility register HOSP-JEZ --kind hospital --name-en 'Jezqazghan hospital' \\
-      --region KZ-35 --region KZ-62@2022-06-08 --time-zone Asia/Almaty --operator MOH \\
-      --mains-voltage 220 --oxygen-supply true --minimum-reserve commodity=TEST-SARS2,quantity=500")]
+  keruen facility register HOSP-JEZ --kind hospital \\
+      --name-en 'Jezqazghan hospital' --region KZ-35 \\
+      --region KZ-62@2022-06-08 --time-zone Asia/Almaty --operator MOH \\
+      --mains-voltage 220 --oxygen-supply true \\
+      --minimum-reserve commodity=TEST-SARS2,quantity=500")]
     Register(Box<Register>),
     /// Show a facility
     #[command(after_help = "\

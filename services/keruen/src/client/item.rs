@@ -24,10 +24,12 @@ pub enum Verb {
     /// Enter an item: one product of one maker
     #[command(after_help = "\
 Examples:
-  keruen item register TEST-RAPID-A --commodity TEST-SARS2 --name-en 'Rapid antibody test' --tracking batch \\
-      --expires --storage 2..30
-  keruen item register O2-CONC-5L --commodity O2-CONCENTRATOR --name-en 'Oxygen concentrator, 5 l/min' \\
-      --tracking serial --manufacturer 'Longfei' --model 'LFY-I-5A' --needs-mains-voltage 220 \\
+  keruen item register TEST-RAPID-A --commodity TEST-SARS2 \\
+      --name-en 'Rapid antibody test' --tracking batch --expires \\
+      --storage 2..30
+  keruen item register O2-CONC-5L --commodity O2-CONCENTRATOR \\
+      --name-en 'Oxygen concentrator, 5 l/min' --tracking serial \\
+      --manufacturer 'Longfei' --model 'LFY-I-5A' --needs-mains-voltage 220 \\
       --accessory item=CANNULA,quantity=2")]
     Register(Box<Register>),
     /// Show an item

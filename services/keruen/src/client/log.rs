@@ -20,7 +20,7 @@ Examples:
   keruen log stats
   keruen log stats --format json
 
-The root hash (RFC 6962) stands for every event up to the head: two logs with the same position and root hash hold
+The root hash (RFC 6962) stands for every event up to the head: two logs with the same position and root hash hold \
 the same history.")]
     Stats,
 }

@@ -2,6 +2,7 @@
 
 pub mod asset;
 pub mod batch;
+pub mod check;
 pub mod commodity;
 pub mod donation;
 pub mod events;

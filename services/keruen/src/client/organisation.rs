@@ -22,9 +22,10 @@ pub enum Verb {
     /// Enter an organisation
     #[command(after_help = "\
 Examples:
-  keruen organisation register KASPI --kind donor --name-en 'Kaspi Bank' --name-ru 'Каспи банк'
-  keruen organisation register MOH --kind ministry --kind charity --name-en 'Ministry of Health' \\
-      --external-id BIN=170340000000")]
+  keruen organisation register KASPI --kind donor --name-en 'Kaspi Bank' \\
+      --name-ru 'Каспи банк'
+  keruen organisation register MOH --kind ministry --kind charity \\
+      --name-en 'Ministry of Health' --external-id BIN=170340000000")]
     Register(Register),
     /// Show an organisation
     #[command(after_help = "\

@@ -26,9 +26,11 @@ pub enum Verb {
     /// Ask for something
     #[command(after_help = "\
 Examples:
-  keruen request file --facility HOSP-JEZ --line commodity=O2-CONCENTRATOR,quantity=4 --priority urgent
-  keruen request file --facility HOSP-JEZ --id R-JEZ-1 --line commodity=TEST-SARS2,quantity=500 \\
-      --line item=VENT-A,quantity=1 --needed-by 2030-01-31
+  keruen request file --facility HOSP-JEZ \\
+      --line commodity=O2-CONCENTRATOR,quantity=4 --priority urgent
+  keruen request file --facility HOSP-JEZ --id R-JEZ-1 \\
+      --line commodity=TEST-SARS2,quantity=500 --line item=VENT-A,quantity=1 \\
+      --needed-by 2030-01-31
 
 A line is commodity=CODE, or item=CODE where nothing else will do, and quantity=N in base units.")]
     File(FileRequest),
@@ -36,7 +38,8 @@ A line is commodity=CODE, or item=CODE where nothing else will do, and quantity=
     #[command(after_help = "\
 Examples:
   keruen request approve R-JEZ-1
-  keruen request approve R-JEZ-1 --line line=1,quantity=300 --line line=2,quantity=0
+  keruen request approve R-JEZ-1 --line line=1,quantity=300 \\
+      --line line=2,quantity=0
 
 Without --line all lines are approved in full; with it, lines that are not named are approved with 0.")]
     Approve(Approve),
@@ -57,7 +60,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   keruen request list --open
-  keruen request list --region KZ-62 --state filed --state approved --format json")]
+  keruen request list --region KZ-62 --state filed --state approved \\
+      --format json")]
     List {
         /// Only those that are neither fulfilled nor rejected
         #[arg(long)]

@@ -262,7 +262,7 @@ impl Session {
 /// Says on standard error that a list was cut off.
 pub fn tell_of_more(more: bool, limit: usize) {
     if more {
-        anstream::eprintln!("there is more than these {limit}; see more with --limit");
+        anstream::eprintln!("only the first {limit} are shown; see more with --limit");
     }
 }
 
@@ -307,6 +307,9 @@ fn repeat(invocation: &[String], command_id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use keruen_proto::shipments::v1::{AllocateShipmentRequest, GetShipmentRequest};
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
 
     fn words(text: &[&str]) -> Vec<String> {
@@ -343,5 +346,85 @@ mod tests {
                 words(stated)
             );
         }
+    }
+
+    /// A session with a server that does this with each connection.
+    async fn session_with<F: Future<Output = ()> + Send + 'static>(
+        serve: impl Fn(tokio::net::TcpStream) -> F + Send + 'static,
+    ) -> Session {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream));
+            }
+        });
+        session(&server)
+    }
+
+    fn session(server: &str) -> Session {
+        Session::new(&Globals {
+            server: server.to_owned(),
+            actor: None,
+            format: None,
+            timeout: Duration::from_millis(200),
+        })
+    }
+
+    fn command() -> AllocateShipmentRequest {
+        AllocateShipmentRequest {
+            command_id: "ID".to_owned(),
+            ..AllocateShipmentRequest::default()
+        }
+    }
+
+    fn assert_unknown(failure: &Failure) {
+        assert_eq!(failure.status(), 75);
+        assert!(
+            failure.to_string().ends_with("--command-id ID"),
+            "{failure}"
+        );
+    }
+
+    #[tokio::test]
+    async fn where_nobody_listens_nothing_was_sent() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let failure = session(&server).tell(command()).await.unwrap_err();
+        assert_eq!(failure.status(), 69);
+        assert!(failure.to_string().contains(&server), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_command_without_an_answer_can_be_repeated() {
+        let silent = session_with(|stream| async move {
+            std::future::pending::<()>().await;
+            drop(stream);
+        })
+        .await;
+        assert_unknown(&silent.tell(command()).await.unwrap_err());
+        let question = GetShipmentRequest::default();
+        assert!(matches!(
+            silent.ask(question).await.unwrap_err(),
+            Failure::NoAnswer(_)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_command_on_a_lost_connection_can_be_repeated() {
+        let lost = session_with(|mut stream| async move {
+            // The connection breaks when the command has been sent.
+            let mut buffer = [0; 4_096];
+            let mut seen = 0;
+            while seen < 200 {
+                match stream.read(&mut buffer).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(bytes) => seen += bytes,
+                }
+            }
+        })
+        .await;
+        assert_unknown(&lost.tell(command()).await.unwrap_err());
     }
 }

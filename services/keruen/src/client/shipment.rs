@@ -30,7 +30,8 @@ pub enum Verb {
 Examples:
   keruen shipment request --from WH-ALA --to HOSP-JEZ --id S-JEZ-1 \\
       --line item=O2-CONC-5L,quantity=4,request=R-JEZ-1
-  keruen shipment request --from WH-ALA --to HOSP-JEZ --line item=TEST-RAPID-A,quantity=500,owner=MOH
+  keruen shipment request --from WH-ALA --to HOSP-JEZ \\
+      --line item=TEST-RAPID-A,quantity=500,owner=MOH
 
 A line is item=CODE,quantity=N and, where they apply, request=ID, request-line=N (default 1), owner=CODE.")]
     Request(RequestShipment),
@@ -43,24 +44,28 @@ Examples:
     /// Record that a shipment left; its custodian is liable from then on
     #[command(after_help = "\
 Examples:
-  keruen shipment dispatch S-JEZ-1 --custodian VOLUNTEERS --signed-by DUTY-17 --expected-on 2030-01-31 \\
+  keruen shipment dispatch S-JEZ-1 --custodian VOLUNTEERS \\
+      --signed-by DUTY-17 --expected-on 2030-01-31 \\
       --document kind=waybill,number=W-12")]
     Dispatch(Dispatch),
     /// Record what was found on receipt, all of it or line by line
     #[command(after_help = "\
 Examples:
   keruen shipment receive S-JEZ-1 --signed-by NURSE-4
-  keruen shipment receive S-JEZ-1 --line line=1,quantity=498 --line line=1,quantity=2,outcome=missing
-  keruen shipment receive S-JEZ-1 --line line=1,serial=SN-1 --line line=1,serial=SN-2,outcome=damaged
+  keruen shipment receive S-JEZ-1 --line line=1,quantity=498 \\
+      --line line=1,quantity=2,outcome=missing
+  keruen shipment receive S-JEZ-1 --line line=1,serial=SN-1 \\
+      --line line=1,serial=SN-2,outcome=damaged
 
-Without --line everything that is on its way was received in good condition. A line is line=N,quantity=N and, where
-they apply, outcome=good|damaged|missing|surplus|wrong|expired, batch=ID, owner=CODE, serial=NUMBER (repeatable);
+Without --line everything that is on its way was received in good condition. A line is line=N,quantity=N and, where \
+they apply, outcome=good|damaged|missing|surplus|wrong|expired, batch=ID, owner=CODE, serial=NUMBER (repeatable); \
 surplus and wrong goods also item=CODE, lot=LOT, expires=DAY.")]
     Receive(Receive),
     /// Settle missing units by a loss act: they are lost, and liability for them ends
     #[command(after_help = "\
 Examples:
-  keruen shipment accept-loss-act S-JEZ-1 --act kind=loss-act,number=LA-3,date=2020-07-20 --verdict liable")]
+  keruen shipment accept-loss-act S-JEZ-1 \\
+      --act kind=loss-act,number=LA-3,date=2020-07-20 --verdict liable")]
     AcceptLossAct(AcceptLossAct),
     /// Cancel a shipment before dispatch and give up its claims
     #[command(after_help = "\

@@ -33,7 +33,7 @@ Examples:
   keruen stock --region KZ-75 --by facility,item,batch --format csv
   keruen stock --by commodity --format json
 
-Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination
+Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination \
 only. received, consumed, disposed and lost are running totals. JSON rows are flat and carry quantities as numbers."
 )]
 pub struct Args {
@@ -86,23 +86,27 @@ pub enum Verb {
     /// Record that a batch is more or less than the books say
     #[command(after_help = "\
 Examples:
-  keruen stock adjust --facility WH-ALA --batch B-HJKMN-PQRSTU --delta=-20 --reason count-difference
-  keruen stock adjust --facility HOSP-JEZ --batch B-VENT --serial SN-9 --delta 1 --reason found \\
-      --document kind=count-sheet,number=CS-4")]
+  keruen stock adjust --facility WH-ALA --batch B-HJKMN-PQRSTU --delta=-20 \\
+      --reason count-difference
+  keruen stock adjust --facility HOSP-JEZ --batch B-VENT --serial SN-9 \\
+      --delta 1 --reason found --document kind=count-sheet,number=CS-4")]
     Adjust(Adjust),
     /// Record that stock was used up
     #[command(after_help = "\
 Examples:
-  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 120 --purpose patient
-  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 5 --purpose control \\
-      --batch B-HJKMN-PQRSTU --occurred-at 2020-07-20T18:00:00+06:00
+  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A \\
+      --quantity 120 --purpose patient
+  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 5 \\
+      --purpose control --batch B-HJKMN-PQRSTU \\
+      --occurred-at 2020-07-20T18:00:00+06:00
 
 Without --batch the books take those that expire first.")]
     Consume(Consume),
     /// Record that stock was disposed of
     #[command(after_help = "\
 Examples:
-  keruen stock dispose --facility WH-ALA --batch B-HJKMN-PQRSTU --quantity 40 --reason damaged \\
+  keruen stock dispose --facility WH-ALA --batch B-HJKMN-PQRSTU \\
+      --quantity 40 --reason damaged \\
       --document kind=disposal-act,number=DA-2
 
 Held units go first.")]

@@ -1,182 +1,14 @@
 //! Who and what appears in the story: organisations, commodities, items and facilities.
 
+use anyhow::Context as _;
 use keruen_proto::registry::v1::{
     Commodity, Facility, FacilityKind, GeoPoint, Item, LocalizedText, Organisation,
     OrganisationKind, RegionAssignment, RegisterCommodityRequest, RegisterFacilityRequest,
     RegisterItemRequest, RegisterOrganisationRequest, SiteData, SiteNeeds, StorageRange, Tracking,
 };
+use serde::Deserialize;
 
 use super::player::{Player, step};
-
-/// One region's warehouse: region, code, name of its city in three languages, latitude and longitude in
-/// ten-thousandths of a degree, and how many of Kaspi's tests it is sent (illustrative).
-pub struct Hub {
-    pub region_id: &'static str,
-    pub facility_id: &'static str,
-    pub city: [&'static str; 3],
-    pub place: (i32, i32),
-    pub tests: i64,
-}
-
-const fn hub(
-    region_id: &'static str,
-    facility_id: &'static str,
-    city: [&'static str; 3],
-    place: (i32, i32),
-    tests: i64,
-) -> Hub {
-    Hub {
-        region_id,
-        facility_id,
-        city,
-        place,
-        tests,
-    }
-}
-
-/// The warehouses of the twenty regions.
-pub const HUBS: [Hub; 20] = [
-    hub(
-        "KZ-10",
-        "SEMEY-HUB",
-        ["Semey", "Семей", "Семей"],
-        (504_111, 802_275),
-        3_300,
-    ),
-    hub(
-        "KZ-11",
-        "KOKSHETAU-HUB",
-        ["Kokshetau", "Көкшетау", "Кокшетау"],
-        (532_833, 693_833),
-        3_900,
-    ),
-    hub(
-        "KZ-15",
-        "AKTOBE-HUB",
-        ["Aktobe", "Ақтөбе", "Актобе"],
-        (502_797, 572_072),
-        4_700,
-    ),
-    hub(
-        "KZ-19",
-        "QONAEV-HUB",
-        ["Qonaev", "Қонаев", "Конаев"],
-        (438_564, 770_617),
-        7_600,
-    ),
-    hub(
-        "KZ-23",
-        "ATYRAU-HUB",
-        ["Atyrau", "Атырау", "Атырау"],
-        (471_068, 519_168),
-        3_500,
-    ),
-    hub(
-        "KZ-27",
-        "ORAL-HUB",
-        ["Oral", "Орал", "Уральск"],
-        (512_333, 513_667),
-        3_500,
-    ),
-    hub(
-        "KZ-31",
-        "TARAZ-HUB",
-        ["Taraz", "Тараз", "Тараз"],
-        (429_000, 713_667),
-        6_200,
-    ),
-    hub(
-        "KZ-33",
-        "TALDYQORGHAN-HUB",
-        ["Taldyqorghan", "Талдықорған", "Талдыкорган"],
-        (450_156, 783_739),
-        3_700,
-    ),
-    hub(
-        "KZ-35",
-        "KARAGANDA-HUB",
-        ["Karaganda", "Қарағанды", "Караганда"],
-        (498_047, 731_094),
-        5_800,
-    ),
-    hub(
-        "KZ-39",
-        "KOSTANAY-HUB",
-        ["Kostanay", "Қостанай", "Костанай"],
-        (532_144, 636_246),
-        4_300,
-    ),
-    hub(
-        "KZ-43",
-        "KYZYLORDA-HUB",
-        ["Kyzylorda", "Қызылорда", "Кызылорда"],
-        (448_488, 654_823),
-        4_300,
-    ),
-    hub(
-        "KZ-47",
-        "AKTAU-HUB",
-        ["Aktau", "Ақтау", "Актау"],
-        (436_500, 511_667),
-        3_900,
-    ),
-    hub(
-        "KZ-55",
-        "PAVLODAR-HUB",
-        ["Pavlodar", "Павлодар", "Павлодар"],
-        (522_873, 769_674),
-        3_900,
-    ),
-    hub(
-        "KZ-59",
-        "PETROPAVL-HUB",
-        ["Petropavl", "Петропавл", "Петропавловск"],
-        (548_753, 691_628),
-        2_800,
-    ),
-    hub(
-        "KZ-61",
-        "TURKISTAN-HUB",
-        ["Turkistan", "Түркістан", "Туркестан"],
-        (432_973, 682_517),
-        10_600,
-    ),
-    hub(
-        "KZ-62",
-        "JEZQAZGHAN-HUB",
-        ["Jezqazghan", "Жезқазған", "Жезказган"],
-        (477_833, 677_667),
-        1_200,
-    ),
-    hub(
-        "KZ-63",
-        "OSKEMEN-HUB",
-        ["Oskemen", "Өскемен", "Усть-Каменогорск"],
-        (499_483, 826_285),
-        3_800,
-    ),
-    hub(
-        "KZ-71",
-        "ASTANA-HUB",
-        ["Astana", "Астана", "Астана"],
-        (511_694, 714_491),
-        6_300,
-    ),
-    hub(
-        "KZ-75",
-        "ALMATY-HUB",
-        ["Almaty", "Алматы", "Алматы"],
-        (432_389, 768_897),
-        10_000,
-    ),
-    hub(
-        "KZ-79",
-        "SHYMKENT-HUB",
-        ["Shymkent", "Шымкент", "Шымкент"],
-        (423_417, 695_901),
-        6_200,
-    ),
-];
 
 /// The central warehouse to which Kaspi's and Degdar's donations go.
 pub const CENTRAL: &str = "ALMATY-CENTRAL";
@@ -185,19 +17,47 @@ pub const MINISTRY_STORE: &str = "ASTANA-MOH";
 /// The yard of the plant where the vehicles are built.
 pub const PLANT: &str = "SARYARKA-AUTO";
 
-fn text([en, kk, ru]: [&str; 3]) -> Option<LocalizedText> {
-    Some(LocalizedText {
+/// A facility of the story.
+#[derive(Debug, Deserialize)]
+pub struct Site {
+    /// Its code.
+    pub facility_id: String,
+    kind: String,
+    /// Its region.
+    pub region_id: String,
+    operator_id: String,
+    name_en: String,
+    name_kk: String,
+    name_ru: String,
+    /// Latitude in 1e-4 degrees.
+    latitude_e4: i32,
+    /// Longitude in 1e-4 degrees.
+    longitude_e4: i32,
+    /// How many of Kaspi's tests it is sent, if it is the warehouse of a region; else 0 (illustrative).
+    pub tests: i64,
+}
+
+/// All facilities; first the warehouses of the twenty regions.
+pub fn sites() -> anyhow::Result<Vec<Site>> {
+    csv::Reader::from_reader(include_str!("facilities.csv").as_bytes())
+        .deserialize()
+        .collect::<Result<_, _>>()
+        .context("the story's list of facilities is malformed")
+}
+
+fn text([en, kk, ru]: [&str; 3]) -> LocalizedText {
+    LocalizedText {
         en: en.to_owned(),
         kk: kk.to_owned(),
         ru: ru.to_owned(),
-    })
+    }
 }
 
 /// Enters everybody and everything in the registry.
-pub async fn register(player: &mut Player) -> anyhow::Result<()> {
+pub async fn register(player: &mut Player, sites: &[Site]) -> anyhow::Result<()> {
     organisations(player).await?;
     products(player).await?;
-    facilities(player).await
+    facilities(player, sites).await
 }
 
 async fn organisations(player: &mut Player) -> anyhow::Result<()> {
@@ -280,7 +140,7 @@ async fn organisations(player: &mut Player) -> anyhow::Result<()> {
     for (id, name, kinds) in organisations {
         let organisation = Organisation {
             organisation_id: id.to_owned(),
-            name: text(name),
+            name: Some(text(name)),
             kinds: kinds.iter().map(|kind| i32::from(*kind)).collect(),
             external_ids: Vec::new(),
         };
@@ -339,7 +199,7 @@ async fn products(player: &mut Player) -> anyhow::Result<()> {
     for (id, name) in commodities {
         let commodity = Commodity {
             commodity_id: id.to_owned(),
-            name: text(name),
+            name: Some(text(name)),
             base_unit: "EA".to_owned(),
         };
         step!(
@@ -369,7 +229,7 @@ fn items() -> [Item; 6] {
     let test = |id: &str, name: [&str; 3]| Item {
         item_id: id.to_owned(),
         commodity_id: "TEST-SARS2".to_owned(),
-        name: text(name),
+        name: Some(text(name)),
         tracking: Tracking::Batch.into(),
         expires: true,
         storage: Some(StorageRange {
@@ -381,7 +241,7 @@ fn items() -> [Item; 6] {
     let asset = |id: &str, commodity: &str, name: [&str; 3], maker: &str, model: &str| Item {
         item_id: id.to_owned(),
         commodity_id: commodity.to_owned(),
-        name: text(name),
+        name: Some(text(name)),
         tracking: Tracking::Serial.into(),
         manufacturer: maker.to_owned(),
         model: model.to_owned(),
@@ -454,165 +314,47 @@ fn items() -> [Item; 6] {
     ]
 }
 
-async fn facilities(player: &mut Player) -> anyhow::Result<()> {
-    for hub in &HUBS {
-        let [en, kk, ru] = hub.city;
-        let name = [
-            format!("Regional warehouse, {en}"),
-            format!("Өңірлік қойма, {kk}"),
-            format!("Региональный склад, {ru}"),
-        ];
-        let name = [&*name[0], &*name[1], &*name[2]];
-        facility(
+async fn facilities(player: &mut Player, sites: &[Site]) -> anyhow::Result<()> {
+    for site in sites {
+        let name = format!("register facility {}", site.facility_id);
+        let facility = site.facility()?;
+        step!(
             player,
-            hub.facility_id,
-            FacilityKind::Warehouse,
-            name,
-            hub.region_id,
-            "REGIONS",
-            hub.place,
-        )
-        .await?;
-    }
-    use FacilityKind::{Hospital, Warehouse};
-    let others: [(&str, FacilityKind, [&str; 3], &str, &str, (i32, i32)); 8] = [
-        (
-            CENTRAL,
-            Warehouse,
-            [
-                "Central aid warehouse, Almaty",
-                "Орталық көмек қоймасы, Алматы",
-                "Центральный склад помощи, Алматы",
-            ],
-            "KZ-75",
-            "DEGDAR",
-            (432_200, 768_500),
-        ),
-        (
-            MINISTRY_STORE,
-            Warehouse,
-            [
-                "Warehouse of the Ministry of Health, Astana",
-                "Денсаулық сақтау министрлігінің қоймасы, Астана",
-                "Склад Министерства здравоохранения, Астана",
-            ],
-            "KZ-71",
-            "MOH",
-            (511_800, 714_300),
-        ),
-        (
-            PLANT,
-            Warehouse,
-            [
-                "Yard of the Saryarka-Auto plant, Kostanay",
-                "«СарыарқаАвто» зауытының алаңы, Қостанай",
-                "Площадка завода «СарыаркаАвто», Костанай",
-            ],
-            "KZ-39",
-            "SARYARKA",
-            (532_000, 636_500),
-        ),
-        (
-            "ARKALYK-HOSPITAL",
-            Hospital,
-            [
-                "Arkalyk hospital",
-                "Арқалық ауруханасы",
-                "Аркалыкская больница",
-            ],
-            "KZ-39",
-            "HOSPITALS",
-            (502_486, 669_114),
-        ),
-        (
-            "ZHANATAS-HOSPITAL",
-            Hospital,
-            [
-                "Zhanatas hospital",
-                "Жаңатас ауруханасы",
-                "Жанатасская больница",
-            ],
-            "KZ-31",
-            "HOSPITALS",
-            (435_667, 697_500),
-        ),
-        (
-            "AYAGOZ-HOSPITAL",
-            Hospital,
-            ["Ayagoz hospital", "Аягөз ауруханасы", "Аягозская больница"],
-            "KZ-10",
-            "HOSPITALS",
-            (479_667, 804_333),
-        ),
-        (
-            "BEINEU-HOSPITAL",
-            Hospital,
-            [
-                "Beineu hospital",
-                "Бейнеу ауруханасы",
-                "Бейнеуская больница",
-            ],
-            "KZ-47",
-            "HOSPITALS",
-            (453_167, 551_000),
-        ),
-        (
-            "JEZQAZGHAN-HOSPITAL",
-            Hospital,
-            [
-                "Jezqazghan hospital",
-                "Жезқазған ауруханасы",
-                "Жезказганская больница",
-            ],
-            "KZ-62",
-            "HOSPITALS",
-            (477_900, 677_100),
-        ),
-    ];
-    for (id, kind, name, region_id, operator_id, place) in others {
-        facility(player, id, kind, name, region_id, operator_id, place).await?;
+            "registrar",
+            &name,
+            registry.register_facility,
+            RegisterFacilityRequest {
+                facility: Some(facility)
+            }
+        )?;
     }
     Ok(())
 }
 
-async fn facility(
-    player: &mut Player,
-    id: &str,
-    kind: FacilityKind,
-    name: [&str; 3],
-    region_id: &str,
-    operator_id: &str,
-    (latitude, longitude): (i32, i32),
-) -> anyhow::Result<()> {
-    let facility = Facility {
-        facility_id: id.to_owned(),
-        name: text(name),
-        kind: kind.into(),
-        regions: vec![RegionAssignment {
-            region_id: region_id.to_owned(),
-            valid_from: String::new(),
-        }],
-        time_zone: "Asia/Almaty".to_owned(),
-        operator_id: operator_id.to_owned(),
-        location: Some(GeoPoint {
-            latitude_e7: latitude * 1_000,
-            longitude_e7: longitude * 1_000,
-        }),
-        site: (kind == FacilityKind::Hospital).then(|| SiteData {
-            mains_voltage_v: 230,
-            mains_frequency_hz: 50,
-            ..SiteData::default()
-        }),
-        ..Facility::default()
-    };
-    step!(
-        player,
-        "registrar",
-        &format!("register facility {id}"),
-        registry.register_facility,
-        RegisterFacilityRequest {
-            facility: Some(facility)
-        }
-    )?;
-    Ok(())
+impl Site {
+    fn facility(&self) -> anyhow::Result<Facility> {
+        let kind = FacilityKind::from_str_name(&format!("FACILITY_KIND_{}", self.kind))
+            .with_context(|| format!("{} is no kind of facility", self.kind))?;
+        Ok(Facility {
+            facility_id: self.facility_id.clone(),
+            name: Some(text([&self.name_en, &self.name_kk, &self.name_ru])),
+            kind: kind.into(),
+            regions: vec![RegionAssignment {
+                region_id: self.region_id.clone(),
+                valid_from: String::new(),
+            }],
+            time_zone: "Asia/Almaty".to_owned(),
+            operator_id: self.operator_id.clone(),
+            location: Some(GeoPoint {
+                latitude_e7: self.latitude_e4 * 1_000,
+                longitude_e7: self.longitude_e4 * 1_000,
+            }),
+            site: (kind == FacilityKind::Hospital).then(|| SiteData {
+                mains_voltage_v: 230,
+                mains_frequency_hz: 50,
+                ..SiteData::default()
+            }),
+            ..Facility::default()
+        })
+    }
 }

@@ -72,13 +72,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             node.stop().await?;
             return Err(error);
         }
-        None => eprintln!("Stopped in the middle of the story. Run the same command again to go on."),
+        None => {
+            eprintln!("Stopped in the middle of the story. Run the same command again to go on.");
+        }
     }
     node.stop().await
 }
 
 async fn play(server: &str) -> anyhow::Result<()> {
-    let mut player = Player::connect(server).await.context("the node does not answer")?;
+    let mut player = Player::connect(server)
+        .await
+        .context("the node does not answer")?;
     story::play(&mut player).await?;
     closing::print_result(server, player.position()).await
 }
@@ -86,5 +90,9 @@ async fn play(server: &str) -> anyhow::Result<()> {
 /// The usual port, so that the commands in the documentation work as they are; any other where it is taken.
 fn usual_or_any(port: u16) -> SocketAddr {
     let usual = SocketAddr::from(([127, 0, 0, 1], port));
-    if TcpListener::bind(usual).is_ok() { usual } else { SocketAddr::from(([127, 0, 0, 1], 0)) }
+    if TcpListener::bind(usual).is_ok() {
+        usual
+    } else {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
 }

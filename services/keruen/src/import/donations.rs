@@ -6,8 +6,9 @@ use keruen_proto::inventory::v1::{GetDonationRequest, PledgeDonationRequest, Ple
 use serde_json::Value;
 
 use super::{
+    errors::Errors,
     plan::{Entry, Imported, Plan},
-    sheet::{self, Column, Errors, Row},
+    sheet::{self, Column, Row},
 };
 use crate::client::{failure::Failure, value};
 
@@ -82,7 +83,7 @@ pub fn help() -> String {
         "donations",
         COLUMNS,
         EXAMPLE,
-        "Donors, recipients, commodities and items must be registered. Rows of one pledge agree in all but commodity,\n\
+        "Donors, recipients, commodities and items must be registered. Rows of one pledge agree in all but commodity, \
          item and quantity; what the first of them says, the others may leave empty (but the donor).",
     )
 }

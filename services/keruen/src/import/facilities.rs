@@ -9,8 +9,9 @@ use keruen_proto::registry::v1::{
 use serde_json::Value;
 
 use super::{
+    errors::Errors,
     plan::{Entry, Imported, Plan, note_duplicates},
-    sheet::{self, Column, Errors, Row},
+    sheet::{self, Column, Row},
 };
 use crate::{
     client::{failure::Failure, value},
@@ -274,13 +275,15 @@ mod tests {
 
     #[test]
     fn a_bad_number_in_row_7_is_found_there() {
-        let mut text =
-            "facility_id,kind,name_en,region_id,time_zone,operator_id,latitude,longitude\n"
-                .to_owned();
+        let header = "facility_id,kind,name_en,region_id,time_zone,operator_id,latitude,longitude";
+        let mut lines = vec![header.to_owned()];
         for number in 1..=8 {
             let latitude = if number == 7 { "43.2x" } else { "43.2" };
-            text += &format!("F{number},hospital,Name,KZ-75,Asia/Almaty,MOH,{latitude},76.9\n");
+            lines.push(format!(
+                "F{number},hospital,Name,KZ-75,Asia/Almaty,MOH,{latitude},76.9"
+            ));
         }
+        let text = lines.join("\n");
         let Err(Failure::File { errors, .. }) = plan("f.csv", text.as_bytes()) else {
             panic!("it is wrong")
         };

@@ -8,9 +8,10 @@ use keruen_proto::registry::v1::{
 use serde_json::Value;
 
 use super::{
+    errors::Errors,
     facilities::{coded_quantity, names, small},
     plan::{Entry, Imported, Plan, note_duplicates},
-    sheet::{self, Column, Errors, Row},
+    sheet::{self, Column, Row},
 };
 use crate::{
     client::{failure::Failure, value},

@@ -4,7 +4,9 @@
 //! is wrong, none is. The command id of a row follows from its content, so that an import that broke off, or is
 //! repeated, goes on without entering anything twice.
 
+mod difference;
 mod donations;
+mod errors;
 mod facilities;
 mod items;
 mod plan;

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use super::sheet::Errors;
+use super::{difference::difference, errors::Errors};
 use crate::client::{
     failure::{Failure, explain},
     rpc::{Call, Change, Shows, Stamp},
@@ -211,7 +211,7 @@ async fn check<R: Imported>(
                 .request
                 .stated()
                 .map_err(|error| Failure::Other(error.into()))?;
-            return Ok(match difference(&said(stated), &there[R::MEMBER], "") {
+            return Ok(match difference(stated, &there[R::MEMBER]) {
                 None => Check::AlreadyThere,
                 Some(difference) => {
                     Check::Wrong(format!("is there already, but differs: {difference}"))
@@ -299,15 +299,7 @@ async fn enter_all<R: Imported>(
                 }
                 Ok(Err(status)) => {
                     stop.0.store(true, Ordering::Relaxed);
-                    let what = format!(
-                        "{}:{}: {}: {}",
-                        plan.place,
-                        entry.line,
-                        entry.key,
-                        explain(&status)
-                    );
-                    failure
-                        .get_or_insert(Failure::Busy(Box::new(Status::new(status.code(), what))));
+                    failure.get_or_insert_with(|| refused(session, plan, entry, status));
                 }
                 Err(error) => {
                     stop.0.store(true, Ordering::Relaxed);
@@ -315,14 +307,32 @@ async fn enter_all<R: Imported>(
                 }
             }
         }
-        if failure.is_some() || stop.is_set() {
+        let left = total - entered;
+        if failure.is_some() || (stop.is_set() && left > 0) {
             bar.abandon();
-            let left = total - entered;
             return Err(broken_off(failure, plan.kind, entered, left));
         }
     }
     bar.finish_and_clear();
     Ok(entered)
+}
+
+/// What became of an entry that had been found right.
+fn refused<R>(session: &Session, plan: &Plan<R>, entry: &Entry<R>, status: Status) -> Failure {
+    if is_about_the_row(&status) {
+        let error = format!(
+            "{}:{}: {}: {}",
+            plan.place,
+            entry.line,
+            entry.key,
+            explain(&status)
+        );
+        return Failure::File {
+            errors: vec![error],
+            summary: String::new(),
+        };
+    }
+    session.unanswered(status)
 }
 
 /// How an import that didn't get through is told; repeating it goes on.
@@ -332,11 +342,10 @@ fn broken_off(failure: Option<Failure>, kind: &str, entered: usize, left: usize)
     );
     match failure {
         None => Failure::Interrupted(format!("interrupted; {advice}")),
-        Some(Failure::Busy(status)) if is_about_the_row(&status) => Failure::File {
-            errors: vec![status.message().to_owned()],
+        Some(Failure::File { errors, .. }) => Failure::File {
+            errors,
             summary: advice,
         },
-        Some(Failure::Busy(status)) => Failure::NoAnswer(format!("{}\n{advice}", status.message())),
         Some(other) => {
             anstream::eprintln!("{advice}");
             other
@@ -401,65 +410,9 @@ pub fn note_duplicates<'a>(
     }
 }
 
-/// What a file says: without fields that say nothing.
-fn said(stated: Value) -> Value {
-    match stated {
-        Value::Object(members) => {
-            let members = members.into_iter().map(|(name, value)| (name, said(value)));
-            Value::Object(members.filter(|(_, value)| says_something(value)).collect())
-        }
-        Value::Array(values) => Value::Array(values.into_iter().map(said).collect()),
-        other => other,
-    }
-}
-
-fn says_something(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        // A yes or no is always meant.
-        Value::Bool(_) => true,
-        Value::Number(number) => number.as_i64() != Some(0),
-        // Protobuf JSON writes 64-bit integers as text.
-        Value::String(text) => !text.is_empty() && text != "0",
-        Value::Array(values) => !values.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-    }
-}
-
-/// Where what is there differs from what the file says. What the file doesn't say may be anything.
-fn difference(stated: &Value, there: &Value, path: &str) -> Option<String> {
-    match (stated, there) {
-        (Value::Object(stated), _) => stated.iter().find_map(|(name, value)| {
-            let path = if path.is_empty() {
-                name.clone()
-            } else {
-                format!("{path}.{name}")
-            };
-            difference(value, &there[name], &path)
-        }),
-        (Value::Array(stated), Value::Array(there)) if stated.len() == there.len() => {
-            let pairs = stated.iter().zip(there).enumerate();
-            pairs
-                .map(|(index, (stated, there))| {
-                    difference(stated, there, &format!("{path}[{index}]"))
-                })
-                .find_map(|it| it)
-        }
-        (Value::Array(stated), Value::Array(there)) => Some(format!(
-            "{path} has {} entries there and {} in the file",
-            there.len(),
-            stated.len()
-        )),
-        (stated, there) if stated == there => None,
-        (stated, Value::Null) => Some(format!("{path} is empty there and {stated} in the file")),
-        (stated, there) => Some(format!("{path} is {there} there and {stated} in the file")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn plan(entries: &[(&str, &[&str])]) -> Plan<()> {
         let entry = |(key, needs): &(&str, &[&str])| Entry {
@@ -499,39 +452,5 @@ mod tests {
             panic!("a ring has no order")
         };
         assert_eq!(errors.len(), 2);
-    }
-
-    #[test]
-    fn fields_that_say_nothing_are_not_compared() {
-        let stated = json!({"a": "", "b": [], "c": {"d": "0", "e": 0, "f": null}, "g": false, "h": [{"i": "", "j": "x"}]});
-        assert_eq!(said(stated), json!({"g": false, "h": [{"j": "x"}]}));
-    }
-
-    #[test]
-    fn only_what_the_file_says_is_compared() {
-        let there = json!({"name": {"en": "A", "kk": "Ә"}, "lines": [{"line": 1, "quantity": "5"}], "state": "X"});
-        let same = json!({"name": {"en": "A"}, "lines": [{"quantity": "5"}]});
-        assert_eq!(difference(&same, &there, ""), None);
-        let cases = [
-            (
-                json!({"name": {"en": "B"}}),
-                r#"name.en is "A" there and "B" in the file"#,
-            ),
-            (
-                json!({"lines": [{"quantity": "6"}]}),
-                r#"lines[0].quantity is "5" there and "6" in the file"#,
-            ),
-            (
-                json!({"lines": []}),
-                "lines has 1 entries there and 0 in the file",
-            ),
-            (
-                json!({"gtin": "1"}),
-                r#"gtin is empty there and "1" in the file"#,
-            ),
-        ];
-        for (stated, told) in cases {
-            assert_eq!(difference(&stated, &there, "").as_deref(), Some(told));
-        }
     }
 }

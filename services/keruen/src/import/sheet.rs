@@ -7,14 +7,13 @@ use std::{
     path::Path,
 };
 
+use super::errors::Errors;
 use crate::client::failure::{Failure, one_line};
 
 /// The largest file.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// The most rows.
 const MAX_ROWS: usize = 100_000;
-/// How many errors are told.
-const MAX_ERRORS: usize = 50;
 
 /// A column that a file may have.
 #[derive(Debug)]
@@ -43,78 +42,6 @@ pub struct Row {
     pub number: usize,
     /// What it says, by column; nothing for empty fields.
     fields: BTreeMap<&'static str, String>,
-}
-
-/// Errors of a file.
-#[derive(Debug)]
-pub struct Errors {
-    place: String,
-    found: Vec<(u64, String)>,
-}
-
-impl Errors {
-    /// None yet, in the file at `place`.
-    pub fn new(place: &str) -> Self {
-        Self {
-            place: place.to_owned(),
-            found: Vec::new(),
-        }
-    }
-
-    /// Notes that a row is wrong.
-    pub fn row(&mut self, row: &Row, rule: &str) {
-        self.note(row.line, row.number, None, rule);
-    }
-
-    /// Notes that a field is wrong.
-    pub fn field(&mut self, row: &Row, column: &str, rule: &str) {
-        self.note(row.line, row.number, Some(column), rule);
-    }
-
-    /// Notes that a row, or a column of it, is wrong.
-    pub fn note(&mut self, line: u64, number: usize, column: Option<&str>, rule: &str) {
-        let column = column
-            .map(|column| format!(", column {column}"))
-            .unwrap_or_default();
-        self.found.push((
-            line,
-            format!("{}:{line}: row {number}{column}: {rule}", self.place),
-        ));
-    }
-
-    /// Notes that the header is wrong.
-    fn header(&mut self, rule: &str) {
-        self.found
-            .push((1, format!("{}:1: header: {rule}", self.place)));
-    }
-
-    /// Fails if anything was noted.
-    pub fn check(mut self) -> Result<(), Failure> {
-        if self.found.is_empty() {
-            return Ok(());
-        }
-        self.found.sort_by_key(|(line, _)| *line);
-        let total = self.found.len();
-        let mut errors: Vec<String> = self
-            .found
-            .into_iter()
-            .map(|(_, error)| error)
-            .take(MAX_ERRORS)
-            .collect();
-        if total > errors.len() {
-            let more = format!("… and {} more errors", total - errors.len());
-            errors.push(more);
-        }
-        let count = if total == 1 {
-            "1 error".to_owned()
-        } else {
-            format!("{total} errors")
-        };
-        Err(Failure::File {
-            errors,
-            summary: format!("{count}; nothing was entered"),
-        })
-    }
 }
 
 impl Row {
@@ -196,7 +123,7 @@ pub fn parse(place: &str, bytes: &[u8], columns: &'static [Column]) -> Result<Sh
     let text = match decode(bytes) {
         Ok(text) => text,
         Err((line, rule)) => {
-            errors.found.push((line, format!("{place}:{line}: {rule}")));
+            errors.line(line, &rule);
             errors.check()?;
             return Ok(Sheet { rows: Vec::new() });
         }
@@ -230,7 +157,7 @@ pub fn parse(place: &str, bytes: &[u8], columns: &'static [Column]) -> Result<Sh
         let line = lines.begin(&record, text);
         rows.push(row(&record, line, rows.len() + 1, &header, &mut errors));
     }
-    if rows.is_empty() && errors.found.is_empty() {
+    if rows.is_empty() && errors.is_empty() {
         errors.header("there are no rows below it");
     }
     for row in &rows {
@@ -406,7 +333,7 @@ pub fn help(verb: &str, columns: &[Column], example: &str, more: &str) -> String
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::errors::MAX_ERRORS, *};
 
     const COLUMNS: &[Column] = &[
         Column {

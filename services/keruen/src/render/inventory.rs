@@ -7,7 +7,7 @@ use keruen_proto::inventory::v1::{
 use crate::{
     cells,
     render::{
-        record::{Cell, Part, Record, documents, money, unit_value},
+        record::{Cell, Part, Record, documents, unit_value},
         word,
     },
 };
@@ -34,7 +34,7 @@ impl Record for Donation {
         "money_spent",
         "expected_on",
         "anonymous",
-        "batch_ids",
+        "batches",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -60,11 +60,11 @@ impl Record for Donation {
             goods,
             quantities(|line| line.quantity),
             quantities(|line| line.received),
-            money(self.money.as_ref()),
-            money(self.money_spent.as_ref()),
+            self.money.as_ref(),
+            self.money_spent.as_ref(),
             &self.expected_on,
             if self.anonymous { "yes" } else { "" },
-            &self.batch_ids[..]
+            self.batch_ids.len().to_string()
         ]
     }
 
@@ -87,6 +87,15 @@ impl Record for Donation {
                 title: "lines",
                 columns: &["line", "commodity_id", "item_id", "pledged", "received"],
                 rows: lines,
+            },
+            Part {
+                title: "batches",
+                columns: &["batch_id"],
+                rows: self
+                    .batch_ids
+                    .iter()
+                    .map(|batch_id| cells![batch_id])
+                    .collect(),
             },
             documents(&self.documents),
         ]

@@ -16,7 +16,6 @@ pub mod word;
 use std::io::{self, IsTerminal as _, Write};
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::{
     cli::Format,
@@ -33,6 +32,15 @@ pub struct Output {
     format: Format,
     /// Columns of the terminal; `None` where it is none.
     terminal_width: Option<u16>,
+}
+
+/// The answer to a command with its id.
+#[derive(Serialize)]
+struct Changed<'a, A> {
+    #[serde(flatten)]
+    answer: &'a A,
+    #[serde(rename = "commandId")]
+    command_id: &'a str,
 }
 
 impl Output {
@@ -167,11 +175,10 @@ impl Output {
         validate_only: bool,
     ) -> io::Result<()> {
         if self.format == Format::Json {
-            let mut document = serde_json::to_value(&answer)?;
-            if let Value::Object(members) = &mut document {
-                members.insert("commandId".to_owned(), json!(command_id));
-            }
-            return self.json(&document);
+            return self.json(&Changed {
+                answer: &answer,
+                command_id,
+            });
         }
         let (record, position) = answer.into_parts();
         self.resource(record)?;

@@ -19,6 +19,8 @@ pub enum Cell {
     Text(String),
     /// A number of something, shown with separators.
     Number(i64),
+    /// An amount, shown with separators.
+    Money(Money),
     /// Several values; in CSV separated by `;`.
     Many(Vec<String>),
 }
@@ -29,6 +31,7 @@ impl Cell {
         match self {
             Self::Text(text) => text.clone(),
             Self::Number(number) => number.to_string(),
+            Self::Money(money) => value::money_text(money),
             Self::Many(values) => values.join(";"),
         }
     }
@@ -38,6 +41,7 @@ impl Cell {
         match self {
             Self::Text(text) => crate::client::failure::one_line(text),
             Self::Number(number) => grouped(*number),
+            Self::Money(money) => money_grouped(money),
             Self::Many(values) => values
                 .iter()
                 .map(|value| crate::client::failure::one_line(value))
@@ -50,7 +54,7 @@ impl Cell {
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Text(text) => text.is_empty(),
-            Self::Number(_) => false,
+            Self::Number(_) | Self::Money(_) => false,
             Self::Many(values) => values.is_empty(),
         }
     }
@@ -83,6 +87,15 @@ impl From<i64> for Cell {
 impl From<i32> for Cell {
     fn from(number: i32) -> Self {
         Self::Number(number.into())
+    }
+}
+
+impl From<Option<&Money>> for Cell {
+    fn from(money: Option<&Money>) -> Self {
+        money.map_or_else(
+            || Self::Text(String::new()),
+            |money| Self::Money(money.clone()),
+        )
     }
 }
 
@@ -160,16 +173,27 @@ pub fn name(text: Option<&LocalizedText>) -> String {
     text.map(|text| text.en.clone()).unwrap_or_default()
 }
 
-/// Amount and currency; empty where there is none.
-pub fn money(money: Option<&Money>) -> String {
-    money.map(value::money_text).unwrap_or_default()
+/// Amount and currency with separators: `4,000,000.00 USD`.
+pub fn money_grouped(money: &Money) -> String {
+    let plain = value::money_text(money);
+    let end = plain.find(['.', ' ']).unwrap_or(plain.len());
+    match plain[..end].parse() {
+        // A minus before a zero would be lost.
+        Ok(whole) if whole != 0 => format!("{}{}", grouped(whole), &plain[end..]),
+        _ => plain,
+    }
 }
 
 /// Amount, currency and on what it rests; empty where nothing was declared.
 pub fn unit_value(unit_value: Option<&UnitValue>) -> String {
     unit_value.map_or_else(String::new, |unit_value| {
         let basis = word::field::<ValueBasis>(unit_value.basis);
-        format!("{} ({basis})", money(unit_value.amount.as_ref()))
+        let amount = unit_value
+            .amount
+            .as_ref()
+            .map(value::money_text)
+            .unwrap_or_default();
+        format!("{amount} ({basis})")
     })
 }
 
@@ -242,6 +266,20 @@ mod tests {
                 "-9,223,372,036,854,775,808"
             ]
         );
+    }
+
+    #[test]
+    fn amounts_have_separators() {
+        let text = |minor_units, code: &str| {
+            money_grouped(&Money {
+                currency_code: code.to_owned(),
+                minor_units,
+            })
+        };
+        assert_eq!(text(400_000_000, "USD"), "4,000,000.00 USD");
+        assert_eq!(text(-123_456, "USD"), "-1,234.56 USD");
+        assert_eq!(text(-5, "USD"), "-0.05 USD");
+        assert_eq!(text(1_000, "JPY"), "1,000 JPY");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, io};
 
 use anstyle::{AnsiColor, Style};
 use keruen_proto::stock::v1::{StockGroup, StockRow};
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
     cli::Format,
@@ -85,14 +85,23 @@ impl Record for StockRow {
     }
 }
 
-/// One row as a flat JSON object: the columns of the grouping, then the quantities as numbers.
-pub fn json_row(row: &StockRow, by: &[StockGroup]) -> Value {
-    let keys = by
-        .iter()
-        .map(|group| (word::of(*group), Value::from(key(row, *group))));
-    let numbers = QUANTITIES.iter().zip(quantities(row));
-    let numbers = numbers.map(|(name, quantity)| ((*name).to_owned(), Value::from(quantity)));
-    Value::Object(keys.chain(numbers).collect::<Map<_, _>>())
+/// A row as a flat JSON object: the columns of the grouping, then the quantities as numbers.
+struct Flat<'a> {
+    row: &'a StockRow,
+    by: &'a [StockGroup],
+}
+
+impl Serialize for Flat<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(Some(self.by.len() + QUANTITIES.len()))?;
+        for group in self.by {
+            members.serialize_entry(&word::of(*group), key(self.row, *group))?;
+        }
+        for (name, quantity) in QUANTITIES.iter().zip(quantities(self.row)) {
+            members.serialize_entry(name, &quantity)?;
+        }
+        members.end()
+    }
 }
 
 /// Prints rows, grouped by `by`.
@@ -104,11 +113,38 @@ pub fn print(output: &mut Output, rows: &[StockRow], by: &[StockGroup]) -> io::R
         keys.chain(quantities(row).map(Cell::Number)).collect()
     };
     match output.format() {
-        Format::Json => output.json(&rows.iter().map(|row| json_row(row, by)).collect::<Vec<_>>()),
+        Format::Json => output.json(&rows.iter().map(|row| Flat { row, by }).collect::<Vec<_>>()),
         Format::Csv => output.csv(&columns, rows.iter().map(cells)),
         Format::Table if rows.is_empty() => output.line("no stock"),
-        Format::Table => output.table(&columns, &rows.iter().map(cells).collect::<Vec<_>>()),
+        Format::Table => {
+            let mut table: Vec<Vec<Cell>> = rows.iter().map(cells).collect();
+            table.extend(sum(rows, by));
+            output.table(&columns, &table)
+        }
     }
+}
+
+/// The row below a table of several rows that are all of one commodity, so that they can be added up.
+fn sum(rows: &[StockRow], by: &[StockGroup]) -> Option<Vec<Cell>> {
+    let [first, rest @ ..] = rows else {
+        return None;
+    };
+    let commodity = &first.commodity_id;
+    let other_commodity = rest.iter().any(|row| row.commodity_id != *commodity);
+    if rest.is_empty() || commodity.is_empty() || other_commodity {
+        return None;
+    }
+    let keys = by.iter().enumerate().map(|(index, group)| match group {
+        StockGroup::Commodity => Cell::from(commodity),
+        _ => Cell::from(if index == 0 { "sum" } else { "" }),
+    });
+    let mut sums = [0_i64; QUANTITIES.len()];
+    for row in rows {
+        for (sum, quantity) in sums.iter_mut().zip(quantities(row)) {
+            *sum = sum.saturating_add(quantity);
+        }
+    }
+    Some(keys.chain(sums.into_iter().map(Cell::Number)).collect())
 }
 
 /// Stock per region as bars, a block for each commodity where rows are grouped by it. `region_names` gives the name
@@ -223,8 +259,9 @@ mod tests {
     #[test]
     fn json_rows_are_flat_with_numbers() {
         let by = [StockGroup::Commodity, StockGroup::Region];
-        let json = json_row(&row("KZ-75", 97_000, 3), &by);
-        let text = serde_json::to_string(&json).unwrap();
+        let row = row("KZ-75", 97_000, 3);
+        let text = serde_json::to_string(&Flat { row: &row, by: &by }).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["region"], "KZ-75");
         assert_eq!(json["on_hand"], 97_000);
         assert_eq!(json.as_object().unwrap().len(), by.len() + QUANTITIES.len());
@@ -245,7 +282,7 @@ mod tests {
             lost: 9,
             ..StockRow::default()
         };
-        let json = json_row(&row, &[]);
+        let json = serde_json::to_value(Flat { row: &row, by: &[] }).unwrap();
         let protobuf = serde_json::to_value(&row).unwrap();
         for name in QUANTITIES {
             let camel = name
@@ -262,6 +299,19 @@ mod tests {
             );
         }
         assert_eq!(StockRow::COLUMNS.len(), row.cells().len());
+    }
+
+    #[test]
+    fn rows_of_one_commodity_are_added_up() {
+        let by = [StockGroup::Region, StockGroup::Commodity];
+        let rows = [row("KZ-75", 97_000, 3), row("KZ-62", 5, 0)];
+        let sum = sum(&rows, &by).unwrap();
+        assert_eq!(sum[..3], crate::cells!["sum", "TEST-SARS2", 97_005_i64]);
+        let other = StockRow {
+            commodity_id: "VENTILATOR".to_owned(),
+            ..row("KZ-62", 1, 0)
+        };
+        assert_eq!(super::sum(&[row("KZ-75", 1, 0), other], &by), None);
     }
 
     #[test]

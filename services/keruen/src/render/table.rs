@@ -3,85 +3,160 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use comfy_table::{Attribute, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{
+    Attribute, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+    Width,
+};
 
 use crate::render::record::{Cell, Record};
 
 const BOLD: Style = Style::new().bold();
+/// A rule below the header and none between the rows: as many rows on a screen as fit.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
-/// A table. Columns in which no row says anything are left out.
-pub fn render(columns: &[&str], rows: &[Vec<Cell>], width: u16) -> String {
-    let told: Vec<bool> = (0..columns.len())
-        .map(|column| {
+/// Blank columns right of each column.
+const GAP: usize = 2;
+
+/// A column that has something to say.
+struct Column {
+    /// Where it stands in the rows.
+    index: usize,
+    title: String,
+    numeric: bool,
+    /// Whether it holds nothing but zeros.
+    zero: bool,
+    /// As narrow as it may be: neither numbers nor codes are broken.
+    min_width: usize,
+}
+
+fn longest_word(text: &str) -> usize {
+    text.split_whitespace()
+        .map(|word| word.chars().count())
+        .max()
+        .unwrap_or_default()
+}
+
+fn told_columns(columns: &[&str], rows: &[Vec<Cell>]) -> Vec<Column> {
+    let mut told = Vec::new();
+    for (index, name) in columns.iter().enumerate() {
+        let cells = || {
             rows.iter()
-                .any(|row| row.get(column).is_some_and(|cell| !cell.is_empty()))
-        })
-        .collect();
-    let keep = |column: &usize| told.get(*column).copied().unwrap_or(false);
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width)
-        // The sink drops styles where they don't belong.
-        .force_no_tty()
-        .enforce_styling();
-    let numeric = |column: usize| {
-        rows.iter()
-            .any(|row| matches!(row.get(column), Some(Cell::Number(_))))
-    };
-    let align = |cell: comfy_table::Cell, column: usize| {
-        cell.set_alignment(if numeric(column) {
+                .filter_map(|row| row.get(index))
+                .filter(|cell| !cell.is_empty())
+        };
+        if cells().next().is_none() {
+            continue;
+        }
+        let title = name.replace('_', " ");
+        let widest = cells()
+            .map(|cell| longest_word(&cell.pretty()))
+            .max()
+            .unwrap_or_default();
+        told.push(Column {
+            index,
+            min_width: widest.max(longest_word(&title)),
+            title,
+            zero: cells().all(|cell| *cell == Cell::Number(0)),
+            numeric: cells().any(|cell| matches!(cell, Cell::Number(_))),
+        });
+    }
+    told
+}
+
+fn fits(columns: &[Column], width: u16) -> bool {
+    let narrowest: usize = columns.iter().map(|column| column.min_width + GAP).sum();
+    narrowest <= usize::from(width)
+}
+
+/// A table. Columns in which no row says anything are left out, and where the others don't fit, those with nothing but
+/// zeros. Where it doesn't fit even then, each row becomes a block of lines.
+pub fn render(columns: &[&str], rows: &[Vec<Cell>], width: u16) -> String {
+    let mut told = told_columns(columns, rows);
+    if !fits(&told, width) {
+        told.retain(|column| !column.zero);
+    }
+    if !fits(&told, width) {
+        return blocks(&told, rows);
+    }
+    let cell = |column: &Column, cell: comfy_table::Cell| {
+        cell.set_alignment(if column.numeric {
             CellAlignment::Right
         } else {
             CellAlignment::Left
         })
     };
-    let header: Vec<comfy_table::Cell> = columns
-        .iter()
-        .enumerate()
-        .filter(|(column, _)| keep(column))
-        .map(|(column, title)| {
-            align(
-                comfy_table::Cell::new(title.replace('_', " ")).add_attribute(Attribute::Bold),
-                column,
-            )
-        })
-        .collect();
-    table.set_header(header);
+    let mut table = Table::new();
+    table
+        .load_style(RULED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        // The sink drops styles where they don't belong.
+        .force_no_tty()
+        .enforce_styling()
+        .style_text_only();
+    table.set_header(told.iter().map(|column| {
+        cell(
+            column,
+            comfy_table::Cell::new(&column.title).add_attribute(Attribute::Bold),
+        )
+    }));
     for row in rows {
-        let row: Vec<comfy_table::Cell> = row
-            .iter()
-            .enumerate()
-            .filter(|(column, _)| keep(column))
-            .map(|(column, cell)| align(comfy_table::Cell::new(cell.pretty()), column))
-            .collect();
-        table.add_row(row);
+        table.add_row(told.iter().map(|column| {
+            cell(
+                column,
+                comfy_table::Cell::new(row.get(column.index).map(Cell::pretty).unwrap_or_default()),
+            )
+        }));
+    }
+    for (index, column) in told.iter().enumerate() {
+        let width = u16::try_from(column.min_width + GAP).unwrap_or(u16::MAX);
+        if let Some(drawn) = table.column_mut(index) {
+            drawn.set_padding((0, u16::try_from(GAP).unwrap_or_default()));
+            drawn.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
+        }
     }
     format!("{}\n", table.trim_fmt())
+}
+
+/// Each row as lines of name and value.
+fn blocks(told: &[Column], rows: &[Vec<Cell>]) -> String {
+    let blocks: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            let fields = told
+                .iter()
+                .filter_map(|column| Some((column.title.as_str(), row.get(column.index)?)));
+            lines(&fields.collect::<Vec<_>>())
+        })
+        .collect();
+    blocks.join("\n")
+}
+
+/// Names and values, a line each; without those that say nothing.
+fn lines(fields: &[(&str, &Cell)]) -> String {
+    let told = || fields.iter().filter(|(_, cell)| !cell.is_empty());
+    let longest = told()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or_default();
+    let mut text = String::new();
+    for (name, cell) in told() {
+        let value = cell.pretty().replace('\n', ", ");
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{BOLD}{name:<longest$}{BOLD:#}  {value}");
+    }
+    text
 }
 
 /// A page about one thing: what is known of it line by line, and its parts as tables.
 pub fn details<R: Record>(record: &R, width: u16) -> String {
     let cells = record.cells();
-    let told: Vec<(&str, &Cell)> = R::COLUMNS
+    let names: Vec<String> = R::COLUMNS
         .iter()
-        .copied()
-        .zip(&cells)
-        .filter(|(_, cell)| !cell.is_empty())
+        .map(|name| name.replace('_', " "))
         .collect();
-    let longest = told
-        .iter()
-        .map(|(name, _)| name.len())
-        .max()
-        .unwrap_or_default();
-    let mut text = String::new();
-    for (name, cell) in told {
-        let name = name.replace('_', " ");
-        let value = cell.pretty().replace('\n', ", ");
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "{BOLD}{name:<longest$}{BOLD:#}  {value}");
-    }
+    let fields: Vec<(&str, &Cell)> = names.iter().map(String::as_str).zip(&cells).collect();
+    let mut text = lines(&fields);
     for part in record
         .parts()
         .into_iter()
@@ -119,6 +194,28 @@ mod tests {
                 .any(|line| line.trim_end().ends_with("  1,000")),
             "{text}"
         );
+    }
+
+    #[test]
+    fn numbers_and_codes_are_never_broken() {
+        let rows = [crate::cells![
+            "REQ-JEZQAZGHAN-TESTS",
+            "a name of several words",
+            1_000_000_i64
+        ]];
+        for width in [10, 36, 44, 60, 200] {
+            let text = plain(&render(&["code", "name", "in_transit"], &rows, width));
+            assert!(
+                text.contains("REQ-JEZQAZGHAN-TESTS") && text.contains("1,000,000"),
+                "{width}\n{text}"
+            );
+            let blocks = text.starts_with("code        REQ-");
+            let fits = text
+                .lines()
+                .all(|line| line.chars().count() <= width.into());
+            assert!(fits || blocks, "{width}\n{text}");
+            assert_eq!(blocks, width < 42, "{width}\n{text}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     render::{
         Output,
         inventory::goods,
-        record::{Cell, grouped, money, name, time},
+        record::{Cell, grouped, money_grouped, name, time},
         word,
     },
 };
@@ -155,16 +155,14 @@ fn donation_lines(donation: &Donation, donor: &str) -> Vec<String> {
             grouped(line.received)
         ));
     }
-    if donation.money.is_some() {
-        let spent = money(donation.money_spent.as_ref());
-        let spent = if spent.is_empty() {
-            "nothing".to_owned()
-        } else {
-            spent
-        };
+    if let Some(money) = &donation.money {
+        let spent = donation
+            .money_spent
+            .as_ref()
+            .map_or_else(|| "nothing".to_owned(), money_grouped);
         lines.push(format!(
             "│  pledged {}, spent {spent}",
-            money(donation.money.as_ref())
+            money_grouped(money)
         ));
     }
     lines

@@ -12,6 +12,10 @@ use clap::Args as ClapArgs;
 pub use node::{Node, NodeOptions};
 
 /// Where the node answers and where it keeps its data.
+#[expect(
+    clippy::doc_markdown,
+    reason = "the comments are help texts, which show no markup"
+)]
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

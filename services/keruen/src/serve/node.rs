@@ -142,9 +142,10 @@ impl Node {
             }
             anyhow::Ok(())
         };
-        match tokio::time::timeout(STOP_TIMEOUT, all).await {
-            Ok(result) => result?,
-            Err(_) => tracing::warn!("calls that took too long were broken off"),
+        if let Ok(result) = tokio::time::timeout(STOP_TIMEOUT, all).await {
+            result?;
+        } else {
+            tracing::warn!("calls that took too long were broken off");
         }
         self.log.close();
         Ok(())

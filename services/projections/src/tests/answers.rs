@@ -2,42 +2,39 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keruen_domain::{Boundary, Entry, region};
+use keruen_domain::{Boundary, Entry};
 use keruen_proto::{
     inventory::v1::{Batch, ReceiptOutcome},
     requests::v1::{Request, RequestState},
     shipments::v1::{Shipment, ShipmentState},
     stock::v1::{
         AssetKey, GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListRequestsRequest,
-        ListShipmentsRequest, ListStockRequest, StockGroup, StockRow, TraceStatus,
-        get_trace_request::Subject,
+        ListShipmentsRequest, TraceStatus, get_trace_request::Subject,
     },
 };
-use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::{
-    history::{FACILITIES, History, ITEMS, eventful},
-    naive::{self, Key, Sums},
+    history::{FACILITIES, History, eventful},
+    naive,
 };
 use crate::{
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
     refusal::Refusal,
-    stock::StockQuery,
     store::Writer,
     trace::TraceQuery,
 };
 
-const TODAY: &str = "2026-06-01";
+pub const TODAY: &str = "2026-06-01";
 
 /// The rows after a history, which is made once for all cases.
-struct World {
-    history: History,
-    writer: Writer,
+pub struct World {
+    pub history: History,
+    pub writer: Writer,
     _dir: tempfile::TempDir,
 }
 
-fn world() -> World {
+pub fn world() -> World {
     let history = eventful();
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::open(dir.path()).unwrap();
@@ -57,153 +54,12 @@ fn trace(connection: &Connection, subject: Subject) -> Result<GetTraceResponse, 
     TraceQuery::parse(&request)?.answer(connection, TODAY)
 }
 
-/// All rows, page by page.
-fn all_stock(
-    connection: &Connection,
-    request: &ListStockRequest,
-) -> Result<Vec<StockRow>, Refusal> {
-    let mut request = request.clone();
-    let mut rows = Vec::new();
-    loop {
-        let page = StockQuery::parse(&request)?.answer(connection, TODAY)?;
-        assert!(page.rows.len() <= usize::try_from(request.page_size).unwrap());
-        rows.extend(page.rows);
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            return Ok(rows);
-        }
-    }
-}
-
-fn region_of(facility_id: &str) -> &'static str {
+pub fn region_of(facility_id: &str) -> &'static str {
     FACILITIES
         .iter()
         .find(|(id, _)| *id == facility_id)
         .unwrap()
         .1
-}
-
-fn commodity_of(item_id: &str) -> &'static str {
-    ITEMS.iter().find(|(id, _)| *id == item_id).unwrap().1
-}
-
-fn column(key: &Key, group: StockGroup) -> String {
-    match group {
-        StockGroup::Region => region_of(&key.0).to_owned(),
-        StockGroup::Facility => key.0.clone(),
-        StockGroup::Commodity => commodity_of(&key.1).to_owned(),
-        StockGroup::Item => key.1.clone(),
-        StockGroup::Batch => key.2.clone(),
-        StockGroup::Owner => key.3.clone(),
-        StockGroup::Unspecified => unreachable!(),
-    }
-}
-
-fn columns(row: &StockRow, groups: &[StockGroup]) -> Vec<String> {
-    let of = |group: &StockGroup| match group {
-        StockGroup::Region => row.region_id.clone(),
-        StockGroup::Facility => row.facility_id.clone(),
-        StockGroup::Commodity => row.commodity_id.clone(),
-        StockGroup::Item => row.item_id.clone(),
-        StockGroup::Batch => row.batch_id.clone(),
-        StockGroup::Owner => row.owner_id.clone(),
-        StockGroup::Unspecified => unreachable!(),
-    };
-    groups.iter().map(of).collect()
-}
-
-fn sums(row: &StockRow) -> Sums {
-    assert_eq!(row.available, row.on_hand - row.reserved - row.held);
-    [
-        row.on_hand,
-        row.reserved,
-        row.held,
-        row.in_transit,
-        row.received,
-        row.consumed,
-        row.disposed,
-        row.lost,
-    ]
-}
-
-const GROUPS: [StockGroup; 6] = [
-    StockGroup::Region,
-    StockGroup::Facility,
-    StockGroup::Commodity,
-    StockGroup::Item,
-    StockGroup::Batch,
-    StockGroup::Owner,
-];
-
-#[test]
-fn stock_adds_up_in_any_grouping_filter_and_page_size() {
-    let mut world = world();
-    let rows = naive::stock(world.history.decoded());
-    let keys: Vec<Key> = rows.keys().cloned().collect();
-    let connection = world.writer.connection();
-    let groups = prop::sample::subsequence(GROUPS.to_vec(), 1..=6).prop_shuffle();
-    let strategy = (
-        groups,
-        0..keys.len(),
-        prop::array::uniform6(prop::bool::weighted(0.2)),
-        1..60_i32,
-    );
-    proptest!(ProptestConfig::with_cases(200), |((groups, like, filters, page_size) in strategy)| {
-        let filter = |index: usize| {
-            if filters[index] { column(&keys[like], GROUPS[index]) } else { String::new() }
-        };
-        let request = ListStockRequest {
-            group_by: groups.iter().map(|group| *group as i32).collect(),
-            region_id: filter(0),
-            facility_id: filter(1),
-            commodity_id: filter(2),
-            item_id: filter(3),
-            batch_id: filter(4),
-            owner_id: filter(5),
-            page_size,
-            ..ListStockRequest::default()
-        };
-        let mut expected: BTreeMap<Vec<String>, Sums> = BTreeMap::new();
-        for (key, counted) in &rows {
-            if GROUPS.iter().zip(filters).all(|(group, on)| !on || column(key, *group) == column(&keys[like], *group)) {
-                let of_group = groups.iter().map(|group| column(key, *group)).collect();
-                let sum = expected.entry(of_group).or_default();
-                sum.iter_mut().zip(counted).for_each(|(sum, counted)| *sum += counted);
-            }
-        }
-        let found: Vec<_> = all_stock(connection, &request).unwrap().iter()
-            .map(|row| (columns(row, &groups), sums(row))).collect();
-        // In order of the columns, each group once.
-        prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
-    });
-}
-
-#[test]
-fn a_region_counts_from_the_day_it_exists() {
-    let mut world = world();
-    let request = ListStockRequest {
-        group_by: vec![StockGroup::Region as i32],
-        ..ListStockRequest::default()
-    };
-    let mut regions = |today: &str| -> BTreeMap<String, i64> {
-        let page = StockQuery::parse(&request)
-            .unwrap()
-            .answer(world.writer.connection(), today)
-            .unwrap();
-        page.rows
-            .into_iter()
-            .map(|row| (row.region_id, row.received))
-            .collect()
-    };
-    let (before, after) = (regions("2022-06-07"), regions("2022-06-08"));
-    for (new, old) in [("KZ-62", "KZ-35"), ("KZ-33", "KZ-19")] {
-        assert_eq!(region::find(new).unwrap().predecessor_region_id, old);
-        assert!(
-            before.contains_key(old) && !before.contains_key(new),
-            "{before:?}"
-        );
-        assert_eq!(before[old], after[new]);
-    }
 }
 
 #[test]
@@ -219,7 +75,7 @@ fn places_of_a_batch_add_up_to_what_was_received() {
     let mut traced = BTreeSet::new();
     let donations = world
         .history
-        .donations()
+        .donations
         .iter()
         .map(|id| Subject::DonationId(id.clone()));
     let batches = received.keys().map(|id| Subject::BatchId((*id).to_owned()));
@@ -326,13 +182,13 @@ fn a_request_shows_only_what_it_was_sent() {
     let mut world = world();
     let shipments: Vec<Shipment> = world
         .history
-        .shipments()
+        .shipments
         .iter()
         .map(|id| shipment(&world.history, id))
         .collect();
     let connection = world.writer.connection();
     let mut served = 0;
-    for id in world.history.requests() {
+    for id in &world.history.requests {
         let answer = trace(connection, Subject::RequestId(id.clone())).unwrap();
         assert!(answer.donation.is_none());
         let Entry::Request(request) = world.history.fold(&Boundary::request(id).unwrap()) else {
@@ -402,7 +258,7 @@ fn request(history: &History, id: &str) -> Request {
 #[test]
 fn donations_come_newest_first_page_by_page() {
     let mut world = world();
-    let expected: Vec<&String> = world.history.donations().iter().rev().collect();
+    let expected: Vec<&String> = world.history.donations.iter().rev().collect();
     let mut found = Vec::new();
     let mut request = ListDonationsRequest {
         donor_id: "KASPI".to_owned(),
@@ -443,7 +299,7 @@ fn open_requests_come_by_urgency_then_age() {
         )
     };
     let mut expected: Vec<(i32, usize, Request)> = history
-        .requests()
+        .requests
         .iter()
         .enumerate()
         .map(|(age, id)| (age, request(history, id)))
@@ -498,7 +354,7 @@ fn shipments_are_found_by_end_and_state() {
     let states = [ShipmentState::Dispatched, ShipmentState::Allocated];
     let expected: Vec<Shipment> = world
         .history
-        .shipments()
+        .shipments
         .iter()
         .rev()
         .map(|id| shipment(&world.history, id))

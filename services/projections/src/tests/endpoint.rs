@@ -164,7 +164,7 @@ async fn an_answer_reflects_what_the_caller_has_seen() {
                 .position,
             min_position
         );
-        let subject = Some(Subject::DonationId(node.history.donations()[0].clone()));
+        let subject = Some(Subject::DonationId(node.history.donations[0].clone()));
         let asked = GetTraceRequest {
             subject,
             min_position,

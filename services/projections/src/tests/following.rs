@@ -3,11 +3,13 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use keruen_log::{AppendRequest, Log, ProposedEvent, SqliteLog, SqliteOptions};
-use keruen_proto::log::v1::RecordedEvent;
+use keruen_proto::{log::v1::RecordedEvent, stock::v1::TraceStep};
+use prost::Message;
 
 use super::history::{History, eventful};
 use crate::{
     failure::Defect,
+    refusal::Refusal,
     views::{Status, ViewOptions, Views},
 };
 
@@ -60,7 +62,7 @@ async fn received(views: &Arc<Views>) -> (i64, u64) {
         let sum = rows.query_row("SELECT COALESCE(SUM(received), 0) FROM stock", [], |row| {
             row.get(0)
         });
-        Ok::<i64, crate::refusal::Refusal>(sum?)
+        Ok::<i64, Refusal>(sum?)
     });
     sum.await.unwrap()
 }
@@ -161,7 +163,7 @@ async fn a_log_put_back_to_an_older_state_is_noticed() {
     let running = views.run(log.clone());
     until(&views, |status| status.position == 120).await;
     running.stop().await;
-    drop(log);
+    drop((views, log));
 
     // The same log, the same number of events, but others.
     let restored = open_log(&dir.path().join("backup.db"));
@@ -170,10 +172,22 @@ async fn a_log_put_back_to_an_older_state_is_noticed() {
         event.command_id = event.command_id.replace("00000000", "11111111");
     }
     append(&*restored, &others).await;
-    let before = views.status();
+    let views = Views::open(dir.path(), ViewOptions::default()).unwrap();
+    assert_eq!(views.status().position, 120);
     let running = views.run(restored);
-    until(&views, |status| status.position < before.position).await;
-    until(&views, |status| status.position == 120).await;
+    until(&views, |status| status.ready && status.position == 120).await;
+    let ids = views.read(|rows| {
+        let mut statement = rows.prepare("SELECT step FROM steps WHERE position > 60")?;
+        let steps = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        Ok::<_, Refusal>(
+            steps
+                .map(|step| TraceStep::decode(&*step.unwrap()).unwrap().event_id)
+                .collect(),
+        )
+    });
+    let (ids, _): (Vec<String>, u64) = ids.await.unwrap();
+    assert!(!ids.is_empty());
+    assert!(ids.iter().all(|id| id.starts_with("11111111")), "{ids:?}");
     running.stop().await;
 }
 

@@ -1,28 +1,20 @@
-//! Random histories, made by the domain's own decisions.
+//! Histories, made by the domain's own decisions.
 
 use keruen_domain::{
-    Books, Boundary, Code, Command, Entry, Label, Moment, Quantity,
-    donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    Books, Boundary, Code, Command, Entry, Moment, Quantity,
     registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
-    request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
-    shipment::{
-        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
-        ReceiveShipment, RequestShipment,
-    },
-    stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
     tags::tags,
 };
 use keruen_proto::{
     Event,
-    inventory::v1::{AdjustmentReason, ConsumptionPurpose, DisposalReason, ReceiptOutcome},
     log::v1::{OccurredAt, RecordedEvent, TimePrecision},
     registry::v1::{
-        Commodity, DocumentKind, DocumentRef, Facility, FacilityKind, Item, LocalizedText,
-        Organisation, OrganisationKind, RegionAssignment, Tracking,
+        Commodity, Facility, FacilityKind, Item, LocalizedText, Organisation, OrganisationKind,
+        RegionAssignment, Tracking,
     },
-    requests::v1::{RejectionReason, RequestPriority},
-    shipments::v1::{CancellationReason, LossVerdict, Shipment},
 };
+
+use super::chance::Choice;
 
 pub const FACILITIES: [(&str, &str); 4] = [
     ("WH-ALA", "KZ-75"),
@@ -35,27 +27,18 @@ pub const ITEMS: [(&str, &str); 3] = [
     ("TEST-B", "TEST"),
     ("VENT-X", "VENTILATOR"),
 ];
-const ORGANISATIONS: [&str; 3] = ["KASPI", "MOH", "CARRIER"];
-const PRIORITIES: [RequestPriority; 4] = [
-    RequestPriority::Routine,
-    RequestPriority::Urgent,
-    RequestPriority::Asap,
-    RequestPriority::Stat,
-];
+pub const ORGANISATIONS: [&str; 3] = ["KASPI", "MOH", "CARRIER"];
 /// 2026-03-01T00:00:00Z; each event is a minute later.
 const BEGIN_US: i64 = 1_772_323_200_000_000;
-
-/// What happens next: which kind of command, and three numbers that choose its subject and quantities.
-pub type Choice = (u8, u16, u16, u16);
 
 /// A history in the making.
 #[derive(Default)]
 pub struct History {
     pub events: Vec<RecordedEvent>,
     decoded: Vec<Event>,
-    donations: Vec<String>,
-    requests: Vec<String>,
-    shipments: Vec<String>,
+    pub donations: Vec<String>,
+    pub requests: Vec<String>,
+    pub shipments: Vec<String>,
     commands: u64,
 }
 
@@ -79,11 +62,11 @@ pub fn eventful() -> History {
     history
 }
 
-fn code(text: &str) -> Code {
+pub fn code(text: &str) -> Code {
     Code::parse(text).unwrap()
 }
 
-fn quantity(value: i64) -> Quantity {
+pub fn quantity(value: i64) -> Quantity {
     Quantity::parse(value).unwrap()
 }
 
@@ -96,18 +79,6 @@ fn name(text: &str) -> Option<LocalizedText> {
         en: text.to_owned(),
         ..LocalizedText::default()
     })
-}
-
-fn pick<T>(values: &[T], choice: u16) -> Option<&T> {
-    values.get(usize::from(choice) % values.len().max(1))
-}
-
-fn document(kind: DocumentKind) -> DocumentRef {
-    DocumentRef {
-        kind: kind.into(),
-        number: "7".to_owned(),
-        ..DocumentRef::default()
-    }
 }
 
 impl History {
@@ -173,346 +144,8 @@ impl History {
         }
     }
 
-    fn expect(&mut self, command: &dyn Command) {
+    pub fn expect(&mut self, command: &dyn Command) {
         assert!(self.run(command));
-    }
-
-    fn happen(&mut self, (kind, a, b, c): Choice) {
-        match kind % 14 {
-            0 | 1 => self.donate(a, b, c),
-            2 => self.ask(a, b, c),
-            3 | 4 => self.ship(a, b, c),
-            5 | 6 => self.with_shipment(a, |history, shipment_id| {
-                history.run(&AllocateShipment {
-                    shipment_id,
-                    allow_partial: b.is_multiple_of(2),
-                });
-            }),
-            7 => self.with_shipment(a, Self::dispatch),
-            8 | 9 => self.with_shipment(a, |history, shipment_id| {
-                history.receive(&shipment_id, b, c);
-            }),
-            10 => self.settle(),
-            11 => self.with_shipment(a, |history, shipment_id| {
-                if b.is_multiple_of(4) {
-                    history.run(&CancelShipment {
-                        shipment_id,
-                        reason: CancellationReason::NotNeeded,
-                    });
-                }
-            }),
-            12 => self.consume(a, b, c),
-            _ => self.correct(a, b, c),
-        }
-    }
-
-    /// Settles what is missing of the first shipment of which anything is.
-    fn settle(&mut self) {
-        let missing = self.shipments.iter().map(|id| code(id)).find(|id| {
-            let Entry::Shipment(shipment) = self.fold(&Boundary::Shipment(id.clone())) else {
-                return false;
-            };
-            shipment.lots.iter().any(|lot| lot.missing > 0)
-        });
-        if let Some(shipment_id) = missing {
-            self.run(&AcceptLossAct {
-                shipment_id,
-                act: document(DocumentKind::LossAct),
-                verdict: LossVerdict::Shared,
-            });
-        }
-    }
-
-    fn with_shipment(&mut self, choice: u16, act: impl FnOnce(&mut Self, Code)) {
-        if let Some(id) = pick(&self.shipments, choice).map(|id| code(id)) {
-            act(self, id);
-        }
-    }
-
-    fn new_id(&self, prefix: &str) -> Code {
-        code(&format!("{prefix}-{}", self.events.len()))
-    }
-
-    fn donate(&mut self, a: u16, b: u16, c: u16) {
-        let donation_id = self.new_id("D");
-        let (item_id, _) = *pick(&ITEMS, a).unwrap();
-        let owner = *pick(&ORGANISATIONS[..2], b).unwrap();
-        let is_asset = item_id == "VENT-X";
-        let total = i64::from(c % 40) + 4;
-        self.expect(&PledgeDonation {
-            donation_id: donation_id.clone(),
-            donor_id: code("KASPI"),
-            recipient_id: code(owner),
-            lines: vec![PledgedGoods {
-                line: 1,
-                commodity_id: None,
-                item_id: Some(code(item_id)),
-                quantity: quantity(1000),
-            }],
-            money: None,
-            expected_on: None,
-            documents: Vec::new(),
-            anonymous: false,
-        });
-        let outcomes = [
-            (ReceiptOutcome::Good, total),
-            (ReceiptOutcome::Damaged, total / 4),
-            (ReceiptOutcome::Missing, i64::from(b % 3)),
-            (ReceiptOutcome::Good, total / 2),
-        ];
-        let mut serial = 0;
-        let lines = outcomes
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, quantity))| *quantity > 0);
-        let lines = lines
-            .map(|(index, (outcome, units))| {
-                let has_serials = is_asset && *outcome != ReceiptOutcome::Missing;
-                let serials = if has_serials { *units } else { 0 };
-                let serial_numbers = (0..serials)
-                    .map(|_| {
-                        serial += 1;
-                        Label::parse(&format!("№ {}/{serial}", self.events.len())).unwrap()
-                    })
-                    .collect();
-                ReceiptLine {
-                    item_id: code(item_id),
-                    quantity: quantity(*units),
-                    outcome: *outcome,
-                    lot: None,
-                    expires_on: None,
-                    serial_numbers,
-                    pledge_line: None,
-                    unit_value: None,
-                    batch_id: code(&format!("B-{}-{index}", self.events.len())),
-                }
-            })
-            .collect();
-        let (facility_id, _) = *pick(&FACILITIES, b / 3).unwrap();
-        self.donations.push(donation_id.to_string());
-        self.run(&ReceiveDonation {
-            donation_id,
-            facility_id: code(facility_id),
-            lines,
-            documents: Vec::new(),
-        });
-    }
-
-    fn ask(&mut self, a: u16, b: u16, c: u16) {
-        let request_id = self.new_id("R");
-        let (facility_id, _) = *pick(&FACILITIES[1..], a).unwrap();
-        let (item_id, commodity_id) = *pick(&ITEMS, b).unwrap();
-        self.expect(&FileRequest {
-            request_id: request_id.clone(),
-            facility_id: code(facility_id),
-            lines: vec![NeededGoods {
-                line: 1,
-                commodity_id: Some(code(commodity_id)),
-                item_id: (b.is_multiple_of(2)).then(|| code(item_id)),
-                quantity: quantity(i64::from(c % 30) + 1),
-            }],
-            priority: *pick(&PRIORITIES, c).unwrap(),
-            needed_by: None,
-        });
-        self.requests.push(request_id.to_string());
-        if c.is_multiple_of(7) {
-            self.expect(&RejectRequest {
-                request_id,
-                reason: RejectionReason::Duplicate,
-            });
-        } else if !c.is_multiple_of(5) {
-            self.expect(&ApproveRequest {
-                request_id,
-                lines: None,
-            });
-        }
-    }
-
-    fn ship(&mut self, a: u16, b: u16, c: u16) {
-        let shipment_id = self.new_id("S");
-        let (item_id, _) = *pick(&ITEMS, b).unwrap();
-        let request = pick(&self.requests, a)
-            .filter(|_| !a.is_multiple_of(3))
-            .cloned();
-        let asking = request.as_ref().and_then(|id| {
-            let Entry::Request(request) = self.fold(&Boundary::request(id)?) else {
-                return None;
-            };
-            Some(request.facility_id)
-        });
-        let origin_id = FACILITIES[usize::from(b) % 2].0;
-        let destination_id =
-            asking.unwrap_or_else(|| FACILITIES[usize::from(c) % FACILITIES.len()].0.to_owned());
-        let request = request.map(|id| (code(&id), 1));
-        let goods = |line, units| GoodsToSend {
-            line,
-            item_id: code(item_id),
-            quantity: quantity(units),
-            request: request.clone(),
-            owner_id: None,
-        };
-        let mut lines = vec![goods(1, i64::from(c % 12) + 1)];
-        if c.is_multiple_of(3) {
-            lines.push(goods(2, i64::from(c % 5) + 1));
-        }
-        let command = RequestShipment {
-            shipment_id: shipment_id.clone(),
-            origin_id: code(origin_id),
-            destination_id: code(&destination_id),
-            lines,
-        };
-        if self.run(&command) {
-            self.shipments.push(shipment_id.to_string());
-        }
-    }
-
-    fn dispatch(&mut self, shipment_id: Code) {
-        self.run(&DispatchShipment {
-            shipment_id,
-            custodian_id: code("CARRIER"),
-            signed_by_ref: None,
-            expected_on: None,
-            documents: Vec::new(),
-        });
-    }
-
-    /// Everything, or some of a lot with a discrepancy.
-    fn receive(&mut self, shipment_id: &Code, b: u16, c: u16) {
-        let Entry::Shipment(shipment) = self.fold(&Boundary::Shipment(shipment_id.clone())) else {
-            return;
-        };
-        let lines = (!b.is_multiple_of(3)).then(|| self.found(&shipment, b, c));
-        self.run(&ReceiveShipment {
-            shipment_id: shipment_id.clone(),
-            lines: lines.filter(|lines| !lines.is_empty()),
-            signed_by_ref: None,
-            documents: Vec::new(),
-        });
-    }
-
-    fn found(&self, shipment: &Shipment, b: u16, c: u16) -> Vec<FoundGoods> {
-        let outcomes = [
-            ReceiptOutcome::Good,
-            ReceiptOutcome::Missing,
-            ReceiptOutcome::Damaged,
-        ];
-        let outcome = *pick(&outcomes, c).unwrap();
-        let mut lines = Vec::new();
-        if let Some(lot) = pick(&shipment.lots, b) {
-            let shipped = lot.shipment_units.as_ref().unwrap();
-            let units = shipped.units.as_ref().unwrap();
-            let mut serials = lot.serial_numbers_in_transit.clone();
-            let open = if outcome == ReceiptOutcome::Missing {
-                lot.in_transit
-            } else {
-                lot.in_transit + lot.missing
-            };
-            let count = open.min(i64::from(c % 6) + 1);
-            serials.truncate(usize::try_from(count).unwrap_or(0));
-            if count > 0 {
-                lines.push(FoundGoods {
-                    line: Some(shipped.line),
-                    batch_id: Some(code(&units.batch_id)),
-                    owner_id: Some(code(&units.owner_id)),
-                    quantity: quantity(count),
-                    outcome,
-                    serial_numbers: serials.iter().map(|it| Label::parse(it).unwrap()).collect(),
-                    item_id: None,
-                    lot: None,
-                    expires_on: None,
-                    new_batch_id: self.new_id("UNUSED"),
-                });
-            }
-        }
-        if c.is_multiple_of(4) {
-            lines.push(FoundGoods {
-                line: None,
-                batch_id: None,
-                owner_id: None,
-                quantity: quantity(i64::from(b % 4) + 1),
-                outcome: if b.is_multiple_of(2) {
-                    ReceiptOutcome::Surplus
-                } else {
-                    ReceiptOutcome::Wrong
-                },
-                serial_numbers: Vec::new(),
-                item_id: Some(code("TEST-A")),
-                lot: Some(Label::parse("L 1").unwrap()),
-                expires_on: None,
-                new_batch_id: self.new_id("N"),
-            });
-        }
-        lines
-    }
-
-    fn consume(&mut self, a: u16, b: u16, c: u16) {
-        let (facility_id, _) = *pick(&FACILITIES, a).unwrap();
-        let (item_id, _) = *pick(&ITEMS, b).unwrap();
-        self.run(&ConsumeStock {
-            facility_id: code(facility_id),
-            item_id: code(item_id),
-            quantity: quantity(i64::from(c % 9) + 1),
-            batch_id: None,
-            owner_id: None,
-            purpose: ConsumptionPurpose::Patient,
-        });
-    }
-
-    /// Disposes of some stock, or adjusts it.
-    fn correct(&mut self, a: u16, b: u16, c: u16) {
-        let (facility_id, item_id) = (
-            code(pick(&FACILITIES, a).unwrap().0),
-            code(pick(&ITEMS, b).unwrap().0),
-        );
-        let Entry::Stock(level) = self.fold(&Boundary::Stock(facility_id.clone(), item_id)) else {
-            return;
-        };
-        let claimed = level.lots.iter().find(|lot| c % 3 == 1 && lot.reserved > 0);
-        let Some(lot) = claimed.or_else(|| pick(&level.lots, b / 3)) else {
-            return;
-        };
-        let (batch_id, owner_id) = (code(&lot.batch_id), Some(code(&lot.owner_id)));
-        // Now and then nothing is left, so that claims break.
-        let units = if c % 3 == 1 && lot.reserved > 0 {
-            lot.on_hand
-        } else {
-            i64::from(c % 5) + 1
-        };
-        let quantity = quantity(units);
-        let serials = lot
-            .serial_numbers
-            .iter()
-            .take(usize::try_from(units).unwrap());
-        let serial_numbers = serials.map(|it| Label::parse(it).unwrap()).collect();
-        let documents = Vec::new();
-        if c.is_multiple_of(3) {
-            let reason = DisposalReason::Damaged;
-            self.run(&DisposeStock {
-                facility_id,
-                batch_id,
-                owner_id,
-                quantity,
-                serial_numbers,
-                reason,
-                documents,
-            });
-            return;
-        }
-        let change = if c % 3 == 1 {
-            Change::Decrease(quantity)
-        } else {
-            Change::Increase(quantity)
-        };
-        let reason = AdjustmentReason::CountDifference;
-        self.run(&AdjustStock {
-            facility_id,
-            batch_id,
-            owner_id,
-            change,
-            serial_numbers,
-            reason,
-            documents,
-        });
     }
 
     /// Whether the domain accepts the command; if so, it has happened.
@@ -585,17 +218,5 @@ impl History {
     /// The events, decoded.
     pub fn decoded(&self) -> &[Event] {
         &self.decoded
-    }
-
-    pub fn donations(&self) -> &[String] {
-        &self.donations
-    }
-
-    pub fn requests(&self) -> &[String] {
-        &self.requests
-    }
-
-    pub fn shipments(&self) -> &[String] {
-        &self.shipments
     }
 }

@@ -1,8 +1,10 @@
 //! Tests of the views against histories.
 
 mod answers;
+mod chance;
 mod endpoint;
 mod following;
 mod history;
 mod naive;
 mod rows;
+mod sums;

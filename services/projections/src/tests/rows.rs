@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use rusqlite::{Connection, params, types::Value};
 
 use super::{
-    history::{Choice, FACILITIES, History, ITEMS, eventful},
+    chance::Choice,
+    history::{FACILITIES, History, ITEMS, eventful},
     naive::{self, Key, Sums},
 };
 use crate::{failure::Defect, fold, resource, store::Writer};
@@ -147,9 +148,9 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = built(dir.path(), &history);
         let connection = writer.connection();
-        let boundaries = history.donations().iter().map(|id| Boundary::donation(id))
-            .chain(history.requests().iter().map(|id| Boundary::request(id)))
-            .chain(history.shipments().iter().map(|id| Boundary::shipment(id)))
+        let boundaries = history.donations.iter().map(|id| Boundary::donation(id))
+            .chain(history.requests.iter().map(|id| Boundary::request(id)))
+            .chain(history.shipments.iter().map(|id| Boundary::shipment(id)))
             .chain(history.events.iter().flat_map(|event| &event.tags)
                 .filter_map(|tag| tag.strip_prefix("batch:")).map(Boundary::batch));
         for boundary in boundaries.map(Option::unwrap) {

@@ -1,0 +1,90 @@
+//! What is wrong in a file, by line and column.
+
+use super::sheet::Row;
+use crate::client::failure::Failure;
+
+/// How many errors are told.
+pub const MAX_ERRORS: usize = 50;
+
+/// Errors of a file.
+#[derive(Debug)]
+pub struct Errors {
+    place: String,
+    found: Vec<(u64, String)>,
+}
+
+impl Errors {
+    /// None yet, in the file at `place`.
+    pub fn new(place: &str) -> Self {
+        Self {
+            place: place.to_owned(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Notes that a row is wrong.
+    pub fn row(&mut self, row: &Row, rule: &str) {
+        self.note(row.line, row.number, None, rule);
+    }
+
+    /// Notes that a field is wrong.
+    pub fn field(&mut self, row: &Row, column: &str, rule: &str) {
+        self.note(row.line, row.number, Some(column), rule);
+    }
+
+    /// Notes that a row, or a column of it, is wrong.
+    pub fn note(&mut self, line: u64, number: usize, column: Option<&str>, rule: &str) {
+        let column = column
+            .map(|column| format!(", column {column}"))
+            .unwrap_or_default();
+        self.found.push((
+            line,
+            format!("{}:{line}: row {number}{column}: {rule}", self.place),
+        ));
+    }
+
+    /// Notes that the header is wrong.
+    pub fn header(&mut self, rule: &str) {
+        self.found
+            .push((1, format!("{}:1: header: {rule}", self.place)));
+    }
+
+    /// Notes that a line is wrong, whatever row it may be.
+    pub fn line(&mut self, line: u64, rule: &str) {
+        self.found
+            .push((line, format!("{}:{line}: {rule}", self.place)));
+    }
+
+    /// Whether nothing was noted.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Fails if anything was noted.
+    pub fn check(mut self) -> Result<(), Failure> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        self.found.sort_by_key(|(line, _)| *line);
+        let total = self.found.len();
+        let mut errors: Vec<String> = self
+            .found
+            .into_iter()
+            .map(|(_, error)| error)
+            .take(MAX_ERRORS)
+            .collect();
+        if total > errors.len() {
+            let more = format!("… and {} more errors", total - errors.len());
+            errors.push(more);
+        }
+        let count = if total == 1 {
+            "1 error".to_owned()
+        } else {
+            format!("{total} errors")
+        };
+        Err(Failure::File {
+            errors,
+            summary: format!("{count}; nothing was entered"),
+        })
+    }
+}

@@ -1,0 +1,306 @@
+//! `keruen import`: files as office programs write them, and files with mistakes.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that can't go on fails"
+)]
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use keruen_proto::registry::v1::{GetFacilityRequest, ListFacilitiesRequest};
+use keruen_tests::{
+    history,
+    node::Node,
+    process::Process,
+    program::{self, Outcome},
+    scene::{Clients, DONOR},
+};
+use tempfile::TempDir;
+
+const HEADER: &str =
+    "facility_id,kind,name_en,name_ru,region_id,time_zone,operator_id,latitude,longitude";
+
+struct Desk {
+    node: Node,
+    folder: TempDir,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let node = Node::new().await;
+        Clients::on(&node.channel()).set_scene().await;
+        Self {
+            node,
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn import(&self, kind: &str, file: &Path, options: &[&str]) -> Outcome {
+        let mut arguments = vec!["import", kind, file.to_str().unwrap()];
+        arguments.extend(options);
+        self.node.cli(arguments)
+    }
+
+    /// Imports a file that must be refused, and must change nothing.
+    async fn refused(&self, kind: &str, file: &Path) -> String {
+        let before = history::head(&self.node.channel()).await;
+        let told = self.import(kind, file, &[]).refused(1);
+        assert_eq!(history::head(&self.node.channel()).await, before, "{told}");
+        assert!(told.contains("nothing was entered"), "{told}");
+        told
+    }
+}
+
+fn row(number: usize) -> String {
+    format!("F-{number},warehouse,Store {number},,KZ-71,Asia/Almaty,{DONOR},51.1,71.4")
+}
+
+fn rows(numbers: impl IntoIterator<Item = usize>) -> String {
+    let mut text = format!("{HEADER}\n");
+    for number in numbers {
+        writeln!(text, "{}", row(number)).unwrap();
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_office_programs_are_read() {
+    let desk = Desk::open().await;
+    let text = format!(
+        "\u{feff}{HEADER}\r\nF-1,hospital,\"Hospital, \"\"Zhanatas\"\"\",\"Больница, Жанатас\",KZ-35;KZ-62@2022-06-08,\
+         Asia/Almaty,{DONOR},47.7833,-67.5\r\n\r\nF-2,warehouse,Store,,KZ-71,Asia/Almaty,{DONOR},,\r\n"
+    );
+    let file = desk.file("office.csv", text);
+    let before = history::head(&desk.node.channel()).await;
+    let tried = desk.import("facilities", &file, &["--dry-run"]).success();
+    assert!(
+        tried.contains("2 new") && tried.contains("dry run"),
+        "{tried}"
+    );
+    assert_eq!(
+        history::head(&desk.node.channel()).await,
+        before,
+        "a dry run recorded something"
+    );
+
+    desk.import("facilities", &file, &[]).success();
+    let question = GetFacilityRequest {
+        facility_id: "F-1".to_owned(),
+    };
+    let mut clients = Clients::on(&desk.node.channel());
+    let facility = clients
+        .registry
+        .get_facility(question)
+        .await
+        .unwrap()
+        .into_inner()
+        .facility
+        .unwrap();
+    let name = facility.name.unwrap();
+    assert_eq!(
+        (name.en.as_str(), name.ru.as_str()),
+        ("Hospital, \"Zhanatas\"", "Больница, Жанатас")
+    );
+    let location = facility.location.unwrap();
+    assert_eq!(
+        (location.latitude_e7, location.longitude_e7),
+        (477_833_000, -675_000_000)
+    );
+    let regions: Vec<_> = facility
+        .regions
+        .iter()
+        .map(|region| region.region_id.as_str())
+        .collect();
+    assert_eq!(regions, ["KZ-35", "KZ-62"]);
+
+    // Semicolons are what the same programs write where the comma is the decimal sign.
+    let text = rows([3]).replace(',', ";");
+    desk.import("facilities", &desk.file("semicolons.csv", text), &[])
+        .success();
+
+    let head = history::head(&desk.node.channel()).await;
+    let again = desk.import("facilities", &file, &[]).success();
+    assert!(again.contains("0 new, 2 already there"), "{again}");
+    assert_eq!(
+        history::head(&desk.node.channel()).await,
+        head,
+        "an import that was repeated recorded something"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistakes_are_told_by_line_and_column_before_anything_is_entered() {
+    let desk = Desk::open().await;
+    let missing = rows(1..=3)
+        .replace(",latitude", "")
+        .replace(",time_zone", "");
+    let told = desk
+        .refused("facilities", &desk.file("missing.csv", missing))
+        .await;
+    assert!(
+        told.contains("missing.csv:1: header: column time_zone is missing"),
+        "{told}"
+    );
+
+    let bad = rows(1..=9).replace(&row(7), &row(7).replace("51.1", "fifty"));
+    let told = desk.refused("facilities", &desk.file("bad.csv", bad)).await;
+    assert!(told.contains("bad.csv:8: row 7, column latitude"), "{told}");
+    assert!(told.contains("fifty"), "{told}");
+
+    let text = "donation_id,donor_id,commodity_id,quantity\n".to_owned()
+        + &(1..=9)
+            .map(|number| format!("D-{number},{DONOR},MASK,{}\n", 10 * number))
+            .collect::<Vec<_>>()
+            .concat();
+    for (wrong, says) in [
+        ("seven", "seven"),
+        ("-70", "-70"),
+        ("0", "0"),
+        ("9007199254740992", "9007199254740992"),
+        ("7.5", "7.5"),
+    ] {
+        let text = text.replace(",70\n", &format!(",{wrong}\n"));
+        let told = desk
+            .refused("donations", &desk.file("wrong.csv", text))
+            .await;
+        assert!(
+            told.contains("wrong.csv:8: row 7") && told.contains("quantity") && told.contains(says),
+            "{told}"
+        );
+    }
+
+    let twice = rows([1, 2, 3, 2]);
+    let told = desk
+        .refused("facilities", &desk.file("twice.csv", twice))
+        .await;
+    assert!(
+        told.contains("twice.csv:5: row 4") && told.contains("F-2"),
+        "{told}"
+    );
+
+    // What only the server knows is told in the same way, and all of it.
+    let unknown = rows(1..=4)
+        .replace(&row(2), &row(2).replace("KZ-71", "KZ-98"))
+        .replace(&row(4), &row(4).replace(DONOR, "NOBODY"));
+    let told = desk
+        .refused("facilities", &desk.file("unknown.csv", unknown))
+        .await;
+    assert!(
+        told.contains("unknown.csv:3: row 2") && told.contains("KZ-98"),
+        "{told}"
+    );
+    assert!(
+        told.contains("unknown.csv:5: row 4") && told.contains("NOBODY"),
+        "{told}"
+    );
+
+    let cut = rows(1..=2).replace(&row(2), "F-2,warehouse,\"Store");
+    desk.refused("facilities", &desk.file("cut.csv", cut)).await;
+    desk.refused("facilities", &desk.file("empty.csv", ""))
+        .await;
+    let latin = [
+        HEADER.as_bytes(),
+        b"\nF-1,warehouse,\xcd\xe0\xe7\xe2\xe0\xed\xe8\xe5,,KZ-71,Asia/Almaty,DONOR,,\n",
+    ]
+    .concat();
+    let told = desk
+        .refused("facilities", &desk.file("latin.csv", latin))
+        .await;
+    assert!(
+        told.contains("latin.csv:2") && told.contains("UTF-8"),
+        "{told}"
+    );
+    desk.refused("facilities", &desk.folder.path().join("none.csv"))
+        .await;
+}
+
+const MANY: usize = 1_500;
+
+async fn facilities(node: &Node) -> usize {
+    let mut clients = Clients::on(&node.channel());
+    let mut count = 0;
+    let mut page_token = String::new();
+    loop {
+        let question = ListFacilitiesRequest {
+            page_size: 1_000,
+            page_token,
+            ..ListFacilitiesRequest::default()
+        };
+        let page = clients
+            .registry
+            .list_facilities(question)
+            .await
+            .unwrap()
+            .into_inner();
+        count += page
+            .facilities
+            .iter()
+            .filter(|facility| facility.facility_id.starts_with("F-"))
+            .count();
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return count;
+        }
+    }
+}
+
+/// Starts an import and waits until it has entered so much.
+async fn import_until(node: &Node, file: &Path, head: u64) -> Process {
+    let mut command = program::command([
+        "import",
+        "facilities",
+        file.to_str().unwrap(),
+        "--server",
+        node.grpc_url(),
+    ]);
+    let process = Process::spawn(command.stdout(Stdio::null()).stderr(Stdio::null())).unwrap();
+    while history::head(&node.channel()).await < head {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    process
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_was_broken_off_goes_on() {
+    let mut desk = Desk::open().await;
+    let file = desk.file("many.csv", rows(1..=MANY));
+    let before = history::head(&desk.node.channel()).await;
+
+    import_until(&desk.node, &file, before + 20).await.kill();
+    let entered = history::head(&desk.node.channel()).await - before;
+    assert!(
+        entered < MANY as u64,
+        "the import was over before it was broken off"
+    );
+
+    // Now it is the node that goes.
+    let mut importing = import_until(&desk.node, &file, before + entered + 20).await;
+    desk.node.kill();
+    let status = importing
+        .wait(Duration::from_secs(120))
+        .expect("an import without a node ends");
+    assert!(matches!(status.code(), Some(69 | 75)), "{status}");
+    desk.node.restart().await;
+
+    desk.import("facilities", &file, &[]).success();
+    assert_eq!(facilities(&desk.node).await, MANY);
+    assert_eq!(
+        history::head(&desk.node.channel()).await,
+        before + MANY as u64,
+        "a row was entered twice"
+    );
+    history::read(&desk.node.channel()).await;
+}
