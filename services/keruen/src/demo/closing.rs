@@ -1,6 +1,6 @@
 //! How the story ends: the stock of every region, where the tests are, and commands to go on with.
 
-use std::{env, path::Path};
+use std::env;
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -55,7 +55,7 @@ pub fn print_commands(server: &str, node: &Node, exit: bool) -> anyhow::Result<(
     };
     println!();
     let option = if exit {
-        let folder = node.store().parent().unwrap_or(Path::new("."));
+        let folder = node.store().folder();
         println!(
             "The story is kept in {0}. To look at it again: {program} serve --data {0}",
             folder.display()

@@ -16,7 +16,7 @@ use std::{
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use crate::serve::{Node, NodeOptions, stop_signal, telemetry};
+use crate::serve::{Node, NodeOptions, Store, stop_signal, telemetry};
 use player::Player;
 
 /// Where the story is kept.
@@ -50,7 +50,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     telemetry::start(telemetry::LogFormat::Text, "warn");
     let stop = stop_signal()?;
-    let mut options = NodeOptions::new(args.data.join("keruen.db"));
+    let mut options = NodeOptions::new(Store::Sqlite(args.data.join("keruen.db")));
     options.grpc_addr = args.grpc_addr.unwrap_or_else(|| usual_or_any(7460));
     options.http_addr = args.http_addr.unwrap_or_else(|| usual_or_any(7461));
     "demo".clone_into(&mut options.node);

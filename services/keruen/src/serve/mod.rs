@@ -7,9 +7,12 @@ pub mod telemetry;
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context as _;
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, error::ErrorKind};
+
+use crate::cli::Cli;
 
 pub use node::{Node, NodeOptions};
+pub use store::Store;
 
 /// Where the node answers and where it keeps its data.
 #[expect(
@@ -21,21 +24,25 @@ pub use node::{Node, NodeOptions};
 Examples:
   keruen serve                                        keep the store at keruen-data/keruen.db
   keruen serve --data /srv/keruen                     keep it at /srv/keruen/keruen.db
+  keruen serve --database-url postgres://keruen@db:5432/keruen    keep the log on PostgreSQL
   keruen serve --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0    take any free ports and print them
 
 The node stops on Ctrl-C or SIGTERM after it has answered what is under way. It can be killed at any time:
 every command that was answered is in the store.")]
 pub struct Args {
-    /// The store: sqlite://PATH of a file, which is created where there is none.
+    /// The store: sqlite://PATH of a file, which is created where there is none, or
+    /// postgres://USER:PASSWORD@HOST:PORT/DATABASE (15 or newer). A node that starts takes the log over from the one
+    /// before.
     #[arg(
         long,
         env = "KERUEN_DATABASE_URL",
-        value_name = "URL",
-        conflicts_with = "data"
+        hide_env_values = true,
+        value_name = "URL"
     )]
     database_url: Option<String>,
 
-    /// Folder of the embedded store; the same as --database-url sqlite://DIR/keruen.db [default: keruen-data].
+    /// Folder of the embedded store; the same as --database-url sqlite://DIR/keruen.db. With postgres://, folder of the
+    /// views [default: keruen-data].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
@@ -73,8 +80,21 @@ pub struct Args {
 
 /// Runs until Ctrl-C or SIGTERM.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    if args.data.is_some()
+        && args
+            .database_url
+            .as_deref()
+            .is_some_and(|url| !store::is_postgres(url))
+    {
+        Cli::definition()
+            .error(
+                ErrorKind::ArgumentConflict,
+                "--data and --database-url both say where the embedded store is; leave one out",
+            )
+            .exit();
+    }
     telemetry::start(args.log_format, "info");
-    let store = store::path(args.database_url.as_deref(), args.data.as_deref())?;
+    let store = Store::new(args.database_url.as_deref(), args.data.as_deref())?;
     let mut options = NodeOptions::new(store);
     options.grpc_addr = args.grpc_addr;
     options.http_addr = args.http_addr;
@@ -84,7 +104,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let node = Node::start(options).await?;
     println!("gRPC  http://{}", node.grpc_addr());
     println!("page  http://{}/", node.http_addr());
-    println!("store {}", node.store().display());
+    println!("store {}", node.store());
     println!("Stop with Ctrl-C.");
     stop.await;
     eprintln!("Stopping: what is under way is being answered.");

@@ -1,17 +1,11 @@
 //! The embedded node: log, services, views and page in one process.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions};
 use keruen_inventory::InventoryEndpoint;
-use keruen_log::{EventEndpoint, Log, SqliteLog, SqliteOptions};
+use keruen_log::{EventEndpoint, Log, Transcoder};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
@@ -27,6 +21,8 @@ use tonic::{
 };
 use tonic_health::server::HealthReporter;
 
+use super::store::{Store, StoredLog};
+
 /// The largest request that a service takes, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Calls under way on one connection.
@@ -37,8 +33,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where a node answers, and where it keeps its data.
 #[derive(Clone, Debug)]
 pub struct NodeOptions {
-    /// File of the store.
-    pub store: PathBuf,
+    /// Where the data is.
+    pub store: Store,
     /// Address of the gRPC services.
     pub grpc_addr: SocketAddr,
     /// Address of the web page.
@@ -51,7 +47,7 @@ pub struct NodeOptions {
 
 impl NodeOptions {
     /// A node that keeps its data in `store` and answers on any free loopback ports.
-    pub fn new(store: PathBuf) -> Self {
+    pub fn new(store: Store) -> Self {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
             store,
@@ -67,8 +63,8 @@ impl NodeOptions {
 pub struct Node {
     grpc_addr: SocketAddr,
     http_addr: SocketAddr,
-    store: PathBuf,
-    log: Arc<SqliteLog>,
+    store: Store,
+    log: StoredLog,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<anyhow::Result<()>>>,
 }
@@ -78,8 +74,8 @@ impl Node {
     pub async fn start(options: NodeOptions) -> anyhow::Result<Self> {
         refuse_open_address("--grpc-addr", options.grpc_addr, options.insecure_no_auth)?;
         refuse_open_address("--http-addr", options.http_addr, options.insecure_no_auth)?;
-        let folder = folder_of(&options.store);
-        fs::create_dir_all(&folder)
+        let folder = options.store.folder();
+        fs::create_dir_all(folder)
             .with_context(|| format!("can't create the folder {}", folder.display()))?;
         // Addresses first: a second node on the same machine should hear of the port, not of the store.
         let grpc_listener = listen("--grpc-addr", options.grpc_addr).await?;
@@ -91,9 +87,9 @@ impl Node {
             .local_addr()
             .context("the HTTP socket has no address")?;
 
-        let log = Arc::new(SqliteLog::open(&options.store, log_options())?);
-        let shared: Arc<dyn Log> = Arc::clone(&log) as Arc<dyn Log>;
-        let views = Views::open(&folder, ViewOptions::default())?;
+        let log = options.store.open(transcoder()).await?;
+        let shared = log.shared();
+        let views = Views::open(folder, ViewOptions::default())?;
         let (stop, stopped) = watch::channel(false);
         let services = Services::new(&options.node, &shared, &views);
         let following = views.run(Arc::clone(&shared));
@@ -106,7 +102,7 @@ impl Node {
                 Ok(())
             }),
         ];
-        tracing::info!(%grpc_addr, %http_addr, store = %options.store.display(), "node is ready");
+        tracing::info!(%grpc_addr, %http_addr, store = %options.store, "node is ready");
         Ok(Self {
             grpc_addr,
             http_addr,
@@ -127,8 +123,8 @@ impl Node {
         self.http_addr
     }
 
-    /// File of the store.
-    pub fn store(&self) -> &Path {
+    /// Where the data is.
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
@@ -271,15 +267,12 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 }
 
 /// The log refuses what a client could not read later: events of unknown types, or whose JSON would be too large.
-fn log_options() -> SqliteOptions {
-    SqliteOptions {
-        transcoder: Some(Arc::new(|type_name, data| {
-            let event = Event::decode(type_name, data).map_err(|error| error.to_string())?;
-            let json = event.to_json().map_err(|error| error.to_string())?;
-            Ok(json.to_string().len())
-        })),
-        ..SqliteOptions::default()
-    }
+fn transcoder() -> Transcoder {
+    Arc::new(|type_name, data| {
+        let event = Event::decode(type_name, data).map_err(|error| error.to_string())?;
+        let json = event.to_json().map_err(|error| error.to_string())?;
+        Ok(json.to_string().len())
+    })
 }
 
 fn refuse_open_address(option: &str, addr: SocketAddr, insecure: bool) -> anyhow::Result<()> {
@@ -303,13 +296,6 @@ async fn listen(option: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
         ),
         _ => anyhow::anyhow!("{option} {addr}: can't listen there: {error}"),
     })
-}
-
-fn folder_of(store: &Path) -> PathBuf {
-    match store.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 /// Ends when the node is asked to stop.

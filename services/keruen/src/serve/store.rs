@@ -1,31 +1,143 @@
-//! Where the embedded store is.
+//! Where a node keeps its log, and the folder of what it makes from it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::bail;
+use keruen_log::{Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, Transcoder};
 
 /// Folder of the store where nothing else is said.
 pub const DEFAULT_FOLDER: &str = "keruen-data";
 /// Name of the store's file in its folder.
 pub const FILE_NAME: &str = "keruen.db";
 
-/// The file that the options name.
-pub fn path(database_url: Option<&str>, folder: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let Some(url) = database_url else {
-        return Ok(folder.unwrap_or(Path::new(DEFAULT_FOLDER)).join(FILE_NAME));
-    };
-    if let Some(path) = url.strip_prefix("sqlite://") {
-        if path.is_empty() || path.ends_with('/') {
-            bail!(
-                "--database-url {url:?} names no file; for example sqlite://keruen-data/keruen.db"
-            );
+/// Where a node keeps its data.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Store {
+    /// The log in a file, and the views in the same folder.
+    Sqlite(PathBuf),
+    /// The log on a PostgreSQL server, and the views in a folder of this machine.
+    Postgres {
+        /// Address of the database; it may hold a password.
+        url: String,
+        /// Folder of the views, which can be lost: they are made again from the log.
+        folder: PathBuf,
+    },
+}
+
+impl Store {
+    /// The store that the options name.
+    pub fn new(database_url: Option<&str>, folder: Option<&Path>) -> anyhow::Result<Self> {
+        let folder = folder.unwrap_or(Path::new(DEFAULT_FOLDER)).to_owned();
+        let Some(url) = database_url else {
+            return Ok(Self::Sqlite(folder.join(FILE_NAME)));
+        };
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            if path.is_empty() || path.ends_with('/') {
+                bail!(
+                    "--database-url {url:?} names no file; for example sqlite://keruen-data/keruen.db"
+                );
+            }
+            return Ok(Self::Sqlite(PathBuf::from(path)));
         }
-        return Ok(PathBuf::from(path));
+        if is_postgres(url) {
+            return Ok(Self::Postgres {
+                url: url.to_owned(),
+                folder,
+            });
+        }
+        let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
+        bail!(
+            "--database-url: the store is sqlite://PATH or postgres://USER@HOST:PORT/DATABASE; found scheme {scheme:?}"
+        )
     }
-    let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
-    bail!(
-        "--database-url: this version keeps its store in SQLite only, sqlite://PATH; found scheme {scheme:?}"
-    )
+
+    /// The folder on this machine.
+    pub fn folder(&self) -> &Path {
+        match self {
+            Self::Sqlite(path) => match path.parent() {
+                Some(folder) if !folder.as_os_str().is_empty() => folder,
+                _ => Path::new("."),
+            },
+            Self::Postgres { folder, .. } => folder,
+        }
+    }
+
+    /// Opens the log. It refuses events that the transcoder refuses.
+    pub async fn open(&self, transcoder: Transcoder) -> anyhow::Result<StoredLog> {
+        let transcoder = Some(transcoder);
+        Ok(match self {
+            Self::Sqlite(path) => {
+                let options = SqliteOptions {
+                    transcoder,
+                    ..SqliteOptions::default()
+                };
+                StoredLog::Sqlite(Arc::new(SqliteLog::open(path, options)?))
+            }
+            Self::Postgres { url, .. } => {
+                let options = PostgresOptions {
+                    transcoder,
+                    ..PostgresOptions::default()
+                };
+                StoredLog::Postgres(Arc::new(PostgresLog::open(url, options).await?))
+            }
+        })
+    }
+}
+
+/// As it is printed and logged: without a password.
+impl fmt::Display for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(formatter),
+            Self::Postgres { url, folder } => write!(
+                formatter,
+                "{}, views in {}",
+                PostgresLog::shown(url),
+                folder.display()
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// Whether the URL is one of PostgreSQL.
+pub fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// An open log.
+pub enum StoredLog {
+    /// In a file.
+    Sqlite(Arc<SqliteLog>),
+    /// On a server.
+    Postgres(Arc<PostgresLog>),
+}
+
+impl StoredLog {
+    /// As everybody uses it.
+    pub fn shared(&self) -> Arc<dyn Log> {
+        match self {
+            Self::Sqlite(log) => Arc::clone(log) as Arc<dyn Log>,
+            Self::Postgres(log) => Arc::clone(log) as Arc<dyn Log>,
+        }
+    }
+
+    /// Stops its writer after what is queued. Blocks until it has stopped.
+    pub fn close(&self) {
+        match self {
+            Self::Sqlite(log) => log.close(),
+            Self::Postgres(log) => log.close(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -33,18 +145,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_file() {
+    fn finds_the_store() {
+        let store = |url, folder| Store::new(url, folder).unwrap();
         assert_eq!(
-            path(None, None).unwrap(),
-            Path::new("keruen-data/keruen.db")
+            store(None, None),
+            Store::Sqlite("keruen-data/keruen.db".into())
         );
         assert_eq!(
-            path(None, Some(Path::new("/srv/k"))).unwrap(),
-            Path::new("/srv/k/keruen.db")
+            store(None, Some(Path::new("/srv/k"))),
+            Store::Sqlite("/srv/k/keruen.db".into())
         );
+        let file = store(Some("sqlite:///srv/k.db"), None);
+        assert_eq!(file, Store::Sqlite("/srv/k.db".into()));
+        assert_eq!(file.folder(), Path::new("/srv"));
+        assert_eq!(store(Some("sqlite://k.db"), None).folder(), Path::new("."));
+        let server = store(
+            Some("postgres://user:secret@host/db"),
+            Some(Path::new("/srv/k")),
+        );
+        assert_eq!(server.folder(), Path::new("/srv/k"));
         assert_eq!(
-            path(Some("sqlite:///srv/k.db"), None).unwrap(),
-            Path::new("/srv/k.db")
+            server.to_string(),
+            "postgres://user@host:5432/db, views in /srv/k"
         );
     }
 
@@ -56,7 +178,7 @@ mod tests {
             "sqlite://folder/",
             "mysql://user:secret@host/db",
         ] {
-            let message = path(Some(url), None).unwrap_err().to_string();
+            let message = Store::new(Some(url), None).unwrap_err().to_string();
             assert!(message.contains("--database-url"), "{url}: {message}");
             assert!(!message.contains("secret"), "{message}");
         }

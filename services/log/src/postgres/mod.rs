@@ -123,6 +123,11 @@ impl PostgresLog {
         })
     }
 
+    /// A URL as it may be printed: without a password.
+    pub fn shown(url: &str) -> String {
+        opening::address(url).map_or_else(|error| error.at, |address| opening::shown(&address))
+    }
+
     /// Stops the writer after what is queued; later appends are refused, reads go on. Blocks until it has stopped.
     /// Dropping the log does the same.
     pub fn close(&self) {
