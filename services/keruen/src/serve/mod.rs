@@ -9,6 +9,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
+use crate::client::value;
+
 pub use node::{Node, NodeOptions};
 
 /// Where the node answers and where it keeps its data.
@@ -21,15 +23,16 @@ pub use node::{Node, NodeOptions};
 Examples:
   keruen serve                                        keep the store at keruen-data/keruen.db
   keruen serve --data /srv/keruen                     keep it at /srv/keruen/keruen.db
-  keruen serve --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0    take any free ports and print them
+  keruen serve --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0    any free ports
 
-The node stops on Ctrl-C or SIGTERM after it has answered what is under way. It can be killed at any time:
-every command that was answered is in the store.")]
+The node prints its addresses. It stops on Ctrl-C or SIGTERM after it has answered what is under way. It can be killed \
+at any time: every command that was answered is in the store.")]
 pub struct Args {
     /// The store: sqlite://PATH of a file, which is created where there is none.
     #[arg(
         long,
         env = "KERUEN_DATABASE_URL",
+        hide_env_values = true,
         value_name = "URL",
         conflicts_with = "data"
     )]
@@ -43,7 +46,9 @@ pub struct Args {
     #[arg(
         long,
         env = "KERUEN_GRPC_ADDR",
+        hide_env_values = true,
         value_name = "ADDR",
+        value_parser = value::address,
         default_value = "127.0.0.1:7460"
     )]
     grpc_addr: SocketAddr,
@@ -52,13 +57,21 @@ pub struct Args {
     #[arg(
         long,
         env = "KERUEN_HTTP_ADDR",
+        hide_env_values = true,
         value_name = "ADDR",
+        value_parser = value::address,
         default_value = "127.0.0.1:7461"
     )]
     http_addr: SocketAddr,
 
     /// Name of this node, recorded with every event that it is the first to record.
-    #[arg(long, env = "KERUEN_NODE", value_name = "NAME", default_value = "hub")]
+    #[arg(
+        long,
+        env = "KERUEN_NODE",
+        hide_env_values = true,
+        value_name = "NAME",
+        default_value = "hub"
+    )]
     node: String,
 
     /// Also answer on addresses that other machines reach. There is no access control yet: whoever reaches the
@@ -67,7 +80,13 @@ pub struct Args {
     insecure_no_auth: bool,
 
     /// How log lines on standard error look; RUST_LOG says what is logged (default: info).
-    #[arg(long, env = "KERUEN_LOG_FORMAT", value_enum, default_value_t)]
+    #[arg(
+        long,
+        env = "KERUEN_LOG_FORMAT",
+        hide_env_values = true,
+        value_enum,
+        default_value_t
+    )]
     log_format: telemetry::LogFormat,
 }
 

@@ -78,7 +78,19 @@ impl Node {
     pub async fn start(options: NodeOptions) -> anyhow::Result<Self> {
         refuse_open_address("--grpc-addr", options.grpc_addr, options.insecure_no_auth)?;
         refuse_open_address("--http-addr", options.http_addr, options.insecure_no_auth)?;
+        if options.grpc_addr == options.http_addr && options.grpc_addr.port() != 0 {
+            bail!(
+                "--grpc-addr and --http-addr are both {}; each needs a port of its own",
+                options.grpc_addr
+            );
+        }
         let folder = folder_of(&options.store);
+        if folder.exists() && !folder.is_dir() {
+            bail!(
+                "{} is a file, and the store needs a folder; name another",
+                folder.display()
+            );
+        }
         fs::create_dir_all(&folder)
             .with_context(|| format!("can't create the folder {}", folder.display()))?;
         // Addresses first: a second node on the same machine should hear of the port, not of the store.
@@ -198,6 +210,8 @@ impl Services {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // Without it a client without files could not read the details of a refusal.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         Server::builder()
             .concurrency_limit_per_connection(MAX_CALLS_PER_CONNECTION)
