@@ -205,7 +205,7 @@ impl Desk {
     ) -> Result<(Envelope, C), Status> {
         let actor = actor(metadata).map_err(|status| *status)?;
         let now_us = self.now_us();
-        let mut fields = Fields::new(&self.options.origin, message.command_id(), now_us);
+        let mut fields = Fields::new(message.command_id(), now_us);
         let command_id = fields.command_id(message.command_id());
         let occurred_at = fields.occurred_at(message.occurred_at(), now_us);
         let precision = fields.precision(message.occurred_at_precision());
@@ -316,7 +316,12 @@ impl Desk {
                 .await
                 .map_err(|error| status::load_error(&error))?;
         }
-        Err(Status::internal("the command asks for ever more to read"))
+        Err(status::with_reason(
+            Code::Aborted,
+            "what the command is about changed faster than it could be read; repeat it",
+            "CONFLICT",
+            [],
+        ))
     }
 
     /// A command that now would be refused, or would do nothing, may have been recorded before: then its first answer

@@ -100,12 +100,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     options.node = args.node;
     options.insecure_no_auth = args.insecure_no_auth;
     let stop = stop_signal()?;
-    let node = Node::start(options).await?;
+    let mut node = Node::start(options).await?;
     println!("gRPC  http://{}", node.grpc_addr());
     println!("page  http://{}/", node.http_addr());
     println!("store {}", node.store().display());
     println!("Stop with Ctrl-C.");
-    stop.await;
+    tokio::select! {
+        () = stop => {}
+        error = node.failed() => return Err(error),
+    }
     eprintln!("Stopping: what is under way is being answered.");
     node.stop().await
 }

@@ -20,7 +20,7 @@ use keruen_proto::{
 use keruen_registry::RegistryEndpoint;
 use keruen_requests::RequestEndpoint;
 use keruen_shipments::ShipmentEndpoint;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
     server::NamedService,
     transport::{Endpoint, Server, server::TcpIncoming},
@@ -70,7 +70,7 @@ pub struct Node {
     store: PathBuf,
     log: Arc<SqliteLog>,
     stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+    tasks: JoinSet<anyhow::Result<()>>,
 }
 
 impl Node {
@@ -109,15 +109,14 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let services = Services::new(&options.node, &shared, &views);
         let following = views.run(Arc::clone(&shared));
-        let tasks = vec![
-            tokio::spawn(services.serve(grpc_listener, stopped.clone())),
-            tokio::spawn(serve_pages(grpc_addr, http_listener, stopped.clone())),
-            tokio::spawn(async move {
-                wait_for(stopped).await;
-                following.stop().await;
-                Ok(())
-            }),
-        ];
+        let mut tasks = JoinSet::new();
+        tasks.spawn(services.serve(grpc_listener, stopped.clone()));
+        tasks.spawn(serve_pages(grpc_addr, http_listener, stopped.clone()));
+        tasks.spawn(async move {
+            wait_for(stopped).await;
+            following.stop().await;
+            Ok(())
+        });
         tracing::info!(%grpc_addr, %http_addr, store = %options.store.display(), "node is ready");
         Ok(Self {
             grpc_addr,
@@ -144,13 +143,21 @@ impl Node {
         &self.store
     }
 
+    /// Ends only if a part of the node ends by itself, which none should: the node must not go on without it.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(Ok(Err(error))) => error,
+            Some(Err(error)) => anyhow::Error::new(error).context("a part of the node broke down"),
+            Some(Ok(Ok(()))) | None => anyhow::anyhow!("a part of the node ended by itself"),
+        }
+    }
+
     /// Answers what is under way, then stops.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
         let all = async {
-            for task in self.tasks {
-                task.await
-                    .context("a part of the node ended unexpectedly")??;
+            while let Some(task) = self.tasks.join_next().await {
+                task.context("a part of the node broke down")??;
             }
             anyhow::Ok(())
         };
