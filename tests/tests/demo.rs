@@ -51,6 +51,7 @@ async fn ending(data: &Path) -> Ending {
     let by = ["stock", "--by", "commodity,region", "--format", "json"];
     let stock = serde_json::from_str(&node.cli(by).success()).unwrap();
     history::check(&history::read(&node.channel()).await);
+    node.cli(["check"]).success();
     Ending { position, stock }
 }
 

@@ -33,14 +33,13 @@ impl IdKind {
     }
 }
 
-/// Makes the id of the `index`-th thing of its kind that a command creates on a node. The same arguments always give
-/// the same id. Ten letters hold 45 bits; should two commands ever get the same id, the second is refused as a
+/// Makes the id of the `index`-th thing of its kind that a command creates. The same arguments always give the same id,
+/// on every node, so that a command that is repeated anywhere means the same thing. Ten letters hold 45 bits; should two commands ever get the same id, the second is refused as a
 /// duplicate, never merged.
-pub fn generate(kind: IdKind, origin: &str, command_id: &str, index: usize) -> Code {
+pub fn generate(kind: IdKind, command_id: &str, index: usize) -> Code {
     let mut hasher = Sha256::new();
     for part in [
         &[kind.letter() as u8],
-        origin.as_bytes(),
         command_id.as_bytes(),
         index.to_string().as_bytes(),
     ] {

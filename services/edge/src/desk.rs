@@ -26,7 +26,7 @@ use crate::{
     boundaries::{Boundaries, query},
     deadline,
     fields::Fields,
-    queue::{Queues, Turns},
+    queue::{Claims, Queues, Turns},
     status,
 };
 
@@ -91,6 +91,9 @@ pub struct Desk {
     permits: Semaphore,
     options: DeskOptions,
 }
+
+/// Events with their tags, or why there are none.
+type Decision = Result<Vec<(Event, Vec<String>)>, Rejection>;
 
 /// A command with everything that came with it.
 struct Envelope {
@@ -202,7 +205,7 @@ impl Desk {
     ) -> Result<(Envelope, C), Status> {
         let actor = actor(metadata).map_err(|status| *status)?;
         let now_us = self.now_us();
-        let mut fields = Fields::new(&self.options.origin, message.command_id(), now_us);
+        let mut fields = Fields::new(message.command_id(), now_us);
         let command_id = fields.command_id(message.command_id());
         let occurred_at = fields.occurred_at(message.occurred_at(), now_us);
         let precision = fields.precision(message.occurred_at_precision());
@@ -238,18 +241,19 @@ impl Desk {
         command: &C,
     ) -> Result<Answer, Status> {
         let (books, _) = self.read_all(command).await?;
-        let mut queued = contended(&books);
+        let mut queued = claims(&books, &decided(command, &books, envelope.moment));
         let mut turns = self.queues.wait(&queued).await;
         let mut conflict = None;
         for _ in 0..MAX_ATTEMPTS {
             let (mut books, position) = self.read_all(command).await?;
-            let needed = contended(&books);
-            if !needed.is_subset(&queued) {
+            let decision = decided(command, &books, envelope.moment);
+            let needed = claims(&books, &decision);
+            if !queued.cover(&needed) {
                 queued = needed;
                 turns = self.wait_anew(turns, &queued).await;
                 continue;
             }
-            let events = match command.decide(&books, envelope.moment) {
+            let events = match decision {
                 Ok(events) if !events.is_empty() => events,
                 Ok(_) => return self.answer_repeated(envelope, command, &books, None).await,
                 Err(rejection) => {
@@ -258,13 +262,6 @@ impl Desk {
                         .await;
                 }
             };
-            let events: Vec<(Event, Vec<String>)> = events
-                .into_iter()
-                .map(|event| {
-                    let tags = tags(&event);
-                    (event, tags)
-                })
-                .collect();
             if envelope.validate_only {
                 self.boundaries.advance(&mut books, &events, 0);
                 return answer(command, &books, 0);
@@ -298,7 +295,7 @@ impl Desk {
     }
 
     /// Gives up the turns before it waits for others, so that nobody waits for it meanwhile.
-    async fn wait_anew(&self, turns: Turns, queued: &BTreeSet<Boundary>) -> Turns {
+    async fn wait_anew(&self, turns: Turns, queued: &Claims) -> Turns {
         drop(turns);
         self.queues.wait(queued).await
     }
@@ -319,7 +316,12 @@ impl Desk {
                 .await
                 .map_err(|error| status::load_error(&error))?;
         }
-        Err(Status::internal("the command asks for ever more to read"))
+        Err(status::with_reason(
+            Code::Aborted,
+            "what the command is about changed faster than it could be read; repeat it",
+            "CONFLICT",
+            [],
+        ))
     }
 
     /// A command that now would be refused, or would do nothing, may have been recorded before: then its first answer
@@ -443,12 +445,26 @@ fn command_hash<M: Mutation>(actor: &str, message: &M) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn contended(books: &Books) -> BTreeSet<Boundary> {
-    books
+/// What a command leads to, each event with its tags.
+fn decided<C: Command>(command: &C, books: &Books, moment: Moment) -> Decision {
+    let events = command.decide(books, moment)?;
+    Ok(events
+        .into_iter()
+        .map(|event| {
+            let tags = tags(&event);
+            (event, tags)
+        })
+        .collect())
+}
+
+/// What a command must wait for: alone for what it reads, with others of its kind for what it changes unread.
+fn claims(books: &Books, decision: &Decision) -> Claims {
+    let read = books
         .boundaries()
         .filter(|boundary| boundary.is_contended())
-        .cloned()
-        .collect()
+        .map(Boundary::tag);
+    let changed = decision.iter().flatten().flat_map(|(_, tags)| tags);
+    Claims::new(read, changed.cloned())
 }
 
 fn subject<C: Command>(command: &C, books: &Books) -> Result<Boundary, Status> {

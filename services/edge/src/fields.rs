@@ -31,18 +31,16 @@ const MAX_CLOCK_LEAD_US: i64 = 5_000_000;
 /// Parses fields and collects what is wrong with them. A method answers `None` exactly when it has noted a violation.
 pub struct Fields {
     violations: Vec<FieldViolation>,
-    origin: String,
     command_id: String,
     now_us: i64,
     made_ids: usize,
 }
 
 impl Fields {
-    /// For the request of one command: ids that it leaves to the server are made from `origin` and `command_id`.
-    pub fn new(origin: &str, command_id: &str, now_us: i64) -> Self {
+    /// For the request of one command: ids that it leaves to the server are made from `command_id`.
+    pub fn new(command_id: &str, now_us: i64) -> Self {
         Self {
             violations: Vec::new(),
-            origin: origin.to_owned(),
             command_id: command_id.to_owned(),
             now_us,
             made_ids: 0,
@@ -51,7 +49,7 @@ impl Fields {
 
     /// For a query, which makes nothing.
     pub fn of_query() -> Self {
-        Self::new("", "", 0)
+        Self::new("", 0)
     }
 
     /// The parsed value, or everything that is wrong with the request.
@@ -175,12 +173,7 @@ impl Fields {
     pub fn new_code(&mut self, field: &str, text: &str, kind: IdKind) -> Option<Code> {
         if text.is_empty() {
             self.made_ids += 1;
-            return Some(generate(
-                kind,
-                &self.origin,
-                &self.command_id,
-                self.made_ids,
-            ));
+            return Some(generate(kind, &self.command_id, self.made_ids));
         }
         if text == UNATTRIBUTED {
             self.reject(

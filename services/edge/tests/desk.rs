@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use keruen_domain::{
     Boundary, Code, Entry, Label, Quantity,
@@ -283,8 +286,12 @@ async fn stock_up(desk: &Desk, quantity: i64) {
         ..Item::default()
     };
     let _: Item = carry_out(desk, RegisterItem(item)).await;
-    let quantity = Quantity::parse(quantity).unwrap();
-    let pledge = PledgeDonation {
+    let _: Donation = carry_out(desk, pledge(quantity)).await;
+    let _: Donation = carry_out(desk, receipt(quantity)).await;
+}
+
+fn pledge(quantity: i64) -> PledgeDonation {
+    PledgeDonation {
         donation_id: code("D"),
         donor_id: code("ORG"),
         recipient_id: code("ORG"),
@@ -292,20 +299,22 @@ async fn stock_up(desk: &Desk, quantity: i64) {
             line: 1,
             commodity_id: None,
             item_id: Some(code("FFP2")),
-            quantity,
+            quantity: Quantity::parse(quantity).unwrap(),
         }],
         money: None,
         expected_on: None,
         documents: Vec::new(),
         anonymous: false,
-    };
-    let _: Donation = carry_out(desk, pledge).await;
-    let receipt = ReceiveDonation {
+    }
+}
+
+fn receipt(quantity: i64) -> ReceiveDonation {
+    ReceiveDonation {
         donation_id: code("D"),
         facility_id: code("STORE"),
         lines: vec![ReceiptLine {
             item_id: code("FFP2"),
-            quantity,
+            quantity: Quantity::parse(quantity).unwrap(),
             outcome: ReceiptOutcome::Good,
             lot: Some(Label::parse("L").unwrap()),
             expires_on: None,
@@ -315,8 +324,7 @@ async fn stock_up(desk: &Desk, quantity: i64) {
             batch_id: code("BATCH"),
         }],
         documents: Vec::new(),
-    };
-    let _: Donation = carry_out(desk, receipt).await;
+    }
 }
 
 async fn consume(desk: &Desk, quantity: i64) -> Result<(StockLevel, u64), Status> {
@@ -368,6 +376,44 @@ async fn replicas_that_race_for_the_same_stock_give_it_out_once() {
     let on_hand: i64 = level.lots.iter().map(|lot| lot.on_hand).sum();
     assert_eq!(on_hand, MASKS - served);
     assert_eq!(position, 6 + u64::try_from(served).unwrap());
+}
+
+/// Receipts change a stock without reading it, so they don't stand in its queue; who reads it must not starve.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_a_stock_is_served_while_goods_keep_arriving() {
+    let place = Place::new();
+    let desk = place.desk();
+    stock_up(&desk, 1_000).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut arrivals = Vec::new();
+    for number in 0..24 {
+        let donation_id = code(&format!("D{number}"));
+        let pledge = PledgeDonation {
+            donation_id: donation_id.clone(),
+            ..pledge(1)
+        };
+        let _: Donation = carry_out(&desk, pledge).await;
+        let (desk, is_over) = (Arc::clone(&desk), Arc::clone(&is_over));
+        arrivals.push(tokio::spawn(async move {
+            for arrival in 0..400 {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let mut receipt = receipt(1);
+                receipt.donation_id = donation_id.clone();
+                receipt.lines[0].outcome = ReceiptOutcome::Surplus;
+                receipt.lines[0].batch_id = code(&format!("B{number}-{arrival}"));
+                let _: Donation = carry_out(&desk, receipt).await;
+            }
+        }));
+    }
+    for _ in 0..50 {
+        consume(&desk, 1).await.unwrap();
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for arrival in arrivals {
+        arrival.await.unwrap();
+    }
 }
 
 /// One replica queues: nobody loses to anybody, and the books end exactly at zero.

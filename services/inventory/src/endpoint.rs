@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use keruen_domain::Boundary;
 use keruen_edge::{Desk, Fields};
-use keruen_proto::inventory::v1::{
-    AdjustStockRequest, AdjustStockResponse, ConsumeStockRequest, ConsumeStockResponse,
-    DisposeStockRequest, DisposeStockResponse, GetAssetRequest, GetAssetResponse, GetBatchRequest,
-    GetBatchResponse, GetDonationRequest, GetDonationResponse, GetStockLevelRequest,
-    GetStockLevelResponse, PledgeDonationRequest, PledgeDonationResponse, ReceiveDonationRequest,
-    ReceiveDonationResponse, SpendDonatedMoneyRequest, SpendDonatedMoneyResponse,
-    inventory_service_server::{InventoryService, InventoryServiceServer},
+use keruen_proto::{
+    inventory::v1::{
+        AdjustStockRequest, AdjustStockResponse, ConsumeStockRequest, ConsumeStockResponse,
+        DisposeStockRequest, DisposeStockResponse, GetAssetRequest, GetAssetResponse,
+        GetBatchRequest, GetBatchResponse, GetDonationRequest, GetDonationResponse,
+        GetStockLevelRequest, GetStockLevelResponse, PledgeDonationRequest, PledgeDonationResponse,
+        ReceiveDonationRequest, ReceiveDonationResponse, SpendDonatedMoneyRequest,
+        SpendDonatedMoneyResponse,
+        inventory_service_server::{InventoryService, InventoryServiceServer},
+    },
+    registry::v1::{Facility, Item},
 };
 use tonic::{Request, Response, Status};
 
@@ -118,6 +122,15 @@ impl InventoryService for InventoryEndpoint {
         let facility_id = fields.code("facility_id", &request.get_ref().facility_id);
         let item_id = fields.code("item_id", &request.get_ref().item_id);
         let (facility_id, item_id) = fields.finish(facility_id.zip(item_id))?;
+        // Nothing in stock is an answer only about what there is.
+        let _: (Facility, _) = self
+            .desk
+            .view_existing(&Boundary::Facility(facility_id.clone()))
+            .await?;
+        let _: (Item, _) = self
+            .desk
+            .view_existing(&Boundary::Item(item_id.clone()))
+            .await?;
         let boundary = Boundary::Stock(facility_id, item_id);
         let (stock_level, position) = self.desk.view(&boundary).await?;
         Ok(Response::new(GetStockLevelResponse {

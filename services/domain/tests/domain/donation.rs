@@ -276,7 +276,7 @@ fn receipts_name_what_exists() {
 
 #[test]
 fn an_id_that_was_misheard_is_recognised() {
-    let id = keruen_domain::id::generate(keruen_domain::id::IdKind::Donation, "node", "command", 0);
+    let id = keruen_domain::id::generate(keruen_domain::id::IdKind::Donation, "command", 0);
     let last = if id.ends_with('A') { 'B' } else { 'A' };
     let misheard = format!("{}{last}", &id[..id.len() - 1]);
     Story::new()

@@ -24,9 +24,9 @@ proptest! {
         command_id in "[0-9a-f]{8}", index in 0..100_usize, kind in 0..4_usize, place in 2..13_usize,
         letter in prop::sample::select(b"ABCDEFGHJKMNPQRSTUVWXYZ".to_vec()),
     ) {
-        let id = generate(KINDS[kind], "node", &command_id, index);
-        prop_assert_eq!(&id, &generate(KINDS[kind], "node", &command_id, index));
-        prop_assert_ne!(&id, &generate(KINDS[kind], "other", &command_id, index));
+        let id = generate(KINDS[kind], &command_id, index);
+        prop_assert_eq!(&id, &generate(KINDS[kind], &command_id, index));
+        prop_assert_ne!(&id, &generate(KINDS[kind], &command_id, index + 1));
         prop_assert!(!is_mistyped(&id));
         let bytes = id.as_bytes();
         let mut wrong = bytes.to_vec();

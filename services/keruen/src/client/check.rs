@@ -124,7 +124,9 @@ impl History {
                 for broken in rows {
                     output.line(&broken.to_string())?;
                 }
-                if self.broken == 0 {
+                if self.position == 0 {
+                    output.line("The log is empty: there is nothing to check yet.")?;
+                } else if self.broken == 0 {
                     let position = Cell::Number(i64::try_from(self.position).unwrap_or(i64::MAX));
                     output.line(&format!(
                         "All {} events keep every invariant.",

@@ -209,7 +209,7 @@ impl Printer {
             Format::Table => {
                 let short = event.r#type.rsplit('.').next().unwrap_or_default();
                 let line = format!(
-                    "{:>8}  {}  {short:<26}  {}",
+                    "{:>8}  {:<25}  {short:<26}  {}",
                     event.position,
                     time(event.occurred_at.as_ref()),
                     event.tags.join(" ")

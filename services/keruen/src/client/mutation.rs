@@ -14,7 +14,7 @@ use crate::{client::value, render::word};
 #[command(next_help_heading = "Command")]
 pub struct MutationArgs {
     /// Id of the command, a UUID; repeated with the same content it has no second effect. Default: a new one, printed
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = value::command_id)]
     pub command_id: Option<Uuid>,
     /// When it happened, RFC 3339, for example 2020-07-14T09:30:00+06:00; never in the future. Default: now
     #[arg(long, value_name = "TIME", value_parser = value::timestamp)]

@@ -1,13 +1,22 @@
 //! Values as people write them on the command line and in CSV files.
 
-use std::time::Duration;
+use std::{
+    net::SocketAddr,
+    num::{IntErrorKind, ParseIntError},
+    time::Duration,
+};
 
 use chrono::DateTime;
 use iso_currency::Currency;
-use keruen_proto::registry::v1::{ExternalId, GeoPoint, Money, RegionAssignment, StorageRange};
+use keruen_proto::{
+    check::MAX_EXACT,
+    registry::v1::{ExternalId, GeoPoint, Money, RegionAssignment, StorageRange},
+};
 use pbjson_types::Timestamp;
+use uuid::Uuid;
 
 const MAX_ACTOR_LENGTH: usize = 128;
+const EXAMPLE_COMMAND_ID: &str = "0190a7b2-0000-7000-8000-000000000001";
 const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// The address of a server, with `http://` where no scheme is given.
@@ -106,7 +115,28 @@ pub fn timestamp(text: &str) -> Result<Timestamp, String> {
 /// A whole number.
 pub fn whole(text: &str) -> Result<i64, String> {
     text.parse()
-        .map_err(|_| format!("must be a whole number; found {text:?}"))
+        .map_err(|error: ParseIntError| match error.kind() {
+            IntErrorKind::PosOverflow => {
+                format!("must be at most {MAX_EXACT} (2^53 − 1); found {text:?}")
+            }
+            IntErrorKind::NegOverflow => {
+                format!("must be at least −{MAX_EXACT} (−(2^53 − 1)); found {text:?}")
+            }
+            _ => format!("must be a whole number; found {text:?}"),
+        })
+}
+
+/// A command id.
+pub fn command_id(text: &str) -> Result<Uuid, String> {
+    Uuid::parse_str(text)
+        .map_err(|_| format!("must be a UUID, for example {EXAMPLE_COMMAND_ID}; found {text:?}"))
+}
+
+/// An address to listen on.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("must be an IP address and a port, for example 127.0.0.1:7460; found {text:?}")
+    })
 }
 
 /// An ISO 8601 calendar date, as text.

@@ -13,10 +13,12 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use crate::serve::{Node, NodeOptions, Store, stop_signal, telemetry};
+use crate::{
+    client::value,
+    serve::{Node, NodeOptions, Store, stop_signal, telemetry},
+};
 use player::Player;
 
 /// Where the story is kept.
@@ -38,11 +40,11 @@ pub struct Args {
     exit: bool,
 
     /// Address of the gRPC services [default: 127.0.0.1:7460, or any free port where that is taken].
-    #[arg(long, env = "KERUEN_GRPC_ADDR", value_name = "ADDR")]
+    #[arg(long, env = "KERUEN_GRPC_ADDR", hide_env_values = true, value_name = "ADDR", value_parser = value::address)]
     grpc_addr: Option<SocketAddr>,
 
     /// Address of the web page [default: 127.0.0.1:7461, or any free port where that is taken].
-    #[arg(long, env = "KERUEN_HTTP_ADDR", value_name = "ADDR")]
+    #[arg(long, env = "KERUEN_HTTP_ADDR", hide_env_values = true, value_name = "ADDR", value_parser = value::address)]
     http_addr: Option<SocketAddr>,
 }
 
@@ -80,9 +82,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn play(server: &str) -> anyhow::Result<()> {
-    let mut player = Player::connect(server)
-        .await
-        .context("the node does not answer")?;
+    let mut player = Player::connect(server).await?;
     story::play(&mut player).await?;
     closing::print_result(server, player.position()).await
 }

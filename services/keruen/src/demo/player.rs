@@ -32,7 +32,10 @@ pub struct Player {
 impl Player {
     /// Connects to a node. Refuses a store that holds anything but this story.
     pub async fn connect(server: &str) -> anyhow::Result<Self> {
-        let channel = Endpoint::from_shared(server.to_owned())?.connect().await?;
+        let channel = Endpoint::from_shared(server.to_owned())?
+            .connect()
+            .await
+            .context("the node does not answer")?;
         let first = EventServiceClient::new(channel.clone())
             .list_events(ListEventsRequest {
                 query: None,
@@ -46,7 +49,7 @@ impl Player {
             .next();
         let begun_at_us = match first {
             Some(event) if !event.actor.starts_with(ACTOR_PREFIX) => bail!(
-                "this folder holds other data than the story: its first event is by {:?}. Choose another with --data",
+                "this folder holds other data than the story: its first event is by {:?}. Choose another folder with --data",
                 event.actor
             ),
             Some(event) => event.recorded_at_us,

@@ -234,6 +234,7 @@ fn header(
     errors: &mut Errors,
 ) -> Vec<Option<&'static str>> {
     let mut seen = BTreeSet::new();
+    let mut told_names = false;
     let mut header = Vec::new();
     for (index, field) in record.iter().enumerate() {
         let name = field.trim().to_ascii_lowercase();
@@ -247,6 +248,9 @@ fn header(
             }
             Some(_) => {}
             None if name.is_empty() => errors.header(&format!("column {} has no name", index + 1)),
+            None if std::mem::replace(&mut told_names, true) => {
+                errors.header(&format!("unknown column {:?}", one_line(field)));
+            }
             None => {
                 let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
                 let found = one_line(field);
@@ -406,13 +410,14 @@ mod tests {
 
     #[test]
     fn a_wrong_header_is_told_whole() {
-        let found = errors(parse("f.csv", b"id,id,colour,\nA,B,red,\n", COLUMNS));
+        let found = errors(parse("f.csv", b"id,id,colour,,size\nA,B,red,,\n", COLUMNS));
         assert_eq!(
             found,
             [
                 "f.csv:1: header: column id stands there twice",
                 "f.csv:1: header: unknown column \"colour\"; there are id, name, quantity",
                 "f.csv:1: header: column 4 has no name",
+                "f.csv:1: header: unknown column \"size\"",
                 "f.csv:1: header: column quantity is missing",
             ]
         );
@@ -435,6 +440,22 @@ mod tests {
         );
         let found = errors(parse("f.csv", b"\xff\xfei\0d\0", COLUMNS));
         assert_eq!(found, ["f.csv:1: this is UTF-16; save it as CSV in UTF-8"]);
+    }
+
+    #[test]
+    fn example_files_can_be_copied_from_the_help() {
+        for help in [
+            super::super::facilities::help(),
+            super::super::items::help(),
+            super::super::donations::help(),
+        ] {
+            let (_, example) = help.split_once("An example file:\n").unwrap();
+            for line in example.lines() {
+                // What has no blanks is never broken.
+                let kept = line.chars().count() <= 80 || !line.trim().contains(' ');
+                assert!(kept, "{line}");
+            }
+        }
     }
 
     #[test]

@@ -45,12 +45,7 @@ impl Record for Donation {
             .collect();
         let quantities = |quantity: fn(&PledgeLine) -> i64| match &self.lines[..] {
             [line] => Cell::Number(quantity(line)),
-            lines => Cell::Many(
-                lines
-                    .iter()
-                    .map(|line| quantity(line).to_string())
-                    .collect(),
-            ),
+            lines => Cell::Numbers(lines.iter().map(quantity).collect()),
         };
         cells![
             &self.donation_id,

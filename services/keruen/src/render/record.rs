@@ -23,6 +23,8 @@ pub enum Cell {
     Money(Money),
     /// Several values; in CSV separated by `;`.
     Many(Vec<String>),
+    /// Several numbers, likewise.
+    Numbers(Vec<i64>),
 }
 
 impl Cell {
@@ -33,6 +35,7 @@ impl Cell {
             Self::Number(number) => number.to_string(),
             Self::Money(money) => value::money_text(money),
             Self::Many(values) => values.join(";"),
+            Self::Numbers(numbers) => joined(numbers, i64::to_string, ";"),
         }
     }
 
@@ -47,6 +50,7 @@ impl Cell {
                 .map(|value| crate::client::failure::one_line(value))
                 .collect::<Vec<_>>()
                 .join("\n"),
+            Self::Numbers(numbers) => joined(numbers, |number| grouped(*number), "\n"),
         }
     }
 
@@ -56,8 +60,18 @@ impl Cell {
             Self::Text(text) => text.is_empty(),
             Self::Number(_) | Self::Money(_) => false,
             Self::Many(values) => values.is_empty(),
+            Self::Numbers(numbers) => numbers.is_empty(),
         }
     }
+
+    /// Whether it holds numbers of something, which stand right in their column.
+    pub fn is_numeric(&self) -> bool {
+        matches!(self, Self::Number(_) | Self::Numbers(_))
+    }
+}
+
+fn joined(numbers: &[i64], text: impl Fn(&i64) -> String, separator: &str) -> String {
+    numbers.iter().map(text).collect::<Vec<_>>().join(separator)
 }
 
 impl From<&str> for Cell {

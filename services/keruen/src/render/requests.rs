@@ -24,12 +24,7 @@ fn goods(line: &RequestLine) -> String {
 fn quantities(request: &Request, quantity: fn(&RequestLine) -> i64) -> Cell {
     match &request.lines[..] {
         [line] => Cell::Number(quantity(line)),
-        lines => Cell::Many(
-            lines
-                .iter()
-                .map(|line| quantity(line).to_string())
-                .collect(),
-        ),
+        lines => Cell::Numbers(lines.iter().map(quantity).collect()),
     }
 }
 

@@ -28,7 +28,7 @@ impl Record for Shipment {
         let items: Vec<String> = self.lines.iter().map(|line| line.item_id.clone()).collect();
         let quantities = match &self.lines[..] {
             [line] => Cell::Number(line.quantity),
-            lines => Cell::Many(lines.iter().map(|line| line.quantity.to_string()).collect()),
+            lines => Cell::Numbers(lines.iter().map(|line| line.quantity).collect()),
         };
         cells![
             &self.shipment_id,

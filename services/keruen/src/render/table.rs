@@ -57,7 +57,7 @@ fn told_columns(columns: &[&str], rows: &[Vec<Cell>]) -> Vec<Column> {
             min_width: widest.max(longest_word(&title)),
             title,
             zero: cells().all(|cell| *cell == Cell::Number(0)),
-            numeric: cells().any(|cell| matches!(cell, Cell::Number(_))),
+            numeric: cells().any(Cell::is_numeric),
         });
     }
     told
@@ -216,6 +216,14 @@ mod tests {
             assert!(fits || blocks, "{width}\n{text}");
             assert_eq!(blocks, width < 42, "{width}\n{text}");
         }
+    }
+
+    #[test]
+    fn several_numbers_stand_right_too() {
+        let rows = [crate::cells!["A", Cell::Numbers(vec![1_000, 20])]];
+        let text = plain(&render(&["code", "requested"], &rows, 200));
+        assert!(text.contains("A         1,000\n             20"), "{text}");
+        assert_eq!(rows[0][1].plain(), "1000;20");
     }
 
     #[test]

@@ -279,8 +279,9 @@ fn step_lines(lines: &mut Vec<String>, steps: &[TraceStep], stem: &str, shown: u
     let hidden = steps.len().saturating_sub(shown);
     lines.push(format!("{stem}└─ how it came there"));
     if hidden > 0 {
+        let noun = if hidden == 1 { "step" } else { "steps" };
         lines.push(format!(
-            "{stem}   {DIM}… {hidden} earlier steps; see them with --steps{DIM:#}"
+            "{stem}   {DIM}… {hidden} earlier {noun}; see more with --steps{DIM:#}"
         ));
     }
     for step in &steps[hidden..] {

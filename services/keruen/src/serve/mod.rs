@@ -9,7 +9,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, error::ErrorKind};
 
-use crate::cli::Cli;
+use crate::{cli::Cli, client::value};
 
 pub use node::{Node, NodeOptions};
 pub use store::Store;
@@ -24,11 +24,11 @@ pub use store::Store;
 Examples:
   keruen serve                                        keep the store at keruen-data/keruen.db
   keruen serve --data /srv/keruen                     keep it at /srv/keruen/keruen.db
-  keruen serve --database-url postgres://keruen@db:5432/keruen    keep the log on PostgreSQL
-  keruen serve --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0    take any free ports and print them
+  keruen serve --database-url postgres://keruen@db/keruen    keep the log on PostgreSQL
+  keruen serve --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0    any free ports
 
-The node stops on Ctrl-C or SIGTERM after it has answered what is under way. It can be killed at any time:
-every command that was answered is in the store.")]
+The node prints its addresses. It stops on Ctrl-C or SIGTERM after it has answered what is under way. It can be killed \
+at any time: every command that was answered is in the store.")]
 pub struct Args {
     /// The store: sqlite://PATH of a file, which is created where there is none, or
     /// postgres://USER:PASSWORD@HOST:PORT/DATABASE (15 or newer). A node that starts takes the log over from the one
@@ -50,7 +50,9 @@ pub struct Args {
     #[arg(
         long,
         env = "KERUEN_GRPC_ADDR",
+        hide_env_values = true,
         value_name = "ADDR",
+        value_parser = value::address,
         default_value = "127.0.0.1:7460"
     )]
     grpc_addr: SocketAddr,
@@ -59,13 +61,21 @@ pub struct Args {
     #[arg(
         long,
         env = "KERUEN_HTTP_ADDR",
+        hide_env_values = true,
         value_name = "ADDR",
+        value_parser = value::address,
         default_value = "127.0.0.1:7461"
     )]
     http_addr: SocketAddr,
 
     /// Name of this node, recorded with every event that it is the first to record.
-    #[arg(long, env = "KERUEN_NODE", value_name = "NAME", default_value = "hub")]
+    #[arg(
+        long,
+        env = "KERUEN_NODE",
+        hide_env_values = true,
+        value_name = "NAME",
+        default_value = "hub"
+    )]
     node: String,
 
     /// Also answer on addresses that other machines reach. There is no access control yet: whoever reaches the
@@ -74,7 +84,13 @@ pub struct Args {
     insecure_no_auth: bool,
 
     /// How log lines on standard error look; RUST_LOG says what is logged (default: info).
-    #[arg(long, env = "KERUEN_LOG_FORMAT", value_enum, default_value_t)]
+    #[arg(
+        long,
+        env = "KERUEN_LOG_FORMAT",
+        hide_env_values = true,
+        value_enum,
+        default_value_t
+    )]
     log_format: telemetry::LogFormat,
 }
 
@@ -101,12 +117,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     options.node = args.node;
     options.insecure_no_auth = args.insecure_no_auth;
     let stop = stop_signal()?;
-    let node = Node::start(options).await?;
+    let mut node = Node::start(options).await?;
     println!("gRPC  http://{}", node.grpc_addr());
     println!("page  http://{}/", node.http_addr());
     println!("store {}", node.store());
     println!("Stop with Ctrl-C.");
-    stop.await;
+    tokio::select! {
+        () = stop => {}
+        error = node.failed() => return Err(error),
+    }
     eprintln!("Stopping: what is under way is being answered.");
     node.stop().await
 }

@@ -14,7 +14,7 @@ use keruen_proto::{
 use keruen_registry::RegistryEndpoint;
 use keruen_requests::RequestEndpoint;
 use keruen_shipments::ShipmentEndpoint;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
     server::NamedService,
     transport::{Endpoint, Server, server::TcpIncoming},
@@ -66,7 +66,7 @@ pub struct Node {
     store: Store,
     log: StoredLog,
     stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<anyhow::Result<()>>>,
+    tasks: JoinSet<anyhow::Result<()>>,
 }
 
 impl Node {
@@ -74,7 +74,19 @@ impl Node {
     pub async fn start(options: NodeOptions) -> anyhow::Result<Self> {
         refuse_open_address("--grpc-addr", options.grpc_addr, options.insecure_no_auth)?;
         refuse_open_address("--http-addr", options.http_addr, options.insecure_no_auth)?;
+        if options.grpc_addr == options.http_addr && options.grpc_addr.port() != 0 {
+            bail!(
+                "--grpc-addr and --http-addr are both {}; each needs a port of its own",
+                options.grpc_addr
+            );
+        }
         let folder = options.store.folder();
+        if folder.exists() && !folder.is_dir() {
+            bail!(
+                "{} is a file, and the store needs a folder; name another",
+                folder.display()
+            );
+        }
         fs::create_dir_all(folder)
             .with_context(|| format!("can't create the folder {}", folder.display()))?;
         // Addresses first: a second node on the same machine should hear of the port, not of the store.
@@ -93,15 +105,14 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let services = Services::new(&options.node, &shared, &views);
         let following = views.run(Arc::clone(&shared));
-        let tasks = vec![
-            tokio::spawn(services.serve(grpc_listener, stopped.clone())),
-            tokio::spawn(serve_pages(grpc_addr, http_listener, stopped.clone())),
-            tokio::spawn(async move {
-                wait_for(stopped).await;
-                following.stop().await;
-                Ok(())
-            }),
-        ];
+        let mut tasks = JoinSet::new();
+        tasks.spawn(services.serve(grpc_listener, stopped.clone()));
+        tasks.spawn(serve_pages(grpc_addr, http_listener, stopped.clone()));
+        tasks.spawn(async move {
+            wait_for(stopped).await;
+            following.stop().await;
+            Ok(())
+        });
         tracing::info!(%grpc_addr, %http_addr, store = %options.store, "node is ready");
         Ok(Self {
             grpc_addr,
@@ -128,13 +139,21 @@ impl Node {
         &self.store
     }
 
+    /// Ends only if a part of the node ends by itself, which none should: the node must not go on without it.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(Ok(Err(error))) => error,
+            Some(Err(error)) => anyhow::Error::new(error).context("a part of the node broke down"),
+            Some(Ok(Ok(()))) | None => anyhow::anyhow!("a part of the node ended by itself"),
+        }
+    }
+
     /// Answers what is under way, then stops.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
         let all = async {
-            for task in self.tasks {
-                task.await
-                    .context("a part of the node ended unexpectedly")??;
+            while let Some(task) = self.tasks.join_next().await {
+                task.context("a part of the node broke down")??;
             }
             anyhow::Ok(())
         };
@@ -194,6 +213,8 @@ impl Services {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // Without it a client without files could not read the details of a refusal.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         Server::builder()
             .concurrency_limit_per_connection(MAX_CALLS_PER_CONNECTION)
