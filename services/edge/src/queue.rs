@@ -25,12 +25,13 @@ impl Claims {
         Self(alone)
     }
 
-    /// Whether whoever has the turns of these claims also has those of others.
+    /// Whether whoever has the turns of these claims may decide as others say: everything that is to be had alone is
+    /// had alone. What is only changed need not be had. A decision may pick other batches each time it is made, and
+    /// going back to the end of every queue for them, it might never come to an end; the log tells if anybody who
+    /// decided on them meanwhile was in the way.
     pub fn cover(&self, others: &Self) -> bool {
-        others
-            .0
-            .iter()
-            .all(|(tag, alone)| self.0.get(tag).is_some_and(|mine| mine >= alone))
+        let mut read = others.0.iter().filter(|(_, alone)| **alone);
+        read.all(|(tag, _)| self.0.get(tag) == Some(&true))
     }
 }
 

@@ -163,7 +163,8 @@ pub fn missing(boundary: &Boundary) -> Status {
         },
         Boundary::Asset(item, serial) => {
             let message = format!(
-                "there is no unit of item {item} with serial number {serial:?}; check both"
+                "there is no unit of item {item} with serial number {:?}; check both",
+                serial.as_str()
             );
             let metadata = [
                 ("item_id", item.to_string()),

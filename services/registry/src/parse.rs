@@ -53,16 +53,7 @@ pub fn facility(facility: Option<&Facility>, fields: &mut Fields) -> Option<Regi
         limits::REGION_ASSIGNMENTS,
         region_assignment,
     );
-    let in_order = regions.as_ref().map(|days| {
-        let ordered = days.is_sorted_by(|earlier, later| earlier < later);
-        if !ordered {
-            fields.reject(
-                "facility.regions",
-                "must be in order of valid_from, each day once",
-            );
-        }
-        ordered
-    });
+    let regions = regions.and_then(|days| region_days(fields, &facility.regions, &days));
     let zone = time_zone(fields, &facility.time_zone);
     let operator = fields.code("facility.operator_id", &facility.operator_id);
     let location = facility
@@ -85,7 +76,33 @@ pub fn facility(facility: Option<&Facility>, fields: &mut Fields) -> Option<Regi
     let _ = (
         id?, name?, kind?, regions?, zone?, operator?, location?, site?, reserves?, external?,
     );
-    in_order?.then(|| RegisterFacility(facility.clone()))
+    Some(RegisterFacility(facility.clone()))
+}
+
+/// Every day must belong to one region, also a day long ago on which a late fact happened.
+fn region_days(
+    fields: &mut Fields,
+    regions: &[RegionAssignment],
+    days: &[NaiveDate],
+) -> Option<()> {
+    if let (Some(first), Some(day)) = (regions.first(), days.first())
+        && *day != NaiveDate::MIN
+    {
+        let found = &first.valid_from;
+        fields.reject(
+            "facility.regions[0].valid_from",
+            format!("must be empty: the first region holds since always; found {found:?}"),
+        );
+        return None;
+    }
+    if !days.is_sorted_by(|earlier, later| earlier < later) {
+        fields.reject(
+            "facility.regions",
+            "must be in order of valid_from, each day once",
+        );
+        return None;
+    }
+    Some(())
 }
 
 /// The first day of an assignment; the earliest day of all where it holds since always.
@@ -189,9 +206,24 @@ pub fn commodity(commodity: Option<&Commodity>, fields: &mut Fields) -> Option<R
     let commodity = fields.there("commodity", commodity)?;
     let id = fields.code("commodity.commodity_id", &commodity.commodity_id);
     let name = fields.name("commodity.name", commodity.name.as_ref());
-    let unit = fields.code("commodity.base_unit", &commodity.base_unit);
+    let unit = base_unit(fields, &commodity.base_unit);
     let _ = (id?, name?, unit?);
     Some(RegisterCommodity(commodity.clone()))
+}
+
+/// UN/ECE Recommendation 20: one to three capital letters and digits.
+fn base_unit(fields: &mut Fields, text: &str) -> Option<()> {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    if (1..=3).contains(&text.len()) && text.bytes().all(fits) {
+        return Some(());
+    }
+    fields.reject(
+        "commodity.base_unit",
+        format!(
+            "must be a code of UN/ECE Recommendation 20, for example EA (each) or MTQ (cubic metre); found {text:?}"
+        ),
+    );
+    None
 }
 
 /// An item to be entered.
@@ -340,6 +372,41 @@ mod tests {
         let once = |codes| each_once(&mut Fields::of_query(), "list", "id", &ids(codes));
         assert_eq!(once(&["A", "B"]), Some(()));
         assert_eq!(once(&["A", "B", "A"]), None);
+    }
+
+    #[test]
+    fn a_facility_has_a_region_on_every_day() {
+        let on = |days: &[&str]| {
+            let regions: Vec<RegionAssignment> = days
+                .iter()
+                .map(|day| RegionAssignment {
+                    region_id: "KZ-35".to_owned(),
+                    valid_from: (*day).to_owned(),
+                })
+                .collect();
+            let fields = &mut Fields::of_query();
+            let days = fields.each("regions", &regions, 9, region_assignment)?;
+            region_days(fields, &regions, &days)
+        };
+        assert_eq!(on(&["", "2022-06-08"]), Some(()));
+        for wrong in [
+            &["2022-06-08"][..],
+            &["", ""],
+            &["", "2022-06-08", "2022-06-08"],
+            &["", "2022-06-08", "2020-01-01"],
+        ] {
+            assert_eq!(on(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_base_unit_is_a_code_of_recommendation_20() {
+        for good in ["EA", "MTQ", "C62", "4A"] {
+            assert_eq!(base_unit(&mut Fields::of_query(), good), Some(()), "{good}");
+        }
+        for bad in ["", "each", "FURLONG", "É"] {
+            assert_eq!(base_unit(&mut Fields::of_query(), bad), None, "{bad}");
+        }
     }
 
     #[test]
