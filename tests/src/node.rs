@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A node is up, or down, long before this on any machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(50);
 
 /// A running node. Dropping it kills it.

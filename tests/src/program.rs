@@ -13,7 +13,7 @@ use std::{
 use crate::process::Process;
 
 /// No run of a verb takes this long, however slow the machine.
-const RUN_TIMEOUT: Duration = Duration::from_secs(300);
+const RUN_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Where cargo has put the program: beside the folder of the test itself.
 pub fn path() -> PathBuf {

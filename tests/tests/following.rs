@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 
 const CLIENTS: usize = 8;
 const TRIPS: usize = 160;
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Everything that a subscription delivers up to a position.
 fn subscribe(

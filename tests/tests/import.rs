@@ -290,7 +290,7 @@ async fn an_import_that_was_broken_off_goes_on() {
     let mut importing = import_until(&desk.node, &file, before + entered + 20).await;
     desk.node.kill();
     let status = importing
-        .wait(Duration::from_secs(120))
+        .wait(Duration::from_mins(2))
         .expect("an import without a node ends");
     assert!(matches!(status.code(), Some(69 | 75)), "{status}");
     desk.node.restart().await;

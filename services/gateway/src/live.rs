@@ -28,7 +28,7 @@ const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_secs(30);
 
 /// After how long a reader's stream ends; the browser then connects again, perhaps to another server.
-const LONGEST_STREAM: Duration = Duration::from_secs(3_600);
+const LONGEST_STREAM: Duration = Duration::from_hours(1);
 
 /// How long browsers wait before they connect again.
 const BROWSER_RETRY_DELAY: Duration = Duration::from_secs(3);

@@ -24,7 +24,7 @@ const MOST_LOOKED_UP: usize = 600;
 const AT_ONCE: usize = 16;
 
 /// After how long names are looked up again.
-const KEPT_FOR: Duration = Duration::from_secs(60);
+const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// What a code names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -26,7 +26,7 @@ const OLDEST_VERSION: u32 = 15;
 /// Whoever PostgreSQL runs as where the tests run as root, which it refuses; the user `nobody`.
 const UNPRIVILEGED_ID: u32 = 65_534;
 /// No start takes this long, recovery included, however slow the machine.
-const START_TIMEOUT: Duration = Duration::from_secs(120);
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(20);
 
 /// A server with throw-away data. Dropping it stops it; so does the end of the test process.

@@ -119,6 +119,6 @@ mod tests {
         let mut process = Process::spawn(Command::new("sleep").arg("600")).unwrap();
         // What the system does when the test process dies.
         drop(process.guard.stdin.take());
-        assert!(process.wait(Duration::from_secs(60)).is_some());
+        assert!(process.wait(Duration::from_mins(1)).is_some());
     }
 }

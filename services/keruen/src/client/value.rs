@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 const MAX_ACTOR_LENGTH: usize = 128;
 const EXAMPLE_COMMAND_ID: &str = "0190a7b2-0000-7000-8000-000000000001";
-const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
+const MAX_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The address of a server, with `http://` where no scheme is given.
 pub fn server(text: &str) -> String {
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn times_have_units_and_bounds() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
         assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
         for wrong in ["", "0s", "2h", "-1s", "61m", "18446744073709551615m", "s"] {
             assert!(duration(wrong).is_err(), "{wrong}");

@@ -18,7 +18,7 @@ pub async fn followers_see_everything_once<B: Backend>() {
     // Without wake-ups this would take longer than anybody waits.
     let options = FollowOptions {
         batch_events: 7,
-        poll_interval: Duration::from_secs(3_600),
+        poll_interval: Duration::from_hours(1),
     };
     let mut followers = tokio::task::JoinSet::new();
     for query in [

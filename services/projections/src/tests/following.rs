@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Far longer than anything here takes; a test that hangs fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub fn open_log(path: &Path) -> Arc<SqliteLog> {
     // A clock that stands after every history.
