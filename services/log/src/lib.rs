@@ -5,8 +5,10 @@
 //! commits them in groups. Every event is a leaf of a Merkle tree over the bytes that [`entry`] makes of it.
 
 pub mod bounds;
+pub mod checkpoint;
 pub mod entry;
 pub mod tree;
+pub mod verify;
 
 mod append;
 mod cursor;
@@ -21,6 +23,7 @@ mod recent;
 mod request;
 mod sequencer;
 mod sqlite;
+mod stats;
 mod store;
 mod syntax;
 
@@ -33,6 +36,7 @@ pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefu
 pub use request::Transcoder;
 pub use sequencer::Clock;
 pub use sqlite::{OpenError, SqliteLog, SqliteOptions};
+pub use stats::StoreStats;
 
 pub use keruen_proto::log::v1::{
     AppendCondition, AppendRequest, Appended, ProposedEvent, Query, QueryItem, RecordedEvent,

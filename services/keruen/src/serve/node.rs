@@ -1,11 +1,14 @@
 //! The embedded node: log, services, views and page in one process.
 
-use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions};
 use keruen_inventory::InventoryEndpoint;
-use keruen_log::{EventEndpoint, Log, Transcoder};
+use keruen_log::{
+    EventEndpoint, Log, Transcoder,
+    checkpoint::{CheckpointKey, KeyFile},
+};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
@@ -23,6 +26,8 @@ use tonic_health::server::HealthReporter;
 
 use super::store::{Store, StoredLog};
 
+/// Name of the file that holds the key for checkpoints.
+const KEY_FILE_NAME: &str = "checkpoint.key";
 /// The largest request that a service takes, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Calls under way on one connection.
@@ -41,6 +46,10 @@ pub struct NodeOptions {
     pub http_addr: SocketAddr,
     /// Name of the node.
     pub node: String,
+    /// File of the key that signs checkpoints, which must be there; `None` keeps one in the folder of the store.
+    pub checkpoint_key: Option<PathBuf>,
+    /// Name of that key; `None` takes the log's own.
+    pub checkpoint_name: Option<String>,
     /// Also answer on addresses that other machines reach.
     pub insecure_no_auth: bool,
 }
@@ -54,6 +63,8 @@ impl NodeOptions {
             grpc_addr: loopback,
             http_addr: loopback,
             node: "hub".to_owned(),
+            checkpoint_key: None,
+            checkpoint_name: None,
             insecure_no_auth: false,
         }
     }
@@ -101,9 +112,10 @@ impl Node {
 
         let log = options.store.open(transcoder()).await?;
         let shared = log.shared();
+        let key = checkpoint_key(&options, &shared).await?;
         let views = Views::open(folder, ViewOptions::default())?;
         let (stop, stopped) = watch::channel(false);
-        let services = Services::new(&options.node, &shared, &views);
+        let services = Services::new(&options.node, &shared, &views, key);
         let following = views.run(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
         tasks.spawn(services.serve(grpc_listener, stopped.clone()));
@@ -172,14 +184,21 @@ struct Services {
     desk: Arc<Desk>,
     log: Arc<dyn Log>,
     views: Arc<Views>,
+    checkpoint_key: CheckpointKey,
 }
 
 impl Services {
-    fn new(node: &str, log: &Arc<dyn Log>, views: &Arc<Views>) -> Self {
+    fn new(
+        node: &str,
+        log: &Arc<dyn Log>,
+        views: &Arc<Views>,
+        checkpoint_key: CheckpointKey,
+    ) -> Self {
         Self {
             desk: Arc::new(Desk::new(Arc::clone(log), DeskOptions::new(node))),
             log: Arc::clone(log),
             views: Arc::clone(views),
+            checkpoint_key,
         }
     }
 
@@ -199,7 +218,7 @@ impl Services {
         let requests = bounded!(RequestEndpoint::service(Arc::clone(&self.desk)));
         let stock = StockEndpoint::new(Arc::clone(&self.views), Arc::clone(&self.log));
         let stock = bounded!(StockServiceServer::new(stock));
-        let following = EventEndpoint::new(Arc::clone(&self.log));
+        let following = EventEndpoint::new(Arc::clone(&self.log)).signed_by(self.checkpoint_key);
         let events = bounded!(EventServiceServer::new(following.clone()));
 
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -247,6 +266,19 @@ impl Services {
             .await
             .context("the gRPC server failed")
     }
+}
+
+/// The key that signs checkpoints of the log.
+async fn checkpoint_key(
+    options: &NodeOptions,
+    log: &Arc<dyn Log>,
+) -> anyhow::Result<CheckpointKey> {
+    let head = log.head().await?;
+    let file = match &options.checkpoint_key {
+        Some(path) => KeyFile::Named(path.clone()),
+        None => KeyFile::Kept(options.store.folder().join(KEY_FILE_NAME)),
+    };
+    Ok(file.load(&head.log_id, options.checkpoint_name.as_deref())?)
 }
 
 /// Tells health checks that a service answers.

@@ -7,6 +7,9 @@ mod readers;
 mod rows;
 mod schema;
 mod session;
+mod stats;
+mod tree;
+mod verify;
 mod writer;
 
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use crate::{
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock, QueueBounds, Sequencer},
     syntax,
+    tree::{Hash, TreeHashes},
 };
 use follower::{Follower, Hints};
 use readers::Readers;
@@ -187,6 +191,11 @@ impl Log for PostgresLog {
         let command_id = syntax::uuid(command_id)
             .map_err(|rule| ReadError::InvalidArgument(Violation::new("command_id", rule)))?;
         self.readers.command(command_id).await
+    }
+
+    async fn tree_hashes(&self, wanted: TreeHashes) -> Result<Vec<Hash>, ReadError> {
+        let hashes = tree::read(self.readers.pool(), wanted).await?;
+        wanted.checked(hashes)
     }
 
     fn watch_head(&self) -> watch::Receiver<u64> {

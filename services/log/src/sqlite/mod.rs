@@ -5,6 +5,9 @@ mod index;
 mod readers;
 mod rows;
 mod schema;
+mod stats;
+mod tree;
+mod verify;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -22,6 +25,7 @@ use crate::{
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock, QueueBounds, Sequencer},
     syntax,
+    tree::{Hash, TreeHashes},
 };
 use file::FileLock;
 use readers::Readers;
@@ -121,6 +125,14 @@ impl Log for SqliteLog {
         self.readers
             .run(move |connection| rows::find_command(connection, command_id))
             .await
+    }
+
+    async fn tree_hashes(&self, wanted: TreeHashes) -> Result<Vec<Hash>, ReadError> {
+        let hashes = self
+            .readers
+            .run(move |connection| tree::read(connection, wanted))
+            .await?;
+        wanted.checked(hashes)
     }
 
     fn watch_head(&self) -> watch::Receiver<u64> {

@@ -45,6 +45,17 @@ pub(super) fn version(connection: &Connection) -> Result<usize, Fault> {
     }
 }
 
+/// Fails unless the file is a log of the newest version. Changes nothing.
+pub(super) fn require_newest(connection: &Connection) -> Result<(), Fault> {
+    match version(connection)? {
+        found if found == MIGRATIONS.len() => Ok(()),
+        0 => Err(Fault::NotALog("it is empty".to_owned())),
+        found => Err(Fault::NotALog(format!(
+            "an older version of this program wrote it, store version {found}; start the node on it once"
+        ))),
+    }
+}
+
 /// Applies the migrations after `version` in one transaction.
 pub(super) fn migrate(connection: &mut Connection, version: usize) -> Result<(), Fault> {
     if version == MIGRATIONS.len() {
