@@ -15,6 +15,7 @@ mod endpoint;
 mod follow;
 mod log;
 mod matching;
+mod nats;
 mod page;
 mod postgres;
 mod recent;
@@ -29,6 +30,10 @@ pub use endpoint::EventEndpoint;
 pub use follow::{Batch, FollowOptions, follow};
 pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
 pub use matching::{matches, matches_event};
+pub use nats::{
+    LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsLog, NatsLogOptions,
+    NatsNames, NatsOptions,
+};
 pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal};
 pub use request::Transcoder;
 pub use sequencer::Clock;
