@@ -51,6 +51,9 @@ pub enum AppendError {
     /// Too much is waiting; nothing was recorded, repeat later.
     #[error("the log is busy: {0}; nothing was recorded, repeat later")]
     ResourceExhausted(String),
+    /// The disk of the log is full, or nearly so; nothing was recorded. Reads go on, and so do appends once there is room.
+    #[error("{0}")]
+    NoSpace(String),
     /// The deadline had passed before the append was looked at; nothing was recorded.
     #[error("the deadline passed before the append was looked at; nothing was recorded")]
     DeadlineExceeded,
@@ -67,7 +70,7 @@ impl AppendError {
             Self::ConditionFailed { .. } => AppendRefusal::ConditionFailed,
             Self::CommandIdReused { .. } => AppendRefusal::CommandIdReused,
             Self::InvalidArgument(_) => AppendRefusal::InvalidArgument,
-            Self::ResourceExhausted(_) => AppendRefusal::ResourceExhausted,
+            Self::ResourceExhausted(_) | Self::NoSpace(_) => AppendRefusal::ResourceExhausted,
             Self::DeadlineExceeded => AppendRefusal::DeadlineExceeded,
             Self::Unavailable(_) => AppendRefusal::Unavailable,
         }

@@ -37,7 +37,10 @@ pub use nats::{
 pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal};
 pub use request::Transcoder;
 pub use sequencer::Clock;
-pub use sqlite::{OpenError, SqliteLog, SqliteOptions};
+pub use sqlite::{
+    BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FreeSpace, Observer, OpenError, Progress, SqliteLog,
+    SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
+};
 
 pub use keruen_proto::log::v1::{
     AppendCondition, AppendRequest, Appended, ProposedEvent, Query, QueryItem, RecordedEvent,
