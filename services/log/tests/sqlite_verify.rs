@@ -542,7 +542,7 @@ async fn damage_below_the_database_is_found_and_what_is_no_log_is_said() {
     wrong(store.verify().await);
 
     for (content, expected) in [
-        (None, "no such file"),
+        (None, "there is no log"),
         (Some("no database at all ".repeat(99)), "not a Keruen log"),
     ] {
         let path = store.folder.path().join("other.db");

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions};
 use keruen_inventory::InventoryEndpoint;
 use keruen_log::{
-    EventEndpoint, Log, Transcoder,
+    DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder,
     checkpoint::{CheckpointKey, KeyFile},
 };
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
@@ -52,6 +52,8 @@ pub struct NodeOptions {
     pub checkpoint_name: Option<String>,
     /// Also answer on addresses that other machines reach.
     pub insecure_no_auth: bool,
+    /// Bytes that stay free on the disk of a log in a file: below that, nothing is recorded.
+    pub min_free_bytes: u64,
 }
 
 impl NodeOptions {
@@ -66,6 +68,7 @@ impl NodeOptions {
             checkpoint_key: None,
             checkpoint_name: None,
             insecure_no_auth: false,
+            min_free_bytes: DEFAULT_MIN_FREE_BYTES,
         }
     }
 }
@@ -110,7 +113,10 @@ impl Node {
             .local_addr()
             .context("the HTTP socket has no address")?;
 
-        let log = options.store.open(transcoder()).await?;
+        let log = options
+            .store
+            .open(transcoder(), options.min_free_bytes)
+            .await?;
         let shared = log.shared();
         let key = checkpoint_key(&options, &shared).await?;
         let views = Views::open(folder, ViewOptions::default())?;

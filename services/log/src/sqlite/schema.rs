@@ -9,7 +9,7 @@ use super::file::Fault;
 const APPLICATION_ID: i64 = 0x4B52_554E;
 
 /// All migrations; the first has number 1.
-const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 2] = [
     include_str!("../../../../migrations/sqlite/0001_log.sql"),
     include_str!("../../../../migrations/sqlite/0002_index.sql"),
 ];
@@ -42,17 +42,6 @@ pub(super) fn version(connection: &Connection) -> Result<usize, Fault> {
             known: newest_version(),
         }),
         _ => Err(Fault::Damaged(format!("store version {version}"))),
-    }
-}
-
-/// Fails unless the file is a log of the newest version. Changes nothing.
-pub(super) fn require_newest(connection: &Connection) -> Result<(), Fault> {
-    match version(connection)? {
-        found if found == MIGRATIONS.len() => Ok(()),
-        0 => Err(Fault::NotALog("it is empty".to_owned())),
-        found => Err(Fault::NotALog(format!(
-            "an older version of this program wrote it, store version {found}; start the node on it once"
-        ))),
     }
 }
 

@@ -1,13 +1,17 @@
 //! The file as it is, for verifying. Columns are read as what they hold, whatever the schema says.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use async_trait::async_trait;
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, types::ValueRef};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, types::ValueRef};
 use uuid::Uuid;
 
-use super::{SqliteLog, file::OpenError, rows::stored, schema};
+use super::{
+    SqliteLog, StoreReader,
+    file::{Fault, OpenError},
+    rows::stored,
+};
 use crate::{
     checkpoint::Checkpoint,
     entry,
@@ -30,23 +34,17 @@ impl SqliteLog {
     }
 }
 
-/// Opens the file for reading only.
+/// Opens the file for reading only, if it is of the version of this program.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
-    if !path.exists() {
-        return Err(OpenError::NotALog {
-            path: path.to_owned(),
-            found: "there is no such file".to_owned(),
-        });
+    let reader = StoreReader::open(path)?;
+    let (found, known) = (reader.version(), StoreReader::known_version());
+    if found != known {
+        let found = format!(
+            "it is of store version {found}, and this program reads {known}; start the node on it once"
+        );
+        return Err(Fault::NotALog(found).at(path));
     }
-    let opened = || {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "trusted_schema", false)?;
-        schema::require_newest(&connection)?;
-        Ok(connection)
-    };
-    opened().map_err(|fault: super::file::Fault| fault.at(path))
+    Ok(reader.connection)
 }
 
 struct StoredFile(Connection);
