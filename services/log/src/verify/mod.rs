@@ -94,6 +94,7 @@ pub(crate) async fn verify(
         // A backend may block; others want to go on too.
         tokio::task::yield_now().await;
     }
+    check_ends(&head)?;
     run.replay.finish()?;
     run.check_head(&head)?;
     run.check_beyond()?;
@@ -276,18 +277,6 @@ impl Run<'_> {
     fn check_head(&self, head: &StoredHead) -> Result<(), Finding> {
         let position = head.position;
         let wrong = |found| Err(Finding::new(Part::Head, position, found));
-        if head.newest != position {
-            return wrong(format!(
-                "the head is {position}, and the newest event there is has position {}",
-                head.newest
-            ));
-        }
-        if head.oldest != position.min(1) {
-            return wrong(format!(
-                "the oldest event there is has position {}",
-                head.oldest
-            ));
-        }
         let newest = self.replay.recorded_at_us().map_or(0, |(_, newest)| newest);
         if head.recorded_at_us != newest {
             return wrong(format!(
@@ -386,6 +375,25 @@ impl Run<'_> {
         );
         Err(Finding::new(Part::Index, head, found).into())
     }
+}
+
+/// Whether the events begin and end where the head says.
+fn check_ends(head: &StoredHead) -> Result<(), Finding> {
+    let position = head.position;
+    let wrong = |found| Err(Finding::new(Part::Head, position, found));
+    if head.newest != position {
+        return wrong(format!(
+            "the head is {position}, and the newest event there is has position {}",
+            head.newest
+        ));
+    }
+    if head.oldest != position.min(1) {
+        return wrong(format!(
+            "the oldest event there is has position {}",
+            head.oldest
+        ));
+    }
+    Ok(())
 }
 
 fn disagreement(checkpoint: &Checkpoint, root: &Hash) -> Finding {

@@ -4,10 +4,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args as ClapArgs;
-use keruen_log::{
-    checkpoint::VerifierKey,
-    tree::{Hash, proof::check_consistency},
-};
+use keruen_log::tree::{Hash, proof::check_consistency};
 use keruen_proto::events::v1::GetCheckpointRequest;
 use serde_json::json;
 
@@ -35,8 +32,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
     /// The verifier key, or the file that holds it. Default: the node's own word
-    #[arg(long, value_name = "KEY", value_parser = key::verifier_key)]
-    key: Option<VerifierKey>,
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// Write the checkpoint to this file instead of printing it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -45,15 +42,16 @@ pub struct Args {
 impl Args {
     /// Fetches, checks, and prints or writes.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        let stated = key::stated(self.key.as_deref())?;
         // Read before the node is asked, so that a wrong file is told at once.
         let unverified = self
             .since
             .as_deref()
-            .map(|path| key::saved(path, self.key.as_ref()))
+            .map(|path| key::saved(path, stated.as_ref()))
             .transpose()?;
         let since_size = unverified.map_or(0, |older| older.size);
         let answer = session.ask(GetCheckpointRequest { since_size }).await?;
-        let (checkpoint, key) = key::opened(&answer, self.key.as_ref())?;
+        let (checkpoint, key) = key::opened(&answer, stated.as_ref())?;
         if let Some(path) = &self.since {
             let older = key::saved(path, Some(&key))?;
             let hashes = hashes(&answer.consistency_hashes)?;

@@ -21,7 +21,7 @@ const MAX_FILE_BYTES: u64 = 256 * 1024;
 #[command(after_help = "\
 Examples:
   keruen log key
-  keruen log key > auditor/keruen.vkey
+  keruen log key --format json
 
 Auditors get this key once, by a way that does not lead through the node, and then verify every checkpoint with it \
 (--key). It is a verifier key as in C2SP signed notes: it verifies and can't sign.")]
@@ -47,7 +47,16 @@ impl Args {
 }
 
 /// A verifier key as it is given on the command line: the key itself, or a file that holds it.
-pub fn verifier_key(text: &str) -> Result<VerifierKey, String> {
+pub fn verifier_key(text: &str) -> Result<VerifierKey, Failure> {
+    parse(text).map_err(|error| Failure::Usage(format!("--key: {error}")))
+}
+
+/// The same where none need be given.
+pub fn stated(text: Option<&str>) -> Result<Option<VerifierKey>, Failure> {
+    text.map(verifier_key).transpose()
+}
+
+fn parse(text: &str) -> Result<VerifierKey, String> {
     let from_file = Path::new(text)
         .is_file()
         .then(|| fs::read_to_string(text).map_err(|error| format!("{text}: {error}")))

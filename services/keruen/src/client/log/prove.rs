@@ -35,7 +35,7 @@ use crate::{
 Examples:
   keruen log prove 42
   keruen log prove 42 --key keruen.vkey --out 42.tlog-proof
-  keruen log prove 018f3c2e-7b1a-7c3d-9e4f-5a6b7c8d9e0f/0 --format json --out e.json
+  keruen log prove 018f3c2e-7b1a-7c3d-9e4f-5a6b7c8d9e0f/0 --format json
 
 Writes one text: the event's entry (services/log/ENTRY.md says what it holds), its index, the inclusion proof (RFC 6962) and \
 a signed checkpoint, as a C2SP tlog-proof with the entry as extra data. `keruen log verify-proof` checks it, and so does any \
@@ -45,8 +45,8 @@ pub struct Args {
     #[arg(value_name = "POSITION|EVENT_ID", value_parser = asked)]
     event: Asked,
     /// The verifier key, or the file that holds it. Default: the node's own word
-    #[arg(long, value_name = "KEY", value_parser = key::verifier_key)]
-    key: Option<VerifierKey>,
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// Write the proof to this file instead of printing it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -66,8 +66,9 @@ fn asked(text: &str) -> Result<Asked, String> {
 impl Args {
     /// Fetches the proof, checks it, and prints or writes it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        let stated = key::stated(self.key.as_deref())?;
         let answer = session.ask(GetCheckpointRequest::default()).await?;
-        let (checkpoint, key) = key::opened(&answer, self.key.as_ref())?;
+        let (checkpoint, key) = key::opened(&answer, stated.as_ref())?;
         let proof = session
             .ask(GetInclusionProofRequest {
                 event: Some(self.event),
@@ -150,7 +151,7 @@ fn json_of(bundle: &ProofBundle, event: &RecordedEvent, key: &VerifierKey) -> Va
 #[command(after_help = "\
 Examples:
   keruen log verify-proof 42.tlog-proof --key keruen.vkey
-  keruen log verify-proof proof.json --key 'aid.example.org/hub+7f35…+AX…'
+  keruen log verify-proof proof.json --key keruen.vkey --format json
 
 Needs no node: it checks that the checkpoint in the file is signed by the key, that the event is in the signed tree, and shows \
 what the proof says of the event. Exit status 1 if anything in it is not as it was recorded.")]
@@ -159,13 +160,14 @@ pub struct CheckArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The verifier key, or the file that holds it, from a source that you trust
-    #[arg(long, value_name = "KEY", required = true, value_parser = key::verifier_key)]
-    key: VerifierKey,
+    #[arg(long, value_name = "KEY")]
+    key: String,
 }
 
 impl CheckArgs {
     /// Checks, and prints what is proven.
     pub fn run(self, session: &Session) -> Result<(), Failure> {
+        let key = key::verifier_key(&self.key)?;
         let place = self.file.display();
         let text = key::text_of(&self.file)?;
         let (bundle, event) = if text.trim_start().starts_with('{') {
@@ -177,7 +179,7 @@ impl CheckArgs {
             (bundle, None)
         };
         let checkpoint = bundle
-            .check(&self.key)
+            .check(&key)
             .map_err(|error| anyhow!("{place}: {error}"))?;
         let (log_id, proven, data_hash) = entry::read(&bundle.entry).ok_or_else(|| {
             anyhow!("{place}: the proof holds, but its entry is not that of an event")

@@ -51,8 +51,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     since: Vec<PathBuf>,
     /// The verifier key, or the file that holds it. Default: the node's own word
-    #[arg(long, value_name = "KEY", value_parser = key::verifier_key)]
-    key: Option<VerifierKey>,
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     #[command(flatten)]
     store: reading::StoreArgs,
 }
@@ -67,10 +67,14 @@ struct Outcome {
 impl Args {
     /// Verifies, and prints what was verified or what is wrong.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        let stated = key::stated(self.key.as_deref())?;
         let progress = reading::progress();
         let result = match self.store.store()? {
-            Some(store) => self.store_itself(&store, &progress).await,
-            None => self.over_the_node(session, &progress).await,
+            Some(store) => self.store_itself(&store, stated.as_ref(), &progress).await,
+            None => {
+                self.over_the_node(session, stated.as_ref(), &progress)
+                    .await
+            }
         };
         progress.finish_and_clear();
         match result {
@@ -90,12 +94,17 @@ impl Args {
         }
     }
 
-    async fn store_itself(&self, store: &Store, bar: &ProgressBar) -> Result<Outcome, Stop> {
+    async fn store_itself(
+        &self,
+        store: &Store,
+        stated: Option<&VerifierKey>,
+        bar: &ProgressBar,
+    ) -> Result<Outcome, Stop> {
         let mut checkpoints = Vec::new();
         for path in &self.since {
-            checkpoints.push(key::saved(path, self.key.as_ref())?);
+            checkpoints.push(key::saved(path, stated)?);
         }
-        if self.key.is_none() && !self.since.is_empty() {
+        if stated.is_none() && !self.since.is_empty() {
             anstream::eprintln!(
                 "no --key was given: the signatures of the checkpoints were not checked"
             );
@@ -124,13 +133,18 @@ impl Args {
         Ok(Outcome { verified, compared })
     }
 
-    async fn over_the_node(&self, session: &Session, bar: &ProgressBar) -> Result<Outcome, Stop> {
+    async fn over_the_node(
+        &self,
+        session: &Session,
+        stated: Option<&VerifierKey>,
+        bar: &ProgressBar,
+    ) -> Result<Outcome, Stop> {
         // Before anything is asked, so that a wrong file is told at once.
         for path in &self.since {
-            key::saved(path, self.key.as_ref())?;
+            key::saved(path, stated)?;
         }
         let answer = session.ask(GetCheckpointRequest::default()).await?;
-        let (signed, key) = key::opened(&answer, self.key.as_ref())?;
+        let (signed, key) = key::opened(&answer, stated)?;
         let mut checkpoints = Vec::new();
         for path in &self.since {
             let older = key::saved(path, Some(&key))?;
