@@ -40,7 +40,7 @@ impl SqliteLog {
             };
             stats.types = counts("SELECT type, count(*) FROM events GROUP BY type ORDER BY type")?;
             stats.bytes = counts(
-                "SELECT name, sum(pgsize) FROM dbstat WHERE aggregate GROUP BY name ORDER BY 2 DESC",
+                "SELECT name, sum(pgsize) FROM dbstat WHERE aggregate = TRUE GROUP BY name ORDER BY 2 DESC",
             )?;
             Ok::<_, rusqlite::Error>(stats)
         };
