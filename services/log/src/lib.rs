@@ -19,6 +19,7 @@ mod nats;
 mod page;
 mod postgres;
 mod recent;
+mod relay;
 mod request;
 mod sequencer;
 mod sqlite;
@@ -35,6 +36,7 @@ pub use nats::{
     NatsNames, NatsOptions,
 };
 pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal};
+pub use relay::{Relay, RelayOptions, Renderer};
 pub use request::Transcoder;
 pub use sequencer::Clock;
 pub use sqlite::{
