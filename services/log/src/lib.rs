@@ -29,7 +29,7 @@ pub use endpoint::EventEndpoint;
 pub use follow::{Batch, FollowOptions, follow};
 pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
 pub use matching::{matches, matches_event};
-pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal};
+pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal, TakeOver};
 pub use request::Transcoder;
 pub use sequencer::Clock;
 pub use sqlite::{OpenError, SqliteLog, SqliteOptions};

@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::bail;
-use keruen_log::{Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, Transcoder};
+use keruen_log::{
+    Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
+};
+use tokio::sync::watch;
 
 /// Folder of the store where nothing else is said.
 pub const DEFAULT_FOLDER: &str = "keruen-data";
@@ -66,8 +69,9 @@ impl Store {
         }
     }
 
-    /// Opens the log. It refuses events that the transcoder refuses.
-    pub async fn open(&self, transcoder: Transcoder) -> anyhow::Result<StoredLog> {
+    /// Opens the log for a node of that name, which stands by where another node writes it. It refuses events that the
+    /// transcoder refuses.
+    pub async fn open(&self, node: &str, transcoder: Transcoder) -> anyhow::Result<StoredLog> {
         let transcoder = Some(transcoder);
         Ok(match self {
             Self::Sqlite(path) => {
@@ -80,6 +84,8 @@ impl Store {
             Self::Postgres { url, .. } => {
                 let options = PostgresOptions {
                     transcoder,
+                    node: node.to_owned(),
+                    take_over: TakeOver::WhenSilent,
                     ..PostgresOptions::default()
                 };
                 StoredLog::Postgres(Arc::new(PostgresLog::open(url, options).await?))
@@ -128,6 +134,22 @@ impl StoredLog {
         match self {
             Self::Sqlite(log) => Arc::clone(log) as Arc<dyn Log>,
             Self::Postgres(log) => Arc::clone(log) as Arc<dyn Log>,
+        }
+    }
+
+    /// Whether this process writes the log, see [`PostgresLog::leads`].
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        match self {
+            Self::Sqlite(log) => log.leads(),
+            Self::Postgres(log) => log.leads(),
+        }
+    }
+
+    /// The node that writes the log, while this one stands by and knows it.
+    pub fn other_writer(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(log) => log.other_writer(),
         }
     }
 
