@@ -60,7 +60,8 @@ async fn a_node_stands_by_while_another_runs_and_takes_over_when_it_was_killed()
     let refused = others
         .inventory
         .consume_stock(request(used.clone()))
-        .await.unwrap_err();
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
     assert!(refused.message().contains("second"), "{refused}");
     // It answers what is asked, with what the other one records.

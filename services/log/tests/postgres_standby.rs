@@ -53,7 +53,7 @@ async fn try_standby(url: &str, node: &str) -> Result<PostgresLog, keruen_log::P
 async fn until_leading(log: &PostgresLog) {
     let mut leads = log.leads();
     let led = tokio::time::timeout(PATIENCE, leads.wait_for(|leads| *leads)).await;
-    led.expect("it takes over").unwrap();
+    led.unwrap().unwrap();
 }
 
 async fn until_answered(log: &dyn Log, request: &AppendRequest) -> Appended {
@@ -392,23 +392,27 @@ async fn a_writer_that_is_stopped_cut_off_or_killed_at_any_moment_does_no_harm()
             });
         }
     });
-    let said = said.lock().unwrap();
-    assert!(said.wrong.is_empty(), "{:#?}", said.wrong);
-    let answers: Vec<_> = said
-        .answers
-        .iter()
-        .map(|(id, appended)| (id.clone(), *appended))
-        .collect();
-    eprintln!(
-        "{} commands answered, {} answers left the outcome open; {times:?}",
-        answers.len(),
-        said.unknown
-    );
-    drop(said);
+    let answers = summed_up(&said);
+    eprintln!("{times:?}");
     let log = PostgresLog::open(database.url(), PostgresOptions::default())
         .await
         .unwrap();
     check_answers(&log, &answers).await;
+}
+
+/// All answers, which contradict nothing.
+fn summed_up(said: &Mutex<Said>) -> Vec<(String, Appended)> {
+    let said = said.lock().unwrap();
+    assert!(said.wrong.is_empty(), "{:#?}", said.wrong);
+    eprintln!(
+        "{} commands answered; {} answers left the outcome open",
+        said.answers.len(),
+        said.unknown
+    );
+    let answers = said.answers.iter();
+    answers
+        .map(|(id, appended)| (id.clone(), *appended))
+        .collect()
 }
 
 fn server_of(url: &str) -> SocketAddr {

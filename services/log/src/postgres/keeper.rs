@@ -93,7 +93,7 @@ impl Keeping {
                     return self.give_up(lease, refusal).await;
                 }
                 Some(refusal) => {
-                    tracing::warn!(reason = %refusal, "the lease on the log may be lost")
+                    tracing::warn!(reason = %refusal, "the lease on the log may be lost");
                 }
             }
             self.tell.send_replace(Hold::OutOfTouch);

@@ -65,10 +65,7 @@ async fn forward(
 ) {
     // Small, so that a stall also falls into the middle of a message.
     let mut buffer = [0; 1_460];
-    loop {
-        let Ok(count) = from.read(&mut buffer).await else {
-            break;
-        };
+    while let Ok(count) = from.read(&mut buffer).await {
         if stall.wait_for(|stalled| !stalled).await.is_err() {
             break;
         }
