@@ -322,7 +322,9 @@ impl<S: Store> Writer<S> {
         error: StoreError,
         command_ids: &[Uuid],
     ) -> (Option<Ledger>, Option<Failure>) {
-        tracing::error!(reason = %error, events = ledger.gathered().0.events.len(), "group not committed");
+        if !matches!(error, StoreError::NearlyFull { .. }) {
+            tracing::error!(reason = %error, events = ledger.gathered().0.events.len(), "group not committed");
+        }
         if error == StoreError::Fenced {
             return (None, Some(self.look_up(error, command_ids)));
         }
