@@ -70,7 +70,8 @@ impl AppendError {
             Self::ConditionFailed { .. } => AppendRefusal::ConditionFailed,
             Self::CommandIdReused { .. } => AppendRefusal::CommandIdReused,
             Self::InvalidArgument(_) => AppendRefusal::InvalidArgument,
-            Self::ResourceExhausted(_) | Self::NoSpace(_) => AppendRefusal::ResourceExhausted,
+            Self::ResourceExhausted(_) => AppendRefusal::ResourceExhausted,
+            Self::NoSpace(_) => AppendRefusal::NoSpace,
             Self::DeadlineExceeded => AppendRefusal::DeadlineExceeded,
             Self::Unavailable(_) => AppendRefusal::Unavailable,
         }
@@ -97,9 +98,9 @@ impl From<&AppendError> for AppendFailure {
                 failure.field.clone_from(field);
                 failure.detail.clone_from(rule);
             }
-            AppendError::ResourceExhausted(detail) | AppendError::Unavailable(detail) => {
-                failure.detail.clone_from(detail);
-            }
+            AppendError::ResourceExhausted(detail)
+            | AppendError::NoSpace(detail)
+            | AppendError::Unavailable(detail) => failure.detail.clone_from(detail),
             AppendError::DeadlineExceeded => {}
         }
         failure
@@ -123,6 +124,7 @@ impl AppendError {
                 Self::InvalidArgument(Violation::new(failure.field, failure.detail))
             }
             AppendRefusal::ResourceExhausted => Self::ResourceExhausted(failure.detail),
+            AppendRefusal::NoSpace => Self::NoSpace(failure.detail),
             AppendRefusal::DeadlineExceeded => Self::DeadlineExceeded,
             AppendRefusal::Unavailable => Self::Unavailable(failure.detail),
             AppendRefusal::Unspecified => Self::Unavailable(format!(
@@ -160,6 +162,7 @@ mod tests {
             },
             AppendError::InvalidArgument(Violation::new("events[3].tags[0]", "must be: a tag")),
             AppendError::ResourceExhausted("2 appends are queued".to_owned()),
+            AppendError::NoSpace("1 MiB is free".to_owned()),
             AppendError::DeadlineExceeded,
             AppendError::Unavailable("the log is closed".to_owned()),
         ] {

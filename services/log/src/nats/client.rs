@@ -169,7 +169,9 @@ impl Doubt {
             }
             // Said without a look at the command id, so it says nothing about a request before this one.
             Sent::Answered(Err(
-                AppendError::ResourceExhausted(_) | AppendError::DeadlineExceeded,
+                AppendError::ResourceExhausted(_)
+                | AppendError::NoSpace(_)
+                | AppendError::DeadlineExceeded,
             )) if self.lost.is_some() => None,
             Sent::Answered(answer) => Some(answer),
             Sent::Not(_) if self.lost.is_some() || self.refusal.is_some() => None,

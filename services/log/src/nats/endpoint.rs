@@ -320,6 +320,7 @@ fn of_a_leader(
         Err(
             AppendError::Unavailable(_)
             | AppendError::ResourceExhausted(_)
+            | AppendError::NoSpace(_)
             | AppendError::DeadlineExceeded,
         ) if !leads => Err(AppendError::Unavailable(
             "the writer of the log changes; the outcome is unknown; repeat with the same command id"
