@@ -35,7 +35,7 @@ pub use nats::{
     LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsLog, NatsLogOptions,
     NatsNames, NatsOptions,
 };
-pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal};
+pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal, TakeOver};
 pub use relay::{Relay, RelayOptions, Renderer};
 pub use request::Transcoder;
 pub use sequencer::Clock;
