@@ -127,7 +127,13 @@ fn foreign_consistency(old: (u64, &Hash), new: (u64, &Hash), proof: &[Hash]) -> 
 }
 
 /// Both verifiers accept what is proven, and refuse it with anything changed.
-async fn prove_inclusion(stored: &Arc<StoredTree>, prover: &Prover, index: u64, size: u64) {
+async fn prove_inclusion(
+    stored: &Arc<StoredTree>,
+    prover: &Prover,
+    index: u64,
+    size: u64,
+    spoil: bool,
+) {
     let head = stored.leaves.len() as u64;
     let proof = prover.inclusion(index, size, head).await.unwrap();
     let leaf = stored.leaves[usize::try_from(index).unwrap()];
@@ -144,6 +150,9 @@ async fn prove_inclusion(stored: &Arc<StoredTree>, prover: &Prover, index: u64, 
         own
     };
     assert!(both(&root, &proof), "leaf {index} of {size}");
+    if !spoil {
+        return;
+    }
     for at in 0..proof.len() {
         let mut wrong = proof.clone();
         wrong[at][at % 32] ^= 1;
@@ -165,7 +174,13 @@ async fn prove_inclusion(stored: &Arc<StoredTree>, prover: &Prover, index: u64, 
     assert!(check_inclusion(&leaf, size, size, &root, &proof).is_err());
 }
 
-async fn prove_consistency(stored: &Arc<StoredTree>, prover: &Prover, first: u64, second: u64) {
+async fn prove_consistency(
+    stored: &Arc<StoredTree>,
+    prover: &Prover,
+    first: u64,
+    second: u64,
+    spoil: bool,
+) {
     let head = stored.leaves.len() as u64;
     let proof = prover.consistency(first, second, head).await.unwrap();
     let (old, new) = (*stored.root(first), *stored.root(second));
@@ -176,6 +191,9 @@ async fn prove_consistency(stored: &Arc<StoredTree>, prover: &Prover, first: u64
         own
     };
     assert!(both(&old, &new, &proof), "{first} in {second}");
+    if !spoil {
+        return;
+    }
     for at in 0..proof.len() {
         let mut wrong = proof.clone();
         wrong[at][31 - at % 32] ^= 0x10;
@@ -202,13 +220,15 @@ async fn every_small_size_is_proven() {
     let stored = StoredTree::of_size(600);
     let prover = Prover::new(Arc::clone(&stored) as _);
     for size in 1..=600_u64 {
+        // The edges of tiles, and some between.
+        let spoil = size < 20 || size % 29 == 0 || size % 256 <= 1;
         let some = [0, 1, size / 3, size / 2, size.saturating_sub(2), size - 1];
         for index in some.into_iter().filter(|index| *index < size) {
-            prove_inclusion(&stored, &prover, index, size).await;
+            prove_inclusion(&stored, &prover, index, size, spoil).await;
         }
         for first in [1, 2, 3, size / 3, size / 2 + 1, size - 1, size] {
             if (1..=size).contains(&first) {
-                prove_consistency(&stored, &prover, first, size).await;
+                prove_consistency(&stored, &prover, first, size, spoil).await;
             }
         }
     }
@@ -238,10 +258,10 @@ async fn sizes_around_the_edges_of_tiles_are_proven() {
             .into_iter()
             .filter(|index| *index < size)
         {
-            prove_inclusion(&stored, &prover, index, size).await;
+            prove_inclusion(&stored, &prover, index, size, size == 65_537).await;
         }
         for first in edges.into_iter().filter(|first| *first <= size) {
-            prove_consistency(&stored, &prover, first, size).await;
+            prove_consistency(&stored, &prover, first, size, size == 65_537).await;
         }
     }
 }
