@@ -5,7 +5,7 @@
 mod verify;
 
 use keruen_log::{
-    Log, PostgresLog, PostgresOptions,
+    PostgresLog, PostgresOptions,
     checkpoint::Checkpoint,
     verify::{Finding, Part, Verified, VerifyError},
 };
