@@ -20,10 +20,10 @@ pub use opening::{PostgresOpenError, PostgresRefusal};
 
 use crate::{
     append::{AppendError, Violation},
-    bounds::MAX_PAGE_EVENTS,
+    bounds::{Bounds, MAX_PAGE_EVENTS},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
-    sequencer::{self, Clock, QueueBounds, Sequencer},
+    sequencer::{self, Clock, Sequencer},
     syntax,
 };
 use follower::{Follower, Hints};
@@ -37,10 +37,8 @@ pub struct PostgresOptions {
     pub clock: Clock,
     /// Sizes each event as JSON before it is appended, and may refuse it; `None` accepts all.
     pub transcoder: Option<Transcoder>,
-    /// How many appends may wait for the writer.
-    pub queue_appends: usize,
-    /// How many bytes they may hold together; at least one append of the largest size must fit.
-    pub queue_bytes: usize,
+    /// How much it takes at most.
+    pub bounds: Bounds,
     /// How many reads run at the same time, each on a connection of its own.
     pub readers: u32,
 }
@@ -50,8 +48,7 @@ impl Default for PostgresOptions {
         Self {
             clock: Arc::new(sequencer::system_time_us),
             transcoder: None,
-            queue_appends: 1_024,
-            queue_bytes: 64 * 1024 * 1024,
+            bounds: Bounds::default(),
             readers: 4,
         }
     }
@@ -67,6 +64,7 @@ pub struct PostgresLog {
     readers: Readers,
     follower: Follower,
     position: watch::Receiver<u64>,
+    bounds: Bounds,
     transcoder: Option<Transcoder>,
 }
 
@@ -77,6 +75,11 @@ impl PostgresLog {
         let address = opening::address(url)?;
         let at = opening::shown(&address);
         let readers = Readers::new(&address, options.readers);
+        let bounds = options.bounds;
+        bounds.check().map_err(|violation| PostgresOpenError {
+            at: at.clone(),
+            reason: PostgresRefusal::Bounds(violation),
+        })?;
         let transcoder = options.transcoder.clone();
         // The writer has a runtime of its own, which must not be dropped on a task.
         let started = tokio::task::spawn_blocking(move || start(&address, options)).await;
@@ -89,6 +92,7 @@ impl PostgresLog {
             sequencer: Some(sequencer),
             readers,
             follower,
+            bounds,
             transcoder,
         })
     }
@@ -119,6 +123,7 @@ impl PostgresLog {
             readers,
             follower,
             position,
+            bounds: options.bounds,
             transcoder: options.transcoder,
         })
     }
@@ -143,17 +148,13 @@ fn start(
     options: PostgresOptions,
 ) -> Result<(Sequencer, watch::Sender<u64>), PostgresRefusal> {
     let (writer, tip) = Writer::open(address)?;
-    let bounds = QueueBounds {
-        appends: options.queue_appends,
-        bytes: options.queue_bytes,
-    };
     let (announce, _) = watch::channel(tip.position());
     let sequencer = Sequencer::start_announcing(
         writer.log_id(),
         tip,
         writer,
         options.clock,
-        bounds,
+        options.bounds,
         announce.clone(),
     )
     .map_err(PostgresRefusal::Thread)?;
@@ -163,7 +164,7 @@ fn start(
 #[async_trait]
 impl Log for PostgresLog {
     async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        let candidate = Candidate::parse(request, self.transcoder.as_ref())
+        let candidate = Candidate::parse(request, &self.bounds, self.transcoder.as_ref())
             .map_err(AppendError::InvalidArgument)?;
         match &self.sequencer {
             Some(sequencer) => sequencer.append(candidate).await,
