@@ -1,6 +1,8 @@
 //! The bounds of the log: what one event, one append, one query and one page may hold at most, and how much may wait for
 //! the writer. What one process bounds more tightly than the wire does is in [`Bounds`].
 
+use std::ops::RangeInclusive;
+
 use crate::append::Violation;
 
 /// Events of one append.
@@ -37,8 +39,7 @@ pub const MAX_PAGE_BYTES: usize = 3 * 1024 * 1024;
 /// Offsets from UTC, in minutes: 18 hours either way.
 pub const MAX_UTC_OFFSET_MINUTES: i32 = 18 * 60;
 /// The first microsecond of the year 1, and the last of the year 9999: what RFC 3339 can write.
-pub const TIME_RANGE_US: std::ops::RangeInclusive<i64> =
-    -62_135_596_800_000_000..=253_402_300_799_999_999;
+pub const TIME_RANGE_US: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// Appends that may be set to wait for the writer.
 pub const MAX_QUEUE_APPENDS: usize = 65_536;
@@ -93,26 +94,57 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// Checks that each bound can be kept. The error names the first that can't.
-    pub fn check(&self) -> Result<(), Violation> {
-        let ranges = [
-            ("append_events", self.append_events, 1, MAX_APPEND_EVENTS),
-            ("append_bytes", self.append_bytes, 1, MAX_APPEND_BYTES),
-            ("data_bytes", self.data_bytes, 1, MAX_DATA_BYTES),
-            ("json_bytes", self.json_bytes, 1, MAX_JSON_BYTES),
-            ("queue_appends", self.queue_appends, 1, MAX_QUEUE_APPENDS),
+    /// Each bound with its name and what it may be.
+    fn table(&mut self) -> [(&'static str, &mut usize, RangeInclusive<usize>); 9] {
+        let least_queue_bytes = self.append_bytes;
+        [
+            (
+                "append_events",
+                &mut self.append_events,
+                1..=MAX_APPEND_EVENTS,
+            ),
+            ("append_bytes", &mut self.append_bytes, 1..=MAX_APPEND_BYTES),
+            ("data_bytes", &mut self.data_bytes, 1..=MAX_DATA_BYTES),
+            ("json_bytes", &mut self.json_bytes, 1..=MAX_JSON_BYTES),
+            (
+                "queue_appends",
+                &mut self.queue_appends,
+                1..=MAX_QUEUE_APPENDS,
+            ),
             (
                 "queue_bytes",
-                self.queue_bytes,
-                self.append_bytes,
-                MAX_QUEUE_BYTES,
+                &mut self.queue_bytes,
+                least_queue_bytes..=MAX_QUEUE_BYTES,
             ),
-            ("group_appends", self.group_appends, 1, MAX_GROUP_APPENDS),
-            ("group_events", self.group_events, 1, MAX_GROUP_EVENTS),
-            ("group_bytes", self.group_bytes, 1, MAX_GROUP_BYTES),
-        ];
-        for (name, found, least, most) in ranges {
-            if !(least..=most).contains(&found) {
+            (
+                "group_appends",
+                &mut self.group_appends,
+                1..=MAX_GROUP_APPENDS,
+            ),
+            ("group_events", &mut self.group_events, 1..=MAX_GROUP_EVENTS),
+            ("group_bytes", &mut self.group_bytes, 1..=MAX_GROUP_BYTES),
+        ]
+    }
+
+    /// Sets a bound by its name. Whether all of them can be kept together is up to [`Bounds::check`].
+    pub fn set(&mut self, name: &str, value: usize) -> Result<(), Violation> {
+        let mut names = Vec::new();
+        for (known, bound, _) in self.table() {
+            if known == name {
+                *bound = value;
+                return Ok(());
+            }
+            names.push(known);
+        }
+        let rule = format!("is no bound; there are {}", names.join(", "));
+        Err(Violation::new(name, rule))
+    }
+
+    /// Checks that each bound can be kept. The error names the first that can't.
+    pub fn check(mut self) -> Result<(), Violation> {
+        for (name, found, range) in self.table() {
+            if !range.contains(found) {
+                let (least, most) = range.into_inner();
                 let rule = format!("must be {least} to {most}, found {found}");
                 return Err(Violation::new(name, rule));
             }
@@ -125,57 +157,25 @@ impl Bounds {
 mod tests {
     use super::*;
 
-    type Bound = (&'static str, fn(&mut Bounds) -> &mut usize, usize, usize);
-
-    const BOUNDS: [Bound; 9] = [
-        (
-            "queue_appends",
-            |bounds| &mut bounds.queue_appends,
-            1,
-            65_536,
-        ),
-        (
-            "queue_bytes",
-            |bounds| &mut bounds.queue_bytes,
-            786_432,
-            1_073_741_824,
-        ),
-        (
-            "group_appends",
-            |bounds| &mut bounds.group_appends,
-            1,
-            8_192,
-        ),
-        ("group_events", |bounds| &mut bounds.group_events, 1, 16_384),
-        (
-            "group_bytes",
-            |bounds| &mut bounds.group_bytes,
-            1,
-            67_108_864,
-        ),
-        (
-            "append_events",
-            |bounds| &mut bounds.append_events,
-            1,
-            1_000,
-        ),
-        (
-            "append_bytes",
-            |bounds| &mut bounds.append_bytes,
-            1,
-            786_432,
-        ),
-        ("data_bytes", |bounds| &mut bounds.data_bytes, 1, 65_536),
-        ("json_bytes", |bounds| &mut bounds.json_bytes, 1, 786_432),
+    const BOUNDS: [(&str, usize, usize); 9] = [
+        ("queue_appends", 1, 65_536),
+        ("queue_bytes", 786_432, 1_073_741_824),
+        ("group_appends", 1, 8_192),
+        ("group_events", 1, 16_384),
+        ("group_bytes", 1, 67_108_864),
+        ("append_events", 1, 1_000),
+        ("append_bytes", 1, 786_432),
+        ("data_bytes", 1, 65_536),
+        ("json_bytes", 1, 786_432),
     ];
 
     #[test]
     fn each_can_be_set_up_to_its_edges() {
         assert_eq!(Bounds::default().check(), Ok(()));
-        for (name, field, least, most) in BOUNDS {
+        for (name, least, most) in BOUNDS {
             let check = |value| {
                 let mut bounds = Bounds::default();
-                *field(&mut bounds) = value;
+                bounds.set(name, value).unwrap();
                 bounds.check()
             };
             assert_eq!((check(least), check(most)), (Ok(()), Ok(())), "{name}");
@@ -184,5 +184,8 @@ mod tests {
                 assert_eq!(check(beyond).unwrap_err().to_string(), expected);
             }
         }
+        let unknown = Bounds::default().set("page_bytes", 1).unwrap_err();
+        let expected = "page_bytes: is no bound; there are append_events, append_bytes, ";
+        assert!(unknown.to_string().starts_with(expected), "{unknown}");
     }
 }

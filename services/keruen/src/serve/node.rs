@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions};
 use keruen_inventory::InventoryEndpoint;
-use keruen_log::{DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
+use keruen_log::{Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
@@ -45,6 +45,8 @@ pub struct NodeOptions {
     pub insecure_no_auth: bool,
     /// Bytes that stay free on the disk of a log in a file: below that, nothing is recorded.
     pub min_free_bytes: u64,
+    /// How much the log takes at most.
+    pub bounds: Bounds,
 }
 
 impl NodeOptions {
@@ -58,6 +60,7 @@ impl NodeOptions {
             node: "hub".to_owned(),
             insecure_no_auth: false,
             min_free_bytes: DEFAULT_MIN_FREE_BYTES,
+            bounds: Bounds::default(),
         }
     }
 }
@@ -104,7 +107,7 @@ impl Node {
 
         let log = options
             .store
-            .open(transcoder(), options.min_free_bytes)
+            .open(transcoder(), options.min_free_bytes, options.bounds)
             .await?;
         let shared = log.shared();
         let views = Views::open(folder, ViewOptions::default())?;

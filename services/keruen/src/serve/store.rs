@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::bail;
-use keruen_log::{Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, Transcoder};
+use keruen_log::{Bounds, Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, Transcoder};
 
 /// Folder of the store where nothing else is said.
 pub const DEFAULT_FOLDER: &str = "keruen-data";
@@ -72,12 +72,14 @@ impl Store {
         &self,
         transcoder: Transcoder,
         min_free_bytes: u64,
+        bounds: Bounds,
     ) -> anyhow::Result<StoredLog> {
         let transcoder = Some(transcoder);
         Ok(match self {
             Self::Sqlite(path) => {
                 let options = SqliteOptions {
                     transcoder,
+                    bounds,
                     min_free_bytes,
                     ..SqliteOptions::default()
                 };
@@ -86,6 +88,7 @@ impl Store {
             Self::Postgres { url, .. } => {
                 let options = PostgresOptions {
                     transcoder,
+                    bounds,
                     ..PostgresOptions::default()
                 };
                 StoredLog::Postgres(Arc::new(PostgresLog::open(url, options).await?))
