@@ -78,6 +78,7 @@ pub struct SqliteLog {
     readers: Arc<Readers>,
     bounds: Bounds,
     transcoder: Option<Transcoder>,
+    leads: watch::Sender<bool>,
     _lock: FileLock,
 }
 
@@ -101,13 +102,20 @@ impl SqliteLog {
             readers: Arc::new(readers),
             bounds,
             transcoder: options.transcoder,
+            leads: watch::Sender::new(true),
             _lock: lock,
         })
+    }
+
+    /// Whether this process writes the log. It does as long as it has it open; the receiver closes then.
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        self.leads.subscribe()
     }
 
     /// Stops the writer after what is queued; later appends are refused, reads go on. Blocks until it has stopped.
     /// Dropping the log does the same.
     pub fn close(&self) {
+        self.leads.send_replace(false);
         self.sequencer.close();
     }
 }
