@@ -43,6 +43,7 @@ pub use sequencer::Clock;
 pub use sqlite::{
     BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FreeSpace, Observer, OpenError, Progress, SqliteLog,
     SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
+    sqlite_version,
 };
 
 pub use keruen_proto::log::v1::{

@@ -12,8 +12,8 @@ use keruen_log::Bounds;
 
 use crate::{cli::Cli, client::value};
 
-pub use node::{Node, NodeOptions, WRITER_HEALTH_SERVICE};
-pub use store::Store;
+pub use node::{Node, NodeOptions, SNAPSHOT_FOLDER, WRITER_HEALTH_SERVICE};
+pub use store::{Store, is_postgres};
 
 /// Where the node answers and where it keeps its data.
 #[expect(
@@ -111,6 +111,11 @@ pub struct Args {
     )]
     bound: Vec<(String, usize)>,
 
+    /// Keep no snapshots. They are files beside the store that spare the node from reading a long history again at the
+    /// first command after a start; any of them can be deleted at any time.
+    #[arg(long)]
+    no_snapshots: bool,
+
     /// How log lines on standard error look; RUST_LOG says what is logged (default: info).
     #[arg(
         long,
@@ -139,7 +144,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         && args
             .database_url
             .as_deref()
-            .is_some_and(|url| !store::is_postgres(url))
+            .is_some_and(|url| !is_postgres(url))
     {
         Cli::definition()
             .error(
@@ -159,6 +164,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     for (name, value) in &args.bound {
         options.bounds.set(name, *value)?;
     }
+    options.snapshots = !args.no_snapshots;
     let stop = stop_signal()?;
     let mut node = Node::start(options).await?;
     println!("gRPC  http://{}", node.grpc_addr());
