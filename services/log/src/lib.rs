@@ -27,6 +27,7 @@ mod store;
 mod syntax;
 
 pub use append::{AppendError, Violation};
+pub use bounds::Bounds;
 pub use endpoint::EventEndpoint;
 pub use follow::{Batch, FollowOptions, follow};
 pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
@@ -42,6 +43,7 @@ pub use sequencer::Clock;
 pub use sqlite::{
     BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FreeSpace, Observer, OpenError, Progress, SqliteLog,
     SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
+    sqlite_version,
 };
 
 pub use keruen_proto::log::v1::{

@@ -3,9 +3,9 @@
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use keruen_edge::{Desk, DeskOptions};
+use keruen_edge::{Desk, DeskOptions, SnapshotOptions};
 use keruen_inventory::InventoryEndpoint;
-use keruen_log::{DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
+use keruen_log::{Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
@@ -32,6 +32,8 @@ use crate::{cli::DEFAULT_SERVER, client::value};
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Calls under way on one connection.
 const MAX_CALLS_PER_CONNECTION: usize = 256;
+/// Folder of the snapshots of long boundaries, within that of the store.
+pub const SNAPSHOT_FOLDER: &str = "snapshots";
 /// What a health check asks for to learn whether the node writes the log: serving on the one that does, not serving on
 /// a standby.
 pub const WRITER_HEALTH_SERVICE: &str = "keruen.log.writer";
@@ -59,6 +61,10 @@ pub struct NodeOptions {
     pub nats: NatsArgs,
     /// Address of the gRPC services that the page asks where this process doesn't have them.
     pub server: String,
+    /// How much the log takes at most.
+    pub bounds: Bounds,
+    /// Keep the state of long boundaries in files, so that the first command on each after a start is as fast as others.
+    pub snapshots: bool,
 }
 
 impl NodeOptions {
@@ -75,6 +81,8 @@ impl NodeOptions {
             roles: Roles::all(),
             nats: NatsArgs::default(),
             server: DEFAULT_SERVER.to_owned(),
+            bounds: Bounds::default(),
+            snapshots: true,
         }
     }
 }
@@ -215,7 +223,12 @@ async fn open_log(options: &NodeOptions) -> anyhow::Result<StoredLog> {
     }
     options
         .store
-        .open(&options.node, transcoder(), options.min_free_bytes)
+        .open(
+            &options.node,
+            transcoder(),
+            options.min_free_bytes,
+            options.bounds,
+        )
         .await
 }
 
@@ -267,9 +280,14 @@ struct Services {
 
 impl Services {
     fn new(options: &NodeOptions, log: Arc<dyn Log>, views: Option<&Arc<Views>>) -> Self {
+        let mut desk = DeskOptions::new(&options.node);
+        if options.snapshots {
+            let folder = options.store.folder().join(SNAPSHOT_FOLDER);
+            desk.snapshots = Some(SnapshotOptions::new(folder));
+        }
         Self {
             roles: options.roles.clone(),
-            desk: Arc::new(Desk::new(Arc::clone(&log), DeskOptions::new(&options.node))),
+            desk: Arc::new(Desk::new(Arc::clone(&log), desk)),
             log,
             views: views.cloned(),
         }

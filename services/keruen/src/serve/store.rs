@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::bail;
 use keruen_log::{
-    Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
+    Bounds, Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
 };
 use tokio::{
     sync::watch,
@@ -106,12 +106,14 @@ impl Store {
         node: &str,
         transcoder: Transcoder,
         min_free_bytes: u64,
+        bounds: Bounds,
     ) -> anyhow::Result<StoredLog> {
         let transcoder = Some(transcoder);
         Ok(match self {
             Self::Sqlite(path) => {
                 let options = SqliteOptions {
                     transcoder,
+                    bounds,
                     min_free_bytes,
                     ..SqliteOptions::default()
                 };
@@ -120,6 +122,7 @@ impl Store {
             Self::Postgres { url, .. } => {
                 let options = PostgresOptions {
                     transcoder,
+                    bounds,
                     node: node.to_owned(),
                     take_over: TakeOver::WhenSilent,
                     ..PostgresOptions::default()
