@@ -139,17 +139,29 @@ impl Server {
         Database::create(&self.url("postgres"))
     }
 
-    /// Ends the server with SIGKILL, as a crash would.
+    /// Ends the server with SIGKILL, as a crash would: all of its processes.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
+            // So that it starts no more of them.
+            process.signal(Signal::STOP);
+            let backends = process.children();
             process.kill();
+            for backend in backends {
+                // It may have ended with its parent.
+                let _ = rustix::process::kill_process(backend, Signal::KILL);
+            }
         }
     }
 
     /// Starts a server that was killed, with the data that it left and on the same port.
     pub fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// The same with other settings, each `name=value`.
+    pub fn restart_with(&mut self, settings: &[&str]) {
         self.kill();
-        self.launch(&[]);
+        self.launch(settings);
     }
 }
 
