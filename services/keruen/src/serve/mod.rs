@@ -11,8 +11,8 @@ use clap::{Args as ClapArgs, error::ErrorKind};
 
 use crate::{cli::Cli, client::value};
 
-pub use node::{Node, NodeOptions, WRITER_HEALTH_SERVICE};
-pub use store::Store;
+pub use node::{Node, NodeOptions, SNAPSHOT_FOLDER, WRITER_HEALTH_SERVICE};
+pub use store::{Store, is_postgres};
 
 /// Where the node answers and where it keeps its data.
 #[expect(
@@ -95,6 +95,11 @@ pub struct Args {
     )]
     min_free_disk: u64,
 
+    /// Keep no snapshots. They are files beside the store that spare the node from reading a long history again at the
+    /// first command after a start; any of them can be deleted at any time.
+    #[arg(long)]
+    no_snapshots: bool,
+
     /// How log lines on standard error look; RUST_LOG says what is logged (default: info).
     #[arg(
         long,
@@ -112,7 +117,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         && args
             .database_url
             .as_deref()
-            .is_some_and(|url| !store::is_postgres(url))
+            .is_some_and(|url| !is_postgres(url))
     {
         Cli::definition()
             .error(
@@ -129,6 +134,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     options.node = args.node;
     options.insecure_no_auth = args.insecure_no_auth;
     options.min_free_bytes = args.min_free_disk;
+    options.snapshots = !args.no_snapshots;
     let stop = stop_signal()?;
     let mut node = Node::start(options).await?;
     println!("gRPC  http://{}", node.grpc_addr());

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 pub use backup::{BackupError, Copy, backup, restore};
 pub use file::{OpenError, holder_of};
 pub use space::{FreeSpace, free_bytes};
-pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead};
+pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead, sqlite_version};
 
 use crate::{
     append::{AppendError, Violation},
