@@ -125,8 +125,16 @@ pub async fn run(options: &Options, tell: impl Fn(&str)) -> Report {
     ];
     let mut kills = BTreeMap::new();
     let mut take_overs = Vec::new();
+    let mut victims = Vec::new();
     for cycle in 1..=options.cycles {
-        let victim = Victim::ALL[chance.usize(..Victim::ALL.len())];
+        if victims.is_empty() {
+            // Each in its turn, in any order.
+            victims = Victim::ALL.to_vec();
+            chance.shuffle(&mut victims);
+        }
+        let Some(victim) = victims.pop() else {
+            break;
+        };
         let book = &books[usize::from(victim == Victim::Embedded)];
         book.until_more(ACKNOWLEDGED).await;
         // Into the middle of whatever happens then.
