@@ -10,12 +10,13 @@ use keruen_tests::{
 
 /// Kill Keruen in a loop while writers are in flight, and count what is left.
 ///
-/// Starts PostgreSQL, two nodes on it (one writes, one stands by) and an embedded node on SQLite, all with throw-away
-/// data, and lets clients move goods through them. Each cycle kills one with SIGKILL: the writer, the standby, all
-/// processes of PostgreSQL at once, or the embedded node; starts it again; and goes on. Clients repeat what was not
-/// answered under the same command id until it is, and note each answer. At the end the logs are read: every
-/// acknowledged command must be there once, at the position that was answered, without gaps, under the right tree,
-/// and nothing that nobody sent.
+/// Starts PostgreSQL, nats-server with JetStream, two nodes on them (one writes, one stands by and appends over NATS) and
+/// an embedded node on SQLite, all with throw-away data, and lets clients work through them, over gRPC and over NATS.
+/// Each cycle kills one with SIGKILL: the writer, the standby, all processes of PostgreSQL at once, nats-server, or the
+/// embedded node; starts it again; and goes on. Clients repeat what was not answered under the same command id until it
+/// is, and note each answer. At the end the logs are read: every acknowledged command must be there once, at the
+/// position that was answered, without gaps, under the right tree, and nothing that nobody sent; and the stream must
+/// hold the same events, each at the sequence that is its position.
 #[derive(Parser)]
 #[command(
     name = "crash",

@@ -6,7 +6,7 @@ use keruen_domain::check::Ledger;
 use keruen_log::{Log, Query, Range, entry, tree::Tree};
 use keruen_proto::{Event, log::v1::RecordedEvent};
 
-use super::load::Book;
+use super::{load::Book, stream::Stream};
 
 const PAGE_EVENTS: usize = 10_000;
 
@@ -31,9 +31,16 @@ pub struct Audit {
     pub tree_valid: bool,
     /// Events in the log.
     pub events: usize,
+    /// Position and id of each of them.
+    ids: Stream,
 }
 
 impl Audit {
+    /// Whether a stream holds the same events at the same places, and no others.
+    pub fn agrees_with(&self, stream: &Stream) -> bool {
+        self.ids == *stream
+    }
+
     /// Whether all is as it should be.
     pub fn is_clean(&self) -> bool {
         self.lost + self.doubled + self.gaps + self.moved + self.foreign + self.violations == 0
@@ -115,7 +122,8 @@ pub async fn audit(log: &dyn Log, book: &Book, before: u64) -> Audit {
         tree_valid: reading.leaves_valid
             && reading.tree.root() == head.root_hash
             && reading.tree.size() == head.position,
-        events: reading.events,
+        events: reading.ids.len(),
+        ids: reading.ids,
     }
 }
 
@@ -131,7 +139,7 @@ struct Reading {
     position: u64,
     /// How many positions were seen, each once.
     distinct: usize,
-    events: usize,
+    ids: Stream,
 }
 
 impl Reading {
@@ -146,12 +154,12 @@ impl Reading {
             violations: 0,
             position: 0,
             distinct: 0,
-            events: 0,
+            ids: Vec::new(),
         }
     }
 
     fn take_in(&mut self, event: &RecordedEvent) {
-        self.events += 1;
+        self.ids.push((event.position, event.event_id.clone()));
         if event.position > self.position {
             self.distinct += 1;
             self.position = event.position;

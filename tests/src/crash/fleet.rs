@@ -1,6 +1,7 @@
 //! The processes that are killed, and come back.
 
 use std::{
+    any::Any,
     ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
@@ -8,12 +9,19 @@ use std::{
 };
 
 use keruen_log::{Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions};
-use keruen_test_servers::postgres::{Database, Server};
+use keruen_test_servers::{
+    nats,
+    postgres::{Database, Server},
+};
 use tempfile::TempDir;
 use tokio::{sync::watch, task::block_in_place};
 use tonic::transport::Channel;
 
-use super::{PATIENCE, Victim, load::Nodes};
+use super::{
+    PATIENCE, Victim,
+    load::Nodes,
+    stream::{self, Stream},
+};
 use crate::{
     history,
     node::Node,
@@ -33,6 +41,7 @@ pub struct Fleet {
     // Removed before its server.
     database: Database,
     server: Server,
+    nats: nats::Server,
     folder: TempDir,
 }
 
@@ -42,9 +51,10 @@ impl Fleet {
         let folder = TempDir::with_prefix("keruen-crash-").expect("a temporary folder can be made");
         let server = block_in_place(Server::start);
         let database = block_in_place(|| server.database());
+        let nats = block_in_place(nats::Server::start);
         let nodes = [
-            on_postgres(0, database.url(), folder.path()).await,
-            on_postgres(1, database.url(), folder.path()).await,
+            shared_node(0, database.url(), &nats.url(), folder.path()).await,
+            shared_node(1, database.url(), &nats.url(), folder.path()).await,
         ];
         let embedded = Node::on(&folder.path().join("embedded")).await;
         let (channels, _) = watch::channel(nodes.iter().map(Node::channel).collect());
@@ -56,8 +66,19 @@ impl Fleet {
             embedded_channel,
             database,
             server,
+            nats,
             folder,
         }
+    }
+
+    /// Address of the database.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// Address of NATS.
+    pub fn nats_url(&self) -> String {
+        self.nats.url()
     }
 
     /// Enters what the clients need in both logs; answers with where they stand then.
@@ -101,6 +122,13 @@ impl Fleet {
                 block_in_place(|| server.restart());
                 self.leader().await;
             }
+            Victim::Nats => {
+                let nats = &mut self.nats;
+                block_in_place(|| {
+                    nats.kill();
+                    nats.launch();
+                });
+            }
             Victim::Embedded => {
                 self.embedded.restart().await;
                 let channel = self.embedded.channel();
@@ -124,7 +152,8 @@ impl Fleet {
     }
 
     async fn restart(&mut self, index: usize) {
-        self.nodes[index] = on_postgres(index, self.database.url(), self.folder.path()).await;
+        let (database_url, nats_url) = (self.database.url(), self.nats.url());
+        self.nodes[index] = shared_node(index, database_url, &nats_url, self.folder.path()).await;
         let channel = self.nodes[index].channel();
         self.channels
             .send_modify(|channels| channels[index] = channel);
@@ -142,6 +171,13 @@ impl Fleet {
             assert!(began.elapsed() < PATIENCE, "no node writes the log");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// The stream as a subscriber reads it, as soon as all that stands in the log has been relayed.
+    pub async fn stream(&self) -> Stream {
+        let leader = self.leader().await;
+        let head = history::head(&self.nodes[leader].channel()).await;
+        stream::read(&self.nats.url(), head).await
     }
 
     /// Kills the nodes; what they have left can be read.
@@ -163,11 +199,11 @@ impl Fleet {
         [
             OpenLog {
                 log: Arc::new(postgres.expect("the log can be read")),
-                _place: Place::Server(database, server),
+                _place: Box::new((database, server)),
             },
             OpenLog {
                 log: Arc::new(sqlite.expect("the log can be opened")),
-                _place: Place::Folder(folder),
+                _place: Box::new(folder),
             },
         ]
     }
@@ -177,13 +213,7 @@ impl Fleet {
 pub struct OpenLog {
     // Closed before its place goes.
     log: Arc<dyn Log>,
-    _place: Place,
-}
-
-#[expect(dead_code, reason = "they are held so that they are not dropped")]
-enum Place {
-    Server(Database, Server),
-    Folder(TempDir),
+    _place: Box<dyn Any>,
 }
 
 impl std::ops::Deref for OpenLog {
@@ -194,11 +224,18 @@ impl std::ops::Deref for OpenLog {
     }
 }
 
-async fn on_postgres(index: usize, url: &str, folder: &Path) -> Node {
+async fn shared_node(index: usize, database_url: &str, nats_url: &str, folder: &Path) -> Node {
     let data = folder.join(format!("node-{index}"));
-    let mut arguments: Vec<OsString> = ["serve", "--database-url", url, "--node"]
-        .map(OsString::from)
-        .into();
+    let mut arguments: Vec<OsString> = [
+        "serve",
+        "--database-url",
+        database_url,
+        "--nats-url",
+        nats_url,
+        "--node",
+    ]
+    .map(OsString::from)
+    .into();
     arguments.push(format!("node-{index}").into());
     arguments.push("--data".into());
     arguments.push(data.clone().into());

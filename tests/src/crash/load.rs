@@ -9,11 +9,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keruen_log::{
+    AppendCondition, AppendError, AppendRequest, Log, NatsConnection, NatsLog, NatsLogOptions,
+    NatsOptions, PostgresLog, PostgresOptions, ProposedEvent, Query, QueryItem,
+};
+use keruen_proto::{
+    EventType as _,
+    log::v1::{OccurredAt, TimePrecision},
+    registry::v1::{Organisation, OrganisationKind, OrganisationRegistered},
+};
+use prost::Message as _;
 use tokio::{sync::watch, task::JoinSet};
 use tonic::transport::Channel;
+use uuid::Uuid;
 
 use super::PATIENCE;
 use crate::{
+    message::name,
     refusal::Refusal,
     scene::Clients,
     traffic::{Step, Trip},
@@ -113,6 +125,32 @@ impl Crowd {
         Self { stop, clients }
     }
 
+    /// Clients that append over NATS themselves, as other software would.
+    pub async fn over_nats(database_url: &str, nats_url: &str, book: &Arc<Book>) -> Self {
+        let connection = NatsConnection::connect(nats_url, NatsOptions::default())
+            .await
+            .expect("the address is one");
+        let reads = PostgresLog::open_reader(database_url, PostgresOptions::default())
+            .await
+            .expect("the log can be read");
+        let log = NatsLog::new(connection, Arc::new(reads), NatsLogOptions::default());
+        let log: Arc<dyn Log> = Arc::new(log);
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for client in 0..CLIENTS / 2 {
+            let (log, book, stop) = (Arc::clone(&log), Arc::clone(book), Arc::clone(&stop));
+            clients.spawn(async move {
+                for number in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    register(&*log, &book, client, number).await;
+                }
+            });
+        }
+        Self { stop, clients }
+    }
+
     /// Lets each finish what it has begun.
     pub async fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -171,5 +209,72 @@ impl Client {
         self.book
             .complain(format!("{step:?} of {trip:?} was never answered: {last:?}"));
         false
+    }
+}
+
+/// Enters organisations that nobody entered before, one to three in an append.
+async fn register(log: &dyn Log, book: &Book, client: usize, number: usize) {
+    let ids: Vec<String> = (0..=number % 3)
+        .map(|index| format!("ORG-{client}-{number}-{index}"))
+        .collect();
+    let any_of_them = ids.iter().map(|id| QueryItem {
+        types: Vec::new(),
+        tags: vec![tag(id)],
+    });
+    let request = AppendRequest {
+        command_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, ids[0].as_bytes()).to_string(),
+        command_hash: vec![0; 32],
+        actor: "test:crash".to_owned(),
+        origin: "crash".to_owned(),
+        events: ids.iter().map(|id| registered(id)).collect(),
+        condition: Some(AppendCondition {
+            query: Some(Query {
+                items: any_of_them.collect(),
+            }),
+            after_position: 0,
+        }),
+        deadline_us: 0,
+    };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match log.append(request.clone()).await {
+            Ok(appended) => return book.enter(request.command_id, appended.last_position),
+            Err(AppendError::Unavailable(_) | AppendError::ResourceExhausted(_))
+                if Instant::now() < deadline =>
+            {
+                tokio::time::sleep(RETRY_DELAY).await;
+            }
+            Err(error) => {
+                return book.complain(format!("{} over NATS: {error}", request.command_id));
+            }
+        }
+    }
+}
+
+fn tag(organisation_id: &str) -> String {
+    format!("organisation:{organisation_id}")
+}
+
+fn registered(organisation_id: &str) -> ProposedEvent {
+    let organisation = Organisation {
+        organisation_id: organisation_id.to_owned(),
+        name: Some(name(organisation_id)),
+        kinds: vec![OrganisationKind::Charity.into()],
+        external_ids: vec![],
+    };
+    let event = OrganisationRegistered {
+        organisation: Some(organisation),
+    };
+    ProposedEvent {
+        r#type: OrganisationRegistered::TYPE.to_owned(),
+        tags: vec![tag(organisation_id)],
+        data: event.encode_to_vec(),
+        occurred_at: Some(OccurredAt {
+            time_us: 1_588_309_200_000_000,
+            utc_offset_minutes: 300,
+            precision: TimePrecision::Second.into(),
+            clamped: false,
+        }),
+        ..ProposedEvent::default()
     }
 }

@@ -1,12 +1,13 @@
 //! Kills everything, again and again, while writers are in flight, and counts afterwards what is there.
 //!
-//! Two nodes share a log on PostgreSQL, one writes and one stands by; an embedded node keeps another log in a file.
-//! Clients move goods through all of them. They repeat whatever was not answered, under the same command id, until it
+//! Two nodes share a log on PostgreSQL, joined by NATS: one writes, one stands by and appends over NATS. An embedded node
+//! keeps another log in a file. Clients move goods through all of them, and others append over NATS themselves. They repeat whatever was not answered, under the same command id, until it
 //! is, and note each answer. At the end the logs are read and compared with the notes.
 
 mod audit;
 mod fleet;
 mod load;
+mod stream;
 
 use std::{
     collections::BTreeMap,
@@ -43,18 +44,27 @@ pub enum Victim {
     Standby,
     /// PostgreSQL: all of its processes at once, so that it recovers from its write-ahead log.
     Postgres,
+    /// nats-server, which also keeps the stream.
+    Nats,
     /// The node that keeps its log in a file.
     Embedded,
 }
 
 impl Victim {
-    const ALL: [Self; 4] = [Self::Writer, Self::Standby, Self::Postgres, Self::Embedded];
+    const ALL: [Self; 5] = [
+        Self::Writer,
+        Self::Standby,
+        Self::Postgres,
+        Self::Nats,
+        Self::Embedded,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Writer => "writer",
             Self::Standby => "standby",
             Self::Postgres => "postgres",
+            Self::Nats => "nats",
             Self::Embedded => "sqlite_writer",
         }
     }
@@ -69,6 +79,8 @@ pub struct Report {
     take_overs: Vec<Duration>,
     elapsed: Duration,
     wrong: Vec<String>,
+    stream_messages: usize,
+    stream_valid: bool,
     postgres: Audit,
     embedded: Audit,
 }
@@ -76,7 +88,10 @@ pub struct Report {
 impl Report {
     /// Whether nothing is lost, doubled, missing or wrong.
     pub fn is_clean(&self) -> bool {
-        self.wrong.is_empty() && self.postgres.is_clean() && self.embedded.is_clean()
+        self.wrong.is_empty()
+            && self.stream_valid
+            && self.postgres.is_clean()
+            && self.embedded.is_clean()
     }
 
     /// What contradicts an answer or a rule.
@@ -100,6 +115,8 @@ impl Report {
             "doubled": sum(|audit| audit.doubled),
             "gaps": sum(|audit| audit.gaps),
             "tree_valid": self.postgres.tree_valid && self.embedded.tree_valid,
+            "stream_valid": self.stream_valid,
+            "stream_messages": self.stream_messages,
             "moved": sum(|audit| audit.moved),
             "foreign": sum(|audit| audit.foreign),
             "wrong": self.wrong.len() + sum(|audit| audit.violations),
@@ -121,6 +138,7 @@ pub async fn run(options: &Options, tell: impl Fn(&str)) -> Report {
     let books = [Arc::new(Book::default()), Arc::new(Book::default())];
     let crowds = [
         Crowd::start(&fleet.on_postgres(), &books[0]),
+        Crowd::over_nats(fleet.database_url(), &fleet.nats_url(), &books[0]).await,
         Crowd::start(&fleet.embedded(), &books[1]),
     ];
     let mut kills = BTreeMap::new();
@@ -154,16 +172,21 @@ pub async fn run(options: &Options, tell: impl Fn(&str)) -> Report {
         crowd.stop().await;
     }
     tell("everything is answered; reading the logs");
+    let stream = fleet.stream().await;
     let wrong = books.iter().flat_map(|book| book.wrong()).collect();
     let [postgres, embedded] = fleet.into_logs().await;
+    let postgres = audit::audit(&*postgres, &books[0], before[0]).await;
+    let embedded = audit::audit(&*embedded, &books[1], before[1]).await;
     Report {
         cycles: options.cycles,
         seed: options.seed,
         kills,
         take_overs,
         wrong,
-        postgres: audit::audit(&*postgres, &books[0], before[0]).await,
-        embedded: audit::audit(&*embedded, &books[1], before[1]).await,
+        stream_messages: stream.len(),
+        stream_valid: postgres.agrees_with(&stream),
+        postgres,
+        embedded,
         elapsed: began.elapsed(),
     }
 }
