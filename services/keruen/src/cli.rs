@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     client::{
         asset, batch, check, commodity, donation, events, facility, item, log, organisation,
-        region, request, shipment, stock, trace, value,
+        recall, region, request, shipment, stock, trace, value,
     },
     demo, import, serve,
 };
@@ -34,7 +34,8 @@ Record what happens:
   donation      Pledge, receive and spend donations
   request       File and decide what hospitals ask for
   shipment      Move goods from one facility to another
-  batch         Show a batch
+  batch         Show a batch; hold and release it
+  recall        Recall a lot wherever it is
   asset         Show a unit with a serial number
 
 Master data:
@@ -142,9 +143,12 @@ pub enum Command {
     Donation(donation::Verb),
     /// Show where how much of everything is; adjust, consume and dispose of it
     Stock(stock::Args),
-    /// Show a batch
+    /// Show a batch; hold and release it
     #[command(subcommand)]
     Batch(batch::Verb),
+    /// Recall a lot wherever it is
+    #[command(subcommand)]
+    Recall(recall::Verb),
     /// Show a unit with a serial number
     #[command(subcommand)]
     Asset(asset::Verb),

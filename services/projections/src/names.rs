@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use keruen_domain::{Rejection, code::UNATTRIBUTED, region};
-use keruen_proto::registry::v1::{Facility, Item, LocalizedText, Organisation};
+use keruen_domain::{Rejection, code::UNATTRIBUTED, quality::recall_of, region};
+use keruen_proto::{
+    inventory::v1::{ItemQuality, LotRecall},
+    registry::v1::{Facility, Item, LocalizedText, Organisation},
+};
 use prost::Message;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -34,6 +37,17 @@ pub fn organisation(
 pub fn item(connection: &Connection, id: &str) -> Result<Option<LocalizedText>, StoreError> {
     let sql = "SELECT resource FROM items WHERE item_id = ?1";
     Ok(resource::<Item>(connection, sql, id)?.and_then(|item| item.name))
+}
+
+/// The recall of a lot of an item, if there is one.
+pub fn recall(
+    connection: &Connection,
+    item_id: &str,
+    lot: &str,
+) -> Result<Option<LotRecall>, StoreError> {
+    let sql = "SELECT resource FROM item_quality WHERE item_id = ?1";
+    let quality = resource::<ItemQuality>(connection, sql, item_id)?;
+    Ok(quality.and_then(|quality| recall_of(&quality, lot).cloned()))
 }
 
 /// A facility's name and its region on a day.
