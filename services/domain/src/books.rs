@@ -10,6 +10,8 @@ use keruen_proto::{
     shipments::v1::Shipment,
 };
 
+use prost::{DecodeError, Message as _};
+
 use crate::{boundary::Boundary, quality::state::restate};
 
 /// State folded from the events of one boundary. The state is the resource that clients see.
@@ -134,6 +136,50 @@ impl Entry {
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
         }
+    }
+
+    /// The state as protobuf. Which boundary it is of must be known to read it again.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Organisation(state) => state.encode_to_vec(),
+            Self::Facility(state) => state.encode_to_vec(),
+            Self::Commodity(state) => state.encode_to_vec(),
+            Self::Item(state) => state.encode_to_vec(),
+            Self::Donation(state) => state.encode_to_vec(),
+            Self::Batch(state) => state.encode_to_vec(),
+            Self::Asset(state) => state.encode_to_vec(),
+            Self::Quality(state) => state.encode_to_vec(),
+            Self::Stock(level, quality) => {
+                let mut both = level.encode_length_delimited_to_vec();
+                both.extend(quality.encode_length_delimited_to_vec());
+                both
+            }
+            Self::Request(state) => state.encode_to_vec(),
+            Self::Shipment(state) => state.encode_to_vec(),
+        }
+    }
+
+    /// The state of a boundary from its encoding.
+    pub fn decode(boundary: &Boundary, state: &[u8]) -> Result<Self, DecodeError> {
+        let mut entry = Self::empty(boundary);
+        match &mut entry {
+            Self::Organisation(empty) => *empty = Organisation::decode(state)?,
+            Self::Facility(empty) => *empty = Facility::decode(state)?,
+            Self::Commodity(empty) => *empty = Commodity::decode(state)?,
+            Self::Item(empty) => *empty = Item::decode(state)?,
+            Self::Donation(empty) => *empty = Donation::decode(state)?,
+            Self::Batch(empty) => *empty = Batch::decode(state)?,
+            Self::Asset(empty) => *empty = Asset::decode(state)?,
+            Self::Quality(empty) => *empty = ItemQuality::decode(state)?,
+            Self::Stock(level, quality) => {
+                let mut both = state;
+                *level = StockLevel::decode_length_delimited(&mut both)?;
+                *quality = ItemQuality::decode_length_delimited(&mut both)?;
+            }
+            Self::Request(empty) => *empty = Request::decode(state)?,
+            Self::Shipment(empty) => *empty = Shipment::decode(state)?,
+        }
+        Ok(entry)
     }
 
     /// The event types that can change it.

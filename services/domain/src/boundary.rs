@@ -104,6 +104,15 @@ impl Boundary {
         tags
     }
 
+    /// What tells it apart from every other boundary.
+    pub fn name(&self) -> String {
+        match self {
+            // Its events carry the tag of the item, which is a boundary of its own.
+            Self::Quality(id) => format!("quality:{id}"),
+            _ => self.tag(),
+        }
+    }
+
     /// The tag of the events that are about it alone.
     pub fn tag(&self) -> String {
         match self {
