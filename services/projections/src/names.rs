@@ -55,6 +55,8 @@ pub fn recall(
 pub struct FacilityName {
     /// Its name.
     pub name: Option<LocalizedText>,
+    /// `FacilityKind`.
+    pub kind: i32,
     /// ISO 3166-2; empty where unknown.
     pub region_id: String,
 }
@@ -82,8 +84,7 @@ impl<'c> Facilities<'c> {
             return Ok(known.clone());
         }
         let sql = "SELECT resource FROM facilities WHERE facility_id = ?1";
-        let name =
-            resource::<Facility>(self.connection, sql, id)?.and_then(|facility| facility.name);
+        let facility = resource::<Facility>(self.connection, sql, id)?.unwrap_or_default();
         let region_id: Option<String> = self
             .connection
             .prepare_cached(
@@ -92,7 +93,8 @@ impl<'c> Facilities<'c> {
             .query_row(params![id, self.today], |row| row.get(0))
             .optional()?;
         let found = FacilityName {
-            name,
+            kind: facility.kind,
+            name: facility.name,
             region_id: region_id.unwrap_or_default(),
         };
         self.known.insert(id.to_owned(), found.clone());

@@ -4,11 +4,12 @@ use clap::{Args, Subcommand};
 use keruen_proto::{
     inventory::v1::{LiftRecallRequest, RecallLotRequest, RecallReason},
     registry::v1::DocumentRef,
+    stock::v1::GetLotTraceRequest,
 };
 
 use crate::{
     client::{failure::Failure, line, mutation::MutationArgs, session::Session},
-    render::word,
+    render::{recall, word},
 };
 
 /// The verbs.
@@ -24,6 +25,29 @@ From then on nothing of the lot is allocated, dispatched or issued anywhere: it 
 as held. What is on its way is held when it arrives, and so is what is received later. \
 The lot need not have been seen yet.")]
     Start(Start),
+    /// Show who has and who had a lot, recalled or not
+    #[command(after_help = "\
+Examples:
+  keruen recall show TEST-RAPID-A L-2020-17
+  keruen recall show TEST-RAPID-A L-2020-17 --format csv
+
+First everybody who has some of it, also on its way; then everybody who had some and \
+sent it on or used it up; then each batch with its donation and where its units are. \
+CSV has a row for each facility.")]
+    Show {
+        /// The item
+        item_id: String,
+        /// Lot number as printed
+        lot: String,
+        /// Wait until everything up to this position of the log is known
+        #[arg(
+            long,
+            value_name = "POSITION",
+            default_value_t = 0,
+            hide_default_value = true
+        )]
+        min_position: u64,
+    },
     /// Lift the recall of a lot
     #[command(after_help = "\
 Examples:
@@ -87,6 +111,19 @@ impl Verb {
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
+            }
+            Self::Show {
+                item_id,
+                lot,
+                min_position,
+            } => {
+                let question = GetLotTraceRequest {
+                    item_id,
+                    lot,
+                    min_position,
+                };
+                let answer = session.ask(question).await?;
+                Ok(recall::print(&mut session.output(), answer)?)
             }
             Self::Lift(args) => {
                 let request = LiftRecallRequest {

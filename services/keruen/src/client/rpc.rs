@@ -257,6 +257,8 @@ rpcs! {
             stock::ListStockRequest => stock::ListStockResponse { rows: stock::StockRow }
         "trace" "GetTrace" get_trace plain
             stock::GetTraceRequest => stock::GetTraceResponse { batches: stock::TraceBatch }
+        "recall show" "GetLotTrace" get_lot_trace show
+            stock::GetLotTraceRequest => stock::GetLotTraceResponse { lot_trace: stock::LotTrace }
         "donation list" "ListDonations" list_donations list
             stock::ListDonationsRequest => stock::ListDonationsResponse { donations: inventory::Donation }
         "request list" "ListRequests" list_requests list

@@ -80,6 +80,36 @@ fn hold(books: &mut Books, events: &[Event]) {
     }
 }
 
+/// Units that came to a facility or, `true`, were sent on from it.
+pub fn came_and_went(event: &Event) -> Vec<(String, &StockUnits, bool)> {
+    match event {
+        Event::DonationReceived(it) => it
+            .lines
+            .iter()
+            .filter(|line| line.outcome() != ReceiptOutcome::Missing)
+            .map(|line| (it.facility_id.clone(), line.units.as_ref().unwrap(), false))
+            .collect(),
+        Event::StockAdjusted(it) if !it.decrease => {
+            vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
+        }
+        Event::ShipmentDispatched(it) => it
+            .units
+            .iter()
+            .map(|units| (it.origin_id.clone(), units.units.as_ref().unwrap(), true))
+            .collect(),
+        Event::ShipmentReceived(it) => it
+            .units
+            .iter()
+            .filter(|found| found.outcome() != ReceiptOutcome::Missing)
+            .map(|found| {
+                let units = found.shipment_units.as_ref().unwrap().units.as_ref();
+                (it.destination_id.clone(), units.unwrap(), false)
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn post(books: &mut Books, event: &Event) {
     match event {
         Event::DonationReceived(it) => {
