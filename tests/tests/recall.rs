@@ -63,10 +63,7 @@ impl Desk {
 
     /// On hand, held and available at a facility.
     fn stock(&self, facility_id: &str) -> [i64; 3] {
-        let head = self.json("log stats")["position"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let head = self.json("log stats")["position"].as_u64().unwrap();
         let rows = self.json(&format!(
             "stock --by facility --facility {facility_id} --min-position {head}"
         ));
