@@ -4,18 +4,26 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::bail;
 use keruen_log::{
-    Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
+    Bounds, Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
 };
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 /// Folder of the store where nothing else is said.
 pub const DEFAULT_FOLDER: &str = "keruen-data";
 /// Name of the store's file in its folder.
 pub const FILE_NAME: &str = "keruen.db";
+
+/// How long a process that only reads the log waits for it; whoever supervises it starts it again after that.
+const READER_PATIENCE: Duration = Duration::from_secs(30);
+const READER_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where a node keeps its data.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,6 +77,28 @@ impl Store {
         }
     }
 
+    /// Opens the log for reading only, in a process that doesn't write it. Waits a while for the process that does to
+    /// make it.
+    pub async fn open_to_read(&self) -> anyhow::Result<StoredLog> {
+        let Self::Postgres { url, .. } = self else {
+            bail!("a log on SQLite is read by the process that writes it");
+        };
+        let deadline = Instant::now() + READER_PATIENCE;
+        let mut told = false;
+        loop {
+            match PostgresLog::open_reader(url, PostgresOptions::default()).await {
+                Ok(log) => return Ok(StoredLog::Postgres(Arc::new(log))),
+                Err(error) if Instant::now() >= deadline => return Err(error.into()),
+                Err(error) if !told => {
+                    tracing::warn!(%error, "the log can't be read yet; trying again");
+                    told = true;
+                }
+                Err(_) => {}
+            }
+            sleep(READER_PAUSE).await;
+        }
+    }
+
     /// Opens the log for a node of that name, which stands by where another node writes it. It refuses events that the
     /// transcoder refuses, and, in a file, all events while fewer bytes than `min_free_bytes` are free on the disk.
     pub async fn open(
@@ -76,12 +106,14 @@ impl Store {
         node: &str,
         transcoder: Transcoder,
         min_free_bytes: u64,
+        bounds: Bounds,
     ) -> anyhow::Result<StoredLog> {
         let transcoder = Some(transcoder);
         Ok(match self {
             Self::Sqlite(path) => {
                 let options = SqliteOptions {
                     transcoder,
+                    bounds,
                     min_free_bytes,
                     ..SqliteOptions::default()
                 };
@@ -90,6 +122,7 @@ impl Store {
             Self::Postgres { url, .. } => {
                 let options = PostgresOptions {
                     transcoder,
+                    bounds,
                     node: node.to_owned(),
                     take_over: TakeOver::WhenSilent,
                     ..PostgresOptions::default()
