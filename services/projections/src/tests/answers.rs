@@ -123,11 +123,11 @@ fn a_lot_is_found_with_everybody_who_has_or_had_it() {
     }
     for ((facility_id, item_id, batch_id, _), sums) in naive::stock(world.history.decoded()) {
         let [on_hand, _, _, in_transit, _, consumed, disposed, lost] = sums;
-        let lot = expected
+        let holders = expected
             .entry((item_id, lots[&batch_id].clone()))
             .or_default();
         let sums = [on_hand, in_transit, consumed, disposed, lost];
-        for (sum, more) in lot.entry(facility_id).or_default().iter_mut().zip(sums) {
+        for (sum, more) in holders.entry(facility_id).or_default().iter_mut().zip(sums) {
             *sum += more;
         }
     }
