@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use crate::{
     append::AppendError,
     decision::Ledger,
+    index::questions::Answers,
     log::Head,
     request::Candidate,
     store::{Store, StoreError, Tip},
@@ -84,7 +85,7 @@ impl Sequencer {
         let position = announce.subscribe();
         let writer = Writer {
             log_id,
-            ledger: Some(Ledger::new(log_id, tip)),
+            ledger: None,
             store,
             clock,
             head: Arc::clone(&head),
@@ -207,6 +208,8 @@ struct Writer<S> {
 
 impl<S: Store> Writer<S> {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        // Before anybody waits for it. If it fails, the first group tells.
+        self.ledger = self.take_ledger().ok();
         let mut next = None;
         while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
             let group;
@@ -220,15 +223,15 @@ impl<S: Store> Writer<S> {
             Ok(ledger) => ledger,
             Err(error) => return answer_all(jobs, &error),
         };
-        let command_ids: Vec<_> = jobs.iter().map(|job| job.candidate.command_id).collect();
-        self.store.look_ahead(&command_ids);
+        let answers = self.look_ahead(&ledger, &jobs);
         let mut decided = Vec::with_capacity(jobs.len());
-        for job in jobs {
+        for (number, job) in jobs.into_iter().enumerate() {
             // Its caller has gone; nobody would learn what became of it.
             if job.answer.is_closed() {
                 continue;
             }
-            let answer = ledger.decide(job.candidate, (self.clock)(), &mut self.store);
+            let now_us = (self.clock)();
+            let answer = ledger.decide(job.candidate, now_us, (number, &answers), &mut self.store);
             decided.push((job.answer, answer, job.share));
         }
         let (group, from, to) = ledger.gathered();
@@ -252,17 +255,26 @@ impl<S: Store> Writer<S> {
         }
     }
 
+    fn look_ahead(&mut self, ledger: &Ledger, jobs: &[Job]) -> Answers {
+        if !S::LOOKS_AHEAD {
+            return Answers::default();
+        }
+        let (command_ids, questions) = ledger.questions(jobs.iter().map(|job| &job.candidate));
+        self.store.look_ahead(&command_ids, &questions)
+    }
+
     fn take_ledger(&mut self) -> Result<Ledger, StoreError> {
         if let Some(ledger) = self.ledger.take() {
             return Ok(ledger);
         }
-        let ledger = Ledger::new(self.log_id, self.store.load()?);
+        let tip = self.store.load()?;
+        let ledger = Ledger::new(self.log_id, tip, self.store.newest()?);
         self.publish(&ledger);
         Ok(ledger)
     }
 
     fn advance(&self, mut ledger: Ledger) -> Ledger {
-        ledger.advance();
+        ledger.advance(self.store.indexed());
         self.publish(&ledger);
         ledger
     }

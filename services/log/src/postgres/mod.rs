@@ -21,6 +21,7 @@ pub use opening::{PostgresOpenError, PostgresRefusal};
 use crate::{
     append::{AppendError, Violation},
     bounds::MAX_PAGE_EVENTS,
+    index::{IndexOptions, cache::FilterCache},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock, QueueBounds, Sequencer},
@@ -43,6 +44,8 @@ pub struct PostgresOptions {
     pub queue_bytes: usize,
     /// How many reads run at the same time, each on a connection of its own.
     pub readers: u32,
+    /// How the index is kept.
+    pub index: IndexOptions,
 }
 
 impl Default for PostgresOptions {
@@ -53,6 +56,7 @@ impl Default for PostgresOptions {
             queue_appends: 1_024,
             queue_bytes: 64 * 1024 * 1024,
             readers: 4,
+            index: IndexOptions::default(),
         }
     }
 }
@@ -76,13 +80,19 @@ impl PostgresLog {
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
         let address = opening::address(url)?;
         let at = opening::shown(&address);
-        let readers = Readers::new(&address, options.readers);
+        let index = (
+            options.index,
+            FilterCache::new(options.index.filter_cache_bytes),
+        );
+        let (reading_at, reading_options) = (address.clone(), (options.readers, index.clone()));
         let transcoder = options.transcoder.clone();
         // The writer has a runtime of its own, which must not be dropped on a task.
-        let started = tokio::task::spawn_blocking(move || start(&address, options)).await;
-        let (sequencer, announce) = started
+        let started = tokio::task::spawn_blocking(move || start(&address, options, index)).await;
+        let (log_id, sequencer, announce) = started
             .unwrap_or_else(|error| Err(PostgresRefusal::Thread(error.into())))
             .map_err(|reason| PostgresOpenError { at, reason })?;
+        let (connections, index) = reading_options;
+        let readers = Readers::new(&reading_at, connections, log_id, index);
         let follower = Follower::start(readers.clone(), announce, Hints::Poll);
         Ok(Self {
             position: sequencer.watch_head(),
@@ -104,10 +114,12 @@ impl PostgresLog {
             at: opening::shown(&address),
             reason,
         };
-        opening::check_for_reading(&address)
+        let log_id = opening::check_for_reading(&address)
             .await
             .map_err(refused)?;
-        let readers = Readers::new(&address, options.readers);
+        let filters = FilterCache::new(options.index.filter_cache_bytes);
+        let index = (options.index, filters);
+        let readers = Readers::new(&address, options.readers, log_id, index);
         let head = readers
             .position()
             .await
@@ -141,15 +153,17 @@ impl PostgresLog {
 fn start(
     address: &PgConnectOptions,
     options: PostgresOptions,
-) -> Result<(Sequencer, watch::Sender<u64>), PostgresRefusal> {
-    let (writer, tip) = Writer::open(address)?;
+    index: (IndexOptions, FilterCache),
+) -> Result<([u8; 16], Sequencer, watch::Sender<u64>), PostgresRefusal> {
+    let (writer, tip) = Writer::open(address, index)?;
+    let log_id = writer.log_id();
     let bounds = QueueBounds {
         appends: options.queue_appends,
         bytes: options.queue_bytes,
     };
     let (announce, _) = watch::channel(tip.position());
     let sequencer = Sequencer::start_announcing(
-        writer.log_id(),
+        log_id,
         tip,
         writer,
         options.clock,
@@ -157,7 +171,7 @@ fn start(
         announce.clone(),
     )
     .map_err(PostgresRefusal::Thread)?;
-    Ok((sequencer, announce))
+    Ok((log_id, sequencer, announce))
 }
 
 #[async_trait]

@@ -8,6 +8,7 @@ use super::{
     schema,
     session::{self, Fault, INSUFFICIENT_PRIVILEGE, NO_SUCH_ROLE},
 };
+use crate::index::storage::Damage;
 
 const OLDEST_SERVER: i32 = 15;
 /// How long a connection may take.
@@ -164,7 +165,7 @@ impl From<Fault> for PostgresRefusal {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Sql(error) => Self::Database(error),
-            Fault::Damaged { position, found } => Self::Damaged {
+            Fault::Damaged(Damage { position, found }) => Self::Damaged {
                 found: format!("position {position}: {found}"),
             },
             other => Self::Interrupted(other.to_string()),
@@ -215,8 +216,10 @@ pub(super) async fn connect_to_write(
     Ok(connection)
 }
 
-/// Fails unless there is a log that can be read.
-pub(super) async fn check_for_reading(address: &PgConnectOptions) -> Result<(), PostgresRefusal> {
+/// Fails unless there is a log that can be read; answers with its id.
+pub(super) async fn check_for_reading(
+    address: &PgConnectOptions,
+) -> Result<[u8; 16], PostgresRefusal> {
     let mut connection = connect(address)
         .await
         .map_err(|fault| PostgresRefusal::Unreachable(fault.to_string()))?;
@@ -224,8 +227,12 @@ pub(super) async fn check_for_reading(address: &PgConnectOptions) -> Result<(), 
     session::become_reader(&mut connection)
         .await
         .map_err(PostgresRefusal::of_role)?;
+    let log_id: Vec<u8> = sqlx::query_scalar("SELECT log_id FROM keruen_log.log_head")
+        .fetch_one(&mut connection)
+        .await?;
     connection.close().await?;
-    Ok(())
+    // A check of the table keeps the length.
+    Ok(log_id.try_into().unwrap_or_default())
 }
 
 async fn check_server(connection: &mut PgConnection) -> Result<(), PostgresRefusal> {

@@ -10,7 +10,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use super::schema;
+use super::{rows::RowError, schema};
 
 /// Why a log could not be opened. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +117,15 @@ pub(super) enum Fault {
     ReadOnly(String),
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl From<RowError> for Fault {
+    fn from(error: RowError) -> Self {
+        match error {
+            RowError::Sqlite(error) => Self::Sqlite(error),
+            RowError::Damaged(damage) => Self::Damaged(damage.to_string()),
+        }
+    }
 }
 
 impl Fault {

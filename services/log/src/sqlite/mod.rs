@@ -18,6 +18,7 @@ pub use file::OpenError;
 use crate::{
     append::{AppendError, Violation},
     bounds::MAX_PAGE_EVENTS,
+    index::{IndexOptions, cache::FilterCache, tail::SharedTail, term::TermHasher},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock, QueueBounds, Sequencer},
@@ -42,6 +43,8 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// How many pages of 4 KiB the file may have; appends beyond fail as on a full disk. `None` sets no limit.
     pub max_pages: Option<u32>,
+    /// How the index is kept.
+    pub index: IndexOptions,
 }
 
 impl Default for SqliteOptions {
@@ -53,6 +56,7 @@ impl Default for SqliteOptions {
             queue_bytes: 64 * 1024 * 1024,
             readers: 4,
             max_pages: None,
+            index: IndexOptions::default(),
         }
     }
 }
@@ -71,8 +75,15 @@ impl SqliteLog {
     /// `<path>.lock` beside it keeps other processes out.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let (connection, lock, path) = file::open(path, options.max_pages)?;
-        let (writer, tip) = Writer::start(connection).map_err(|error| error.at(&path))?;
-        let readers = Readers::new(path.clone(), options.readers);
+        let filters = FilterCache::new(options.index.filter_cache_bytes);
+        let (writer, tip) = Writer::start(connection, options.index, filters.clone())
+            .map_err(|error| error.at(&path))?;
+        let index = readers::Index {
+            hasher: TermHasher::new(writer.log_id()),
+            filters,
+            tail: SharedTail::new(options.index.run_events),
+        };
+        let readers = Readers::new(path.clone(), index, options.readers);
         let bounds = QueueBounds {
             appends: options.queue_appends,
             bytes: options.queue_bytes,
@@ -107,7 +118,7 @@ impl Log for SqliteLog {
         let limit = limit.clamp(1, MAX_PAGE_EVENTS);
         let query = query.clone();
         self.readers
-            .run(move |connection| readers::read_page(connection, &query, range, limit))
+            .run(move |connection, index| readers::read_page(connection, index, &query, range, limit))
             .await
     }
 
@@ -119,7 +130,7 @@ impl Log for SqliteLog {
         let command_id = syntax::uuid(command_id)
             .map_err(|rule| ReadError::InvalidArgument(Violation::new("command_id", rule)))?;
         self.readers
-            .run(move |connection| rows::find_command(connection, command_id))
+            .run(move |connection, index| readers::find_command(connection, index, command_id))
             .await
     }
 
