@@ -15,12 +15,7 @@ pub(crate) trait Postings {
     type Error;
 
     /// The first positions from `from` on, at most `limit`; fewer only where there are no more.
-    fn positions(
-        &mut self,
-        term: &str,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<u64>, Self::Error>;
+    fn positions(&mut self, term: &str, from: u64, limit: usize) -> Result<Vec<u64>, Self::Error>;
 }
 
 /// Where the walk stands.
@@ -42,10 +37,7 @@ impl<'q> Cursor<'q> {
         if matching::is_everything(query) {
             return Self::Every;
         }
-        one_or(
-            query.items.iter().map(Self::of_item).collect(),
-            Self::AnyOf,
-        )
+        one_or(query.items.iter().map(Self::of_item).collect(), Self::AnyOf)
     }
 
     /// A walk over the matches of one alternative, which asks for something.
@@ -164,7 +156,12 @@ mod tests {
     impl Postings for Events {
         type Error = Infallible;
 
-        fn positions(&mut self, term: &str, from: u64, limit: usize) -> Result<Vec<u64>, Infallible> {
+        fn positions(
+            &mut self,
+            term: &str,
+            from: u64,
+            limit: usize,
+        ) -> Result<Vec<u64>, Infallible> {
             Ok((1..)
                 .zip(&self.0)
                 .filter(|(position, (name, tags))| {

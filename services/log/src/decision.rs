@@ -7,7 +7,7 @@ use crate::{
     append::{AppendError, Violation},
     entry,
     index::{
-        questions::{Answers, Question},
+        questions::{Answer, Answers, Question},
         storage::IndexedEvent,
         term::TermHasher,
     },
@@ -81,8 +81,14 @@ impl Ledger {
             if self.recent.command(candidate.command_id).is_none() {
                 command_ids.push(candidate.command_id);
             }
-            let older = |condition: &'c Condition| (&condition.query, self.older(condition.after_position));
-            questions.push(candidate.condition.as_ref().map_or((&NO_QUERY, NO_RANGE), older));
+            let older =
+                |condition: &'c Condition| (&condition.query, self.older(condition.after_position));
+            questions.push(
+                candidate
+                    .condition
+                    .as_ref()
+                    .map_or((&NO_QUERY, NO_RANGE), older),
+            );
         }
         (command_ids, questions)
     }
@@ -108,7 +114,7 @@ impl Ledger {
             return repeated(&candidate, &earlier);
         }
         if let Some(condition) = &candidate.condition {
-            self.check(condition, answers.matched(number), store)?;
+            self.check(condition, &answers.matched(number), store)?;
         }
         self.record(candidate, now_us)
     }
@@ -123,8 +129,8 @@ impl Ledger {
             return Ok(Some(recent.clone()));
         }
         match answers.command(command_id) {
-            Some(known) => Ok(known),
-            None => Ok(store.find_command(command_id)?),
+            Answer::Known(known) => Ok(known),
+            Answer::Open => Ok(store.find_command(command_id)?),
         }
     }
 
@@ -132,7 +138,7 @@ impl Ledger {
     fn check(
         &self,
         condition: &Condition,
-        older: Option<Option<u64>>,
+        older: &Answer<u64>,
         store: &mut impl Store,
     ) -> Result<(), AppendError> {
         let Condition {
@@ -148,13 +154,11 @@ impl Ledger {
                 format!("must not be above the head, {head_position}, found {after_position}"),
             )));
         }
-        let mut conflict = self
-            .recent
-            .find(query, after_position, &self.group.events);
+        let mut conflict = self.recent.find(query, after_position, &self.group.events);
         if conflict.is_none() && after_position < self.recent.floor() {
             conflict = match older {
-                Some(known) => known,
-                None => store.find_match(query, self.older(after_position))?,
+                Answer::Known(known) => *known,
+                Answer::Open => store.find_match(query, self.older(after_position))?,
             };
         }
         match conflict {
@@ -290,6 +294,9 @@ fn clamped(occurred_at: OccurredAt, recorded_at_us: i64) -> OccurredAt {
 
 impl From<StoreError> for AppendError {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            StoreError::Full | StoreError::NearlyFull { .. } => Self::NoSpace(error.to_string()),
+            StoreError::Failed(_) | StoreError::Fenced => Self::Unavailable(error.to_string()),
+        }
     }
 }

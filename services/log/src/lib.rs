@@ -16,6 +16,7 @@ mod follow;
 mod index;
 mod log;
 mod matching;
+mod nats;
 mod page;
 mod postgres;
 mod recent;
@@ -31,10 +32,17 @@ pub use follow::{Batch, FollowOptions, follow};
 pub use index::IndexOptions;
 pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
 pub use matching::{matches, matches_event};
+pub use nats::{
+    LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsLog, NatsLogOptions,
+    NatsNames, NatsOptions,
+};
 pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal};
 pub use request::Transcoder;
 pub use sequencer::Clock;
-pub use sqlite::{OpenError, SqliteLog, SqliteOptions};
+pub use sqlite::{
+    BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FreeSpace, Observer, OpenError, Progress, SqliteLog,
+    SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
+};
 
 pub use keruen_proto::log::v1::{
     AppendCondition, AppendRequest, Appended, ProposedEvent, Query, QueryItem, RecordedEvent,

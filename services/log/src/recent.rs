@@ -198,9 +198,9 @@ impl Recent {
         let index = usize::try_from(position - self.floor - 1).unwrap_or(usize::MAX);
         match self.events.get(index) {
             Some(event) => matching::matches_item(item, &event.r#type, &event.tags),
-            None => pending
-                .get(index - self.events.len())
-                .is_some_and(|new| matching::matches_item(item, &new.event.r#type, &new.event.tags)),
+            None => pending.get(index - self.events.len()).is_some_and(|new| {
+                matching::matches_item(item, &new.event.r#type, &new.event.tags)
+            }),
         }
     }
 
@@ -225,7 +225,7 @@ impl Recent {
 }
 
 fn named_terms(new: &NewEvent) -> &[u64] {
-    &new.terms[..1 + new.event.tags.len()]
+    &new.terms[..=new.event.tags.len()]
 }
 
 #[cfg(test)]

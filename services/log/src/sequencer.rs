@@ -62,7 +62,7 @@ impl Sequencer {
     /// Starts the writer on a loaded store.
     pub fn start(
         log_id: [u8; 16],
-        tip: Tip,
+        tip: &Tip,
         store: impl Store,
         clock: Clock,
         bounds: QueueBounds,
@@ -74,14 +74,14 @@ impl Sequencer {
     /// The same where others announce the head as well.
     pub fn start_announcing(
         log_id: [u8; 16],
-        tip: Tip,
+        tip: &Tip,
         store: impl Store,
         clock: Clock,
         bounds: QueueBounds,
         announce: watch::Sender<u64>,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(bounds.appends.max(1));
-        let head = Arc::new(RwLock::new(head_of(log_id, &tip)));
+        let head = Arc::new(RwLock::new(head_of(log_id, tip)));
         let position = announce.subscribe();
         let writer = Writer {
             log_id,
@@ -293,7 +293,9 @@ impl<S: Store> Writer<S> {
         mut ledger: Ledger,
         error: StoreError,
     ) -> (Option<Ledger>, Option<StoreError>) {
-        tracing::error!(%error, events = ledger.gathered().0.events.len(), "group not committed");
+        if !matches!(error, StoreError::NearlyFull { .. }) {
+            tracing::error!(%error, events = ledger.gathered().0.events.len(), "group not committed");
+        }
         if error == StoreError::Fenced {
             return (None, Some(error));
         }

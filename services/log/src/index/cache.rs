@@ -75,7 +75,8 @@ impl FilterCache {
         let filters = storage.filters(&keys)?;
         let mut cached = self.lock();
         for ((run, first_hash), filter) in missing.into_iter().zip(filters) {
-            let filter = filter.ok_or_else(|| Damage::of_run(run, "a filter of the index is missing"))?;
+            let filter =
+                filter.ok_or_else(|| Damage::of_run(run, "a filter of the index is missing"))?;
             cached.put((run.id, first_hash), filter.into());
         }
         Ok(())
@@ -94,7 +95,8 @@ impl FilterCache {
             let loaded = storage.filters(&[key])?.pop().flatten();
             filter = loaded.map(Into::into);
         }
-        let filter = filter.ok_or_else(|| Damage::of_run(run, "a filter of the index is missing"))?;
+        let filter =
+            filter.ok_or_else(|| Damage::of_run(run, "a filter of the index is missing"))?;
         Ok(filter::may_hold(run.filter_bits, &filter, hash).map_err(Damage::malformed(run))?)
     }
 

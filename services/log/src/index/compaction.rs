@@ -68,7 +68,9 @@ impl Compaction {
             options,
             filters,
             merges,
-            removals: in_state(&all, RunState::Dropped).map(Removing::new).collect(),
+            removals: in_state(&all, RunState::Dropped)
+                .map(Removing::new)
+                .collect(),
             tail: Vec::new(),
             head: indexed,
             next_id: all.iter().map(|run| run.id).max().unwrap_or(0) + 1,
@@ -108,9 +110,13 @@ impl Compaction {
         }
         let events = storage.events(first, last)?;
         let mut postings = Vec::new();
-        for (expected, event) in (first..=last).zip(events.iter().map(Some).chain(std::iter::repeat(None))) {
+        for (expected, event) in
+            (first..=last).zip(events.iter().map(Some).chain(std::iter::repeat(None)))
+        {
             match event {
-                Some(event) if event.position == expected => postings.extend(postings_of(hasher, event)),
+                Some(event) if event.position == expected => {
+                    postings.extend(postings_of(hasher, event));
+                }
                 _ => return Err(Damage::new(expected, "the event is missing").into()),
             }
         }
@@ -192,7 +198,9 @@ impl Compaction {
     fn begin_run(&mut self, changes: &mut Changes) {
         let first = self.indexed() + 1;
         let last = self.indexed() + self.options.run_events.max(1);
-        let split = self.tail.partition_point(|posting| posting.position <= last);
+        let split = self
+            .tail
+            .partition_point(|posting| posting.position <= last);
         let later = self.tail.split_off(split);
         let mut postings = std::mem::replace(&mut self.tail, later);
         postings.sort_unstable();
@@ -214,13 +222,21 @@ impl Compaction {
         let before = changes.pages.len();
         let mut last_hash = None;
         for posting in postings {
-            changes.pages.extend(pages.push(posting).map(|page| (run.id, page)));
+            changes
+                .pages
+                .extend(pages.push(posting).map(|page| (run.id, page)));
             if last_hash.replace(posting.hash) != Some(posting.hash) {
-                changes.filters.extend(filters.push(posting.hash).map(|filter| (run.id, filter)));
+                changes
+                    .filters
+                    .extend(filters.push(posting.hash).map(|filter| (run.id, filter)));
             }
         }
-        changes.pages.extend(pages.finish().map(|page| (run.id, page)));
-        changes.filters.extend(filters.finish().map(|filter| (run.id, filter)));
+        changes
+            .pages
+            .extend(pages.finish().map(|page| (run.id, page)));
+        changes
+            .filters
+            .extend(filters.finish().map(|filter| (run.id, filter)));
         run.pages = (changes.pages.len() - before) as u64;
         changes.new_runs.push(run);
         self.runs.push(run);
@@ -234,7 +250,8 @@ impl Compaction {
     ) -> Result<(), S::Error> {
         let enough = self.options.merge_runs.max(2);
         for of_level in self.runs.chunk_by(|one, next| one.level == next.level) {
-            let merging = |merge: &Merge| of_level.iter().any(|run| run.first == merge.output.first);
+            let merging =
+                |merge: &Merge| of_level.iter().any(|run| run.first == merge.output.first);
             if self.merges.iter().any(merging) {
                 continue;
             }

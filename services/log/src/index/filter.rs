@@ -42,8 +42,12 @@ fn place(filter_bits: u32, bucket_bits: u32, hash: u64) -> (usize, u16) {
     let below = HASH_BITS - filter_bits - bucket_bits;
     let bucket = (hash >> below) & ((1 << bucket_bits) - 1);
     let fingerprint = hash >> below.saturating_sub(FINGERPRINT_BITS);
-    // At most ten bits, and the lowest sixteen.
-    (bucket as usize, fingerprint as u16)
+    let [low, high, ..] = fingerprint.to_le_bytes();
+    // At most ten bits.
+    (
+        usize::try_from(bucket).unwrap_or(0),
+        u16::from_le_bytes([low, high]),
+    )
 }
 
 /// Whether the run may have the hash, by the filter that tells of it.
@@ -54,10 +58,9 @@ pub(crate) fn may_hold(filter_bits: u32, filter: &[u8], hash: u64) -> Result<boo
         return Err(Malformed);
     }
     let (bucket, fingerprint) = place(filter_bits, bucket_bits, hash);
-    let (ends, fingerprints) = rest
-        .split_at_checked(2 << bucket_bits)
-        .ok_or(Malformed)?;
-    let end = |bucket: usize| usize::from(u16::from_le_bytes([ends[2 * bucket], ends[2 * bucket + 1]]));
+    let (ends, fingerprints) = rest.split_at_checked(2 << bucket_bits).ok_or(Malformed)?;
+    let end =
+        |bucket: usize| usize::from(u16::from_le_bytes([ends[2 * bucket], ends[2 * bucket + 1]]));
     let start = bucket.checked_sub(1).map_or(0, end);
     let in_bucket = fingerprints
         .get(2 * start..2 * end(bucket))
@@ -89,7 +92,11 @@ impl FilterBuilder {
     /// Adds a hash greater than those before; answers with the filter before it, if that is complete.
     pub fn push(&mut self, hash: u64) -> Option<Filter> {
         let complete = match self.hashes.last() {
-            Some(last) if first_hash(self.filter_bits, *last) != first_hash(self.filter_bits, hash) => self.finish(),
+            Some(last)
+                if first_hash(self.filter_bits, *last) != first_hash(self.filter_bits, hash) =>
+            {
+                self.finish()
+            }
             _ => None,
         };
         self.hashes.push(hash);
@@ -110,7 +117,7 @@ impl FilterBuilder {
             fingerprints.extend_from_slice(&fingerprint.to_le_bytes());
         }
         let mut bytes = Vec::with_capacity(1 + 2 * ends.len() + fingerprints.len());
-        bytes.push(bucket_bits as u8);
+        bytes.push(u8::try_from(bucket_bits).unwrap_or(0));
         let mut end = 0;
         for in_bucket in ends {
             end += in_bucket;

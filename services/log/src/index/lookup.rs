@@ -40,11 +40,7 @@ impl<S: Storage> Lookup<'_, S> {
     fn positions_of(&mut self, hash: u64, from: u64, limit: usize) -> Result<Vec<u64>, S::Error> {
         let mut found = Vec::new();
         let mut rest = &self.runs[self.runs.partition_point(|run| run.last < from)..];
-        let mut runs = if self.at_once {
-            usize::MAX
-        } else {
-            FIRST_RUNS
-        };
+        let mut runs = if self.at_once { usize::MAX } else { FIRST_RUNS };
         while !rest.is_empty() && found.len() < limit {
             let (now, later) = rest.split_at(runs.min(rest.len()));
             self.collect((hash, from), limit, now, &mut found)?;
@@ -148,11 +144,7 @@ impl<S: Storage> Lookup<'_, S> {
     }
 
     /// The same for one alternative.
-    pub fn find_item(
-        &mut self,
-        item: &QueryItem,
-        range: Range,
-    ) -> Result<Option<u64>, S::Error> {
+    pub fn find_item(&mut self, item: &QueryItem, range: Range) -> Result<Option<u64>, S::Error> {
         let indexed = self.runs.last().map_or(0, |run| run.last);
         let up_to = range.up_to_position.unwrap_or(u64::MAX).min(indexed);
         let after_position = range.after_position;
@@ -236,7 +228,10 @@ impl<S: Storage> Lookup<'_, S> {
         }
         let mut any: Vec<&Run> = Vec::new();
         for hash in types {
-            any.extend(self.filters.holding(self.storage, holding.iter().copied(), hash)?);
+            any.extend(
+                self.filters
+                    .holding(self.storage, holding.iter().copied(), hash)?,
+            );
         }
         holding.retain(|run| any.iter().any(|other| other.id == run.id));
         Ok(holding.into_iter().copied().collect())
@@ -270,7 +265,10 @@ fn events_at<S: Storage>(
 ) -> Result<Vec<IndexedEvent>, S::Error> {
     let events = storage.events_at(positions)?;
     let mut found = events.iter().map(|event| event.position);
-    match positions.iter().find(|&&wanted| found.next() != Some(wanted)) {
+    match positions
+        .iter()
+        .find(|&&wanted| found.next() != Some(wanted))
+    {
         None => Ok(events),
         Some(&position) => {
             Err(Damage::new(position, "the index names an event that is not there").into())

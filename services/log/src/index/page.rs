@@ -196,11 +196,10 @@ impl Page {
 
 fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        // The lower seven bits.
-        bytes.push((number & 0x7f) as u8 | 0x80);
+        bytes.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    bytes.push(number as u8);
+    bytes.push(number.to_le_bytes()[0]);
 }
 
 #[inline]
@@ -279,7 +278,13 @@ mod tests {
     #[test]
     fn the_bytes_are_those_that_are_documented() {
         let posting = |hash, position| Posting { hash, position };
-        let postings = [posting(300, 5), posting(300, 6), posting(300, 200), posting(301, 4), posting(70_000, 4_099)];
+        let postings = [
+            posting(300, 5),
+            posting(300, 6),
+            posting(300, 200),
+            posting(301, 4),
+            posting(70_000, 4_099),
+        ];
         let pages = pages_of(4, BTreeSet::from(postings));
         assert_eq!(
             pages,
@@ -287,10 +292,8 @@ mod tests {
                 first: posting(300, 5),
                 bytes: vec![
                     // 300: 4 + 1, another; + 1, another; + 194.
-                    0x00, 0x03, 0x03, 0x84, 0x03,
-                    // 301: 4.
-                    0x01, 0x00,
-                    // 70,000: 4 + 4,095.
+                    0x00, 0x03, 0x03, 0x84, 0x03, // 301: 4.
+                    0x01, 0x00, // 70,000: 4 + 4,095.
                     0xc3, 0xa0, 0x04, 0xfe, 0x3f,
                 ],
             }]

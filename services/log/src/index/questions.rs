@@ -22,23 +22,35 @@ const ROUNDS: usize = 4;
 /// A condition: no event that matches may stand in the range.
 pub(crate) type Question<'q> = (&'q Query, Range);
 
+/// What is known of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer<T> {
+    /// Nothing yet.
+    Open,
+    /// What it asks for, if there is such a thing.
+    Known(Option<T>),
+}
+
 /// What was found out.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     commands: HashMap<Uuid, Option<RecordedCommand>>,
     /// In the order of the questions.
-    matches: Vec<Option<Option<u64>>>,
+    matches: Vec<Answer<u64>>,
 }
 
 impl Answers {
-    /// What the command id was used for, if that is known.
-    pub fn command(&self, command_id: Uuid) -> Option<Option<RecordedCommand>> {
-        self.commands.get(&command_id).cloned()
+    /// What the command id was used for.
+    pub fn command(&self, command_id: Uuid) -> Answer<RecordedCommand> {
+        self.commands
+            .get(&command_id)
+            .cloned()
+            .map_or(Answer::Open, Answer::Known)
     }
 
-    /// The match of the question with this number, if it is known whether there is one.
-    pub fn matched(&self, question: usize) -> Option<Option<u64>> {
-        self.matches.get(question).copied().flatten()
+    /// The match of the question with this number.
+    pub fn matched(&self, question: usize) -> Answer<u64> {
+        self.matches.get(question).cloned().unwrap_or(Answer::Open)
     }
 }
 
@@ -51,7 +63,7 @@ pub(crate) fn answer<S: Storage>(
     (commands, questions): (&[Uuid], &[Question<'_>]),
 ) -> Result<Answers, S::Error> {
     let mut answers = Answers {
-        matches: vec![None; questions.len()],
+        matches: vec![Answer::Open; questions.len()],
         ..Answers::default()
     };
     let mut fetched = Fetched::default();
@@ -66,13 +78,13 @@ pub(crate) fn answer<S: Storage>(
         };
         for command_id in commands {
             if !answers.commands.contains_key(command_id)
-                && let Some(found) = known(lookup.find_command(*command_id))?
+                && let Answer::Known(found) = known(lookup.find_command(*command_id))?
             {
                 answers.commands.insert(*command_id, found);
             }
         }
         for (answer, (query, range)) in answers.matches.iter_mut().zip(questions) {
-            if answer.is_none() {
+            if *answer == Answer::Open {
                 *answer = match_of(&mut lookup, query, *range)?;
             }
         }
@@ -84,21 +96,25 @@ pub(crate) fn answer<S: Storage>(
     Ok(answers)
 }
 
-/// A match, if it is known whether there is one. Asks for what is missing of all alternatives.
+/// A match. Asks for what is missing of all alternatives.
 fn match_of(
     lookup: &mut Lookup<'_, Fetched>,
     query: &Query,
     range: Range,
-) -> Result<Option<Option<u64>>, Damage> {
+) -> Result<Answer<u64>, Damage> {
     let mut all_known = true;
     for item in lookup::alternatives(query) {
         match known(lookup.find_item(item, range))? {
-            Some(None) => {}
-            Some(found) => return Ok(Some(found)),
-            None => all_known = false,
+            Answer::Known(None) => {}
+            found @ Answer::Known(_) => return Ok(found),
+            Answer::Open => all_known = false,
         }
     }
-    Ok(all_known.then_some(None))
+    Ok(if all_known {
+        Answer::Known(None)
+    } else {
+        Answer::Open
+    })
 }
 
 /// Why something can't be answered from what was fetched.
@@ -114,10 +130,10 @@ impl From<Damage> for Gap {
     }
 }
 
-fn known<T>(result: Result<T, Gap>) -> Result<Option<T>, Damage> {
+fn known<T>(result: Result<Option<T>, Gap>) -> Result<Answer<T>, Damage> {
     match result {
-        Ok(found) => Ok(Some(found)),
-        Err(Gap::Missing) => Ok(None),
+        Ok(found) => Ok(Answer::Known(found)),
+        Err(Gap::Missing) => Ok(Answer::Open),
         Err(Gap::Damage(damage)) => Err(damage),
     }
 }
@@ -162,13 +178,17 @@ impl Pages {
         *until = last.max(posting).max(*until);
     }
 
-    /// The page at the place, if it is known.
-    fn get(&self, place: Place) -> Option<Option<Page>> {
+    /// The page at the place.
+    fn get(&self, place: Place) -> Answer<Page> {
         if self.before_all.contains(&place) {
-            return Some(None);
+            return Answer::Known(None);
         }
-        let ((run, _), (page, until)) = self.pages.range(..=place).next_back()?;
-        (*run == place.0 && place.1 <= *until).then(|| Some(page.clone()))
+        match self.pages.range(..=place).next_back() {
+            Some(((run, _), (page, until))) if *run == place.0 && place.1 <= *until => {
+                Answer::Known(Some(page.clone()))
+            }
+            _ => Answer::Open,
+        }
     }
 }
 
@@ -207,7 +227,9 @@ impl Fetched {
             let events = storage.events_at(&positions)?;
             let none = positions.into_iter().map(|position| (position, None));
             self.events.extend(none);
-            let found = events.into_iter().map(|event| (event.position, Some(event)));
+            let found = events
+                .into_iter()
+                .map(|event| (event.position, Some(event)));
             self.events.extend(found);
         }
         Ok(())
@@ -238,13 +260,19 @@ impl Storage for Fetched {
     }
 
     fn pages_at(&mut self, places: &[Place]) -> Result<Vec<Option<Page>>, Gap> {
-        let found: Vec<_> = places.iter().map(|place| self.pages_at.get(*place)).collect();
-        let missing = places.iter().zip(&found).filter(|(_, page)| page.is_none());
-        self.missing.pages_at.extend(missing.map(|(place, _)| *place));
-        found
-            .into_iter()
-            .map(|page| page.ok_or(Gap::Missing))
-            .collect()
+        let mut pages = Vec::with_capacity(places.len());
+        for place in places {
+            match self.pages_at.get(*place) {
+                Answer::Known(page) => pages.push(page),
+                Answer::Open => {
+                    self.missing.pages_at.insert(*place);
+                }
+            }
+        }
+        if pages.len() < places.len() {
+            return Err(Gap::Missing);
+        }
+        Ok(pages)
     }
 
     fn pages_from(&mut self, places: &[Place], _limit: usize) -> Result<Vec<Vec<Page>>, Gap> {

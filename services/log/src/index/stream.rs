@@ -35,7 +35,11 @@ struct Stream {
 
 impl Streams {
     /// Walks that stand at the first postings from `start` on.
-    pub fn new<S: Storage>(runs: &[Run], start: Posting, storage: &mut S) -> Result<Self, S::Error> {
+    pub fn new<S: Storage>(
+        runs: &[Run],
+        start: Posting,
+        storage: &mut S,
+    ) -> Result<Self, S::Error> {
         let mut streams = Self {
             streams: runs.iter().copied().map(Stream::new).collect(),
             start,

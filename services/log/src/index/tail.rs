@@ -153,7 +153,11 @@ impl SharedTail {
         }
         shared.read_on(storage, hasher, (indexed, head))?;
         let kept = indexed.saturating_sub(self.kept_events);
-        while shared.0.pop_front_if(|segment| segment.last <= kept).is_some() {}
+        while shared
+            .0
+            .pop_front_if(|segment| segment.last <= kept)
+            .is_some()
+        {}
         Ok(shared.clone())
     }
 }

@@ -41,8 +41,10 @@ impl Memory {
     fn apply(&mut self, changes: &Changes) {
         for removal in &changes.removals {
             let below = removal.below_hash;
-            self.pages.retain(|(run, first), _| *run != removal.run || first.hash >= below);
-            self.filters.retain(|(run, first), _| *run != removal.run || *first >= below);
+            self.pages
+                .retain(|(run, first), _| *run != removal.run || first.hash >= below);
+            self.filters
+                .retain(|(run, first), _| *run != removal.run || *first >= below);
         }
         for run in &changes.forgotten_runs {
             assert_eq!(self.runs.remove(run).unwrap().state, RunState::Dropped);
@@ -52,14 +54,24 @@ impl Memory {
         }
         for run in &changes.changed_runs {
             let known = self.runs.get_mut(&run.id).unwrap();
-            assert_eq!((known.first, known.last, known.level), (run.first, run.last, run.level));
+            assert_eq!(
+                (known.first, known.last, known.level),
+                (run.first, run.last, run.level)
+            );
             *known = *run;
         }
         for (run, page) in &changes.pages {
-            assert!(self.pages.insert((*run, page.first), page.clone()).is_none());
+            assert!(
+                self.pages
+                    .insert((*run, page.first), page.clone())
+                    .is_none()
+            );
         }
         for (run, Filter { first_hash, bytes }) in &changes.filters {
-            let known = self.filters.entry((*run, *first_hash)).or_insert_with(|| bytes.clone());
+            let known = self
+                .filters
+                .entry((*run, *first_hash))
+                .or_insert_with(|| bytes.clone());
             assert_eq!(known, bytes);
         }
     }
@@ -80,7 +92,10 @@ impl Storage for Memory {
 
     fn filters(&mut self, keys: &[FilterKey]) -> Result<Vec<Option<Vec<u8>>>, Damage> {
         self.calls += 1;
-        Ok(keys.iter().map(|key| self.filters.get(key).cloned()).collect())
+        Ok(keys
+            .iter()
+            .map(|key| self.filters.get(key).cloned())
+            .collect())
     }
 
     fn pages_at(&mut self, places: &[Place]) -> Result<Vec<Option<Page>>, Damage> {
@@ -89,7 +104,8 @@ impl Storage for Memory {
             .iter()
             .map(|place| {
                 let at = self.pages.range(..=*place).next_back();
-                at.filter(|((run, _), _)| *run == place.0).map(|(_, page)| page.clone())
+                at.filter(|((run, _), _)| *run == place.0)
+                    .map(|(_, page)| page.clone())
             })
             .collect())
     }
@@ -99,7 +115,10 @@ impl Storage for Memory {
         Ok(places
             .iter()
             .map(|place| {
-                let of_run = self.pages.range(*place..).take_while(|((run, _), _)| *run == place.0);
+                let of_run = self
+                    .pages
+                    .range(*place..)
+                    .take_while(|((run, _), _)| *run == place.0);
                 of_run.take(limit).map(|(_, page)| page.clone()).collect()
             })
             .collect())
@@ -117,7 +136,10 @@ impl Storage for Memory {
     fn events_at(&mut self, positions: &[u64]) -> Result<Vec<IndexedEvent>, Damage> {
         self.calls += 1;
         let all = self.events.iter();
-        Ok(all.filter(|event| positions.contains(&event.position)).cloned().collect())
+        Ok(all
+            .filter(|event| positions.contains(&event.position))
+            .cloned()
+            .collect())
     }
 }
 
@@ -172,7 +194,9 @@ impl Written {
         let mut compaction =
             Compaction::load(self.options, self.filters.clone(), &mut self.memory).unwrap();
         while compaction.head() < head {
-            let changes = compaction.read_on(head, &hasher(), &mut self.memory).unwrap();
+            let changes = compaction
+                .read_on(head, &hasher(), &mut self.memory)
+                .unwrap();
             self.memory.apply(&changes);
             compaction.committed(&changes);
         }
@@ -182,7 +206,10 @@ impl Written {
     fn append(&mut self, group: Vec<IndexedEvent>, fate: Fate) {
         let mut compaction = self.compaction();
         let hasher = hasher();
-        let postings: Vec<_> = group.iter().flat_map(|event| postings_of(&hasher, event)).collect();
+        let postings: Vec<_> = group
+            .iter()
+            .flat_map(|event| postings_of(&hasher, event))
+            .collect();
         let head = self.memory.head() + group.len() as u64;
         let changes = compaction.add(head, &postings, &mut self.memory).unwrap();
         if let Fate::Lost = fate {
@@ -223,9 +250,16 @@ impl Written {
         verify(&mut self.memory, &hasher(), head, |_| ()).unwrap();
         let known: Vec<u64> = self.memory.runs.keys().copied().collect();
         assert!(self.memory.pages.keys().all(|(run, _)| known.contains(run)));
-        assert!(self.memory.filters.keys().all(|(run, _)| known.contains(run)));
+        assert!(
+            self.memory
+                .filters
+                .keys()
+                .all(|(run, _)| known.contains(run))
+        );
         let shared = SharedTail::new(self.options.run_events);
-        let tail = shared.of_snapshot(&mut self.memory, &hasher(), (indexed, head)).unwrap();
+        let tail = shared
+            .of_snapshot(&mut self.memory, &hasher(), (indexed, head))
+            .unwrap();
         let events = self.memory.events.clone();
         for tag in tags {
             let carrying: Vec<_> = events
@@ -234,9 +268,19 @@ impl Written {
                 .map(|event| event.position)
                 .collect();
             for from in [1, head / 2, head + 1] {
-                let found = self.look_up(tail.clone(), |lookup| lookup.positions(tag, from, 7)).unwrap();
-                let expected: Vec<_> = carrying.iter().copied().filter(|position| *position >= from).collect();
-                assert_eq!(found[..], expected[..expected.len().min(7)], "{tag} from {from}");
+                let found = self
+                    .look_up(tail.clone(), |lookup| lookup.positions(tag, from, 7))
+                    .unwrap();
+                let expected: Vec<_> = carrying
+                    .iter()
+                    .copied()
+                    .filter(|position| *position >= from)
+                    .collect();
+                assert_eq!(
+                    found[..],
+                    expected[..expected.len().min(7)],
+                    "{tag} from {from}"
+                );
             }
             let query = Query {
                 items: vec![QueryItem {
@@ -248,12 +292,18 @@ impl Written {
         }
         let mut ids = Vec::new();
         for event in events.iter().filter(|event| event.index == 0) {
-            let found = self.look_up(tail.clone(), |lookup| lookup.find_command(event.command_id)).unwrap();
+            let found = self
+                .look_up(tail.clone(), |lookup| lookup.find_command(event.command_id))
+                .unwrap();
             assert_eq!(found, Some(lookup::recorded(event)));
             ids.push(event.command_id);
         }
         let unknown = Uuid::from_u128(u128::MAX);
-        assert_eq!(self.look_up(tail, |lookup| lookup.find_command(unknown)).unwrap(), None);
+        assert_eq!(
+            self.look_up(tail, |lookup| lookup.find_command(unknown))
+                .unwrap(),
+            None
+        );
         ids.push(unknown);
         self.check_together(&ids, &events, indexed);
     }
@@ -277,7 +327,9 @@ impl Written {
         assert_eq!(met, matching);
         let indexed = self.complete().last().map_or(0, |run| run.last);
         for after in [0, indexed / 2, indexed] {
-            let expected = matching.iter().find(|position| **position > after && **position <= indexed);
+            let expected = matching
+                .iter()
+                .find(|position| **position > after && **position <= indexed);
             let range = Range::after(after).up_to(indexed);
             let found = self.look_up(Tail::default(), |lookup| lookup.find_match(query, range));
             assert_eq!(found.unwrap(), expected.copied());
@@ -304,7 +356,10 @@ impl Written {
                     .collect(),
             })
             .collect();
-        let asked: Vec<_> = queries.iter().map(|query| (query, Range::after(indexed / 3).up_to(indexed))).collect();
+        let asked: Vec<_> = queries
+            .iter()
+            .map(|query| (query, Range::after(indexed / 3).up_to(indexed)))
+            .collect();
         let runs = self.complete();
         self.memory.calls = 0;
         let answers = questions::answer(
@@ -317,14 +372,18 @@ impl Written {
         .unwrap();
         assert!(self.memory.calls <= 16);
         for id in ids {
-            let alone = self.look_up(Tail::default(), |lookup| lookup.find_command(*id)).unwrap();
-            if let Some(found) = answers.command(*id) {
+            let alone = self
+                .look_up(Tail::default(), |lookup| lookup.find_command(*id))
+                .unwrap();
+            if let questions::Answer::Known(found) = answers.command(*id) {
                 assert_eq!(found, alone);
             }
         }
         for (number, (query, range)) in asked.iter().enumerate() {
-            let alone = self.look_up(Tail::default(), |lookup| lookup.find_match(query, *range)).unwrap();
-            if let Some(found) = answers.matched(number) {
+            let alone = self
+                .look_up(Tail::default(), |lookup| lookup.find_match(query, *range))
+                .unwrap();
+            if let questions::Answer::Known(found) = answers.matched(number) {
                 assert_eq!(found.is_some(), alone.is_some());
             }
         }
@@ -425,7 +484,11 @@ fn thousand_events() -> Written {
         let events = (0..10)
             .map(|index| {
                 let position = first + u64::from(index);
-                event(position, vec![format!("t:{}", position % 7), format!("u:{position}")], index)
+                event(
+                    position,
+                    vec![format!("t:{}", position % 7), format!("u:{position}")],
+                    index,
+                )
             })
             .collect();
         written.append(events, Fate::Written);
@@ -446,29 +509,55 @@ fn verification_finds_every_difference() {
         verify(&mut memory, &hasher(), head, |_| ()).unwrap_err()
     };
     let postings_without = |memory: &mut Memory, change: &dyn Fn(&mut Vec<Posting>)| {
-        let of_run: Vec<_> = memory.pages.range((run.id, Posting::default())..=(run.id, Posting::END)).map(|(_, page)| page.clone()).collect();
-        let mut postings: Vec<_> = of_run.iter().flat_map(|page| page.postings(run.first).unwrap()).collect();
+        let of_run: Vec<_> = memory
+            .pages
+            .range((run.id, Posting::default())..=(run.id, Posting::END))
+            .map(|(_, page)| page.clone())
+            .collect();
+        let mut postings: Vec<_> = of_run
+            .iter()
+            .flat_map(|page| page.postings(run.first).unwrap())
+            .collect();
         change(&mut postings);
         postings.sort_unstable();
         memory.pages.retain(|(id, _), _| *id != run.id);
         let mut builder = page::PageBuilder::new(run.first);
-        let mut pages: Vec<_> = postings.into_iter().filter_map(|posting| builder.push(posting)).collect();
+        let mut pages: Vec<_> = postings
+            .into_iter()
+            .filter_map(|posting| builder.push(posting))
+            .collect();
         pages.extend(builder.finish());
         for page in pages {
             memory.pages.insert((run.id, page.first), page);
         }
     };
-    let of_17 = Posting { hash: hasher().name("u:17"), position: 17 };
-    let left_out = tampered(&|memory| postings_without(memory, &|postings| postings.retain(|posting| *posting != of_17)));
+    let of_17 = Posting {
+        hash: hasher().name("u:17"),
+        position: 17,
+    };
+    let left_out = tampered(&|memory| {
+        postings_without(memory, &|postings| {
+            postings.retain(|posting| *posting != of_17);
+        });
+    });
     assert_eq!(left_out.position, 17);
     assert!(left_out.found.contains("leaves out"), "{left_out}");
     let too_much = tampered(&|memory| {
-        postings_without(memory, &|postings| postings.push(Posting { position: 19, ..of_17 }));
+        postings_without(memory, &|postings| {
+            postings.push(Posting {
+                position: 19,
+                ..of_17
+            });
+        });
     });
     assert_eq!(too_much.position, 19);
     assert!(too_much.found.contains("does not carry"), "{too_much}");
     let blind = tampered(&|memory| {
-        let (key, filter) = memory.filters.iter_mut().find(|((id, _), _)| *id == run.id).unwrap();
+        let (key, filter) = memory
+            .filters
+            .iter_mut()
+            .find(|((id, _), _)| *id == run.id)
+            .unwrap();
         assert_eq!(key.0, run.id);
         let end = filter.len() - 1;
         filter[end] ^= 0xff;
@@ -515,7 +604,10 @@ fn merging_keeps_up() {
         ..IndexOptions::default()
     });
     for position in 1..=8_000 {
-        written.append(vec![event(position, vec![format!("t:{position}")], 0)], Fate::Written);
+        written.append(
+            vec![event(position, vec![format!("t:{position}")], 0)],
+            Fate::Written,
+        );
         let mut of_level = BTreeMap::new();
         for run in written.memory.runs.values() {
             *of_level.entry((run.level, run.state.number())).or_insert(0) += 1;

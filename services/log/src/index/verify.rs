@@ -49,7 +49,7 @@ struct Sums {
     first: u64,
     /// How many positions a sum is for.
     span: u64,
-    sums: Vec<u64>,
+    of_spans: Vec<u64>,
 }
 
 impl Sums {
@@ -60,7 +60,7 @@ impl Sums {
             first: run.first,
             span,
             // At most as many as there are spans.
-            sums: vec![0; usize::try_from(SPANS).unwrap_or(0)],
+            of_spans: vec![0; usize::try_from(SPANS).unwrap_or(0)],
         }
     }
 
@@ -70,24 +70,26 @@ impl Sums {
         bytes[8..].copy_from_slice(&posting.position.to_le_bytes());
         let index = usize::try_from((posting.position - self.first) / self.span);
         if let Ok(index) = index
-            && let Some(sum) = self.sums.get_mut(index)
+            && let Some(sum) = self.of_spans.get_mut(index)
         {
             *sum = sum.wrapping_add(self.sip.hash(&bytes));
         }
     }
 }
 
-fn verify_run<S: Storage>(
-    storage: &mut S,
-    hasher: &TermHasher,
-    run: &Run,
-) -> Result<(), S::Error> {
+fn verify_run<S: Storage>(storage: &mut S, hasher: &TermHasher, run: &Run) -> Result<(), S::Error> {
     let key = *Uuid::new_v4().as_bytes();
     let mut indexed = Sums::new(run, key);
     walk_run(storage, run, |posting| indexed.add(posting))?;
     let mut recorded = Sums::new(run, key);
-    walk_events(storage, hasher, run.first, run.last, |posting| recorded.add(posting))?;
-    let differing = indexed.sums.iter().zip(&recorded.sums).position(|(one, other)| one != other);
+    walk_events(storage, hasher, run.first, run.last, |posting| {
+        recorded.add(posting);
+    })?;
+    let differing = indexed
+        .of_spans
+        .iter()
+        .zip(&recorded.of_spans)
+        .position(|(one, other)| one != other);
     match differing {
         None => Ok(()),
         Some(index) => {
@@ -117,15 +119,25 @@ fn find_difference<S: Storage>(
     })?;
     indexed.sort_unstable();
     recorded.sort_unstable();
-    let missing = recorded.iter().filter(|posting| indexed.binary_search(posting).is_err()).min();
-    let extra = indexed.iter().filter(|posting| recorded.binary_search(posting).is_err()).min();
+    let missing = recorded
+        .iter()
+        .filter(|posting| indexed.binary_search(posting).is_err())
+        .min();
+    let extra = indexed
+        .iter()
+        .filter(|posting| recorded.binary_search(posting).is_err())
+        .min();
     let damage = match (missing, extra) {
         (Some((position, _)), extra) if extra.is_none_or(|(other, _)| position <= other) => {
-            Damage::new(*position, "the index leaves out a type, a tag or a command id of the event")
+            Damage::new(
+                *position,
+                "the index leaves out a type, a tag or a command id of the event",
+            )
         }
-        (_, Some((position, _))) => {
-            Damage::new(*position, "the index names the event for what it does not carry")
-        }
+        (_, Some((position, _))) => Damage::new(
+            *position,
+            "the index names the event for what it does not carry",
+        ),
         _ => Damage::of_run(run, "the index names an event twice"),
     };
     Err(damage.into())
@@ -158,7 +170,11 @@ fn walk_run<S: Storage>(
             let mut first = true;
             while let Some(posting) = cursor.next(&page.bytes).map_err(Damage::malformed(run))? {
                 if std::mem::take(&mut first) && posting != page.first {
-                    return Err(Damage::of_run(run, "a page begins with another posting than it says").into());
+                    return Err(Damage::of_run(
+                        run,
+                        "a page begins with another posting than it says",
+                    )
+                    .into());
                 }
                 if last.is_some_and(|last| last >= posting) {
                     return Err(Damage::of_run(run, "postings are not in order").into());
@@ -189,16 +205,21 @@ fn check_filter<S: Storage>(
     let first_hash = filter::first_hash(run.filter_bits, posting.hash);
     if at_hand.as_ref().is_none_or(|(hash, _)| *hash != first_hash) {
         let filter = storage.filters(&[(run.id, first_hash)])?.pop().flatten();
-        let filter =
-            filter.ok_or_else(|| Damage::new(posting.position, "a filter of the index is missing"))?;
+        let filter = filter
+            .ok_or_else(|| Damage::new(posting.position, "a filter of the index is missing"))?;
         *at_hand = Some((first_hash, filter));
     }
     let filter = at_hand.as_ref().map_or(&[][..], |(_, filter)| filter);
-    let held = filter::may_hold(run.filter_bits, filter, posting.hash).map_err(Damage::malformed(run))?;
+    let held =
+        filter::may_hold(run.filter_bits, filter, posting.hash).map_err(Damage::malformed(run))?;
     if held {
         return Ok(());
     }
-    Err(Damage::new(posting.position, "a filter of the index leaves out the event").into())
+    Err(Damage::new(
+        posting.position,
+        "a filter of the index leaves out the event",
+    )
+    .into())
 }
 
 /// Hands the postings of events to `take`.
@@ -219,7 +240,10 @@ fn walk_events<S: Storage>(
             expected += 1;
             postings_of(hasher, event).for_each(&mut take);
         }
-        if events.last().is_none_or(|event| event.position + 1 != expected) {
+        if events
+            .last()
+            .is_none_or(|event| event.position + 1 != expected)
+        {
             return Err(Damage::new(expected, "the event is missing").into());
         }
     }
@@ -244,7 +268,9 @@ fn verify_commands<S: Storage>(
     let mut tail = tail.into_iter().peekable();
     let mut streams = Streams::new(runs, Posting::FIRST_COMMAND, storage)?;
     loop {
-        let of_tail = tail.peek().map_or(Posting::END.hash, |posting| posting.hash);
+        let of_tail = tail
+            .peek()
+            .map_or(Posting::END.hash, |posting| posting.hash);
         let least = streams.least_hash().min(of_tail);
         if least == Posting::END.hash {
             return Ok(());

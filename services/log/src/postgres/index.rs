@@ -1,6 +1,8 @@
 //! The rows of the index.
 
-use sqlx::{PgConnection, Postgres, Row as _, postgres::PgArguments, postgres::PgRow, query::Query};
+use sqlx::{
+    PgConnection, Postgres, Row as _, postgres::PgArguments, postgres::PgRow, query::Query,
+};
 use tokio::runtime::{Handle, Runtime};
 
 use super::{
@@ -85,7 +87,10 @@ impl Storage for Rows<'_> {
     type Error = Fault;
 
     fn runs(&mut self) -> Result<Vec<Run>, Fault> {
-        self.all(sqlx::query(RUNS))?.iter().map(|row| run_of(row, 0)).collect()
+        self.all(sqlx::query(RUNS))?
+            .iter()
+            .map(|row| run_of(row, 0))
+            .collect()
     }
 
     fn filters(&mut self, keys: &[FilterKey]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
@@ -150,7 +155,8 @@ impl Storage for Rows<'_> {
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
 fn bind_places<'q>(statement: Statement<'q>, places: &[Place]) -> Statement<'q> {
-    let column = |of: fn(&Place) -> u64| -> Vec<i64> { places.iter().map(of).map(stored).collect() };
+    let column =
+        |of: fn(&Place) -> u64| -> Vec<i64> { places.iter().map(of).map(stored).collect() };
     statement
         .bind(column(|(run, _)| *run))
         .bind(column(|(_, at)| at.hash))
@@ -166,7 +172,8 @@ fn number_of(row: &PgRow) -> sqlx::Result<usize> {
 /// A run from the columns of [`RUNS`], of which the first has this number.
 pub(super) fn run_of(row: &PgRow, column: usize) -> Result<Run, Fault> {
     // Checks of the table keep all of them positive.
-    let number = |offset: usize| -> sqlx::Result<u64> { Ok(from_stored(row.try_get(column + offset)?)) };
+    let number =
+        |offset: usize| -> sqlx::Result<u64> { Ok(from_stored(row.try_get(column + offset)?)) };
     let small = |offset: usize| -> sqlx::Result<u32> {
         Ok(u32::try_from(row.try_get::<i32, _>(column + offset)?).unwrap_or(0))
     };

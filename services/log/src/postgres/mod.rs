@@ -140,6 +140,15 @@ impl PostgresLog {
         opening::address(url).map_or_else(|error| error.at, |address| opening::shown(&address))
     }
 
+    /// Checks the index of types, tags and command ids against the events, in one snapshot; the error names the first
+    /// position of a run at which they differ. `progress` is told up to which position runs were checked.
+    pub async fn verify_index(
+        &self,
+        progress: impl FnMut(u64) + Send + 'static,
+    ) -> Result<(), ReadError> {
+        self.readers.verify_index(progress).await
+    }
+
     /// Stops the writer after what is queued; later appends are refused, reads go on. Blocks until it has stopped.
     /// Dropping the log does the same.
     pub fn close(&self) {
@@ -164,7 +173,7 @@ fn start(
     let (announce, _) = watch::channel(tip.position());
     let sequencer = Sequencer::start_announcing(
         log_id,
-        tip,
+        &tip,
         writer,
         options.clock,
         bounds,

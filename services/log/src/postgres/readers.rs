@@ -25,6 +25,7 @@ use crate::{
         run::{Run, RunState},
         tail::SharedTail,
         term::TermHasher,
+        verify,
     },
     log::{Head, Page, Range, ReadError, RecordedCommand},
     matching,
@@ -117,6 +118,22 @@ impl Readers {
             look_up(connection, runtime, index, &snapshot, |lookup| {
                 lookup.find_command(command_id)
             })
+        })
+        .await
+    }
+
+    /// Checks the index against the events.
+    pub async fn verify_index(
+        &self,
+        progress: impl FnMut(u64) + Send + 'static,
+    ) -> Result<(), ReadError> {
+        self.in_snapshot(move |connection, runtime, index| {
+            let head_position = Snapshot::read(connection, runtime)?.head_position;
+            let mut rows = Rows {
+                connection,
+                waiting: Waiting::Callers(runtime),
+            };
+            verify::verify(&mut rows, &index.hasher, head_position, progress)
         })
         .await
     }
@@ -281,7 +298,7 @@ fn fill(
         if positions.is_empty() {
             break;
         }
-        let storage = &mut lookup.storage;
+        let storage = &mut *lookup.storage;
         let fetching = rows::fetch(storage.connection, &positions);
         for event in storage.waiting.until(fetching)? {
             // Two terms may share a hash.

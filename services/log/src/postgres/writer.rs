@@ -181,8 +181,7 @@ impl Writer {
     /// Reads the runs and what stands behind them, and makes the runs that are missing.
     fn read_runs(&mut self, tip: &Tip) -> Result<Compaction, Fault> {
         let (options, hasher, filters) = (self.options, self.hasher, self.filters.clone());
-        let mut compaction =
-            self.with_rows(|rows| Compaction::load(options, filters, rows))?;
+        let mut compaction = self.with_rows(|rows| Compaction::load(options, filters, rows))?;
         let head = tip.position();
         let mut told = compaction.head();
         while compaction.head() < head {
@@ -232,12 +231,7 @@ impl Writer {
         }
     }
 
-    fn write(
-        &mut self,
-        changed: (&Group, &Changes),
-        from: &Tip,
-        to: &Tip,
-    ) -> Result<(), Fault> {
+    fn write(&mut self, changed: (&Group, &Changes), from: &Tip, to: &Tip) -> Result<(), Fault> {
         if self.connection.is_none() {
             self.connection = Some(self.resume()?);
         }
@@ -262,8 +256,7 @@ impl Writer {
             None => self.read_runs(from)?,
         };
         let postings: Vec<_> = group.events.iter().flat_map(NewEvent::postings).collect();
-        let changes =
-            self.with_rows(|rows| compaction.add(to.position(), &postings, rows))?;
+        let changes = self.with_rows(|rows| compaction.add(to.position(), &postings, rows))?;
         Ok((compaction, changes))
     }
 
@@ -338,8 +331,8 @@ impl Store for Writer {
 
     fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
         let (mut compaction, changes) = self.changes(group, (from, to))?;
-        let changed = (group, &changes);
-        if let Err(fault) = self.write(changed, from, to) {
+        let written = (group, &changes);
+        if let Err(fault) = self.write(written, from, to) {
             if !fault.leaves_open() {
                 return Err(fault.into());
             }
@@ -350,7 +343,7 @@ impl Store for Writer {
                 return Err(StoreError::Fenced);
             }
             if position == from.position() {
-                self.write(changed, from, to)?;
+                self.write(written, from, to)?;
             }
         }
         compaction.committed(&changes);

@@ -72,7 +72,7 @@ impl Fake {
             bytes: 1_000_000,
         };
         self.state().tip = Some(empty_tip());
-        Sequencer::start([0; 16], empty_tip(), self.clone(), Arc::new(|| 1), bounds).unwrap()
+        Sequencer::start([0; 16], &empty_tip(), self.clone(), Arc::new(|| 1), bounds).unwrap()
     }
 }
 

@@ -14,7 +14,8 @@ use crate::index::{
 /// The index and the events as one connection sees them.
 pub(super) struct Rows<'c>(pub &'c Connection);
 
-const INDEXED_EVENT: &str = "SELECT position, type, tags, command_id, command_hash, event_index, append_events FROM events";
+const INDEXED_EVENT: &str =
+    "SELECT position, type, tags, command_id, command_hash, event_index, append_events FROM events";
 
 impl Storage for Rows<'_> {
     type Error = RowError;
@@ -67,7 +68,12 @@ impl Storage for Rows<'_> {
         places
             .iter()
             .map(|(run, from)| {
-                let values = (stored(*run), stored(from.hash), stored(from.position), limit);
+                let values = (
+                    stored(*run),
+                    stored(from.hash),
+                    stored(from.position),
+                    limit,
+                );
                 Ok(statement
                     .query_map(values, page_of)?
                     .collect::<rusqlite::Result<_>>()?)
@@ -143,7 +149,8 @@ pub(super) fn write(connection: &Connection, changes: &Changes) -> rusqlite::Res
     if changes.is_empty() {
         return Ok(());
     }
-    let prepare = |text| -> rusqlite::Result<CachedStatement<'_>> { connection.prepare_cached(text) };
+    let prepare =
+        |text| -> rusqlite::Result<CachedStatement<'_>> { connection.prepare_cached(text) };
     let mut statement = prepare("DELETE FROM run_pages WHERE run = ?1 AND first_hash < ?2")?;
     let mut of_filters = prepare("DELETE FROM run_filters WHERE run = ?1 AND first_hash < ?2")?;
     for removal in &changes.removals {
@@ -171,7 +178,8 @@ pub(super) fn write(connection: &Connection, changes: &Changes) -> rusqlite::Res
             run.state.number(),
         ))?;
     }
-    let mut statement = prepare("UPDATE runs SET terms = ?2, pages = ?3, state = ?4 WHERE id = ?1")?;
+    let mut statement =
+        prepare("UPDATE runs SET terms = ?2, pages = ?3, state = ?4 WHERE id = ?1")?;
     for run in &changes.changed_runs {
         statement.execute((
             stored(run.id),

@@ -1,10 +1,13 @@
 //! The log in one SQLite file: one writer thread, a few read connections.
 
+mod backup;
 mod file;
 mod index;
 mod readers;
 mod rows;
 mod schema;
+mod space;
+mod stored;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -13,7 +16,10 @@ use async_trait::async_trait;
 use keruen_proto::log::v1::{AppendRequest, Appended, Query};
 use tokio::sync::watch;
 
-pub use file::OpenError;
+pub use backup::{BackupError, Copy, backup, restore};
+pub use file::{OpenError, holder_of};
+pub use space::{FreeSpace, free_bytes};
+pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead};
 
 use crate::{
     append::{AppendError, Violation},
@@ -26,7 +32,12 @@ use crate::{
 };
 use file::FileLock;
 use readers::Readers;
+use space::Reserve;
 use writer::Writer;
+
+/// Bytes that stay free on the disk unless told otherwise: room for the write-ahead log, for views to follow, and for an
+/// operator to tidy up.
+pub const DEFAULT_MIN_FREE_BYTES: u64 = 64 << 20;
 
 /// How to open a log.
 #[derive(Clone)]
@@ -45,6 +56,10 @@ pub struct SqliteOptions {
     pub max_pages: Option<u32>,
     /// How the index is kept.
     pub index: IndexOptions,
+    /// Appends are refused while fewer bytes than this are free on the disk; 0 keeps nothing in reserve.
+    pub min_free_bytes: u64,
+    /// Tells how much is free; `None` asks the operating system.
+    pub free_space: Option<FreeSpace>,
 }
 
 impl Default for SqliteOptions {
@@ -57,6 +72,8 @@ impl Default for SqliteOptions {
             readers: 4,
             max_pages: None,
             index: IndexOptions::default(),
+            min_free_bytes: DEFAULT_MIN_FREE_BYTES,
+            free_space: None,
         }
     }
 }
@@ -76,7 +93,8 @@ impl SqliteLog {
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let (connection, lock, path) = file::open(path, options.max_pages)?;
         let filters = FilterCache::new(options.index.filter_cache_bytes);
-        let (writer, tip) = Writer::start(connection, options.index, filters.clone())
+        let reserve = Reserve::new(&path, options.min_free_bytes, options.free_space);
+        let (writer, tip) = Writer::start(connection, reserve, options.index, filters.clone())
             .map_err(|error| error.at(&path))?;
         let index = readers::Index {
             hasher: TermHasher::new(writer.log_id()),
@@ -88,7 +106,7 @@ impl SqliteLog {
             appends: options.queue_appends,
             bytes: options.queue_bytes,
         };
-        let sequencer = Sequencer::start(writer.log_id(), tip, writer, options.clock, bounds)
+        let sequencer = Sequencer::start(writer.log_id(), &tip, writer, options.clock, bounds)
             .map_err(|source| OpenError::Io { path, source })?;
         Ok(Self {
             sequencer,
@@ -96,6 +114,17 @@ impl SqliteLog {
             transcoder: options.transcoder,
             _lock: lock,
         })
+    }
+
+    /// Checks the index of types, tags and command ids against the events, in one snapshot; the error names the first
+    /// position of a run at which they differ. `progress` is told up to which position runs were checked.
+    pub async fn verify_index(
+        &self,
+        progress: impl FnMut(u64) + Send + 'static,
+    ) -> Result<(), ReadError> {
+        self.readers
+            .run(|connection, index| readers::verify_index(connection, index, progress))
+            .await
     }
 
     /// Stops the writer after what is queued; later appends are refused, reads go on. Blocks until it has stopped.
@@ -118,7 +147,9 @@ impl Log for SqliteLog {
         let limit = limit.clamp(1, MAX_PAGE_EVENTS);
         let query = query.clone();
         self.readers
-            .run(move |connection, index| readers::read_page(connection, index, &query, range, limit))
+            .run(move |connection, index| {
+                readers::read_page(connection, index, &query, range, limit)
+            })
             .await
     }
 

@@ -18,12 +18,8 @@ use super::{
 use crate::{
     cursor::Cursor,
     index::{
-        cache::FilterCache,
-        lookup::Lookup,
-        run::RunState,
-        storage::Storage as _,
-        tail::SharedTail,
-        term::TermHasher,
+        cache::FilterCache, lookup::Lookup, run::RunState, storage::Storage as _, tail::SharedTail,
+        term::TermHasher, verify,
     },
     log::{Page, Range, ReadError, RecordedCommand},
     matching,
@@ -137,6 +133,17 @@ pub(super) fn find_command(
     look_up(&snapshot, index, head_position, |lookup| {
         lookup.find_command(command_id)
     })
+}
+
+/// Checks the index against the events.
+pub(super) fn verify_index(
+    connection: &mut Connection,
+    index: &Index,
+    progress: impl FnMut(u64),
+) -> Result<(), RowError> {
+    let snapshot = connection.transaction()?;
+    let head_position = head(&snapshot)?;
+    verify::verify(&mut Rows(&snapshot), &index.hasher, head_position, progress)
 }
 
 /// Reads a page in one snapshot.

@@ -8,6 +8,7 @@ use super::{
     file::{self, Fault},
     index::{self, Rows},
     rows::{self, RowError, from_stored, stored},
+    space::Reserve,
 };
 use crate::{
     index::{
@@ -33,6 +34,7 @@ pub(super) struct Writer {
     connection: Connection,
     log_id: [u8; 16],
     epoch: i64,
+    reserve: Reserve,
     options: IndexOptions,
     hasher: TermHasher,
     filters: FilterCache,
@@ -44,6 +46,7 @@ impl Writer {
     /// Takes over the log with a new epoch, reads where it stands, and indexes what is not.
     pub fn start(
         mut connection: Connection,
+        reserve: Reserve,
         options: IndexOptions,
         filters: FilterCache,
     ) -> Result<(Self, Tip), Fault> {
@@ -60,6 +63,7 @@ impl Writer {
             connection,
             log_id,
             epoch,
+            reserve,
             options,
             hasher: TermHasher::new(log_id),
             filters,
@@ -156,6 +160,7 @@ impl Store for Writer {
     }
 
     fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
+        self.reserve.check()?;
         let mut compaction = self.compaction(from.position())?;
         let postings: Vec<_> = group.events.iter().flat_map(NewEvent::postings).collect();
         let changes = compaction.add(to.position(), &postings, &mut Rows(&self.connection))?;
@@ -225,7 +230,7 @@ fn refused(error: &rusqlite::Error) -> StoreError {
 }
 
 /// Reads where the log stands, and in which epoch; checks that head, events and tiles agree.
-fn load(connection: &Connection) -> Result<(Tip, i64), Fault> {
+pub(super) fn load(connection: &Connection) -> Result<(Tip, i64), Fault> {
     let (position, recorded_at_us, frontier, epoch) = connection.query_row(
         "SELECT position, recorded_at_us, frontier, epoch FROM log_head",
         [],
