@@ -20,6 +20,7 @@ mod nats;
 mod page;
 mod postgres;
 mod recent;
+mod relay;
 mod request;
 mod sequencer;
 mod sqlite;
@@ -36,7 +37,8 @@ pub use nats::{
     LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsLog, NatsLogOptions,
     NatsNames, NatsOptions,
 };
-pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal};
+pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal, TakeOver};
+pub use relay::{Relay, RelayOptions, Renderer};
 pub use request::Transcoder;
 pub use sequencer::Clock;
 pub use sqlite::{

@@ -26,7 +26,7 @@ impl Backend for Postgres {
             queue_appends: settings.queue_appends.unwrap_or(defaults.queue_appends),
             // Merged over many levels.
             index: IndexOptions {
-                run_events: 5,
+                run_events: 20,
                 merge_runs: 2,
                 ..IndexOptions::default()
             },

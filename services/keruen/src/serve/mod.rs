@@ -11,7 +11,7 @@ use clap::{Args as ClapArgs, error::ErrorKind};
 
 use crate::{cli::Cli, client::value};
 
-pub use node::{Node, NodeOptions};
+pub use node::{Node, NodeOptions, WRITER_HEALTH_SERVICE};
 pub use store::Store;
 
 /// Where the node answers and where it keeps its data.
@@ -31,8 +31,8 @@ The node prints its addresses. It stops on Ctrl-C or SIGTERM after it has answer
 at any time: every command that was answered is in the store.")]
 pub struct Args {
     /// The store: sqlite://PATH of a file, which is created where there is none, or
-    /// postgres://USER:PASSWORD@HOST:PORT/DATABASE (15 or newer). A node that starts takes the log over from the one
-    /// before.
+    /// postgres://USER:PASSWORD@HOST:PORT/DATABASE (15 or newer). Where another node writes the log, this one stands
+    /// by: it answers what is asked, and takes over within seconds when the other is gone.
     #[arg(
         long,
         env = "KERUEN_DATABASE_URL",
@@ -134,6 +134,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     println!("gRPC  http://{}", node.grpc_addr());
     println!("page  http://{}/", node.http_addr());
     println!("store {}", node.store());
+    if let Some(writer) = node.other_writer() {
+        println!("standing by: {writer} writes the log");
+    }
     println!("Stop with Ctrl-C.");
     tokio::select! {
         () = stop => {}

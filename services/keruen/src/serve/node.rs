@@ -19,7 +19,7 @@ use tonic::{
     server::NamedService,
     transport::{Endpoint, Server, server::TcpIncoming},
 };
-use tonic_health::server::HealthReporter;
+use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::store::{Store, StoredLog};
 
@@ -27,6 +27,9 @@ use super::store::{Store, StoredLog};
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Calls under way on one connection.
 const MAX_CALLS_PER_CONNECTION: usize = 256;
+/// What a health check asks for to learn whether the node writes the log: serving on the one that does, not serving on
+/// a standby.
+pub const WRITER_HEALTH_SERVICE: &str = "keruen.log.writer";
 /// How long a stopping node waits for what is under way.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -104,7 +107,7 @@ impl Node {
 
         let log = options
             .store
-            .open(transcoder(), options.min_free_bytes)
+            .open(&options.node, transcoder(), options.min_free_bytes)
             .await?;
         let shared = log.shared();
         let views = Views::open(folder, ViewOptions::default())?;
@@ -112,7 +115,7 @@ impl Node {
         let services = Services::new(&options.node, &shared, &views);
         let following = views.run(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
-        tasks.spawn(services.serve(grpc_listener, stopped.clone()));
+        tasks.spawn(services.serve(grpc_listener, log.leads(), stopped.clone()));
         tasks.spawn(serve_pages(grpc_addr, http_listener, stopped.clone()));
         tasks.spawn(async move {
             wait_for(stopped).await;
@@ -143,6 +146,11 @@ impl Node {
     /// Where the data is.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The node that writes the log, where this one stands by and knows it.
+    pub fn other_writer(&self) -> Option<String> {
+        self.log.other_writer()
     }
 
     /// Ends only if a part of the node ends by itself, which none should: the node must not go on without it.
@@ -192,6 +200,7 @@ impl Services {
     async fn serve(
         self,
         listener: TcpListener,
+        leads: watch::Receiver<bool>,
         stopped: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
         macro_rules! bounded {
@@ -215,6 +224,7 @@ impl Services {
         report_serving(&reporter, &requests).await;
         report_serving(&reporter, &stock).await;
         report_serving(&reporter, &events).await;
+        tokio::spawn(report_writing(reporter, leads));
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -258,6 +268,23 @@ impl Services {
 /// Tells health checks that a service answers.
 async fn report_serving<S: NamedService>(reporter: &HealthReporter, _: &S) {
     reporter.set_serving::<S>().await;
+}
+
+/// Tells health checks whether this node writes the log, as if that were a service.
+async fn report_writing(reporter: HealthReporter, mut leads: watch::Receiver<bool>) {
+    loop {
+        let status = if *leads.borrow_and_update() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        reporter
+            .set_service_status(WRITER_HEALTH_SERVICE, status)
+            .await;
+        if leads.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn serve_pages(

@@ -3,7 +3,10 @@
 use sqlx::{
     PgConnection, Postgres, Row as _, postgres::PgArguments, postgres::PgRow, query::Query,
 };
-use tokio::runtime::{Handle, Runtime};
+use tokio::{
+    runtime::{Handle, Runtime},
+    sync::watch,
+};
 
 use super::{
     rows::{from_stored, stored},
@@ -17,10 +20,11 @@ use crate::index::{
 };
 
 /// How a thread waits for the database.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) enum Waiting<'r> {
-    /// Drives a runtime that is this thread's own. A handle could not: nobody else would.
-    Own(&'r Runtime),
+    /// Drives a runtime that is this thread's own. A handle could not: nobody else would. Gives up when the receiver
+    /// changes: this process lost touch with the server, and what is connected may never answer.
+    Own(&'r Runtime, &'r watch::Receiver<u64>),
     /// Lets the callers' runtime work.
     Callers(&'r Handle),
 }
@@ -28,9 +32,24 @@ pub(super) enum Waiting<'r> {
 impl Waiting<'_> {
     pub fn until<T>(self, work: impl Future<Output = T>) -> T {
         match self {
-            Self::Own(runtime) => runtime.block_on(work),
+            Self::Own(runtime, _) => runtime.block_on(work),
             Self::Callers(handle) => handle.block_on(work),
         }
+    }
+
+    /// The same within the bound of time.
+    fn in_time<T>(self, statements: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let Self::Own(runtime, out_of_touch) = self else {
+            return self.until(session::in_time(statements));
+        };
+        let mut out_of_touch = out_of_touch.clone();
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                result = session::in_time(statements) => result,
+                Ok(()) = out_of_touch.changed() => Err(Fault::OutOfTouch),
+            }
+        })
     }
 }
 
@@ -43,8 +62,7 @@ pub(super) struct Rows<'c> {
 impl Rows<'_> {
     fn all(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Fault> {
         let rows = query.fetch_all(&mut *self.connection);
-        self.waiting
-            .until(session::in_time(async { Ok(rows.await?) }))
+        self.waiting.in_time(async { Ok(rows.await?) })
     }
 }
 

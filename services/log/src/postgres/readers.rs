@@ -1,6 +1,6 @@
 //! A small pool of read connections. Each read is one snapshot.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use keruen_proto::log::v1::Query;
 use sqlx::{
@@ -48,23 +48,22 @@ pub(super) struct Readers {
 /// What all reads of the index share.
 #[derive(Debug)]
 struct Index {
-    hasher: TermHasher,
     filters: FilterCache,
     tail: SharedTail,
 }
 
 /// The events up to `head_position`, of which the runs answer for most.
 struct Snapshot {
+    hasher: TermHasher,
     head_position: u64,
     runs: Vec<Run>,
 }
 
 impl Readers {
-    /// For the log with this id. The filters may be shared with its writer.
+    /// The filters may be shared with the writer.
     pub fn new(
         address: &PgConnectOptions,
         connections: u32,
-        log_id: [u8; 16],
         (options, filters): (IndexOptions, FilterCache),
     ) -> Self {
         let pool = PgPoolOptions::new()
@@ -74,7 +73,6 @@ impl Readers {
             .after_connect(|connection, _| Box::pin(session::become_reader(connection)))
             .connect_lazy_with(session::named(address, "keruen log reader"));
         let index = Index {
-            hasher: TermHasher::new(log_id),
             filters,
             tail: SharedTail::new(options.run_events),
         };
@@ -114,8 +112,9 @@ impl Readers {
     /// What a command id was used for.
     pub async fn command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError> {
         self.in_snapshot(move |connection, runtime, index| {
-            let snapshot = Snapshot::read(connection, runtime)?;
-            look_up(connection, runtime, index, &snapshot, |lookup| {
+            let waiting = Waiting::Callers(runtime);
+            let snapshot = Snapshot::read(connection, waiting)?;
+            look_up(connection, waiting, index, &snapshot, |lookup| {
                 lookup.find_command(command_id)
             })
         })
@@ -127,13 +126,18 @@ impl Readers {
         &self,
         progress: impl FnMut(u64) + Send + 'static,
     ) -> Result<(), ReadError> {
-        self.in_snapshot(move |connection, runtime, index| {
-            let head_position = Snapshot::read(connection, runtime)?.head_position;
+        self.in_snapshot(move |connection, runtime, _| {
+            let snapshot = Snapshot::read(connection, Waiting::Callers(runtime))?;
             let mut rows = Rows {
                 connection,
                 waiting: Waiting::Callers(runtime),
             };
-            verify::verify(&mut rows, &index.hasher, head_position, progress)
+            verify::verify(
+                &mut rows,
+                &snapshot.hasher,
+                snapshot.head_position,
+                progress,
+            )
         })
         .await
     }
@@ -172,49 +176,75 @@ impl Readers {
 }
 
 impl Snapshot {
-    fn read(connection: &mut PgConnection, runtime: &Handle) -> Result<Self, Fault> {
+    fn read(connection: &mut PgConnection, waiting: Waiting<'_>) -> Result<Self, Fault> {
         let rows = sqlx::query(
-            "SELECT head.position, run.id, level, first_position, last_position, filter_bits, terms, pages, state \
+            "SELECT head.position, head.log_id, run.id, level, first_position, last_position, filter_bits, terms, pages, state \
              FROM keruen_log.log_head AS head LEFT JOIN keruen_log.runs AS run ON run.state = $1 \
              ORDER BY first_position",
         )
         .bind(RunState::Complete.number());
-        let rows = runtime.block_on(rows.fetch_all(connection))?;
+        let rows = waiting.until(rows.fetch_all(connection))?;
         let mut snapshot = Self {
+            hasher: TermHasher::new([0; 16]),
             head_position: 0,
             runs: Vec::with_capacity(rows.len()),
         };
         for row in &rows {
             snapshot.head_position = from_stored(row.try_get(0)?);
-            if row.try_get::<Option<i64>, _>(1)?.is_some() {
-                snapshot.runs.push(run_of(row, 1)?);
+            // A check of the table keeps the length.
+            let log_id: &[u8] = row.try_get(1)?;
+            snapshot.hasher = TermHasher::new(log_id.try_into().unwrap_or_default());
+            if row.try_get::<Option<i64>, _>(2)?.is_some() {
+                snapshot.runs.push(run_of(row, 2)?);
             }
         }
         Ok(snapshot)
     }
 }
 
+/// What commands were used for, those that were. To be called in a snapshot of its own.
+pub(super) fn find_commands(
+    connection: &mut PgConnection,
+    waiting: Waiting<'_>,
+    filters: FilterCache,
+    command_ids: &[Uuid],
+) -> Result<HashMap<Uuid, RecordedCommand>, Fault> {
+    let index = Index {
+        filters,
+        tail: SharedTail::new(0),
+    };
+    let snapshot = Snapshot::read(connection, waiting)?;
+    look_up(connection, waiting, &index, &snapshot, |lookup| {
+        let mut found = HashMap::new();
+        for command_id in command_ids {
+            let command = lookup.find_command(*command_id)?;
+            found.extend(command.map(|command| (*command_id, command)));
+        }
+        Ok(found)
+    })
+}
+
 /// Looks something up in the index of a snapshot.
 fn look_up<T>(
     connection: &mut PgConnection,
-    runtime: &Handle,
+    waiting: Waiting<'_>,
     index: &Index,
     snapshot: &Snapshot,
     look: impl FnOnce(&mut Lookup<'_, Rows<'_>>) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let mut storage = Rows {
         connection,
-        waiting: Waiting::Callers(runtime),
+        waiting,
     };
     let indexed = snapshot.runs.last().map_or(0, |run| run.last);
     let tail = index.tail.of_snapshot(
         &mut storage,
-        &index.hasher,
+        &snapshot.hasher,
         (indexed, snapshot.head_position),
     )?;
     look(&mut Lookup {
         storage: &mut storage,
-        hasher: &index.hasher,
+        hasher: &snapshot.hasher,
         filters: &index.filters,
         runs: &snapshot.runs,
         tail,
@@ -230,7 +260,8 @@ fn read_page(
     range: Range,
     limit: usize,
 ) -> Result<Page, Fault> {
-    let snapshot = Snapshot::read(connection, runtime)?;
+    let waiting = Waiting::Callers(runtime);
+    let snapshot = Snapshot::read(connection, waiting)?;
     let head_position = snapshot.head_position;
     let last = range.up_to_position.unwrap_or(u64::MAX).min(head_position);
     let from = range.after_position.saturating_add(1);
@@ -240,7 +271,7 @@ fn read_page(
     } else if matching::is_everything(query) {
         scan(&mut page, limit, connection, runtime, (from, last))?;
     } else {
-        look_up(connection, runtime, index, &snapshot, |lookup| {
+        look_up(connection, waiting, index, &snapshot, |lookup| {
             fill(&mut page, limit, lookup, query, (from, last))
         })?;
     }

@@ -1,15 +1,22 @@
 //! The write connection: fenced by the epoch in the head of the log, and made again when it is lost.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use keruen_proto::log::v1::Query;
 use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
-use tokio::runtime::{self, Runtime};
+use tokio::{
+    runtime::{self, Runtime},
+    sync::watch,
+};
 use uuid::Uuid;
 
 use super::{
     index::{Rows, Waiting},
     opening::{self, PostgresRefusal},
+    readers,
     rows::{self, from_stored, stored},
     session::{self, Fault},
 };
@@ -49,6 +56,8 @@ pub(super) struct Writer {
     epoch: i64,
     /// Another writer was seen; never to be tried again.
     fenced: bool,
+    /// Changes when this process lost touch with the server: what was connected before may never answer.
+    out_of_touch: watch::Receiver<u64>,
     options: IndexOptions,
     hasher: TermHasher,
     filters: FilterCache,
@@ -60,6 +69,7 @@ impl Writer {
     /// Takes over the log with a new epoch, reads where it stands, and indexes what is not. Blocks.
     pub fn open(
         address: &PgConnectOptions,
+        out_of_touch: watch::Receiver<u64>,
         (options, filters): (IndexOptions, FilterCache),
     ) -> Result<(Self, Tip), PostgresRefusal> {
         let runtime = runtime::Builder::new_current_thread()
@@ -84,6 +94,7 @@ impl Writer {
             id: writer_id,
             epoch,
             fenced: false,
+            out_of_touch,
             options,
             hasher: TermHasher::new(log_id),
             filters,
@@ -91,6 +102,11 @@ impl Writer {
         };
         writer.compaction = Some(writer.read_runs(&tip)?);
         Ok((writer, tip))
+    }
+
+    /// By which the head of the log says that it is this writer's.
+    pub fn id(&self) -> Uuid {
+        self.id
     }
 
     pub fn log_id(&self) -> [u8; 16] {
@@ -107,9 +123,14 @@ impl Writer {
             Some(connection) => connection,
             None => self.resume()?,
         };
-        let result = self
-            .runtime
-            .block_on(async { session::in_time(statements(&mut connection)).await });
+        let out_of_touch = &mut self.out_of_touch;
+        let result = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                result = session::in_time(statements(&mut connection)) => result,
+                Ok(()) = out_of_touch.changed() => Err(Fault::OutOfTouch),
+            }
+        });
         match &result {
             Err(fault) if fault.leaves_open() => {
                 tracing::warn!(error = %fault, "the log's write connection was lost");
@@ -138,6 +159,7 @@ impl Writer {
         }
         let deadline = Instant::now() + RESUME_TIMEOUT;
         loop {
+            self.out_of_touch.mark_unchanged();
             match self.runtime.block_on(resume(&self.address, self.id)) {
                 Ok((connection, epoch)) => {
                     tracing::info!(epoch, "the log's write connection was made again");
@@ -167,7 +189,7 @@ impl Writer {
         };
         let result = look(&mut Rows {
             connection: &mut connection,
-            waiting: Waiting::Own(&self.runtime),
+            waiting: Waiting::Own(&self.runtime, &self.out_of_touch),
         });
         match &result {
             Err(fault) if fault.leaves_open() => {
@@ -260,6 +282,20 @@ impl Writer {
         Ok((compaction, changes))
     }
 
+    /// What commands were used for, looked up as a reader does, whoever writes the log.
+    fn look_up_recorded(
+        &self,
+        command_ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, RecordedCommand>, Fault> {
+        let connecting = session::in_time(snapshot(&self.address));
+        let mut connection = self.runtime.block_on(connecting)?;
+        let waiting = Waiting::Own(&self.runtime, &self.out_of_touch);
+        let filters = self.filters.clone();
+        let found = readers::find_commands(&mut connection, waiting, filters, command_ids)?;
+        self.runtime.block_on(connection.close())?;
+        Ok(found)
+    }
+
     /// Where the head is; fails if it is not this writer's any more.
     fn position(&mut self) -> Result<u64, Fault> {
         let writer_id = self.id;
@@ -324,13 +360,36 @@ impl Store for Writer {
         Ok(self.look_up(|lookup| lookup.find_match(query, range))?)
     }
 
+    fn recorded(
+        &mut self,
+        command_ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, RecordedCommand>, StoreError> {
+        let deadline = Instant::now() + RESUME_TIMEOUT;
+        loop {
+            match self.look_up_recorded(command_ids) {
+                Err(fault) if fault.leaves_open() && Instant::now() < deadline => {
+                    std::thread::sleep(RETRY_DELAY);
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    fn is_fenced(&self) -> bool {
+        self.fenced
+    }
+
     fn confirm(&mut self) -> Result<(), StoreError> {
         self.position()?;
         Ok(())
     }
 
     fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
-        let (mut compaction, changes) = self.changes(group, (from, to))?;
+        // Nothing is written yet, so that a connection that was lost may be made again.
+        let (mut compaction, changes) = match self.changes(group, (from, to)) {
+            Err(fault) if fault.leaves_open() => self.changes(group, (from, to))?,
+            result => result?,
+        };
         let written = (group, &changes);
         if let Err(fault) = self.write(written, from, to) {
             if !fault.leaves_open() {
@@ -362,6 +421,16 @@ impl Drop for Writer {
     }
 }
 
+/// A connection in a snapshot, as a reader has it.
+async fn snapshot(address: &PgConnectOptions) -> Result<PgConnection, Fault> {
+    let mut connection = opening::connect(address).await?;
+    session::become_reader(&mut connection).await?;
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .execute(&mut connection)
+        .await?;
+    Ok(connection)
+}
+
 async fn resume(address: &PgConnectOptions, writer_id: Uuid) -> Result<(PgConnection, i64), Fault> {
     let mut connection = opening::connect(address).await?;
     // The server may have come back with other settings.
@@ -375,6 +444,19 @@ async fn resume(address: &PgConnectOptions, writer_id: Uuid) -> Result<(PgConnec
     let claim = Claim::Own;
     let (_, epoch) = take_over(&mut connection, address, writer_id, claim).await?;
     Ok((connection, epoch))
+}
+
+/// Whether the head of the log still says that this writer has it.
+pub(super) async fn is_current(address: &PgConnectOptions, writer_id: Uuid) -> Result<bool, Fault> {
+    let mut connection = opening::connect(address).await?;
+    session::become_reader(&mut connection).await?;
+    let current =
+        sqlx::query_scalar("SELECT writer_id IS NOT DISTINCT FROM $1 FROM keruen_log.log_head")
+            .bind(writer_id)
+            .fetch_one(&mut connection)
+            .await?;
+    connection.close().await?;
+    Ok(current)
 }
 
 /// Whose log it may be before it is taken over.
@@ -417,7 +499,7 @@ async fn take_over(
 async fn clear_the_way(address: &PgConnectOptions, pid: i32) {
     loop {
         tokio::time::sleep(PATIENCE).await;
-        match terminate_blockers(address, pid).await {
+        match session::terminate_blockers(address, pid).await {
             Ok(0) => {}
             Ok(blockers) => tracing::warn!(
                 blockers,
@@ -428,19 +510,6 @@ async fn clear_the_way(address: &PgConnectOptions, pid: i32) {
             }
         }
     }
-}
-
-/// On a connection of its own, with the user's own rights: a user may end its own backends.
-async fn terminate_blockers(address: &PgConnectOptions, pid: i32) -> Result<usize, Fault> {
-    let mut connection = opening::connect(address).await?;
-    let ended = sqlx::query(
-        "SELECT pg_terminate_backend(blocker) FROM unnest(pg_blocking_pids($1)) AS blocker WHERE blocker > 0",
-    )
-    .bind(pid)
-    .fetch_all(&mut connection)
-    .await?;
-    connection.close().await?;
-    Ok(ended.len())
 }
 
 /// Reads where the log stands, and whose it is; checks that head, events and tiles agree.

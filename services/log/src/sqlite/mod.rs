@@ -84,6 +84,7 @@ pub struct SqliteLog {
     sequencer: Sequencer,
     readers: Arc<Readers>,
     transcoder: Option<Transcoder>,
+    leads: watch::Sender<bool>,
     _lock: FileLock,
 }
 
@@ -112,6 +113,7 @@ impl SqliteLog {
             sequencer,
             readers: Arc::new(readers),
             transcoder: options.transcoder,
+            leads: watch::Sender::new(true),
             _lock: lock,
         })
     }
@@ -127,9 +129,15 @@ impl SqliteLog {
             .await
     }
 
+    /// Whether this process writes the log. It does as long as it has it open; the receiver closes then.
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        self.leads.subscribe()
+    }
+
     /// Stops the writer after what is queued; later appends are refused, reads go on. Blocks until it has stopped.
     /// Dropping the log does the same.
     pub fn close(&self) {
+        self.leads.send_replace(false);
         self.sequencer.close();
     }
 }
