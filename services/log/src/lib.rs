@@ -28,6 +28,7 @@ mod store;
 mod syntax;
 
 pub use append::{AppendError, Violation};
+pub use bounds::Bounds;
 pub use endpoint::EventEndpoint;
 pub use follow::{Batch, FollowOptions, follow};
 pub use index::IndexOptions;
@@ -44,6 +45,7 @@ pub use sequencer::Clock;
 pub use sqlite::{
     BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FreeSpace, Observer, OpenError, Progress, SqliteLog,
     SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
+    sqlite_version,
 };
 
 pub use keruen_proto::log::v1::{

@@ -3,9 +3,9 @@
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use keruen_edge::{Desk, DeskOptions};
+use keruen_edge::{Desk, DeskOptions, SnapshotOptions};
 use keruen_inventory::InventoryEndpoint;
-use keruen_log::{DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
+use keruen_log::{Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
@@ -27,6 +27,8 @@ use super::store::{Store, StoredLog};
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Calls under way on one connection.
 const MAX_CALLS_PER_CONNECTION: usize = 256;
+/// Folder of the snapshots of long boundaries, within that of the store.
+pub const SNAPSHOT_FOLDER: &str = "snapshots";
 /// What a health check asks for to learn whether the node writes the log: serving on the one that does, not serving on
 /// a standby.
 pub const WRITER_HEALTH_SERVICE: &str = "keruen.log.writer";
@@ -48,6 +50,10 @@ pub struct NodeOptions {
     pub insecure_no_auth: bool,
     /// Bytes that stay free on the disk of a log in a file: below that, nothing is recorded.
     pub min_free_bytes: u64,
+    /// How much the log takes at most.
+    pub bounds: Bounds,
+    /// Keep the state of long boundaries in files, so that the first command on each after a start is as fast as others.
+    pub snapshots: bool,
 }
 
 impl NodeOptions {
@@ -61,6 +67,8 @@ impl NodeOptions {
             node: "hub".to_owned(),
             insecure_no_auth: false,
             min_free_bytes: DEFAULT_MIN_FREE_BYTES,
+            bounds: Bounds::default(),
+            snapshots: true,
         }
     }
 }
@@ -107,12 +115,21 @@ impl Node {
 
         let log = options
             .store
-            .open(&options.node, transcoder(), options.min_free_bytes)
+            .open(
+                &options.node,
+                transcoder(),
+                options.min_free_bytes,
+                options.bounds,
+            )
             .await?;
         let shared = log.shared();
         let views = Views::open(folder, ViewOptions::default())?;
         let (stop, stopped) = watch::channel(false);
-        let services = Services::new(&options.node, &shared, &views);
+        let mut desk = DeskOptions::new(&options.node);
+        if options.snapshots {
+            desk.snapshots = Some(SnapshotOptions::new(folder.join(SNAPSHOT_FOLDER)));
+        }
+        let services = Services::new(desk, &shared, &views);
         let following = views.run(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
         tasks.spawn(services.serve(grpc_listener, log.leads(), stopped.clone()));
@@ -189,9 +206,9 @@ struct Services {
 }
 
 impl Services {
-    fn new(node: &str, log: &Arc<dyn Log>, views: &Arc<Views>) -> Self {
+    fn new(desk: DeskOptions, log: &Arc<dyn Log>, views: &Arc<Views>) -> Self {
         Self {
-            desk: Arc::new(Desk::new(Arc::clone(log), DeskOptions::new(node))),
+            desk: Arc::new(Desk::new(Arc::clone(log), desk)),
             log: Arc::clone(log),
             views: Arc::clone(views),
         }

@@ -23,8 +23,9 @@ use super::{
 };
 use crate::{
     append::AppendError,
+    bounds::Bounds,
     index::{IndexOptions, cache::FilterCache},
-    sequencer::{Clock, QueueBounds, Sequencer},
+    sequencer::{Clock, Sequencer},
 };
 
 /// How often a standby asks for the lease.
@@ -51,7 +52,7 @@ pub(super) struct Candidate {
     pub node: String,
     pub take_over: TakeOver,
     pub clock: Clock,
-    pub bounds: QueueBounds,
+    pub bounds: Bounds,
     pub announce: watch::Sender<u64>,
     pub index: (IndexOptions, FilterCache),
 }

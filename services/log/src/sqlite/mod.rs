@@ -19,15 +19,15 @@ use tokio::sync::watch;
 pub use backup::{BackupError, Copy, backup, restore};
 pub use file::{OpenError, holder_of};
 pub use space::{FreeSpace, free_bytes};
-pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead};
+pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead, sqlite_version};
 
 use crate::{
     append::{AppendError, Violation},
-    bounds::MAX_PAGE_EVENTS,
+    bounds::{Bounds, MAX_PAGE_EVENTS},
     index::{IndexOptions, cache::FilterCache, tail::SharedTail, term::TermHasher},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
-    sequencer::{self, Clock, QueueBounds, Sequencer},
+    sequencer::{self, Clock, Sequencer},
     syntax,
 };
 use file::FileLock;
@@ -46,10 +46,8 @@ pub struct SqliteOptions {
     pub clock: Clock,
     /// Sizes each event as JSON before it is appended, and may refuse it; `None` accepts all.
     pub transcoder: Option<Transcoder>,
-    /// How many appends may wait for the writer.
-    pub queue_appends: usize,
-    /// How many bytes they may hold together; at least one append of the largest size must fit.
-    pub queue_bytes: usize,
+    /// How much it takes at most.
+    pub bounds: Bounds,
     /// How many reads run at the same time.
     pub readers: usize,
     /// How many pages of 4 KiB the file may have; appends beyond fail as on a full disk. `None` sets no limit.
@@ -67,8 +65,7 @@ impl Default for SqliteOptions {
         Self {
             clock: Arc::new(sequencer::system_time_us),
             transcoder: None,
-            queue_appends: 1_024,
-            queue_bytes: 64 * 1024 * 1024,
+            bounds: Bounds::default(),
             readers: 4,
             max_pages: None,
             index: IndexOptions::default(),
@@ -83,6 +80,7 @@ pub struct SqliteLog {
     // Dropped in this order: the writer stops before the file is unlocked.
     sequencer: Sequencer,
     readers: Arc<Readers>,
+    bounds: Bounds,
     transcoder: Option<Transcoder>,
     leads: watch::Sender<bool>,
     _lock: FileLock,
@@ -92,6 +90,11 @@ impl SqliteLog {
     /// Opens the log at `path`, creates it where there is none, and starts its writer. The folder must exist. A file
     /// `<path>.lock` beside it keeps other processes out.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        let bounds = options.bounds;
+        bounds.check().map_err(|violation| OpenError::Bounds {
+            path: path.to_owned(),
+            violation,
+        })?;
         let (connection, lock, path) = file::open(path, options.max_pages)?;
         let filters = FilterCache::new(options.index.filter_cache_bytes);
         let reserve = Reserve::new(&path, options.min_free_bytes, options.free_space);
@@ -103,15 +106,12 @@ impl SqliteLog {
             tail: SharedTail::new(options.index.run_events),
         };
         let readers = Readers::new(path.clone(), index, options.readers);
-        let bounds = QueueBounds {
-            appends: options.queue_appends,
-            bytes: options.queue_bytes,
-        };
         let sequencer = Sequencer::start(writer.log_id(), &tip, writer, options.clock, bounds)
             .map_err(|source| OpenError::Io { path, source })?;
         Ok(Self {
             sequencer,
             readers: Arc::new(readers),
+            bounds,
             transcoder: options.transcoder,
             leads: watch::Sender::new(true),
             _lock: lock,
@@ -145,7 +145,7 @@ impl SqliteLog {
 #[async_trait]
 impl Log for SqliteLog {
     async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        let candidate = Candidate::parse(request, self.transcoder.as_ref())
+        let candidate = Candidate::parse(request, &self.bounds, self.transcoder.as_ref())
             .map_err(AppendError::InvalidArgument)?;
         self.sequencer.append(candidate).await
     }
