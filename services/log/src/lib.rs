@@ -5,8 +5,10 @@
 //! commits them in groups. Every event is a leaf of a Merkle tree over the bytes that [`entry`] makes of it.
 
 pub mod bounds;
+pub mod checkpoint;
 pub mod entry;
 pub mod tree;
+pub mod verify;
 
 mod append;
 mod cursor;
@@ -24,6 +26,7 @@ mod relay;
 mod request;
 mod sequencer;
 mod sqlite;
+mod stats;
 mod store;
 mod syntax;
 
@@ -36,7 +39,7 @@ pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
 pub use matching::{matches, matches_event};
 pub use nats::{
     LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsLog, NatsLogOptions,
-    NatsNames, NatsOptions,
+    NatsNames, NatsOptions, RoutedLog,
 };
 pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal, TakeOver};
 pub use relay::{Relay, RelayOptions, Renderer};
@@ -47,6 +50,7 @@ pub use sqlite::{
     SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
     sqlite_version,
 };
+pub use stats::StoreStats;
 
 pub use keruen_proto::log::v1::{
     AppendCondition, AppendRequest, Appended, ProposedEvent, Query, QueryItem, RecordedEvent,

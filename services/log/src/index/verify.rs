@@ -21,25 +21,27 @@ const PAGES: usize = 64;
 const SPANS: u64 = 4_096;
 
 /// Checks all runs against the events up to `head`, with memory that does not grow with them. The error names the
-/// first position of the run at which index and events differ. `progress` is told how many of the postings' positions
-/// were checked.
+/// first position of the run at which index and events differ; the answer is how many postings the runs have.
+/// `progress` is told up to which position runs were checked.
 pub(crate) fn verify<S: Storage>(
     storage: &mut S,
     hasher: &TermHasher,
     head: u64,
     mut progress: impl FnMut(u64),
-) -> Result<(), S::Error> {
+) -> Result<u64, S::Error> {
     let mut runs = storage.runs()?;
     runs.retain(|run| run.state == RunState::Complete);
     check_side_by_side(&runs)?;
+    let mut postings = 0;
     for run in &runs {
         if run.last > head {
             return Err(Damage::of_run(run, format!("it goes beyond the head, {head}")).into());
         }
-        verify_run(storage, hasher, run)?;
+        postings += verify_run(storage, hasher, run)?;
         progress(run.last);
     }
-    verify_commands(storage, hasher, &runs, head)
+    verify_commands(storage, hasher, &runs, head)?;
+    Ok(postings)
 }
 
 /// Adds up numbers made of postings: sums are equal where the postings are, and nobody who did not know the key could
@@ -77,10 +79,18 @@ impl Sums {
     }
 }
 
-fn verify_run<S: Storage>(storage: &mut S, hasher: &TermHasher, run: &Run) -> Result<(), S::Error> {
+fn verify_run<S: Storage>(
+    storage: &mut S,
+    hasher: &TermHasher,
+    run: &Run,
+) -> Result<u64, S::Error> {
     let key = *Uuid::new_v4().as_bytes();
     let mut indexed = Sums::new(run, key);
-    walk_run(storage, run, |posting| indexed.add(posting))?;
+    let mut postings = 0;
+    walk_run(storage, run, |posting| {
+        postings += 1;
+        indexed.add(posting);
+    })?;
     let mut recorded = Sums::new(run, key);
     walk_events(storage, hasher, run.first, run.last, |posting| {
         recorded.add(posting);
@@ -91,11 +101,11 @@ fn verify_run<S: Storage>(storage: &mut S, hasher: &TermHasher, run: &Run) -> Re
         .zip(&recorded.of_spans)
         .position(|(one, other)| one != other);
     match differing {
-        None => Ok(()),
+        None => Ok(postings),
         Some(index) => {
             let first = run.first + index as u64 * indexed.span;
             let last = run.last.min(first + indexed.span - 1);
-            find_difference(storage, hasher, run, (first, last))
+            Err(find_difference(storage, hasher, run, (first, last))?.into())
         }
     }
 }
@@ -106,7 +116,7 @@ fn find_difference<S: Storage>(
     hasher: &TermHasher,
     run: &Run,
     (first, last): (u64, u64),
-) -> Result<(), S::Error> {
+) -> Result<Damage, S::Error> {
     let mut indexed = Vec::new();
     walk_run(storage, run, |posting| {
         if (first..=last).contains(&posting.position) {
@@ -140,7 +150,7 @@ fn find_difference<S: Storage>(
         ),
         _ => Damage::of_run(run, "the index names an event twice"),
     };
-    Err(damage.into())
+    Ok(damage)
 }
 
 /// Hands the postings of a run to `take`, and checks that pages and filters agree with them.

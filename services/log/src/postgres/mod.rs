@@ -10,6 +10,9 @@ mod readers;
 mod rows;
 mod schema;
 mod session;
+mod stats;
+mod tree;
+mod verify;
 mod writer;
 
 use std::sync::Arc;
@@ -29,6 +32,7 @@ use crate::{
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock},
     syntax,
+    tree::{Hash, TreeHashes},
 };
 use election::Election;
 use follower::Follower;
@@ -161,15 +165,6 @@ impl PostgresLog {
         opening::address(url).map_or_else(|error| error.at, |address| opening::shown(&address))
     }
 
-    /// Checks the index of types, tags and command ids against the events, in one snapshot; the error names the first
-    /// position of a run at which they differ. `progress` is told up to which position runs were checked.
-    pub async fn verify_index(
-        &self,
-        progress: impl FnMut(u64) + Send + 'static,
-    ) -> Result<(), ReadError> {
-        self.readers.verify_index(progress).await
-    }
-
     /// Whether this process writes the log: appends are refused while it does not. It closes when the log does.
     pub fn leads(&self) -> watch::Receiver<bool> {
         match &self.election {
@@ -220,6 +215,11 @@ impl Log for PostgresLog {
         let command_id = syntax::uuid(command_id)
             .map_err(|rule| ReadError::InvalidArgument(Violation::new("command_id", rule)))?;
         self.readers.command(command_id).await
+    }
+
+    async fn tree_hashes(&self, wanted: TreeHashes) -> Result<Vec<Hash>, ReadError> {
+        let hashes = tree::read(self.readers.pool(), wanted).await?;
+        wanted.checked(hashes)
     }
 
     fn watch_head(&self) -> watch::Receiver<u64> {

@@ -121,27 +121,6 @@ impl Readers {
         .await
     }
 
-    /// Checks the index against the events.
-    pub async fn verify_index(
-        &self,
-        progress: impl FnMut(u64) + Send + 'static,
-    ) -> Result<(), ReadError> {
-        self.in_snapshot(move |connection, runtime, _| {
-            let snapshot = Snapshot::read(connection, Waiting::Callers(runtime))?;
-            let mut rows = Rows {
-                connection,
-                waiting: Waiting::Callers(runtime),
-            };
-            verify::verify(
-                &mut rows,
-                &snapshot.hasher,
-                snapshot.head_position,
-                progress,
-            )
-        })
-        .await
-    }
-
     /// Reads a page in one snapshot.
     pub async fn page(&self, query: Query, range: Range, limit: usize) -> Result<Page, ReadError> {
         self.in_snapshot(move |connection, runtime, index| {
@@ -200,6 +179,19 @@ impl Snapshot {
         }
         Ok(snapshot)
     }
+}
+
+/// Checks the index against the events; answers how many entries it has. To be called in a snapshot of its own.
+pub(super) fn verify_index(
+    connection: &mut PgConnection,
+    waiting: Waiting<'_>,
+) -> Result<u64, Fault> {
+    let snapshot = Snapshot::read(connection, waiting)?;
+    let mut rows = Rows {
+        connection,
+        waiting,
+    };
+    verify::verify(&mut rows, &snapshot.hasher, snapshot.head_position, |_| ())
 }
 
 /// What commands were used for, those that were. To be called in a snapshot of its own.

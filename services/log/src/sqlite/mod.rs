@@ -7,7 +7,10 @@ mod readers;
 mod rows;
 mod schema;
 mod space;
+mod stats;
 mod stored;
+mod tree;
+mod verify;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -29,6 +32,7 @@ use crate::{
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock, Sequencer},
     syntax,
+    tree::{Hash, TreeHashes},
 };
 use file::FileLock;
 use readers::Readers;
@@ -118,17 +122,6 @@ impl SqliteLog {
         })
     }
 
-    /// Checks the index of types, tags and command ids against the events, in one snapshot; the error names the first
-    /// position of a run at which they differ. `progress` is told up to which position runs were checked.
-    pub async fn verify_index(
-        &self,
-        progress: impl FnMut(u64) + Send + 'static,
-    ) -> Result<(), ReadError> {
-        self.readers
-            .run(|connection, index| readers::verify_index(connection, index, progress))
-            .await
-    }
-
     /// Whether this process writes the log. It does as long as it has it open; the receiver closes then.
     pub fn leads(&self) -> watch::Receiver<bool> {
         self.leads.subscribe()
@@ -171,6 +164,14 @@ impl Log for SqliteLog {
         self.readers
             .run(move |connection, index| readers::find_command(connection, index, command_id))
             .await
+    }
+
+    async fn tree_hashes(&self, wanted: TreeHashes) -> Result<Vec<Hash>, ReadError> {
+        let hashes = self
+            .readers
+            .run(move |connection, _| tree::read(connection, wanted))
+            .await?;
+        wanted.checked(hashes)
     }
 
     fn watch_head(&self) -> watch::Receiver<u64> {

@@ -19,7 +19,7 @@ use crate::{
     cursor::Cursor,
     index::{
         cache::FilterCache, lookup::Lookup, run::RunState, storage::Storage as _, tail::SharedTail,
-        term::TermHasher, verify,
+        term::TermHasher,
     },
     log::{Page, Range, ReadError, RecordedCommand},
     matching,
@@ -92,7 +92,7 @@ impl Readers {
 }
 
 /// Position of the newest event in a snapshot.
-fn head(snapshot: &Connection) -> Result<u64, RowError> {
+pub(super) fn head(snapshot: &Connection) -> Result<u64, RowError> {
     Ok(snapshot
         .prepare_cached("SELECT position FROM log_head")?
         .query_row([], |row| row.get(0).map(rows::from_stored))?)
@@ -133,17 +133,6 @@ pub(super) fn find_command(
     look_up(&snapshot, index, head_position, |lookup| {
         lookup.find_command(command_id)
     })
-}
-
-/// Checks the index against the events.
-pub(super) fn verify_index(
-    connection: &mut Connection,
-    index: &Index,
-    progress: impl FnMut(u64),
-) -> Result<(), RowError> {
-    let snapshot = connection.transaction()?;
-    let head_position = head(&snapshot)?;
-    verify::verify(&mut Rows(&snapshot), &index.hasher, head_position, progress)
 }
 
 /// Reads a page in one snapshot.
