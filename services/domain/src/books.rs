@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keruen_proto::{
     Event,
     inventory::v1::{Asset, Batch, Donation, StockLevel},
-    registry::v1::{Commodity, Facility, Item, Organisation},
+    registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
     requests::v1::Request,
     shipments::v1::Shipment,
 };
@@ -33,6 +33,8 @@ pub enum Entry {
     Commodity(Commodity),
     /// See [`Boundary::Item`] and [`Boundary::Model`].
     Item(Item),
+    /// See [`Boundary::Key`].
+    Key(ExternalIdHolder),
     /// See [`Boundary::Donation`].
     Donation(Donation),
     /// See [`Boundary::Batch`].
@@ -68,6 +70,7 @@ unwrap_entry!(
     Facility(Facility),
     Commodity(Commodity),
     Item(Item),
+    Key(ExternalIdHolder),
     Donation(Donation),
     Batch(Batch),
     Asset(Asset),
@@ -84,6 +87,7 @@ impl Entry {
             Boundary::Facility(_) => Self::Facility(Facility::default()),
             Boundary::Commodity(_) => Self::Commodity(Commodity::default()),
             Boundary::Item(_) | Boundary::Model(..) => Self::Item(Item::default()),
+            Boundary::Key(..) => Self::Key(ExternalIdHolder::default()),
             Boundary::Donation(_) => Self::Donation(Donation::default()),
             Boundary::Batch(_) => Self::Batch(Batch::default()),
             Boundary::Asset(..) => Self::Asset(Asset::default()),
@@ -104,6 +108,7 @@ impl Entry {
             Self::Facility(state) => state.evolve(boundary, event),
             Self::Commodity(state) => state.evolve(boundary, event),
             Self::Item(state) => state.evolve(boundary, event),
+            Self::Key(state) => state.evolve(boundary, event),
             Self::Donation(state) => state.evolve(boundary, event),
             Self::Batch(state) => state.evolve(boundary, event),
             Self::Asset(state) => state.evolve(boundary, event),
@@ -120,6 +125,7 @@ impl Entry {
             Self::Facility(_) => Facility::EVENT_TYPES,
             Self::Commodity(_) => Commodity::EVENT_TYPES,
             Self::Item(_) => Item::EVENT_TYPES,
+            Self::Key(_) => ExternalIdHolder::EVENT_TYPES,
             Self::Donation(_) => Donation::EVENT_TYPES,
             Self::Batch(_) => Batch::EVENT_TYPES,
             Self::Asset(_) => Asset::EVENT_TYPES,

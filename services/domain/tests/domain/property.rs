@@ -2,10 +2,11 @@
 
 use chrono::Days;
 use keruen_domain::{
-    Boundary, Command, Entry,
+    Boundary, Command, Entry, Rejection,
     calendar::facility_day,
     check::Ledger,
     donation::{PledgeDonation, ReceiptLine, ReceiveDonation},
+    registry::RegisterOrganisation,
     request::FileRequest,
     shipment::{FoundGoods, RequestShipment},
     stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
@@ -13,11 +14,16 @@ use keruen_domain::{
 use keruen_proto::{
     Event,
     inventory::v1::{AdjustmentReason, ReceiptOutcome, StockLevel, StockLot},
+    registry::v1::{ExternalId, Facility, Item, OrganisationKind, RegistryKind, Tracking},
     shipments::v1::{Shipment, ShipmentLot, ShipmentState},
 };
 use proptest::prelude::*;
 
-use crate::{story::Story, world::*};
+use crate::{
+    amendment::{amend, close, move_to, reopen, retire},
+    story::Story,
+    world::*,
+};
 
 const FACILITIES: [&str; 3] = ["WH", "HOSP", "FAR"];
 const ITEMS: [&str; 4] = ["RAPID", "PCR", "GLOVE", "CONC"];
@@ -46,7 +52,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..18_u8,
+        0..20_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -74,6 +80,7 @@ struct World {
     serial_numbers: Vec<String>,
     requests: Vec<String>,
     shipments: Vec<String>,
+    organisations: Vec<String>,
     accepted: usize,
 }
 
@@ -93,6 +100,7 @@ impl World {
             serial_numbers: Vec::new(),
             requests: Vec::new(),
             shipments: Vec::new(),
+            organisations: Vec::new(),
             accepted: 0,
         };
         world.append(registry());
@@ -185,10 +193,57 @@ impl World {
                     self.carry_out(&settle(&id));
                 }
             }
+            17..=18 => self.master_data(step),
             _ => {
                 if let Some(id) = self.some_shipment(step, |_| true).filter(|_| step.flag) {
                     self.carry_out(&cancel(&id));
                 }
+            }
+        }
+    }
+
+    /// Something changes in the registry; facilities are closed for a short time.
+    fn master_data(&mut self, step: &Step) {
+        let facility_id = FACILITIES[step.other % 3];
+        let item_id = ITEMS[step.other % 4];
+        let day = date("2020-04-01") + Days::new(u64::try_from(step.which).expect("small") * 30);
+        match step.which % 8 {
+            0 => {
+                self.carry_out(&close(facility_id));
+            }
+            1..=3 => {
+                for id in FACILITIES {
+                    self.carry_out(&reopen(id));
+                }
+            }
+            4 => {
+                let region = ["KZ-75", "KZ-62", "KZ-71"][step.other % 3];
+                self.carry_out(&move_to(facility_id, region, &day.to_string()));
+            }
+            5 => {
+                let amended = Facility {
+                    time_zone: ["Asia/Almaty", "Asia/Aqtau"][step.other % 2].to_owned(),
+                    ..facility(facility_id, "KZ-75")
+                };
+                self.carry_out(&amend(amended, &["time_zone"]));
+            }
+            6 => {
+                let key = ExternalId {
+                    scheme: "KEY".to_owned(),
+                    value: format!("{}", step.quantity % 3),
+                };
+                let amended = Item {
+                    external_ids: if step.flag { vec![key] } else { Vec::new() },
+                    ..item(item_id, "TEST", Tracking::Batch, false)
+                };
+                self.carry_out(&amend(amended, &["external_ids"]));
+            }
+            _ => {
+                let id = self.name("X");
+                let new = organisation(&id, OrganisationKind::Charity);
+                assert!(self.carry_out(&RegisterOrganisation(new)));
+                assert!(self.carry_out(&retire(Boundary::Organisation(code(&id)))));
+                self.organisations.push(id);
             }
         }
     }
@@ -335,7 +390,13 @@ impl World {
             facility_id: code(FACILITIES[1 + step.other % 2]),
             ..ask(&id, &[(commodity_id, step.quantity)])
         };
-        assert!(self.carry_out(&command));
+        if !self.carry_out(&command) {
+            assert!(matches!(
+                self.story.decide(&command),
+                Err(Rejection::FacilityClosed { .. })
+            ));
+            return;
+        }
         self.carry_out(&approve(&id, &[(1, step.quantity - i64::from(step.flag))]));
         self.requests.push(id);
     }
@@ -432,6 +493,14 @@ impl World {
         }
         all.extend(["TEST", "GLOVES", "OXYGEN"].map(|id| Boundary::Commodity(code(id))));
         all.extend(["KASPI", "MOH", "HELP", "CREW"].map(|id| Boundary::Organisation(code(id))));
+        all.extend(
+            self.organisations
+                .iter()
+                .map(|id| Boundary::Organisation(code(id))),
+        );
+        let keys = ["0", "1", "2"]
+            .map(|value| Boundary::Key(RegistryKind::Item, code("KEY"), label(value)));
+        all.extend(keys);
         all.extend(self.donations.iter().map(|id| Boundary::Donation(code(id))));
         all.extend(self.batches.iter().map(|id| Boundary::Batch(code(id))));
         all.extend(
@@ -581,7 +650,7 @@ proptest! {
 fn is_sure(boundary: &Boundary) -> bool {
     !matches!(
         boundary,
-        Boundary::Stock(..) | Boundary::Batch(_) | Boundary::Asset(..)
+        Boundary::Stock(..) | Boundary::Batch(_) | Boundary::Asset(..) | Boundary::Key(..)
     )
 }
 
@@ -609,7 +678,13 @@ fn random_histories_reach_every_kind_of_fact() {
     for expected in [
         "AllocationReleased",
         "DonationReceived",
+        "FacilityAmended",
+        "FacilityClosed",
+        "FacilityRegionAssigned",
+        "FacilityReopened",
+        "ItemAmended",
         "LossActAccepted",
+        "OrganisationRetired",
         "RequestApproved",
         "ShipmentAllocated",
         "ShipmentCancelled",

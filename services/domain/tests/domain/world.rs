@@ -62,7 +62,7 @@ pub fn organisation(id: &str, kind: OrganisationKind) -> Organisation {
         organisation_id: id.to_owned(),
         name: Some(name(id)),
         kinds: vec![kind.into()],
-        external_ids: Vec::new(),
+        ..Organisation::default()
     }
 }
 
@@ -86,6 +86,7 @@ pub fn commodity(id: &str) -> Commodity {
         commodity_id: id.to_owned(),
         name: Some(name(id)),
         base_unit: "EA".to_owned(),
+        ..Commodity::default()
     }
 }
 
@@ -157,8 +158,14 @@ pub fn stands_somewhere(event: &Event) -> bool {
     !matches!(
         event,
         Event::OrganisationRegistered(_)
+            | Event::OrganisationAmended(_)
+            | Event::OrganisationRetired(_)
             | Event::CommodityRegistered(_)
+            | Event::CommodityAmended(_)
+            | Event::CommodityRetired(_)
             | Event::ItemRegistered(_)
+            | Event::ItemAmended(_)
+            | Event::ItemRetired(_)
             | Event::DonationPledged(_)
             | Event::DonatedMoneySpent(_)
     )
