@@ -325,10 +325,12 @@ fn can_mount(unshare: &[&str]) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
-/// A command that starts a node with little space in `folder`, and whether it is a disk that can be freed.
-fn with_little_space(folder: &Path) -> (Command, bool) {
+/// A command that starts a node with little space in `folder`, of which it leaves `reserve` free, and whether it is a disk
+/// that can be freed.
+fn with_little_space(folder: &Path, reserve: &str) -> (Command, bool) {
     let data = folder.join("data");
-    let node = anywhere(&data);
+    let mut node = anywhere(&data);
+    node.args(["--min-free-disk", reserve]);
     let (mut command, is_disk) = if can_mount(&["--mount"]) {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", SMALL_DISK]);
@@ -374,8 +376,17 @@ async fn adjust(clients: &mut Clients) -> Result<u64, Refusal> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_commands_and_loses_nothing() {
+    fills_a_disk("0", "disk is full").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_nearly_full_refuses_commands_and_loses_nothing() {
+    fills_a_disk("1MiB", "1.0 MiB stay in reserve").await;
+}
+
+async fn fills_a_disk(reserve: &str, told: &str) {
     let folder = TempDir::new().unwrap();
-    let (mut command, is_disk) = with_little_space(folder.path());
+    let (mut command, is_disk) = with_little_space(folder.path(), reserve);
     println!(
         "space is limited by {}",
         if is_disk {
@@ -397,13 +408,13 @@ async fn a_full_disk_refuses_commands_and_loses_nothing() {
             Err(refusal) => break refusal,
         }
     };
-    assert!(
-        matches!(refusal.code, Code::Unavailable | Code::ResourceExhausted),
-        "{refusal:?}"
-    );
-    assert!(!refusal.reason.is_empty(), "{refusal:?}");
     if is_disk {
-        assert!(refusal.message.contains("disk is full"), "{refusal:?}");
+        assert_eq!(refusal.code, Code::ResourceExhausted, "{refusal:?}");
+        assert_eq!(refusal.reason, "DISK_FULL");
+        assert!(refusal.message.contains(told), "{refusal:?}");
+        assert!(refusal.message.contains("free space"), "{refusal:?}");
+    } else {
+        assert!(!refusal.reason.is_empty(), "{refusal:?}");
     }
     // What is there can be read, and nothing of what was refused has stayed.
     let events = history::read(&node.channel()).await;

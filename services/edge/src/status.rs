@@ -114,6 +114,7 @@ pub fn append_error(error: &AppendError) -> Status {
         AppendError::CommandIdReused { .. } => (Code::AlreadyExists, "COMMAND_ID_REUSED"),
         AppendError::InvalidArgument(_) => (Code::InvalidArgument, "APPEND_REFUSED"),
         AppendError::ResourceExhausted(_) => (Code::ResourceExhausted, "LOG_BUSY"),
+        AppendError::NoSpace(_) => (Code::ResourceExhausted, "DISK_FULL"),
         AppendError::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
         AppendError::Unavailable(_) => (Code::Unavailable, "LOG_UNAVAILABLE"),
     };

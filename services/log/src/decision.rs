@@ -237,6 +237,9 @@ fn clamped(occurred_at: OccurredAt, recorded_at_us: i64) -> OccurredAt {
 
 impl From<StoreError> for AppendError {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            StoreError::Full | StoreError::NearlyFull { .. } => Self::NoSpace(error.to_string()),
+            StoreError::Failed(_) | StoreError::Fenced => Self::Unavailable(error.to_string()),
+        }
     }
 }

@@ -15,6 +15,7 @@ mod endpoint;
 mod follow;
 mod log;
 mod matching;
+mod nats;
 mod page;
 mod postgres;
 mod recent;
@@ -29,10 +30,17 @@ pub use endpoint::EventEndpoint;
 pub use follow::{Batch, FollowOptions, follow};
 pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
 pub use matching::{matches, matches_event};
+pub use nats::{
+    LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsLog, NatsLogOptions,
+    NatsNames, NatsOptions,
+};
 pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal};
 pub use request::Transcoder;
 pub use sequencer::Clock;
-pub use sqlite::{OpenError, SqliteLog, SqliteOptions};
+pub use sqlite::{
+    BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FreeSpace, Observer, OpenError, Progress, SqliteLog,
+    SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
+};
 
 pub use keruen_proto::log::v1::{
     AppendCondition, AppendRequest, Appended, ProposedEvent, Query, QueryItem, RecordedEvent,

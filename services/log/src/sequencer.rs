@@ -281,7 +281,9 @@ impl<S: Store> Writer<S> {
         mut ledger: Ledger,
         error: StoreError,
     ) -> (Option<Ledger>, Option<StoreError>) {
-        tracing::error!(%error, events = ledger.gathered().0.events.len(), "group not committed");
+        if !matches!(error, StoreError::NearlyFull { .. }) {
+            tracing::error!(%error, events = ledger.gathered().0.events.len(), "group not committed");
+        }
         if error == StoreError::Fenced {
             return (None, Some(error));
         }

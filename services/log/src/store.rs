@@ -47,11 +47,28 @@ pub(crate) struct Group {
 pub(crate) enum StoreError {
     #[error("the disk is full; nothing was recorded; free space and repeat")]
     Full,
+    #[error(
+        "only {} are free on the disk of the log, where {} stay in reserve; nothing was recorded; free space and repeat",
+        bytes_text(*.free_bytes),
+        bytes_text(*.reserve_bytes)
+    )]
+    NearlyFull { free_bytes: u64, reserve_bytes: u64 },
     #[error("the log can't be written now: {0}")]
     Failed(String),
     /// Somebody else moved the head: this writer must stop.
     #[error("another writer has taken over the log; this one has stopped; restart it")]
     Fenced,
+}
+
+/// A number of bytes as people read it.
+pub(crate) fn bytes_text(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let unit = UNITS.iter().find(|(_, size)| bytes >= *size);
+    match unit {
+        // Tenths, rounded down: nobody should believe that more is there than is.
+        Some((name, size)) => format!("{}.{} {name}", bytes / size, bytes % size * 10 / size),
+        None => format!("{bytes} bytes"),
+    }
 }
 
 /// A backend's write side. It is used by one thread only.

@@ -7,7 +7,10 @@ use std::{
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use keruen_log::{
@@ -280,7 +283,7 @@ async fn a_full_disk_refuses_and_recovers() {
     for _ in 0..2 {
         let answers =
             futures::future::join_all([log.append(large.clone()), log.append(small.clone())]).await;
-        let full = AppendError::Unavailable(
+        let full = AppendError::NoSpace(
             "the disk is full; nothing was recorded; free space and repeat".to_owned(),
         );
         assert_eq!(answers[0], Err(full));
@@ -296,6 +299,54 @@ async fn a_full_disk_refuses_and_recovers() {
     assert_eq!(log.append(large).await.unwrap().last_position, 13);
     drop(log);
     assert_eq!(open(&path).head().await.unwrap().position, 13);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_refuses_and_goes_on_by_itself() {
+    let (_folder, path) = place();
+    let free = Arc::new(AtomicU64::new(u64::MAX));
+    let looks = Arc::new(AtomicU64::new(0));
+    let (told, counted) = (Arc::clone(&free), Arc::clone(&looks));
+    let options = SqliteOptions {
+        min_free_bytes: 1 << 20,
+        free_space: Some(Arc::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            match told.load(Ordering::Relaxed) {
+                0 => Err(std::io::ErrorKind::Unsupported.into()),
+                free => Ok(free),
+            }
+        })),
+        ..SqliteOptions::default()
+    };
+    let log = SqliteLog::open(&path, options).unwrap();
+    let first = request(1, 1);
+    let appended = log.append(first.clone()).await.unwrap();
+    let head = log.head().await.unwrap();
+
+    free.store((1 << 20) - 1, Ordering::Relaxed);
+    for refused in [request(1, 1), request(1, 1_000)] {
+        let Err(AppendError::NoSpace(message)) = log.append(refused.clone()).await else {
+            panic!("it was recorded");
+        };
+        assert!(
+            message.contains("only 1023.9 KiB") && message.contains("1.0 MiB stay in reserve"),
+            "{message}"
+        );
+        assert!(message.contains("nothing was recorded"), "{message}");
+        assert_eq!(log.find_command(&refused.command_id).await, Ok(None));
+    }
+    // What is there is answered, also to whoever repeats a command.
+    assert_eq!(count(&log).await, 1);
+    assert_eq!(log.head().await.unwrap(), head);
+    assert_eq!(log.append(first).await.unwrap(), appended);
+
+    free.store(1 << 20, Ordering::Relaxed);
+    assert_eq!(log.append(request(1, 2)).await.unwrap().last_position, 3);
+    // Where nobody can tell, the disk itself has the last word.
+    free.store(0, Ordering::Relaxed);
+    assert_eq!(log.append(request(1, 1)).await.unwrap().last_position, 4);
+    // Once a group, and never for what is read.
+    assert_eq!(looks.load(Ordering::Relaxed), 5);
 }
 
 #[tokio::test]

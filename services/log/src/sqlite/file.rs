@@ -21,6 +21,23 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// There is no file.
+    #[error("there is no log at {path}", path = path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file can't be read.
+    #[error(
+        "can't open the log {path}: it can't be read ({found}); give this user read access to it",
+        path = path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        found: String,
+    },
     /// Another process has it.
     #[error(
         "can't open the log {path}: {holder} has it open; stop that one first, or choose another file",
@@ -196,7 +213,23 @@ fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     }
 }
 
-fn lock(path: &Path) -> Result<FileLock, OpenError> {
+/// Who has the log at `path` open: `process 4711`; `None` where nobody does.
+pub fn holder_of(path: &Path) -> io::Result<Option<String>> {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    let mut file = match File::open(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(holder(&mut file))),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Keeps other processes out.
+pub(super) fn lock(path: &Path) -> Result<FileLock, OpenError> {
     let mut name = OsString::from(path);
     name.push(".lock");
     let mut file = File::options()
@@ -237,7 +270,7 @@ fn holder(file: &mut File) -> String {
     }
 }
 
-fn io_error(path: &Path, source: io::Error) -> OpenError {
+pub(super) fn io_error(path: &Path, source: io::Error) -> OpenError {
     let path = path.to_owned();
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

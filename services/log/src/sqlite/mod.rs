@@ -1,10 +1,13 @@
 //! The log in one SQLite file: one writer thread, a few read connections.
 
+mod backup;
 mod file;
 mod index;
 mod readers;
 mod rows;
 mod schema;
+mod space;
+mod stored;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -13,7 +16,10 @@ use async_trait::async_trait;
 use keruen_proto::log::v1::{AppendRequest, Appended, Query};
 use tokio::sync::watch;
 
-pub use file::OpenError;
+pub use backup::{BackupError, Copy, backup, restore};
+pub use file::{OpenError, holder_of};
+pub use space::{FreeSpace, free_bytes};
+pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead};
 
 use crate::{
     append::{AppendError, Violation},
@@ -25,7 +31,12 @@ use crate::{
 };
 use file::FileLock;
 use readers::Readers;
+use space::Reserve;
 use writer::Writer;
+
+/// Bytes that stay free on the disk unless told otherwise: room for the write-ahead log, for views to follow, and for an
+/// operator to tidy up.
+pub const DEFAULT_MIN_FREE_BYTES: u64 = 64 << 20;
 
 /// How to open a log.
 #[derive(Clone)]
@@ -42,6 +53,10 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// How many pages of 4 KiB the file may have; appends beyond fail as on a full disk. `None` sets no limit.
     pub max_pages: Option<u32>,
+    /// Appends are refused while fewer bytes than this are free on the disk; 0 keeps nothing in reserve.
+    pub min_free_bytes: u64,
+    /// Tells how much is free; `None` asks the operating system.
+    pub free_space: Option<FreeSpace>,
 }
 
 impl Default for SqliteOptions {
@@ -53,6 +68,8 @@ impl Default for SqliteOptions {
             queue_bytes: 64 * 1024 * 1024,
             readers: 4,
             max_pages: None,
+            min_free_bytes: DEFAULT_MIN_FREE_BYTES,
+            free_space: None,
         }
     }
 }
@@ -71,7 +88,8 @@ impl SqliteLog {
     /// `<path>.lock` beside it keeps other processes out.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let (connection, lock, path) = file::open(path, options.max_pages)?;
-        let (writer, tip) = Writer::start(connection).map_err(|error| error.at(&path))?;
+        let reserve = Reserve::new(&path, options.min_free_bytes, options.free_space);
+        let (writer, tip) = Writer::start(connection, reserve).map_err(|error| error.at(&path))?;
         let readers = Readers::new(path.clone(), options.readers);
         let bounds = QueueBounds {
             appends: options.queue_appends,

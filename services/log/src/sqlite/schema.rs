@@ -9,7 +9,7 @@ use super::file::Fault;
 const APPLICATION_ID: i64 = 0x4B52_554E;
 
 /// All migrations; the first has number 1.
-const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 2] = [
     include_str!("../../../../migrations/sqlite/0001_log.sql"),
     include_str!("../../../../migrations/sqlite/0002_index.sql"),
 ];

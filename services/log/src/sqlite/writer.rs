@@ -8,6 +8,7 @@ use super::{
     file::{self, Fault},
     index::{self, Index},
     rows::{self, RowError, from_stored, stored},
+    space::Reserve,
 };
 use crate::{
     cursor::Cursor,
@@ -22,11 +23,12 @@ pub(super) struct Writer {
     connection: Connection,
     log_id: [u8; 16],
     epoch: i64,
+    reserve: Reserve,
 }
 
 impl Writer {
     /// Takes over the log with a new epoch, and reads where it stands.
-    pub fn start(mut connection: Connection) -> Result<(Self, Tip), Fault> {
+    pub fn start(mut connection: Connection, reserve: Reserve) -> Result<(Self, Tip), Fault> {
         // In a transaction of its own, since a commit that happens as a statement ends can fail unseen.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (log_id, epoch) = transaction.query_row(
@@ -40,6 +42,7 @@ impl Writer {
             connection,
             log_id,
             epoch,
+            reserve,
         };
         Ok((writer, tip))
     }
@@ -72,6 +75,7 @@ impl Store for Writer {
     }
 
     fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
+        self.reserve.check()?;
         let moved = write(&mut self.connection, self.epoch, group, from, to)
             .map_err(|error| refused(&error))?;
         if moved {
@@ -128,7 +132,7 @@ fn refused(error: &rusqlite::Error) -> StoreError {
 }
 
 /// Reads where the log stands, and in which epoch; checks that head, events and tiles agree.
-fn load(connection: &Connection) -> Result<(Tip, i64), Fault> {
+pub(super) fn load(connection: &Connection) -> Result<(Tip, i64), Fault> {
     let (position, recorded_at_us, frontier, epoch) = connection.query_row(
         "SELECT position, recorded_at_us, frontier, epoch FROM log_head",
         [],
