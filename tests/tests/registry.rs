@@ -66,7 +66,7 @@ async fn a_facility_is_amended_moved_closed_and_retired() {
     // Stock stands in the region that the place belongs to now.
     let by_region = |stage: &Stage| {
         let rows = told(stage, "stock --by region");
-        ids(&rows, "region_id")
+        ids(&rows, "region")
     };
     assert_eq!(by_region(&stage), ["KZ-71"]);
     told(
