@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use keruen::serve::WRITER_HEALTH_SERVICE;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
@@ -106,15 +107,17 @@ impl Node {
     }
 
     async fn wait_until_serving(&self) {
+        self.wait_until("").await;
+    }
+
+    /// Waits until the node writes the log.
+    pub async fn wait_until_writing(&self) {
+        self.wait_until(WRITER_HEALTH_SERVICE).await;
+    }
+
+    async fn wait_until(&self, service: &str) {
         let asked = async {
-            loop {
-                let request = HealthCheckRequest {
-                    service: String::new(),
-                };
-                let answer = HealthClient::new(self.channel()).check(request).await;
-                if answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving) {
-                    return;
-                }
+            while !self.is_healthy(service).await {
                 tokio::time::sleep(POLL).await;
             }
         };
@@ -124,6 +127,19 @@ impl Node {
             "the node is not healthy:\n{}",
             self.stderr()
         );
+    }
+
+    /// Whether the node writes the log.
+    pub async fn writes(&self) -> bool {
+        self.is_healthy(WRITER_HEALTH_SERVICE).await
+    }
+
+    async fn is_healthy(&self, service: &str) -> bool {
+        let request = HealthCheckRequest {
+            service: service.to_owned(),
+        };
+        let answer = HealthClient::new(self.channel()).check(request).await;
+        answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving)
     }
 
     /// A connection to its gRPC services; made when it is first used.

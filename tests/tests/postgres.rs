@@ -15,11 +15,13 @@ use keruen_tests::{
 use tempfile::TempDir;
 use tonic::Code;
 
-async fn node(database: &Database, views: &Path) -> Node {
+async fn node(database: &Database, name: &str, views: &Path) -> Node {
     let arguments = [
         OsStr::new("serve"),
         OsStr::new("--database-url"),
         OsStr::new(database.url()),
+        OsStr::new("--node"),
+        OsStr::new(name),
         OsStr::new("--data"),
         views.as_os_str(),
     ];
@@ -29,10 +31,10 @@ async fn node(database: &Database, views: &Path) -> Node {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_takes_over_where_another_was_killed_or_still_runs() {
+async fn a_node_stands_by_while_another_runs_and_takes_over_when_it_was_killed() {
     let database = Database::new();
     let folders = [(); 3].map(|()| TempDir::new().unwrap());
-    let mut first = node(&database, folders[0].path()).await;
+    let mut first = node(&database, "first", folders[0].path()).await;
     let mut clients = Clients::on(&first.channel());
     clients.set_scene().await;
     let position = clients.donate("MASKS", MASK_A, 100, NORTH).await;
@@ -41,7 +43,8 @@ async fn a_node_takes_over_where_another_was_killed_or_still_runs() {
     first.kill();
 
     // Its views are gone with its folder; they are made again.
-    let second = node(&database, folders[1].path()).await;
+    let mut second = node(&database, "second", folders[1].path()).await;
+    second.wait_until_writing().await;
     let mut clients = Clients::on(&second.channel());
     assert_eq!(scene::stock(&mut clients, position).await, rows);
     let used = clients
@@ -50,22 +53,25 @@ async fn a_node_takes_over_where_another_was_killed_or_still_runs() {
         .await;
     assert_eq!(used.unwrap().into_inner().position, position + 1);
 
-    let third = node(&database, folders[2].path()).await;
+    let third = node(&database, "third", folders[2].path()).await;
+    assert!(!third.writes().await && second.writes().await);
     let mut others = Clients::on(&third.channel());
-    let used = others
+    let used = consume(NORTH, MASK_A, 10);
+    let refused = others
         .inventory
-        .consume_stock(request(consume(NORTH, MASK_A, 10)))
-        .await;
-    assert_eq!(used.unwrap().into_inner().position, position + 2);
-    // The one before appends no more, but still answers, with what the new one records too.
-    let refused = clients
-        .inventory
-        .consume_stock(request(consume(NORTH, MASK_A, 10)))
+        .consume_stock(request(used.clone()))
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
-    let rows = scene::stock(&mut clients, position + 2).await;
-    assert_eq!(scene::stock(&mut others, position + 2).await, rows);
+    assert!(refused.message().contains("second"), "{refused}");
+    // It answers what is asked, with what the other one records.
+    let rows = scene::stock(&mut clients, position + 1).await;
+    assert_eq!(scene::stock(&mut others, position + 1).await, rows);
+
+    second.kill();
+    third.wait_until_writing().await;
+    let used = others.inventory.consume_stock(request(used)).await;
+    assert_eq!(used.unwrap().into_inner().position, position + 2);
     let events = history::read(&third.channel()).await;
     assert_eq!(events.len() as u64, position + 2);
     history::check(&events);

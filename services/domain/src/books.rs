@@ -10,6 +10,8 @@ use keruen_proto::{
     shipments::v1::Shipment,
 };
 
+use prost::{DecodeError, Message as _};
+
 use crate::boundary::Boundary;
 
 /// State folded from the events of one boundary. The state is the resource that clients see.
@@ -116,6 +118,42 @@ impl Entry {
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
         }
+    }
+
+    /// The state as protobuf. Which boundary it is of must be known to read it again.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Organisation(state) => state.encode_to_vec(),
+            Self::Facility(state) => state.encode_to_vec(),
+            Self::Commodity(state) => state.encode_to_vec(),
+            Self::Item(state) => state.encode_to_vec(),
+            Self::Key(state) => state.encode_to_vec(),
+            Self::Donation(state) => state.encode_to_vec(),
+            Self::Batch(state) => state.encode_to_vec(),
+            Self::Asset(state) => state.encode_to_vec(),
+            Self::Stock(state) => state.encode_to_vec(),
+            Self::Request(state) => state.encode_to_vec(),
+            Self::Shipment(state) => state.encode_to_vec(),
+        }
+    }
+
+    /// The state of a boundary from its encoding.
+    pub fn decode(boundary: &Boundary, state: &[u8]) -> Result<Self, DecodeError> {
+        let mut entry = Self::empty(boundary);
+        match &mut entry {
+            Self::Organisation(empty) => *empty = Organisation::decode(state)?,
+            Self::Facility(empty) => *empty = Facility::decode(state)?,
+            Self::Commodity(empty) => *empty = Commodity::decode(state)?,
+            Self::Item(empty) => *empty = Item::decode(state)?,
+            Self::Key(empty) => *empty = ExternalIdHolder::decode(state)?,
+            Self::Donation(empty) => *empty = Donation::decode(state)?,
+            Self::Batch(empty) => *empty = Batch::decode(state)?,
+            Self::Asset(empty) => *empty = Asset::decode(state)?,
+            Self::Stock(empty) => *empty = StockLevel::decode(state)?,
+            Self::Request(empty) => *empty = Request::decode(state)?,
+            Self::Shipment(empty) => *empty = Shipment::decode(state)?,
+        }
+        Ok(entry)
     }
 
     /// The event types that can change it.

@@ -1,6 +1,7 @@
 //! The folded state of boundaries, read from the log and kept for those used recently.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -11,8 +12,13 @@ use keruen_log::{Log, Query, QueryItem, Range, ReadError, RecordedEvent};
 use keruen_proto::{DecodeError, Event};
 use lru::LruCache;
 
+use crate::snapshots::{Snapshot, SnapshotOptions, Snapshots};
+
 /// Events read at once.
 const PAGE_EVENTS: usize = 1_000;
+/// Boundaries that stand much further apart than this are brought up one after the other, so that nobody reads the history
+/// of one again for the sake of another.
+const NEAR_POSITIONS: u64 = 1_000;
 
 /// Why a boundary can't be folded.
 #[derive(Debug, thiserror::Error)]
@@ -35,58 +41,67 @@ pub enum LoadError {
 struct Folded {
     entry: Entry,
     position: u64,
+    /// How many events were folded since the last snapshot.
+    unsaved_events: u64,
+}
+
+impl Folded {
+    fn empty(boundary: &Boundary) -> Self {
+        Self {
+            entry: Entry::empty(boundary),
+            position: 0,
+            unsaved_events: 0,
+        }
+    }
 }
 
 /// Reads boundaries, starting from what is known of them.
 pub struct Boundaries {
     log: Arc<dyn Log>,
     recent: Mutex<LruCache<Boundary, Folded>>,
+    snapshots: Option<Snapshots>,
 }
 
 impl Boundaries {
-    /// Keeps the state of at most `capacity` boundaries.
-    pub fn new(log: Arc<dyn Log>, capacity: NonZeroUsize) -> Self {
+    /// Keeps the state of at most `capacity` boundaries in memory, and that of long ones in files.
+    pub fn new(
+        log: Arc<dyn Log>,
+        capacity: NonZeroUsize,
+        snapshots: Option<SnapshotOptions>,
+    ) -> Self {
         Self {
             log,
             recent: Mutex::new(LruCache::new(capacity)),
+            snapshots: snapshots.map(Snapshots::open),
         }
     }
 
     /// All of these boundaries as of one position, which comes with them.
     pub async fn load(&self, wanted: &BTreeSet<Boundary>) -> Result<(Books, u64), LoadError> {
-        let mut folded = self.known(wanted);
-        let newest = folded
-            .values()
-            .map(|folded| folded.position)
-            .max()
-            .unwrap_or(0);
-        // What stands far behind is brought up by itself, so that nobody reads the others' history again.
-        let (mut behind, mut recent): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            std::mem::take(&mut folded)
-                .into_iter()
-                .partition(|(_, folded)| folded.position < newest);
-        if !behind.is_empty() {
+        let mut groups = by_nearness(self.known(wanted).await?);
+        // The last one stands nearest to the head. All of them end at one position.
+        let mut folded = groups.pop().unwrap_or_default();
+        for mut behind in groups {
             self.catch_up(&mut behind, None).await?;
-            recent.append(&mut behind);
+            folded.append(&mut behind);
         }
-        let position = self.catch_up(&mut recent, None).await?;
+        let position = self.catch_up(&mut folded, None).await?;
+        self.save(&mut folded).await;
         let mut books = Books::default();
-        for (boundary, folded) in &recent {
+        for (boundary, folded) in &folded {
             books.insert(boundary.clone(), folded.entry.clone());
         }
-        self.keep(recent);
+        self.keep(folded);
         Ok((books, position))
     }
 
     /// One boundary as it stood at a position.
     pub async fn load_at(&self, boundary: &Boundary, position: u64) -> Result<Entry, LoadError> {
-        let mut folded = BTreeMap::from([(
-            boundary.clone(),
-            Folded {
-                entry: Entry::empty(boundary),
-                position: 0,
-            },
-        )]);
+        let start = match self.snapshot(boundary).await? {
+            Some(folded) if folded.position <= position => folded,
+            _ => Folded::empty(boundary),
+        };
+        let mut folded = BTreeMap::from([(boundary.clone(), start)]);
         self.catch_up(&mut folded, Some(position)).await?;
         Ok(folded
             .remove(boundary)
@@ -103,42 +118,130 @@ impl Boundaries {
                 continue;
             };
             let tag = boundary.tag();
+            let mut unsaved_events = self
+                .recent()
+                .peek(&boundary)
+                .map_or(0, |known| known.unsaved_events);
             for (event, tags) in events {
                 if tags.contains(&tag) && entry.event_types().contains(&event.type_name()) {
                     entry.evolve(&boundary, event);
+                    unsaved_events += 1;
                 }
             }
             books.insert(boundary.clone(), entry.clone());
-            advanced.insert(boundary, Folded { entry, position });
+            advanced.insert(
+                boundary,
+                Folded {
+                    entry,
+                    position,
+                    unsaved_events,
+                },
+            );
         }
         if position > 0 {
             self.keep(advanced);
         }
     }
 
-    fn known(&self, wanted: &BTreeSet<Boundary>) -> BTreeMap<Boundary, Folded> {
-        let mut recent = self.recent();
-        wanted
-            .iter()
-            .map(|boundary| {
-                let folded = recent.get(boundary).cloned().unwrap_or_else(|| Folded {
-                    entry: Entry::empty(boundary),
-                    position: 0,
-                });
-                (boundary.clone(), folded)
-            })
-            .collect()
+    /// What is known of each: from memory, else from a snapshot, else nothing.
+    async fn known(
+        &self,
+        wanted: &BTreeSet<Boundary>,
+    ) -> Result<BTreeMap<Boundary, Folded>, LoadError> {
+        let mut known = BTreeMap::new();
+        for boundary in wanted {
+            let recent = self.recent().get(boundary).cloned();
+            let folded = match recent {
+                Some(folded) => folded,
+                None => self
+                    .snapshot(boundary)
+                    .await?
+                    .unwrap_or_else(|| Folded::empty(boundary)),
+            };
+            known.insert(boundary.clone(), folded);
+        }
+        Ok(known)
+    }
+
+    /// The snapshot of a boundary, if it is of this log and of this history: an older copy of the log that was put back
+    /// may not reach it, or have gone on with other events.
+    async fn snapshot(&self, boundary: &Boundary) -> Result<Option<Folded>, LoadError> {
+        let Some(snapshots) = &self.snapshots else {
+            return Ok(None);
+        };
+        let Some(snapshot) = snapshots.load(boundary).await else {
+            return Ok(None);
+        };
+        let Snapshot {
+            log_id,
+            position,
+            leaf_hash,
+            entry,
+        } = snapshot;
+        let is_ours = self.log.head().await?.log_id == log_id[..]
+            && self.leaf_hash(position).await?.as_ref() == Some(&leaf_hash);
+        if !is_ours {
+            tracing::info!(position, "snapshot of another history passed over");
+            snapshots.discard(boundary);
+            return Ok(None);
+        }
+        Ok(Some(Folded {
+            entry,
+            position,
+            unsaved_events: 0,
+        }))
+    }
+
+    /// Keeps a snapshot of each of these of which much was folded since the last one.
+    async fn save(&self, folded: &mut BTreeMap<Boundary, Folded>) {
+        let Some(snapshots) = &self.snapshots else {
+            return;
+        };
+        let long = folded
+            .iter_mut()
+            .filter(|(_, folded)| folded.unsaved_events >= snapshots.min_events().max(1));
+        for (boundary, folded) in long {
+            // Also where it fails: the next attempt comes after as many events again.
+            folded.unsaved_events = 0;
+            let (Ok(head), Ok(Some(leaf_hash))) =
+                (self.log.head().await, self.leaf_hash(folded.position).await)
+            else {
+                tracing::debug!(position = folded.position, "snapshot not made");
+                continue;
+            };
+            let snapshot = Snapshot {
+                log_id: head.log_id.to_vec(),
+                position: folded.position,
+                leaf_hash,
+                entry: folded.entry.clone(),
+            };
+            snapshots.save(boundary, snapshot).await;
+        }
+    }
+
+    /// Leaf hash of the event at a position; `None` where there is no event.
+    async fn leaf_hash(&self, position: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(before) = position.checked_sub(1) else {
+            return Ok(None);
+        };
+        let range = Range::after(before).up_to(position);
+        let page = self.log.read(&Query::default(), range, 1).await?;
+        Ok(page.events.into_iter().next().map(|event| event.leaf_hash))
     }
 
     fn keep(&self, folded: BTreeMap<Boundary, Folded>) {
         let mut recent = self.recent();
         for (boundary, folded) in folded {
-            // Another command may have read further meanwhile.
-            if recent
-                .peek(&boundary)
-                .is_none_or(|known| known.position < folded.position)
-            {
-                recent.put(boundary, folded);
+            match recent.peek_mut(&boundary) {
+                // Another command may have read further meanwhile.
+                Some(known) if known.position > folded.position => {}
+                Some(known) if known.position == folded.position => {
+                    // The state is the same; a snapshot may have been made of it.
+                    known.unsaved_events = known.unsaved_events.min(folded.unsaved_events);
+                }
+                _ => {
+                    recent.put(boundary, folded);
+                }
             }
         }
     }
@@ -190,6 +293,26 @@ impl Boundaries {
     }
 }
 
+/// Those together that stand about as far from the newest of them, which is in the last group. There are a few groups at
+/// most, however many boundaries.
+fn by_nearness(folded: BTreeMap<Boundary, Folded>) -> Vec<BTreeMap<Boundary, Folded>> {
+    let positions = folded.values().map(|folded| folded.position);
+    let newest = positions.max().unwrap_or(0);
+    let mut groups: BTreeMap<Reverse<u32>, BTreeMap<_, _>> = BTreeMap::new();
+    for (boundary, folded) in folded {
+        let distance = newest - folded.position;
+        let class = match (distance / NEAR_POSITIONS).checked_ilog2() {
+            // Of these nothing is known: all of their history is read.
+            _ if folded.position == 0 => u32::MAX,
+            None => 0,
+            Some(power_of_two) => 1 + power_of_two / 2,
+        };
+        let group = groups.entry(Reverse(class)).or_default();
+        group.insert(boundary, folded);
+    }
+    groups.into_values().collect()
+}
+
 fn take_in(
     folded: &mut BTreeMap<Boundary, Folded>,
     by_tag: &BTreeMap<String, Boundary>,
@@ -223,6 +346,7 @@ fn take_in(
         }
         if let Some(event) = &decoded {
             state.entry.evolve(boundary, event);
+            state.unsaved_events += 1;
         }
     }
     Ok(())

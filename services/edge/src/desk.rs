@@ -27,6 +27,7 @@ use crate::{
     deadline,
     fields::Fields,
     queue::{Claims, Queues, Turns},
+    snapshots::SnapshotOptions,
     status,
 };
 
@@ -45,6 +46,8 @@ pub struct DeskOptions {
     pub origin: String,
     /// Boundaries whose state is kept.
     pub kept_boundaries: NonZeroUsize,
+    /// Where the state of long boundaries outlives a restart; `None` reads their history again.
+    pub snapshots: Option<SnapshotOptions>,
     /// Commands under way at once; further ones are refused.
     pub max_commands: usize,
     /// The longest that a command may take.
@@ -59,6 +62,7 @@ impl DeskOptions {
         Self {
             origin: origin.into(),
             kept_boundaries: NonZeroUsize::MIN.saturating_add(16_383),
+            snapshots: None,
             max_commands: 1_024,
             max_duration: Duration::from_secs(30),
             clock: Arc::new(system_clock),
@@ -112,7 +116,11 @@ impl Desk {
     /// A desk in front of `log`.
     pub fn new(log: Arc<dyn Log>, options: DeskOptions) -> Self {
         Self {
-            boundaries: Boundaries::new(Arc::clone(&log), options.kept_boundaries),
+            boundaries: Boundaries::new(
+                Arc::clone(&log),
+                options.kept_boundaries,
+                options.snapshots.clone(),
+            ),
             queues: Queues::default(),
             permits: Semaphore::new(options.max_commands),
             log,

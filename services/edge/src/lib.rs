@@ -8,7 +8,9 @@ pub mod deadline;
 pub mod desk;
 pub mod fields;
 pub mod queue;
+pub mod snapshots;
 pub mod status;
 
 pub use desk::{Desk, DeskOptions};
 pub use fields::Fields;
+pub use snapshots::SnapshotOptions;

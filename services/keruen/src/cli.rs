@@ -5,11 +5,12 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::{
+    backup,
     client::{
         asset, batch, check, commodity, donation, events, facility, item, log, organisation,
         region, request, shipment, stock, trace, value,
     },
-    demo, import, serve,
+    demo, doctor, import, serve,
 };
 
 /// Where a node listens unless told otherwise.
@@ -22,6 +23,11 @@ const HELP_TEMPLATE: &str = "\
 Run a node:
   serve         Run a node: the log, the services and the web page
   demo          Run a node and play a story on it, from donor to bedside
+
+Look after a node:
+  backup        Copy the store of a node, also while it runs
+  restore       Put a backup where there is no store
+  doctor        Tell what a node needs: room, clock, backup
 
 Ask:
   stock         Show where how much of everything is
@@ -122,6 +128,12 @@ pub enum Command {
     Serve(serve::Args),
     /// Run a node and play a story on it, from donor to bedside
     Demo(demo::Args),
+    /// Copy the store of a node, also while it runs
+    Backup(backup::BackupArgs),
+    /// Put a backup where there is no store
+    Restore(backup::RestoreArgs),
+    /// Tell what a node needs: room, clock, backup
+    Doctor(doctor::Args),
     /// Donors, ministries, carriers and so on
     #[command(subcommand, visible_alias = "organization")]
     Organisation(organisation::Verb),

@@ -1,8 +1,11 @@
 //! The one binary of Keruen: `serve` and `demo` run a node, every other verb is a gRPC client of one.
 
+mod backup;
 mod cli;
 mod client;
 pub mod demo;
+mod doctor;
+mod embedded;
 mod import;
 mod render;
 pub mod serve;
@@ -54,5 +57,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Log(verb) => verb.run(&session).await,
         Command::Check(args) => args.run(&session).await,
         Command::Import(kind) => kind.run(&session).await,
+        Command::Backup(args) => args.run(&session).await,
+        Command::Restore(args) => args.run(&session).await,
+        Command::Doctor(args) => args.run(&session).await,
     }
 }

@@ -82,7 +82,7 @@ impl Ledger {
             return Err(AppendError::DeadlineExceeded);
         }
         if let Some(earlier) = self.find_command(candidate.command_id, store)? {
-            return repeated(&candidate, &earlier);
+            return earlier.repeated(candidate.command_id, candidate.command_hash);
         }
         if let Some(condition) = &candidate.condition {
             self.check(condition, store)?;
@@ -198,14 +198,21 @@ impl Ledger {
     }
 }
 
-fn repeated(candidate: &Candidate, earlier: &RecordedCommand) -> Result<Appended, AppendError> {
-    if earlier.command_hash == candidate.command_hash {
-        return Ok(earlier.appended);
+impl RecordedCommand {
+    /// The answer to a repetition: the first reply, if it is one.
+    pub(crate) fn repeated(
+        &self,
+        command_id: Uuid,
+        command_hash: [u8; 32],
+    ) -> Result<Appended, AppendError> {
+        if self.command_hash == command_hash {
+            return Ok(self.appended);
+        }
+        Err(AppendError::CommandIdReused {
+            command_id: command_id.to_string(),
+            first_position: self.appended.first_position,
+        })
     }
-    Err(AppendError::CommandIdReused {
-        command_id: candidate.command_id.to_string(),
-        first_position: earlier.appended.first_position,
-    })
 }
 
 fn recorded(proposed: ProposedEvent, occurred_at: OccurredAt) -> RecordedEvent {
@@ -239,7 +246,9 @@ impl From<StoreError> for AppendError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full | StoreError::NearlyFull { .. } => Self::NoSpace(error.to_string()),
-            StoreError::Failed(_) | StoreError::Fenced => Self::Unavailable(error.to_string()),
+            StoreError::Failed(_) | StoreError::Unknown(_) | StoreError::Fenced => {
+                Self::Unavailable(error.to_string())
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ mod nats;
 mod page;
 mod postgres;
 mod recent;
+mod relay;
 mod request;
 mod sequencer;
 mod sqlite;
@@ -34,12 +35,14 @@ pub use nats::{
     LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsLog, NatsLogOptions,
     NatsNames, NatsOptions,
 };
-pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal};
+pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal, TakeOver};
+pub use relay::{Relay, RelayOptions, Renderer};
 pub use request::Transcoder;
 pub use sequencer::Clock;
 pub use sqlite::{
     BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FreeSpace, Observer, OpenError, Progress, SqliteLog,
     SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
+    sqlite_version,
 };
 
 pub use keruen_proto::log::v1::{

@@ -1,6 +1,7 @@
 //! The one writer: a thread that drains a bounded queue, decides appends in order and commits them in groups.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
     thread::{self, JoinHandle},
     time::{SystemTime, UNIX_EPOCH},
@@ -8,11 +9,12 @@ use std::{
 
 use keruen_proto::log::v1::Appended;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use uuid::Uuid;
 
 use crate::{
     append::AppendError,
     decision::Ledger,
-    log::Head,
+    log::{Head, RecordedCommand},
     request::Candidate,
     store::{Store, StoreError, Tip},
 };
@@ -54,6 +56,7 @@ pub(crate) struct Sequencer {
     bounds: QueueBounds,
     head: Arc<RwLock<Head>>,
     position: watch::Receiver<u64>,
+    fenced: watch::Receiver<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -82,6 +85,7 @@ impl Sequencer {
         let (queue, jobs) = mpsc::channel(bounds.appends.max(1));
         let head = Arc::new(RwLock::new(head_of(log_id, &tip)));
         let position = announce.subscribe();
+        let (tell_fenced, fenced) = watch::channel(false);
         let writer = Writer {
             log_id,
             ledger: Some(Ledger::new(log_id, tip)),
@@ -89,6 +93,7 @@ impl Sequencer {
             clock,
             head: Arc::clone(&head),
             announce,
+            fenced: tell_fenced,
         };
         let thread = thread::Builder::new()
             .name("log-sequencer".to_owned())
@@ -99,6 +104,7 @@ impl Sequencer {
             bounds,
             head,
             position,
+            fenced,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -158,6 +164,11 @@ impl Sequencer {
         self.position.clone()
     }
 
+    /// Becomes true when somebody else has taken over the log; closes when the writer ends.
+    pub fn fenced(&self) -> watch::Receiver<bool> {
+        self.fenced.clone()
+    }
+
     /// Refuses further appends, lets the writer finish what is queued, and waits for it.
     pub fn close(&self) {
         self.queue
@@ -203,6 +214,31 @@ struct Writer<S> {
     clock: Clock,
     head: Arc<RwLock<Head>>,
     announce: watch::Sender<u64>,
+    fenced: watch::Sender<bool>,
+}
+
+/// What is known about a group that could not be committed.
+struct Failure {
+    error: StoreError,
+    /// Those of its commands that were recorded all the same, by whomever.
+    recorded: HashMap<Uuid, RecordedCommand>,
+}
+
+impl Failure {
+    fn without_effect(error: StoreError) -> Self {
+        Self {
+            error,
+            recorded: HashMap::new(),
+        }
+    }
+
+    /// The last word about one of its commands.
+    fn answer(&self, command_id: Uuid, command_hash: [u8; 32]) -> Result<Appended, AppendError> {
+        match self.recorded.get(&command_id) {
+            None => Err(self.error.clone().into()),
+            Some(recorded) => recorded.repeated(command_id, command_hash),
+        }
+    }
 }
 
 impl<S: Store> Writer<S> {
@@ -212,6 +248,9 @@ impl<S: Store> Writer<S> {
             let group;
             (group, next) = drain(first, &mut jobs);
             self.commit(group);
+            if self.store.is_fenced() {
+                self.fenced.send_replace(true);
+            }
         }
     }
 
@@ -228,8 +267,9 @@ impl<S: Store> Writer<S> {
             if job.answer.is_closed() {
                 continue;
             }
+            let command = (job.candidate.command_id, job.candidate.command_hash);
             let answer = ledger.decide(job.candidate, (self.clock)(), &mut self.store);
-            decided.push((job.answer, answer, job.share));
+            decided.push((command, job.answer, answer, job.share));
         }
         let (group, from, to) = ledger.gathered();
         let (ledger, failure) = if group.events.is_empty() {
@@ -237,14 +277,14 @@ impl<S: Store> Writer<S> {
         } else {
             match self.store.commit(group, from, to) {
                 Ok(()) => (Some(self.advance(ledger)), None),
-                Err(error) => self.settle(ledger, error),
+                Err(error) => self.settle(ledger, error, &command_ids),
             }
         };
         self.ledger = ledger;
-        for (channel, answer, share) in decided {
+        for ((command_id, command_hash), channel, answer, share) in decided {
             let answer = match &failure {
                 None => answer,
-                Some(error) => Err(error.clone().into()),
+                Some(failure) => failure.answer(command_id, command_hash),
             };
             // An error only says that the caller has gone.
             drop(channel.send(answer));
@@ -275,38 +315,55 @@ impl<S: Store> Writer<S> {
             .send_modify(|known| *known = position.max(*known));
     }
 
-    /// After a failed commit: finds out from the store whether the group was written all the same.
+    /// After a failed commit: finds out from the store what became of the group, so that nobody is left in doubt.
     fn settle(
         &mut self,
         mut ledger: Ledger,
         error: StoreError,
-    ) -> (Option<Ledger>, Option<StoreError>) {
+        command_ids: &[Uuid],
+    ) -> (Option<Ledger>, Option<Failure>) {
         if !matches!(error, StoreError::NearlyFull { .. }) {
-            tracing::error!(%error, events = ledger.gathered().0.events.len(), "group not committed");
+            tracing::error!(reason = %error, events = ledger.gathered().0.events.len(), "group not committed");
         }
         if error == StoreError::Fenced {
-            return (None, Some(error));
+            return (None, Some(self.look_up(error, command_ids)));
         }
         let (_, from, to) = ledger.gathered();
         match self.store.load() {
             Ok(tip) if tip == *to => (Some(self.advance(ledger)), None),
             Ok(tip) if tip == *from => {
                 ledger.roll_back();
-                (Some(ledger), Some(error))
+                (Some(ledger), Some(Failure::without_effect(error)))
             }
-            Ok(_) => (None, Some(StoreError::Fenced)),
+            Ok(_) | Err(StoreError::Fenced) => {
+                (None, Some(self.look_up(StoreError::Fenced, command_ids)))
+            }
             Err(unread) => {
-                tracing::error!(error = %unread, "head not readable after a failed commit");
-                (None, Some(unknown(&error)))
+                tracing::error!(reason = %unread, "head not readable after a failed commit");
+                (None, Some(Failure::without_effect(unknown(error))))
+            }
+        }
+    }
+
+    /// Whoever has raised the epoch did so after the last word about this writer's group.
+    fn look_up(&mut self, error: StoreError, command_ids: &[Uuid]) -> Failure {
+        match self.store.recorded(command_ids) {
+            Ok(recorded) => Failure { error, recorded },
+            Err(unread) => {
+                tracing::error!(reason = %unread, "commands not readable after the log was taken over");
+                Failure::without_effect(StoreError::Unknown(
+                    "another writer has taken over the log".to_owned(),
+                ))
             }
         }
     }
 }
 
-fn unknown(error: &StoreError) -> StoreError {
-    StoreError::Failed(format!(
-        "{error}; the outcome is unknown; repeat with the same command id"
-    ))
+fn unknown(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Failed(reason) => StoreError::Unknown(reason),
+        other => other,
+    }
 }
 
 fn answer_all(jobs: Vec<Job>, error: &StoreError) {

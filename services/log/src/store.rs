@@ -1,5 +1,7 @@
 //! The seam between the sequencer and a backend's write connection.
 
+use std::collections::HashMap;
+
 use keruen_proto::log::v1::{Query, RecordedEvent};
 use uuid::Uuid;
 
@@ -53,10 +55,16 @@ pub(crate) enum StoreError {
         bytes_text(*.reserve_bytes)
     )]
     NearlyFull { free_bytes: u64, reserve_bytes: u64 },
-    #[error("the log can't be written now: {0}")]
+    #[error("the log can't be written now: {0}; nothing was recorded")]
     Failed(String),
+    #[error(
+        "the log can't be written now: {0}; the outcome is unknown; repeat with the same command id"
+    )]
+    Unknown(String),
     /// Somebody else moved the head: this writer must stop.
-    #[error("another writer has taken over the log; this one has stopped; restart it")]
+    #[error(
+        "another writer has taken over the log; nothing was recorded; repeat the command there"
+    )]
     Fenced,
 }
 
@@ -84,6 +92,25 @@ pub(crate) trait Store: Send + 'static {
 
     /// Position of a committed event in `range` that matches.
     fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError>;
+
+    /// What these command ids were used for, those that were, also when somebody else has taken over the log.
+    fn recorded(
+        &mut self,
+        command_ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, RecordedCommand>, StoreError> {
+        let mut recorded = HashMap::new();
+        for &command_id in command_ids {
+            if let Some(command) = self.find_command(command_id)? {
+                recorded.insert(command_id, command);
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// Whether somebody else is known to have taken over the log.
+    fn is_fenced(&self) -> bool {
+        false
+    }
 
     /// Fails if somebody else may have appended since, so that what the writer holds is not the newest. A store that one
     /// process has to itself need not look.

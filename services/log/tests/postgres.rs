@@ -9,6 +9,7 @@
     reason = "the suite itself runs elsewhere"
 )]
 mod contract;
+mod rivals;
 
 use std::{
     collections::HashMap,
@@ -22,15 +23,15 @@ use std::{
     time::Duration,
 };
 
-use contract::{all, event, provided, request, tagged};
+use contract::{event, provided, request, tagged};
 use keruen_log::{
     AppendError, AppendRequest, Appended, Log, PostgresLog, PostgresOptions, PostgresRefusal,
-    entry, tree::Tree,
 };
 use keruen_test_servers::{
     postgres::{Database, Server},
     process::Process,
 };
+use rivals::check;
 use rustix::process::Signal;
 
 async fn open(url: &str) -> PostgresLog {
@@ -66,40 +67,6 @@ fn refusal(url: &str, sql: &str) -> String {
     match refused.join().unwrap() {
         Err(error) => error.to_string(),
         Ok(()) => panic!("it was let through"),
-    }
-}
-
-/// Checks that positions are gapless, that every event's leaf and the root are right, and that each command that was
-/// answered is there once, where the answer says.
-async fn check(log: &dyn Log, answered: &[(AppendRequest, Appended)]) {
-    let events = all(log).await;
-    let head = log.head().await.unwrap();
-    let mut tree = Tree::default();
-    let mut firsts: HashMap<&str, Vec<u64>> = HashMap::new();
-    for (position, event) in (1..).zip(&events) {
-        assert_eq!(event.position, position);
-        let leaf = entry::leaf_hash(&head.log_id, event).unwrap();
-        assert_eq!(event.leaf_hash, leaf);
-        tree.push(leaf, &mut Vec::new());
-        if event.event_id.ends_with("/0") {
-            firsts
-                .entry(&event.command_id)
-                .or_default()
-                .push(event.position);
-        }
-    }
-    assert_eq!(head.position, events.len() as u64);
-    assert_eq!(head.root_hash, tree.root());
-    assert!(firsts.values().all(|positions| positions.len() == 1));
-    for (request, appended) in answered {
-        assert_eq!(
-            firsts.get(request.command_id.as_str()),
-            Some(&vec![appended.first_position])
-        );
-        assert_eq!(
-            appended.last_position - appended.first_position + 1,
-            request.events.len() as u64
-        );
     }
 }
 

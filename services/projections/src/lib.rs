@@ -36,4 +36,5 @@ mod views;
 pub use endpoint::StockEndpoint;
 pub use engine::Running;
 pub use failure::{Defect, StoreError};
+pub use store::{Checkpoint, remove_all as remove, stored_checkpoint};
 pub use views::{Calendar, Parked, Status, ViewOptions, Views};

@@ -207,6 +207,21 @@ fn remove(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Where the stored views of this version stand, also while a node keeps them; `None` where there are none.
+pub fn stored_checkpoint(dir: &Path) -> Result<Option<Checkpoint>, StoreError> {
+    if !path(dir).exists() {
+        return Ok(None);
+    }
+    checkpoint(&open_reader(dir)?).map(Some)
+}
+
+/// Removes the views of all versions in a folder: they can be made again from the log. Nobody may keep them meanwhile.
+pub fn remove_all(dir: &Path) -> Result<(), StoreError> {
+    remove(&path(dir))?;
+    remove_other_versions(dir);
+    Ok(())
+}
+
 /// Removes the views of other versions in a folder. What can't be removed only takes space.
 pub fn remove_other_versions(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else {

@@ -4,7 +4,9 @@
 //! or, where it has none of version 2.10 or newer, from the wheel.
 
 use std::{
-    env, fs,
+    env,
+    fmt::Write as _,
+    fs,
     io::{BufRead as _, BufReader},
     net::TcpStream,
     path::{Path, PathBuf},
@@ -30,6 +32,7 @@ pub struct Server {
     process: Option<Process>,
     program: PathBuf,
     port: u16,
+    jetstream: bool,
     settings: String,
     // Dropped after the process.
     folder: TempDir,
@@ -43,7 +46,17 @@ impl Server {
 
     /// The same with further lines of its configuration file.
     pub fn start_with(settings: &str) -> Self {
+        Self::start_over(true, settings)
+    }
+
+    /// One that passes messages on and keeps none.
+    pub fn start_without_jetstream() -> Self {
+        Self::start_over(false, "")
+    }
+
+    fn start_over(jetstream: bool, settings: &str) -> Self {
         let mut server = Self {
+            jetstream,
             process: None,
             program: installed().unwrap_or_else(|| wheel::nats().join("nats-server")),
             port: free_port(),
@@ -87,12 +100,11 @@ impl Server {
 
     fn command(&self) -> Command {
         let configuration = self.folder.path().join("nats-server.conf");
-        let text = format!(
-            "listen: \"127.0.0.1:{}\"\njetstream {{ store_dir: {:?} }}\n{}\n",
-            self.port,
-            self.store().display().to_string(),
-            self.settings
-        );
+        let store = self.store().display().to_string();
+        let mut text = format!("listen: \"127.0.0.1:{}\"\n{}\n", self.port, self.settings);
+        if self.jetstream {
+            let _ = writeln!(text, "jetstream {{ store_dir: {store:?} }}");
+        }
         fs::write(&configuration, text).expect("the folder can be written");
         let said = fs::File::create(self.said()).expect("the folder can be written");
         let mut command = Command::new(&self.program);

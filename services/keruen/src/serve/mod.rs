@@ -11,8 +11,8 @@ use clap::{Args as ClapArgs, error::ErrorKind};
 
 use crate::{cli::Cli, client::value};
 
-pub use node::{Node, NodeOptions};
-pub use store::Store;
+pub use node::{Node, NodeOptions, SNAPSHOT_FOLDER, WRITER_HEALTH_SERVICE};
+pub use store::{Store, is_postgres};
 
 /// Where the node answers and where it keeps its data.
 #[expect(
@@ -31,8 +31,8 @@ The node prints its addresses. It stops on Ctrl-C or SIGTERM after it has answer
 at any time: every command that was answered is in the store.")]
 pub struct Args {
     /// The store: sqlite://PATH of a file, which is created where there is none, or
-    /// postgres://USER:PASSWORD@HOST:PORT/DATABASE (15 or newer). A node that starts takes the log over from the one
-    /// before.
+    /// postgres://USER:PASSWORD@HOST:PORT/DATABASE (15 or newer). Where another node writes the log, this one stands
+    /// by: it answers what is asked, and takes over within seconds when the other is gone.
     #[arg(
         long,
         env = "KERUEN_DATABASE_URL",
@@ -95,6 +95,11 @@ pub struct Args {
     )]
     min_free_disk: u64,
 
+    /// Keep no snapshots. They are files beside the store that spare the node from reading a long history again at the
+    /// first command after a start; any of them can be deleted at any time.
+    #[arg(long)]
+    no_snapshots: bool,
+
     /// How log lines on standard error look; RUST_LOG says what is logged (default: info).
     #[arg(
         long,
@@ -112,7 +117,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         && args
             .database_url
             .as_deref()
-            .is_some_and(|url| !store::is_postgres(url))
+            .is_some_and(|url| !is_postgres(url))
     {
         Cli::definition()
             .error(
@@ -129,11 +134,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     options.node = args.node;
     options.insecure_no_auth = args.insecure_no_auth;
     options.min_free_bytes = args.min_free_disk;
+    options.snapshots = !args.no_snapshots;
     let stop = stop_signal()?;
     let mut node = Node::start(options).await?;
     println!("gRPC  http://{}", node.grpc_addr());
     println!("page  http://{}/", node.http_addr());
     println!("store {}", node.store());
+    if let Some(writer) = node.other_writer() {
+        println!("standing by: {writer} writes the log");
+    }
     println!("Stop with Ctrl-C.");
     tokio::select! {
         () = stop => {}

@@ -3,7 +3,7 @@
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use keruen_edge::{Desk, DeskOptions};
+use keruen_edge::{Desk, DeskOptions, SnapshotOptions};
 use keruen_inventory::InventoryEndpoint;
 use keruen_log::{DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
@@ -19,7 +19,7 @@ use tonic::{
     server::NamedService,
     transport::{Endpoint, Server, server::TcpIncoming},
 };
-use tonic_health::server::HealthReporter;
+use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::store::{Store, StoredLog};
 
@@ -27,6 +27,11 @@ use super::store::{Store, StoredLog};
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Calls under way on one connection.
 const MAX_CALLS_PER_CONNECTION: usize = 256;
+/// Folder of the snapshots of long boundaries, within that of the store.
+pub const SNAPSHOT_FOLDER: &str = "snapshots";
+/// What a health check asks for to learn whether the node writes the log: serving on the one that does, not serving on
+/// a standby.
+pub const WRITER_HEALTH_SERVICE: &str = "keruen.log.writer";
 /// How long a stopping node waits for what is under way.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -45,6 +50,8 @@ pub struct NodeOptions {
     pub insecure_no_auth: bool,
     /// Bytes that stay free on the disk of a log in a file: below that, nothing is recorded.
     pub min_free_bytes: u64,
+    /// Keep the state of long boundaries in files, so that the first command on each after a start is as fast as others.
+    pub snapshots: bool,
 }
 
 impl NodeOptions {
@@ -58,6 +65,7 @@ impl NodeOptions {
             node: "hub".to_owned(),
             insecure_no_auth: false,
             min_free_bytes: DEFAULT_MIN_FREE_BYTES,
+            snapshots: true,
         }
     }
 }
@@ -104,15 +112,19 @@ impl Node {
 
         let log = options
             .store
-            .open(transcoder(), options.min_free_bytes)
+            .open(&options.node, transcoder(), options.min_free_bytes)
             .await?;
         let shared = log.shared();
         let views = Views::open(folder, ViewOptions::default())?;
         let (stop, stopped) = watch::channel(false);
-        let services = Services::new(&options.node, &shared, &views);
+        let mut desk = DeskOptions::new(&options.node);
+        if options.snapshots {
+            desk.snapshots = Some(SnapshotOptions::new(folder.join(SNAPSHOT_FOLDER)));
+        }
+        let services = Services::new(desk, &shared, &views);
         let following = views.run(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
-        tasks.spawn(services.serve(grpc_listener, stopped.clone()));
+        tasks.spawn(services.serve(grpc_listener, log.leads(), stopped.clone()));
         tasks.spawn(serve_pages(grpc_addr, http_listener, stopped.clone()));
         tasks.spawn(async move {
             wait_for(stopped).await;
@@ -143,6 +155,11 @@ impl Node {
     /// Where the data is.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The node that writes the log, where this one stands by and knows it.
+    pub fn other_writer(&self) -> Option<String> {
+        self.log.other_writer()
     }
 
     /// Ends only if a part of the node ends by itself, which none should: the node must not go on without it.
@@ -181,9 +198,9 @@ struct Services {
 }
 
 impl Services {
-    fn new(node: &str, log: &Arc<dyn Log>, views: &Arc<Views>) -> Self {
+    fn new(desk: DeskOptions, log: &Arc<dyn Log>, views: &Arc<Views>) -> Self {
         Self {
-            desk: Arc::new(Desk::new(Arc::clone(log), DeskOptions::new(node))),
+            desk: Arc::new(Desk::new(Arc::clone(log), desk)),
             log: Arc::clone(log),
             views: Arc::clone(views),
         }
@@ -192,6 +209,7 @@ impl Services {
     async fn serve(
         self,
         listener: TcpListener,
+        leads: watch::Receiver<bool>,
         stopped: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
         macro_rules! bounded {
@@ -215,6 +233,7 @@ impl Services {
         report_serving(&reporter, &requests).await;
         report_serving(&reporter, &stock).await;
         report_serving(&reporter, &events).await;
+        tokio::spawn(report_writing(reporter, leads));
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -258,6 +277,23 @@ impl Services {
 /// Tells health checks that a service answers.
 async fn report_serving<S: NamedService>(reporter: &HealthReporter, _: &S) {
     reporter.set_serving::<S>().await;
+}
+
+/// Tells health checks whether this node writes the log, as if that were a service.
+async fn report_writing(reporter: HealthReporter, mut leads: watch::Receiver<bool>) {
+    loop {
+        let status = if *leads.borrow_and_update() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        reporter
+            .set_service_status(WRITER_HEALTH_SERVICE, status)
+            .await;
+        if leads.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn serve_pages(

@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::bail;
-use keruen_log::{Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, Transcoder};
+use keruen_log::{
+    Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
+};
+use tokio::sync::watch;
 
 /// Folder of the store where nothing else is said.
 pub const DEFAULT_FOLDER: &str = "keruen-data";
@@ -66,10 +69,11 @@ impl Store {
         }
     }
 
-    /// Opens the log. It refuses events that the transcoder refuses, and, in a file, all events while fewer bytes than
-    /// `min_free_bytes` are free on the disk.
+    /// Opens the log for a node of that name, which stands by where another node writes it. It refuses events that the
+    /// transcoder refuses, and, in a file, all events while fewer bytes than `min_free_bytes` are free on the disk.
     pub async fn open(
         &self,
+        node: &str,
         transcoder: Transcoder,
         min_free_bytes: u64,
     ) -> anyhow::Result<StoredLog> {
@@ -86,6 +90,8 @@ impl Store {
             Self::Postgres { url, .. } => {
                 let options = PostgresOptions {
                     transcoder,
+                    node: node.to_owned(),
+                    take_over: TakeOver::WhenSilent,
                     ..PostgresOptions::default()
                 };
                 StoredLog::Postgres(Arc::new(PostgresLog::open(url, options).await?))
@@ -134,6 +140,22 @@ impl StoredLog {
         match self {
             Self::Sqlite(log) => Arc::clone(log) as Arc<dyn Log>,
             Self::Postgres(log) => Arc::clone(log) as Arc<dyn Log>,
+        }
+    }
+
+    /// Whether this process writes the log, see [`PostgresLog::leads`].
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        match self {
+            Self::Sqlite(log) => log.leads(),
+            Self::Postgres(log) => log.leads(),
+        }
+    }
+
+    /// The node that writes the log, while this one stands by and knows it.
+    pub fn other_writer(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(log) => log.other_writer(),
         }
     }
 

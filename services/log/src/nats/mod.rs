@@ -15,6 +15,7 @@ mod names;
 mod request;
 
 pub use client::{NatsLog, NatsLogOptions};
+pub(crate) use connection::Link;
 pub use connection::{NatsConnectError, NatsConnection, NatsOptions};
 pub use endpoint::{LogEndpoint, LogEndpointOptions};
 pub use names::NatsNames;

@@ -11,30 +11,31 @@ use super::{readers::Readers, session};
 /// connection is.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the follower looks at besides the clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hints {
-    /// Notifications of the database.
-    Listen,
-    /// Nothing: the writer of this process announces by itself, as long as it is the writer.
-    Poll,
-}
-
 /// A task that looks where the log stands.
 pub(super) struct Follower(JoinHandle<()>);
 
 impl Follower {
-    pub fn start(readers: Readers, announce: watch::Sender<u64>, hints: Hints) -> Self {
+    /// While this process `leads` it announces what it appends by itself, and needs no notifications.
+    pub fn start(
+        readers: Readers,
+        announce: watch::Sender<u64>,
+        mut leads: watch::Receiver<bool>,
+    ) -> Self {
         Self(tokio::spawn(async move {
             let mut listener = None;
             loop {
                 look(&readers, &announce).await;
-                if listener.is_none() && hints == Hints::Listen {
+                if *leads.borrow_and_update() {
+                    listener = None;
+                } else if listener.is_none() {
                     listener = listen(&readers).await;
                     // What was appended before it listened.
                     look(&readers, &announce).await;
                 }
-                wait(&mut listener).await;
+                tokio::select! {
+                    () = wait(&mut listener) => {}
+                    Ok(()) = leads.changed() => {}
+                }
             }
         }))
     }

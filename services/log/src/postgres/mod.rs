@@ -1,7 +1,10 @@
 //! The log on a PostgreSQL server: one writer, fenced by the database, and readers in any process.
 
+mod election;
 mod follower;
 mod index;
+mod keeper;
+mod lease;
 mod opening;
 mod readers;
 mod rows;
@@ -13,9 +16,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use keruen_proto::log::v1::{AppendRequest, Appended, Query};
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::watch;
 
+pub use election::TakeOver;
 pub use opening::{PostgresOpenError, PostgresRefusal};
 
 use crate::{
@@ -23,12 +26,12 @@ use crate::{
     bounds::MAX_PAGE_EVENTS,
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
-    sequencer::{self, Clock, QueueBounds, Sequencer},
+    sequencer::{self, Clock, QueueBounds},
     syntax,
 };
-use follower::{Follower, Hints};
+use election::Election;
+use follower::Follower;
 use readers::Readers;
-use writer::Writer;
 
 /// How to open a log on PostgreSQL.
 #[derive(Clone)]
@@ -43,6 +46,10 @@ pub struct PostgresOptions {
     pub queue_bytes: usize,
     /// How many reads run at the same time, each on a connection of its own.
     pub readers: u32,
+    /// Name of this process, by which others know who writes the log.
+    pub node: String,
+    /// What to do where another process writes the log.
+    pub take_over: TakeOver,
 }
 
 impl Default for PostgresOptions {
@@ -53,17 +60,20 @@ impl Default for PostgresOptions {
             queue_appends: 1_024,
             queue_bytes: 64 * 1024 * 1024,
             readers: 4,
+            node: "keruen".to_owned(),
+            take_over: TakeOver::AtOnce,
         }
     }
 }
 
 /// The log on a PostgreSQL server.
 ///
-/// Whoever opens it with [`PostgresLog::open`] takes it over: a writer before is fenced by the database, whatever state
-/// it is in, and refuses appends from then on. Readers are not disturbed.
+/// It has one writer at a time. Of the processes that open it with [`PostgresLog::open`], one holds a lease of the
+/// database and writes; the others stand by, see [`TakeOver`]. A writer before is fenced by the database, whatever state
+/// it is in, and records nothing from then on. Readers are not disturbed.
 pub struct PostgresLog {
     /// `None` where it is only read.
-    sequencer: Option<Sequencer>,
+    election: Option<Election>,
     readers: Readers,
     follower: Follower,
     position: watch::Receiver<u64>,
@@ -72,24 +82,40 @@ pub struct PostgresLog {
 
 impl PostgresLog {
     /// Opens the log at `url`, `postgres://user@host:port/database`; makes it where there is none, and brings it to the
-    /// newest version, if the user may; takes it over and starts its writer. To be called on a tokio runtime.
+    /// newest version, if the user may; takes it over and starts its writer, or stands by. To be called on a tokio
+    /// runtime.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
         let address = opening::address(url)?;
-        let at = opening::shown(&address);
         let readers = Readers::new(&address, options.readers);
-        let transcoder = options.transcoder.clone();
-        // The writer has a runtime of its own, which must not be dropped on a task.
-        let started = tokio::task::spawn_blocking(move || start(&address, options)).await;
-        let (sequencer, announce) = started
-            .unwrap_or_else(|error| Err(PostgresRefusal::Thread(error.into())))
-            .map_err(|reason| PostgresOpenError { at, reason })?;
-        let follower = Follower::start(readers.clone(), announce, Hints::Poll);
+        let (announce, position) = watch::channel(0);
+        let candidate = election::Candidate {
+            address: address.clone(),
+            node: options.node,
+            take_over: options.take_over,
+            clock: options.clock,
+            bounds: QueueBounds {
+                appends: options.queue_appends,
+                bytes: options.queue_bytes,
+            },
+            announce: announce.clone(),
+        };
+        let opened = async {
+            let election = Election::start(candidate).await?;
+            let head = readers.position().await?;
+            announce.send_modify(|known| *known = head.max(*known));
+            Ok(election)
+        };
+        let election = opened.await.map_err(|reason| PostgresOpenError {
+            at: opening::shown(&address),
+            reason,
+        })?;
+        let follower = Follower::start(readers.clone(), announce, election.leads());
         Ok(Self {
-            position: sequencer.watch_head(),
-            sequencer: Some(sequencer),
+            election: Some(election),
             readers,
             follower,
-            transcoder,
+            position,
+            transcoder: options.transcoder,
         })
     }
 
@@ -113,9 +139,9 @@ impl PostgresLog {
             .await
             .map_err(|error| refused(error.into()))?;
         let (announce, position) = watch::channel(head);
-        let follower = Follower::start(readers.clone(), announce, Hints::Listen);
+        let follower = Follower::start(readers.clone(), announce, watch::channel(false).1);
         Ok(Self {
-            sequencer: None,
+            election: None,
             readers,
             follower,
             position,
@@ -128,36 +154,27 @@ impl PostgresLog {
         opening::address(url).map_or_else(|error| error.at, |address| opening::shown(&address))
     }
 
-    /// Stops the writer after what is queued; later appends are refused, reads go on. Blocks until it has stopped.
-    /// Dropping the log does the same.
+    /// Whether this process writes the log: appends are refused while it does not. It closes when the log does.
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        match &self.election {
+            Some(election) => election.leads(),
+            None => watch::channel(false).1,
+        }
+    }
+
+    /// The other node that writes the log, where this one stands by and knows it.
+    pub fn other_writer(&self) -> Option<String> {
+        self.election.as_ref()?.other_writer()
+    }
+
+    /// Stops the writer after what is queued, so that a standby can take over at once; later appends are refused, reads
+    /// go on. Blocks until it has stopped. Dropping the log does the same.
     pub fn close(&self) {
-        if let Some(sequencer) = &self.sequencer {
-            sequencer.close();
+        if let Some(election) = &self.election {
+            election.stop();
         }
         self.follower.stop();
     }
-}
-
-fn start(
-    address: &PgConnectOptions,
-    options: PostgresOptions,
-) -> Result<(Sequencer, watch::Sender<u64>), PostgresRefusal> {
-    let (writer, tip) = Writer::open(address)?;
-    let bounds = QueueBounds {
-        appends: options.queue_appends,
-        bytes: options.queue_bytes,
-    };
-    let (announce, _) = watch::channel(tip.position());
-    let sequencer = Sequencer::start_announcing(
-        writer.log_id(),
-        tip,
-        writer,
-        options.clock,
-        bounds,
-        announce.clone(),
-    )
-    .map_err(PostgresRefusal::Thread)?;
-    Ok((sequencer, announce))
 }
 
 #[async_trait]
@@ -165,8 +182,8 @@ impl Log for PostgresLog {
     async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         let candidate = Candidate::parse(request, self.transcoder.as_ref())
             .map_err(AppendError::InvalidArgument)?;
-        match &self.sequencer {
-            Some(sequencer) => sequencer.append(candidate).await,
+        match &self.election {
+            Some(election) => election.sequencer()?.append(candidate).await,
             None => Err(AppendError::Unavailable(
                 "this process only reads the log; nothing was recorded".to_owned(),
             )),

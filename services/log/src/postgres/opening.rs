@@ -2,7 +2,10 @@
 
 use std::{io, str::FromStr as _, time::Duration};
 
-use sqlx::{ConnectOptions, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions, Connection as _, PgConnection, Row as _,
+    postgres::{PgConnectOptions, PgRow},
+};
 
 use super::{
     schema,
@@ -128,6 +131,19 @@ pub enum PostgresRefusal {
     /// A thread could not be started.
     #[error("{0}")]
     Thread(#[source] io::Error),
+    /// Another node writes it with an older version.
+    #[error(
+        "its store version is {found}, and {known} is needed, but {node} writes it with an older version of this \
+         program; stop that node first"
+    )]
+    OlderWriter {
+        /// Its version.
+        found: usize,
+        /// The version that is needed.
+        known: usize,
+        /// The node that writes it.
+        node: String,
+    },
     /// What happened while it was opened.
     #[error("{0}")]
     Interrupted(String),
@@ -144,6 +160,14 @@ impl PostgresRefusal {
             remedy: "start once as the owner of the database, who may create roles, or let an administrator run \
                 CREATE ROLE keruen_writer; CREATE ROLE keruen_reader; and grant both to the owner",
         }
+    }
+
+    /// Whether the server could be written to, and a crash could take it back.
+    pub(super) fn is_about_safety(&self) -> bool {
+        matches!(
+            self,
+            Self::FsyncOff | Self::FullPageWritesOff | Self::SynchronousCommitOff { .. }
+        )
     }
 
     pub(super) fn of_role(error: sqlx::Error) -> Self {
@@ -228,7 +252,23 @@ pub(super) async fn check_for_reading(address: &PgConnectOptions) -> Result<(), 
     Ok(())
 }
 
-async fn check_server(connection: &mut PgConnection) -> Result<(), PostgresRefusal> {
+/// Fails unless there is a log of this version that the user may read and write.
+pub(super) async fn check_for_standing_by(
+    mut connection: PgConnection,
+) -> Result<(), PostgresRefusal> {
+    schema::check(&mut connection).await?;
+    for become_it in [session::BECOME_READER, session::BECOME_WRITER] {
+        sqlx::raw_sql(become_it)
+            .execute(&mut connection)
+            .await
+            .map_err(PostgresRefusal::of_role)?;
+    }
+    connection.close().await?;
+    Ok(())
+}
+
+/// Fails unless the server and the database can hold a log and take writes.
+pub(super) async fn check_server(connection: &mut PgConnection) -> Result<(), PostgresRefusal> {
     let row = sqlx::query(
         "SELECT current_setting('server_version'), current_setting('server_version_num')::integer / 10000, \
          current_setting('server_encoding'), pg_is_in_recovery(), \
@@ -257,23 +297,26 @@ async fn check_server(connection: &mut PgConnection) -> Result<(), PostgresRefus
     Err(PostgresRefusal::ReadOnly(reason.to_owned()))
 }
 
+/// What [`check_settings_row`] looks at.
+pub(super) const SETTINGS: &str = "\
+    SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')";
+
 /// Fails if a crash could take back what was answered.
 pub(super) async fn check_settings(connection: &mut PgConnection) -> Result<(), PostgresRefusal> {
-    let (fsync, full_page_writes, synchronous_commit): (bool, bool, String) = sqlx::query_as(
-        "SELECT current_setting('fsync')::boolean, current_setting('full_page_writes')::boolean, \
-         current_setting('synchronous_commit')",
-    )
-    .fetch_one(connection)
-    .await?;
-    if !fsync {
+    check_settings_row(&sqlx::query(SETTINGS).fetch_one(connection).await?)
+}
+
+pub(super) fn check_settings_row(row: &PgRow) -> Result<(), PostgresRefusal> {
+    if row.try_get::<&str, _>(0)? != "on" {
         return Err(PostgresRefusal::FsyncOff);
     }
-    if !full_page_writes {
+    if row.try_get::<&str, _>(1)? != "on" {
         return Err(PostgresRefusal::FullPageWritesOff);
     }
-    if !matches!(synchronous_commit.as_str(), "on" | "remote_apply") {
+    let synchronous_commit: &str = row.try_get(2)?;
+    if !matches!(synchronous_commit, "on" | "remote_apply") {
         return Err(PostgresRefusal::SynchronousCommitOff {
-            found: synchronous_commit,
+            found: synchronous_commit.to_owned(),
         });
     }
     Ok(())

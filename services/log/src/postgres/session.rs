@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, error::DatabaseError, postgres::PgConnectOptions};
+use sqlx::{Connection as _, PgConnection, error::DatabaseError, postgres::PgConnectOptions};
 
 use crate::{log::ReadError, store::StoreError};
 
@@ -13,6 +13,7 @@ pub(super) const CHANNEL: &str = "keruen_log";
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// SQLSTATE codes.
+const READ_ONLY: &str = "25006";
 pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 /// What SET ROLE says.
 pub(super) const NO_SUCH_ROLE: &str = "22023";
@@ -49,6 +50,23 @@ pub(super) fn named(address: &PgConnectOptions, name: &str) -> PgConnectOptions 
     address.clone().application_name(name)
 }
 
+/// Ends whoever blocks the backend `pid`; answers with how many they were. On a connection of its own, with the user's
+/// own rights: a user may end its own backends.
+pub(super) async fn terminate_blockers(
+    address: &PgConnectOptions,
+    pid: i32,
+) -> Result<usize, Fault> {
+    let mut connection = super::opening::connect(address).await?;
+    let ended = sqlx::query(
+        "SELECT pg_terminate_backend(blocker) FROM unnest(pg_blocking_pids($1)) AS blocker WHERE blocker > 0",
+    )
+    .bind(pid)
+    .fetch_all(&mut connection)
+    .await?;
+    connection.close().await?;
+    Ok(ended.len())
+}
+
 /// Why a statement was not answered as it should.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
@@ -56,6 +74,8 @@ pub(super) enum Fault {
     Sql(#[from] sqlx::Error),
     #[error("no answer within {0} s")]
     Timeout(u64),
+    #[error("the server was out of touch, and the connection may be dead")]
+    OutOfTouch,
     /// What is stored contradicts itself.
     #[error("the log is damaged at position {position}: {found}")]
     Damaged { position: u64, found: String },
@@ -81,7 +101,7 @@ impl Fault {
     pub fn leaves_open(&self) -> bool {
         match self {
             Self::Sql(sqlx::Error::Database(error)) => ends_connection(error.as_ref()),
-            Self::Sql(_) | Self::Timeout(_) => true,
+            Self::Sql(_) | Self::Timeout(_) | Self::OutOfTouch => true,
             Self::Damaged { .. } | Self::Fenced | Self::Unsafe(_) => false,
         }
     }
@@ -103,6 +123,10 @@ impl From<Fault> for StoreError {
         match fault {
             Fault::Fenced => Self::Fenced,
             Fault::Sql(error) if code(&error).as_deref() == Some(DISK_FULL) => Self::Full,
+            Fault::Sql(error) if code(&error).as_deref() == Some(READ_ONLY) => Self::Failed(
+                "the server takes no writes any more; check whether it became a replica, or what made it read-only"
+                    .to_owned(),
+            ),
             other => Self::Failed(other.to_string()),
         }
     }

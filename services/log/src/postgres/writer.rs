@@ -7,7 +7,10 @@ use std::{
 
 use keruen_proto::log::v1::Query;
 use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
-use tokio::runtime::{self, Runtime};
+use tokio::{
+    runtime::{self, Runtime},
+    sync::watch,
+};
 use uuid::Uuid;
 
 use super::{
@@ -41,13 +44,18 @@ pub(super) struct Writer {
     epoch: i64,
     /// Another writer was seen; never to be tried again.
     fenced: bool,
+    /// Changes when this process lost touch with the server: what was connected before may never answer.
+    out_of_touch: watch::Receiver<u64>,
     /// Commands of the group at hand that were looked up together.
     looked_up: HashMap<Uuid, Option<RecordedCommand>>,
 }
 
 impl Writer {
     /// Takes over the log with a new epoch, and reads where it stands. Blocks.
-    pub fn open(address: &PgConnectOptions) -> Result<(Self, Tip), PostgresRefusal> {
+    pub fn open(
+        address: &PgConnectOptions,
+        out_of_touch: watch::Receiver<u64>,
+    ) -> Result<(Self, Tip), PostgresRefusal> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -70,9 +78,15 @@ impl Writer {
             id: writer_id,
             epoch,
             fenced: false,
+            out_of_touch,
             looked_up: HashMap::new(),
         };
         Ok((writer, tip))
+    }
+
+    /// By which the head of the log says that it is this writer's.
+    pub fn id(&self) -> Uuid {
+        self.id
     }
 
     pub fn log_id(&self) -> [u8; 16] {
@@ -89,9 +103,14 @@ impl Writer {
             Some(connection) => connection,
             None => self.resume()?,
         };
-        let result = self
-            .runtime
-            .block_on(async { session::in_time(statements(&mut connection)).await });
+        let out_of_touch = &mut self.out_of_touch;
+        let result = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                result = session::in_time(statements(&mut connection)) => result,
+                Ok(()) = out_of_touch.changed() => Err(Fault::OutOfTouch),
+            }
+        });
         match &result {
             Err(fault) if fault.leaves_open() => {
                 tracing::warn!(error = %fault, "the log's write connection was lost");
@@ -120,6 +139,7 @@ impl Writer {
         }
         let deadline = Instant::now() + RESUME_TIMEOUT;
         loop {
+            self.out_of_touch.mark_unchanged();
             match self.runtime.block_on(resume(&self.address, self.id)) {
                 Ok((connection, epoch)) => {
                     tracing::info!(epoch, "the log's write connection was made again");
@@ -235,6 +255,26 @@ impl Store for Writer {
         }
     }
 
+    fn recorded(
+        &mut self,
+        command_ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, RecordedCommand>, StoreError> {
+        let deadline = Instant::now() + RESUME_TIMEOUT;
+        loop {
+            let looking = session::in_time(recorded(&self.address, command_ids));
+            match self.runtime.block_on(looking) {
+                Err(fault) if fault.leaves_open() && Instant::now() < deadline => {
+                    std::thread::sleep(RETRY_DELAY);
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    fn is_fenced(&self) -> bool {
+        self.fenced
+    }
+
     fn confirm(&mut self) -> Result<(), StoreError> {
         self.position()?;
         Ok(())
@@ -271,6 +311,18 @@ impl Drop for Writer {
     }
 }
 
+/// What commands were used for, looked up as a reader does, whoever writes the log.
+async fn recorded(
+    address: &PgConnectOptions,
+    command_ids: &[Uuid],
+) -> Result<HashMap<Uuid, RecordedCommand>, Fault> {
+    let mut connection = opening::connect(address).await?;
+    session::become_reader(&mut connection).await?;
+    let found = index::find_commands(&mut connection, command_ids).await?;
+    connection.close().await?;
+    Ok(found)
+}
+
 async fn resume(address: &PgConnectOptions, writer_id: Uuid) -> Result<(PgConnection, i64), Fault> {
     let mut connection = opening::connect(address).await?;
     // The server may have come back with other settings.
@@ -284,6 +336,19 @@ async fn resume(address: &PgConnectOptions, writer_id: Uuid) -> Result<(PgConnec
     let claim = Claim::Own;
     let (_, epoch) = take_over(&mut connection, address, writer_id, claim).await?;
     Ok((connection, epoch))
+}
+
+/// Whether the head of the log still says that this writer has it.
+pub(super) async fn is_current(address: &PgConnectOptions, writer_id: Uuid) -> Result<bool, Fault> {
+    let mut connection = opening::connect(address).await?;
+    session::become_reader(&mut connection).await?;
+    let current =
+        sqlx::query_scalar("SELECT writer_id IS NOT DISTINCT FROM $1 FROM keruen_log.log_head")
+            .bind(writer_id)
+            .fetch_one(&mut connection)
+            .await?;
+    connection.close().await?;
+    Ok(current)
 }
 
 /// Whose log it may be before it is taken over.
@@ -326,7 +391,7 @@ async fn take_over(
 async fn clear_the_way(address: &PgConnectOptions, pid: i32) {
     loop {
         tokio::time::sleep(PATIENCE).await;
-        match terminate_blockers(address, pid).await {
+        match session::terminate_blockers(address, pid).await {
             Ok(0) => {}
             Ok(blockers) => tracing::warn!(
                 blockers,
@@ -337,19 +402,6 @@ async fn clear_the_way(address: &PgConnectOptions, pid: i32) {
             }
         }
     }
-}
-
-/// On a connection of its own, with the user's own rights: a user may end its own backends.
-async fn terminate_blockers(address: &PgConnectOptions, pid: i32) -> Result<usize, Fault> {
-    let mut connection = opening::connect(address).await?;
-    let ended = sqlx::query(
-        "SELECT pg_terminate_backend(blocker) FROM unnest(pg_blocking_pids($1)) AS blocker WHERE blocker > 0",
-    )
-    .bind(pid)
-    .fetch_all(&mut connection)
-    .await?;
-    connection.close().await?;
-    Ok(ended.len())
 }
 
 /// Reads where the log stands, and whose it is; checks that head, events and tiles agree.

@@ -29,6 +29,10 @@ enum Fate {
     Unreadable,
     /// Written, reported as lost, and the head can't be read either.
     WrittenUnreadable,
+    /// Not written, since somebody else has taken over.
+    Fenced,
+    /// Written, and then somebody else has taken over.
+    WrittenFenced,
 }
 
 /// A store in memory that waits at each commit until it is told what becomes of it.
@@ -43,6 +47,7 @@ struct State {
     fates: Vec<Fate>,
     commits: usize,
     unreadable: bool,
+    fenced: bool,
 }
 
 impl Fake {
@@ -113,6 +118,10 @@ impl Store for Fake {
         Ok(state.tip.clone().unwrap())
     }
 
+    fn is_fenced(&self) -> bool {
+        self.state().fenced
+    }
+
     fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
         Ok(self.state().commands.get(&command_id).cloned())
     }
@@ -141,13 +150,15 @@ impl Store for Fake {
         let fate = state.fates.pop().unwrap_or(Fate::Lost);
         if matches!(
             fate,
-            Fate::Written | Fate::WrittenUnseen | Fate::WrittenUnreadable
+            Fate::Written | Fate::WrittenUnseen | Fate::WrittenUnreadable | Fate::WrittenFenced
         ) {
             state.write(group, to);
         }
+        state.fenced = matches!(fate, Fate::Fenced | Fate::WrittenFenced);
         state.unreadable = matches!(fate, Fate::Unreadable | Fate::WrittenUnreadable);
         match fate {
             Fate::Written => Ok(()),
+            Fate::Fenced | Fate::WrittenFenced => Err(StoreError::Fenced),
             _ => Err(StoreError::Failed("the cable is cut".to_owned())),
         }
     }
@@ -255,8 +266,9 @@ async fn a_group_is_answered_after_its_commit() {
 #[tokio::test]
 async fn a_lost_group_fails_whole_and_leaves_nothing() {
     let (sequencer, store, answers) = play(Fate::Lost).await;
-    let lost =
-        AppendError::Unavailable("the log can't be written now: the cable is cut".to_owned());
+    let lost = AppendError::Unavailable(
+        "the log can't be written now: the cable is cut; nothing was recorded".to_owned(),
+    );
     assert_eq!(answers, vec![Err(lost); 4]);
     assert_eq!(sequencer.head().position, 1);
     // The creation that was lost neither conflicts nor takes a position.
@@ -294,6 +306,29 @@ async fn an_unknown_outcome_is_told_and_settled_later() {
         );
         assert_eq!(sequencer.head().position, position);
     }
+}
+
+#[tokio::test]
+async fn a_fenced_writer_says_what_became_of_its_group() {
+    let (sequencer, store, answers) = play(Fate::Fenced).await;
+    sequencer.fenced().wait_for(|fenced| *fenced).await.unwrap();
+    for answer in answers {
+        let message = answer.unwrap_err().to_string();
+        assert!(message.contains("nothing was recorded"), "{message}");
+    }
+    drop((sequencer, store));
+
+    let (sequencer, store, answers) = play(Fate::WrittenFenced).await;
+    sequencer.fenced().wait_for(|fenced| *fenced).await.unwrap();
+    let mut answers = answers.into_iter();
+    for written in as_written() {
+        match (answers.next().unwrap(), written) {
+            // What was refused on account of the group is left to the one who writes now.
+            (Err(AppendError::Unavailable(_)), Err(AppendError::ConditionFailed { .. })) => {}
+            (answer, written) => assert_eq!(answer, written),
+        }
+    }
+    drop((sequencer, store));
 }
 
 #[tokio::test]

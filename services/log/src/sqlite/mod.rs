@@ -19,7 +19,7 @@ use tokio::sync::watch;
 pub use backup::{BackupError, Copy, backup, restore};
 pub use file::{OpenError, holder_of};
 pub use space::{FreeSpace, free_bytes};
-pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead};
+pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead, sqlite_version};
 
 use crate::{
     append::{AppendError, Violation},
@@ -80,6 +80,7 @@ pub struct SqliteLog {
     sequencer: Sequencer,
     readers: Arc<Readers>,
     transcoder: Option<Transcoder>,
+    leads: watch::Sender<bool>,
     _lock: FileLock,
 }
 
@@ -101,13 +102,20 @@ impl SqliteLog {
             sequencer,
             readers: Arc::new(readers),
             transcoder: options.transcoder,
+            leads: watch::Sender::new(true),
             _lock: lock,
         })
+    }
+
+    /// Whether this process writes the log. It does as long as it has it open; the receiver closes then.
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        self.leads.subscribe()
     }
 
     /// Stops the writer after what is queued; later appends are refused, reads go on. Blocks until it has stopped.
     /// Dropping the log does the same.
     pub fn close(&self) {
+        self.leads.send_replace(false);
         self.sequencer.close();
     }
 }

@@ -19,6 +19,11 @@ use crate::{
     tree::{Hash, Tree},
 };
 
+/// The version of SQLite in this program.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// Events of which the leaves are made again between two looks at the clock.
 const CHECKED_EVENTS: u64 = 4_096;
 
@@ -175,6 +180,18 @@ impl StoreReader {
             Ok(before)
         };
         count().map_err(|error| Fault::from(error).at(&self.path))
+    }
+
+    /// When the event at a position was recorded, in microseconds since 1970-01-01T00:00:00Z; `None` where there is none.
+    pub fn recorded_at_us(&self, position: u64) -> Result<Option<i64>, OpenError> {
+        self.connection
+            .query_row(
+                "SELECT recorded_at_us FROM events WHERE position = ?1",
+                [stored(position)],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(|error| Fault::from(error).at(&self.path))
     }
 
     /// Reads everything: the pages of the file, and every event, of which the leaf and with it the whole tree is made

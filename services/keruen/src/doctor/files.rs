@@ -1,0 +1,67 @@
+//! Who may read and write the files.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
+
+use super::finding::Finding;
+use crate::embedded::EmbeddedStore;
+
+/// Bits of a mode that let others write, and that let others do anything.
+const OTHERS_WRITE: u32 = 0o022;
+const OTHERS: u32 = 0o077;
+
+pub fn examine(store: &EmbeddedStore) -> Option<Finding> {
+    let folder = fs::metadata(&store.folder).ok()?;
+    let mut open = Vec::new();
+    let mut foreign = Vec::new();
+    // A sticky folder, as /tmp is, lets nobody remove or rename what is another's.
+    if folder.permissions().mode() & OTHERS_WRITE != 0 && folder.mode() & 0o1000 == 0 {
+        open.push(".".to_owned());
+    }
+    for entry in fs::read_dir(&store.folder).into_iter().flatten().flatten() {
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_ours = name.starts_with(&*store.path.file_name()?.to_string_lossy())
+            || name.starts_with("views-")
+            || is_key(&name);
+        if !is_ours {
+            continue;
+        }
+        let forbidden = if is_key(&name) { OTHERS } else { OTHERS_WRITE };
+        if metadata.permissions().mode() & forbidden != 0 {
+            open.push(name.clone());
+        }
+        if metadata.uid() != folder.uid() {
+            foreign.push(name);
+        }
+    }
+    open.sort();
+    foreign.sort();
+    let place = store.folder.display();
+    Some(if !open.is_empty() {
+        Finding::attention(
+            "files",
+            format!("others may change, or read a key: {}", open.join(", ")),
+            format!("chmod go-w {place} {place}/*; chmod 600 the key"),
+        )
+    } else if !foreign.is_empty() {
+        Finding::attention(
+            "files",
+            format!(
+                "not owned by the owner of the folder: {}",
+                foreign.join(", ")
+            ),
+            format!("chown -R --reference={place} {place}; run the node as one user only"),
+        )
+    } else {
+        Finding::ok("files", "nobody else may change them")
+    })
+}
+
+fn is_key(name: &str) -> bool {
+    name.ends_with(".key")
+}
