@@ -27,6 +27,7 @@ mod store;
 mod syntax;
 
 pub use append::{AppendError, Violation};
+pub use bounds::Bounds;
 pub use endpoint::EventEndpoint;
 pub use follow::{Batch, FollowOptions, follow};
 pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};

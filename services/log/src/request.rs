@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::{
     append::Violation,
     bounds::{
-        MAX_APPEND_BYTES, MAX_APPEND_EVENTS, MAX_DATA_BYTES, MAX_EVENT_TAGS, MAX_ITEM_TERMS,
-        MAX_JSON_BYTES, MAX_QUERY_ITEMS, MAX_QUERY_TERMS, MAX_UTC_OFFSET_MINUTES, TIME_RANGE_US,
+        Bounds, MAX_EVENT_TAGS, MAX_ITEM_TERMS, MAX_QUERY_ITEMS, MAX_QUERY_TERMS,
+        MAX_UTC_OFFSET_MINUTES, TIME_RANGE_US,
     },
     syntax,
 };
@@ -46,10 +46,11 @@ impl Candidate {
     /// Checks everything that needs no look at the log. The error names the first field that breaks a rule.
     pub fn parse(
         request: AppendRequest,
+        bounds: &Bounds,
         transcoder: Option<&Transcoder>,
     ) -> Result<Self, Violation> {
         let bytes = request.encoded_len();
-        within("request", "bytes", bytes, MAX_APPEND_BYTES)?;
+        within("request", "bytes", bytes, bounds.append_bytes)?;
         let command_id = at("command_id", syntax::uuid(&request.command_id))?;
         let command_hash = <[u8; 32]>::try_from(request.command_hash.as_slice()).map_err(|_| {
             let found = request.command_hash.len();
@@ -66,13 +67,20 @@ impl Candidate {
         if request.events.is_empty() {
             return Err(Violation::new("events", "must hold at least one event"));
         }
-        within("events", "events", request.events.len(), MAX_APPEND_EVENTS)?;
+        within(
+            "events",
+            "events",
+            request.events.len(),
+            bounds.append_events,
+        )?;
         let condition = request.condition.map(parse_condition).transpose()?;
         let events = request
             .events
             .into_iter()
             .enumerate()
-            .map(|(index, event)| parse_event(&format!("events[{index}]"), event, transcoder))
+            .map(|(index, event)| {
+                parse_event(&format!("events[{index}]"), event, bounds, transcoder)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             command_id,
@@ -105,6 +113,7 @@ fn parse_condition(condition: AppendCondition) -> Result<Condition, Violation> {
 fn parse_event(
     path: &str,
     mut event: ProposedEvent,
+    bounds: &Bounds,
     transcoder: Option<&Transcoder>,
 ) -> Result<(ProposedEvent, OccurredAt), Violation> {
     at(path_of(path, "type"), syntax::event_type(&event.r#type))?;
@@ -132,20 +141,21 @@ fn parse_event(
         check_correction(path, correction)?;
     }
     let occurred_at = check_occurred_at(path, event.occurred_at)?;
-    check_data(path, &event, transcoder)?;
+    check_data(path, &event, bounds, transcoder)?;
     Ok((event, occurred_at))
 }
 
 fn check_data(
     path: &str,
     event: &ProposedEvent,
+    bounds: &Bounds,
     transcoder: Option<&Transcoder>,
 ) -> Result<(), Violation> {
     within(
         path_of(path, "data"),
         "bytes",
         event.data.len(),
-        MAX_DATA_BYTES,
+        bounds.data_bytes,
     )?;
     let Some(transcoder) = transcoder else {
         return Ok(());
@@ -158,7 +168,7 @@ fn check_data(
         path_of(path, "data"),
         "bytes as JSON",
         json_bytes,
-        MAX_JSON_BYTES,
+        bounds.json_bytes,
     )
 }
 

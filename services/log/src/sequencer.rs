@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     append::AppendError,
+    bounds::Bounds,
     decision::Ledger,
     log::{Head, RecordedCommand},
     request::Candidate,
@@ -30,18 +31,6 @@ pub(crate) fn system_time_us() -> i64 {
     i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// How much one group commits at most; a single append may exceed the last two by itself.
-const MAX_GROUP_APPENDS: usize = 1_024;
-const MAX_GROUP_EVENTS: usize = 4_096;
-const MAX_GROUP_BYTES: usize = 8 * 1024 * 1024;
-
-/// Bounds of the queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct QueueBounds {
-    pub appends: usize,
-    pub bytes: usize,
-}
-
 struct Job {
     candidate: Candidate,
     answer: oneshot::Sender<Result<Appended, AppendError>>,
@@ -53,7 +42,7 @@ struct Job {
 pub(crate) struct Sequencer {
     queue: RwLock<Option<mpsc::Sender<Job>>>,
     bytes: Arc<Semaphore>,
-    bounds: QueueBounds,
+    bounds: Bounds,
     head: Arc<RwLock<Head>>,
     position: watch::Receiver<u64>,
     fenced: watch::Receiver<bool>,
@@ -67,7 +56,7 @@ impl Sequencer {
         tip: Tip,
         store: impl Store,
         clock: Clock,
-        bounds: QueueBounds,
+        bounds: Bounds,
     ) -> std::io::Result<Self> {
         let (announce, _) = watch::channel(tip.position());
         Self::start_announcing(log_id, tip, store, clock, bounds, announce)
@@ -79,15 +68,16 @@ impl Sequencer {
         tip: Tip,
         store: impl Store,
         clock: Clock,
-        bounds: QueueBounds,
+        bounds: Bounds,
         announce: watch::Sender<u64>,
     ) -> std::io::Result<Self> {
-        let (queue, jobs) = mpsc::channel(bounds.appends.max(1));
+        let (queue, jobs) = mpsc::channel(bounds.queue_appends);
         let head = Arc::new(RwLock::new(head_of(log_id, &tip)));
         let position = announce.subscribe();
         let (tell_fenced, fenced) = watch::channel(false);
         let writer = Writer {
             log_id,
+            bounds,
             ledger: Some(Ledger::new(log_id, tip)),
             store,
             clock,
@@ -100,7 +90,7 @@ impl Sequencer {
             .spawn(move || writer.run(jobs))?;
         Ok(Self {
             queue: RwLock::new(Some(queue)),
-            bytes: Arc::new(Semaphore::new(bounds.bytes)),
+            bytes: Arc::new(Semaphore::new(bounds.queue_bytes)),
             bounds,
             head,
             position,
@@ -129,7 +119,11 @@ impl Sequencer {
         let share = Arc::clone(&self.bytes)
             .try_acquire_many_owned(size)
             .map_err(|_| {
-                AppendError::ResourceExhausted(format!("{} bytes are queued", self.bounds.bytes))
+                AppendError::ResourceExhausted(format!(
+                    "of the {} bytes that may wait for the writer, {} are left, and this append has {size}",
+                    self.bounds.queue_bytes,
+                    self.bytes.available_permits()
+                ))
             })?;
         let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
         let Some(queue) = queue.as_ref() else {
@@ -143,8 +137,8 @@ impl Sequencer {
         };
         queue.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AppendError::ResourceExhausted(format!(
-                "{} appends are queued",
-                self.bounds.appends
+                "{} appends wait for the writer, and no more may",
+                self.bounds.queue_appends
             )),
             mpsc::error::TrySendError::Closed(_) => closed(),
         })?;
@@ -208,6 +202,7 @@ fn head_of(log_id: [u8; 16], tip: &Tip) -> Head {
 
 struct Writer<S> {
     log_id: [u8; 16],
+    bounds: Bounds,
     /// `None` after a failure that left open where the log stands; the store is asked again before the next group.
     ledger: Option<Ledger>,
     store: S,
@@ -246,7 +241,7 @@ impl<S: Store> Writer<S> {
         let mut next = None;
         while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
             let group;
-            (group, next) = drain(first, &mut jobs);
+            (group, next) = drain(first, &mut jobs, &self.bounds);
             self.commit(group);
             if self.store.is_fenced() {
                 self.fenced.send_replace(true);
@@ -375,17 +370,17 @@ fn answer_all(jobs: Vec<Job>, error: &StoreError) {
 
 /// Takes what is queued behind `first`, within the bounds of a group, without waiting for more. What no longer fits is
 /// handed back as the first of the next group.
-fn drain(first: Job, jobs: &mut mpsc::Receiver<Job>) -> (Vec<Job>, Option<Job>) {
+fn drain(first: Job, jobs: &mut mpsc::Receiver<Job>, bounds: &Bounds) -> (Vec<Job>, Option<Job>) {
     let mut events = first.candidate.events.len();
     let mut bytes = first.candidate.bytes;
     let mut group = vec![first];
-    while group.len() < MAX_GROUP_APPENDS {
+    while group.len() < bounds.group_appends {
         let Ok(job) = jobs.try_recv() else {
             break;
         };
         events += job.candidate.events.len();
         bytes += job.candidate.bytes;
-        if events > MAX_GROUP_EVENTS || bytes > MAX_GROUP_BYTES {
+        if events > bounds.group_events || bytes > bounds.group_bytes {
             return (group, Some(job));
         }
         group.push(job);

@@ -37,7 +37,7 @@ impl Backend for Nats {
         let options = SqliteOptions {
             clock: settings.clock.unwrap_or(defaults.clock),
             transcoder: settings.transcoder,
-            queue_appends: settings.queue_appends.unwrap_or(defaults.queue_appends),
+            bounds: settings.bounds,
             ..SqliteOptions::default()
         };
         let store = SqliteLog::open(&self.folder.path().join("log.db"), options).unwrap();

@@ -25,7 +25,8 @@ use std::{
 
 use contract::{event, provided, request, tagged};
 use keruen_log::{
-    AppendError, AppendRequest, Appended, Log, PostgresLog, PostgresOptions, PostgresRefusal,
+    AppendError, AppendRequest, Appended, Bounds, Log, PostgresLog, PostgresOptions,
+    PostgresRefusal,
 };
 use keruen_test_servers::{
     postgres::{Database, Server},
@@ -272,6 +273,23 @@ async fn a_database_of_another_kind_or_version_is_left_alone() {
     let error = PostgresLog::open("postgres://u:secret@[", PostgresOptions::default()).await;
     let message = error.err().unwrap().to_string();
     assert!(!message.contains("secret"), "{message}");
+}
+
+#[tokio::test]
+async fn a_bound_that_cannot_be_kept_is_refused() {
+    let options = PostgresOptions {
+        bounds: Bounds {
+            append_bytes: 1_000,
+            queue_bytes: 999,
+            ..Bounds::default()
+        },
+        ..PostgresOptions::default()
+    };
+    // Nobody is asked.
+    let opened = PostgresLog::open("postgres://keruen@127.0.0.1:1/none", options).await;
+    let message = opened.err().unwrap().to_string();
+    let expected = "queue_bytes: must be 1000 to 1073741824, found 999; change the bound";
+    assert!(message.ends_with(expected), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,7 +23,7 @@ impl Backend for Postgres {
         let options = PostgresOptions {
             clock: settings.clock.unwrap_or(defaults.clock),
             transcoder: settings.transcoder,
-            queue_appends: settings.queue_appends.unwrap_or(defaults.queue_appends),
+            bounds: settings.bounds,
             ..PostgresOptions::default()
         };
         let opening = PostgresLog::open(self.0.url(), options);

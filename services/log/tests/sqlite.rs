@@ -14,7 +14,7 @@ use std::{
 };
 
 use keruen_log::{
-    AppendError, AppendRequest, FollowOptions, Log, OpenError, ProposedEvent, Query, Range,
+    AppendError, AppendRequest, Bounds, FollowOptions, Log, OpenError, ProposedEvent, Query, Range,
     ReadError, SqliteLog, SqliteOptions, follow,
 };
 use keruen_proto::log::v1::{OccurredAt, TimePrecision};
@@ -265,6 +265,22 @@ fn what_cannot_be_written_is_refused() {
         String::from_utf8_lossy(&output.stdout)
     );
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+}
+
+#[test]
+fn a_bound_that_cannot_be_kept_opens_nothing() {
+    let (_folder, path) = place();
+    let options = SqliteOptions {
+        bounds: Bounds {
+            group_events: 0,
+            ..Bounds::default()
+        },
+        ..SqliteOptions::default()
+    };
+    let message = SqliteLog::open(&path, options).err().unwrap().to_string();
+    let expected = "group_events: must be 1 to 16384, found 0; change the bound";
+    assert!(message.ends_with(expected), "{message}");
+    assert!(!path.exists());
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ impl Backend for Sqlite {
         let options = SqliteOptions {
             clock: settings.clock.unwrap_or(defaults.clock),
             transcoder: settings.transcoder,
-            queue_appends: settings.queue_appends.unwrap_or(defaults.queue_appends),
+            bounds: settings.bounds,
             ..SqliteOptions::default()
         };
         Arc::new(SqliteLog::open(&self.0.path().join("log.db"), options).unwrap())

@@ -77,6 +77,8 @@ enum Scenario {
     Scan,
     /// Tag reads on both, in this process and from another
     Tags,
+    /// Appends over NATS
+    Nats,
     /// Appends by gRPC commands to a node
     Grpc,
 }
@@ -162,6 +164,9 @@ async fn measure(arguments: &Arguments) {
         }
     }
     let path = report.finish();
+    if arguments.quick {
+        println!("These sizes show that it works; judge by a full run.");
+    }
     println!("{}", path.display());
 }
 
@@ -200,6 +205,9 @@ async fn measure_backend(
         if growth {
             growth::appends(run, &pair, backend, report).await;
         }
+    }
+    if wanted(Scenario::Nats) {
+        remote::nats(run, backend, report).await;
     }
     if wanted(Scenario::Grpc) {
         remote::commands(run, backend, report).await;

@@ -1,5 +1,11 @@
-//! Appends from outside: gRPC commands to a node, beside a call that does nothing.
+//! Appends from outside: over NATS, and by gRPC commands to a node.
 
+use std::{ffi::OsString, sync::Arc, time::Duration};
+
+use keruen_log::{
+    AppendError, AppendRequest, Log, LogEndpoint, LogEndpointOptions, NatsConnection, NatsLog,
+    NatsLogOptions, NatsOptions,
+};
 use keruen_proto::registry::v1::{
     Organisation, OrganisationKind, RegisterOrganisationRequest,
     registry_service_client::RegistryServiceClient,
@@ -9,7 +15,7 @@ use keruen_tests::{
     node::Node,
     program,
 };
-use std::ffi::OsString;
+use tokio::sync::watch;
 use tonic::transport::Channel;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use uuid::Uuid;
@@ -18,8 +24,61 @@ use crate::{
     Run,
     measure::{Appender, Lane, Until, rate_ratio},
     report::Report,
-    store::{Backend, Store},
+    store::{Backend, LogAppender, Store},
+    workload::{Stocks, World},
 };
+
+/// Appends over NATS, in turns with as many appenders at the log itself.
+pub async fn nats(run: &mut Run, backend: Backend, report: &mut Report) {
+    let url = run.place.nats_url();
+    let store = run.place.store(backend);
+    let opened = store.open().await;
+    let (_leads, leading) = watch::channel(true);
+    let options = LogEndpointOptions::new("bench");
+    let endpoint = LogEndpoint::start(connect(&url).await, opened.log(), leading, options);
+    let client = NatsLog::new(connect(&url).await, opened.log(), NatsLogOptions::default());
+    let client: Arc<dyn Log> = Arc::new(client);
+    // Until both are connected, nobody answers.
+    while let Err(AppendError::Unavailable(_)) = client.append(AppendRequest::default()).await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let world = World::new();
+    let lane = |log: &Arc<dyn Log>, appenders, stocks| {
+        let authors = world.authors(appenders, stocks, 0);
+        let appender = |author| LogAppender {
+            log: Arc::clone(log),
+            author,
+            events: 1,
+        };
+        Lane::new(authors.into_iter().map(appender).collect())
+    };
+    let mut far = lane(&client, 256, Stocks::Most);
+    let mut near = lane(&opened.log(), 256, Stocks::Some);
+    let mut one = lane(&client, 1, Stocks::Few);
+    for many in [&mut far, &mut near] {
+        many.warm_up(512).await;
+    }
+    let rounds = run.sizes.rounds;
+    let turn = Until::Appends((run.sizes.events / 10 / u64::from(rounds)).max(1));
+    for _ in 0..rounds {
+        far.run(turn).await;
+        near.run(turn).await;
+        one.run(Until::Appends(run.sizes.alone_appends)).await;
+    }
+    endpoint.stop().await;
+    opened.close();
+    let name = backend.name();
+    report.row(name, "256 appenders beside NATS", &near.rounds);
+    report.row(name, "256 appenders over NATS", &far.rounds);
+    report.row(name, "1 appender over NATS", &one.rounds);
+    let ratio = rate_ratio(&far.rounds, &near.rounds);
+    report.figure(&format!("{name}_nats_256_over_256"), ratio);
+}
+
+async fn connect(url: &str) -> NatsConnection {
+    let connected = NatsConnection::connect(url, NatsOptions::default()).await;
+    connected.expect("the address is well-formed")
+}
 
 /// How many clients share a connection.
 const CLIENTS_PER_CONNECTION: usize = 32;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use keruen_log::{Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions};
-use keruen_test_servers::postgres::{Database, Server};
+use keruen_test_servers::{
+    nats,
+    postgres::{Database, Server},
+};
 use rusqlite::Connection;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
@@ -59,6 +62,7 @@ pub fn results() -> PathBuf {
 pub struct Place {
     folder: TempDir,
     server: Option<Server>,
+    nats: Option<nats::Server>,
 }
 
 impl Place {
@@ -69,6 +73,7 @@ impl Place {
         Self {
             folder,
             server: None,
+            nats: None,
         }
     }
 
@@ -79,6 +84,11 @@ impl Place {
             assert_on_disk(Path::new("/tmp"));
             Server::start_with(&SETTINGS)
         })
+    }
+
+    /// Address of a nats-server, which is started when it is first needed.
+    pub fn nats_url(&mut self) -> String {
+        self.nats.get_or_insert_with(nats::Server::start).url()
     }
 
     /// An empty store.

@@ -8,6 +8,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, error::ErrorKind};
+use keruen_log::Bounds;
 
 use crate::{cli::Cli, client::value};
 
@@ -95,6 +96,21 @@ pub struct Args {
     )]
     min_free_disk: u64,
 
+    /// What the log takes at most, for example queue_appends=4096,data_bytes=16KiB; can be given several times.
+    /// What may wait: queue_appends (1024), queue_bytes (64MiB). What one commit takes: group_appends (1024),
+    /// group_events (4096), group_bytes (8MiB). What one append may have: append_events (1000), append_bytes (768KiB).
+    /// What one event may have: data_bytes (64KiB), json_bytes (768KiB).
+    #[arg(
+        long,
+        env = "KERUEN_BOUND",
+        hide_env_values = true,
+        value_name = "NAME=NUMBER",
+        value_delimiter = ',',
+        value_parser = bound,
+        hide_short_help = true
+    )]
+    bound: Vec<(String, usize)>,
+
     /// Keep no snapshots. They are files beside the store that spare the node from reading a long history again at the
     /// first command after a start; any of them can be deleted at any time.
     #[arg(long)]
@@ -109,6 +125,17 @@ pub struct Args {
         default_value_t
     )]
     log_format: telemetry::LogFormat,
+}
+
+/// A bound and its value. Whether the log can keep it is seen when it is opened.
+fn bound(text: &str) -> Result<(String, usize), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| {
+        format!("must be NAME=NUMBER, for example queue_appends=4096; found {text:?}")
+    })?;
+    let number = usize::try_from(value::bytes(value)?).map_err(|error| error.to_string())?;
+    let known = Bounds::default().set(name, number);
+    known.map_err(|violation| violation.to_string())?;
+    Ok((name.to_owned(), number))
 }
 
 /// Runs until Ctrl-C or SIGTERM.
@@ -134,6 +161,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     options.node = args.node;
     options.insecure_no_auth = args.insecure_no_auth;
     options.min_free_bytes = args.min_free_disk;
+    for (name, value) in &args.bound {
+        options.bounds.set(name, *value)?;
+    }
     options.snapshots = !args.no_snapshots;
     let stop = stop_signal()?;
     let mut node = Node::start(options).await?;
@@ -163,4 +193,29 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_is_a_name_and_a_number() {
+        assert_eq!(
+            bound("queue_appends=4096"),
+            Ok(("queue_appends".to_owned(), 4_096))
+        );
+        assert_eq!(
+            bound("data_bytes=16KiB"),
+            Ok(("data_bytes".to_owned(), 16_384))
+        );
+        for (text, expected) in [
+            ("queue_appends", "must be NAME=NUMBER"),
+            ("queue_appends=-1", "-1"),
+            ("queue=1", "queue: is no bound; there are append_events"),
+        ] {
+            let refused = bound(text).unwrap_err();
+            assert!(refused.contains(expected), "{refused}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions, SnapshotOptions};
 use keruen_inventory::InventoryEndpoint;
-use keruen_log::{DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
+use keruen_log::{Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
@@ -50,6 +50,8 @@ pub struct NodeOptions {
     pub insecure_no_auth: bool,
     /// Bytes that stay free on the disk of a log in a file: below that, nothing is recorded.
     pub min_free_bytes: u64,
+    /// How much the log takes at most.
+    pub bounds: Bounds,
     /// Keep the state of long boundaries in files, so that the first command on each after a start is as fast as others.
     pub snapshots: bool,
 }
@@ -65,6 +67,7 @@ impl NodeOptions {
             node: "hub".to_owned(),
             insecure_no_auth: false,
             min_free_bytes: DEFAULT_MIN_FREE_BYTES,
+            bounds: Bounds::default(),
             snapshots: true,
         }
     }
@@ -112,7 +115,12 @@ impl Node {
 
         let log = options
             .store
-            .open(&options.node, transcoder(), options.min_free_bytes)
+            .open(
+                &options.node,
+                transcoder(),
+                options.min_free_bytes,
+                options.bounds,
+            )
             .await?;
         let shared = log.shared();
         let views = Views::open(folder, ViewOptions::default())?;

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::bail;
 use keruen_log::{
-    Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
+    Bounds, Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
 };
 use tokio::sync::watch;
 
@@ -76,12 +76,14 @@ impl Store {
         node: &str,
         transcoder: Transcoder,
         min_free_bytes: u64,
+        bounds: Bounds,
     ) -> anyhow::Result<StoredLog> {
         let transcoder = Some(transcoder);
         Ok(match self {
             Self::Sqlite(path) => {
                 let options = SqliteOptions {
                     transcoder,
+                    bounds,
                     min_free_bytes,
                     ..SqliteOptions::default()
                 };
@@ -90,6 +92,7 @@ impl Store {
             Self::Postgres { url, .. } => {
                 let options = PostgresOptions {
                     transcoder,
+                    bounds,
                     node: node.to_owned(),
                     take_over: TakeOver::WhenSilent,
                     ..PostgresOptions::default()

@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     append::AppendError,
-    sequencer::{Clock, QueueBounds, Sequencer},
+    bounds::Bounds,
+    sequencer::{Clock, Sequencer},
 };
 
 /// How often a standby asks for the lease.
@@ -50,7 +51,7 @@ pub(super) struct Candidate {
     pub node: String,
     pub take_over: TakeOver,
     pub clock: Clock,
-    pub bounds: QueueBounds,
+    pub bounds: Bounds,
     pub announce: watch::Sender<u64>,
 }
 

@@ -23,10 +23,10 @@ pub use opening::{PostgresOpenError, PostgresRefusal};
 
 use crate::{
     append::{AppendError, Violation},
-    bounds::MAX_PAGE_EVENTS,
+    bounds::{Bounds, MAX_PAGE_EVENTS},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
-    sequencer::{self, Clock, QueueBounds},
+    sequencer::{self, Clock},
     syntax,
 };
 use election::Election;
@@ -40,10 +40,8 @@ pub struct PostgresOptions {
     pub clock: Clock,
     /// Sizes each event as JSON before it is appended, and may refuse it; `None` accepts all.
     pub transcoder: Option<Transcoder>,
-    /// How many appends may wait for the writer.
-    pub queue_appends: usize,
-    /// How many bytes they may hold together; at least one append of the largest size must fit.
-    pub queue_bytes: usize,
+    /// How much it takes at most.
+    pub bounds: Bounds,
     /// How many reads run at the same time, each on a connection of its own.
     pub readers: u32,
     /// Name of this process, by which others know who writes the log.
@@ -57,8 +55,7 @@ impl Default for PostgresOptions {
         Self {
             clock: Arc::new(sequencer::system_time_us),
             transcoder: None,
-            queue_appends: 1_024,
-            queue_bytes: 64 * 1024 * 1024,
+            bounds: Bounds::default(),
             readers: 4,
             node: "keruen".to_owned(),
             take_over: TakeOver::AtOnce,
@@ -77,6 +74,7 @@ pub struct PostgresLog {
     readers: Readers,
     follower: Follower,
     position: watch::Receiver<u64>,
+    bounds: Bounds,
     transcoder: Option<Transcoder>,
 }
 
@@ -93,13 +91,11 @@ impl PostgresLog {
             node: options.node,
             take_over: options.take_over,
             clock: options.clock,
-            bounds: QueueBounds {
-                appends: options.queue_appends,
-                bytes: options.queue_bytes,
-            },
+            bounds: options.bounds,
             announce: announce.clone(),
         };
         let opened = async {
+            options.bounds.check().map_err(PostgresRefusal::Bounds)?;
             let election = Election::start(candidate).await?;
             let head = readers.position().await?;
             announce.send_modify(|known| *known = head.max(*known));
@@ -115,6 +111,7 @@ impl PostgresLog {
             readers,
             follower,
             position,
+            bounds: options.bounds,
             transcoder: options.transcoder,
         })
     }
@@ -145,6 +142,7 @@ impl PostgresLog {
             readers,
             follower,
             position,
+            bounds: options.bounds,
             transcoder: options.transcoder,
         })
     }
@@ -180,7 +178,7 @@ impl PostgresLog {
 #[async_trait]
 impl Log for PostgresLog {
     async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        let candidate = Candidate::parse(request, self.transcoder.as_ref())
+        let candidate = Candidate::parse(request, &self.bounds, self.transcoder.as_ref())
             .map_err(AppendError::InvalidArgument)?;
         match &self.election {
             Some(election) => election.sequencer()?.append(candidate).await,

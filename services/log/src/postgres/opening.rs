@@ -11,6 +11,7 @@ use super::{
     schema,
     session::{self, Fault, INSUFFICIENT_PRIVILEGE, NO_SUCH_ROLE},
 };
+use crate::append::Violation;
 
 const OLDEST_SERVER: i32 = 15;
 /// How long a connection may take.
@@ -30,6 +31,9 @@ pub struct PostgresOpenError {
 /// What stands in the way of opening a log on PostgreSQL.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresRefusal {
+    /// A bound that can't be kept was asked for.
+    #[error("{0}; change the bound")]
+    Bounds(Violation),
     /// The address is not one.
     #[error("the address must look like postgres://user@host:port/database ({0})")]
     Address(String),

@@ -72,9 +72,10 @@ impl Fake {
     }
 
     fn start(&self) -> Sequencer {
-        let bounds = QueueBounds {
-            appends: 100,
-            bytes: 1_000_000,
+        let bounds = Bounds {
+            queue_appends: 100,
+            queue_bytes: 1_000_000,
+            ..Bounds::default()
         };
         self.state().tip = Some(empty_tip());
         Sequencer::start([0; 16], empty_tip(), self.clone(), Arc::new(|| 1), bounds).unwrap()
@@ -191,7 +192,7 @@ fn candidate(tag: &str, after_position: Option<u64>) -> Candidate {
         condition,
         deadline_us: 0,
     };
-    Candidate::parse(request, None).unwrap()
+    Candidate::parse(request, &Bounds::default(), None).unwrap()
 }
 
 fn again(candidate: &Candidate) -> Candidate {
@@ -349,21 +350,36 @@ async fn an_append_whose_caller_has_gone_is_not_recorded() {
 async fn the_queue_is_bounded_in_bytes() {
     let store = Fake::default();
     let sequencer = store.start();
-    let mut large = candidate("t:0", None);
-    large.bytes = 600_000;
-    let first = sequencer.enqueue(again(&large)).unwrap();
-    let refused = sequencer.append(large).await.unwrap_err();
-    assert!(
-        matches!(refused, AppendError::ResourceExhausted(_)),
-        "{refused}"
+    let sized = |bytes| {
+        let mut candidate = candidate("t:0", None);
+        candidate.bytes = bytes;
+        candidate
+    };
+    let first = sequencer.enqueue(sized(600_000)).unwrap();
+    let refused = sequencer.append(sized(400_001)).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the log is busy: of the 1000000 bytes that may wait for the writer, 400000 are left, and this append has \
+         400001; nothing was recorded, repeat later"
     );
+    let second = sequencer.enqueue(sized(400_000)).unwrap();
     store.next_commit(Fate::Written);
-    first.await.unwrap().unwrap();
+    store.next_commit(Fate::Written);
+    for queued in [first, second] {
+        queued.await.unwrap().unwrap();
+    }
+    assert_eq!(sequencer.head().position, 2);
 }
 
 #[test]
 fn a_group_is_bounded() {
-    let (queue, mut jobs) = mpsc::channel(10_000);
+    let bounds = Bounds {
+        group_appends: 6,
+        group_events: 4_000,
+        group_bytes: 100,
+        ..Bounds::default()
+    };
+    let (queue, mut jobs) = mpsc::channel(100);
     let bytes = Arc::new(Semaphore::new(10));
     let job = |events: usize, bytes_each: usize| {
         let mut candidate = candidate("t:0", None);
@@ -377,15 +393,18 @@ fn a_group_is_bounded() {
     };
     let mut fill = |count: usize, events: usize, bytes_each: usize| {
         while jobs.try_recv().is_ok() {}
-        for _ in 0..count {
+        for _ in 1..count {
             queue.try_send(job(events, bytes_each)).ok().unwrap();
         }
-        let (group, next) = drain(job(events, bytes_each), &mut jobs);
+        let (group, next) = drain(job(events, bytes_each), &mut jobs, &bounds);
         (group.len(), next.is_some())
     };
-    assert_eq!(fill(5, 1, 1), (6, false));
-    assert_eq!(fill(5_000, 1, 1), (MAX_GROUP_APPENDS, false));
-    assert_eq!(fill(100, 1_000, 1), (4, true));
-    assert_eq!(fill(100, 1, MAX_GROUP_BYTES / 2), (2, true));
-    assert_eq!(fill(100, 1, MAX_GROUP_BYTES * 2), (1, true));
+    assert_eq!(fill(6, 1, 1), (6, false));
+    assert_eq!(fill(7, 1, 1), (6, false));
+    assert_eq!(fill(5, 1_000, 1), (4, true));
+    assert_eq!(fill(5, 1_001, 1), (3, true));
+    assert_eq!(fill(5, 1, 50), (2, true));
+    assert_eq!(fill(5, 1, 51), (1, true));
+    // By itself an append may exceed them.
+    assert_eq!(fill(2, 4_001, 101), (1, true));
 }

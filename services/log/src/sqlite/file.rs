@@ -11,10 +11,19 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::schema;
+use crate::append::Violation;
 
 /// Why a log could not be opened. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// A bound that can't be kept was asked for.
+    #[error("can't open the log {path}: {violation}; change the bound", path = path.display())]
+    Bounds {
+        /// The file.
+        path: PathBuf,
+        /// The bound, and what it may be.
+        violation: Violation,
+    },
     /// There is no folder to put the file into.
     #[error("can't open the log {path}: the folder does not exist; create it, or choose another place", path = path.display())]
     NoFolder {

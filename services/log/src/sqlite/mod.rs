@@ -23,10 +23,10 @@ pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead, sqlite_vers
 
 use crate::{
     append::{AppendError, Violation},
-    bounds::MAX_PAGE_EVENTS,
+    bounds::{Bounds, MAX_PAGE_EVENTS},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
-    sequencer::{self, Clock, QueueBounds, Sequencer},
+    sequencer::{self, Clock, Sequencer},
     syntax,
 };
 use file::FileLock;
@@ -45,10 +45,8 @@ pub struct SqliteOptions {
     pub clock: Clock,
     /// Sizes each event as JSON before it is appended, and may refuse it; `None` accepts all.
     pub transcoder: Option<Transcoder>,
-    /// How many appends may wait for the writer.
-    pub queue_appends: usize,
-    /// How many bytes they may hold together; at least one append of the largest size must fit.
-    pub queue_bytes: usize,
+    /// How much it takes at most.
+    pub bounds: Bounds,
     /// How many reads run at the same time.
     pub readers: usize,
     /// How many pages of 4 KiB the file may have; appends beyond fail as on a full disk. `None` sets no limit.
@@ -64,8 +62,7 @@ impl Default for SqliteOptions {
         Self {
             clock: Arc::new(sequencer::system_time_us),
             transcoder: None,
-            queue_appends: 1_024,
-            queue_bytes: 64 * 1024 * 1024,
+            bounds: Bounds::default(),
             readers: 4,
             max_pages: None,
             min_free_bytes: DEFAULT_MIN_FREE_BYTES,
@@ -79,6 +76,7 @@ pub struct SqliteLog {
     // Dropped in this order: the writer stops before the file is unlocked.
     sequencer: Sequencer,
     readers: Arc<Readers>,
+    bounds: Bounds,
     transcoder: Option<Transcoder>,
     leads: watch::Sender<bool>,
     _lock: FileLock,
@@ -88,19 +86,21 @@ impl SqliteLog {
     /// Opens the log at `path`, creates it where there is none, and starts its writer. The folder must exist. A file
     /// `<path>.lock` beside it keeps other processes out.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        let bounds = options.bounds;
+        bounds.check().map_err(|violation| OpenError::Bounds {
+            path: path.to_owned(),
+            violation,
+        })?;
         let (connection, lock, path) = file::open(path, options.max_pages)?;
         let reserve = Reserve::new(&path, options.min_free_bytes, options.free_space);
         let (writer, tip) = Writer::start(connection, reserve).map_err(|error| error.at(&path))?;
         let readers = Readers::new(path.clone(), options.readers);
-        let bounds = QueueBounds {
-            appends: options.queue_appends,
-            bytes: options.queue_bytes,
-        };
         let sequencer = Sequencer::start(writer.log_id(), tip, writer, options.clock, bounds)
             .map_err(|source| OpenError::Io { path, source })?;
         Ok(Self {
             sequencer,
             readers: Arc::new(readers),
+            bounds,
             transcoder: options.transcoder,
             leads: watch::Sender::new(true),
             _lock: lock,
@@ -123,7 +123,7 @@ impl SqliteLog {
 #[async_trait]
 impl Log for SqliteLog {
     async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        let candidate = Candidate::parse(request, self.transcoder.as_ref())
+        let candidate = Candidate::parse(request, &self.bounds, self.transcoder.as_ref())
             .map_err(AppendError::InvalidArgument)?;
         self.sequencer.append(candidate).await
     }

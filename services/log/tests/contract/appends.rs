@@ -1,11 +1,8 @@
 //! Appends: gapless, all or nothing, idempotent for ever.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, mpsc},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use keruen_log::{AppendError, Clock, Head, Query, entry, tree::Tree};
+use keruen_log::{AppendError, Head, Query, entry, tree::Tree};
 use keruen_proto::log::v1::{Correction, CorrectionReason, TimePrecision};
 
 use super::{
@@ -279,51 +276,6 @@ pub async fn an_append_past_its_deadline_is_dropped<B: Backend>() {
     assert_eq!(log.head().await.unwrap().position, 0);
     late.deadline_us = 1_000;
     assert_eq!(log.append(late).await.unwrap().first_position, 1);
-}
-
-pub async fn a_full_queue_refuses_at_once<B: Backend>() {
-    let backend = B::new();
-    // A clock that stands still holds the writer in its first append.
-    let (wake_up, woken) = mpsc::channel::<()>();
-    let (entered, in_clock) = mpsc::channel::<()>();
-    let gate = Mutex::new((woken, entered));
-    let clock: Clock = Arc::new(move || {
-        let gate = gate.lock().unwrap();
-        gate.1.send(()).ok();
-        gate.0.recv().ok();
-        1
-    });
-    let settings = Settings {
-        clock: Some(clock),
-        queue_appends: Some(2),
-        ..Settings::default()
-    };
-    let log = backend.open(settings);
-    let append = || {
-        let log = Arc::clone(&log);
-        tokio::spawn(async move { log.append(request(vec![event("Queued", &[])])).await })
-    };
-    let first = append();
-    tokio::task::block_in_place(|| in_clock.recv().unwrap());
-    // Of five, two find room; the others are refused while the writer still stands.
-    let mut waiting: Vec<_> = (0..5).map(|_| append()).collect();
-    let mut refused = 0;
-    while refused < 3 {
-        let (answer, _, rest) = futures::future::select_all(waiting).await;
-        assert!(matches!(
-            answer.unwrap(),
-            Err(AppendError::ResourceExhausted(_))
-        ));
-        waiting = rest;
-        refused += 1;
-    }
-    drop(wake_up);
-    let mut positions = vec![first.await.unwrap().unwrap().first_position];
-    for queued in waiting {
-        positions.push(queued.await.unwrap().unwrap().first_position);
-    }
-    positions.sort_unstable();
-    assert_eq!(positions, [1, 2, 3]);
 }
 
 pub async fn the_log_goes_on_where_it_was_left<B: Backend>() {

@@ -1,13 +1,16 @@
 //! Bounds and rules: each holds at its edge, and each refusal names its field.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 
 use keruen_log::{
-    AppendError, AppendRequest, Log, ProposedEvent, Query, QueryItem, Range, ReadError,
+    AppendError, AppendRequest, Appended, Bounds, Clock, Log, ProposedEvent, Query, QueryItem,
+    Range, ReadError,
     bounds::{MAX_APPEND_BYTES, MAX_DATA_BYTES, MAX_EVENT_TAGS, MAX_JSON_BYTES, MAX_QUERY_ITEMS},
 };
 use keruen_proto::log::v1::{AppendCondition, Correction, OccurredAt};
 use prost::Message as _;
+
+use tokio::task::JoinHandle;
 
 use super::{Backend, Settings, all, event, provided, request, tagged};
 
@@ -85,6 +88,191 @@ pub async fn every_bound_holds_at_its_edge<B: Backend>() {
     }
     assert_eq!(log.head().await.unwrap().position, position);
     assert_eq!(all(&*log).await.len() as u64, position);
+}
+
+/// A request of one event, of exactly this size on the wire.
+fn sized(bytes: usize) -> AppendRequest {
+    let empty = request(vec![with_data(0)]).encoded_len();
+    // The length prefixes grow with the data, so the last step is found by trying.
+    (0..16)
+        .map(|prefixes| request(vec![with_data(bytes - empty - prefixes)]))
+        .find(|request| request.encoded_len() == bytes)
+        .unwrap_or_else(|| panic!("no request of {bytes} bytes"))
+}
+
+/// A bound that is set, what is just within it, what is just beyond it, and how that is refused.
+type Edge = (Bounds, AppendRequest, AppendRequest, &'static str);
+
+fn edges() -> [Edge; 4] {
+    let small = |events| request(vec![event("Small", &[]); events]);
+    let bounds = Bounds::default();
+    [
+        (
+            Bounds {
+                append_events: 3,
+                ..bounds
+            },
+            small(3),
+            small(4),
+            "events: must have at most 3 events, found 4",
+        ),
+        (
+            Bounds {
+                append_bytes: 1_000,
+                ..bounds
+            },
+            sized(1_000),
+            sized(1_001),
+            "request: must have at most 1000 bytes, found 1001",
+        ),
+        (
+            Bounds {
+                data_bytes: 99,
+                ..bounds
+            },
+            request(vec![with_data(1), with_data(99)]),
+            request(vec![with_data(1), with_data(100)]),
+            "events[1].data: must have at most 99 bytes, found 100",
+        ),
+        (
+            Bounds {
+                json_bytes: 500,
+                ..bounds
+            },
+            request(vec![with_data(1), with_data(5)]),
+            request(vec![with_data(1), with_data(6)]),
+            "events[1].data: must have at most 500 bytes as JSON, found 600",
+        ),
+    ]
+}
+
+pub async fn bounds_that_are_set_hold_at_their_edges<B: Backend>() {
+    let backend = B::new();
+    let mut position = 0;
+    for (bounds, within, beyond, expected) in edges() {
+        let log = backend.open(Settings {
+            bounds,
+            transcoder: Some(Arc::new(|_, data| Ok(data.len() * 100))),
+            ..Settings::default()
+        });
+        match log.append(beyond).await {
+            Err(AppendError::InvalidArgument(violation)) => {
+                assert_eq!(violation.to_string(), expected);
+            }
+            other => panic!("expected {expected:?}, found {other:?}"),
+        }
+        assert_eq!(log.head().await.unwrap().position, position);
+        position += within.events.len() as u64;
+        assert_eq!(log.append(within).await.unwrap().last_position, position);
+        assert_eq!(all(&*log).await.len() as u64, position);
+    }
+}
+
+/// A log whose writer stands in its first append, which it was given, until the gate is dropped.
+struct Held {
+    log: Arc<dyn Log>,
+    first: JoinHandle<Result<Appended, AppendError>>,
+    gate: mpsc::Sender<()>,
+}
+
+impl Held {
+    fn new(backend: &impl Backend, bounds: Bounds, first: AppendRequest) -> Self {
+        // A clock that stands still holds the writer.
+        let (gate, opened) = mpsc::channel::<()>();
+        let (entered, in_clock) = mpsc::channel::<()>();
+        let channels = Mutex::new((opened, entered));
+        let clock: Clock = Arc::new(move || {
+            let channels = channels.lock().unwrap();
+            channels.1.send(()).ok();
+            channels.0.recv().ok();
+            1
+        });
+        let log = backend.open(Settings {
+            clock: Some(clock),
+            bounds,
+            ..Settings::default()
+        });
+        let first = append(&log, first);
+        tokio::task::block_in_place(|| in_clock.recv().unwrap());
+        Self { log, first, gate }
+    }
+
+    /// Lets the writer go on, and counts what was recorded of all that waits.
+    async fn release(self, waiting: Vec<JoinHandle<Result<Appended, AppendError>>>) -> u64 {
+        drop(self.gate);
+        self.first.await.unwrap().unwrap();
+        for queued in waiting {
+            queued.await.unwrap().unwrap();
+        }
+        self.log.head().await.unwrap().position
+    }
+}
+
+fn append(log: &Arc<dyn Log>, request: AppendRequest) -> JoinHandle<Result<Appended, AppendError>> {
+    let log = Arc::clone(log);
+    tokio::spawn(async move { log.append(request).await })
+}
+
+pub async fn the_queue_holds_what_is_set<B: Backend>() {
+    let small = || request(vec![event("Queued", &[])]);
+    let bounds = Bounds {
+        queue_appends: 2,
+        ..Bounds::default()
+    };
+    let backend = B::new();
+    let held = Held::new(&backend, bounds, small());
+    // Of five, two find room; the others are refused while the writer still stands.
+    let mut waiting: Vec<_> = (0..5).map(|_| append(&held.log, small())).collect();
+    for _ in 0..3 {
+        let (answer, _, rest) = futures::future::select_all(waiting).await;
+        let expected = "the log is busy: 2 appends wait for the writer, and no more may; nothing was recorded, repeat later";
+        assert_eq!(answer.unwrap().unwrap_err().to_string(), expected);
+        waiting = rest;
+    }
+    assert_eq!(held.release(waiting).await, 3);
+
+    let bounds = Bounds {
+        append_bytes: 7_000,
+        queue_bytes: 10_000,
+        ..Bounds::default()
+    };
+    let backend = B::new();
+    let held = Held::new(&backend, bounds, sized(4_000));
+    let refused = held.log.append(sized(6_001)).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the log is busy: of the 10000 bytes that may wait for the writer, 6000 are left, and this append has 6001; \
+         nothing was recorded, repeat later"
+    );
+    let waiting = vec![append(&held.log, sized(6_000))];
+    assert_eq!(held.release(waiting).await, 2);
+}
+
+pub async fn the_smallest_groups_record_everything<B: Backend>() {
+    let backend = B::new();
+    let log = backend.open(Settings {
+        bounds: Bounds {
+            group_appends: 1,
+            group_events: 1,
+            group_bytes: 1,
+            ..Bounds::default()
+        },
+        ..Settings::default()
+    });
+    let appends =
+        (0..30).map(|number| append(&log, request(vec![event("Grouped", &[]); number % 3 + 1])));
+    for (number, answer) in futures::future::join_all(appends)
+        .await
+        .into_iter()
+        .enumerate()
+    {
+        let appended = answer.unwrap().unwrap();
+        assert_eq!(
+            appended.last_position - appended.first_position,
+            number as u64 % 3
+        );
+    }
+    assert_eq!(all(&*log).await.len(), 60);
 }
 
 type Spoil = (&'static str, fn(&mut AppendRequest));

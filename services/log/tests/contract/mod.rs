@@ -14,7 +14,7 @@ use std::sync::{
 };
 
 use keruen_log::{
-    AppendCondition, AppendRequest, Clock, Log, ProposedEvent, Query, QueryItem, Range,
+    AppendCondition, AppendRequest, Bounds, Clock, Log, ProposedEvent, Query, QueryItem, Range,
     RecordedEvent, Transcoder,
 };
 use keruen_proto::log::v1::{OccurredAt, TimePrecision};
@@ -33,7 +33,7 @@ pub trait Backend: Sized + Send + Sync + 'static {
 pub struct Settings {
     pub clock: Option<Clock>,
     pub transcoder: Option<Transcoder>,
-    pub queue_appends: Option<usize>,
+    pub bounds: Bounds,
 }
 
 /// Runs the whole suite against a backend.
@@ -48,10 +48,12 @@ macro_rules! contract_suite {
             appends::the_envelope_is_kept_as_it_was_sent,
             appends::times_never_run_backwards,
             appends::an_append_past_its_deadline_is_dropped,
-            appends::a_full_queue_refuses_at_once,
             appends::the_log_goes_on_where_it_was_left,
             appends::a_command_can_be_looked_up,
             bounds::every_bound_holds_at_its_edge,
+            bounds::bounds_that_are_set_hold_at_their_edges,
+            bounds::the_queue_holds_what_is_set,
+            bounds::the_smallest_groups_record_everything,
             bounds::every_rule_names_its_field,
             bounds::the_transcoder_is_asked_first,
             bounds::queries_are_bounded,
