@@ -29,12 +29,11 @@ fn main() -> io::Result<()> {
         hasher.update((bytes.len() as u64).to_be_bytes());
         hasher.update(bytes);
     }
-    let hash: String = hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    println!("cargo::rustc-env=KERUEN_FOLD={hash}");
+    // Half of the hash tells versions apart, and is one number.
+    let mut half = [0; 16];
+    half.copy_from_slice(&hasher.finalize()[..16]);
+    let hash = u128::from_be_bytes(half);
+    println!("cargo::rustc-env=KERUEN_FOLD={hash:032x}");
     Ok(())
 }
 

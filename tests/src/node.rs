@@ -25,6 +25,8 @@ use crate::{
 
 /// A node is up, or down, long before this on any machine.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// What a node prints when everything serves.
+const LAST_LINE: &str = "Stop with";
 const POLL: Duration = Duration::from_millis(50);
 
 /// A running node. Dropping it kills it.
@@ -75,25 +77,28 @@ impl Node {
                 let _ = lines.send(line);
             }
         });
-        let mut address = |name: &str| {
-            loop {
-                match printed.recv_timeout(PATIENCE) {
-                    Ok(line) if line.starts_with(name) => {
-                        break line[name.len()..].trim().to_owned();
-                    }
-                    Ok(_) => {}
-                    Err(mpsc::RecvTimeoutError::Disconnected) => {
-                        let _ = collected.take().map(thread::JoinHandle::join);
-                        panic!("the node ended at once:\n{}", text(&stderr));
-                    }
-                    Err(mpsc::RecvTimeoutError::Timeout) => {
-                        panic!("the node does not start:\n{}", text(&stderr))
+        // A process that has only a part of the node has only some addresses; they come before the last line.
+        let mut addresses = ["gRPC", "page"].map(|name| (name, String::new()));
+        loop {
+            match printed.recv_timeout(PATIENCE) {
+                Ok(line) if line.starts_with(LAST_LINE) => break,
+                Ok(line) => {
+                    for (name, address) in &mut addresses {
+                        if let Some(rest) = line.strip_prefix(*name) {
+                            rest.trim().clone_into(address);
+                        }
                     }
                 }
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    let _ = collected.take().map(thread::JoinHandle::join);
+                    panic!("the node ended at once:\n{}", text(&stderr));
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("the node does not start:\n{}", text(&stderr))
+                }
             }
-        };
-        let grpc_url = address("gRPC");
-        let http_url = address("page");
+        }
+        let [(_, grpc_url), (_, http_url)] = addresses;
         let node = Self {
             process,
             grpc_url,
@@ -102,7 +107,9 @@ impl Node {
             stderr,
             folder: None,
         };
-        node.wait_until_serving().await;
+        if !node.grpc_url.is_empty() {
+            node.wait_until_serving().await;
+        }
         node
     }
 
@@ -134,7 +141,8 @@ impl Node {
         self.is_healthy(WRITER_HEALTH_SERVICE).await
     }
 
-    async fn is_healthy(&self, service: &str) -> bool {
+    /// Whether a health check calls a service of the node healthy.
+    pub async fn is_healthy(&self, service: &str) -> bool {
         let request = HealthCheckRequest {
             service: service.to_owned(),
         };

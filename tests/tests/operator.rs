@@ -221,15 +221,15 @@ async fn the_doctor_finds_what_is_wrong() {
         let store = rusqlite::Connection::open(&file).unwrap();
         store.execute_batch(sql).unwrap();
     };
-    let note = data.join("keruen.db.last-backup.json");
-    let noted = fs::read_to_string(&note).unwrap();
+    let last = data.join("keruen.db.last-backup.json");
+    let noted = fs::read_to_string(&last).unwrap();
     let mut old: Value = serde_json::from_str(&noted).unwrap();
     old["made_at_us"] = 0.into();
     old["position"] = 1.into();
-    fs::write(&note, old.to_string()).unwrap();
+    fs::write(&last, old.to_string()).unwrap();
     let (report, _) = doctor(&data, &[]);
     assert_eq!(needs_attention(&report), ["backup"], "{report:#}");
-    fs::write(&note, noted).unwrap();
+    fs::write(&last, noted).unwrap();
 
     // 2126: no clock is there yet.
     sql("UPDATE log_head SET recorded_at_us = 4922640000000000");

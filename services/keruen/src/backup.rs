@@ -36,10 +36,6 @@ own tools: start a server on what pg_basebackup made, or `pg_restore --create --
 it with `keruen log verify`";
 
 /// What to copy where.
-#[expect(
-    clippy::doc_markdown,
-    reason = "the comments are help texts, which show no markup"
-)]
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

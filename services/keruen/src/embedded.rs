@@ -14,6 +14,10 @@ use crate::{
 };
 
 /// Which store.
+#[expect(
+    clippy::doc_markdown,
+    reason = "the comments are help texts, which show no markup"
+)]
 #[derive(Clone, Debug, ClapArgs)]
 pub struct StoreArgs {
     /// Folder of the embedded store [default: keruen-data]

@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Failure> {
     let session = Session::new(&cli.globals);
     match cli.command {
-        Command::Serve(args) => Ok(serve::run(args).await?),
+        Command::Serve(args) => Ok(serve::run(args, &cli.globals.server).await?),
         Command::Demo(args) => Ok(demo::run(args).await?),
         Command::Organisation(verb) => verb.run(&session).await,
         Command::Facility(verb) => verb.run(&session).await,

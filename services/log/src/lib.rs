@@ -34,7 +34,7 @@ pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
 pub use matching::{matches, matches_event};
 pub use nats::{
     LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsLog, NatsLogOptions,
-    NatsNames, NatsOptions,
+    NatsNames, NatsOptions, RoutedLog,
 };
 pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal, TakeOver};
 pub use relay::{Relay, RelayOptions, Renderer};

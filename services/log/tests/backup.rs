@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use Spoiling::{File, Sql};
 use keruen_log::{
     AppendRequest, BackupError, Copy, Log, OpenError, Progress, ProposedEvent, Query, Range,
     SqliteLog, SqliteOptions, Stage, StoreReader, backup, restore,
@@ -306,8 +307,81 @@ async fn a_store_is_never_overwritten_by_a_restore() {
     place.restore("copy", "new.db").unwrap();
 }
 
-/// What a backup is turned into, and what is said about it.
-type Spoiling = (&'static str, fn(&Path), &'static str);
+/// What is done to a backup.
+enum Spoiling {
+    File(fn(&Path)),
+    Sql(&'static str),
+}
+
+/// What is done to a backup, and what is said about it.
+const SPOILINGS: &[(Spoiling, &str)] = &[
+    (
+        File(|path| fs::remove_file(path).unwrap()),
+        "there is no log",
+    ),
+    (File(|path| edit(path, Vec::clear)), "it is empty"),
+    (
+        File(|path| edit(path, |bytes| bytes.fill(b'x'))),
+        "not a Keruen log",
+    ),
+    (
+        File(|path| edit(path, |bytes| bytes.truncate(bytes.len() / 2))),
+        "damaged",
+    ),
+    (
+        File(|path| edit(path, |bytes| bytes.truncate(bytes.len() - 4_096))),
+        "damaged",
+    ),
+    (
+        File(|path| edit(path, |bytes| bytes.truncate(100))),
+        "damaged",
+    ),
+    (
+        File(|path| {
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        }),
+        "a folder",
+    ),
+    (
+        File(|path| {
+            fs::remove_file(path).unwrap();
+            std::os::unix::fs::symlink("/dev/null", path).unwrap();
+        }),
+        "no regular file",
+    ),
+    (Sql("PRAGMA user_version = 99"), "newer version"),
+    (Sql("PRAGMA application_id = 7"), "another program"),
+    (
+        Sql(
+            "DROP TRIGGER events_are_never_updated; UPDATE events SET actor = 'b' WHERE position = 1234",
+        ),
+        "position 1234",
+    ),
+    (
+        Sql("DROP TRIGGER events_are_never_updated; \
+             UPDATE events SET leaf_hash = zeroblob(32) WHERE position = 2000"),
+        "position 2000",
+    ),
+    (
+        Sql("DROP TRIGGER events_are_never_deleted; DELETE FROM events WHERE position = 2000"),
+        "newest event 1999",
+    ),
+    (
+        Sql("DROP TRIGGER events_are_never_deleted; DELETE FROM events WHERE position = 700"),
+        "position 700",
+    ),
+    (
+        Sql(
+            "DROP TRIGGER tiles_are_never_updated; UPDATE tiles SET hashes = zeroblob(8192) WHERE number = 3",
+        ),
+        "tile 3",
+    ),
+    (
+        Sql("UPDATE log_head SET frontier = zeroblob(length(frontier))"),
+        "does not agree",
+    ),
+];
 
 fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(path).unwrap();
@@ -323,133 +397,23 @@ fn run(path: &Path, sql: &str) {
 async fn a_file_that_is_no_whole_backup_is_refused_and_nothing_changes() {
     let place = Place::with_events(2_000).await;
     place.backup("good", false).unwrap();
-    let spoilings: &[Spoiling] = &[
-        (
-            "nothing",
-            |path| fs::remove_file(path).unwrap(),
-            "there is no log",
-        ),
-        ("empty", |path| edit(path, Vec::clear), "it is empty"),
-        (
-            "letter",
-            |path| edit(path, |bytes| bytes.fill(b'x')),
-            "not a Keruen log",
-        ),
-        (
-            "half",
-            |path| edit(path, |bytes| bytes.truncate(bytes.len() / 2)),
-            "damaged",
-        ),
-        (
-            "most",
-            |path| edit(path, |bytes| bytes.truncate(bytes.len() - 4_096)),
-            "damaged",
-        ),
-        (
-            "header",
-            |path| edit(path, |bytes| bytes.truncate(100)),
-            "damaged",
-        ),
-        (
-            "folder",
-            |path| {
-                fs::remove_file(path).unwrap();
-                fs::create_dir(path).unwrap();
-            },
-            "a folder",
-        ),
-        (
-            "device",
-            |path| {
-                fs::remove_file(path).unwrap();
-                std::os::unix::fs::symlink("/dev/null", path).unwrap();
-            },
-            "no regular file",
-        ),
-        (
-            "newer",
-            |path| run(path, "PRAGMA user_version = 99"),
-            "newer version",
-        ),
-        (
-            "other",
-            |path| run(path, "PRAGMA application_id = 7"),
-            "another program",
-        ),
-        (
-            "forged",
-            |path| {
-                run(
-                    path,
-                    "DROP TRIGGER events_are_never_updated; UPDATE events SET actor = 'b' WHERE position = 1234",
-                )
-            },
-            "position 1234",
-        ),
-        (
-            "forged leaf",
-            |path| {
-                run(
-                    path,
-                    "DROP TRIGGER events_are_never_updated; UPDATE events SET leaf_hash = zeroblob(32) WHERE position = 2000",
-                )
-            },
-            "position 2000",
-        ),
-        (
-            "shorter",
-            |path| {
-                run(
-                    path,
-                    "DROP TRIGGER events_are_never_deleted; DELETE FROM events WHERE position = 2000",
-                )
-            },
-            "newest event 1999",
-        ),
-        (
-            "gap",
-            |path| {
-                run(
-                    path,
-                    "DROP TRIGGER events_are_never_deleted; DELETE FROM events WHERE position = 700",
-                )
-            },
-            "position 700",
-        ),
-        (
-            "tile",
-            |path| {
-                run(
-                    path,
-                    "DROP TRIGGER tiles_are_never_updated; UPDATE tiles SET hashes = zeroblob(8192) WHERE number = 3",
-                )
-            },
-            "tile 3",
-        ),
-        (
-            "frontier",
-            |path| {
-                run(
-                    path,
-                    "UPDATE log_head SET frontier = zeroblob(length(frontier))",
-                )
-            },
-            "does not agree",
-        ),
-    ];
-    for (name, spoil, found) in spoilings {
-        fs::copy(place.path("good"), place.path("bad")).unwrap();
-        spoil(&place.path("bad"));
+    let bad = place.path("bad");
+    for (number, (spoiling, found)) in SPOILINGS.iter().enumerate() {
+        fs::copy(place.path("good"), &bad).unwrap();
+        match spoiling {
+            File(spoil) => spoil(&bad),
+            Sql(sql) => run(&bad, sql),
+        }
         let before = place.files();
         let error = place.restore("bad", "data/log.db").unwrap_err().to_string();
-        assert!(error.contains(found), "{name}: {error}");
-        assert_eq!(place.files(), before, "{name}");
-        assert!(!place.path("data").exists(), "{name}");
-        if place.path("bad").is_dir() {
-            fs::remove_dir(place.path("bad")).unwrap();
+        assert!(error.contains(found), "{number}: {error}");
+        assert_eq!(place.files(), before, "{number}");
+        assert!(!place.path("data").exists(), "{number}");
+        if bad.is_dir() {
+            fs::remove_dir(&bad).unwrap();
         } else {
             // Gone already where there is to be nothing.
-            let _ = fs::remove_file(place.path("bad"));
+            let _ = fs::remove_file(&bad);
         }
     }
 }

@@ -63,7 +63,8 @@ pub fn print_commands(server: &str, node: &Node, exit: bool) -> anyhow::Result<(
         println!("The page is then at http://127.0.0.1:7461/. Five commands to go on with:");
         String::new()
     } else {
-        println!("The page with the map: http://{}/", node.http_addr());
+        let page = node.http_addr().context("the node serves no page")?;
+        println!("The page with the map: http://{page}/");
         println!("Five commands to go on with, in another terminal:");
         option
     };

@@ -13,6 +13,7 @@ use std::{
     path::PathBuf,
 };
 
+use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
 use crate::{
@@ -57,7 +58,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     options.http_addr = args.http_addr.unwrap_or_else(|| usual_or_any(7461));
     "demo".clone_into(&mut options.node);
     let node = Node::start(options).await?;
-    let server = format!("http://{}", node.grpc_addr());
+    let addr = node.grpc_addr().context("the node serves no gRPC")?;
+    let server = format!("http://{addr}");
     tokio::pin!(stop);
     let played = tokio::select! {
         played = play(&server) => Some(played),

@@ -48,22 +48,18 @@ fn space(visit: &Visit, examined: Option<&Examined>) -> Finding {
         }
     });
     let days = growth.map(|growth| room / growth.max(1));
-    let mut found = format!("{} free, {} used", bytes_text(free), bytes_text(used));
-    match (growth, days) {
+    let lasts = match (growth, days) {
         (Some(growth), Some(days)) if days < 3_650 => {
-            found.push_str(&format!(
-                "; at {} a day it lasts {days} days",
-                bytes_text(growth)
-            ));
+            format!("; at {} a day it lasts {days} days", bytes_text(growth))
         }
-        (Some(growth), _) => {
-            found.push_str(&format!(
-                "; at {} a day it lasts for years",
-                bytes_text(growth)
-            ));
-        }
-        _ => {}
-    }
+        (Some(growth), _) => format!("; at {} a day it lasts for years", bytes_text(growth)),
+        _ => String::new(),
+    };
+    let found = format!(
+        "{} free, {} used{lasts}",
+        bytes_text(free),
+        bytes_text(used)
+    );
     let reserve = bytes_text(visit.min_free_bytes);
     let finding = if free < visit.min_free_bytes {
         Finding::attention(

@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
 };
 
 use super::finding::Finding;
@@ -63,5 +64,7 @@ pub fn examine(store: &EmbeddedStore) -> Option<Finding> {
 }
 
 fn is_key(name: &str) -> bool {
-    name.ends_with(".key")
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "key")
 }

@@ -1,6 +1,8 @@
 //! `keruen serve`: runs the embedded node until it is told to stop.
 
+mod messaging;
 mod node;
+mod roles;
 mod store;
 pub mod telemetry;
 
@@ -12,7 +14,9 @@ use keruen_log::Bounds;
 
 use crate::{cli::Cli, client::value};
 
+pub use messaging::{NatsArgs, RELAY_HEALTH_SERVICE};
 pub use node::{Node, NodeOptions, SNAPSHOT_FOLDER, WRITER_HEALTH_SERVICE};
+pub use roles::{Role, Roles};
 pub use store::{Store, is_postgres};
 
 /// Where the node answers and where it keeps its data.
@@ -27,6 +31,13 @@ Examples:
   keruen serve --data /srv/keruen                     keep it at /srv/keruen/keruen.db
   keruen serve --database-url postgres://keruen@db/keruen    keep the log on PostgreSQL
   keruen serve --grpc-addr 127.0.0.1:0 --http-addr 127.0.0.1:0    any free ports
+  keruen serve --nats-url nats://127.0.0.1:4222       everything, and pass the log on to JetStream
+
+Several processes on one PostgreSQL and one NATS:
+  keruen serve --roles log,relay --database-url postgres://log@db/keruen --nats-url nats://nats
+  keruen serve --roles inventory,shipments,requests,registry,projections \\
+               --database-url postgres://reader@db/keruen --nats-url nats://nats
+  keruen serve --roles gateway --server http://127.0.0.1:7460
 
 The node prints its addresses. It stops on Ctrl-C or SIGTERM after it has answered what is under way. It can be killed \
 at any time: every command that was answered is in the store.")]
@@ -46,6 +57,19 @@ pub struct Args {
     /// views [default: keruen-data].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+
+    /// What this process does. Without --nats-url, whoever records events must also have the role log. The role gateway
+    /// asks the services at --server where they are not in the same process.
+    #[arg(
+        long,
+        env = "KERUEN_ROLES",
+        hide_env_values = true,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "ROLE,…",
+        default_value = "all"
+    )]
+    roles: Vec<Role>,
 
     /// Address of the gRPC services; port 0 takes any free port.
     #[arg(
@@ -125,6 +149,9 @@ pub struct Args {
         default_value_t
     )]
     log_format: telemetry::LogFormat,
+
+    #[command(flatten)]
+    nats: NatsArgs,
 }
 
 /// A bound and its value. Whether the log can keep it is seen when it is opened.
@@ -138,8 +165,8 @@ fn bound(text: &str) -> Result<(String, usize), String> {
     Ok((name.to_owned(), number))
 }
 
-/// Runs until Ctrl-C or SIGTERM.
-pub async fn run(args: Args) -> anyhow::Result<()> {
+/// Runs until Ctrl-C or SIGTERM; `server` is where the page finds services that are not in this process.
+pub async fn run(args: Args, server: &str) -> anyhow::Result<()> {
     if args.data.is_some()
         && args
             .database_url
@@ -153,7 +180,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             )
             .exit();
     }
-    telemetry::start(args.log_format, "info");
+    // The client of NATS says every attempt to connect; what matters of it is said once, elsewhere.
+    telemetry::start(args.log_format, "info,async_nats=off");
     let store = Store::new(args.database_url.as_deref(), args.data.as_deref())?;
     let mut options = NodeOptions::new(store);
     options.grpc_addr = args.grpc_addr;
@@ -161,15 +189,24 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     options.node = args.node;
     options.insecure_no_auth = args.insecure_no_auth;
     options.min_free_bytes = args.min_free_disk;
+    options.roles = Roles::of(&args.roles);
+    options.nats = args.nats;
+    server.clone_into(&mut options.server);
     for (name, value) in &args.bound {
         options.bounds.set(name, *value)?;
     }
     options.snapshots = !args.no_snapshots;
     let stop = stop_signal()?;
     let mut node = Node::start(options).await?;
-    println!("gRPC  http://{}", node.grpc_addr());
-    println!("page  http://{}/", node.http_addr());
-    println!("store {}", node.store());
+    if let Some(addr) = node.grpc_addr() {
+        println!("gRPC  http://{addr}");
+    }
+    if let Some(addr) = node.http_addr() {
+        println!("page  http://{addr}/");
+    }
+    if node.grpc_addr().is_some() {
+        println!("store {}", node.store());
+    }
     if let Some(writer) = node.other_writer() {
         println!("standing by: {writer} writes the log");
     }

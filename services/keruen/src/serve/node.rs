@@ -1,4 +1,4 @@
-//! The embedded node: log, services, views and page in one process.
+//! A node: log, services, views and page in one process, or some of them.
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use keruen_log::{Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder}
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
-    stock::v1::stock_service_server::StockServiceServer,
+    log::v1::RelayHealth, stock::v1::stock_service_server::StockServiceServer,
 };
 use keruen_registry::RegistryEndpoint;
 use keruen_requests::RequestEndpoint;
@@ -21,7 +21,12 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use super::store::{Store, StoredLog};
+use super::{
+    messaging::{Messaging, NatsArgs, report_relay},
+    roles::{Role, Roles},
+    store::{Store, StoredLog},
+};
+use crate::{cli::DEFAULT_SERVER, client::value};
 
 /// The largest request that a service takes, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -50,6 +55,12 @@ pub struct NodeOptions {
     pub insecure_no_auth: bool,
     /// Bytes that stay free on the disk of a log in a file: below that, nothing is recorded.
     pub min_free_bytes: u64,
+    /// What it does.
+    pub roles: Roles,
+    /// Where NATS is, if it is used.
+    pub nats: NatsArgs,
+    /// Address of the gRPC services that the page asks where this process doesn't have them.
+    pub server: String,
     /// How much the log takes at most.
     pub bounds: Bounds,
     /// Keep the state of long boundaries in files, so that the first command on each after a start is as fast as others.
@@ -67,6 +78,9 @@ impl NodeOptions {
             node: "hub".to_owned(),
             insecure_no_auth: false,
             min_free_bytes: DEFAULT_MIN_FREE_BYTES,
+            roles: Roles::all(),
+            nats: NatsArgs::default(),
+            server: DEFAULT_SERVER.to_owned(),
             bounds: Bounds::default(),
             snapshots: true,
         }
@@ -75,88 +89,80 @@ impl NodeOptions {
 
 /// A running node.
 pub struct Node {
-    grpc_addr: SocketAddr,
-    http_addr: SocketAddr,
+    grpc_addr: Option<SocketAddr>,
+    http_addr: Option<SocketAddr>,
     store: Store,
-    log: StoredLog,
+    log: Option<StoredLog>,
+    messaging: Messaging,
     stop: watch::Sender<bool>,
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
 impl Node {
-    /// Starts everything. When it returns, the node answers.
+    /// Starts everything that the roles ask for. When it returns, the node answers.
     pub async fn start(options: NodeOptions) -> anyhow::Result<Self> {
-        refuse_open_address("--grpc-addr", options.grpc_addr, options.insecure_no_auth)?;
-        refuse_open_address("--http-addr", options.http_addr, options.insecure_no_auth)?;
-        if options.grpc_addr == options.http_addr && options.grpc_addr.port() != 0 {
-            bail!(
-                "--grpc-addr and --http-addr are both {}; each needs a port of its own",
-                options.grpc_addr
-            );
-        }
-        let folder = options.store.folder();
-        if folder.exists() && !folder.is_dir() {
-            bail!(
-                "{} is a file, and the store needs a folder; name another",
-                folder.display()
-            );
-        }
-        fs::create_dir_all(folder)
-            .with_context(|| format!("can't create the folder {}", folder.display()))?;
+        let roles = &options.roles;
+        roles.check(&options.store, options.nats.nats_url.is_some())?;
         // Addresses first: a second node on the same machine should hear of the port, not of the store.
-        let grpc_listener = listen("--grpc-addr", options.grpc_addr).await?;
-        let http_listener = listen("--http-addr", options.http_addr).await?;
-        let grpc_addr = grpc_listener
-            .local_addr()
-            .context("the gRPC socket has no address")?;
-        let http_addr = http_listener
-            .local_addr()
-            .context("the HTTP socket has no address")?;
-
-        let log = options
-            .store
-            .open(
-                &options.node,
-                transcoder(),
-                options.min_free_bytes,
-                options.bounds,
-            )
-            .await?;
-        let shared = log.shared();
-        let views = Views::open(folder, ViewOptions::default())?;
+        let (grpc, http) = listeners(&options).await?;
+        let (grpc_addr, http_addr) = (address(grpc.as_ref())?, address(http.as_ref())?);
         let (stop, stopped) = watch::channel(false);
-        let mut desk = DeskOptions::new(&options.node);
-        if options.snapshots {
-            desk.snapshots = Some(SnapshotOptions::new(folder.join(SNAPSHOT_FOLDER)));
-        }
-        let services = Services::new(desk, &shared, &views);
-        let following = views.run(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
-        tasks.spawn(services.serve(grpc_listener, log.leads(), stopped.clone()));
-        tasks.spawn(serve_pages(grpc_addr, http_listener, stopped.clone()));
-        tasks.spawn(async move {
-            wait_for(stopped).await;
-            following.stop().await;
-            Ok(())
-        });
-        tracing::info!(%grpc_addr, %http_addr, store = %options.store, "node is ready");
+        let (mut log, mut messaging) = (None, Messaging::default());
+        if let Some(listener) = grpc {
+            let opened = open_log(&options).await?;
+            messaging = Messaging::start(&options.nats, roles, &options.node, &opened).await?;
+            let views = roles
+                .has(Role::Projections)
+                .then(|| Views::open(options.store.folder(), ViewOptions::default()))
+                .transpose()?;
+            let services =
+                Services::new(&options, messaging.log_of_services(&opened), views.as_ref());
+            let relay = messaging.relay_health();
+            tasks.spawn(services.serve(listener, opened.leads(), relay, stopped.clone()));
+            if let Some(views) = views {
+                let following = views.run(opened.shared());
+                let stopped = stopped.clone();
+                tasks.spawn(async move {
+                    wait_for(stopped).await;
+                    following.stop().await;
+                    Ok(())
+                });
+            }
+            log = Some(opened);
+        }
+        if let Some(listener) = http {
+            let server = match grpc_addr {
+                Some(addr) if roles.answer_the_page() => format!("http://{}", reachable(addr)),
+                _ => value::server(&options.server),
+            };
+            tasks.spawn(serve_pages(server, listener, stopped));
+        }
+        tracing::info!(
+            %roles,
+            grpc_addr = grpc_addr.map(tracing::field::display),
+            http_addr = http_addr.map(tracing::field::display),
+            store = log.as_ref().map(|_| tracing::field::display(&options.store)),
+            "node is ready"
+        );
         Ok(Self {
             grpc_addr,
             http_addr,
             store: options.store,
             log,
+            messaging,
             stop,
             tasks,
         })
     }
 
-    /// Address of the gRPC services.
-    pub fn grpc_addr(&self) -> SocketAddr {
+    /// Address of the gRPC services; a process that only has the page serves none.
+    pub fn grpc_addr(&self) -> Option<SocketAddr> {
         self.grpc_addr
     }
 
-    /// Address of the web page.
-    pub fn http_addr(&self) -> SocketAddr {
+    /// Address of the web page, if this process has it.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http_addr
     }
 
@@ -167,7 +173,7 @@ impl Node {
 
     /// The node that writes the log, where this one stands by and knows it.
     pub fn other_writer(&self) -> Option<String> {
-        self.log.other_writer()
+        self.log.as_ref()?.other_writer()
     }
 
     /// Ends only if a part of the node ends by itself, which none should: the node must not go on without it.
@@ -193,24 +199,97 @@ impl Node {
         } else {
             tracing::warn!("calls that took too long were broken off");
         }
-        self.log.close();
+        self.messaging.stop().await;
+        if let Some(log) = self.log {
+            log.close();
+        }
         Ok(())
     }
 }
 
+/// Opens the log as the roles need it.
+async fn open_log(options: &NodeOptions) -> anyhow::Result<StoredLog> {
+    let folder = options.store.folder();
+    if folder.exists() && !folder.is_dir() {
+        bail!(
+            "{} is a file, and the store needs a folder; name another",
+            folder.display()
+        );
+    }
+    fs::create_dir_all(folder)
+        .with_context(|| format!("can't create the folder {}", folder.display()))?;
+    if !options.roles.has(Role::Log) {
+        return options.store.open_to_read().await;
+    }
+    options
+        .store
+        .open(
+            &options.node,
+            transcoder(),
+            options.min_free_bytes,
+            options.bounds,
+        )
+        .await
+}
+
+/// The sockets of the gRPC services and of the page, as far as the roles ask for them.
+async fn listeners(
+    options: &NodeOptions,
+) -> anyhow::Result<(Option<TcpListener>, Option<TcpListener>)> {
+    let NodeOptions {
+        grpc_addr,
+        http_addr,
+        insecure_no_auth,
+        ..
+    } = *options;
+    let has_grpc = options.roles.need_log();
+    let has_page = options.roles.has(Role::Gateway);
+    if has_grpc {
+        refuse_open_address("--grpc-addr", grpc_addr, insecure_no_auth)?;
+    }
+    if has_page {
+        refuse_open_address("--http-addr", http_addr, insecure_no_auth)?;
+    }
+    if has_grpc && has_page && grpc_addr == http_addr && grpc_addr.port() != 0 {
+        bail!("--grpc-addr and --http-addr are both {grpc_addr}; each needs a port of its own");
+    }
+    let mut listeners = (None, None);
+    if has_grpc {
+        listeners.0 = Some(listen("--grpc-addr", grpc_addr).await?);
+    }
+    if has_page {
+        listeners.1 = Some(listen("--http-addr", http_addr).await?);
+    }
+    Ok(listeners)
+}
+
+fn address(listener: Option<&TcpListener>) -> anyhow::Result<Option<SocketAddr>> {
+    listener
+        .map(TcpListener::local_addr)
+        .transpose()
+        .context("a socket has no address")
+}
+
 /// The gRPC services of a node.
 struct Services {
+    roles: Roles,
     desk: Arc<Desk>,
     log: Arc<dyn Log>,
-    views: Arc<Views>,
+    views: Option<Arc<Views>>,
 }
 
 impl Services {
-    fn new(desk: DeskOptions, log: &Arc<dyn Log>, views: &Arc<Views>) -> Self {
+    fn new(options: &NodeOptions, log: Arc<dyn Log>, views: Option<&Arc<Views>>) -> Self {
+        let mut desk = DeskOptions::new(&options.node);
+        if options.snapshots {
+            let folder = options.store.folder().join(SNAPSHOT_FOLDER);
+            desk.snapshots = Some(SnapshotOptions::new(folder));
+        }
         Self {
-            desk: Arc::new(Desk::new(Arc::clone(log), desk)),
-            log: Arc::clone(log),
-            views: Arc::clone(views),
+            roles: options.roles.clone(),
+            desk: Arc::new(Desk::new(Arc::clone(&log), desk)),
+            log,
+            views: views.cloned(),
         }
     }
 
@@ -218,6 +297,7 @@ impl Services {
         self,
         listener: TcpListener,
         leads: watch::Receiver<bool>,
+        relay: Option<watch::Receiver<RelayHealth>>,
         stopped: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
         macro_rules! bounded {
@@ -225,22 +305,34 @@ impl Services {
                 $service.max_decoding_message_size(MAX_REQUEST_BYTES)
             };
         }
-        let registry = bounded!(RegistryEndpoint::service(Arc::clone(&self.desk)));
-        let inventory = bounded!(InventoryEndpoint::service(Arc::clone(&self.desk)));
-        let shipments = bounded!(ShipmentEndpoint::service(Arc::clone(&self.desk)));
-        let requests = bounded!(RequestEndpoint::service(Arc::clone(&self.desk)));
-        let stock = StockEndpoint::new(Arc::clone(&self.views), Arc::clone(&self.log));
-        let stock = bounded!(StockServiceServer::new(stock));
+        macro_rules! of_role {
+            ($role:ident, $endpoint:ident) => {
+                self.roles
+                    .has(Role::$role)
+                    .then(|| bounded!($endpoint::service(Arc::clone(&self.desk))))
+            };
+        }
+        let registry = of_role!(Registry, RegistryEndpoint);
+        let inventory = of_role!(Inventory, InventoryEndpoint);
+        let shipments = of_role!(Shipments, ShipmentEndpoint);
+        let requests = of_role!(Requests, RequestEndpoint);
+        let stock = self.views.map(|views| {
+            let endpoint = StockEndpoint::new(views, Arc::clone(&self.log));
+            bounded!(StockServiceServer::new(endpoint))
+        });
         let following = EventEndpoint::new(Arc::clone(&self.log));
         let events = bounded!(EventServiceServer::new(following.clone()));
 
         let (reporter, health) = tonic_health::server::health_reporter();
-        report_serving(&reporter, &registry).await;
-        report_serving(&reporter, &inventory).await;
-        report_serving(&reporter, &shipments).await;
-        report_serving(&reporter, &requests).await;
-        report_serving(&reporter, &stock).await;
-        report_serving(&reporter, &events).await;
+        report_serving(&reporter, registry.as_ref()).await;
+        report_serving(&reporter, inventory.as_ref()).await;
+        report_serving(&reporter, shipments.as_ref()).await;
+        report_serving(&reporter, requests.as_ref()).await;
+        report_serving(&reporter, stock.as_ref()).await;
+        report_serving(&reporter, Some(&events)).await;
+        if let Some(relay) = relay {
+            tokio::spawn(report_relay(reporter.clone(), relay));
+        }
         tokio::spawn(report_writing(reporter, leads));
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -263,11 +355,11 @@ impl Services {
                     .build_v1alpha()
                     .context("the schema can't be reflected")?,
             )
-            .add_service(registry)
-            .add_service(inventory)
-            .add_service(shipments)
-            .add_service(requests)
-            .add_service(stock)
+            .add_optional_service(registry)
+            .add_optional_service(inventory)
+            .add_optional_service(shipments)
+            .add_optional_service(requests)
+            .add_optional_service(stock)
             .add_service(events)
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),
@@ -282,9 +374,12 @@ impl Services {
     }
 }
 
-/// Tells health checks that a service answers.
-async fn report_serving<S: NamedService>(reporter: &HealthReporter, _: &S) {
-    reporter.set_serving::<S>().await;
+/// Tells health checks whether a service answers here.
+async fn report_serving<S: NamedService>(reporter: &HealthReporter, service: Option<&S>) {
+    match service {
+        Some(_) => reporter.set_serving::<S>().await,
+        None => reporter.set_not_serving::<S>().await,
+    }
 }
 
 /// Tells health checks whether this node writes the log, as if that were a service.
@@ -305,12 +400,12 @@ async fn report_writing(reporter: HealthReporter, mut leads: watch::Receiver<boo
 }
 
 async fn serve_pages(
-    grpc_addr: SocketAddr,
+    server: String,
     listener: TcpListener,
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let channel = Endpoint::from_shared(format!("http://{}", reachable(grpc_addr)))
-        .context("the gRPC address is no address to connect to")?
+    let channel = Endpoint::from_shared(server.clone())
+        .with_context(|| format!("--server {server}: this is no address to connect to"))?
         .connect_timeout(Duration::from_secs(5))
         .connect_lazy();
     let router = keruen_gateway::router(

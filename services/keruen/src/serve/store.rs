@@ -4,18 +4,26 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::bail;
 use keruen_log::{
     Bounds, Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
 };
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 /// Folder of the store where nothing else is said.
 pub const DEFAULT_FOLDER: &str = "keruen-data";
 /// Name of the store's file in its folder.
 pub const FILE_NAME: &str = "keruen.db";
+
+/// How long a process that only reads the log waits for it; whoever supervises it starts it again after that.
+const READER_PATIENCE: Duration = Duration::from_secs(30);
+const READER_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where a node keeps its data.
 #[derive(Clone, PartialEq, Eq)]
@@ -66,6 +74,28 @@ impl Store {
                 _ => Path::new("."),
             },
             Self::Postgres { folder, .. } => folder,
+        }
+    }
+
+    /// Opens the log for reading only, in a process that doesn't write it. Waits a while for the process that does to
+    /// make it.
+    pub async fn open_to_read(&self) -> anyhow::Result<StoredLog> {
+        let Self::Postgres { url, .. } = self else {
+            bail!("a log on SQLite is read by the process that writes it");
+        };
+        let deadline = Instant::now() + READER_PATIENCE;
+        let mut told = false;
+        loop {
+            match PostgresLog::open_reader(url, PostgresOptions::default()).await {
+                Ok(log) => return Ok(StoredLog::Postgres(Arc::new(log))),
+                Err(error) if Instant::now() >= deadline => return Err(error.into()),
+                Err(error) if !told => {
+                    tracing::warn!(%error, "the log can't be read yet; trying again");
+                    told = true;
+                }
+                Err(_) => {}
+            }
+            sleep(READER_PAUSE).await;
         }
     }
 

@@ -13,9 +13,11 @@ mod endpoint;
 mod health;
 mod names;
 mod request;
+mod routed;
 
 pub use client::{NatsLog, NatsLogOptions};
 pub(crate) use connection::Link;
 pub use connection::{NatsConnectError, NatsConnection, NatsOptions};
 pub use endpoint::{LogEndpoint, LogEndpointOptions};
 pub use names::NatsNames;
+pub use routed::RoutedLog;
