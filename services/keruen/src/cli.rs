@@ -33,7 +33,7 @@ Ask:
   stock         Show where how much of everything is
   trace         Follow a donation, batch, asset or request to the bedside
   events        Print the events of the log, and follow it
-  log           Show where the log stands
+  log           Show where the log stands, and prove that nobody rewrote it
   check         Check that the whole history keeps the invariants
 
 Record what happens:
@@ -171,7 +171,7 @@ pub enum Command {
     Trace(trace::Subject),
     /// Print the events of the log as CloudEvents, and follow it
     Events(events::Args),
-    /// Show where the log stands
+    /// Show where the log stands, and prove that nobody rewrote it
     #[command(subcommand)]
     Log(log::Verb),
     /// Check that the whole history keeps the invariants

@@ -1,7 +1,7 @@
 //! The canonical entry of an event: the bytes that its leaf in the Merkle tree is the hash of. `ENTRY.md` beside this
 //! crate's manifest writes the layout down byte by byte.
 
-use keruen_proto::log::v1::RecordedEvent;
+use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -113,4 +113,90 @@ fn put_optional(entry: &mut Vec<u8>, text: &str) -> Result<(), Violation> {
     }
     entry.push(1);
     put_text(entry, text)
+}
+
+/// Reads an entry again: the id of its log, the event, and SHA-256 of the event's data, which is not in it. `None` where
+/// the bytes are not an entry.
+pub fn read(entry: &[u8]) -> Option<([u8; 16], RecordedEvent, Hash)> {
+    let mut rest = Reader(entry);
+    if rest.byte()? != ENTRY_VERSION {
+        return None;
+    }
+    let log_id = rest.array()?;
+    let mut event = RecordedEvent {
+        position: u64::from_be_bytes(rest.array()?),
+        recorded_at_us: i64::from_be_bytes(rest.array()?),
+        occurred_at: Some(OccurredAt {
+            time_us: i64::from_be_bytes(rest.array()?),
+            utc_offset_minutes: i32::from_be_bytes(rest.array()?),
+            precision: rest.byte()?.into(),
+            clamped: rest.flag()?,
+        }),
+        r#type: rest.text()?,
+        region: rest.optional()?,
+        other_region: rest.optional()?,
+        ..RecordedEvent::default()
+    };
+    for _ in 0..rest.length()? {
+        event.tags.push(rest.text()?);
+    }
+    let command_id = Uuid::from_bytes(rest.array()?);
+    event.command_id = command_id.to_string();
+    event.event_id = event_id(command_id, u32::from_be_bytes(rest.array()?));
+    event.command_hash = rest.array::<32>()?.to_vec();
+    event.actor = rest.text()?;
+    event.origin = rest.text()?;
+    event.correlation_id = rest.optional()?;
+    event.causation_id = rest.optional()?;
+    if rest.flag()? {
+        event.correction = Some(Correction {
+            corrects_event_id: rest.text()?,
+            reason: rest.byte()?.into(),
+        });
+    }
+    let data_hash = rest.array()?;
+    event.leaf_hash = tree::leaf_hash(entry).to_vec();
+    rest.0.is_empty().then_some((log_id, event, data_hash))
+}
+
+/// What is left of an entry.
+struct Reader<'e>(&'e [u8]);
+
+impl Reader<'_> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*array)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        Some(self.array::<1>()?[0])
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(u32::from_be_bytes(self.array()?)).ok()
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = self.length()?;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(std::str::from_utf8(text).ok()?.to_owned())
+    }
+
+    fn optional(&mut self) -> Option<String> {
+        if self.flag()? {
+            self.text()
+        } else {
+            Some(String::new())
+        }
+    }
 }

@@ -5,8 +5,10 @@
 //! commits them in groups. Every event is a leaf of a Merkle tree over the bytes that [`entry`] makes of it.
 
 pub mod bounds;
+pub mod checkpoint;
 pub mod entry;
 pub mod tree;
+pub mod verify;
 
 mod append;
 mod cursor;
@@ -23,6 +25,7 @@ mod relay;
 mod request;
 mod sequencer;
 mod sqlite;
+mod stats;
 mod store;
 mod syntax;
 
@@ -45,6 +48,7 @@ pub use sqlite::{
     SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
     sqlite_version,
 };
+pub use stats::StoreStats;
 
 pub use keruen_proto::log::v1::{
     AppendCondition, AppendRequest, Appended, ProposedEvent, Query, QueryItem, RecordedEvent,

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use keruen_proto::log::v1::{AppendRequest, Appended, Query, RecordedEvent};
 use tokio::sync::watch;
 
-use crate::append::{AppendError, Violation};
+use crate::{
+    append::{AppendError, Violation},
+    tree::{Hash, TreeHashes},
+};
 
 /// A log of events: gapless positions, appends under a condition, all or nothing, idempotent by command id for ever.
 #[async_trait]
@@ -22,6 +25,9 @@ pub trait Log: Send + Sync + 'static {
 
     /// What a command id was used for; `None` if it never led to events.
     async fn find_command(&self, command_id: &str) -> Result<Option<RecordedCommand>, ReadError>;
+
+    /// Hashes of the Merkle tree as they are stored. Asked for what lies beyond the head, it fails.
+    async fn tree_hashes(&self, wanted: TreeHashes) -> Result<Vec<Hash>, ReadError>;
 
     /// Wakes whenever events were committed; the value is the committed head position. It closes when the log does.
     fn watch_head(&self) -> watch::Receiver<u64>;

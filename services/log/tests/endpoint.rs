@@ -6,11 +6,18 @@ use std::{sync::Arc, time::Duration};
 
 use keruen_log::{
     AppendRequest, EventEndpoint, Log, ProposedEvent, Query, QueryItem, SqliteLog, SqliteOptions,
+    checkpoint::{Checkpoint, CheckpointKey},
+    tree::{
+        Hash,
+        proof::{check_consistency, check_inclusion},
+    },
 };
 use keruen_proto::{
     events::v1::{
+        GetCheckpointRequest, GetConsistencyProofRequest, GetInclusionProofRequest,
         GetLogHeadRequest, ListEventsRequest, SubscribeEventsRequest, SubscribeEventsResponse,
         event_service_client::EventServiceClient, event_service_server::EventServiceServer,
+        get_inclusion_proof_request::Event as Asked,
     },
     log::v1::{OccurredAt, TimePrecision},
 };
@@ -34,7 +41,9 @@ async fn serve(heartbeat_interval: Duration) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let log =
         Arc::new(SqliteLog::open(&folder.path().join("log.db"), SqliteOptions::default()).unwrap());
-    let endpoint = EventEndpoint::new(Arc::clone(&log) as _).heartbeat_interval(heartbeat_interval);
+    let endpoint = EventEndpoint::new(Arc::clone(&log) as _)
+        .signed_by(key())
+        .heartbeat_interval(heartbeat_interval);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -59,6 +68,10 @@ async fn serve(heartbeat_interval: Duration) -> Served {
         server,
         _folder: folder,
     }
+}
+
+fn key() -> CheckpointKey {
+    CheckpointKey::from_seed("keruen.test/log", &[1; 32]).unwrap()
 }
 
 async fn append(log: &SqliteLog, tag: &str, events: usize, data_bytes: usize) {
@@ -340,4 +353,228 @@ async fn subscribers_do_not_keep_a_server_from_stopping() {
     drop(stream);
     drop(served.client);
     served.server.await.unwrap();
+}
+
+fn hashes(wire: &[Vec<u8>]) -> Vec<Hash> {
+    wire.iter()
+        .map(|hash| hash.as_slice().try_into().unwrap())
+        .collect()
+}
+
+fn hash(wire: &[u8]) -> Hash {
+    wire.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn checkpoints_are_signed_and_go_on_from_each_other() {
+    let mut served = serve(Duration::from_secs(5)).await;
+    let mut kept: Vec<Checkpoint> = Vec::new();
+    for _ in 0..6 {
+        for older in &kept {
+            let since_size = older.size;
+            let request = GetCheckpointRequest { since_size };
+            let answer = served
+                .client
+                .get_checkpoint(request)
+                .await
+                .unwrap()
+                .into_inner();
+            assert_eq!(answer.verifier_key, key().verifier_key().to_string());
+            let newest = Checkpoint::open(&answer.checkpoint, &key().verifier_key()).unwrap();
+            assert_eq!(
+                (newest.size, newest.root_hash.to_vec()),
+                (answer.size, answer.root_hash)
+            );
+            let proof = hashes(&answer.consistency_hashes);
+            let (old, new) = (
+                (older.size, &older.root_hash),
+                (newest.size, &newest.root_hash),
+            );
+            assert_eq!(check_consistency(old, new, &proof), Ok(()));
+        }
+        let answer = served
+            .client
+            .get_checkpoint(GetCheckpointRequest::default())
+            .await
+            .unwrap()
+            .into_inner();
+        kept.push(Checkpoint::open(&answer.checkpoint, &key().verifier_key()).unwrap());
+        append(&served.log, "x:1", 77, 1).await;
+    }
+    let sizes: Vec<u64> = kept.iter().map(|kept| kept.size).collect();
+    assert_eq!(sizes, [0, 77, 154, 231, 308, 385]);
+    for older in &kept[1..] {
+        for newer in kept.iter().filter(|newer| newer.size >= older.size) {
+            let request = GetConsistencyProofRequest {
+                first_size: older.size,
+                second_size: newer.size,
+            };
+            let answer = served
+                .client
+                .get_consistency_proof(request)
+                .await
+                .unwrap()
+                .into_inner();
+            assert_eq!(hash(&answer.first_root_hash), older.root_hash);
+            assert_eq!(hash(&answer.second_root_hash), newer.root_hash);
+            let (old, new) = (
+                (older.size, &older.root_hash),
+                (newer.size, &newer.root_hash),
+            );
+            assert_eq!(check_consistency(old, new, &hashes(&answer.hashes)), Ok(()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_are_proven_by_position_and_by_id() {
+    let mut served = serve(Duration::from_secs(5)).await;
+    append(&served.log, "x:1", 300, 1).await;
+    let request = ListEventsRequest {
+        page_size: 300,
+        ..ListEventsRequest::default()
+    };
+    let events = served
+        .client
+        .list_events(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .events;
+    for (event, tree_size) in [(1, 0), (1, 1), (200, 250), (256, 300), (300, 0)]
+        .map(|(position, size)| (&events[position - 1], size))
+    {
+        let mut answers = Vec::new();
+        for asked in [
+            Asked::Position(event.position),
+            Asked::EventId(event.event_id.clone()),
+        ] {
+            let request = GetInclusionProofRequest {
+                event: Some(asked),
+                tree_size,
+            };
+            answers.push(
+                served
+                    .client
+                    .get_inclusion_proof(request)
+                    .await
+                    .unwrap()
+                    .into_inner(),
+            );
+        }
+        assert_eq!(answers[0], answers[1]);
+        let answer = &answers[0];
+        assert_eq!(answer.leaf_hash, event.leaf_hash);
+        assert_eq!(
+            answer.tree_size,
+            if tree_size == 0 { 300 } else { tree_size }
+        );
+        let (leaf, root) = (hash(&answer.leaf_hash), hash(&answer.root_hash));
+        let proof = hashes(&answer.hashes);
+        let checked = check_inclusion(&leaf, event.position - 1, answer.tree_size, &root, &proof);
+        assert_eq!(checked, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn a_proof_of_what_is_not_there_is_refused() {
+    let mut served = serve(Duration::from_secs(5)).await;
+    append(&served.log, "x:1", 3, 1).await;
+    let unknown = format!("{}/0", Uuid::now_v7());
+    let request = ListEventsRequest::default();
+    let events = served
+        .client
+        .list_events(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .events;
+    let beyond = events[0].event_id.replace("/0", "/3");
+    for (asked, tree_size, code, field) in [
+        (None, 0, Code::InvalidArgument, "event"),
+        (
+            Some(Asked::Position(0)),
+            0,
+            Code::InvalidArgument,
+            "position",
+        ),
+        (Some(Asked::Position(4)), 0, Code::OutOfRange, "position"),
+        (Some(Asked::Position(3)), 2, Code::OutOfRange, "position"),
+        (Some(Asked::Position(1)), 4, Code::OutOfRange, "tree_size"),
+        (
+            Some(Asked::EventId("x".to_owned())),
+            0,
+            Code::InvalidArgument,
+            "event_id",
+        ),
+        (Some(Asked::EventId(unknown)), 0, Code::NotFound, "event_id"),
+        (Some(Asked::EventId(beyond)), 0, Code::NotFound, "event_id"),
+        (
+            Some(Asked::EventId(events[2].event_id.clone())),
+            2,
+            Code::OutOfRange,
+            "position",
+        ),
+    ] {
+        let request = GetInclusionProofRequest {
+            event: asked,
+            tree_size,
+        };
+        let refused = served
+            .client
+            .get_inclusion_proof(request.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), code, "{request:?}");
+        assert!(refused.message().starts_with(field), "{refused}");
+    }
+    for (first_size, second_size, code, field) in [
+        (0, 3, Code::InvalidArgument, "first_size"),
+        (4, 0, Code::OutOfRange, "first_size"),
+        (1, 4, Code::OutOfRange, "second_size"),
+        (3, 2, Code::InvalidArgument, "first_size"),
+        (u64::MAX, u64::MAX, Code::OutOfRange, "first_size"),
+    ] {
+        let request = GetConsistencyProofRequest {
+            first_size,
+            second_size,
+        };
+        let refused = served
+            .client
+            .get_consistency_proof(request)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), code, "{request:?}");
+        assert!(refused.message().starts_with(field), "{refused}");
+    }
+    let request = GetCheckpointRequest { since_size: 4 };
+    let refused = served.client.get_checkpoint(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange);
+}
+
+#[tokio::test]
+async fn the_empty_log_has_a_checkpoint_too() {
+    let mut served = serve(Duration::from_secs(5)).await;
+    let answer = served
+        .client
+        .get_checkpoint(GetCheckpointRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    let checkpoint = Checkpoint::open(&answer.checkpoint, &key().verifier_key()).unwrap();
+    assert_eq!(checkpoint.size, 0);
+    assert_eq!(
+        checkpoint.root_hash,
+        served.log.head().await.unwrap().root_hash
+    );
+    let request = GetInclusionProofRequest {
+        event: Some(Asked::Position(1)),
+        tree_size: 0,
+    };
+    let refused = served
+        .client
+        .get_inclusion_proof(request)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange);
 }

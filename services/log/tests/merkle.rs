@@ -8,7 +8,7 @@ use keruen_log::{
     tree::{self, Hash, Tile, Tree},
 };
 use serde_json::Value;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 type Spoil = fn(&mut RecordedEvent);
 
@@ -38,6 +38,14 @@ fn entries_and_leaves_are_those_of_the_vectors() {
         let event: RecordedEvent = serde_json::from_value(vector["event"].clone()).unwrap();
         let entry = entry::entry(&log_id, &event).unwrap();
         assert_eq!(entry, bytes(&vector["entry_hex"]), "{}", vector["event"]);
+        let (of_log, mut read, data_hash) = entry::read(&entry).unwrap();
+        assert_eq!(of_log, log_id);
+        assert_eq!(data_hash.as_slice(), Sha256::digest(&event.data).as_slice());
+        read.data.clone_from(&event.data);
+        assert_eq!(entry::entry(&log_id, &read).unwrap(), entry);
+        for end in 0..entry.len() {
+            assert!(entry::read(&entry[..end]).is_none(), "cut off at {end}");
+        }
         let leaf = entry::leaf_hash(&log_id, &event).unwrap();
         assert_eq!(leaf.to_vec(), bytes(&vector["leaf_hash_hex"]));
         tree.push(leaf, &mut Vec::new());

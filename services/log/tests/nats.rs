@@ -91,6 +91,13 @@ impl Log for Faulty {
         self.log.find_command(command_id).await
     }
 
+    async fn tree_hashes(
+        &self,
+        wanted: keruen_log::tree::TreeHashes,
+    ) -> Result<Vec<keruen_log::tree::Hash>, ReadError> {
+        self.log.tree_hashes(wanted).await
+    }
+
     fn watch_head(&self) -> watch::Receiver<u64> {
         self.log.watch_head()
     }

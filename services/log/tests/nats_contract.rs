@@ -111,6 +111,13 @@ impl Log for Fronted {
         self.client.find_command(command_id).await
     }
 
+    async fn tree_hashes(
+        &self,
+        wanted: keruen_log::tree::TreeHashes,
+    ) -> Result<Vec<keruen_log::tree::Hash>, ReadError> {
+        self.client.tree_hashes(wanted).await
+    }
+
     fn watch_head(&self) -> watch::Receiver<u64> {
         self.client.watch_head()
     }

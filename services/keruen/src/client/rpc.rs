@@ -283,5 +283,11 @@ rpcs! {
             events::ListEventsRequest => events::ListEventsResponse { events: events::ListEventsResponse }
         "log stats" "GetLogHead" get_log_head plain
             events::GetLogHeadRequest => events::GetLogHeadResponse { position: events::GetLogHeadResponse }
+        "log checkpoint" "GetCheckpoint" get_checkpoint plain
+            events::GetCheckpointRequest => events::GetCheckpointResponse { size: events::GetCheckpointResponse }
+        "log prove" "GetInclusionProof" get_inclusion_proof plain
+            events::GetInclusionProofRequest => events::GetInclusionProofResponse { position: events::GetInclusionProofResponse }
+        "log verify" "GetConsistencyProof" get_consistency_proof plain
+            events::GetConsistencyProofRequest => events::GetConsistencyProofResponse { hashes: events::GetConsistencyProofResponse }
     }
 }

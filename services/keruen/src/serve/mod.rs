@@ -103,6 +103,26 @@ pub struct Args {
     )]
     node: String,
 
+    /// File of the key that signs checkpoints of the log, PRIVATE+KEY+… [default: checkpoint.key in the folder of --data,
+    /// which is made on the first start]. Nodes that take turns on one log share one key.
+    #[arg(
+        long,
+        env = "KERUEN_CHECKPOINT_KEY",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    checkpoint_key: Option<PathBuf>,
+
+    /// Name of that key, and so the origin of the checkpoints; a URL without scheme such as aid.example.org/hub
+    /// [default: keruen.local/ and the id of the log].
+    #[arg(
+        long,
+        env = "KERUEN_CHECKPOINT_NAME",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    checkpoint_name: Option<String>,
+
     /// Also answer on addresses that other machines reach. There is no access control yet: whoever reaches the
     /// address can do everything in anybody's name.
     #[arg(long)]
@@ -187,6 +207,8 @@ pub async fn run(args: Args, server: &str) -> anyhow::Result<()> {
     options.grpc_addr = args.grpc_addr;
     options.http_addr = args.http_addr;
     options.node = args.node;
+    options.checkpoint_key = args.checkpoint_key;
+    options.checkpoint_name = args.checkpoint_name;
     options.insecure_no_auth = args.insecure_no_auth;
     options.min_free_bytes = args.min_free_disk;
     options.roles = Roles::of(&args.roles);

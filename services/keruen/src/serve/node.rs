@@ -1,11 +1,14 @@
 //! A node: log, services, views and page in one process, or some of them.
 
-use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions, SnapshotOptions};
 use keruen_inventory::InventoryEndpoint;
-use keruen_log::{Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder};
+use keruen_log::{
+    Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder,
+    checkpoint::{CheckpointKey, KeyFile},
+};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
@@ -28,6 +31,8 @@ use super::{
 };
 use crate::{cli::DEFAULT_SERVER, client::value};
 
+/// Name of the file that holds the key for checkpoints.
+const KEY_FILE_NAME: &str = "checkpoint.key";
 /// The largest request that a service takes, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Calls under way on one connection.
@@ -51,6 +56,11 @@ pub struct NodeOptions {
     pub http_addr: SocketAddr,
     /// Name of the node.
     pub node: String,
+    /// File of the key that signs checkpoints, which must be there. `None` keeps one in the folder of the store, where this
+    /// process has the role of the log; other processes then sign none.
+    pub checkpoint_key: Option<PathBuf>,
+    /// Name of that key; `None` takes the log's own.
+    pub checkpoint_name: Option<String>,
     /// Also answer on addresses that other machines reach.
     pub insecure_no_auth: bool,
     /// Bytes that stay free on the disk of a log in a file: below that, nothing is recorded.
@@ -76,6 +86,8 @@ impl NodeOptions {
             grpc_addr: loopback,
             http_addr: loopback,
             node: "hub".to_owned(),
+            checkpoint_key: None,
+            checkpoint_name: None,
             insecure_no_auth: false,
             min_free_bytes: DEFAULT_MIN_FREE_BYTES,
             roles: Roles::all(),
@@ -111,13 +123,15 @@ impl Node {
         let (mut log, mut messaging) = (None, Messaging::default());
         if let Some(listener) = grpc {
             let opened = open_log(&options).await?;
+            let checkpoint_key = checkpoint_key(&options, &opened).await?;
             messaging = Messaging::start(&options.nats, roles, &options.node, &opened).await?;
             let views = roles
                 .has(Role::Projections)
                 .then(|| Views::open(options.store.folder(), ViewOptions::default()))
                 .transpose()?;
-            let services =
+            let mut services =
                 Services::new(&options, messaging.log_of_services(&opened), views.as_ref());
+            services.checkpoint_key = checkpoint_key;
             let relay = messaging.relay_health();
             tasks.spawn(services.serve(listener, opened.leads(), relay, stopped.clone()));
             if let Some(views) = views {
@@ -232,6 +246,23 @@ async fn open_log(options: &NodeOptions) -> anyhow::Result<StoredLog> {
         .await
 }
 
+/// The key that signs checkpoints of the log, if this process signs any.
+async fn checkpoint_key(
+    options: &NodeOptions,
+    log: &StoredLog,
+) -> anyhow::Result<Option<CheckpointKey>> {
+    let file = match &options.checkpoint_key {
+        Some(path) => KeyFile::Named(path.clone()),
+        // One that is made here would be another one than that of the process which has the log.
+        None if !options.roles.has(Role::Log) => return Ok(None),
+        None => KeyFile::Kept(options.store.folder().join(KEY_FILE_NAME)),
+    };
+    let head = log.shared().head().await?;
+    Ok(Some(
+        file.load(&head.log_id, options.checkpoint_name.as_deref())?,
+    ))
+}
+
 /// The sockets of the gRPC services and of the page, as far as the roles ask for them.
 async fn listeners(
     options: &NodeOptions,
@@ -276,6 +307,7 @@ struct Services {
     desk: Arc<Desk>,
     log: Arc<dyn Log>,
     views: Option<Arc<Views>>,
+    checkpoint_key: Option<CheckpointKey>,
 }
 
 impl Services {
@@ -290,6 +322,7 @@ impl Services {
             desk: Arc::new(Desk::new(Arc::clone(&log), desk)),
             log,
             views: views.cloned(),
+            checkpoint_key: None,
         }
     }
 
@@ -320,7 +353,10 @@ impl Services {
             let endpoint = StockEndpoint::new(views, Arc::clone(&self.log));
             bounded!(StockServiceServer::new(endpoint))
         });
-        let following = EventEndpoint::new(Arc::clone(&self.log));
+        let mut following = EventEndpoint::new(Arc::clone(&self.log));
+        if let Some(key) = self.checkpoint_key {
+            following = following.signed_by(key);
+        }
         let events = bounded!(EventServiceServer::new(following.clone()));
 
         let (reporter, health) = tonic_health::server::health_reporter();

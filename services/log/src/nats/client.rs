@@ -265,6 +265,13 @@ impl Log for NatsLog {
         self.reads.find_command(command_id).await
     }
 
+    async fn tree_hashes(
+        &self,
+        wanted: crate::tree::TreeHashes,
+    ) -> Result<Vec<crate::tree::Hash>, ReadError> {
+        self.reads.tree_hashes(wanted).await
+    }
+
     fn watch_head(&self) -> watch::Receiver<u64> {
         self.reads.watch_head()
     }

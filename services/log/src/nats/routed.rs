@@ -54,6 +54,13 @@ impl Log for RoutedLog {
         self.here.find_command(command_id).await
     }
 
+    async fn tree_hashes(
+        &self,
+        wanted: crate::tree::TreeHashes,
+    ) -> Result<Vec<crate::tree::Hash>, ReadError> {
+        self.here.tree_hashes(wanted).await
+    }
+
     fn watch_head(&self) -> watch::Receiver<u64> {
         self.here.watch_head()
     }

@@ -10,6 +10,9 @@ mod readers;
 mod rows;
 mod schema;
 mod session;
+mod stats;
+mod tree;
+mod verify;
 mod writer;
 
 use std::sync::Arc;
@@ -28,6 +31,7 @@ use crate::{
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock},
     syntax,
+    tree::{Hash, TreeHashes},
 };
 use election::Election;
 use follower::Follower;
@@ -202,6 +206,11 @@ impl Log for PostgresLog {
         let command_id = syntax::uuid(command_id)
             .map_err(|rule| ReadError::InvalidArgument(Violation::new("command_id", rule)))?;
         self.readers.command(command_id).await
+    }
+
+    async fn tree_hashes(&self, wanted: TreeHashes) -> Result<Vec<Hash>, ReadError> {
+        let hashes = tree::read(self.readers.pool(), wanted).await?;
+        wanted.checked(hashes)
     }
 
     fn watch_head(&self) -> watch::Receiver<u64> {

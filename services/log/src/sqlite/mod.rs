@@ -7,7 +7,10 @@ mod readers;
 mod rows;
 mod schema;
 mod space;
+mod stats;
 mod stored;
+mod tree;
+mod verify;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -28,6 +31,7 @@ use crate::{
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock, Sequencer},
     syntax,
+    tree::{Hash, TreeHashes},
 };
 use file::FileLock;
 use readers::Readers;
@@ -147,6 +151,14 @@ impl Log for SqliteLog {
         self.readers
             .run(move |connection| rows::find_command(connection, command_id))
             .await
+    }
+
+    async fn tree_hashes(&self, wanted: TreeHashes) -> Result<Vec<Hash>, ReadError> {
+        let hashes = self
+            .readers
+            .run(move |connection| tree::read(connection, wanted))
+            .await?;
+        wanted.checked(hashes)
     }
 
     fn watch_head(&self) -> watch::Receiver<u64> {

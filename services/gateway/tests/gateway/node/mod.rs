@@ -8,6 +8,8 @@ use std::{pin::Pin, sync::Arc};
 use futures::{Stream, StreamExt as _};
 use keruen_proto::{
     events::v1::{
+        GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest,
+        GetConsistencyProofResponse, GetInclusionProofRequest, GetInclusionProofResponse,
         GetLogHeadRequest, GetLogHeadResponse, ListEventsRequest, ListEventsResponse,
         SubscribeEventsRequest, SubscribeEventsResponse,
         event_service_server::{EventService, EventServiceServer},
@@ -473,5 +475,26 @@ impl EventService for Served {
             position: self.position(),
             root_hash,
         })
+    }
+
+    async fn get_checkpoint(
+        &self,
+        _: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_inclusion_proof(
+        &self,
+        _: Request<GetInclusionProofRequest>,
+    ) -> Result<Response<GetInclusionProofResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        _: Request<GetConsistencyProofRequest>,
+    ) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        not_read()
     }
 }

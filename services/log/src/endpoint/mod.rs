@@ -1,11 +1,15 @@
 //! The gRPC service over any log.
 
+mod proofs;
+
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use async_stream::try_stream;
 use async_trait::async_trait;
 use futures::{Stream, StreamExt as _};
 use keruen_proto::events::v1::{
+    GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest,
+    GetConsistencyProofResponse, GetInclusionProofRequest, GetInclusionProofResponse,
     GetLogHeadRequest, GetLogHeadResponse, ListEventsRequest, ListEventsResponse,
     SubscribeEventsRequest, SubscribeEventsResponse, event_service_server::EventService,
 };
@@ -18,10 +22,12 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
     append::Violation,
+    checkpoint::CheckpointKey,
     follow::{FollowOptions, follow},
     log::{Log, Range, ReadError},
     request,
 };
+use proofs::Proofs;
 
 /// Events of a page where the request names no size, and at most.
 const DEFAULT_PAGE_SIZE: i32 = 100;
@@ -37,6 +43,7 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct EventEndpoint {
     log: Arc<dyn Log>,
+    proofs: Arc<Proofs>,
     heartbeat_interval: Duration,
     subscriptions: Arc<Semaphore>,
     stopping: Arc<watch::Sender<bool>>,
@@ -46,11 +53,19 @@ impl EventEndpoint {
     /// Serves `log`.
     pub fn new(log: Arc<dyn Log>) -> Self {
         Self {
+            proofs: Arc::new(Proofs::new(Arc::clone(&log), None)),
             log,
             heartbeat_interval: HEARTBEAT_INTERVAL,
             subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
             stopping: Arc::new(watch::Sender::new(false)),
         }
+    }
+
+    /// Signs checkpoints with this key.
+    #[must_use]
+    pub fn signed_by(mut self, key: CheckpointKey) -> Self {
+        self.proofs = Arc::new(Proofs::new(Arc::clone(&self.log), Some(key)));
+        self
     }
 
     /// With another time between heartbeats than 5 seconds.
@@ -133,6 +148,30 @@ impl EventService for EventEndpoint {
             position: head.position,
             root_hash: head.root_hash.to_vec(),
         }))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        let answer = self.proofs.checkpoint(request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_inclusion_proof(
+        &self,
+        request: Request<GetInclusionProofRequest>,
+    ) -> Result<Response<GetInclusionProofResponse>, Status> {
+        let answer = self.proofs.inclusion(request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<GetConsistencyProofRequest>,
+    ) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        let answer = self.proofs.consistency(request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 }
 

@@ -3,7 +3,12 @@
 //! A tile holds 256 hashes: at level 0 leaves, at level L the roots of completed tiles of level L − 1. Completed tiles
 //! are stored, so that a proof for an old leaf needs a few of them and not all leaves.
 
+pub mod proof;
+mod prover;
+
 use sha2::{Digest as _, Sha256};
+
+pub use prover::{Prover, TreeHashes};
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -11,7 +16,7 @@ pub type Hash = [u8; 32];
 /// Hashes in a completed tile.
 pub const TILE_HASHES: usize = 256;
 /// Levels of the binary tree in one tile.
-const TILE_HEIGHT: u32 = 8;
+pub(crate) const TILE_HEIGHT: u32 = 8;
 /// Length of a hash in bytes.
 const HASH_BYTES: usize = 32;
 
@@ -90,6 +95,11 @@ impl Tree {
         self.peaks.concat()
     }
 
+    /// The leaves behind the last completed tile, one after the other.
+    pub(crate) fn open_tile(&self) -> &[u8] {
+        self.open_tiles.first().map_or(&[], Vec::as_slice)
+    }
+
     /// Restores a tree of `size` leaves from its open tiles, level 0 first, each with its hashes one after the other.
     /// `None` where their lengths don't fit the size.
     pub fn restore(size: u64, open_tiles: Vec<Vec<u8>>) -> Option<Self> {
@@ -134,6 +144,29 @@ pub(crate) fn open_tile_levels(size: u64) -> usize {
         Some(height) => (height / TILE_HEIGHT) as usize + 1,
         None => 0,
     }
+}
+
+/// How many completed tiles of `level` a tree of `size` leaves has.
+pub(crate) fn completed_tiles(size: u64, level: usize) -> u64 {
+    u32::try_from(level)
+        .ok()
+        .and_then(|level| size.checked_shr(TILE_HEIGHT.saturating_mul(level + 1)))
+        .unwrap_or(0)
+}
+
+/// The first and the last position under the peak with this index, from the left, in a tree of `size` leaves.
+pub(crate) fn peak_positions(size: u64, index: u64) -> (u64, u64) {
+    let mut left = size;
+    let mut first = 1;
+    for _ in 0..index {
+        let Some(height) = left.checked_ilog2() else {
+            break;
+        };
+        first += 1 << height;
+        left -= 1 << height;
+    }
+    let leaves = left.checked_ilog2().map_or(0, |height| 1 << height);
+    (first, first + leaves - 1)
 }
 
 /// How many hashes the open tile of `level` has in a tree of `size` leaves.

@@ -1,0 +1,310 @@
+//! The file as it is, for verifying. Columns are read as what they hold, whatever the schema says.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, types::ValueRef};
+use uuid::Uuid;
+
+use super::{
+    SqliteLog, StoreReader,
+    file::{Fault, OpenError},
+    rows::stored,
+};
+use crate::{
+    checkpoint::Checkpoint,
+    entry,
+    verify::{
+        self, Finding, Progress, Source, SourceError, StoredEvent, StoredHead, StoredTiles,
+        Verified, VerifyError,
+    },
+};
+
+impl SqliteLog {
+    /// Verifies the log at `path` as it stands now, also against checkpoints that were signed earlier. It only reads, also
+    /// while another process writes. It blocks its thread for a page of events at a time.
+    pub async fn verify(
+        path: &Path,
+        checkpoints: &[Checkpoint],
+        progress: Progress<'_>,
+    ) -> Result<Verified, VerifyError> {
+        let connection = open(path).map_err(|error| VerifyError::Unreadable(error.to_string()))?;
+        verify::verify(&mut StoredFile(connection), checkpoints, progress).await
+    }
+}
+
+/// Opens the file for reading only, if it is of the version of this program.
+pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+    let reader = StoreReader::open(path)?;
+    let (found, known) = (reader.version(), StoreReader::known_version());
+    if found != known {
+        let found = format!(
+            "it is of store version {found}, and this program reads {known}; start the node on it once"
+        );
+        return Err(Fault::NotALog(found).at(path));
+    }
+    Ok(reader.connection)
+}
+
+struct StoredFile(Connection);
+
+#[async_trait]
+impl Source for StoredFile {
+    async fn head(&mut self) -> Result<StoredHead, SourceError> {
+        Ok(head(&mut self.0)?)
+    }
+
+    async fn events(
+        &mut self,
+        after: u64,
+        up_to: u64,
+        limit: usize,
+    ) -> Result<Vec<Result<StoredEvent, Finding>>, SourceError> {
+        Ok(events(&self.0, after, up_to, limit)?)
+    }
+
+    async fn tile(&mut self, level: u32, number: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT hashes FROM tiles WHERE level = ?1 AND number = ?2")?;
+        let tile = statement.query_row((level, stored(number)), |row| {
+            Ok(bytes(row.get_ref(0)?).to_vec())
+        });
+        Ok(tile.optional()?)
+    }
+
+    async fn index_of(
+        &mut self,
+        events: &[StoredEvent],
+    ) -> Result<Result<u64, Finding>, SourceError> {
+        Ok(index_of(&self.0, events)?)
+    }
+
+    async fn index_entries(&mut self, up_to: u64) -> Result<u64, SourceError> {
+        let entries: i64 = self.0.query_row(
+            "SELECT (SELECT count(*) FROM postings WHERE position <= ?1) \
+             + (SELECT count(*) FROM commands WHERE first_position <= ?1)",
+            [stored(up_to)],
+            |row| row.get(0),
+        )?;
+        Ok(entries.unsigned_abs())
+    }
+}
+
+fn head(connection: &mut Connection) -> rusqlite::Result<StoredHead> {
+    let snapshot = connection.transaction()?;
+    let mut tiles = Vec::new();
+    {
+        let mut statement = snapshot.prepare(
+            "SELECT level, count(*), max(number) FROM tiles GROUP BY level ORDER BY level",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            tiles.push(StoredTiles {
+                level: row.get(0)?,
+                count: row.get::<_, i64>(1)?.unsigned_abs(),
+                last: u64::try_from(row.get::<_, i64>(2)?).unwrap_or(u64::MAX),
+            });
+        }
+    }
+    snapshot.query_row(
+        "SELECT log_id, position, recorded_at_us, frontier, (SELECT coalesce(min(position), 0) FROM events), \
+         (SELECT coalesce(max(position), 0) FROM events) FROM log_head",
+        [],
+        |row| {
+            let position = |at| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(at)?).unwrap_or(u64::MAX));
+            Ok(StoredHead {
+                log_id: row.get(0)?,
+                position: position(1)?,
+                recorded_at_us: row.get(2)?,
+                frontier: bytes(row.get_ref(3)?).to_vec(),
+                oldest: position(4)?,
+                newest: position(5)?,
+                tiles,
+            })
+        },
+    )
+}
+
+fn events(
+    connection: &Connection,
+    after: u64,
+    up_to: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Result<StoredEvent, Finding>>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT position, command_id, event_index, type, tags, region, other_region, data, occurred_at_us, \
+         occurred_offset_minutes, occurred_precision, occurred_clamped, recorded_at_us, command_hash, actor, origin, \
+         correlation_id, causation_id, corrects_event_id, correction_reason, leaf_hash, append_events \
+         FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query((stored(after), stored(up_to), limit))?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let event = event_of(&Columns(row));
+        let is_good = event.is_ok();
+        events.push(event.map_err(|found| {
+            // What can't be read as a position stands where the next one should.
+            let position = after + events.len() as u64 + 1;
+            Finding::event(position, found)
+        }));
+        if !is_good {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+/// A row whose columns may hold anything.
+struct Columns<'r>(&'r Row<'r>);
+
+impl Columns<'_> {
+    fn value(&self, at: usize) -> Result<ValueRef<'_>, String> {
+        self.0.get_ref(at).map_err(|error| error.to_string())
+    }
+
+    fn wrong(&self, at: usize, expected: &str) -> String {
+        let name = self.0.as_ref().column_name(at).unwrap_or("a column");
+        format!("{name}: it is not {expected}")
+    }
+
+    fn integer<T: TryFrom<i64>>(&self, at: usize) -> Result<T, String> {
+        match self.value(at)? {
+            ValueRef::Integer(integer) => T::try_from(integer)
+                .map_err(|_| format!("{}, found {integer}", self.wrong(at, "within its range"))),
+            _ => Err(self.wrong(at, "an integer")),
+        }
+    }
+
+    fn text(&self, at: usize) -> Result<String, String> {
+        match self.value(at)? {
+            ValueRef::Text(text) => std::str::from_utf8(text)
+                .map(str::to_owned)
+                .map_err(|_| self.wrong(at, "UTF-8")),
+            _ => Err(self.wrong(at, "a text")),
+        }
+    }
+
+    fn blob(&self, at: usize) -> Result<Vec<u8>, String> {
+        match self.value(at)? {
+            ValueRef::Blob(blob) => Ok(blob.to_vec()),
+            _ => Err(self.wrong(at, "a blob")),
+        }
+    }
+
+    fn array<const N: usize>(&self, at: usize) -> Result<[u8; N], String> {
+        self.blob(at)?
+            .try_into()
+            .map_err(|_| self.wrong(at, &format!("{N} bytes long")))
+    }
+
+    fn is_null(&self, at: usize) -> Result<bool, String> {
+        Ok(self.value(at)? == ValueRef::Null)
+    }
+}
+
+fn event_of(row: &Columns<'_>) -> Result<StoredEvent, String> {
+    let command_id = Uuid::from_bytes(row.array(1)?);
+    let clamped: i64 = row.integer(11)?;
+    if !matches!(clamped, 0 | 1) {
+        return Err(format!(
+            "occurred_clamped: it is not 0 or 1, found {clamped}"
+        ));
+    }
+    let correction = match (row.is_null(18)?, row.is_null(19)?) {
+        (true, true) => None,
+        (false, false) => Some(Correction {
+            corrects_event_id: row.text(18)?,
+            reason: row.integer(19)?,
+        }),
+        _ => {
+            return Err(
+                "corrects_event_id and correction_reason: one is there without the other"
+                    .to_owned(),
+            );
+        }
+    };
+    let event = RecordedEvent {
+        position: row.integer(0)?,
+        event_id: entry::event_id(command_id, row.integer(2)?),
+        r#type: row.text(3)?,
+        tags: verify::split_tags(&row.text(4)?),
+        region: row.text(5)?,
+        other_region: row.text(6)?,
+        data: row.blob(7)?,
+        occurred_at: Some(OccurredAt {
+            time_us: row.integer(8)?,
+            utc_offset_minutes: row.integer(9)?,
+            precision: row.integer(10)?,
+            clamped: clamped == 1,
+        }),
+        recorded_at_us: row.integer(12)?,
+        command_id: command_id.to_string(),
+        command_hash: row.array::<32>(13)?.to_vec(),
+        actor: row.text(14)?,
+        origin: row.text(15)?,
+        correlation_id: row.text(16)?,
+        causation_id: row.text(17)?,
+        correction,
+        leaf_hash: row.array::<32>(20)?.to_vec(),
+    };
+    Ok(StoredEvent {
+        event,
+        append_events: row.integer(21)?,
+    })
+}
+
+/// What a value has of bytes; of numbers and nothing, none.
+fn bytes(value: ValueRef<'_>) -> &[u8] {
+    match value {
+        ValueRef::Blob(bytes) | ValueRef::Text(bytes) => bytes,
+        _ => &[],
+    }
+}
+
+/// Looks every entry of the events up.
+fn index_of(
+    connection: &Connection,
+    events: &[StoredEvent],
+) -> rusqlite::Result<Result<u64, Finding>> {
+    let mut posting = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM postings WHERE term = ?1 AND position = ?2)",
+    )?;
+    let mut command =
+        connection.prepare_cached("SELECT first_position FROM commands WHERE command_id = ?1")?;
+    let mut entries = 0;
+    for StoredEvent { event, .. } in events {
+        for term in std::iter::once(&event.r#type).chain(&event.tags) {
+            if !posting.query_row((term, stored(event.position)), |row| row.get(0))? {
+                return Ok(Err(verify::not_indexed(event, term)));
+            }
+            entries += 1;
+        }
+        if event.event_id.ends_with("/0") {
+            // Verified with the event.
+            let id = Uuid::try_parse(&event.command_id).unwrap_or_default();
+            let first: Option<i64> = command
+                .query_row([id.as_bytes()], |row| row.get(0))
+                .optional()?;
+            if first != Some(stored(event.position)) {
+                return Ok(Err(verify::other_command(event, first)));
+            }
+            entries += 1;
+        }
+    }
+    Ok(Ok(entries))
+}
+
+impl From<rusqlite::Error> for SourceError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch,
+            ) => Self::Damaged(format!("SQLite can't read it: {error}")),
+            None => Self::Damaged(format!("it can't be read as what it should be: {error}")),
+            Some(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
