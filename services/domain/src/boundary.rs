@@ -24,13 +24,15 @@ pub enum Boundary {
     Model(Label, Label),
     /// A key of another system, of a kind of things: scheme and value. At most one thing of the kind has it.
     Key(RegistryKind, Code, Label),
+    /// What of an item may not be used: its held batches and recalled lots.
+    Quality(Code),
     /// A donation.
     Donation(Code),
     /// A batch.
     Batch(Code),
     /// One unit of an item: item and serial number.
     Asset(Code, Label),
-    /// Stock of an item at a facility: facility and item.
+    /// Stock of an item at a facility, with what of the item may not be used: facility and item.
     Stock(Code, Code),
     /// A request.
     Request(Code),
@@ -58,6 +60,8 @@ impl Boundary {
         commodity, Commodity;
         /// See [`Boundary::Item`].
         item, Item;
+        /// See [`Boundary::Quality`].
+        quality, Quality;
         /// See [`Boundary::Donation`].
         donation, Donation;
         /// See [`Boundary::Batch`].
@@ -122,13 +126,31 @@ impl Boundary {
 }
 
 impl Boundary {
-    /// The tag that its events carry.
+    /// The tags of its events: each carries one of them.
+    pub fn tags(&self) -> Vec<String> {
+        let mut tags = vec![self.tag()];
+        if let Self::Stock(_, item) = self {
+            tags.push(item_tag(item));
+        }
+        tags
+    }
+
+    /// What tells it apart from every other boundary.
+    pub fn name(&self) -> String {
+        match self {
+            // Its events carry the tag of the item, which is a boundary of its own.
+            Self::Quality(id) => format!("quality:{id}"),
+            _ => self.tag(),
+        }
+    }
+
+    /// The tag of the events that are about it alone.
     pub fn tag(&self) -> String {
         match self {
             Self::Organisation(id) => format!("organisation:{id}"),
             Self::Facility(id) => format!("facility:{id}"),
             Self::Commodity(id) => format!("commodity:{id}"),
-            Self::Item(id) => format!("item:{id}"),
+            Self::Item(id) | Self::Quality(id) => item_tag(id),
             Self::Model(manufacturer, model) => model_tag(manufacturer, model),
             Self::Key(kind, scheme, value) => format!(
                 "{}:{scheme}/{}",
@@ -155,7 +177,7 @@ impl Boundary {
     }
 
     /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and
-    /// everybody reads them.
+    /// everybody reads them. So it is with holds and recalls, which all facilities share.
     pub fn is_contended(&self) -> bool {
         !matches!(
             self,
@@ -165,6 +187,7 @@ impl Boundary {
                 | Self::Item(_)
                 | Self::Model(..)
                 | Self::Key(..)
+                | Self::Quality(_)
         )
     }
 }
@@ -181,6 +204,11 @@ fn key_kind(kind: RegistryKind) -> Option<&'static str> {
         RegistryKind::Volunteer => Some("volunteerkey"),
         RegistryKind::Crew => Some("crewkey"),
     }
+}
+
+/// The tag of an item.
+pub fn item_tag(item_id: &str) -> String {
+    format!("item:{item_id}")
 }
 
 /// The tag of one unit of an item.

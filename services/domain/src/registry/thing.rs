@@ -164,6 +164,7 @@ things! {
         model: IDENTITY,
         gtin: Rule::Free,
         expires: Rule::Free,
+        release_required: Rule::Free,
         storage: Rule::Free,
         site_needs: Rule::Free,
         accessories: Rule::Free,

@@ -86,6 +86,9 @@ pub struct Register {
     /// Every batch must state an expiry date
     #[arg(long)]
     expires: bool,
+    /// Every batch is held on receipt until a verdict releases it
+    #[arg(long)]
+    release_required: bool,
     /// Temperatures to keep it at, in °C, for example 2..8
     #[arg(long, value_name = "LOWEST..HIGHEST", allow_hyphen_values = true, value_parser = value::storage)]
     storage: Option<StorageRange>,
@@ -155,6 +158,9 @@ pub struct Amend {
     /// Whether every batch must state an expiry date
     #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
     expires: Option<bool>,
+    /// Whether every batch must be released by a verdict before anything of it is used
+    #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
+    release_required: Option<bool>,
     /// Temperatures to keep it at, in °C, for example 2..8
     #[arg(long, value_name = "LOWEST..HIGHEST", allow_hyphen_values = true, value_parser = value::storage)]
     storage: Option<StorageRange>,
@@ -193,6 +199,7 @@ impl Verb {
                     site_needs: args.needs.into_needs(),
                     accessories: args.accessories,
                     external_ids: args.external_ids,
+                    release_required: args.release_required.then_some(true),
                     ..Default::default()
                 };
                 let request = RegisterItemRequest {
@@ -212,6 +219,7 @@ impl Verb {
                     model: fields.given("model", args.model).unwrap_or_default(),
                     gtin: fields.given("gtin", args.gtin).unwrap_or_default(),
                     expires: fields.given("expires", args.expires).unwrap_or_default(),
+                    release_required: fields.given("release_required", args.release_required),
                     storage: fields.given("storage", args.storage),
                     site_needs: fields.given("site_needs", args.needs.into_needs()),
                     accessories: fields.listed("accessories", args.accessories),

@@ -33,9 +33,10 @@ use keruen_proto::{
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
     stock::v1::{
-        GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse,
-        ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse,
-        ListStockRequest, ListStockResponse, StockGroup, StockRow, get_trace_request,
+        GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest, GetTraceResponse,
+        ListDonationsRequest, ListDonationsResponse, ListRequestsRequest, ListRequestsResponse,
+        ListShipmentsRequest, ListShipmentsResponse, ListStockRequest, ListStockResponse,
+        StockGroup, StockRow, get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -418,6 +419,13 @@ impl StockService for Served {
         &self,
         _: Request<ListShipmentsRequest>,
     ) -> Result<Response<ListShipmentsResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_lot_trace(
+        &self,
+        _: Request<GetLotTraceRequest>,
+    ) -> Result<Response<GetLotTraceResponse>, Status> {
         not_read()
     }
 }
