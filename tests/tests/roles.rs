@@ -137,7 +137,7 @@ async fn three_processes_are_one_node() {
             organisation_id: "FIRST".to_owned(),
             name: Some(name("FIRST")),
             kinds: vec![OrganisationKind::Charity.into()],
-            external_ids: vec![],
+            ..Organisation::default()
         }),
         ..RegisterOrganisationRequest::default()
     };

@@ -11,7 +11,12 @@ use keruen_proto::{
 };
 
 use super::{Findings, quality::Quality};
-use crate::calendar::{facility_day, is_expired};
+use crate::{
+    books::Fold as _,
+    boundary::Boundary,
+    calendar::{facility_day, is_expired},
+    registry,
+};
 
 /// Batch and owner.
 type Key = (String, String);
@@ -104,16 +109,12 @@ impl Units {
     }
 
     pub fn take_in(&mut self, event: &Event, occurred_at_us: i64, findings: &mut Findings<'_>) {
+        if let Some(boundary @ Boundary::Facility(id)) = &registry::subject(event) {
+            let facility = self.facilities.entry(id.to_string()).or_default();
+            facility.evolve(boundary, event);
+        }
         self.quality.take_in(event);
         match event {
-            Event::FacilityRegistered(event) => {
-                self.facilities.extend(
-                    event
-                        .facility
-                        .clone()
-                        .map(|facility| (facility.facility_id.clone(), facility)),
-                );
-            }
             Event::DonationReceived(event) => {
                 for line in event
                     .lines

@@ -66,7 +66,7 @@ pub fn organisation(id: &str, kind: OrganisationKind) -> Organisation {
         organisation_id: id.to_owned(),
         name: Some(name(id)),
         kinds: vec![kind.into()],
-        external_ids: Vec::new(),
+        ..Organisation::default()
     }
 }
 
@@ -90,6 +90,7 @@ pub fn commodity(id: &str) -> Commodity {
         commodity_id: id.to_owned(),
         name: Some(name(id)),
         base_unit: "EA".to_owned(),
+        ..Commodity::default()
     }
 }
 
@@ -161,8 +162,14 @@ pub fn stands_somewhere(event: &Event) -> bool {
     !matches!(
         event,
         Event::OrganisationRegistered(_)
+            | Event::OrganisationAmended(_)
+            | Event::OrganisationRetired(_)
             | Event::CommodityRegistered(_)
+            | Event::CommodityAmended(_)
+            | Event::CommodityRetired(_)
             | Event::ItemRegistered(_)
+            | Event::ItemAmended(_)
+            | Event::ItemRetired(_)
             | Event::DonationPledged(_)
             | Event::DonatedMoneySpent(_)
             | Event::BatchHeld(_)

@@ -1,5 +1,6 @@
 //! Every verb but `serve` and `demo`: a gRPC client of a node, one file for each noun.
 
+pub mod amendment;
 pub mod asset;
 pub mod batch;
 pub mod check;
