@@ -10,7 +10,8 @@ use keruen_proto::{
         AdjustmentReason, BatchHeld, BatchReleased, ConsumptionPurpose, DisposalReason,
         DonatedMoneySpent, DonationPledged, DonationReceived, HoldReason, LotRecallLifted,
         LotRecalled, OverrideReason, PledgeLine, RecallReason, ReceiptOutcome, ReceivedLine,
-        ReleaseOverride, ReleaseVerdict, StockAdjusted, StockConsumed, StockDisposed, StockUnits,
+        ReleaseOverride, ReleaseVerdict, StockAdjusted, StockConsumed, StockDisposed, StockHeld,
+        StockReleased, StockUnits,
     },
     registry::v1::{
         Accessory, Commodity, CommodityRegistered, DocumentKind, DocumentRef, ExternalId, Facility,
@@ -466,6 +467,29 @@ fn first() -> Vec<Event> {
     [registered(), donated(), stocked(), requested(), shipped()].concat()
 }
 
+fn set_apart() -> Vec<Event> {
+    vec![
+        StockHeld {
+            facility_id: text("WH"),
+            units: Some(units()),
+            reason: HoldReason::Damaged.into(),
+            documents: documents(DocumentKind::QualityDecision),
+        }
+        .into(),
+        StockReleased {
+            facility_id: text("WH"),
+            units: Some(units()),
+            verdict: Some(ReleaseVerdict::Assessed.into()),
+            release_override: Some(ReleaseOverride {
+                authorised_by_ref: text("person:7"),
+                reason: OverrideReason::HeldByMistake.into(),
+            }),
+            documents: documents(DocumentKind::QualityDecision),
+        }
+        .into(),
+    ]
+}
+
 /// Fields that types got later, each with the name of its version.
 fn grown() -> Vec<(&'static str, Event)> {
     let mut grown = Vec::new();
@@ -492,7 +516,7 @@ fn grown() -> Vec<(&'static str, Event)> {
 
 /// One of every type, with as many of its fields set as can be.
 fn samples() -> Vec<Event> {
-    [first(), examined()].concat()
+    [first(), examined(), set_apart()].concat()
 }
 
 fn golden(file: &str) -> PathBuf {
@@ -593,7 +617,11 @@ fn old_bytes_mean_what_they_meant() {
 #[test]
 fn tags_are_given_as_ever() {
     // Each table was written once; newer types have tables of their own.
-    for (file, samples) in [("tags.txt", first()), ("tags-quality.txt", examined())] {
+    for (file, samples) in [
+        ("tags.txt", first()),
+        ("tags-quality.txt", examined()),
+        ("tags-holds.txt", set_apart()),
+    ] {
         let mut table = String::new();
         for sample in samples {
             let tags = tags(&sample);
