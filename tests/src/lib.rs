@@ -9,6 +9,7 @@
 )]
 
 pub mod browser;
+pub mod crash;
 pub mod history;
 pub mod message;
 pub mod node;

@@ -1,4 +1,5 @@
-//! Walks over the positions that match a query, from lists of positions for each type and tag.
+//! Walks over the positions that match a query, from lists of positions for each type and tag. Lists may name positions
+//! too many; so does the walk then, but never too few.
 
 use keruen_proto::log::v1::{Query, QueryItem};
 
@@ -8,13 +9,13 @@ use crate::matching;
 const FIRST_BATCH: usize = 16;
 const LAST_BATCH: usize = 1_024;
 
-/// For each type and tag the positions of the events that carry it, ascending.
+/// For each type and tag the positions of the events that carry it, ascending, and maybe of others.
 pub(crate) trait Postings {
     /// Why they can't be read.
     type Error;
 
     /// The first positions from `from` on, at most `limit`; fewer only where there are no more.
-    fn positions(&self, term: &str, from: u64, limit: usize) -> Result<Vec<u64>, Self::Error>;
+    fn positions(&mut self, term: &str, from: u64, limit: usize) -> Result<Vec<u64>, Self::Error>;
 }
 
 /// Where the walk stands.
@@ -36,10 +37,11 @@ impl<'q> Cursor<'q> {
         if matching::is_everything(query) {
             return Self::Every;
         }
-        one_or(query.items.iter().map(Self::item).collect(), Self::AnyOf)
+        one_or(query.items.iter().map(Self::of_item).collect(), Self::AnyOf)
     }
 
-    fn item(item: &'q QueryItem) -> Self {
+    /// A walk over the matches of one alternative, which asks for something.
+    pub fn of_item(item: &'q QueryItem) -> Self {
         let mut all: Vec<_> = item.tags.iter().map(|tag| Self::term(tag)).collect();
         if !item.types.is_empty() {
             let types = item.types.iter().map(|name| Self::term(name)).collect();
@@ -60,7 +62,7 @@ impl<'q> Cursor<'q> {
     /// The first match within `from..=up_to`. From call to call `from` must not decrease.
     pub fn seek<P: Postings>(
         &mut self,
-        postings: &P,
+        postings: &mut P,
         from: u64,
         up_to: u64,
     ) -> Result<Option<u64>, P::Error> {
@@ -87,7 +89,7 @@ impl<'q> Cursor<'q> {
 /// Leapfrogs until all cursors stand at one position.
 fn agree<P: Postings>(
     cursors: &mut [Cursor<'_>],
-    postings: &P,
+    postings: &mut P,
     from: u64,
     up_to: u64,
 ) -> Result<Option<u64>, P::Error> {
@@ -128,7 +130,7 @@ pub(crate) struct TermCursor<'q> {
 }
 
 impl TermCursor<'_> {
-    fn seek<P: Postings>(&mut self, postings: &P, from: u64) -> Result<Option<u64>, P::Error> {
+    fn seek<P: Postings>(&mut self, postings: &mut P, from: u64) -> Result<Option<u64>, P::Error> {
         if !self.exhausted && self.buffer.last().is_none_or(|last| *last < from) {
             self.buffer = postings.positions(self.term, from, self.batch)?;
             self.exhausted = self.buffer.len() < self.batch;
@@ -154,7 +156,12 @@ mod tests {
     impl Postings for Events {
         type Error = Infallible;
 
-        fn positions(&self, term: &str, from: u64, limit: usize) -> Result<Vec<u64>, Infallible> {
+        fn positions(
+            &mut self,
+            term: &str,
+            from: u64,
+            limit: usize,
+        ) -> Result<Vec<u64>, Infallible> {
             Ok((1..)
                 .zip(&self.0)
                 .filter(|(position, (name, tags))| {
@@ -180,14 +187,14 @@ mod tests {
             let query = Query {
                 items: items.into_iter().map(|(types, tags)| QueryItem { types, tags }).collect(),
             };
-            let events = Events(
+            let mut events = Events(
                 events.into_iter().map(|(name, tags)| (name, tags.into_iter().collect())).collect(),
             );
             let up_to = up_to.min(events.0.len() as u64);
             let mut cursor = Cursor::new(&query);
             let mut met = Vec::new();
             let mut from = after + 1;
-            while let Ok(Some(position)) = cursor.seek(&events, from, up_to) {
+            while let Ok(Some(position)) = cursor.seek(&mut events, from, up_to) {
                 met.push(position);
                 from = position + 1;
             }

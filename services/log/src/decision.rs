@@ -1,13 +1,16 @@
 //! Decides appends one after the other, each against everything before it, pending events included.
 
-use std::collections::{HashMap, hash_map::Entry};
-
-use keruen_proto::log::v1::{Appended, OccurredAt, ProposedEvent, RecordedEvent};
+use keruen_proto::log::v1::{Appended, OccurredAt, ProposedEvent, Query, RecordedEvent};
 use uuid::Uuid;
 
 use crate::{
     append::{AppendError, Violation},
     entry,
+    index::{
+        questions::{Answer, Answers, Question},
+        storage::IndexedEvent,
+        term::TermHasher,
+    },
     log::{Range, RecordedCommand},
     recent::Recent,
     request::{Candidate, Condition},
@@ -18,25 +21,25 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Ledger {
     log_id: [u8; 16],
+    hasher: TermHasher,
     committed: Tip,
     /// The tip after the gathered group.
     pending: Tip,
     recent: Recent,
     group: Group,
-    /// Commands of the gathered group.
-    commands: HashMap<Uuid, RecordedCommand>,
 }
 
 impl Ledger {
-    /// Starts from a committed tip.
-    pub fn new(log_id: [u8; 16], tip: Tip) -> Self {
+    /// Starts from a committed tip, with the newest events, which the store does not answer for.
+    pub fn new(log_id: [u8; 16], tip: Tip, newest: Vec<IndexedEvent>) -> Self {
+        let hasher = TermHasher::new(log_id);
         Self {
             log_id,
-            recent: Recent::new(tip.position()),
+            hasher,
+            recent: Recent::new(hasher, tip.position(), newest),
             pending: tip.clone(),
             committed: tip,
             group: Group::default(),
-            commands: HashMap::new(),
         }
     }
 
@@ -50,24 +53,49 @@ impl Ledger {
         &self.committed
     }
 
-    /// The gathered group was committed.
-    pub fn advance(&mut self) {
+    /// The gathered group was committed, and the store answers for the events up to `indexed`.
+    pub fn advance(&mut self, indexed: u64) {
         self.committed = self.pending.clone();
-        self.recent.evict();
-        self.clear();
+        self.recent.absorb(self.group.events.drain(..));
+        self.recent.evict(indexed);
+        self.group.tiles.clear();
     }
 
     /// The gathered group was not committed.
     pub fn roll_back(&mut self) {
         self.pending = self.committed.clone();
-        self.recent.truncate(self.committed.position());
-        self.clear();
-    }
-
-    fn clear(&mut self) {
+        self.recent.forget(&self.group.events);
         self.group.events.clear();
         self.group.tiles.clear();
-        self.commands.clear();
+    }
+
+    /// What deciding on these candidates will ask the store, as far as can be told before. The command ids need not be
+    /// in order; the questions are, with none where none will be asked.
+    pub fn questions<'c>(
+        &self,
+        candidates: impl Iterator<Item = &'c Candidate>,
+    ) -> (Vec<Uuid>, Vec<Question<'c>>) {
+        let mut command_ids = Vec::new();
+        let mut questions = Vec::new();
+        for candidate in candidates {
+            if self.recent.command(candidate.command_id).is_none() {
+                command_ids.push(candidate.command_id);
+            }
+            let older =
+                |condition: &'c Condition| (&condition.query, self.older(condition.after_position));
+            questions.push(
+                candidate
+                    .condition
+                    .as_ref()
+                    .map_or((&NO_QUERY, NO_RANGE), older),
+            );
+        }
+        (command_ids, questions)
+    }
+
+    /// Of the events above a position those that only the store knows.
+    fn older(&self, after_position: u64) -> Range {
+        Range::after(after_position).up_to(self.recent.floor())
     }
 
     /// Decides one append at the time `now_us`. If it is accepted, its events are added to the gathered group; the
@@ -76,32 +104,43 @@ impl Ledger {
         &mut self,
         candidate: Candidate,
         now_us: i64,
+        (number, answers): (usize, &Answers),
         store: &mut impl Store,
     ) -> Result<Appended, AppendError> {
         if candidate.deadline_us != 0 && now_us > candidate.deadline_us {
             return Err(AppendError::DeadlineExceeded);
         }
-        if let Some(earlier) = self.find_command(candidate.command_id, store)? {
+        if let Some(earlier) = self.find_command(candidate.command_id, answers, store)? {
             return earlier.repeated(candidate.command_id, candidate.command_hash);
         }
         if let Some(condition) = &candidate.condition {
-            self.check(condition, store)?;
+            self.check(condition, &answers.matched(number), store)?;
         }
         self.record(candidate, now_us)
     }
 
     fn find_command(
-        &mut self,
+        &self,
         command_id: Uuid,
+        answers: &Answers,
         store: &mut impl Store,
     ) -> Result<Option<RecordedCommand>, AppendError> {
-        match self.commands.get(&command_id) {
-            Some(pending) => Ok(Some(pending.clone())),
-            None => Ok(store.find_command(command_id)?),
+        if let Some(recent) = self.recent.command(command_id) {
+            return Ok(Some(recent.clone()));
+        }
+        match answers.command(command_id) {
+            Answer::Known(known) => Ok(known),
+            Answer::Open => Ok(store.find_command(command_id)?),
         }
     }
 
-    fn check(&self, condition: &Condition, store: &mut impl Store) -> Result<(), AppendError> {
+    /// `older` is what the store has answered about the condition already.
+    fn check(
+        &self,
+        condition: &Condition,
+        older: &Answer<u64>,
+        store: &mut impl Store,
+    ) -> Result<(), AppendError> {
         let Condition {
             query,
             after_position,
@@ -115,10 +154,12 @@ impl Ledger {
                 format!("must not be above the head, {head_position}, found {after_position}"),
             )));
         }
-        let mut conflict = self.recent.find(query, after_position);
+        let mut conflict = self.recent.find(query, after_position, &self.group.events);
         if conflict.is_none() && after_position < self.recent.floor() {
-            let older = Range::after(after_position).up_to(self.recent.floor());
-            conflict = store.find_match(query, older)?;
+            conflict = match older {
+                Answer::Known(known) => *known,
+                Answer::Open => store.find_match(query, self.older(after_position))?,
+            };
         }
         match conflict {
             None => Ok(()),
@@ -159,6 +200,7 @@ impl Ledger {
                 command_id,
                 index,
                 append_events,
+                terms: Vec::new(),
             });
         }
         // All leaves before any state changes, so that a failure leaves nothing behind.
@@ -166,19 +208,27 @@ impl Ledger {
             let leaf =
                 entry::leaf_hash(&self.log_id, &new.event).map_err(AppendError::InvalidArgument)?;
             new.event.leaf_hash = leaf.to_vec();
+            new.terms = self.terms(new);
         }
         self.gather(new_events, recorded_at_us);
         let appended = Appended {
             first_position,
             last_position: self.pending.position(),
         };
-        if let Entry::Vacant(vacant) = self.commands.entry(command_id) {
-            vacant.insert(RecordedCommand {
-                command_hash,
-                appended,
-            });
-        }
+        let command = RecordedCommand {
+            command_hash,
+            appended,
+        };
+        self.recent.remember(command_id, command);
         Ok(appended)
+    }
+
+    fn terms(&self, new: &NewEvent) -> Vec<u64> {
+        let mut terms = Vec::with_capacity(new.event.tags.len() + 2);
+        terms.push(self.hasher.name(&new.event.r#type));
+        terms.extend(new.event.tags.iter().map(|tag| self.hasher.name(tag)));
+        terms.extend((new.index == 0).then(|| self.hasher.command(new.command_id)));
+        terms
     }
 
     fn gather(&mut self, new_events: Vec<NewEvent>, recorded_at_us: i64) {
@@ -192,11 +242,18 @@ impl Ledger {
                 .try_into()
                 .unwrap_or_default();
             self.pending.tree.push(leaf, &mut self.group.tiles);
-            self.recent.push(&new.event.r#type, &new.event.tags);
+            self.recent.note(&new);
             self.group.events.push(new);
         }
     }
 }
+
+/// Stands where nothing is asked.
+static NO_QUERY: Query = Query { items: Vec::new() };
+const NO_RANGE: Range = Range {
+    after_position: u64::MAX,
+    up_to_position: None,
+};
 
 impl RecordedCommand {
     /// The answer to a repetition: the first reply, if it is one.

@@ -15,6 +15,7 @@ mod cursor;
 mod decision;
 mod endpoint;
 mod follow;
+mod index;
 mod log;
 mod matching;
 mod nats;
@@ -33,6 +34,7 @@ pub use append::{AppendError, Violation};
 pub use bounds::Bounds;
 pub use endpoint::EventEndpoint;
 pub use follow::{Batch, FollowOptions, follow};
+pub use index::IndexOptions;
 pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
 pub use matching::{matches, matches_event};
 pub use nats::{

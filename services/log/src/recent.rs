@@ -1,46 +1,96 @@
-//! The newest events in memory, pending ones included: conditions about them are decided without a look at the store.
+//! The newest events in memory: what is asked about them is decided without a look at the store.
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    hash::{BuildHasherDefault, Hasher},
 };
 
 use keruen_proto::log::v1::{Query, QueryItem};
+use uuid::Uuid;
 
-use crate::matching;
+use crate::{
+    index::{lookup, storage::IndexedEvent, term::TermHasher},
+    log::RecordedCommand,
+    matching,
+    store::NewEvent,
+};
 
-/// How many events are kept.
+/// How many events are kept, and as many more as the store does not answer for yet.
 const MAX_EVENTS: usize = 8_192;
-/// How many types and tags of them are kept; it bounds the memory where events carry many tags.
+/// The same for the types and tags of them; it bounds the memory where events carry many tags.
 const MAX_TERMS: usize = 131_072;
+
+/// Hashes of terms are hashes already.
+#[derive(Debug, Default)]
+struct TermHash(u64);
+
+impl Hasher for TermHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        // The table takes its tags from the upper bits, which a hash of 48 bits leaves empty.
+        self.0 = hash | hash << 48;
+    }
+}
 
 #[derive(Debug)]
 struct Event {
-    r#type: Arc<str>,
-    tags: Vec<Arc<str>>,
+    r#type: String,
+    tags: Vec<String>,
+    /// Hashes of the type and the tags.
+    terms: Vec<u64>,
+    /// If it is the first of its append.
+    command_id: Option<Uuid>,
 }
 
-/// A ring of the newest events.
+/// A ring of the newest committed events, and what is known of the pending ones behind them.
 #[derive(Debug)]
 pub(crate) struct Recent {
+    hasher: TermHasher,
     /// Position just below the oldest event kept.
     floor: u64,
     events: VecDeque<Event>,
-    /// Newest position of each type and tag among the events kept. Types hold no colon and tags do, so they can't be
-    /// taken for one another.
-    newest: HashMap<Arc<str>, u64>,
+    /// No event that carries a term is newer than this says, pending ones included.
+    newest: HashMap<u64, u64, BuildHasherDefault<TermHash>>,
     terms: usize,
+    /// Commands of the events kept, and of the pending ones.
+    commands: HashMap<Uuid, RecordedCommand>,
 }
 
 impl Recent {
-    /// Nothing yet, at the head of a log.
-    pub fn new(head_position: u64) -> Self {
-        Self {
-            floor: head_position,
-            events: VecDeque::new(),
-            newest: HashMap::new(),
+    /// The events up to `head_position` that the store does not answer for.
+    pub fn new(hasher: TermHasher, head_position: u64, events: Vec<IndexedEvent>) -> Self {
+        let mut recent = Self {
+            hasher,
+            floor: head_position - events.len() as u64,
+            events: VecDeque::with_capacity(events.len()),
+            newest: HashMap::default(),
             terms: 0,
+            commands: HashMap::new(),
+        };
+        for event in events {
+            if event.index == 0 {
+                recent.remember(event.command_id, lookup::recorded(&event));
+            }
+            let names = std::iter::once(&event.r#type).chain(&event.tags);
+            let terms: Vec<_> = names.map(|name| hasher.name(name)).collect();
+            recent.touch(&terms, event.position);
+            recent.keep(Event {
+                r#type: event.r#type,
+                tags: event.tags,
+                terms,
+                command_id: (event.index == 0).then_some(event.command_id),
+            });
         }
+        recent
     }
 
     /// Position below which only the store knows.
@@ -48,54 +98,85 @@ impl Recent {
         self.floor
     }
 
-    /// Position of the newest event.
-    pub fn position(&self) -> u64 {
-        self.floor + self.events.len() as u64
+    /// What a command id was used for, if that is among the events kept or pending.
+    pub fn command(&self, command_id: Uuid) -> Option<&RecordedCommand> {
+        self.commands.get(&command_id)
     }
 
-    /// Adds the next event.
-    pub fn push(&mut self, event_type: &str, tags: &[String]) {
-        let position = self.position() + 1;
-        let event = Event {
-            r#type: self.touch(event_type, position),
-            tags: tags.iter().map(|tag| self.touch(tag, position)).collect(),
-        };
-        self.terms += 1 + event.tags.len();
+    /// Notes what a pending command will be answered with.
+    pub fn remember(&mut self, command_id: Uuid, command: RecordedCommand) {
+        self.commands.insert(command_id, command);
+    }
+
+    /// Notes a pending event.
+    pub fn note(&mut self, new: &NewEvent) {
+        self.touch(named_terms(new), new.event.position);
+    }
+
+    fn touch(&mut self, terms: &[u64], position: u64) {
+        for term in terms {
+            self.newest.insert(*term, position);
+        }
+    }
+
+    fn keep(&mut self, event: Event) {
+        self.terms += event.terms.len();
         self.events.push_back(event);
     }
 
-    fn touch(&mut self, term: &str, position: u64) -> Arc<str> {
-        if let Some((term, newest)) = self.newest.get_key_value(term)
-            && *newest == position
-        {
-            return Arc::clone(term);
+    /// The pending events, all of which were noted, are committed.
+    pub fn absorb(&mut self, pending: impl Iterator<Item = NewEvent>) {
+        for mut new in pending {
+            new.terms.truncate(1 + new.event.tags.len());
+            self.keep(Event {
+                command_id: (new.index == 0).then_some(new.command_id),
+                r#type: new.event.r#type,
+                tags: new.event.tags,
+                terms: new.terms,
+            });
         }
-        let term: Arc<str> = match self.newest.get_key_value(term) {
-            Some((term, _)) => Arc::clone(term),
-            None => term.into(),
-        };
-        self.newest.insert(Arc::clone(&term), position);
-        term
     }
 
-    /// Position of an event above `after_position` that matches, among those kept.
-    pub fn find(&self, query: &Query, after_position: u64) -> Option<u64> {
-        if self.position() <= after_position {
+    /// The pending events were not committed.
+    pub fn forget(&mut self, pending: &[NewEvent]) {
+        for new in pending {
+            self.commands.remove(&new.command_id);
+        }
+        self.newest.clear();
+        for (position, event) in (self.floor + 1..).zip(&self.events) {
+            for term in &event.terms {
+                self.newest.insert(*term, position);
+            }
+        }
+    }
+
+    /// Position of an event above `after_position` that matches, among those kept and the pending ones.
+    pub fn find(&self, query: &Query, after_position: u64, pending: &[NewEvent]) -> Option<u64> {
+        let head = self.floor + (self.events.len() + pending.len()) as u64;
+        if head <= after_position {
             return None;
         }
         if query.items.is_empty() {
-            return Some(self.position());
+            return Some(head);
         }
         query
             .items
             .iter()
-            .find_map(|item| self.find_item(item, after_position))
+            .find_map(|item| self.find_item(item, (after_position, head), pending))
     }
 
-    fn find_item(&self, item: &QueryItem, after_position: u64) -> Option<u64> {
-        let newest_of = |term: &String| self.newest.get(term.as_str()).copied().unwrap_or(0);
+    fn find_item(
+        &self,
+        item: &QueryItem,
+        (after_position, head): (u64, u64),
+        pending: &[NewEvent],
+    ) -> Option<u64> {
+        let newest_of = |name: &String| {
+            let newest = self.newest.get(&self.hasher.name(name));
+            newest.copied().unwrap_or(0)
+        };
         let newest_type = match item.types.as_slice() {
-            [] => self.position(),
+            [] => head,
             types => types.iter().map(newest_of).max().unwrap_or(0),
         };
         // No match is newer than the newest event of any term that it must have.
@@ -106,63 +187,92 @@ impl Recent {
             .min()
             .unwrap_or(u64::MAX)
             .min(newest_type);
-        if newest <= after_position {
-            return None;
-        }
-        let oldest = after_position.max(self.floor);
-        // Within the ring's length, so both fit.
-        let skipped = usize::try_from(oldest - self.floor).ok()?;
-        let taken = usize::try_from(newest - oldest).ok()?;
-        self.events
-            .iter()
-            .enumerate()
-            .skip(skipped)
-            .take(taken)
+        let oldest = after_position.max(self.floor) + 1;
+        (oldest..=newest)
             .rev()
-            .find(|(_, event)| matching::matches_item(item, &event.r#type, &event.tags))
-            .map(|(index, _)| self.floor + index as u64 + 1)
+            .find(|position| self.matches(item, *position, pending))
     }
 
-    /// Forgets events that were not committed.
-    pub fn truncate(&mut self, position: u64) {
-        let kept = usize::try_from(position.saturating_sub(self.floor)).unwrap_or(usize::MAX);
-        self.events.truncate(kept);
-        self.newest.clear();
-        self.terms = 0;
-        for (position, event) in (self.floor + 1..).zip(&self.events) {
-            for term in std::iter::once(&event.r#type).chain(&event.tags) {
-                self.newest.insert(Arc::clone(term), position);
-                self.terms += 1;
-            }
+    fn matches(&self, item: &QueryItem, position: u64, pending: &[NewEvent]) -> bool {
+        // Within what is in memory.
+        let index = usize::try_from(position - self.floor - 1).unwrap_or(usize::MAX);
+        match self.events.get(index) {
+            Some(event) => matching::matches_item(item, &event.r#type, &event.tags),
+            None => pending.get(index - self.events.len()).is_some_and(|new| {
+                matching::matches_item(item, &new.event.r#type, &new.event.tags)
+            }),
         }
     }
 
-    /// Forgets the oldest events beyond the bounds. Only for events that are committed.
-    pub fn evict(&mut self) {
-        while self.events.len() > MAX_EVENTS || self.terms > MAX_TERMS {
+    /// Forgets the oldest events beyond the bounds, if the store answers for them: up to `indexed`.
+    pub fn evict(&mut self, indexed: u64) {
+        while self.floor < indexed && (self.events.len() > MAX_EVENTS || self.terms > MAX_TERMS) {
             let Some(event) = self.events.pop_front() else {
                 break;
             };
             self.floor += 1;
-            for term in std::iter::once(&event.r#type).chain(&event.tags) {
-                self.terms -= 1;
+            self.terms -= event.terms.len();
+            for term in &event.terms {
                 if self.newest.get(term) == Some(&self.floor) {
                     self.newest.remove(term);
                 }
+            }
+            if let Some(command_id) = event.command_id {
+                self.commands.remove(&command_id);
             }
         }
     }
 }
 
+fn named_terms(new: &NewEvent) -> &[u64] {
+    &new.terms[..=new.event.tags.len()]
+}
+
 #[cfg(test)]
 mod tests {
+    use keruen_proto::log::v1::RecordedEvent;
     use proptest::prelude::*;
 
     use super::*;
 
-    fn event() -> impl Strategy<Value = (String, Vec<String>)> {
-        ("a\\.[AB]", proptest::collection::btree_set("t:[A-D]", 0..4))
-            .prop_map(|(name, tags)| (name, tags.into_iter().collect()))
+    fn hasher() -> TermHasher {
+        TermHasher::new([7; 16])
+    }
+
+    fn indexed(position: u64, name: &str, tags: &[String]) -> IndexedEvent {
+        IndexedEvent {
+            position,
+            r#type: name.to_owned(),
+            tags: tags.to_vec(),
+            command_id: Uuid::from_u128(position.into()),
+            command_hash: [0; 32],
+            index: 0,
+            append_events: 1,
+        }
+    }
+
+    fn new(position: u64, name: &str, tags: &[String]) -> NewEvent {
+        let names = std::iter::once(name).chain(tags.iter().map(String::as_str));
+        NewEvent {
+            terms: names.map(|name| hasher().name(name)).collect(),
+            event: RecordedEvent {
+                position,
+                r#type: name.to_owned(),
+                tags: tags.to_vec(),
+                ..RecordedEvent::default()
+            },
+            command_id: Uuid::from_u128(position.into()),
+            index: 0,
+            append_events: 1,
+        }
+    }
+
+    type Events = Vec<(String, Vec<String>)>;
+
+    fn events(at_most: usize) -> impl Strategy<Value = Events> {
+        let event = ("a\\.[AB]", proptest::collection::btree_set("t:[A-D]", 0..4))
+            .prop_map(|(name, tags)| (name, tags.into_iter().collect()));
+        proptest::collection::vec(event, 0..at_most)
     }
 
     fn query() -> impl Strategy<Value = Query> {
@@ -175,32 +285,44 @@ mod tests {
     }
 
     proptest! {
-        /// What the ring answers is what a scan of the events above the position answers, also after a rollback.
+        /// What the ring answers is what a scan of the events above the position answers, with events read from the
+        /// store, committed ones, and pending ones behind others that were rolled back.
         #[test]
         fn it_finds_what_a_scan_finds(
             base in 0u64..5,
-            events in proptest::collection::vec(event(), 0..30),
-            kept in 0usize..30,
-            more in proptest::collection::vec(event(), 0..10),
+            stored in events(15),
+            committed in events(15),
+            lost in events(10),
+            pending in events(10),
             query in query(),
             after_position in 0u64..45,
         ) {
-            let mut recent = Recent::new(base);
-            for (name, tags) in &events {
-                recent.push(name, tags);
-            }
-            recent.truncate(base + kept as u64);
-            let mut expected: Vec<_> = events.into_iter().take(kept).collect();
-            for (name, tags) in &more {
-                recent.push(name, tags);
-            }
-            expected.extend(more);
+            let number = |first: u64, events: &Events| -> Vec<NewEvent> {
+                (first..).zip(events).map(|(position, (name, tags))| new(position, name, tags)).collect()
+            };
+            let read = (base + 1..)
+                .zip(&stored)
+                .map(|(position, (name, tags))| indexed(position, name, tags))
+                .collect();
+            let mut recent = Recent::new(hasher(), base + stored.len() as u64, read);
+            let noted = |recent: &mut Recent, events: &Events| {
+                let events = number(base + 1 + recent.events.len() as u64, events);
+                for new in &events {
+                    recent.note(new);
+                }
+                events
+            };
+            let written = noted(&mut recent, &committed);
+            recent.absorb(written.into_iter());
+            let rolled_back = noted(&mut recent, &lost);
+            recent.forget(&rolled_back);
+            let pending_events = noted(&mut recent, &pending);
             let matching: Vec<u64> = (base + 1..)
-                .zip(&expected)
+                .zip(stored.iter().chain(&committed).chain(&pending))
                 .filter(|(position, (name, tags))| *position > after_position && matching::matches(&query, name, tags))
                 .map(|(position, _)| position)
                 .collect();
-            match recent.find(&query, after_position) {
+            match recent.find(&query, after_position, &pending_events) {
                 None => prop_assert!(matching.is_empty()),
                 Some(position) => prop_assert!(matching.contains(&position)),
             }
@@ -208,20 +330,28 @@ mod tests {
     }
 
     #[test]
-    fn it_keeps_only_so_many() {
-        let mut recent = Recent::new(0);
+    fn it_keeps_only_so_many_and_all_that_nobody_else_knows() {
+        let mut recent = Recent::new(hasher(), 0, Vec::new());
+        let mut position = 0;
+        let mut push = |recent: &mut Recent, tags: &[String]| {
+            position += 1;
+            let event = new(position, "a.A", tags);
+            recent.note(&event);
+            recent.absorb(std::iter::once(event));
+        };
         for index in 0..MAX_EVENTS + 10 {
-            recent.push("a.A", &[format!("t:{index}")]);
+            push(&mut recent, &[format!("t:{index}")]);
         }
-        recent.evict();
+        recent.evict(4);
+        assert_eq!(recent.floor(), 4);
+        recent.evict(u64::MAX);
         assert_eq!(recent.floor(), 10);
         assert_eq!(recent.newest.len(), MAX_EVENTS + 1);
         let tags: Vec<String> = (0..64).map(|index| format!("u:{index}")).collect();
         for _ in 0..MAX_TERMS / 64 {
-            recent.push("a.A", &tags);
+            push(&mut recent, &tags);
         }
-        recent.evict();
+        recent.evict(u64::MAX);
         assert!(recent.terms <= MAX_TERMS);
-        assert_eq!(recent.position(), (MAX_EVENTS + 10 + MAX_TERMS / 64) as u64);
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     append::AppendError,
     bounds::Bounds,
     decision::Ledger,
+    index::questions::Answers,
     log::{Head, RecordedCommand},
     request::Candidate,
     store::{Store, StoreError, Tip},
@@ -53,7 +54,7 @@ impl Sequencer {
     /// Starts the writer on a loaded store.
     pub fn start(
         log_id: [u8; 16],
-        tip: Tip,
+        tip: &Tip,
         store: impl Store,
         clock: Clock,
         bounds: Bounds,
@@ -65,20 +66,20 @@ impl Sequencer {
     /// The same where others announce the head as well.
     pub fn start_announcing(
         log_id: [u8; 16],
-        tip: Tip,
+        tip: &Tip,
         store: impl Store,
         clock: Clock,
         bounds: Bounds,
         announce: watch::Sender<u64>,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(bounds.queue_appends);
-        let head = Arc::new(RwLock::new(head_of(log_id, &tip)));
+        let head = Arc::new(RwLock::new(head_of(log_id, tip)));
         let position = announce.subscribe();
         let (tell_fenced, fenced) = watch::channel(false);
         let writer = Writer {
             log_id,
             bounds,
-            ledger: Some(Ledger::new(log_id, tip)),
+            ledger: None,
             store,
             clock,
             head: Arc::clone(&head),
@@ -238,6 +239,8 @@ impl Failure {
 
 impl<S: Store> Writer<S> {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        // Before anybody waits for it. If it fails, the first group tells.
+        self.ledger = self.take_ledger().ok();
         let mut next = None;
         while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
             let group;
@@ -254,16 +257,16 @@ impl<S: Store> Writer<S> {
             Ok(ledger) => ledger,
             Err(error) => return answer_all(jobs, &error),
         };
-        let command_ids: Vec<_> = jobs.iter().map(|job| job.candidate.command_id).collect();
-        self.store.look_ahead(&command_ids);
+        let answers = self.look_ahead(&ledger, &jobs);
         let mut decided = Vec::with_capacity(jobs.len());
-        for job in jobs {
+        for (number, job) in jobs.into_iter().enumerate() {
             // Its caller has gone; nobody would learn what became of it.
             if job.answer.is_closed() {
                 continue;
             }
             let command = (job.candidate.command_id, job.candidate.command_hash);
-            let answer = ledger.decide(job.candidate, (self.clock)(), &mut self.store);
+            let now_us = (self.clock)();
+            let answer = ledger.decide(job.candidate, now_us, (number, &answers), &mut self.store);
             decided.push((command, job.answer, answer, job.share));
         }
         let (group, from, to) = ledger.gathered();
@@ -272,7 +275,10 @@ impl<S: Store> Writer<S> {
         } else {
             match self.store.commit(group, from, to) {
                 Ok(()) => (Some(self.advance(ledger)), None),
-                Err(error) => self.settle(ledger, error, &command_ids),
+                Err(error) => {
+                    let ids: Vec<_> = decided.iter().map(|((id, _), ..)| *id).collect();
+                    self.settle(ledger, error, &ids)
+                }
             }
         };
         self.ledger = ledger;
@@ -287,17 +293,26 @@ impl<S: Store> Writer<S> {
         }
     }
 
+    fn look_ahead(&mut self, ledger: &Ledger, jobs: &[Job]) -> Answers {
+        if !S::LOOKS_AHEAD {
+            return Answers::default();
+        }
+        let (command_ids, questions) = ledger.questions(jobs.iter().map(|job| &job.candidate));
+        self.store.look_ahead(&command_ids, &questions)
+    }
+
     fn take_ledger(&mut self) -> Result<Ledger, StoreError> {
         if let Some(ledger) = self.ledger.take() {
             return Ok(ledger);
         }
-        let ledger = Ledger::new(self.log_id, self.store.load()?);
+        let tip = self.store.load()?;
+        let ledger = Ledger::new(self.log_id, tip, self.store.newest()?);
         self.publish(&ledger);
         Ok(ledger)
     }
 
     fn advance(&self, mut ledger: Ledger) -> Ledger {
-        ledger.advance();
+        ledger.advance(self.store.indexed());
         self.publish(&ledger);
         ledger
     }

@@ -6,6 +6,11 @@ use keruen_proto::log::v1::{Query, RecordedEvent};
 use uuid::Uuid;
 
 use crate::{
+    index::{
+        questions::{Answers, Question},
+        storage::IndexedEvent,
+        term::Posting,
+    },
     log::{Range, RecordedCommand},
     tree::{Tile, Tree},
 };
@@ -34,6 +39,18 @@ pub(crate) struct NewEvent {
     pub index: u32,
     /// How many events its append has.
     pub append_events: u32,
+    /// Hashes of its type, of its tags, and of its command if it is the first event of it.
+    pub terms: Vec<u64>,
+}
+
+impl NewEvent {
+    /// What the index is to know of it.
+    pub fn postings(&self) -> impl Iterator<Item = Posting> + '_ {
+        self.terms.iter().map(|hash| Posting {
+            hash: *hash,
+            position: self.event.position,
+        })
+    }
 }
 
 /// What one transaction writes.
@@ -84,13 +101,29 @@ pub(crate) trait Store: Send + 'static {
     /// Reads where the log stands.
     fn load(&mut self) -> Result<Tip, StoreError>;
 
-    /// These command ids are about to be asked for: a store to which each question is a journey can ask once.
-    fn look_ahead(&mut self, _command_ids: &[Uuid]) {}
+    /// Position up to which the store answers for the events. Those behind it are the writer's own to remember.
+    fn indexed(&self) -> u64 {
+        u64::MAX
+    }
 
-    /// What a command id was used for, among committed events.
+    /// The events behind that position.
+    fn newest(&mut self) -> Result<Vec<IndexedEvent>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether it is worth while to ask the questions of a group together: each is a journey otherwise.
+    const LOOKS_AHEAD: bool = false;
+
+    /// Answers what it can of the questions that are about to be asked: what command ids were used for, and what matches
+    /// queries.
+    fn look_ahead(&mut self, _command_ids: &[Uuid], _questions: &[Question<'_>]) -> Answers {
+        Answers::default()
+    }
+
+    /// What a command id was used for, among the events that the store answers for.
     fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError>;
 
-    /// Position of a committed event in `range` that matches.
+    /// Position of an event in `range` that matches, among those that the store answers for.
     fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError>;
 
     /// What these command ids were used for, those that were, also when somebody else has taken over the log.

@@ -189,8 +189,10 @@ async fn a_user_who_appends_may_do_nothing_else() {
         "UPDATE keruen_log.tiles SET level = 1",
         "UPDATE keruen_log.log_head SET log_id = ''",
         "DELETE FROM keruen_log.log_head",
-        "DELETE FROM keruen_log.postings",
-        "DELETE FROM keruen_log.commands",
+        "UPDATE keruen_log.runs SET last_position = 1",
+        "UPDATE keruen_log.run_pages SET postings = ''",
+        "UPDATE keruen_log.run_filters SET filter = ''",
+        "TRUNCATE keruen_log.run_pages",
         "DELETE FROM keruen_log.migrations",
         "SET session_replication_role = replica",
     ] {
@@ -251,7 +253,7 @@ async fn a_database_of_another_kind_or_version_is_left_alone() {
     database.execute("INSERT INTO keruen_log.migrations VALUES (99, sha256(''))");
     let reason = refused(database.url()).await;
     assert!(
-        matches!(reason, PostgresRefusal::NewerVersion { found: 3, .. }),
+        matches!(reason, PostgresRefusal::NewerVersion { found: 4, .. }),
         "{reason}"
     );
     database.execute(epoch);

@@ -7,7 +7,7 @@ mod contract;
 use std::sync::Arc;
 
 use contract::{Backend, Settings, contract_suite};
-use keruen_log::{Log, PostgresLog, PostgresOptions};
+use keruen_log::{IndexOptions, Log, PostgresLog, PostgresOptions};
 use keruen_test_servers::postgres::Database;
 use tokio::runtime::Handle;
 
@@ -24,6 +24,12 @@ impl Backend for Postgres {
             clock: settings.clock.unwrap_or(defaults.clock),
             transcoder: settings.transcoder,
             bounds: settings.bounds,
+            // Merged over many levels.
+            index: IndexOptions {
+                run_events: 20,
+                merge_runs: 2,
+                ..IndexOptions::default()
+            },
             ..PostgresOptions::default()
         };
         let opening = PostgresLog::open(self.0.url(), options);

@@ -441,56 +441,6 @@ async fn a_log_that_contradicts_itself_is_not_opened() {
 }
 
 #[tokio::test]
-async fn an_index_that_names_no_event_is_damage() {
-    let (_folder, path) = place();
-    let log = open(&path);
-    log.append(request(1, 1)).await.unwrap();
-    Connection::open(&path)
-        .unwrap()
-        .execute("INSERT INTO postings VALUES ('x:1', 2)", [])
-        .unwrap();
-    // Beyond the head it is not looked at.
-    let query = Query {
-        items: vec![keruen_log::QueryItem {
-            tags: vec!["x:1".to_owned()],
-            types: Vec::new(),
-        }],
-    };
-    assert_eq!(
-        log.read(&query, Range::after(0), 10)
-            .await
-            .unwrap()
-            .events
-            .len(),
-        1
-    );
-    drop(log);
-    let connection = Connection::open(&path).unwrap();
-    connection
-        .execute_batch("DELETE FROM postings; INSERT INTO postings VALUES ('x:1', 0)")
-        .unwrap();
-    let log = open(&path);
-    assert!(
-        log.read(&query, Range::after(0), 10)
-            .await
-            .unwrap()
-            .events
-            .is_empty()
-    );
-    let unknown = Uuid::now_v7();
-    connection
-        .execute(
-            "INSERT INTO commands VALUES (?1, 1)",
-            [unknown.as_bytes().as_slice()],
-        )
-        .unwrap();
-    assert!(matches!(
-        log.find_command(&unknown.to_string()).await,
-        Err(ReadError::Damaged { position: 1, .. })
-    ));
-}
-
-#[tokio::test]
 async fn a_closed_log_finishes_what_is_queued_and_ends_its_followers() {
     use futures::StreamExt as _;
 

@@ -7,7 +7,7 @@ mod contract;
 use std::sync::Arc;
 
 use contract::{Backend, Settings, contract_suite};
-use keruen_log::{Log, SqliteLog, SqliteOptions};
+use keruen_log::{IndexOptions, Log, SqliteLog, SqliteOptions};
 use tempfile::TempDir;
 
 struct Sqlite(TempDir);
@@ -23,6 +23,12 @@ impl Backend for Sqlite {
             clock: settings.clock.unwrap_or(defaults.clock),
             transcoder: settings.transcoder,
             bounds: settings.bounds,
+            // Merged over many levels.
+            index: IndexOptions {
+                run_events: 5,
+                merge_runs: 2,
+                ..IndexOptions::default()
+            },
             ..SqliteOptions::default()
         };
         Arc::new(SqliteLog::open(&self.0.path().join("log.db"), options).unwrap())

@@ -7,7 +7,7 @@ mod verify;
 use std::path::{Path, PathBuf};
 
 use keruen_log::{
-    Log, SqliteLog, SqliteOptions,
+    IndexOptions, Log, SqliteLog, SqliteOptions,
     checkpoint::Checkpoint,
     entry, tree,
     verify::{Finding, Part, Verified, VerifyError},
@@ -24,7 +24,14 @@ struct Store {
 impl Store {
     async fn new(events: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = SqliteLog::open(&folder.path().join("log.db"), SqliteOptions::default()).unwrap();
+        let options = SqliteOptions {
+            index: IndexOptions {
+                run_events: 50,
+                ..IndexOptions::default()
+            },
+            ..SqliteOptions::default()
+        };
+        let log = SqliteLog::open(&folder.path().join("log.db"), options).unwrap();
         fill(&log, events).await;
         let kept = verify::checkpoint(&log).await;
         Self { folder, kept }
@@ -445,22 +452,22 @@ async fn events_that_are_missing_doubled_or_swapped_are_found() {
             300,
         ),
         (
-            "a posting removed",
-            "DELETE FROM postings WHERE position = 77 AND term LIKE 'shipment:%'",
+            "a run's pages removed",
+            "DELETE FROM run_pages WHERE run = (SELECT id FROM runs WHERE first_position = 1)",
             Part::Index,
-            77,
+            1,
         ),
         (
-            "a posting added",
-            "INSERT INTO postings VALUES ('shipment:NONE', 5)",
-            Part::Index,
-            300,
-        ),
-        (
-            "a command id removed",
-            "DELETE FROM commands WHERE first_position = (SELECT min(first_position) FROM commands WHERE first_position > 50)",
+            "a run removed",
+            "DELETE FROM runs WHERE first_position = 1",
             Part::Index,
             51,
+        ),
+        (
+            "a run that begins elsewhere",
+            "UPDATE runs SET first_position = 60 WHERE first_position = 51",
+            Part::Index,
+            60,
         ),
     ];
     for (what, spoil, part, position) in cases {
@@ -487,11 +494,9 @@ async fn a_log_that_was_cut_short_differs_from_a_kept_checkpoint() {
             |row| row.get(0),
         )
         .unwrap();
-    for table in ["events", "postings"] {
-        raw.execute(&format!("DELETE FROM {table} WHERE position >= ?1"), [last])
-            .unwrap();
-    }
-    raw.execute("DELETE FROM commands WHERE first_position >= ?1", [last])
+    raw.execute("DELETE FROM events WHERE position >= ?1", [last])
+        .unwrap();
+    raw.execute_batch("DELETE FROM runs; DELETE FROM run_pages; DELETE FROM run_filters")
         .unwrap();
     let leaves = Store {
         kept: Checkpoint {

@@ -46,15 +46,24 @@ impl Server {
 
     /// The same with settings, each `name=value`.
     pub fn start_with(settings: &[&str]) -> Self {
-        Self::start_from(installed().unwrap_or_else(wheel::postgres), settings)
+        // Not below a home folder, which others may not enter.
+        Self::start_in(Path::new("/tmp"), settings)
     }
 
-    fn start_from(programs: PathBuf, settings: &[&str]) -> Self {
-        // Not below a home folder, which others may not enter.
+    /// The same with its data in this folder, which everybody may enter.
+    pub fn start_in(folder: &Path, settings: &[&str]) -> Self {
+        Self::start_from(
+            installed().unwrap_or_else(wheel::postgres),
+            folder,
+            settings,
+        )
+    }
+
+    fn start_from(programs: PathBuf, folder: &Path, settings: &[&str]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("keruen-postgres-")
-            .tempdir_in("/tmp")
-            .expect("/tmp can be written");
+            .tempdir_in(folder)
+            .expect("the folder can be written");
         give(folder.path());
         let programs = reachable(programs, folder.path());
         run(unprivileged(&programs.join("initdb"))
@@ -139,17 +148,29 @@ impl Server {
         Database::create(&self.url("postgres"))
     }
 
-    /// Ends the server with SIGKILL, as a crash would.
+    /// Ends the server with SIGKILL, as a crash would: all of its processes.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
+            // So that it starts no more of them.
+            process.signal(Signal::STOP);
+            let backends = process.children();
             process.kill();
+            for backend in backends {
+                // It may have ended with its parent.
+                let _ = rustix::process::kill_process(backend, Signal::KILL);
+            }
         }
     }
 
     /// Starts a server that was killed, with the data that it left and on the same port.
     pub fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// The same with other settings, each `name=value`.
+    pub fn restart_with(&mut self, settings: &[&str]) {
         self.kill();
-        self.launch(&[]);
+        self.launch(settings);
     }
 }
 
@@ -391,7 +412,7 @@ mod tests {
 
     #[test]
     fn the_wheel_serves_where_the_machine_has_none() {
-        let mut server = Server::start_from(wheel::postgres(), &[]);
+        let mut server = Server::start_from(wheel::postgres(), Path::new("/tmp"), &[]);
         let database = server.database();
         database.execute("CREATE TABLE kept (a int); INSERT INTO kept VALUES (1)");
         server.restart();

@@ -1,7 +1,7 @@
 //! Child processes that never outlive the test that started them.
 
 use std::{
-    io,
+    fs, io,
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -74,6 +74,21 @@ impl Process {
     /// Sends a signal to the child. It may have ended already.
     pub fn signal(&self, signal: Signal) {
         let _ = kill_process(self.pid(), signal);
+    }
+
+    /// Processes that the child started itself, whatever group they are in.
+    pub fn children(&self) -> Vec<Pid> {
+        let id = self.child.id().to_string();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes
+            .filter_map(|process| {
+                let stat = fs::read_to_string(process.path().join("stat")).ok()?;
+                // The name stands in parentheses and may hold anything; state and parent follow.
+                let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
+                let pid = process.file_name().to_str()?.parse().ok()?;
+                (parent == id).then(|| Pid::from_raw(pid))?
+            })
+            .collect()
     }
 
     /// Sends SIGKILL to the whole group and waits for the child.

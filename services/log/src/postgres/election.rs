@@ -24,6 +24,7 @@ use super::{
 use crate::{
     append::AppendError,
     bounds::Bounds,
+    index::{IndexOptions, cache::FilterCache},
     sequencer::{Clock, Sequencer},
 };
 
@@ -53,6 +54,7 @@ pub(super) struct Candidate {
     pub clock: Clock,
     pub bounds: Bounds,
     pub announce: watch::Sender<u64>,
+    pub index: (IndexOptions, FilterCache),
 }
 
 /// This process's part in who writes the log.
@@ -338,17 +340,19 @@ impl Campaign {
             clock,
             bounds,
             announce,
+            index,
             ..
         } = &self.candidate;
         // From now on, since taking over may last longer than the server waits for a word.
         let keeper = Keeper::start(lease, address.clone(), node.clone());
         let (address, out_of_touch) = (address.clone(), keeper.out_of_touch());
         let (clock, bounds, announce) = (Arc::clone(clock), *bounds, announce.clone());
+        let index = index.clone();
         // The writer has a runtime of its own, which must not be used on a task.
         let opening = tokio::task::spawn_blocking(move || {
-            let (writer, tip) = Writer::open(&address, out_of_touch)?;
+            let (writer, tip) = Writer::open(&address, out_of_touch, index)?;
             let writer_id = writer.id();
-            Sequencer::start_announcing(writer.log_id(), tip, writer, clock, bounds, announce)
+            Sequencer::start_announcing(writer.log_id(), &tip, writer, clock, bounds, announce)
                 .map(|sequencer| (sequencer, writer_id))
                 .map_err(PostgresRefusal::Thread)
         });

@@ -27,6 +27,7 @@ pub use opening::{PostgresOpenError, PostgresRefusal};
 use crate::{
     append::{AppendError, Violation},
     bounds::{Bounds, MAX_PAGE_EVENTS},
+    index::{IndexOptions, cache::FilterCache},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock},
@@ -48,6 +49,8 @@ pub struct PostgresOptions {
     pub bounds: Bounds,
     /// How many reads run at the same time, each on a connection of its own.
     pub readers: u32,
+    /// How the index is kept.
+    pub index: IndexOptions,
     /// Name of this process, by which others know who writes the log.
     pub node: String,
     /// What to do where another process writes the log.
@@ -61,6 +64,7 @@ impl Default for PostgresOptions {
             transcoder: None,
             bounds: Bounds::default(),
             readers: 4,
+            index: IndexOptions::default(),
             node: "keruen".to_owned(),
             take_over: TakeOver::AtOnce,
         }
@@ -88,7 +92,9 @@ impl PostgresLog {
     /// runtime.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, PostgresOpenError> {
         let address = opening::address(url)?;
-        let readers = Readers::new(&address, options.readers);
+        let filters = FilterCache::new(options.index.filter_cache_bytes);
+        let index = (options.index, filters);
+        let readers = Readers::new(&address, options.readers, index.clone());
         let (announce, position) = watch::channel(0);
         let candidate = election::Candidate {
             address: address.clone(),
@@ -97,6 +103,7 @@ impl PostgresLog {
             clock: options.clock,
             bounds: options.bounds,
             announce: announce.clone(),
+            index,
         };
         let opened = async {
             options.bounds.check().map_err(PostgresRefusal::Bounds)?;
@@ -134,7 +141,9 @@ impl PostgresLog {
         opening::check_for_reading(&address)
             .await
             .map_err(refused)?;
-        let readers = Readers::new(&address, options.readers);
+        let filters = FilterCache::new(options.index.filter_cache_bytes);
+        let index = (options.index, filters);
+        let readers = Readers::new(&address, options.readers, index);
         let head = readers
             .position()
             .await

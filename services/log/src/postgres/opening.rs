@@ -11,7 +11,7 @@ use super::{
     schema,
     session::{self, Fault, INSUFFICIENT_PRIVILEGE, NO_SUCH_ROLE},
 };
-use crate::append::Violation;
+use crate::{append::Violation, index::storage::Damage};
 
 const OLDEST_SERVER: i32 = 15;
 /// How long a connection may take.
@@ -192,7 +192,7 @@ impl From<Fault> for PostgresRefusal {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Sql(error) => Self::Database(error),
-            Fault::Damaged { position, found } => Self::Damaged {
+            Fault::Damaged(Damage { position, found }) => Self::Damaged {
                 found: format!("position {position}: {found}"),
             },
             other => Self::Interrupted(other.to_string()),

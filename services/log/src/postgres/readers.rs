@@ -1,6 +1,6 @@
 //! A small pool of read connections. Each read is one snapshot.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use keruen_proto::log::v1::Query;
 use sqlx::{
@@ -11,14 +11,24 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::{
-    index::{self, Index, Waiting},
+    index::{Rows, Waiting, run_of},
     rows::{self, from_stored},
     session::{self, Fault},
 };
 use crate::{
     bounds::MAX_PAGE_BYTES,
     cursor::Cursor,
+    index::{
+        IndexOptions,
+        cache::FilterCache,
+        lookup::Lookup,
+        run::{Run, RunState},
+        tail::SharedTail,
+        term::TermHasher,
+        verify,
+    },
     log::{Head, Page, Range, ReadError, RecordedCommand},
+    matching,
     page::PageInProgress,
     tree,
 };
@@ -32,17 +42,44 @@ const FIRST_FETCH: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Readers {
     pool: PgPool,
+    index: Arc<Index>,
+}
+
+/// What all reads of the index share.
+#[derive(Debug)]
+struct Index {
+    filters: FilterCache,
+    tail: SharedTail,
+}
+
+/// The events up to `head_position`, of which the runs answer for most.
+struct Snapshot {
+    hasher: TermHasher,
+    head_position: u64,
+    runs: Vec<Run>,
 }
 
 impl Readers {
-    pub fn new(address: &PgConnectOptions, connections: u32) -> Self {
+    /// The filters may be shared with the writer.
+    pub fn new(
+        address: &PgConnectOptions,
+        connections: u32,
+        (options, filters): (IndexOptions, FilterCache),
+    ) -> Self {
         let pool = PgPoolOptions::new()
             // One more, for the follower.
             .max_connections(connections.max(1) + 1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .after_connect(|connection, _| Box::pin(session::become_reader(connection)))
             .connect_lazy_with(session::named(address, "keruen log reader"));
-        Self { pool }
+        let index = Index {
+            filters,
+            tail: SharedTail::new(options.run_events),
+        };
+        Self {
+            pool,
+            index: Arc::new(index),
+        }
     }
 
     pub fn pool(&self) -> &PgPool {
@@ -74,13 +111,29 @@ impl Readers {
 
     /// What a command id was used for.
     pub async fn command(&self, command_id: Uuid) -> Result<Option<RecordedCommand>, ReadError> {
-        let mut connection = self.pool.acquire().await.map_err(Fault::from)?;
-        let mut found = index::find_commands(&mut connection, &[command_id]).await?;
-        Ok(found.remove(&command_id))
+        self.in_snapshot(move |connection, runtime, index| {
+            let waiting = Waiting::Callers(runtime);
+            let snapshot = Snapshot::read(connection, waiting)?;
+            look_up(connection, waiting, index, &snapshot, |lookup| {
+                lookup.find_command(command_id)
+            })
+        })
+        .await
     }
 
     /// Reads a page in one snapshot.
     pub async fn page(&self, query: Query, range: Range, limit: usize) -> Result<Page, ReadError> {
+        self.in_snapshot(move |connection, runtime, index| {
+            read_page(connection, runtime, index, &query, range, limit)
+        })
+        .await
+    }
+
+    /// Runs a read, which may block, in one snapshot.
+    async fn in_snapshot<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut PgConnection, &Handle, &Index) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, ReadError> {
         let mut snapshot = self
             .pool
             .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -88,43 +141,151 @@ impl Readers {
             .map_err(Fault::from)?;
         // Walks through the index block.
         let runtime = Handle::current();
+        let index = Arc::clone(&self.index);
         let reading = tokio::task::spawn_blocking(move || {
-            let page = read_page(&mut snapshot, &runtime, &query, range, limit)?;
+            let result = read(&mut snapshot, &runtime, &index)?;
             runtime.block_on(snapshot.commit())?;
-            Ok::<_, Fault>(page)
+            Ok::<_, Fault>(result)
         });
-        let page = reading
+        let result = reading
             .await
             .map_err(|error| ReadError::Unavailable(error.to_string()))?;
-        Ok(page?)
+        Ok(result?)
     }
 }
 
+impl Snapshot {
+    fn read(connection: &mut PgConnection, waiting: Waiting<'_>) -> Result<Self, Fault> {
+        let rows = sqlx::query(
+            "SELECT head.position, head.log_id, run.id, level, first_position, last_position, filter_bits, terms, pages, state \
+             FROM keruen_log.log_head AS head LEFT JOIN keruen_log.runs AS run ON run.state = $1 \
+             ORDER BY first_position",
+        )
+        .bind(RunState::Complete.number());
+        let rows = waiting.until(rows.fetch_all(connection))?;
+        let mut snapshot = Self {
+            hasher: TermHasher::new([0; 16]),
+            head_position: 0,
+            runs: Vec::with_capacity(rows.len()),
+        };
+        for row in &rows {
+            snapshot.head_position = from_stored(row.try_get(0)?);
+            // A check of the table keeps the length.
+            let log_id: &[u8] = row.try_get(1)?;
+            snapshot.hasher = TermHasher::new(log_id.try_into().unwrap_or_default());
+            if row.try_get::<Option<i64>, _>(2)?.is_some() {
+                snapshot.runs.push(run_of(row, 2)?);
+            }
+        }
+        Ok(snapshot)
+    }
+}
+
+/// Checks the index against the events; answers how many entries it has. To be called in a snapshot of its own.
+pub(super) fn verify_index(
+    connection: &mut PgConnection,
+    waiting: Waiting<'_>,
+) -> Result<u64, Fault> {
+    let snapshot = Snapshot::read(connection, waiting)?;
+    let mut rows = Rows {
+        connection,
+        waiting,
+    };
+    verify::verify(&mut rows, &snapshot.hasher, snapshot.head_position, |_| ())
+}
+
+/// What commands were used for, those that were. To be called in a snapshot of its own.
+pub(super) fn find_commands(
+    connection: &mut PgConnection,
+    waiting: Waiting<'_>,
+    filters: FilterCache,
+    command_ids: &[Uuid],
+) -> Result<HashMap<Uuid, RecordedCommand>, Fault> {
+    let index = Index {
+        filters,
+        tail: SharedTail::new(0),
+    };
+    let snapshot = Snapshot::read(connection, waiting)?;
+    look_up(connection, waiting, &index, &snapshot, |lookup| {
+        let mut found = HashMap::new();
+        for command_id in command_ids {
+            let command = lookup.find_command(*command_id)?;
+            found.extend(command.map(|command| (*command_id, command)));
+        }
+        Ok(found)
+    })
+}
+
+/// Looks something up in the index of a snapshot.
+fn look_up<T>(
+    connection: &mut PgConnection,
+    waiting: Waiting<'_>,
+    index: &Index,
+    snapshot: &Snapshot,
+    look: impl FnOnce(&mut Lookup<'_, Rows<'_>>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let mut storage = Rows {
+        connection,
+        waiting,
+    };
+    let indexed = snapshot.runs.last().map_or(0, |run| run.last);
+    let tail = index.tail.of_snapshot(
+        &mut storage,
+        &snapshot.hasher,
+        (indexed, snapshot.head_position),
+    )?;
+    look(&mut Lookup {
+        storage: &mut storage,
+        hasher: &snapshot.hasher,
+        filters: &index.filters,
+        runs: &snapshot.runs,
+        tail,
+        at_once: false,
+    })
+}
+
 fn read_page(
-    snapshot: &mut PgConnection,
+    connection: &mut PgConnection,
     runtime: &Handle,
+    index: &Index,
     query: &Query,
     range: Range,
     limit: usize,
 ) -> Result<Page, Fault> {
-    let head = sqlx::query("SELECT position FROM keruen_log.log_head").fetch_one(&mut *snapshot);
-    let head_position = from_stored(runtime.block_on(head)?.try_get(0)?);
+    let waiting = Waiting::Callers(runtime);
+    let snapshot = Snapshot::read(connection, waiting)?;
+    let head_position = snapshot.head_position;
     let last = range.up_to_position.unwrap_or(u64::MAX).min(head_position);
+    let from = range.after_position.saturating_add(1);
     let mut page = PageInProgress::new(limit);
-    let mut from = range.after_position.saturating_add(1);
-    let mut cursor = Cursor::new(query);
+    if from > last {
+        // Nothing to look for.
+    } else if matching::is_everything(query) {
+        scan(&mut page, limit, connection, runtime, (from, last))?;
+    } else {
+        look_up(connection, waiting, index, &snapshot, |lookup| {
+            fill(&mut page, limit, lookup, query, (from, last))
+        })?;
+    }
+    Ok(Page {
+        events: page.events,
+        head_position,
+        complete: page.complete,
+    })
+}
+
+/// Fills a page with all events of a range.
+fn scan(
+    page: &mut PageInProgress,
+    limit: usize,
+    connection: &mut PgConnection,
+    runtime: &Handle,
+    (mut from, last): (u64, u64),
+) -> Result<(), Fault> {
     // One event more than there is room for tells that the page is not complete.
     while from <= last && page.complete {
-        let wanted = next_fetch(&page, limit);
-        let events = if let Cursor::Every = cursor {
-            runtime.block_on(rows::scan(snapshot, from, last, wanted))?
-        } else {
-            let positions = seek(&mut cursor, snapshot, runtime, (from, last), wanted)?;
-            match positions.as_slice() {
-                [] => Vec::new(),
-                found => runtime.block_on(rows::fetch(snapshot, found))?,
-            }
-        };
+        let wanted = next_fetch(page, limit);
+        let events = runtime.block_on(rows::scan(connection, from, last, wanted))?;
         let exhausted = events.len() < wanted;
         for event in events {
             from = event.position + 1;
@@ -136,11 +297,43 @@ fn read_page(
             break;
         }
     }
-    Ok(Page {
-        events: page.events,
-        head_position,
-        complete: page.complete,
-    })
+    Ok(())
+}
+
+/// Fills a page with the events of a range that match.
+fn fill(
+    page: &mut PageInProgress,
+    limit: usize,
+    lookup: &mut Lookup<'_, Rows<'_>>,
+    query: &Query,
+    (mut from, last): (u64, u64),
+) -> Result<(), Fault> {
+    let mut cursor = Cursor::new(query);
+    while page.complete {
+        let wanted = next_fetch(page, limit);
+        let mut positions = Vec::new();
+        while positions.len() < wanted
+            && let Some(position) = cursor.seek(lookup, from, last)?
+        {
+            positions.push(position);
+            from = position + 1;
+        }
+        if positions.is_empty() {
+            break;
+        }
+        let storage = &mut *lookup.storage;
+        let fetching = rows::fetch(storage.connection, &positions);
+        for event in storage.waiting.until(fetching)? {
+            // Two terms may share a hash.
+            if matching::matches_event(query, &event) && !page.add(event) {
+                break;
+            }
+        }
+        if positions.len() < wanted {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// How many events to fetch next: what the page still has room for, judged by the size of those before.
@@ -154,23 +347,4 @@ fn next_fetch(page: &PageInProgress, limit: usize) -> usize {
             left.min(fitting + 1).min(page.events.len() * 16)
         }
     }
-}
-
-fn seek(
-    cursor: &mut Cursor<'_>,
-    snapshot: &mut PgConnection,
-    runtime: &Handle,
-    (mut from, last): (u64, u64),
-    limit: usize,
-) -> Result<Vec<u64>, Fault> {
-    let index = Index::new(snapshot, Waiting::Callers(runtime));
-    let mut positions = Vec::new();
-    while positions.len() < limit {
-        let Some(position) = cursor.seek(&index, from, last)? else {
-            break;
-        };
-        positions.push(position);
-        from = position + 1;
-    }
-    Ok(positions)
 }

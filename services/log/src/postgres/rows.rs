@@ -8,9 +8,13 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::session::Fault;
+use super::{
+    index::{self, index_changes},
+    session::Fault,
+};
 use crate::{
     entry,
+    index::{run::Changes, storage::Damage},
     store::{Group, Tip},
 };
 
@@ -72,10 +76,9 @@ pub(super) async fn fetch(
         .find(|&&wanted| found.next() != Some(wanted))
     {
         None => Ok(events),
-        Some(&position) => Err(Fault::Damaged {
-            position,
-            found: "the index names an event that is not there".to_owned(),
-        }),
+        Some(&position) => {
+            Err(Damage::new(position, "the index names an event that is not there").into())
+        }
     }
 }
 
@@ -118,46 +121,59 @@ fn event_of(row: &PgRow) -> sqlx::Result<RecordedEvent> {
 }
 
 /// A group as one statement: the head moves if it is where this writer left it, and only then the rest is stored. It
-/// answers with one row if it did.
-const WRITE: &str = "\
-WITH moved AS ( \
-    UPDATE keruen_log.log_head SET position = $1, recorded_at_us = $2, frontier = $3 \
-    WHERE writer_id = $4 AND epoch = $5 AND position = $6 RETURNING position \
-), new_events AS ( \
-    INSERT INTO keruen_log.events (position, command_id, command_hash, event_index, append_events, type, tags, \
-        region, other_region, data, occurred_at_us, occurred_offset_minutes, occurred_precision, occurred_clamped, \
-        recorded_at_us, actor, origin, correlation_id, causation_id, corrects_event_id, correction_reason, leaf_hash) \
-    SELECT new.* FROM moved, unnest($7::bigint[], $8::uuid[], $9::bytea[], $10::integer[], $11::integer[], \
-        $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::bigint[], $18::integer[], \
-        $19::integer[], $20::boolean[], $21::bigint[], $22::text[], $23::text[], $24::text[], $25::text[], \
-        $26::text[], $27::integer[], $28::bytea[]) AS new \
-), new_postings AS ( \
-    INSERT INTO keruen_log.postings (term, position) \
-    SELECT new.* FROM moved, unnest($29::text[], $30::bigint[]) AS new \
-), new_commands AS ( \
-    INSERT INTO keruen_log.commands (command_id, first_position) \
-    SELECT new.* FROM moved, unnest($31::uuid[], $32::bigint[]) AS new \
-), new_tiles AS ( \
-    INSERT INTO keruen_log.tiles (level, number, hashes) \
-    SELECT new.* FROM moved, unnest($33::integer[], $34::bigint[], $35::bytea[]) AS new \
-) \
-SELECT pg_notify('keruen_log', moved.position::text) FROM moved";
+/// answers with one row if it did. The second form also changes the index.
+const WRITE: [&str; 2] = {
+    macro_rules! write {
+        ($index:expr) => {
+            concat!(
+                "WITH moved AS ( \
+                    UPDATE keruen_log.log_head SET position = $1, recorded_at_us = $2, frontier = $3 \
+                    WHERE writer_id = $4 AND epoch = $5 AND position = $6 RETURNING position \
+                ), new_events AS ( \
+                    INSERT INTO keruen_log.events (position, command_id, command_hash, event_index, append_events, \
+                        type, tags, region, other_region, data, occurred_at_us, occurred_offset_minutes, \
+                        occurred_precision, occurred_clamped, recorded_at_us, actor, origin, correlation_id, \
+                        causation_id, corrects_event_id, correction_reason, leaf_hash) \
+                    SELECT new.* FROM moved, unnest($7::bigint[], $8::uuid[], $9::bytea[], $10::integer[], \
+                        $11::integer[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], \
+                        $17::bigint[], $18::integer[], $19::integer[], $20::boolean[], $21::bigint[], $22::text[], \
+                        $23::text[], $24::text[], $25::text[], $26::text[], $27::integer[], $28::bytea[]) AS new \
+                ), new_tiles AS ( \
+                    INSERT INTO keruen_log.tiles (level, number, hashes) \
+                    SELECT new.* FROM moved, unnest($29::integer[], $30::bigint[], $31::bytea[]) AS new \
+                )",
+                $index,
+                " SELECT pg_notify('keruen_log', moved.position::text) FROM moved"
+            )
+        };
+    }
+    [write!(""), write!(index_changes!())]
+};
 
 /// Writes a group. False if the head was not where this writer left it; nothing is written then.
 pub(super) async fn write(
     connection: &mut PgConnection,
-    writer_id: Uuid,
-    epoch: i64,
-    (group, from, to): (&Group, &Tip, &Tip),
+    (writer_id, epoch): (Uuid, i64),
+    (group, changes): (&Group, &Changes),
+    (from, to): (&Tip, &Tip),
 ) -> Result<bool, Fault> {
-    let statement = sqlx::query(WRITE)
+    let [alone, with_index] = WRITE;
+    let text = if changes.is_empty() {
+        alone
+    } else {
+        with_index
+    };
+    let statement = sqlx::query(text)
         .bind(stored(to.position()))
         .bind(to.recorded_at_us)
         .bind(to.tree.frontier())
         .bind(writer_id)
         .bind(epoch)
         .bind(stored(from.position()));
-    let statement = bind_tiles(bind_index(bind_events(statement, group), group), group);
+    let mut statement = bind_tiles(bind_events(statement, group), group);
+    if !changes.is_empty() {
+        statement = index::bind_changes(statement, changes);
+    }
     Ok(statement.fetch_optional(connection).await?.is_some())
 }
 
@@ -204,28 +220,6 @@ fn bind_events<'q>(statement: Statement<'q>, group: &'q Group) -> Statement<'q> 
 
 fn occurred_at(event: &RecordedEvent) -> OccurredAt {
     event.occurred_at.unwrap_or_default()
-}
-
-fn bind_index<'q>(statement: Statement<'q>, group: &'q Group) -> Statement<'q> {
-    let mut terms = Vec::new();
-    let mut positions = Vec::new();
-    for new in &group.events {
-        let of_event = std::iter::once(&new.event.r#type).chain(&new.event.tags);
-        for term in of_event {
-            terms.push(term.as_str());
-            positions.push(stored(new.event.position));
-        }
-    }
-    let firsts = || group.events.iter().filter(|new| new.index == 0);
-    statement
-        .bind(terms)
-        .bind(positions)
-        .bind(firsts().map(|new| new.command_id).collect::<Vec<_>>())
-        .bind(
-            firsts()
-                .map(|new| stored(new.event.position))
-                .collect::<Vec<_>>(),
-        )
 }
 
 fn bind_tiles<'q>(statement: Statement<'q>, group: &'q Group) -> Statement<'q> {

@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::opening::PostgresRefusal;
 
 /// All migrations; the first has number 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../../migrations/postgres/0001_log.sql"),
     include_str!("../../../../migrations/postgres/0002_index.sql"),
+    include_str!("../../../../migrations/postgres/0003_runs.sql"),
 ];
 
 /// Held while migrations are applied, so that two programs don't at the same time; any number does.

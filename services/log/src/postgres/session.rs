@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection, error::DatabaseError, postgres::PgConnectOptions};
 
-use crate::{log::ReadError, store::StoreError};
+use crate::{index::storage::Damage, log::ReadError, store::StoreError};
 
 /// Where the writer tells the newest position. It is a hint only.
 pub(super) const CHANNEL: &str = "keruen_log";
@@ -77,8 +77,8 @@ pub(super) enum Fault {
     #[error("the server was out of touch, and the connection may be dead")]
     OutOfTouch,
     /// What is stored contradicts itself.
-    #[error("the log is damaged at position {position}: {found}")]
-    Damaged { position: u64, found: String },
+    #[error(transparent)]
+    Damaged(#[from] Damage),
     /// The log has another writer.
     #[error("another writer has taken over the log")]
     Fenced,
@@ -102,7 +102,7 @@ impl Fault {
         match self {
             Self::Sql(sqlx::Error::Database(error)) => ends_connection(error.as_ref()),
             Self::Sql(_) | Self::Timeout(_) | Self::OutOfTouch => true,
-            Self::Damaged { .. } | Self::Fenced | Self::Unsafe(_) => false,
+            Self::Damaged(_) | Self::Fenced | Self::Unsafe(_) => false,
         }
     }
 }
@@ -135,7 +135,7 @@ impl From<Fault> for StoreError {
 impl From<Fault> for ReadError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Damaged { position, found } => Self::Damaged { position, found },
+            Fault::Damaged(Damage { position, found }) => Self::Damaged { position, found },
             other => Self::Unavailable(other.to_string()),
         }
     }

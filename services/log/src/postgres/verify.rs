@@ -4,10 +4,13 @@
 use async_trait::async_trait;
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
 use sqlx::{Connection as _, PgConnection, Row as _, ValueRef as _, postgres::PgRow};
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::{
-    PostgresLog, opening,
+    PostgresLog,
+    index::Waiting,
+    opening, readers,
     rows::{from_stored, stored},
     schema,
     session::{self, Fault},
@@ -15,8 +18,9 @@ use super::{
 use crate::{
     checkpoint::Checkpoint,
     entry,
+    index::storage::Damage,
     verify::{
-        self, Finding, Progress, Source, SourceError, StoredEvent, StoredHead, StoredTiles,
+        self, Finding, Part, Progress, Source, SourceError, StoredEvent, StoredHead, StoredTiles,
         Verified, VerifyError,
     },
 };
@@ -34,7 +38,11 @@ impl PostgresLog {
         progress: Progress<'_>,
     ) -> Result<Verified, VerifyError> {
         let connection = open(url).await.map_err(VerifyError::Unreadable)?;
-        verify::verify(&mut StoredTables(connection), checkpoints, progress).await
+        let mut source = StoredTables {
+            connection,
+            url: url.to_owned(),
+        };
+        verify::verify(&mut source, checkpoints, progress).await
     }
 }
 
@@ -54,12 +62,15 @@ pub(super) async fn open(url: &str) -> Result<PgConnection, String> {
     Ok(connection)
 }
 
-struct StoredTables(PgConnection);
+struct StoredTables {
+    connection: PgConnection,
+    url: String,
+}
 
 #[async_trait]
 impl Source for StoredTables {
     async fn head(&mut self) -> Result<StoredHead, SourceError> {
-        Ok(head(&mut self.0).await?)
+        Ok(head(&mut self.connection).await?)
     }
 
     async fn events(
@@ -77,7 +88,7 @@ impl Source for StoredTables {
         .bind(stored(after))
         .bind(stored(up_to))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&mut self.0)
+        .fetch_all(&mut self.connection)
         .await?;
         Ok((after + 1..)
             .zip(&rows)
@@ -93,27 +104,39 @@ impl Source for StoredTables {
         )
         .bind(i32::try_from(level).unwrap_or(i32::MAX))
         .bind(stored(number))
-        .fetch_optional(&mut self.0)
+        .fetch_optional(&mut self.connection)
         .await?)
     }
 
-    async fn index_of(
-        &mut self,
-        events: &[StoredEvent],
-    ) -> Result<Result<u64, Finding>, SourceError> {
-        Ok(index_of(&mut self.0, events).await?)
+    async fn index(&mut self, _log_id: [u8; 16]) -> Result<Result<u64, Finding>, SourceError> {
+        let runtime = Handle::current();
+        let url = self.url.clone();
+        // Walks through the index block.
+        let checking = tokio::task::spawn_blocking(move || index(&url, &runtime));
+        match checking.await {
+            Ok(Ok(entries)) => Ok(Ok(entries)),
+            Ok(Err(Fault::Damaged(Damage { position, found }))) => {
+                Ok(Err(Finding::new(Part::Index, position, found)))
+            }
+            Ok(Err(Fault::Sql(error))) => Err(error.into()),
+            Ok(Err(fault)) => Err(SourceError::Unavailable(fault.to_string())),
+            Err(error) => Err(SourceError::Unavailable(error.to_string())),
+        }
     }
+}
 
-    async fn index_entries(&mut self, up_to: u64) -> Result<u64, SourceError> {
-        let entries: i64 = sqlx::query_scalar(
-            "SELECT (SELECT count(*) FROM keruen_log.postings WHERE position <= $1) \
-             + (SELECT count(*) FROM keruen_log.commands WHERE first_position <= $1)",
-        )
-        .bind(stored(up_to))
-        .fetch_one(&mut self.0)
-        .await?;
-        Ok(from_stored(entries))
-    }
+/// On a connection of its own, in one snapshot.
+fn index(url: &str, runtime: &Handle) -> Result<u64, Fault> {
+    let mut connection = runtime.block_on(async {
+        let mut connection = open(url).await.map_err(Fault::Unsafe)?;
+        sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .execute(&mut connection)
+            .await?;
+        Ok::<_, Fault>(connection)
+    })?;
+    let entries = readers::verify_index(&mut connection, Waiting::Callers(runtime))?;
+    runtime.block_on(connection.close())?;
+    Ok(entries)
 }
 
 async fn head(connection: &mut PgConnection) -> sqlx::Result<StoredHead> {
@@ -256,64 +279,6 @@ fn event_of(row: &Columns<'_>) -> Result<StoredEvent, String> {
         event,
         append_events: row.number("append_events")?,
     })
-}
-
-/// Looks every entry of the events up, all in one statement.
-async fn index_of(
-    connection: &mut PgConnection,
-    events: &[StoredEvent],
-) -> sqlx::Result<Result<u64, Finding>> {
-    let (mut terms, mut positions) = (Vec::new(), Vec::new());
-    let (mut ids, mut firsts) = (Vec::new(), Vec::new());
-    for StoredEvent { event, .. } in events {
-        for term in std::iter::once(&event.r#type).chain(&event.tags) {
-            terms.push(term.as_str());
-            positions.push(stored(event.position));
-        }
-        if event.event_id.ends_with("/0") {
-            // Verified with the event.
-            ids.push(Uuid::try_parse(&event.command_id).unwrap_or_default());
-            firsts.push(stored(event.position));
-        }
-    }
-    let entries = (terms.len() + ids.len()) as u64;
-    let event_at = |position| {
-        events
-            .iter()
-            .map(|stored| &stored.event)
-            .find(|event| stored(event.position) == position)
-    };
-    let missing: Option<(String, i64)> = sqlx::query_as(
-        "SELECT term, position FROM unnest($1::text[], $2::bigint[]) AS wanted (term, position) \
-         WHERE NOT EXISTS (SELECT FROM keruen_log.postings p WHERE p.term = wanted.term AND p.position = wanted.position) \
-         ORDER BY position LIMIT 1",
-    )
-    .bind(&terms)
-    .bind(&positions)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let other: Option<(i64, Option<i64>)> = sqlx::query_as(
-        "SELECT wanted.first_position, c.first_position \
-         FROM unnest($1::uuid[], $2::bigint[]) AS wanted (command_id, first_position) \
-         LEFT JOIN keruen_log.commands c ON c.command_id = wanted.command_id \
-         WHERE c.first_position IS DISTINCT FROM wanted.first_position ORDER BY 1 LIMIT 1",
-    )
-    .bind(&ids)
-    .bind(&firsts)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if let Some((term, position)) = missing
-        && other.is_none_or(|(command_position, _)| position <= command_position)
-        && let Some(event) = event_at(position)
-    {
-        return Ok(Err(verify::not_indexed(event, &term)));
-    }
-    if let Some((position, first)) = other
-        && let Some(event) = event_at(position)
-    {
-        return Ok(Err(verify::other_command(event, first)));
-    }
-    Ok(Ok(entries))
 }
 
 impl From<sqlx::Error> for SourceError {

@@ -14,21 +14,33 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    index::{self, Index, Waiting},
+    index::{Rows, Waiting},
     opening::{self, PostgresRefusal},
+    readers,
     rows::{self, from_stored, stored},
     session::{self, Fault},
 };
 use crate::{
-    cursor::Cursor,
+    index::{
+        Compaction, IndexOptions,
+        cache::FilterCache,
+        lookup::Lookup,
+        questions::{self, Answers, Question},
+        run::{Changes, Run},
+        storage::{Damage, IndexedEvent, Storage as _},
+        tail::Tail,
+        term::TermHasher,
+    },
     log::{Range, RecordedCommand},
-    store::{Group, Store, StoreError, Tip},
+    store::{Group, NewEvent, Store, StoreError, Tip},
     tree::{self, Tree},
 };
 
 /// How long a lost connection is tried again before its callers are told.
 const RESUME_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_DELAY: Duration = Duration::from_millis(100);
+/// Events that are indexed between two words about it.
+const PROGRESS_EVENTS: u64 = 100_000;
 /// How long another backend may keep the head from a writer that takes the log over.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -46,15 +58,19 @@ pub(super) struct Writer {
     fenced: bool,
     /// Changes when this process lost touch with the server: what was connected before may never answer.
     out_of_touch: watch::Receiver<u64>,
-    /// Commands of the group at hand that were looked up together.
-    looked_up: HashMap<Uuid, Option<RecordedCommand>>,
+    options: IndexOptions,
+    hasher: TermHasher,
+    filters: FilterCache,
+    /// `None` where it may differ from what is stored, after a failure; it is read again.
+    compaction: Option<Compaction>,
 }
 
 impl Writer {
-    /// Takes over the log with a new epoch, and reads where it stands. Blocks.
+    /// Takes over the log with a new epoch, reads where it stands, and indexes what is not. Blocks.
     pub fn open(
         address: &PgConnectOptions,
         out_of_touch: watch::Receiver<u64>,
+        (options, filters): (IndexOptions, FilterCache),
     ) -> Result<(Self, Tip), PostgresRefusal> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -70,7 +86,7 @@ impl Writer {
             Ok::<_, PostgresRefusal>((connection, log_id, epoch, tip))
         })?;
         tracing::info!(epoch, position = tip.position(), "log taken over");
-        let writer = Self {
+        let mut writer = Self {
             connection: Some(connection),
             runtime,
             address,
@@ -79,8 +95,12 @@ impl Writer {
             epoch,
             fenced: false,
             out_of_touch,
-            looked_up: HashMap::new(),
+            options,
+            hasher: TermHasher::new(log_id),
+            filters,
+            compaction: None,
         };
+        writer.compaction = Some(writer.read_runs(&tip)?);
         Ok((writer, tip))
     }
 
@@ -158,35 +178,122 @@ impl Writer {
         }
     }
 
-    /// The first match within `from..=up_to`.
-    fn seek(&mut self, query: &Query, from: u64, up_to: u64) -> Result<Option<u64>, Fault> {
+    /// Runs a look at the index, which blocks.
+    fn with_rows<T>(
+        &mut self,
+        look: impl FnOnce(&mut Rows<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.resume()?,
         };
-        let found = {
-            let index = Index::new(&mut connection, Waiting::Own(&self.runtime));
-            Cursor::new(query).seek(&index, from, up_to)
-        };
-        if !matches!(&found, Err(fault) if fault.leaves_open()) {
-            self.connection = Some(connection);
+        let result = look(&mut Rows {
+            connection: &mut connection,
+            waiting: Waiting::Own(&self.runtime, &self.out_of_touch),
+        });
+        match &result {
+            Err(fault) if fault.leaves_open() => {
+                tracing::warn!(error = %fault, "the log's write connection was lost");
+            }
+            _ => self.connection = Some(connection),
         }
-        found
+        result
     }
 
-    fn write(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), Fault> {
+    /// Reads the runs and what stands behind them, and makes the runs that are missing.
+    fn read_runs(&mut self, tip: &Tip) -> Result<Compaction, Fault> {
+        let (options, hasher, filters) = (self.options, self.hasher, self.filters.clone());
+        let mut compaction = self.with_rows(|rows| Compaction::load(options, filters, rows))?;
+        let head = tip.position();
+        let mut told = compaction.head();
+        while compaction.head() < head {
+            let changes = self.with_rows(|rows| compaction.read_on(head, &hasher, rows))?;
+            if !changes.is_empty() {
+                self.write((&Group::default(), &changes), tip, tip)?;
+                compaction.committed(&changes);
+            }
+            if compaction.head() - told >= PROGRESS_EVENTS {
+                told = compaction.head();
+                tracing::info!(position = told, head, "indexing the events");
+            }
+        }
+        Ok(compaction)
+    }
+
+    /// The runs, read again if need be.
+    fn runs(&mut self) -> Result<Vec<Run>, Fault> {
+        if self.compaction.is_none() {
+            let (tip, _) = self.look(&async |connection| load(connection).await)?;
+            self.compaction = Some(self.read_runs(&tip)?);
+        }
+        let runs = self.compaction.as_ref().map(Compaction::runs);
+        Ok(runs.unwrap_or_default().to_vec())
+    }
+
+    /// Looks something up; a connection that was lost is made again once.
+    fn look_up<T>(
+        &mut self,
+        look: impl Fn(&mut Lookup<'_, Rows<'_>>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let runs = self.runs()?;
+        let (hasher, filters) = (self.hasher, self.filters.clone());
+        let look = |storage: &mut Rows<'_>| {
+            look(&mut Lookup {
+                storage,
+                hasher: &hasher,
+                filters: &filters,
+                runs: &runs,
+                tail: Tail::default(),
+                at_once: false,
+            })
+        };
+        match self.with_rows(look) {
+            Err(fault) if fault.leaves_open() => self.with_rows(look),
+            result => result,
+        }
+    }
+
+    fn write(&mut self, changed: (&Group, &Changes), from: &Tip, to: &Tip) -> Result<(), Fault> {
         if self.connection.is_none() {
             self.connection = Some(self.resume()?);
         }
-        let (writer_id, epoch) = (self.id, self.epoch);
-        let moved = self.run(async |connection| {
-            rows::write(connection, writer_id, epoch, (group, from, to)).await
-        })?;
+        let writer = (self.id, self.epoch);
+        let moved = self
+            .run(async |connection| rows::write(connection, writer, changed, (from, to)).await)?;
         if moved {
             return Ok(());
         }
         self.fenced = true;
         Err(Fault::Fenced)
+    }
+
+    /// What the group changes about the index.
+    fn changes(
+        &mut self,
+        group: &Group,
+        (from, to): (&Tip, &Tip),
+    ) -> Result<(Compaction, Changes), Fault> {
+        let mut compaction = match self.compaction.take() {
+            Some(compaction) => compaction,
+            None => self.read_runs(from)?,
+        };
+        let postings: Vec<_> = group.events.iter().flat_map(NewEvent::postings).collect();
+        let changes = self.with_rows(|rows| compaction.add(to.position(), &postings, rows))?;
+        Ok((compaction, changes))
+    }
+
+    /// What commands were used for, looked up as a reader does, whoever writes the log.
+    fn look_up_recorded(
+        &self,
+        command_ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, RecordedCommand>, Fault> {
+        let connecting = session::in_time(snapshot(&self.address));
+        let mut connection = self.runtime.block_on(connecting)?;
+        let waiting = Waiting::Own(&self.runtime, &self.out_of_touch);
+        let filters = self.filters.clone();
+        let found = readers::find_commands(&mut connection, waiting, filters, command_ids)?;
+        self.runtime.block_on(connection.close())?;
+        Ok(found)
     }
 
     /// Where the head is; fails if it is not this writer's any more.
@@ -223,36 +330,34 @@ impl Store for Writer {
         Ok(tip)
     }
 
-    fn look_ahead(&mut self, command_ids: &[Uuid]) {
-        self.looked_up.clear();
-        if command_ids.len() < 2 {
-            return;
-        }
-        // If it fails, so does each look-up of its own, which can tell its caller.
-        if let Ok(found) =
-            self.look(&async |connection| index::find_commands(connection, command_ids).await)
-        {
-            let known = command_ids.iter().map(|id| (*id, found.get(id).cloned()));
-            self.looked_up = known.collect();
-        }
+    fn indexed(&self) -> u64 {
+        self.compaction.as_ref().map_or(0, Compaction::indexed)
+    }
+
+    fn newest(&mut self) -> Result<Vec<IndexedEvent>, StoreError> {
+        let indexed = self.runs()?.last().map_or(0, |run| run.last);
+        Ok(self.with_rows(|rows| rows.events(indexed + 1, u64::MAX))?)
+    }
+
+    const LOOKS_AHEAD: bool = true;
+
+    fn look_ahead(&mut self, command_ids: &[Uuid], questions: &[Question<'_>]) -> Answers {
+        let (hasher, filters) = (self.hasher, self.filters.clone());
+        let answers = self.runs().and_then(|runs| {
+            self.with_rows(|rows| {
+                questions::answer(rows, &hasher, &filters, &runs, (command_ids, questions))
+            })
+        });
+        // If it fails, so does each question of its own, which can tell its caller.
+        answers.unwrap_or_default()
     }
 
     fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
-        if let Some(known) = self.looked_up.get(&command_id) {
-            return Ok(known.clone());
-        }
-        let mut found =
-            self.look(&async |connection| index::find_commands(connection, &[command_id]).await)?;
-        Ok(found.remove(&command_id))
+        Ok(self.look_up(|lookup| lookup.find_command(command_id))?)
     }
 
     fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
-        let from = range.after_position.saturating_add(1);
-        let up_to = range.up_to_position.unwrap_or(u64::MAX);
-        match self.seek(query, from, up_to) {
-            Err(fault) if fault.leaves_open() => Ok(self.seek(query, from, up_to)?),
-            result => Ok(result?),
-        }
+        Ok(self.look_up(|lookup| lookup.find_match(query, range))?)
     }
 
     fn recorded(
@@ -261,8 +366,7 @@ impl Store for Writer {
     ) -> Result<HashMap<Uuid, RecordedCommand>, StoreError> {
         let deadline = Instant::now() + RESUME_TIMEOUT;
         loop {
-            let looking = session::in_time(recorded(&self.address, command_ids));
-            match self.runtime.block_on(looking) {
+            match self.look_up_recorded(command_ids) {
                 Err(fault) if fault.leaves_open() && Instant::now() < deadline => {
                     std::thread::sleep(RETRY_DELAY);
                 }
@@ -281,23 +385,29 @@ impl Store for Writer {
     }
 
     fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
-        self.looked_up.clear();
-        let Err(fault) = self.write(group, from, to) else {
-            return Ok(());
+        // Nothing is written yet, so that a connection that was lost may be made again.
+        let (mut compaction, changes) = match self.changes(group, (from, to)) {
+            Err(fault) if fault.leaves_open() => self.changes(group, (from, to))?,
+            result => result?,
         };
-        if !fault.leaves_open() {
-            return Err(fault.into());
+        let written = (group, &changes);
+        if let Err(fault) = self.write(written, from, to) {
+            if !fault.leaves_open() {
+                return Err(fault.into());
+            }
+            // The new connection has raised the epoch, so that the head stands where it will stay.
+            let position = self.position()?;
+            if position != from.position() && position != to.position() {
+                self.fenced = true;
+                return Err(StoreError::Fenced);
+            }
+            if position == from.position() {
+                self.write(written, from, to)?;
+            }
         }
-        // The new connection has raised the epoch, so that the head stands where it will stay.
-        let position = self.position()?;
-        if position == to.position() {
-            return Ok(());
-        }
-        if position != from.position() {
-            self.fenced = true;
-            return Err(StoreError::Fenced);
-        }
-        Ok(self.write(group, from, to)?)
+        compaction.committed(&changes);
+        self.compaction = Some(compaction);
+        Ok(())
     }
 }
 
@@ -311,16 +421,14 @@ impl Drop for Writer {
     }
 }
 
-/// What commands were used for, looked up as a reader does, whoever writes the log.
-async fn recorded(
-    address: &PgConnectOptions,
-    command_ids: &[Uuid],
-) -> Result<HashMap<Uuid, RecordedCommand>, Fault> {
+/// A connection in a snapshot, as a reader has it.
+async fn snapshot(address: &PgConnectOptions) -> Result<PgConnection, Fault> {
     let mut connection = opening::connect(address).await?;
     session::become_reader(&mut connection).await?;
-    let found = index::find_commands(&mut connection, command_ids).await?;
-    connection.close().await?;
-    Ok(found)
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .execute(&mut connection)
+        .await?;
+    Ok(connection)
 }
 
 async fn resume(address: &PgConnectOptions, writer_id: Uuid) -> Result<(PgConnection, i64), Fault> {
@@ -416,10 +524,7 @@ async fn load(connection: &mut PgConnection) -> Result<(Tip, Option<Uuid>), Faul
         )
         .fetch_one(&mut *snapshot)
         .await?;
-    let damaged = |found| Fault::Damaged {
-        position: from_stored(position),
-        found,
-    };
+    let damaged = |found| Fault::from(Damage::new(from_stored(position), found));
     if newest != position {
         return Err(damaged(format!(
             "the head is {position} and the newest event {newest}"
@@ -475,10 +580,8 @@ async fn tile_roots(
     .await?;
     let mut roots = Vec::new();
     for hashes in tiles {
-        let root = tree::tile_root(&hashes).ok_or_else(|| Fault::Damaged {
-            position: 0,
-            found: format!("a tile of level {level} is not complete"),
-        })?;
+        let root = tree::tile_root(&hashes)
+            .ok_or_else(|| Damage::new(0, format!("a tile of level {level} is not complete")))?;
         roots.extend_from_slice(&root);
     }
     Ok(roots)

@@ -78,7 +78,7 @@ impl Fake {
             ..Bounds::default()
         };
         self.state().tip = Some(empty_tip());
-        Sequencer::start([0; 16], empty_tip(), self.clone(), Arc::new(|| 1), bounds).unwrap()
+        Sequencer::start([0; 16], &empty_tip(), self.clone(), Arc::new(|| 1), bounds).unwrap()
     }
 }
 

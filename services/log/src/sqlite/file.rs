@@ -10,7 +10,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use super::schema;
+use super::{rows::RowError, schema};
 use crate::append::Violation;
 
 /// Why a log could not be opened. Each message says what to do.
@@ -143,6 +143,15 @@ pub(super) enum Fault {
     ReadOnly(String),
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl From<RowError> for Fault {
+    fn from(error: RowError) -> Self {
+        match error {
+            RowError::Sqlite(error) => Self::Sqlite(error),
+            RowError::Damaged(damage) => Self::Damaged(damage.to_string()),
+        }
+    }
 }
 
 impl Fault {

@@ -27,6 +27,7 @@ pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead, sqlite_vers
 use crate::{
     append::{AppendError, Violation},
     bounds::{Bounds, MAX_PAGE_EVENTS},
+    index::{IndexOptions, cache::FilterCache, tail::SharedTail, term::TermHasher},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock, Sequencer},
@@ -55,6 +56,8 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// How many pages of 4 KiB the file may have; appends beyond fail as on a full disk. `None` sets no limit.
     pub max_pages: Option<u32>,
+    /// How the index is kept.
+    pub index: IndexOptions,
     /// Appends are refused while fewer bytes than this are free on the disk; 0 keeps nothing in reserve.
     pub min_free_bytes: u64,
     /// Tells how much is free; `None` asks the operating system.
@@ -69,6 +72,7 @@ impl Default for SqliteOptions {
             bounds: Bounds::default(),
             readers: 4,
             max_pages: None,
+            index: IndexOptions::default(),
             min_free_bytes: DEFAULT_MIN_FREE_BYTES,
             free_space: None,
         }
@@ -96,10 +100,17 @@ impl SqliteLog {
             violation,
         })?;
         let (connection, lock, path) = file::open(path, options.max_pages)?;
+        let filters = FilterCache::new(options.index.filter_cache_bytes);
         let reserve = Reserve::new(&path, options.min_free_bytes, options.free_space);
-        let (writer, tip) = Writer::start(connection, reserve).map_err(|error| error.at(&path))?;
-        let readers = Readers::new(path.clone(), options.readers);
-        let sequencer = Sequencer::start(writer.log_id(), tip, writer, options.clock, bounds)
+        let (writer, tip) = Writer::start(connection, reserve, options.index, filters.clone())
+            .map_err(|error| error.at(&path))?;
+        let index = readers::Index {
+            hasher: TermHasher::new(writer.log_id()),
+            filters,
+            tail: SharedTail::new(options.index.run_events),
+        };
+        let readers = Readers::new(path.clone(), index, options.readers);
+        let sequencer = Sequencer::start(writer.log_id(), &tip, writer, options.clock, bounds)
             .map_err(|source| OpenError::Io { path, source })?;
         Ok(Self {
             sequencer,
@@ -137,7 +148,9 @@ impl Log for SqliteLog {
         let limit = limit.clamp(1, MAX_PAGE_EVENTS);
         let query = query.clone();
         self.readers
-            .run(move |connection| readers::read_page(connection, &query, range, limit))
+            .run(move |connection, index| {
+                readers::read_page(connection, index, &query, range, limit)
+            })
             .await
     }
 
@@ -149,14 +162,14 @@ impl Log for SqliteLog {
         let command_id = syntax::uuid(command_id)
             .map_err(|rule| ReadError::InvalidArgument(Violation::new("command_id", rule)))?;
         self.readers
-            .run(move |connection| rows::find_command(connection, command_id))
+            .run(move |connection, index| readers::find_command(connection, index, command_id))
             .await
     }
 
     async fn tree_hashes(&self, wanted: TreeHashes) -> Result<Vec<Hash>, ReadError> {
         let hashes = self
             .readers
-            .run(move |connection| tree::read(connection, wanted))
+            .run(move |connection, _| tree::read(connection, wanted))
             .await?;
         wanted.checked(hashes)
     }

@@ -9,29 +9,45 @@ use std::{
 use keruen_proto::log::v1::Query;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use super::{
-    index::Index,
+    index::Rows,
     rows::{self, RowError},
 };
 use crate::{
     cursor::Cursor,
-    log::{Page, Range, ReadError},
+    index::{
+        cache::FilterCache, lookup::Lookup, run::RunState, storage::Storage as _, tail::SharedTail,
+        term::TermHasher,
+    },
+    log::{Page, Range, ReadError, RecordedCommand},
+    matching,
     page::PageInProgress,
 };
+
+/// What all reads of the index share.
+#[derive(Debug)]
+pub(super) struct Index {
+    pub hasher: TermHasher,
+    pub filters: FilterCache,
+    pub tail: SharedTail,
+}
 
 /// Read connections that are opened when they are first needed.
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    index: Index,
     idle: Mutex<Vec<Connection>>,
     permits: Semaphore,
 }
 
 impl Readers {
-    pub fn new(path: PathBuf, connections: usize) -> Self {
+    pub fn new(path: PathBuf, index: Index, connections: usize) -> Self {
         Self {
             path,
+            index,
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(connections.max(1)),
         }
@@ -40,7 +56,7 @@ impl Readers {
     /// Runs a read on a thread for blocking work.
     pub async fn run<T: Send + 'static>(
         self: &Arc<Self>,
-        read: impl FnOnce(&mut Connection) -> Result<T, RowError> + Send + 'static,
+        read: impl FnOnce(&mut Connection, &Index) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let unavailable = |error: &dyn std::fmt::Display| ReadError::Unavailable(error.to_string());
         let _permit = self
@@ -51,7 +67,7 @@ impl Readers {
         let readers = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || {
             let mut connection = readers.take()?;
-            let result = read(&mut connection)?;
+            let result = read(&mut connection, &readers.index)?;
             // One that has failed is closed instead.
             readers.idle().push(connection);
             Ok::<T, RowError>(result)
@@ -75,38 +91,96 @@ impl Readers {
     }
 }
 
+/// Position of the newest event in a snapshot.
+pub(super) fn head(snapshot: &Connection) -> Result<u64, RowError> {
+    Ok(snapshot
+        .prepare_cached("SELECT position FROM log_head")?
+        .query_row([], |row| row.get(0).map(rows::from_stored))?)
+}
+
+/// Looks something up in the index of a snapshot.
+fn look_up<T>(
+    snapshot: &Connection,
+    index: &Index,
+    head_position: u64,
+    look: impl FnOnce(&mut Lookup<'_, Rows<'_>>) -> Result<T, RowError>,
+) -> Result<T, RowError> {
+    let mut storage = Rows(snapshot);
+    let mut runs = storage.runs()?;
+    runs.retain(|run| run.state == RunState::Complete);
+    let indexed = runs.last().map_or(0, |run| run.last);
+    let tail = index
+        .tail
+        .of_snapshot(&mut storage, &index.hasher, (indexed, head_position))?;
+    look(&mut Lookup {
+        storage: &mut storage,
+        hasher: &index.hasher,
+        filters: &index.filters,
+        runs: &runs,
+        tail,
+        at_once: false,
+    })
+}
+
+/// Looks up what a command id was used for.
+pub(super) fn find_command(
+    connection: &mut Connection,
+    index: &Index,
+    command_id: Uuid,
+) -> Result<Option<RecordedCommand>, RowError> {
+    let snapshot = connection.transaction()?;
+    let head_position = head(&snapshot)?;
+    look_up(&snapshot, index, head_position, |lookup| {
+        lookup.find_command(command_id)
+    })
+}
+
 /// Reads a page in one snapshot.
 pub(super) fn read_page(
     connection: &mut Connection,
+    index: &Index,
     query: &Query,
     range: Range,
     limit: usize,
 ) -> Result<Page, RowError> {
     let snapshot = connection.transaction()?;
-    let head_position = snapshot
-        .prepare_cached("SELECT position FROM log_head")?
-        .query_row([], |row| row.get(0).map(rows::from_stored))?;
+    let head_position = head(&snapshot)?;
     let last = range.up_to_position.unwrap_or(u64::MAX).min(head_position);
     let mut page = PageInProgress::new(limit);
-    let mut from = range.after_position.saturating_add(1);
-    let mut cursor = Cursor::new(query);
-    if let Cursor::Every = cursor {
-        if from <= last {
-            rows::scan(&snapshot, from, last, |event| page.add(event))?;
-        }
+    let from = range.after_position.saturating_add(1);
+    if from > last {
+        // Nothing to look for.
+    } else if matching::is_everything(query) {
+        rows::scan(&snapshot, from, last, |event| page.add(event))?;
     } else {
-        while let Some(position) = cursor.seek(&Index(&snapshot), from, last)? {
-            // The event that finds the page full is read again for the next page.
-            if page.is_full() || !page.add(rows::fetch(&snapshot, position)?) {
-                page.complete = false;
-                break;
-            }
-            from = position + 1;
-        }
+        look_up(&snapshot, index, head_position, |lookup| {
+            fill(&mut page, &snapshot, lookup, query, (from, last))
+        })?;
     }
     Ok(Page {
         events: page.events,
         head_position,
         complete: page.complete,
     })
+}
+
+fn fill(
+    page: &mut PageInProgress,
+    snapshot: &Connection,
+    lookup: &mut Lookup<'_, Rows<'_>>,
+    query: &Query,
+    (mut from, last): (u64, u64),
+) -> Result<(), RowError> {
+    let mut cursor = Cursor::new(query);
+    while let Some(position) = cursor.seek(lookup, from, last)? {
+        from = position + 1;
+        // The event that finds the page full is read again for the next page.
+        let event = rows::fetch(snapshot, position)?;
+        // Two terms may share a hash.
+        if matching::matches_event(query, &event) && (page.is_full() || !page.add(event)) {
+            page.complete = false;
+            break;
+        }
+    }
+    Ok(())
 }

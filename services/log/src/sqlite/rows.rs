@@ -1,13 +1,13 @@
 //! Events as rows.
 
-use keruen_proto::log::v1::{Appended, Correction, OccurredAt, RecordedEvent};
+use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-use super::index;
 use crate::{
     entry,
-    log::{ReadError, RecordedCommand},
+    index::storage::Damage,
+    log::ReadError,
     store::{NewEvent, StoreError},
 };
 
@@ -17,18 +17,15 @@ pub(super) enum RowError {
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     /// The index and the events contradict each other.
-    #[error("the log is damaged at position {position}: {found}")]
-    Damaged { position: u64, found: &'static str },
+    #[error(transparent)]
+    Damaged(#[from] Damage),
 }
 
 impl From<RowError> for ReadError {
     fn from(error: RowError) -> Self {
         match error {
             RowError::Sqlite(error) => Self::Unavailable(error.to_string()),
-            RowError::Damaged { position, found } => Self::Damaged {
-                position,
-                found: found.to_owned(),
-            },
+            RowError::Damaged(Damage { position, found }) => Self::Damaged { position, found },
         }
     }
 }
@@ -90,20 +87,20 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
     })
 }
 
-/// Stores an event.
-pub(super) fn insert(connection: &Connection, new: &NewEvent) -> rusqlite::Result<()> {
-    let event = &new.event;
-    let occurred_at = event.occurred_at.unwrap_or_default();
-    let correction = event.correction.as_ref();
-    connection
-        .prepare_cached(
-            "INSERT INTO events (position, command_id, command_hash, event_index, append_events, type, tags, \
-             region, other_region, data, occurred_at_us, occurred_offset_minutes, occurred_precision, \
-             occurred_clamped, recorded_at_us, actor, origin, correlation_id, causation_id, corrects_event_id, \
-             correction_reason, leaf_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
-             ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
-        )?
-        .execute(params![
+/// Stores events.
+pub(super) fn insert(connection: &Connection, events: &[NewEvent]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO events (position, command_id, command_hash, event_index, append_events, type, tags, \
+         region, other_region, data, occurred_at_us, occurred_offset_minutes, occurred_precision, \
+         occurred_clamped, recorded_at_us, actor, origin, correlation_id, causation_id, corrects_event_id, \
+         correction_reason, leaf_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
+         ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+    )?;
+    for new in events {
+        let event = &new.event;
+        let occurred_at = event.occurred_at.unwrap_or_default();
+        let correction = event.correction.as_ref();
+        statement.execute(params![
             stored(event.position),
             new.command_id.as_bytes(),
             event.command_hash,
@@ -127,6 +124,7 @@ pub(super) fn insert(connection: &Connection, new: &NewEvent) -> rusqlite::Resul
             correction.map(|correction| correction.reason),
             event.leaf_hash,
         ])?;
+    }
     Ok(())
 }
 
@@ -136,10 +134,7 @@ pub(super) fn fetch(connection: &Connection, position: u64) -> Result<RecordedEv
         .prepare_cached(&format!("{SELECT} WHERE position = ?1"))?
         .query_row([stored(position)], event_of)
         .optional()?
-        .ok_or(RowError::Damaged {
-            position,
-            found: "the index names an event that is not there",
-        })
+        .ok_or_else(|| Damage::new(position, "the index names an event that is not there").into())
 }
 
 /// Hands the events of `first..=last` to `take`, in order, until it answers false.
@@ -159,36 +154,4 @@ pub(super) fn scan(
         }
     }
     Ok(())
-}
-
-/// What a command id was used for.
-pub(super) fn find_command(
-    connection: &Connection,
-    command_id: Uuid,
-) -> Result<Option<RecordedCommand>, RowError> {
-    let Some(first_position) = index::find_command(connection, command_id)? else {
-        return Ok(None);
-    };
-    let found = connection
-        .prepare_cached(
-            "SELECT command_hash, append_events FROM events \
-             WHERE position = ?1 AND command_id = ?2 AND event_index = 0",
-        )?
-        .query_row((stored(first_position), command_id.as_bytes()), |row| {
-            Ok((row.get(0)?, row.get::<_, u32>(1)?))
-        })
-        .optional()?;
-    let Some((command_hash, append_events)) = found else {
-        return Err(RowError::Damaged {
-            position: first_position,
-            found: "the index names a command whose first event is not there",
-        });
-    };
-    Ok(Some(RecordedCommand {
-        command_hash,
-        appended: Appended {
-            first_position,
-            last_position: first_position + u64::from(append_events) - 1,
-        },
-    }))
 }

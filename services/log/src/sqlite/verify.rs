@@ -10,13 +10,16 @@ use uuid::Uuid;
 use super::{
     SqliteLog, StoreReader,
     file::{Fault, OpenError},
-    rows::stored,
+    index::Rows,
+    readers,
+    rows::{RowError, stored},
 };
 use crate::{
     checkpoint::Checkpoint,
     entry,
+    index::{self, storage::Damage, term::TermHasher},
     verify::{
-        self, Finding, Progress, Source, SourceError, StoredEvent, StoredHead, StoredTiles,
+        self, Finding, Part, Progress, Source, SourceError, StoredEvent, StoredHead, StoredTiles,
         Verified, VerifyError,
     },
 };
@@ -74,22 +77,22 @@ impl Source for StoredFile {
         Ok(tile.optional()?)
     }
 
-    async fn index_of(
-        &mut self,
-        events: &[StoredEvent],
-    ) -> Result<Result<u64, Finding>, SourceError> {
-        Ok(index_of(&self.0, events)?)
+    async fn index(&mut self, log_id: [u8; 16]) -> Result<Result<u64, Finding>, SourceError> {
+        match index(&mut self.0, log_id) {
+            Ok(entries) => Ok(Ok(entries)),
+            Err(RowError::Damaged(Damage { position, found })) => {
+                Ok(Err(Finding::new(Part::Index, position, found)))
+            }
+            Err(RowError::Sqlite(error)) => Err(error.into()),
+        }
     }
+}
 
-    async fn index_entries(&mut self, up_to: u64) -> Result<u64, SourceError> {
-        let entries: i64 = self.0.query_row(
-            "SELECT (SELECT count(*) FROM postings WHERE position <= ?1) \
-             + (SELECT count(*) FROM commands WHERE first_position <= ?1)",
-            [stored(up_to)],
-            |row| row.get(0),
-        )?;
-        Ok(entries.unsigned_abs())
-    }
+fn index(connection: &mut Connection, log_id: [u8; 16]) -> Result<u64, RowError> {
+    let snapshot = connection.transaction()?;
+    let head = readers::head(&snapshot)?;
+    let hasher = TermHasher::new(log_id);
+    index::verify::verify(&mut Rows(&snapshot), &hasher, head, |_| ())
 }
 
 fn head(connection: &mut Connection) -> rusqlite::Result<StoredHead> {
@@ -262,39 +265,6 @@ fn bytes(value: ValueRef<'_>) -> &[u8] {
         ValueRef::Blob(bytes) | ValueRef::Text(bytes) => bytes,
         _ => &[],
     }
-}
-
-/// Looks every entry of the events up.
-fn index_of(
-    connection: &Connection,
-    events: &[StoredEvent],
-) -> rusqlite::Result<Result<u64, Finding>> {
-    let mut posting = connection.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM postings WHERE term = ?1 AND position = ?2)",
-    )?;
-    let mut command =
-        connection.prepare_cached("SELECT first_position FROM commands WHERE command_id = ?1")?;
-    let mut entries = 0;
-    for StoredEvent { event, .. } in events {
-        for term in std::iter::once(&event.r#type).chain(&event.tags) {
-            if !posting.query_row((term, stored(event.position)), |row| row.get(0))? {
-                return Ok(Err(verify::not_indexed(event, term)));
-            }
-            entries += 1;
-        }
-        if event.event_id.ends_with("/0") {
-            // Verified with the event.
-            let id = Uuid::try_parse(&event.command_id).unwrap_or_default();
-            let first: Option<i64> = command
-                .query_row([id.as_bytes()], |row| row.get(0))
-                .optional()?;
-            if first != Some(stored(event.position)) {
-                return Ok(Err(verify::other_command(event, first)));
-            }
-            entries += 1;
-        }
-    }
-    Ok(Ok(entries))
 }
 
 impl From<rusqlite::Error> for SourceError {

@@ -6,16 +6,27 @@ use uuid::Uuid;
 
 use super::{
     file::{self, Fault},
-    index::{self, Index},
+    index::{self, Rows},
     rows::{self, RowError, from_stored, stored},
     space::Reserve,
 };
 use crate::{
-    cursor::Cursor,
+    index::{
+        Compaction, IndexOptions,
+        cache::FilterCache,
+        lookup::Lookup,
+        run::Changes,
+        storage::{IndexedEvent, Storage as _},
+        tail::Tail,
+        term::TermHasher,
+    },
     log::{Range, RecordedCommand},
-    store::{Group, Store, StoreError, Tip},
+    store::{Group, NewEvent, Store, StoreError, Tip},
     tree::{self, Tree},
 };
+
+/// Events that are indexed between two words about it.
+const PROGRESS_EVENTS: u64 = 100_000;
 
 /// The one connection that writes.
 #[derive(Debug)]
@@ -24,11 +35,21 @@ pub(super) struct Writer {
     log_id: [u8; 16],
     epoch: i64,
     reserve: Reserve,
+    options: IndexOptions,
+    hasher: TermHasher,
+    filters: FilterCache,
+    /// `None` where it may differ from what is stored, after a failure; it is read again.
+    compaction: Option<Compaction>,
 }
 
 impl Writer {
-    /// Takes over the log with a new epoch, and reads where it stands.
-    pub fn start(mut connection: Connection, reserve: Reserve) -> Result<(Self, Tip), Fault> {
+    /// Takes over the log with a new epoch, reads where it stands, and indexes what is not.
+    pub fn start(
+        mut connection: Connection,
+        reserve: Reserve,
+        options: IndexOptions,
+        filters: FilterCache,
+    ) -> Result<(Self, Tip), Fault> {
         // In a transaction of its own, since a commit that happens as a statement ends can fail unseen.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (log_id, epoch) = transaction.query_row(
@@ -38,13 +59,70 @@ impl Writer {
         )?;
         transaction.commit()?;
         let (tip, _) = load(&connection)?;
-        let writer = Self {
+        let mut writer = Self {
             connection,
             log_id,
             epoch,
             reserve,
+            options,
+            hasher: TermHasher::new(log_id),
+            filters,
+            compaction: None,
         };
+        writer.compaction = Some(writer.read_runs(tip.position())?);
         Ok((writer, tip))
+    }
+
+    /// Reads the runs and what stands behind them, and makes the runs that are missing.
+    fn read_runs(&mut self, head: u64) -> Result<Compaction, RowError> {
+        let mut compaction = Compaction::load(
+            self.options,
+            self.filters.clone(),
+            &mut Rows(&self.connection),
+        )?;
+        let mut told = compaction.head();
+        while compaction.head() < head {
+            let changes = compaction.read_on(head, &self.hasher, &mut Rows(&self.connection))?;
+            if !changes.is_empty() {
+                let transaction = self
+                    .connection
+                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
+                index::write(&transaction, &changes)?;
+                transaction.commit()?;
+                compaction.committed(&changes);
+            }
+            if compaction.head() - told >= PROGRESS_EVENTS {
+                told = compaction.head();
+                tracing::info!(position = told, head, "indexing the events");
+            }
+        }
+        Ok(compaction)
+    }
+
+    fn compaction(&mut self, head: u64) -> Result<Compaction, RowError> {
+        match self.compaction.take() {
+            Some(compaction) => Ok(compaction),
+            None => self.read_runs(head),
+        }
+    }
+
+    fn lookup<T>(
+        &mut self,
+        look: impl FnOnce(&mut Lookup<'_, Rows<'_>>) -> Result<T, RowError>,
+    ) -> Result<T, StoreError> {
+        if self.compaction.is_none() {
+            let (tip, _) = load(&self.connection).map_err(|fault| of_fault(&fault))?;
+            self.compaction = Some(self.read_runs(tip.position())?);
+        }
+        let mut lookup = Lookup {
+            storage: &mut Rows(&self.connection),
+            hasher: &self.hasher,
+            filters: &self.filters,
+            runs: self.compaction.as_ref().map_or(&[], Compaction::runs),
+            tail: Tail::default(),
+            at_once: false,
+        };
+        Ok(look(&mut lookup)?)
     }
 
     pub fn log_id(&self) -> [u8; 16] {
@@ -57,32 +135,48 @@ impl Store for Writer {
         match load(&self.connection) {
             Ok((tip, epoch)) if epoch == self.epoch => Ok(tip),
             Ok(_) => Err(StoreError::Fenced),
-            Err(Fault::Sqlite(error)) => Err(refused(&error)),
-            Err(fault) => Err(StoreError::Failed(fault.to_string())),
+            Err(fault) => Err(of_fault(&fault)),
         }
     }
 
+    fn indexed(&self) -> u64 {
+        self.compaction.as_ref().map_or(0, Compaction::indexed)
+    }
+
+    fn newest(&mut self) -> Result<Vec<IndexedEvent>, StoreError> {
+        let (first, head) = self.lookup(|lookup| {
+            let indexed = lookup.runs.last().map_or(0, |run| run.last);
+            Ok((indexed + 1, u64::MAX))
+        })?;
+        Ok(Rows(&self.connection).events(first, head)?)
+    }
+
     fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
-        Ok(rows::find_command(&self.connection, command_id)?)
+        self.lookup(|lookup| lookup.find_command(command_id))
     }
 
     fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
-        let from = range.after_position.saturating_add(1);
-        let up_to = range.up_to_position.unwrap_or(u64::MAX);
-        Cursor::new(query)
-            .seek(&Index(&self.connection), from, up_to)
-            .map_err(|error| RowError::from(error).into())
+        self.lookup(|lookup| lookup.find_match(query, range))
     }
 
     fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
         self.reserve.check()?;
-        let moved = write(&mut self.connection, self.epoch, group, from, to)
-            .map_err(|error| refused(&error))?;
-        if moved {
-            Ok(())
-        } else {
-            Err(StoreError::Fenced)
+        let mut compaction = self.compaction(from.position())?;
+        let postings: Vec<_> = group.events.iter().flat_map(NewEvent::postings).collect();
+        let changes = compaction.add(to.position(), &postings, &mut Rows(&self.connection))?;
+        let moved = write(
+            &mut self.connection,
+            self.epoch,
+            (group, &changes),
+            (from, to),
+        )
+        .map_err(|error| refused(&error))?;
+        if !moved {
+            return Err(StoreError::Fenced);
         }
+        compaction.committed(&changes);
+        self.compaction = Some(compaction);
+        Ok(())
     }
 }
 
@@ -90,9 +184,8 @@ impl Store for Writer {
 fn write(
     connection: &mut Connection,
     epoch: i64,
-    group: &Group,
-    from: &Tip,
-    to: &Tip,
+    (group, changes): (&Group, &Changes),
+    (from, to): (&Tip, &Tip),
 ) -> rusqlite::Result<bool> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let moved = transaction
@@ -110,17 +203,22 @@ fn write(
     if moved == 0 {
         return Ok(false);
     }
-    for new in &group.events {
-        rows::insert(&transaction, new)?;
-        index::insert(&transaction, new)?;
-    }
+    rows::insert(&transaction, &group.events)?;
     for tile in &group.tiles {
         transaction
             .prepare_cached("INSERT INTO tiles (level, number, hashes) VALUES (?1, ?2, ?3)")?
             .execute((tile.level, stored(tile.number), &tile.hashes))?;
     }
+    index::write(&transaction, changes)?;
     transaction.commit()?;
     Ok(true)
+}
+
+fn of_fault(fault: &Fault) -> StoreError {
+    match fault {
+        Fault::Sqlite(error) => refused(error),
+        other => StoreError::Failed(other.to_string()),
+    }
 }
 
 fn refused(error: &rusqlite::Error) -> StoreError {

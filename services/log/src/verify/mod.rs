@@ -10,8 +10,6 @@ mod source;
 
 use std::collections::BTreeMap;
 
-use keruen_proto::log::v1::RecordedEvent;
-
 pub use finding::{Finding, Part};
 pub use replay::{Replay, Step};
 pub(crate) use source::{Source, SourceError, StoredEvent, StoredHead, StoredTiles};
@@ -55,7 +53,7 @@ pub struct Verified {
     pub root_hash: Hash,
     /// Stored tiles of the tree that were compared.
     pub tiles: u64,
-    /// Entries of the index that were compared: types, tags and command ids.
+    /// Entries of the index that were compared: types, tags and command ids. The newest events are not in it yet.
     pub index_entries: u64,
     /// Checkpoints that the log agrees with.
     pub checkpoints: usize,
@@ -83,7 +81,6 @@ pub(crate) async fn verify(
         source,
         checkpoints,
         tiles: 0,
-        index_entries: 0,
         agreed: 0,
     };
     run.agree()?;
@@ -98,14 +95,14 @@ pub(crate) async fn verify(
     run.replay.finish()?;
     run.check_head(&head)?;
     run.check_beyond()?;
-    run.check_index(head.position).await?;
+    let index_entries = run.check_index(&head).await?;
     Ok(Verified {
         log_id: head.log_id,
         events: run.replay.position(),
         appends: run.replay.appends(),
         root_hash: run.replay.root(),
         tiles: run.tiles,
-        index_entries: run.index_entries,
+        index_entries,
         checkpoints: run.agreed,
         recorded_at_us: run.replay.recorded_at_us(),
         types: run.replay.types().clone(),
@@ -118,7 +115,6 @@ struct Run<'r> {
     replay: Replay,
     checkpoints: &'r [Checkpoint],
     tiles: u64,
-    index_entries: u64,
     agreed: usize,
 }
 
@@ -142,8 +138,6 @@ impl Run<'_> {
             let found = format!("the event is missing, and the head is {head}");
             return Err(self.first_of(Finding::event(after + 1, found)).await);
         }
-        let checked = self.source.index_of(&events).await;
-        self.index_entries += checked.map_err(|error| unread(error, after + 1))??;
         Ok(())
     }
 
@@ -363,17 +357,9 @@ impl Run<'_> {
         }
     }
 
-    async fn check_index(&mut self, head: u64) -> Result<(), VerifyError> {
-        let stored = self.source.index_entries(head).await;
-        let stored = stored.map_err(|error| unread(error, head))?;
-        if stored == self.index_entries {
-            return Ok(());
-        }
-        let found = format!(
-            "the index has {stored} entries up to the head, and the events have {}: some name events that do not carry them",
-            self.index_entries
-        );
-        Err(Finding::new(Part::Index, head, found).into())
+    async fn check_index(&mut self, head: &StoredHead) -> Result<u64, VerifyError> {
+        let checked = self.source.index(head.log_id).await;
+        Ok(checked.map_err(|error| unread(error, head.position))??)
     }
 }
 
@@ -417,26 +403,6 @@ pub(crate) fn split_tags(tags: &str) -> Vec<String> {
         // Not at any white space: what was a space must still be one.
         tags => tags.split(' ').map(str::to_owned).collect(),
     }
-}
-
-/// An event that a reader who asks for this type or tag would miss.
-pub(crate) fn not_indexed(event: &RecordedEvent, term: &str) -> Finding {
-    let found = format!("the event is not found by {term:?}, which it carries");
-    Finding::new(Part::Index, event.position, found)
-}
-
-/// An append whose command id leads somewhere else.
-pub(crate) fn other_command(event: &RecordedEvent, first: Option<i64>) -> Finding {
-    let id = &event.command_id;
-    let found = match first {
-        None => format!(
-            "its command id {id} is not found, so that a repetition would be recorded again"
-        ),
-        Some(first) => format!(
-            "its command id {id} leads to position {first}: it was used twice, or the index is wrong"
-        ),
-    };
-    Finding::new(Part::Index, event.position, found)
 }
 
 /// The first hash that differs: its index, and both.

@@ -61,13 +61,7 @@ pub(crate) trait Source: Send {
     /// The hashes of a completed tile.
     async fn tile(&mut self, level: u32, number: u64) -> Result<Option<Vec<u8>>, SourceError>;
 
-    /// Checks that the index finds these events by each type, tag and command id. The answer is how many entries that
-    /// are.
-    async fn index_of(
-        &mut self,
-        events: &[StoredEvent],
-    ) -> Result<Result<u64, Finding>, SourceError>;
-
-    /// How many entries the index has for events up to a position.
-    async fn index_entries(&mut self, up_to: u64) -> Result<u64, SourceError>;
+    /// Checks the index of types, tags and command ids against the events, in a snapshot of its own. The answer is how
+    /// many entries it has.
+    async fn index(&mut self, log_id: [u8; 16]) -> Result<Result<u64, Finding>, SourceError>;
 }

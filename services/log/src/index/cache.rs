@@ -1,0 +1,106 @@
+//! The filters in use, within a bound of memory.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use lru::LruCache;
+
+use super::{
+    filter::{self, Filter},
+    page::PAGE_BYTES,
+    run::Run,
+    storage::{Damage, FilterKey, Storage},
+};
+
+/// The filters that were used last, shared by all who read or write one log in a process.
+#[derive(Clone, Debug)]
+pub(crate) struct FilterCache(Arc<Mutex<LruCache<FilterKey, Arc<[u8]>>>>);
+
+impl FilterCache {
+    /// A cache that keeps so many bytes at most.
+    pub fn new(bytes: usize) -> Self {
+        // A filter is no larger than a page by far more than chance allows.
+        let filters = NonZeroUsize::new(bytes / PAGE_BYTES).unwrap_or(NonZeroUsize::MIN);
+        Self(Arc::new(Mutex::new(LruCache::new(filters))))
+    }
+
+    /// Keeps a filter of a run that is committed.
+    pub fn keep(&self, run: u64, filter: &Filter) {
+        self.lock()
+            .put((run, filter.first_hash), Arc::from(filter.bytes.as_slice()));
+    }
+
+    /// Of these runs those that may hold the hash. Loads all filters that are missing at once.
+    pub fn holding<'r, S: Storage>(
+        &self,
+        storage: &mut S,
+        runs: impl IntoIterator<Item = &'r Run>,
+        hash: u64,
+    ) -> Result<Vec<&'r Run>, S::Error> {
+        let runs: Vec<_> = runs.into_iter().collect();
+        self.load(storage, runs.iter().map(|run| (*run, hash)))?;
+        let mut holding = Vec::new();
+        for run in runs {
+            if self.may_hold(storage, run, hash)? {
+                holding.push(run);
+            }
+        }
+        Ok(holding)
+    }
+
+    /// Loads the filters that tell of these hashes.
+    pub fn load<'r, S: Storage>(
+        &self,
+        storage: &mut S,
+        wanted: impl IntoIterator<Item = (&'r Run, u64)>,
+    ) -> Result<(), S::Error> {
+        let mut missing: Vec<(&Run, u64)> = Vec::new();
+        {
+            let cached = self.lock();
+            for (run, hash) in wanted {
+                let first_hash = filter::first_hash(run.filter_bits, hash);
+                if !cached.contains(&(run.id, first_hash)) {
+                    missing.push((run, first_hash));
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        missing.sort_unstable_by_key(|(run, first_hash)| (run.id, *first_hash));
+        missing.dedup_by_key(|(run, first_hash)| (run.id, *first_hash));
+        let keys: Vec<_> = missing.iter().map(|(run, hash)| (run.id, *hash)).collect();
+        let filters = storage.filters(&keys)?;
+        let mut cached = self.lock();
+        for ((run, first_hash), filter) in missing.into_iter().zip(filters) {
+            let filter =
+                filter.ok_or_else(|| Damage::of_run(run, "a filter of the index is missing"))?;
+            cached.put((run.id, first_hash), filter.into());
+        }
+        Ok(())
+    }
+
+    fn may_hold<S: Storage>(
+        &self,
+        storage: &mut S,
+        run: &Run,
+        hash: u64,
+    ) -> Result<bool, S::Error> {
+        let key = (run.id, filter::first_hash(run.filter_bits, hash));
+        let mut filter = self.lock().get(&key).cloned();
+        if filter.is_none() {
+            // More were asked for at once than there is room for.
+            let loaded = storage.filters(&[key])?.pop().flatten();
+            filter = loaded.map(Into::into);
+        }
+        let filter =
+            filter.ok_or_else(|| Damage::of_run(run, "a filter of the index is missing"))?;
+        Ok(filter::may_hold(run.filter_bits, &filter, hash).map_err(Damage::malformed(run))?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<FilterKey, Arc<[u8]>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
