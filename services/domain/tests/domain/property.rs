@@ -59,7 +59,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..24_u8,
+        0..25_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -209,7 +209,7 @@ impl World {
                     self.carry_out(&settle(&id));
                 }
             }
-            22..=23 => self.master_data(step),
+            23..=24 => self.master_data(step),
             17 => {
                 if let Some(id) = self.some_shipment(step, |_| true).filter(|_| step.flag) {
                     self.carry_out(&cancel(&id));
@@ -771,7 +771,7 @@ fn random_histories_reach_every_kind_of_fact() {
     let mut runner = TestRunner::deterministic();
     let histories = prop::collection::vec(step(), 60..90);
     let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..40 {
+    for _ in 0..60 {
         let steps = histories
             .new_tree(&mut runner)
             .expect("a history")
