@@ -2,15 +2,26 @@
 
 use keruen_proto::{
     Event, EventType,
-    inventory::v1::{Batch, DonationReceived, ReceiptOutcome, StockUnits},
+    inventory::v1::{
+        Batch, BatchHeld, BatchReleased, DonationReceived, ReceiptOutcome, StockUnits,
+    },
     registry::v1::UnitValue,
     shipments::v1::ShipmentReceived,
 };
 
-use crate::{books::Fold, boundary::Boundary};
+use crate::{
+    books::Fold,
+    boundary::Boundary,
+    quality::state::{hold, release},
+};
 
 impl Fold for Batch {
-    const EVENT_TYPES: &'static [&'static str] = &[DonationReceived::TYPE, ShipmentReceived::TYPE];
+    const EVENT_TYPES: &'static [&'static str] = &[
+        DonationReceived::TYPE,
+        ShipmentReceived::TYPE,
+        BatchHeld::TYPE,
+        BatchReleased::TYPE,
+    ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
         let Boundary::Batch(id) = boundary else {
@@ -43,6 +54,12 @@ impl Fold for Batch {
                     }
                 }
             }
+            Event::BatchHeld(event) if event.batch_id == id.as_str() => {
+                hold(&mut self.holds, event);
+            }
+            Event::BatchReleased(event) if event.batch_id == id.as_str() => {
+                release(&mut self.holds, event);
+            }
             _ => {}
         }
     }
@@ -64,5 +81,7 @@ fn entered(units: &StockUnits, facility_id: &str, unit_value: Option<UnitValue>)
         owner_id: units.owner_id.clone(),
         quantity: units.quantity,
         unit_value,
+        holds: Vec::new(),
+        recall: None,
     }
 }

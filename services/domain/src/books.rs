@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use keruen_proto::{
     Event,
-    inventory::v1::{Asset, Batch, Donation, StockLevel},
+    inventory::v1::{Asset, Batch, Donation, ItemQuality, StockLevel},
     registry::v1::{Commodity, Facility, Item, Organisation},
     requests::v1::Request,
     shipments::v1::Shipment,
@@ -12,7 +12,7 @@ use keruen_proto::{
 
 use prost::{DecodeError, Message as _};
 
-use crate::boundary::Boundary;
+use crate::{boundary::Boundary, quality::state::restate};
 
 /// State folded from the events of one boundary. The state is the resource that clients see.
 pub trait Fold: Default + Clone {
@@ -41,8 +41,10 @@ pub enum Entry {
     Batch(Batch),
     /// See [`Boundary::Asset`].
     Asset(Asset),
-    /// See [`Boundary::Stock`].
-    Stock(StockLevel),
+    /// See [`Boundary::Quality`].
+    Quality(ItemQuality),
+    /// See [`Boundary::Stock`]: what is there, and what of the item may not be used.
+    Stock(StockLevel, ItemQuality),
     /// See [`Boundary::Request`].
     Request(Request),
     /// See [`Boundary::Shipment`].
@@ -73,10 +75,22 @@ unwrap_entry!(
     Donation(Donation),
     Batch(Batch),
     Asset(Asset),
-    Stock(StockLevel),
+    Quality(ItemQuality),
     Request(Request),
     Shipment(Shipment)
 );
+
+impl TryFrom<Entry> for StockLevel {
+    /// The entry, which is of another kind.
+    type Error = Entry;
+
+    fn try_from(entry: Entry) -> Result<Self, Entry> {
+        match entry {
+            Entry::Stock(level, _) => Ok(level),
+            other => Err(other),
+        }
+    }
+}
 
 impl Entry {
     /// The state of a boundary about which nothing is recorded.
@@ -89,11 +103,15 @@ impl Entry {
             Boundary::Donation(_) => Self::Donation(Donation::default()),
             Boundary::Batch(_) => Self::Batch(Batch::default()),
             Boundary::Asset(..) => Self::Asset(Asset::default()),
-            Boundary::Stock(facility, item) => Self::Stock(StockLevel {
-                facility_id: facility.to_string(),
-                item_id: item.to_string(),
-                lots: Vec::new(),
-            }),
+            Boundary::Quality(_) => Self::Quality(ItemQuality::default()),
+            Boundary::Stock(facility, item) => {
+                let level = StockLevel {
+                    facility_id: facility.to_string(),
+                    item_id: item.to_string(),
+                    lots: Vec::new(),
+                };
+                Self::Stock(level, ItemQuality::default())
+            }
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
         }
@@ -109,7 +127,12 @@ impl Entry {
             Self::Donation(state) => state.evolve(boundary, event),
             Self::Batch(state) => state.evolve(boundary, event),
             Self::Asset(state) => state.evolve(boundary, event),
-            Self::Stock(state) => state.evolve(boundary, event),
+            Self::Quality(state) => state.evolve(boundary, event),
+            Self::Stock(level, quality) => {
+                level.evolve(boundary, event);
+                quality.evolve(boundary, event);
+                restate(level, quality);
+            }
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
         }
@@ -125,7 +148,12 @@ impl Entry {
             Self::Donation(state) => state.encode_to_vec(),
             Self::Batch(state) => state.encode_to_vec(),
             Self::Asset(state) => state.encode_to_vec(),
-            Self::Stock(state) => state.encode_to_vec(),
+            Self::Quality(state) => state.encode_to_vec(),
+            Self::Stock(level, quality) => {
+                let mut both = level.encode_length_delimited_to_vec();
+                both.extend(quality.encode_length_delimited_to_vec());
+                both
+            }
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
         }
@@ -142,7 +170,12 @@ impl Entry {
             Self::Donation(empty) => *empty = Donation::decode(state)?,
             Self::Batch(empty) => *empty = Batch::decode(state)?,
             Self::Asset(empty) => *empty = Asset::decode(state)?,
-            Self::Stock(empty) => *empty = StockLevel::decode(state)?,
+            Self::Quality(empty) => *empty = ItemQuality::decode(state)?,
+            Self::Stock(level, quality) => {
+                let mut both = state;
+                *level = StockLevel::decode_length_delimited(&mut both)?;
+                *quality = ItemQuality::decode_length_delimited(&mut both)?;
+            }
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
         }
@@ -159,7 +192,8 @@ impl Entry {
             Self::Donation(_) => Donation::EVENT_TYPES,
             Self::Batch(_) => Batch::EVENT_TYPES,
             Self::Asset(_) => Asset::EVENT_TYPES,
-            Self::Stock(_) => StockLevel::EVENT_TYPES,
+            Self::Quality(_) => ItemQuality::EVENT_TYPES,
+            Self::Stock(..) => StockLevel::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
         }
@@ -219,6 +253,8 @@ impl Books {
         donation, Donation, Donation, donation_id;
         /// The batch, if it was read and exists.
         batch, Batch, Batch, batch_id;
+        /// What of the item may not be used, if it was read and there ever was anything.
+        quality, Quality, ItemQuality, item_id;
         /// The request, if it was read and exists.
         request, Request, Request, request_id;
         /// The shipment, if it was read and exists.
@@ -232,7 +268,7 @@ impl Books {
             crate::code::Code::parse(item_id).ok()?,
         );
         match self.entries.get(&boundary) {
-            Some(Entry::Stock(level)) => Some(level),
+            Some(Entry::Stock(level, _)) => Some(level),
             _ => None,
         }
     }

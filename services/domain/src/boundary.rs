@@ -21,13 +21,15 @@ pub enum Boundary {
     Item(Code),
     /// A maker's model; at most one item stands for it, so that serial numbers are unique per maker and model.
     Model(Label, Label),
+    /// What of an item may not be used: its held batches and recalled lots.
+    Quality(Code),
     /// A donation.
     Donation(Code),
     /// A batch.
     Batch(Code),
     /// One unit of an item: item and serial number.
     Asset(Code, Label),
-    /// Stock of an item at a facility: facility and item.
+    /// Stock of an item at a facility, with what of the item may not be used: facility and item.
     Stock(Code, Code),
     /// A request.
     Request(Code),
@@ -55,6 +57,8 @@ impl Boundary {
         commodity, Commodity;
         /// See [`Boundary::Item`].
         item, Item;
+        /// See [`Boundary::Quality`].
+        quality, Quality;
         /// See [`Boundary::Donation`].
         donation, Donation;
         /// See [`Boundary::Batch`].
@@ -91,13 +95,31 @@ impl Boundary {
 }
 
 impl Boundary {
-    /// The tag that its events carry.
+    /// The tags of its events: each carries one of them.
+    pub fn tags(&self) -> Vec<String> {
+        let mut tags = vec![self.tag()];
+        if let Self::Stock(_, item) = self {
+            tags.push(item_tag(item));
+        }
+        tags
+    }
+
+    /// What tells it apart from every other boundary.
+    pub fn name(&self) -> String {
+        match self {
+            // Its events carry the tag of the item, which is a boundary of its own.
+            Self::Quality(id) => format!("quality:{id}"),
+            _ => self.tag(),
+        }
+    }
+
+    /// The tag of the events that are about it alone.
     pub fn tag(&self) -> String {
         match self {
             Self::Organisation(id) => format!("organisation:{id}"),
             Self::Facility(id) => format!("facility:{id}"),
             Self::Commodity(id) => format!("commodity:{id}"),
-            Self::Item(id) => format!("item:{id}"),
+            Self::Item(id) | Self::Quality(id) => item_tag(id),
             Self::Model(manufacturer, model) => model_tag(manufacturer, model),
             Self::Donation(id) => format!("donation:{id}"),
             Self::Batch(id) => format!("batch:{id}"),
@@ -109,7 +131,7 @@ impl Boundary {
     }
 
     /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and
-    /// everybody reads them.
+    /// everybody reads them. So it is with holds and recalls, which all facilities share.
     pub fn is_contended(&self) -> bool {
         !matches!(
             self,
@@ -118,8 +140,14 @@ impl Boundary {
                 | Self::Commodity(_)
                 | Self::Item(_)
                 | Self::Model(..)
+                | Self::Quality(_)
         )
     }
+}
+
+/// The tag of an item.
+pub fn item_tag(item_id: &str) -> String {
+    format!("item:{item_id}")
 }
 
 /// The tag of one unit of an item.

@@ -18,6 +18,7 @@ pub(crate) mod goods;
 pub mod id;
 pub mod limits;
 pub mod place;
+pub mod quality;
 pub mod region;
 pub mod registry;
 pub mod rejection;

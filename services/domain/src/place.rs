@@ -42,7 +42,11 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::CommodityRegistered(_)
         | Event::ItemRegistered(_)
         | Event::DonationPledged(_)
-        | Event::DonatedMoneySpent(_) => (None, None),
+        | Event::DonatedMoneySpent(_)
+        | Event::BatchHeld(_)
+        | Event::BatchReleased(_)
+        | Event::LotRecalled(_)
+        | Event::LotRecallLifted(_) => (None, None),
     };
     let time_us = moment.occurred_at_us;
     Place {

@@ -192,6 +192,20 @@ rejections! {
         ("needed_by: {needed_by} lies before {today}, the day at the facility; name a later day or none");
     NotALossAct { given: String } = "NOT_A_LOSS_ACT", State, malformed("act.kind"), retry false,
         ("act.kind: is {given}; a loss is settled by a LOSS_ACT");
+    AlreadyHeld { batch_id: String, hold_reason: &'static str } = "ALREADY_HELD", State, Refused, retry false,
+        ("batch {batch_id} is held for {hold_reason} already");
+    NotHeld { batch_id: String, held_for: String } = "NOT_HELD", State, Refused, retry false,
+        ("batch {batch_id} is {held_for}; look at the batch to see what it is held for");
+    AmbiguousHold { batch_id: String, reasons: String } = "AMBIGUOUS_HOLD", State, malformed("reason"), retry false,
+        ("reason: batch {batch_id} is held for {reasons}; name the one that ends");
+    VerdictWithoutDocument { verdict: String, needed: String } = "VERDICT_WITHOUT_DOCUMENT", State,
+        malformed("documents"), retry false,
+        ("documents: the verdict {verdict} rests on a document of kind {needed}; name it, or override and say who \
+          and why");
+    AlreadyRecalled { item_id: String, lot: String } = "ALREADY_RECALLED", State, Refused, retry false,
+        ("lot {lot:?} of item {item_id} is recalled already");
+    NotRecalled { item_id: String, lot: String } = "NOT_RECALLED", State, Refused, retry false,
+        ("lot {lot:?} of item {item_id} is not recalled; check item and lot as printed");
     NothingAllocated { shipment_id: String } = "NOTHING_ALLOCATED", State, Refused, retry true,
         ("shipment {shipment_id} has no stock allocated; allocate it before dispatch");
     NothingInTransit { shipment_id: String, missing: i64 } = "NOTHING_IN_TRANSIT", State, Refused, retry false,
@@ -289,6 +303,11 @@ rejections! {
         retry false,
         ("batch {batch_id} was to be used until {expires_on}, and it is {today} at the facility; take another batch \
           and dispose of this one");
+    LotRecalled { item_id: String, batch_id: String, lot: String } = "LOT_RECALLED", Lines, Refused, retry true,
+        ("batch {batch_id} is of lot {lot:?} of item {item_id}, which is recalled; take another batch, and keep this \
+          one apart until the recall is lifted");
+    BatchHeld { batch_id: String, reasons: String } = "BATCH_HELD", Lines, Refused, retry true,
+        ("batch {batch_id} is held for {reasons}; release it first, or take another batch");
 
     // Quantities and amounts.
     QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,

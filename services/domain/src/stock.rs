@@ -57,6 +57,8 @@ pub struct ConsumeStock {
     pub owner_id: Option<Code>,
     /// What for.
     pub purpose: ConsumptionPurpose,
+    /// Whether it has happened already: then it is recorded although the batch is held or its lot recalled.
+    pub already_used: bool,
 }
 
 /// Records that stock was disposed of.

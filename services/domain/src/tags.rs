@@ -3,7 +3,8 @@
 //! An event carries the tag of every donation, batch, asset, stock, request and shipment whose fold it changes.
 //! Movements and claims also carry the donations and lots of the batches that they move, and the requests that they
 //! serve, so that each can be traced. The tags of organisations, facilities, commodities and items stand only on facts
-//! about those things themselves: else a look at a facility would walk through every movement.
+//! about those things themselves: else a look at a facility would walk through every movement. That a batch is held or a
+//! lot recalled is such a fact about the item: it binds wherever the units are.
 
 use std::collections::BTreeSet;
 
@@ -63,6 +64,11 @@ pub fn tags(event: &Event) -> Vec<String> {
         }
         Event::StockDisposed(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
 
+        Event::BatchHeld(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
+        Event::BatchReleased(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
+        Event::LotRecalled(event) => tags.lot(&event.item_id, &event.lot),
+        Event::LotRecallLifted(event) => tags.lot(&event.item_id, &event.lot),
+
         Event::RequestFiled(event) => tags.id("request", Some(&event.request_id)),
         Event::RequestApproved(event) => tags.id("request", Some(&event.request_id)),
         Event::RequestRejected(event) => tags.id("request", Some(&event.request_id)),
@@ -117,6 +123,20 @@ impl Tags {
         if !item.manufacturer.is_empty() && !item.model.is_empty() {
             self.0.insert(model_tag(&item.manufacturer, &item.model));
         }
+    }
+
+    /// A lot of an item as such, wherever its units are.
+    fn lot(&mut self, item_id: &String, lot: &str) {
+        self.id("item", Some(item_id));
+        if !lot.is_empty() {
+            self.0.insert(lot_tag(item_id, lot));
+        }
+    }
+
+    /// A batch as such, wherever its units are.
+    fn batch(&mut self, batch_id: &String, item_id: &String, lot: &str) {
+        self.id("batch", Some(batch_id));
+        self.lot(item_id, lot);
     }
 
     /// Units of a batch, and the facility whose stock they change.

@@ -117,13 +117,15 @@ impl Boundaries {
             let Some(mut entry) = books.get(&boundary).cloned() else {
                 continue;
             };
-            let tag = boundary.tag();
+            let own = boundary.tags();
             let mut unsaved_events = self
                 .recent()
                 .peek(&boundary)
                 .map_or(0, |known| known.unsaved_events);
             for (event, tags) in events {
-                if tags.contains(&tag) && entry.event_types().contains(&event.type_name()) {
+                if own.iter().any(|tag| tags.contains(tag))
+                    && entry.event_types().contains(&event.type_name())
+                {
                     entry.evolve(&boundary, event);
                     unsaved_events += 1;
                 }
@@ -252,10 +254,12 @@ impl Boundaries {
         folded: &mut BTreeMap<Boundary, Folded>,
         up_to_position: Option<u64>,
     ) -> Result<u64, LoadError> {
-        let by_tag: BTreeMap<String, Boundary> = folded
-            .keys()
-            .map(|boundary| (boundary.tag(), boundary.clone()))
-            .collect();
+        let mut by_tag: BTreeMap<String, Vec<Boundary>> = BTreeMap::new();
+        for boundary in folded.keys() {
+            for tag in boundary.tags() {
+                by_tag.entry(tag).or_default().push(boundary.clone());
+            }
+        }
         let query = query(
             folded
                 .iter()
@@ -315,14 +319,18 @@ fn by_nearness(folded: BTreeMap<Boundary, Folded>) -> Vec<BTreeMap<Boundary, Fol
 
 fn take_in(
     folded: &mut BTreeMap<Boundary, Folded>,
-    by_tag: &BTreeMap<String, Boundary>,
+    by_tag: &BTreeMap<String, Vec<Boundary>>,
     recorded: &RecordedEvent,
 ) -> Result<(), LoadError> {
     let mut decoded = None;
-    for tag in &recorded.tags {
-        let Some(boundary) = by_tag.get(tag) else {
-            continue;
-        };
+    // An event that carries two tags of one boundary is taken in once.
+    let touched: BTreeSet<&Boundary> = recorded
+        .tags
+        .iter()
+        .filter_map(|tag| by_tag.get(tag))
+        .flatten()
+        .collect();
+    for boundary in touched {
         let Some(state) = folded.get_mut(boundary) else {
             continue;
         };
@@ -356,13 +364,15 @@ fn take_in(
 pub fn query<'a>(boundaries: impl Iterator<Item = (&'a Boundary, &'a Entry)>) -> Query {
     Query {
         items: boundaries
-            .map(|(boundary, entry)| QueryItem {
-                types: entry
-                    .event_types()
-                    .iter()
-                    .map(|name| (*name).to_owned())
-                    .collect(),
-                tags: vec![boundary.tag()],
+            .flat_map(|(boundary, entry)| {
+                boundary.tags().into_iter().map(|tag| QueryItem {
+                    types: entry
+                        .event_types()
+                        .iter()
+                        .map(|name| (*name).to_owned())
+                        .collect(),
+                    tags: vec![tag],
+                })
             })
             .collect(),
     }

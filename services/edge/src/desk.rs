@@ -193,13 +193,20 @@ impl Desk {
         Ok((state_of(entry)?, position))
     }
 
-    async fn read_one(&self, boundary: &Boundary) -> Result<(Entry, u64), Status> {
-        let wanted = BTreeSet::from([boundary.clone()]);
-        let (books, position) = self
-            .boundaries
+    /// The state of several boundaries, and the one position of the log that it reflects.
+    pub async fn read(
+        &self,
+        boundaries: impl IntoIterator<Item = Boundary>,
+    ) -> Result<(Books, u64), Status> {
+        let wanted: BTreeSet<Boundary> = boundaries.into_iter().collect();
+        self.boundaries
             .load(&wanted)
             .await
-            .map_err(|error| status::load_error(&error))?;
+            .map_err(|error| status::load_error(&error))
+    }
+
+    async fn read_one(&self, boundary: &Boundary) -> Result<(Entry, u64), Status> {
+        let (books, position) = self.read([boundary.clone()]).await?;
         let entry = books.get(boundary).cloned();
         Ok((entry.unwrap_or_else(|| Entry::empty(boundary)), position))
     }

@@ -62,7 +62,7 @@ struct Content {
     /// Leaf hash of the event at that position, whatever it is about: another history has another one.
     #[prost(bytes = "vec", tag = "4")]
     leaf_hash: Vec<u8>,
-    /// The tag of the boundary.
+    /// The name of the boundary.
     #[prost(string, tag = "5")]
     boundary: String,
     /// The state, encoded.
@@ -237,10 +237,10 @@ impl Files {
     }
 }
 
-/// Name of the file: boundaries may hold any letters, so it is a hash of the tag, 128 bits of SHA-256.
+/// Name of the file: boundaries may hold any letters, so it is a hash of its own name, 128 bits of SHA-256.
 fn name(boundary: &Boundary) -> String {
     use std::fmt::Write as _;
-    let hash = Sha256::digest(boundary.tag());
+    let hash = Sha256::digest(boundary.name());
     let mut name = hash[..16]
         .iter()
         .fold(String::with_capacity(48), |mut name, byte| {
@@ -286,7 +286,7 @@ fn encode(boundary: &Boundary, snapshot: &Snapshot) -> Vec<u8> {
         log_id: snapshot.log_id.clone(),
         position: snapshot.position,
         leaf_hash: snapshot.leaf_hash.clone(),
-        boundary: boundary.tag(),
+        boundary: boundary.name(),
         state: snapshot.entry.encode(),
     };
     let mut bytes = MAGIC.to_vec();
@@ -309,7 +309,7 @@ fn decode(boundary: &Boundary, bytes: &[u8]) -> Result<Snapshot, String> {
     if content.fold != FOLD {
         return Err("another version of the program has made it".to_owned());
     }
-    if content.boundary != boundary.tag() {
+    if content.boundary != boundary.name() {
         return Err("it is of another boundary".to_owned());
     }
     let entry = Entry::decode(boundary, &content.state).map_err(|error| error.to_string())?;

@@ -151,7 +151,9 @@ pub fn missing(boundary: &Boundary) -> Status {
         Boundary::Commodity(code) => Rejection::UnknownCommodity {
             commodity_id: id(code),
         },
-        Boundary::Item(code) => Rejection::UnknownItem { item_id: id(code) },
+        Boundary::Item(code) | Boundary::Quality(code) => {
+            Rejection::UnknownItem { item_id: id(code) }
+        }
         Boundary::Donation(code) => Rejection::UnknownDonation {
             donation_id: id(code),
         },

@@ -10,6 +10,7 @@ use std::sync::{
 use keruen_domain::{
     Boundary, Code, Entry, Label, Quantity,
     donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    quality::RecallLot,
     registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
     stock::ConsumeStock,
 };
@@ -18,7 +19,8 @@ use keruen_log::{Log, Query, Range, SqliteLog, SqliteOptions};
 use keruen_proto::{
     Mutation,
     inventory::v1::{
-        ConsumeStockRequest, ConsumptionPurpose, Donation, ReceiptOutcome, StockLevel,
+        ConsumeStockRequest, ConsumptionPurpose, Donation, ItemQuality, RecallReason,
+        ReceiptOutcome, StockLevel,
     },
     registry::v1::{
         Commodity, Facility, FacilityKind, Item, LocalizedText, Organisation, OrganisationKind,
@@ -341,6 +343,7 @@ async fn consume(desk: &Desk, quantity: i64) -> Result<(StockLevel, u64), Status
             batch_id: None,
             owner_id: None,
             purpose: ConsumptionPurpose::Patient,
+            already_used: false,
         })
     })
     .await
@@ -376,6 +379,62 @@ async fn replicas_that_race_for_the_same_stock_give_it_out_once() {
     let on_hand: i64 = level.lots.iter().map(|lot| lot.on_hand).sum();
     assert_eq!(on_hand, MASKS - served);
     assert_eq!(position, 6 + u64::try_from(served).unwrap());
+}
+
+/// A recall stands with the item and an issue with the stock: they must not pass each other all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_issued_after_a_recall_whoever_recalls_and_whoever_issues() {
+    let place = Place::new();
+    let replicas = [place.desk(), place.desk()];
+    stock_up(&replicas[0], 1_000).await;
+    let issues: Vec<_> = (0..60)
+        .map(|number| {
+            let desk = Arc::clone(&replicas[number % 2]);
+            tokio::spawn(async move { consume(&desk, 1).await })
+        })
+        .collect();
+    let recall = RecallLot {
+        item_id: code("FFP2"),
+        lot: Label::parse("L").unwrap(),
+        reason: RecallReason::Defect,
+        authority_id: code("ORG"),
+        documents: Vec::new(),
+    };
+    let quality: ItemQuality = carry_out(&replicas[0], recall).await;
+    assert_eq!(quality.recalls[0].lot, "L");
+    for issue in issues {
+        if let Err(status) = issue.await.unwrap() {
+            assert!(
+                status.code() == StatusCode::Aborted || reason(&status) == "INSUFFICIENT_STOCK",
+                "{status:?}"
+            );
+        }
+    }
+    // Neither by whoever knows of it, nor by whoever has yet to learn of it.
+    for desk in [&replicas[0], &replicas[1], &place.desk()] {
+        let status = consume(desk, 1).await.unwrap_err();
+        assert_eq!(reason(&status), "INSUFFICIENT_STOCK");
+        let (level, _): (StockLevel, u64) = desk
+            .view(&Boundary::Stock(code("STORE"), code("FFP2")))
+            .await
+            .unwrap();
+        assert_eq!(
+            (level.lots[0].available, level.lots[0].held),
+            (0, level.lots[0].on_hand)
+        );
+    }
+    let page = place
+        .log
+        .read(&Query::default(), Range::default(), 1_000)
+        .await
+        .unwrap();
+    let last = page.events.last().unwrap();
+    let after_recall = page
+        .events
+        .iter()
+        .skip_while(|event| !event.r#type.ends_with(".LotRecalled"))
+        .count();
+    assert_eq!(after_recall, 1, "{}", last.r#type);
 }
 
 /// Receipts change a stock without reading it, so they don't stand in its queue; who reads it must not starve.

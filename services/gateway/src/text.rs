@@ -97,6 +97,7 @@ texts! {
     steps_rest, rows_rest, batches_rest, numbers_rest,
     // What happened.
     donation_pledged, donation_received, money_spent_step, stock_adjusted, stock_consumed, stock_disposed,
+    batch_held, batch_released, lot_recalled, lot_recall_lifted,
     shipment_requested, shipment_allocated, allocation_released, shipment_dispatched, shipment_received,
     loss_act_accepted, shipment_cancelled, other_event,
     // Requests.
@@ -186,6 +187,10 @@ impl Texts {
             "StockAdjusted" => self.stock_adjusted,
             "StockConsumed" => self.stock_consumed,
             "StockDisposed" => self.stock_disposed,
+            "BatchHeld" => self.batch_held,
+            "BatchReleased" => self.batch_released,
+            "LotRecalled" => self.lot_recalled,
+            "LotRecallLifted" => self.lot_recall_lifted,
             "ShipmentRequested" => self.shipment_requested,
             "ShipmentAllocated" => self.shipment_allocated,
             "AllocationReleased" => self.allocation_released,

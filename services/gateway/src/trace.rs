@@ -69,6 +69,10 @@ pub struct BatchView {
     pub lot: String,
     /// Last day of use.
     pub use_by: Option<Moment>,
+    /// Whether it is held.
+    pub is_held: bool,
+    /// Whether its lot is recalled.
+    pub is_recalled: bool,
     /// Units that entered the books.
     pub quantity: String,
     /// Where they are.
@@ -270,6 +274,8 @@ fn batches(told: Told<'_>, batches: &[TraceBatch]) -> Vec<BatchView> {
                 .collect(),
             places_rest: rest(words, traced.places.len(), shown),
             batch_id: batch.batch_id,
+            is_held: !batch.holds.is_empty(),
+            is_recalled: batch.recall.is_some(),
             lot: batch.lot,
         });
     }
@@ -338,7 +344,12 @@ fn step_view(words: Words<'_>, batch_id: &str, step: &TraceStep) -> StepView {
         at: moment(&step.occurred_at),
         event: words.t.event(&step.r#type),
         outcome: words.t.outcome(step.outcome()),
-        quantity: words.number(step.quantity),
+        // That a batch is held or released concerns all of it.
+        quantity: if step.quantity == 0 {
+            String::new()
+        } else {
+            words.number(step.quantity)
+        },
         batch_id: batch_id.to_owned(),
         // What happens before units leave is told by the place alone.
         from: if step.from_facility_id == step.facility_id {

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use keruen_domain::Boundary;
+use keruen_domain::{Boundary, quality::recall_of};
 use keruen_edge::{Desk, Fields};
 use keruen_proto::{
     inventory::v1::{
-        AdjustStockRequest, AdjustStockResponse, ConsumeStockRequest, ConsumeStockResponse,
+        AdjustStockRequest, AdjustStockResponse, Batch, ConsumeStockRequest, ConsumeStockResponse,
         DisposeStockRequest, DisposeStockResponse, GetAssetRequest, GetAssetResponse,
         GetBatchRequest, GetBatchResponse, GetDonationRequest, GetDonationResponse,
-        GetStockLevelRequest, GetStockLevelResponse, PledgeDonationRequest, PledgeDonationResponse,
-        ReceiveDonationRequest, ReceiveDonationResponse, SpendDonatedMoneyRequest,
-        SpendDonatedMoneyResponse,
+        GetItemQualityRequest, GetItemQualityResponse, GetStockLevelRequest, GetStockLevelResponse,
+        HoldBatchRequest, HoldBatchResponse, ItemQuality, LiftRecallRequest, LiftRecallResponse,
+        PledgeDonationRequest, PledgeDonationResponse, RecallLotRequest, RecallLotResponse,
+        ReceiveDonationRequest, ReceiveDonationResponse, ReleaseBatchRequest, ReleaseBatchResponse,
+        SpendDonatedMoneyRequest, SpendDonatedMoneyResponse,
         inventory_service_server::{InventoryService, InventoryServiceServer},
     },
     registry::v1::{Facility, Item},
@@ -100,6 +102,73 @@ impl InventoryService for InventoryEndpoint {
         }))
     }
 
+    async fn hold_batch(
+        &self,
+        request: Request<HoldBatchRequest>,
+    ) -> Result<Response<HoldBatchResponse>, Status> {
+        let (batch, position) = self.desk.carry_out(request, parse::quality::hold).await?;
+        Ok(Response::new(HoldBatchResponse {
+            batch: Some(batch),
+            position,
+        }))
+    }
+
+    async fn release_batch(
+        &self,
+        request: Request<ReleaseBatchRequest>,
+    ) -> Result<Response<ReleaseBatchResponse>, Status> {
+        let release = parse::quality::release;
+        let (batch, position) = self.desk.carry_out(request, release).await?;
+        Ok(Response::new(ReleaseBatchResponse {
+            batch: Some(batch),
+            position,
+        }))
+    }
+
+    async fn recall_lot(
+        &self,
+        request: Request<RecallLotRequest>,
+    ) -> Result<Response<RecallLotResponse>, Status> {
+        let recall = parse::quality::recall;
+        let (item_quality, position) = self.desk.carry_out(request, recall).await?;
+        Ok(Response::new(RecallLotResponse {
+            item_quality: Some(item_quality),
+            position,
+        }))
+    }
+
+    async fn lift_recall(
+        &self,
+        request: Request<LiftRecallRequest>,
+    ) -> Result<Response<LiftRecallResponse>, Status> {
+        let lift = parse::quality::lift;
+        let (item_quality, position) = self.desk.carry_out(request, lift).await?;
+        Ok(Response::new(LiftRecallResponse {
+            item_quality: Some(item_quality),
+            position,
+        }))
+    }
+
+    async fn get_item_quality(
+        &self,
+        request: Request<GetItemQualityRequest>,
+    ) -> Result<Response<GetItemQualityResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let item_id = fields.code("item_id", &request.get_ref().item_id);
+        let item_id = fields.finish(item_id)?;
+        let boundary = Boundary::Item(item_id.clone());
+        let _: (Item, _) = self.desk.view_existing(&boundary).await?;
+        let (quality, position): (ItemQuality, _) =
+            self.desk.view(&Boundary::Quality(item_id.clone())).await?;
+        Ok(Response::new(GetItemQualityResponse {
+            item_quality: Some(ItemQuality {
+                item_id: item_id.to_string(),
+                ..quality
+            }),
+            position,
+        }))
+    }
+
     async fn get_donation(
         &self,
         request: Request<GetDonationRequest>,
@@ -146,7 +215,19 @@ impl InventoryService for InventoryEndpoint {
         let mut fields = Fields::of_query();
         let batch_id = fields.code("batch_id", &request.get_ref().batch_id);
         let boundary = Boundary::Batch(fields.finish(batch_id)?);
-        let (batch, position) = self.desk.view_existing(&boundary).await?;
+        let (found, _) = self.desk.view_existing::<Batch>(&boundary).await?;
+        // What is known of its lot stands with the item, which a batch never changes.
+        let quality = Boundary::quality(&found.item_id);
+        let both = quality.into_iter().chain([boundary.clone()]);
+        let (books, position) = self.desk.read(both).await?;
+        let recall = books
+            .quality(&found.item_id)
+            .and_then(|quality| recall_of(quality, &found.lot))
+            .cloned();
+        let batch = Batch {
+            recall,
+            ..books.batch(&found.batch_id).cloned().unwrap_or(found)
+        };
         Ok(Response::new(GetBatchResponse {
             batch: Some(batch),
             position,

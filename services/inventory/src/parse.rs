@@ -1,5 +1,7 @@
 //! Requests to the inventory service, parsed into commands.
 
+pub mod quality;
+
 use keruen_domain::{
     Quantity,
     donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, SpendDonatedMoney},
@@ -217,6 +219,7 @@ pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<Con
         batch_id: batch_id?,
         owner_id: owner_id?,
         purpose: purpose?,
+        already_used: message.already_used,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::{
     backup,
     client::{
         asset, batch, check, commodity, donation, events, facility, item, log, organisation,
-        region, request, shipment, stock, trace, value,
+        recall, region, request, shipment, stock, trace, value,
     },
     demo, doctor, import, serve,
 };
@@ -40,7 +40,8 @@ Record what happens:
   donation      Pledge, receive and spend donations
   request       File and decide what hospitals ask for
   shipment      Move goods from one facility to another
-  batch         Show a batch
+  batch         Show a batch; hold and release it
+  recall        Recall a lot wherever it is
   asset         Show a unit with a serial number
 
 Master data:
@@ -154,9 +155,12 @@ pub enum Command {
     Donation(donation::Verb),
     /// Show where how much of everything is; adjust, consume and dispose of it
     Stock(stock::Args),
-    /// Show a batch
+    /// Show a batch; hold and release it
     #[command(subcommand)]
     Batch(batch::Verb),
+    /// Recall a lot wherever it is
+    #[command(subcommand)]
+    Recall(recall::Verb),
     /// Show a unit with a serial number
     #[command(subcommand)]
     Asset(asset::Verb),

@@ -49,6 +49,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Donation(verb) => verb.run(&session).await,
         Command::Stock(args) => args.run(&session).await,
         Command::Batch(verb) => verb.run(&session).await,
+        Command::Recall(verb) => verb.run(&session).await,
         Command::Asset(verb) => verb.run(&session).await,
         Command::Request(verb) => verb.run(&session).await,
         Command::Shipment(verb) => verb.run(&session).await,

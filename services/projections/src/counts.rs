@@ -9,7 +9,7 @@ pub struct Counts {
     pub on_hand: i64,
     /// Of those, claimed by shipments.
     pub reserved: i64,
-    /// Of those, neither claimed nor to be used.
+    /// Of those, neither claimed nor to be used. In a change, the units held here by themselves.
     pub held: i64,
     /// On the way to here, or missing and not settled.
     pub in_transit: i64,

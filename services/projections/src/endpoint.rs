@@ -8,14 +8,16 @@ use std::{
 use keruen_edge::deadline;
 use keruen_log::Log;
 use keruen_proto::stock::v1::{
-    GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse,
-    ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse,
-    ListStockRequest, ListStockResponse, stock_service_server::StockService,
+    GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest, GetTraceResponse,
+    ListDonationsRequest, ListDonationsResponse, ListRequestsRequest, ListRequestsResponse,
+    ListShipmentsRequest, ListShipmentsResponse, ListStockRequest, ListStockResponse,
+    stock_service_server::StockService,
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
+    lot::LotQuery,
     refusal::Refusal,
     stock::StockQuery,
     trace::TraceQuery,
@@ -138,6 +140,24 @@ impl StockService for StockEndpoint {
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(GetTraceResponse { position, ..trace }))
+    }
+
+    async fn get_lot_trace(
+        &self,
+        request: Request<GetLotTraceRequest>,
+    ) -> Result<Response<GetLotTraceResponse>, Status> {
+        let query = LotQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let today = self.today();
+        let (lot_trace, position) = self
+            .views
+            .read(move |rows| query.answer(rows, &today))
+            .await?;
+        Ok(Response::new(GetLotTraceResponse {
+            lot_trace: Some(lot_trace),
+            position,
+        }))
     }
 
     async fn list_donations(

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use keruen_domain::{Boundary, Entry};
+use keruen_domain::{Boundary, Entry, quality};
 use keruen_proto::{
     Event,
     log::v1::RecordedEvent,
@@ -50,6 +50,10 @@ pub fn apply(
         let event = Event::decode(&recorded.r#type, &recorded.data)
             .map_err(|error| defective(Defect::Undecodable(error.to_string())))?;
         fold.evolve(recorded, &event)?;
+        fold.restate(&event)?.map_err(defective)?;
+        if let Some(step) = step_of_batch(recorded, &event) {
+            fold.rows.add_step(step);
+        }
         for (movement, number) in movements(&event).iter().zip(0..) {
             fold.count(movement)?.map_err(defective)?;
             fold.shift(movement, recorded.position)?;
@@ -99,15 +103,49 @@ impl Fold<'_> {
                 batch_id: units.batch_id.clone(),
                 owner_id: units.owner_id.clone(),
             };
-            if !self.rows.add(key, change)? {
-                let (facility_id, item_id) = (facility_id.to_owned(), units.item_id.clone());
-                return Ok(Err(Defect::Uncountable {
-                    facility_id,
-                    item_id,
-                }));
+            let is_blocked = self.is_blocked(&units.item_id, &units.batch_id, &units.lot)?;
+            if !self.rows.add(key, &units.lot, change, is_blocked)? {
+                return Ok(Err(uncountable(facility_id, &units.item_id)));
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Says anew how much is held of what a hold or recall concerns, at all facilities.
+    fn restate(&mut self, event: &Event) -> Result<Result<(), Defect>, StoreError> {
+        let (item_id, batch_id, lot) = match event {
+            Event::BatchHeld(event) => (&event.item_id, Some(&*event.batch_id), &event.lot),
+            Event::BatchReleased(event) => (&event.item_id, Some(&*event.batch_id), &event.lot),
+            Event::LotRecalled(event) => (&event.item_id, None, &event.lot),
+            Event::LotRecallLifted(event) => (&event.item_id, None, &event.lot),
+            _ => return Ok(Ok(())),
+        };
+        for key in self.rows.stock_of(item_id, batch_id, lot)? {
+            let is_blocked = self.is_blocked(item_id, &key.batch_id, lot)?;
+            let facility_id = key.facility_id.clone();
+            if !self.rows.restate(key, is_blocked)? {
+                return Ok(Err(uncountable(&facility_id, item_id)));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether nothing of a batch may be used.
+    fn is_blocked(&mut self, item_id: &str, batch_id: &str, lot: &str) -> Result<bool, StoreError> {
+        let Some(boundary) = Boundary::quality(item_id) else {
+            return Ok(false);
+        };
+        if !self.resources.contains_key(&boundary) {
+            let stored = resource::load(self.connection, &boundary)?;
+            self.resources.insert(boundary.clone(), stored);
+        }
+        Ok(match self.resources.get(&boundary) {
+            Some(Some(Folded {
+                entry: Entry::Quality(quality),
+                ..
+            })) => quality::is_blocked(quality, batch_id, lot),
+            _ => false,
+        })
     }
 
     fn shift(&mut self, movement: &Movement<'_>, position: u64) -> Result<(), StoreError> {
@@ -208,6 +246,13 @@ impl Fold<'_> {
     }
 }
 
+fn uncountable(facility_id: &str, item_id: &str) -> Defect {
+    Defect::Uncountable {
+        facility_id: facility_id.to_owned(),
+        item_id: item_id.to_owned(),
+    }
+}
+
 fn place_key(movement: &Movement<'_>, place: &Place<'_>) -> PlaceKey {
     PlaceKey {
         batch_id: movement.units.batch_id.clone(),
@@ -235,6 +280,29 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewSt
             quantity: movement.units.quantity,
             outcome: movement.outcome.into(),
             serial_numbers: movement.units.serial_numbers.clone(),
+            hold_reason: 0,
         },
     }
+}
+
+/// That a batch is held or released, wherever its units are.
+fn step_of_batch(recorded: &RecordedEvent, event: &Event) -> Option<NewStep> {
+    let (batch_id, item_id, hold_reason) = match event {
+        Event::BatchHeld(event) => (&event.batch_id, &event.item_id, event.reason),
+        Event::BatchReleased(event) => (&event.batch_id, &event.item_id, event.reason),
+        _ => return None,
+    };
+    Some(NewStep {
+        batch_id: batch_id.clone(),
+        item_id: item_id.clone(),
+        number: 0,
+        step: TraceStep {
+            position: recorded.position,
+            event_id: recorded.event_id.clone(),
+            r#type: recorded.r#type.clone(),
+            occurred_at: recorded.occurred_at,
+            hold_reason,
+            ..TraceStep::default()
+        },
+    })
 }

@@ -15,6 +15,7 @@ mod engine;
 mod failure;
 mod fields;
 mod fold;
+mod lot;
 mod movement;
 mod names;
 mod paging;

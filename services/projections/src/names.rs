@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use keruen_domain::{Rejection, code::UNATTRIBUTED, region};
-use keruen_proto::registry::v1::{Facility, Item, LocalizedText, Organisation};
+use keruen_domain::{Rejection, code::UNATTRIBUTED, quality::recall_of, region};
+use keruen_proto::{
+    inventory::v1::{ItemQuality, LotRecall},
+    registry::v1::{Facility, Item, LocalizedText, Organisation},
+};
 use prost::Message;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -36,11 +39,24 @@ pub fn item(connection: &Connection, id: &str) -> Result<Option<LocalizedText>, 
     Ok(resource::<Item>(connection, sql, id)?.and_then(|item| item.name))
 }
 
+/// The recall of a lot of an item, if there is one.
+pub fn recall(
+    connection: &Connection,
+    item_id: &str,
+    lot: &str,
+) -> Result<Option<LotRecall>, StoreError> {
+    let sql = "SELECT resource FROM item_quality WHERE item_id = ?1";
+    let quality = resource::<ItemQuality>(connection, sql, item_id)?;
+    Ok(quality.and_then(|quality| recall_of(&quality, lot).cloned()))
+}
+
 /// A facility's name and its region on a day.
 #[derive(Clone, Debug, Default)]
 pub struct FacilityName {
     /// Its name.
     pub name: Option<LocalizedText>,
+    /// `FacilityKind`.
+    pub kind: i32,
     /// ISO 3166-2; empty where unknown.
     pub region_id: String,
 }
@@ -68,8 +84,7 @@ impl<'c> Facilities<'c> {
             return Ok(known.clone());
         }
         let sql = "SELECT resource FROM facilities WHERE facility_id = ?1";
-        let name =
-            resource::<Facility>(self.connection, sql, id)?.and_then(|facility| facility.name);
+        let facility = resource::<Facility>(self.connection, sql, id)?.unwrap_or_default();
         let region_id: Option<String> = self
             .connection
             .prepare_cached(
@@ -78,7 +93,8 @@ impl<'c> Facilities<'c> {
             .query_row(params![id, self.today], |row| row.get(0))
             .optional()?;
         let found = FacilityName {
-            name,
+            kind: facility.kind,
+            name: facility.name,
             region_id: region_id.unwrap_or_default(),
         };
         self.known.insert(id.to_owned(), found.clone());

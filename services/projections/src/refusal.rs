@@ -29,6 +29,14 @@ pub enum Refusal {
         /// The serial number.
         serial_number: String,
     },
+    /// It names a lot that nobody has received, and that is not recalled.
+    #[error("there is no lot {lot:?} of item {item_id}; check item and lot as printed")]
+    UnknownLot {
+        /// The item.
+        item_id: String,
+        /// The lot number.
+        lot: String,
+    },
     /// The views did not reach `min_position` in time.
     #[error(
         "the views stand at position {position} of {head_position} after {waited_ms} ms, {min_position} was asked for; \
@@ -89,7 +97,7 @@ impl Refusal {
                 RejectionKind::Missing => Code::NotFound,
                 _ => Code::FailedPrecondition,
             },
-            Self::UnknownAsset { .. } => Code::NotFound,
+            Self::UnknownAsset { .. } | Self::UnknownLot { .. } => Code::NotFound,
             Self::Behind {
                 is_deadline: true, ..
             } => Code::DeadlineExceeded,
@@ -112,6 +120,7 @@ impl Refusal {
             Self::Fields(_) => "INVALID_FIELDS",
             Self::Unknown(rejection) => rejection.reason(),
             Self::UnknownAsset { .. } => "UNKNOWN_ASSET",
+            Self::UnknownLot { .. } => "UNKNOWN_LOT",
             Self::Behind { .. } => "VIEW_BEHIND",
             Self::Starting => "VIEW_STARTING",
             Self::Parked { .. } => "VIEW_PARKED",
@@ -133,6 +142,9 @@ impl Refusal {
                     ("item_id", item_id.clone()),
                     ("serial_number", serial_number.clone()),
                 ]
+            }
+            Self::UnknownLot { item_id, lot } => {
+                vec![("item_id", item_id.clone()), ("lot", lot.clone())]
             }
             Self::Behind {
                 min_position,

@@ -28,6 +28,7 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         Boundary::Facility(_) => ("facilities", "facility_id", ""),
         Boundary::Commodity(_) => ("commodities", "commodity_id", ""),
         Boundary::Item(_) => ("items", "item_id", ""),
+        Boundary::Quality(_) => ("item_quality", "item_id", ""),
         Boundary::Donation(_) => ("donations", "donation_id", ""),
         Boundary::Batch(_) => ("batches", "batch_id", ""),
         Boundary::Asset(..) => ("assets", "item_id", "serial_number"),
@@ -43,6 +44,7 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Facility(id)
         | Boundary::Commodity(id)
         | Boundary::Item(id)
+        | Boundary::Quality(id)
         | Boundary::Donation(id)
         | Boundary::Batch(id)
         | Boundary::Request(id)
@@ -102,7 +104,9 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Donation(_) => Entry::Donation(Message::decode(resource)?),
         Entry::Batch(_) => Entry::Batch(Message::decode(resource)?),
         Entry::Asset(_) => Entry::Asset(Message::decode(resource)?),
-        Entry::Stock(_) => Entry::Stock(Message::decode(resource)?),
+        Entry::Quality(_) => Entry::Quality(Message::decode(resource)?),
+        // Stock has views of its own, and is stored nowhere as a whole.
+        Entry::Stock(_, quality) => Entry::Stock(Message::decode(resource)?, quality),
         Entry::Request(_) => Entry::Request(Message::decode(resource)?),
         Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
     })
@@ -118,7 +122,8 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Donation(it) => &it.donation_id,
         Entry::Batch(it) => &it.batch_id,
         Entry::Asset(it) => &it.serial_number,
-        Entry::Stock(it) => &it.item_id,
+        Entry::Quality(it) => &it.item_id,
+        Entry::Stock(it, _) => &it.item_id,
         Entry::Request(it) => &it.request_id,
         Entry::Shipment(it) => &it.shipment_id,
     };
@@ -157,6 +162,10 @@ pub fn store(
             include_str!("sql/put_item.sql"),
             params![id, it.commodity_id, position, it.encode_to_vec()],
         ),
+        Entry::Quality(it) => run(
+            include_str!("sql/put_item_quality.sql"),
+            params![id, position, it.encode_to_vec()],
+        ),
         Entry::Donation(it) => run(
             include_str!("sql/put_donation.sql"),
             params![id, it.donor_id, position, it.encode_to_vec()],
@@ -178,7 +187,7 @@ pub fn store(
         Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
         Entry::Shipment(it) => store_shipment(connection, it, position),
         // Stock has views of its own.
-        Entry::Stock(_) => Ok(()),
+        Entry::Stock(..) => Ok(()),
     }
 }
 

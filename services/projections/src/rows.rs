@@ -1,6 +1,6 @@
 //! Rows that a batch of events touches: read on first touch, changed in memory, written once at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::stock::v1::TraceStep;
 use prost::Message;
@@ -23,6 +23,39 @@ pub struct StockKey {
     pub batch_id: String,
     /// Whose.
     pub owner_id: String,
+}
+
+/// A stock row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct StockValue {
+    /// As answers tell them.
+    counts: Counts,
+    /// Units held by themselves, whatever is known of their batch.
+    held_here: i64,
+    /// Lot number of the batch; empty where there is none.
+    lot: String,
+}
+
+impl StockValue {
+    /// How many are held, if their batch may be used or not.
+    fn restated(mut self, is_blocked: bool) -> Option<Self> {
+        self.counts.held = if is_blocked {
+            self.counts.on_hand.checked_sub(self.counts.reserved)?
+        } else {
+            self.held_here
+        };
+        Some(self)
+    }
+
+    fn plus(self, change: Counts) -> Option<Self> {
+        let held_here = self.held_here.checked_add(change.held)?;
+        let counts = self.counts.plus(Counts { held: 0, ..change })?;
+        Some(Self {
+            counts,
+            held_here,
+            ..self
+        })
+    }
 }
 
 /// Names a place of units of one batch and one owner.
@@ -74,7 +107,7 @@ pub struct NewStep {
 /// The rows of stock and places, as they will be.
 pub struct Rows<'c> {
     connection: &'c Connection,
-    stock: BTreeMap<StockKey, Counts>,
+    stock: BTreeMap<StockKey, StockValue>,
     totals: BTreeMap<(String, String), Counts>,
     places: BTreeMap<PlaceKey, PlaceValue>,
     serials: BTreeMap<(String, String), Whereabouts>,
@@ -94,19 +127,87 @@ impl<'c> Rows<'c> {
         }
     }
 
-    /// Adds to a stock row and to the total of its facility and item; `false` where that can't be counted.
-    pub fn add(&mut self, key: StockKey, change: Counts) -> Result<bool, StoreError> {
-        let total_key = (key.facility_id.clone(), key.item_id.clone());
-        let sums = self
-            .stock_row(&key)?
+    /// Adds to a stock row of a lot and to the total of its facility and item; `false` where that can't be counted.
+    pub fn add(
+        &mut self,
+        key: StockKey,
+        lot: &str,
+        change: Counts,
+        is_blocked: bool,
+    ) -> Result<bool, StoreError> {
+        let before = self.stock_row(&key)?;
+        let after = StockValue {
+            lot: lot.to_owned(),
+            ..before.clone()
+        };
+        let after = after
             .plus(change)
-            .zip(self.total_row(&total_key)?.plus(change));
-        let Some((counts, total)) = sums else {
+            .and_then(|after| after.restated(is_blocked));
+        self.replace(key, &before, after, change)
+    }
+
+    /// Says whether the batch of a stock row may be used; `false` where that can't be counted.
+    pub fn restate(&mut self, key: StockKey, is_blocked: bool) -> Result<bool, StoreError> {
+        let before = self.stock_row(&key)?;
+        let after = before.clone().restated(is_blocked);
+        self.replace(key, &before, after, Counts::default())
+    }
+
+    fn replace(
+        &mut self,
+        key: StockKey,
+        before: &StockValue,
+        after: Option<StockValue>,
+        change: Counts,
+    ) -> Result<bool, StoreError> {
+        let total_key = (key.facility_id.clone(), key.item_id.clone());
+        let before_total = self.total_row(&total_key)?;
+        let sums = after.and_then(|after| {
+            let held = after.counts.held.checked_sub(before.counts.held)?;
+            let total = before_total.plus(Counts { held, ..change })?;
+            Some((after, total))
+        });
+        let Some((after, total)) = sums else {
             return Ok(false);
         };
-        self.stock.insert(key, counts);
+        self.stock.insert(key, after);
         self.totals.insert(total_key, total);
         Ok(true)
+    }
+
+    /// The stock rows of an item that are of this batch, or, without one, of this lot; the batch of each comes with it.
+    pub fn stock_of(
+        &self,
+        item_id: &str,
+        batch_id: Option<&str>,
+        lot: &str,
+    ) -> Result<BTreeSet<StockKey>, StoreError> {
+        let mut statement = self.connection.prepare_cached(match batch_id {
+            Some(_) => {
+                "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND batch_id = ?2"
+            }
+            None => "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND lot = ?2",
+        })?;
+        let stored = statement.query_map(params![item_id, batch_id.unwrap_or(lot)], |row| {
+            Ok(StockKey {
+                facility_id: row.get(0)?,
+                item_id: item_id.to_owned(),
+                batch_id: row.get(1)?,
+                owner_id: row.get(2)?,
+            })
+        })?;
+        let mut keys = stored.collect::<Result<BTreeSet<_>, _>>()?;
+        let is_meant = |key: &StockKey, value: &StockValue| {
+            key.item_id == item_id
+                && batch_id.map_or_else(|| value.lot == lot, |batch_id| key.batch_id == batch_id)
+        };
+        keys.extend(
+            self.stock
+                .iter()
+                .filter(|(key, value)| is_meant(key, value))
+                .map(|(key, _)| key.clone()),
+        );
+        Ok(keys)
     }
 
     /// Sets what is at a place.
@@ -125,17 +226,23 @@ impl<'c> Rows<'c> {
         self.steps.push(step);
     }
 
-    fn stock_row(&self, key: &StockKey) -> Result<Counts, StoreError> {
-        if let Some(counts) = self.stock.get(key) {
-            return Ok(*counts);
+    fn stock_row(&self, key: &StockKey) -> Result<StockValue, StoreError> {
+        if let Some(value) = self.stock.get(key) {
+            return Ok(value.clone());
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost FROM stock \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, held_here, lot FROM stock \
              WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
         )?;
         let key = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
         Ok(statement
-            .query_row(key, |row| counts(row, 0))
+            .query_row(key, |row| {
+                Ok(StockValue {
+                    counts: counts(row, 0)?,
+                    held_here: row.get(8)?,
+                    lot: row.get(9)?,
+                })
+            })
             .optional()?
             .unwrap_or_default())
     }
@@ -197,8 +304,9 @@ impl<'c> Rows<'c> {
         let mut delete = self.connection.prepare_cached(
             "DELETE FROM stock WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
         )?;
-        for (key, it) in &self.stock {
-            if it.is_zero() {
+        for (key, value) in &self.stock {
+            let it = value.counts;
+            if it.is_zero() && value.held_here == 0 {
                 delete.execute(params![
                     key.facility_id,
                     key.item_id,
@@ -219,7 +327,9 @@ impl<'c> Rows<'c> {
                 it.received,
                 it.consumed,
                 it.disposed,
-                it.lost
+                it.lost,
+                value.lot,
+                value.held_here
             ])?;
         }
         Ok(())

@@ -10,7 +10,7 @@ pub fn subjects(event: &RecordedEvent) -> Vec<Boundary> {
     event
         .tags
         .iter()
-        .filter_map(|tag| boundary(tag))
+        .flat_map(|tag| boundaries(tag))
         .filter(|boundary| {
             Entry::empty(boundary)
                 .event_types()
@@ -19,7 +19,12 @@ pub fn subjects(event: &RecordedEvent) -> Vec<Boundary> {
         .collect()
 }
 
-/// The boundary of a tag; `None` for tags whose fold no view stores.
+/// The boundaries of a tag; none for tags whose fold no view stores.
+fn boundaries(tag: &str) -> Vec<Boundary> {
+    let quality = tag.strip_prefix("item:").and_then(Boundary::quality);
+    boundary(tag).into_iter().chain(quality).collect()
+}
+
 fn boundary(tag: &str) -> Option<Boundary> {
     let (kind, id) = tag.split_once(':')?;
     match kind {
@@ -48,19 +53,20 @@ mod tests {
 
     #[test]
     fn every_stored_boundary_is_found_by_its_tag() {
-        let boundaries = [
+        let stored = [
             Boundary::organisation("KASPI"),
             Boundary::facility("WH-1"),
             Boundary::commodity("TEST-SARS2"),
             Boundary::item("TEST-A"),
+            Boundary::quality("TEST-A"),
             Boundary::donation("D-1"),
             Boundary::batch("B-1"),
             Boundary::request("R-1"),
             Boundary::shipment("S-1"),
             Boundary::asset("VENT-1", "№ 7/№ 8: 50 %"),
         ];
-        for expected in boundaries.into_iter().map(Option::unwrap) {
-            assert_eq!(boundary(&expected.tag()), Some(expected));
+        for expected in stored.into_iter().map(Option::unwrap) {
+            assert!(boundaries(&expected.tag()).contains(&expected));
         }
     }
 }

@@ -215,9 +215,10 @@ fn given(connection: &Connection, donation: Option<Donation>) -> Result<GetTrace
 
 fn traced(
     connection: &Connection,
-    batch: Batch,
+    mut batch: Batch,
     places: impl FnOnce(&Batch) -> Result<Vec<TracePlace>, StoreError>,
 ) -> Result<TraceBatch, Refusal> {
+    batch.recall = names::recall(connection, &batch.item_id, &batch.lot)?;
     let item_name = names::item(connection, &batch.item_id)?;
     let places = places(&batch)?;
     Ok(TraceBatch {

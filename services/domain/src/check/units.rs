@@ -10,7 +10,7 @@ use keruen_proto::{
     shipments::v1::{ShipmentAllocated, ShipmentReceived, ShipmentUnits},
 };
 
-use super::Findings;
+use super::{Findings, quality::Quality};
 use crate::calendar::{facility_day, is_expired};
 
 /// Batch and owner.
@@ -59,6 +59,7 @@ pub(super) struct Units {
     owners: BTreeMap<(String, i32), String>,
     /// What every batch was when it entered the books, without owner, quantity and serial numbers.
     batches: BTreeMap<String, StockUnits>,
+    quality: Quality,
     touched: BTreeSet<Key>,
     /// What was wrong with batches since the last append.
     faults: BTreeSet<String>,
@@ -76,10 +77,22 @@ fn identity(units: &StockUnits) -> StockUnits {
 
 impl Units {
     pub fn on_hand(&self, facility_id: &str, batch_id: &str, owner_id: &str) -> (i64, i64, i64) {
+        let is_blocked = self.is_blocked(batch_id);
         self.accounts
             .get(&(batch_id.to_owned(), owner_id.to_owned()))
             .and_then(|account| account.facilities.get(facility_id))
-            .map_or((0, 0, 0), |pile| (pile.on_hand, pile.reserved(), pile.held))
+            .map_or((0, 0, 0), |pile| {
+                let unclaimed = pile.on_hand - pile.reserved();
+                let held = if is_blocked { unclaimed } else { pile.held };
+                (pile.on_hand, pile.reserved(), held)
+            })
+    }
+
+    /// Whether nothing of a batch may be claimed or sent.
+    fn is_blocked(&self, batch_id: &str) -> bool {
+        self.batches
+            .get(batch_id)
+            .is_some_and(|units| self.quality.fault(units).is_some())
     }
 
     pub fn in_transit(&self, shipment_id: &str, batch_id: &str, owner_id: &str) -> i64 {
@@ -91,6 +104,7 @@ impl Units {
     }
 
     pub fn take_in(&mut self, event: &Event, occurred_at_us: i64, findings: &mut Findings<'_>) {
+        self.quality.take_in(event);
         match event {
             Event::FacilityRegistered(event) => {
                 self.facilities.extend(
@@ -159,6 +173,7 @@ impl Units {
                 self.claim(&event.shipment_id, &event.origin_id, &event.units, -1);
             }
             Event::ShipmentDispatched(event) => {
+                self.check_usable("sent", 2, &event.units, findings);
                 self.claim(&event.shipment_id, &event.origin_id, &event.units, -1);
                 for units in &event.units {
                     self.leave(
@@ -328,6 +343,7 @@ impl Units {
         findings: &mut Findings<'_>,
     ) {
         self.claim(&event.shipment_id, &event.origin_id, &event.units, 1);
+        self.check_usable("allocated", 6, &event.units, findings);
         let today = self
             .facilities
             .get(&event.origin_id)
@@ -369,6 +385,24 @@ impl Units {
         }
     }
 
+    fn check_usable(
+        &self,
+        done: &str,
+        invariant: u8,
+        units: &[ShipmentUnits],
+        findings: &mut Findings<'_>,
+    ) {
+        for units in units.iter().filter_map(|units| units.units.as_ref()) {
+            if let Some(fault) = self.quality.fault(units) {
+                let batch_id = &units.batch_id;
+                findings.add(
+                    invariant,
+                    format!("batch {batch_id} was {done}, but is {fault}"),
+                );
+            }
+        }
+    }
+
     /// Something usable that expires earlier than what was taken, and was not taken.
     fn left_behind(
         &self,
@@ -388,6 +422,7 @@ impl Units {
                 .get(facility_id)
                 .map_or(0, Pile::available);
             available > 0
+                && !self.is_blocked(&key.0)
                 && (owner_id.is_empty() || key.1 == owner_id)
                 && !is_expired(&account.expires_on, today)
                 && order(&account.expires_on) < order(&taken.expires_on)

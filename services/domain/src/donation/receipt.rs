@@ -22,6 +22,7 @@ use crate::{
     code::{Code, Label},
     command::{Command, Moment},
     goods, limits,
+    quality::state::quarantine,
     registry::{existing_facility, existing_item, existing_organisation},
     rejection::Rejection,
 };
@@ -275,6 +276,14 @@ fn received_line(donation: &Donation, line: &ReceiptLine, pledge_line: i32) -> R
     }
 }
 
+/// Units that entered the books, each as a batch of its own.
+fn new_batches(lines: &[ReceivedLine]) -> impl Iterator<Item = &StockUnits> {
+    lines
+        .iter()
+        .filter(|line| line.outcome() != ReceiptOutcome::Missing)
+        .filter_map(|line| line.units.as_ref())
+}
+
 /// Refuses more of a line of the pledge than was promised, and more altogether than can be counted.
 fn check_quantities(donation: &Donation, received: &[ReceivedLine]) -> Result<(), Rejection> {
     let quantity = |line: &ReceivedLine| line.units.as_ref().map_or(0, |units| units.quantity);
@@ -323,7 +332,8 @@ impl Command for ReceiveDonation {
         );
         let lines = receipt.lines(books, donation, today)?;
         check_quantities(donation, &lines)?;
-        limits::keep(vec![
+        let held = quarantine(books, new_batches(&lines));
+        let mut events = vec![
             DonationReceived {
                 donation_id: self.donation_id.to_string(),
                 facility_id: self.facility_id.to_string(),
@@ -331,7 +341,9 @@ impl Command for ReceiveDonation {
                 documents: self.documents.clone(),
             }
             .into(),
-        ])
+        ];
+        events.extend(held);
+        limits::keep(events)
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {
@@ -374,7 +386,8 @@ impl Command for SpendDonatedMoney {
         let lines = receipt.lines(books, donation, today)?;
         check_quantities(donation, &lines)?;
         self.check_funds(donation, money)?;
-        limits::keep(vec![
+        let held = quarantine(books, new_batches(&lines));
+        let mut events = vec![
             DonatedMoneySpent {
                 donation_id: self.donation_id.to_string(),
                 amount: Some(self.amount.clone()),
@@ -389,7 +402,9 @@ impl Command for SpendDonatedMoney {
                 documents: Vec::new(),
             }
             .into(),
-        ])
+        ];
+        events.extend(held);
+        limits::keep(events)
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {

@@ -16,6 +16,7 @@ use crate::{
     code::Label,
     command::{Command, Moment},
     limits,
+    quality::state as quality,
     registry::{existing_facility, existing_organisation},
     rejection::Rejection,
 };
@@ -36,11 +37,16 @@ fn claims(shipment: &Shipment) -> Vec<ShipmentUnits> {
         .collect()
 }
 
-/// Reads the shipment but no stock: whatever breaks a claim is also a fact about the shipment.
+/// Reads the shipment but no stock: whatever breaks a claim is also a fact about the shipment. That what was claimed has
+/// been held or recalled since is a fact about its item.
 impl Command for DispatchShipment {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let mut boundaries = reads(books, &self.shipment_id);
         boundaries.push(Boundary::Organisation(self.custodian_id.clone()));
+        if let Some(shipment) = books.shipment(&self.shipment_id) {
+            let item_ids = shipment.lines.iter().map(|line| &*line.item_id);
+            boundaries.extend(quality::reads(item_ids));
+        }
         boundaries
     }
 
@@ -67,6 +73,9 @@ impl Command for DispatchShipment {
                 expires_on: expired.expires_on.clone(),
                 today: today.to_string(),
             });
+        }
+        for units in units.iter().filter_map(|units| units.units.as_ref()) {
+            quality::check_usable(books, units)?;
         }
         limits::keep(vec![
             ShipmentDispatched {

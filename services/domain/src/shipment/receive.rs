@@ -22,6 +22,7 @@ use crate::{
     code::Label,
     command::{Command, Moment},
     limits,
+    quality::state::quarantine,
     registry::{existing_facility, existing_item},
     rejection::Rejection,
 };
@@ -49,7 +50,12 @@ impl Command for ReceiveShipment {
             Some(lines) => found(books, shipment, lines, today)?,
             None => everything(shipment, today)?,
         };
-        limits::keep(vec![
+        let new_batches = units
+            .iter()
+            .filter(|found| is_new(found.outcome()))
+            .filter_map(|found| found.shipment_units.as_ref()?.units.as_ref());
+        let held = quarantine(books, new_batches);
+        let mut events = vec![
             ShipmentReceived {
                 shipment_id: shipment.shipment_id.clone(),
                 origin_id: shipment.origin_id.clone(),
@@ -63,7 +69,9 @@ impl Command for ReceiveShipment {
                 documents: self.documents.clone(),
             }
             .into(),
-        ])
+        ];
+        events.extend(held);
+        limits::keep(events)
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {

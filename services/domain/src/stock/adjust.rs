@@ -197,9 +197,10 @@ impl AdjustStock {
             return Err(too_little());
         }
         let held = if asset::is_asset(item) {
-            lot::count(&lot.held_serial_numbers, &units.serial_numbers)
+            lot::count(&lot.serial_numbers_held_here, &units.serial_numbers)
         } else {
-            lot.held.min((units.quantity - lot.available).max(0))
+            let free = lot.on_hand - lot.reserved - lot.held_here;
+            lot.held_here.min((units.quantity - free).max(0))
         };
         let claims = self.broken_claims(lot, units.quantity);
         if claims.len() > limits::BROKEN_CLAIMS {

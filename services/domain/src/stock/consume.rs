@@ -1,6 +1,10 @@
-//! Stock is used up.
+//! Stock is used up. What is held or recalled is not issued; but what has been used already is recorded whatever was
+//! known of it.
 
-use keruen_proto::{Event, inventory::v1::StockConsumed};
+use keruen_proto::{
+    Event,
+    inventory::v1::{Batch, StockConsumed},
+};
 
 use super::{
     ConsumeStock,
@@ -15,6 +19,7 @@ use crate::{
     code::Code,
     command::{Command, Moment},
     limits,
+    quality::state::{as_if_usable, check},
     registry::{existing_facility, existing_item},
     rejection::Rejection,
 };
@@ -25,6 +30,7 @@ impl Command for ConsumeStock {
             Boundary::Facility(self.facility_id.clone()),
             Boundary::Item(self.item_id.clone()),
             Boundary::Stock(self.facility_id.clone(), self.item_id.clone()),
+            Boundary::Quality(self.item_id.clone()),
         ];
         boundaries.extend(self.batch_id.clone().map(Boundary::Batch));
         boundaries.extend(owner_read(self.owner_id.as_ref()));
@@ -53,14 +59,18 @@ impl Command for ConsumeStock {
                 today: today.to_string(),
             });
         }
+        self.check_usable(books, batch)?;
         let choice = Choice {
             batch_id: self.batch_id.as_ref().map(Code::as_str),
             owner_id: self.owner_id.as_ref().map(Code::as_str),
         };
-        let level = books
+        let mut level = books
             .stock(&self.facility_id, &self.item_id)
             .cloned()
             .unwrap_or_default();
+        if self.already_used {
+            level.lots.iter_mut().for_each(as_if_usable);
+        }
         let units = take(&mut level.clone(), self.quantity.get(), today, choice);
         if units.iter().map(|units| units.quantity).sum::<i64>() < self.quantity.get() {
             return Err(insufficient(
@@ -76,6 +86,7 @@ impl Command for ConsumeStock {
                 units,
                 purpose: self.purpose.into(),
                 batches_assumed: self.batch_id.is_none(),
+                already_used: self.already_used.then_some(true),
             }
             .into(),
         ])
@@ -86,5 +97,21 @@ impl Command for ConsumeStock {
             self.facility_id.clone(),
             self.item_id.clone(),
         ))
+    }
+}
+
+impl ConsumeStock {
+    /// Refuses to issue a batch that is held or recalled.
+    fn check_usable(&self, books: &Books, batch: Option<&Batch>) -> Result<(), Rejection> {
+        let quality = books.quality(&self.item_id).filter(|_| !self.already_used);
+        match (quality, batch) {
+            (Some(quality), Some(batch)) => check(
+                quality,
+                batch.item_id.as_str(),
+                batch.batch_id.as_str(),
+                batch.lot.as_str(),
+            ),
+            _ => Ok(()),
+        }
     }
 }

@@ -62,9 +62,9 @@ impl Command for DisposeStock {
         }
         let serial_numbers = asset::stored(&self.serial_numbers);
         let held_quantity = if asset::is_asset(item) {
-            lot::count(&lot.held_serial_numbers, &serial_numbers)
+            lot::count(&lot.serial_numbers_held_here, &serial_numbers)
         } else {
-            quantity.min(lot.held)
+            quantity.min(lot.held_here)
         };
         limits::keep(vec![
             StockDisposed {

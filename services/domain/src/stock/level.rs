@@ -1,10 +1,11 @@
-//! The fold of a stock level: what is there of an item at a facility, lot by lot.
+//! The fold of a stock level: what is there of an item at a facility, lot by lot. How much of a lot is held depends also
+//! on what is known of its batch and lot as such, and is stated after each event.
 
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        DonationReceived, ReceiptOutcome, Reservation, StockAdjusted, StockConsumed, StockDisposed,
-        StockLevel, StockLot, StockUnits,
+        BatchHeld, BatchReleased, DonationReceived, LotRecallLifted, LotRecalled, ReceiptOutcome,
+        Reservation, StockAdjusted, StockConsumed, StockDisposed, StockLevel, StockLot, StockUnits,
     },
     shipments::v1::{
         AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched,
@@ -25,6 +26,11 @@ impl Fold for StockLevel {
         ShipmentCancelled::TYPE,
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
+        // Those say of the item what may not be used.
+        BatchHeld::TYPE,
+        BatchReleased::TYPE,
+        LotRecalled::TYPE,
+        LotRecallLifted::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -167,16 +173,16 @@ fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
             lot.on_hand = lot.on_hand.saturating_add(quantity);
             lot.serial_numbers.extend_from_slice(&units.serial_numbers);
             if held {
-                lot.held = lot.held.saturating_add(quantity);
-                lot.held_serial_numbers
+                lot.held_here = lot.held_here.saturating_add(quantity);
+                lot.serial_numbers_held_here
                     .extend_from_slice(&units.serial_numbers);
             }
         }
         Effect::Leave { held } => {
             lot.on_hand -= quantity;
-            lot.held -= held;
+            lot.held_here -= held;
             remove(&mut lot.serial_numbers, &units.serial_numbers);
-            remove(&mut lot.held_serial_numbers, &units.serial_numbers);
+            remove(&mut lot.serial_numbers_held_here, &units.serial_numbers);
         }
         Effect::Reserve { shipment_id } => reserve(lot, shipment_id, units),
         Effect::Release { shipment_id } => release(lot, shipment_id, units),
@@ -186,7 +192,6 @@ fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
             remove(&mut lot.serial_numbers, &units.serial_numbers);
         }
     }
-    lot.available = lot.on_hand - lot.reserved - lot.held;
     level.lots.retain(|lot| lot.on_hand != 0);
 }
 

@@ -202,6 +202,44 @@ fn more_approved_than_asked_for() {
 }
 
 #[test]
+fn what_is_held_or_recalled_taken_or_sent() {
+    let mut ledger = Ledger::default();
+    let story = good().after(allocate("S2")).after(hold("JUNE"));
+    let mut position = 0;
+    for event in story.events {
+        position += 1;
+        ledger.take_in(position, &event, NOON_US);
+        assert_eq!(ledger.end_append(), []);
+    }
+    let june = || units("RAPID", "JUNE", "2020-06-30", 5);
+    let sent = ShipmentDispatched {
+        shipment_id: "S2".to_owned(),
+        origin_id: "WH".to_owned(),
+        destination_id: "HOSP".to_owned(),
+        units: sent(june()),
+        custodian_id: "CREW".to_owned(),
+        ..ShipmentDispatched::default()
+    };
+    ledger.take_in(position + 1, &sent.into(), NOON_US);
+    let violations = ledger.end_append();
+    assert_eq!(violations[0].invariant, 2);
+    assert!(violations[0].what.contains("JUNE was sent, but is held"));
+
+    let mut ledger = Ledger::default();
+    for event in good().after(hold("JUNE")).events {
+        ledger.take_in(1, &event, NOON_US);
+    }
+    ledger.take_in(2, &allocated(june()), NOON_US);
+    let violations = ledger.end_append();
+    assert_eq!(violations[0].invariant, 6);
+    assert!(
+        violations[0]
+            .what
+            .contains("JUNE was allocated, but is held")
+    );
+}
+
+#[test]
 fn what_expires_later_taken_first_or_what_is_expired_taken_at_all() {
     breaks(
         allocated(units("RAPID", "DEC", "2020-12-31", 1)),

@@ -24,7 +24,7 @@ fn donation(story: &Story) -> Donation {
 
 fn stock(story: &Story, item_id: &str) -> StockLevel {
     match story.read(&Boundary::Stock(code("WH"), code(item_id))) {
-        Entry::Stock(level) => level,
+        Entry::Stock(level, _) => level,
         other => panic!("{other:?}"),
     }
 }
@@ -174,6 +174,7 @@ fn what_is_there_is_a_batch_of_the_recipient() {
         owner_id: "MOH".to_owned(),
         quantity: 60,
         unit_value: None,
+        ..Batch::default()
     };
     assert_eq!(batch, expected);
     let story = story.after(receive("D1", vec![line("PCR", 40, "B2")]));

@@ -11,6 +11,7 @@ mod golden;
 mod identity;
 mod precedence;
 mod property;
+mod quality;
 mod reasons;
 mod registry;
 mod request;

@@ -165,6 +165,77 @@ fn of_adjustments() {
 }
 
 #[test]
+fn of_holds() {
+    let story = stocked().after(hold("B1"));
+    story.clone().when(hold("B9")).refused("UNKNOWN_BATCH");
+    story.when(hold("B1")).refused("ALREADY_HELD");
+}
+
+#[test]
+fn of_releases() {
+    use keruen_domain::quality::{Grounds, ReleaseBatch};
+    use keruen_proto::inventory::v1::ReleaseVerdict;
+    let of_lot = ReceiptLine {
+        lot: Some(label("L1")),
+        ..line("RAPID", 50, "B2")
+    };
+    let story = stocked()
+        .after(receive("D1", vec![of_lot]))
+        .after(recall("RAPID", "L1"));
+    let unproven = |command: ReleaseBatch| ReleaseBatch {
+        grounds: Grounds::Verdict(ReleaseVerdict::Tested),
+        ..command
+    };
+    let refused = |story: &Story, command: ReleaseBatch, reason: &str| {
+        let refusal = story.clone().when(command).refused(reason);
+        refusal.0.stage()
+    };
+    let held = story.clone().after(hold("B2"));
+    let stages = [
+        refused(&story, unproven(release("B9")), "UNKNOWN_BATCH"),
+        refused(&story, unproven(release("B2")), "NOT_HELD"),
+        refused(&held, unproven(release("B2")), "VERDICT_WITHOUT_DOCUMENT"),
+        refused(&held, release("B2"), "LOT_RECALLED"),
+    ];
+    assert!(stages.is_sorted());
+    held.after(lift("RAPID", "L1")).after(release("B2"));
+}
+
+#[test]
+fn of_recalls() {
+    use keruen_domain::quality::RecallLot;
+    let by_nobody = |command: RecallLot| RecallLot {
+        authority_id: code("NOBODY"),
+        ..command
+    };
+    let story = stocked().after(recall("RAPID", "L1"));
+    let refused = |command: RecallLot, reason: &str| {
+        story.clone().when(command).refused(reason);
+    };
+    refused(by_nobody(recall("NOTHING", "L1")), "UNKNOWN_ITEM");
+    refused(by_nobody(recall("RAPID", "L1")), "UNKNOWN_ORGANISATION");
+    refused(recall("RAPID", "L1"), "ALREADY_RECALLED");
+}
+
+#[test]
+fn of_dispatches() {
+    let story = stocked()
+        .after(ship("S1", &[("RAPID", 10)]))
+        .after(allocate("S1"))
+        .after(ship("S2", &[("RAPID", 10)]))
+        .after(hold("B1"));
+    let refused =
+        |story: Story, id: &str, reason: &str| story.when(dispatch(id)).refused(reason).0.stage();
+    let stages = [
+        refused(story.clone(), "S9", "UNKNOWN_SHIPMENT"),
+        refused(story.clone(), "S2", "NOTHING_ALLOCATED"),
+        refused(story.clone().on("2021-01-01"), "S1", "BATCH_EXPIRED"),
+        refused(story, "S1", "BATCH_HELD"),
+    ];
+    assert!(stages.is_sorted());
+}
+
+#[test]
 fn of_approvals() {
     Ladder::new(
         Story::new()

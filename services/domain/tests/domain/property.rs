@@ -2,17 +2,18 @@
 
 use chrono::Days;
 use keruen_domain::{
-    Boundary, Command, Entry,
+    Boundary, Command, Entry, Label,
     calendar::facility_day,
     check::Ledger,
     donation::{PledgeDonation, ReceiptLine, ReceiveDonation},
+    quality::{HoldBatch, ReleaseBatch},
     request::FileRequest,
     shipment::{FoundGoods, RequestShipment},
     stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
 };
 use keruen_proto::{
     Event,
-    inventory::v1::{AdjustmentReason, ReceiptOutcome, StockLevel, StockLot},
+    inventory::v1::{AdjustmentReason, HoldReason, ReceiptOutcome, StockLevel, StockLot},
     shipments::v1::{Shipment, ShipmentLot, ShipmentState},
 };
 use proptest::prelude::*;
@@ -20,6 +21,12 @@ use proptest::prelude::*;
 use crate::{story::Story, world::*};
 
 const FACILITIES: [&str; 3] = ["WH", "HOSP", "FAR"];
+const LOTS: [&str; 4] = ["L1", "L2", "L3", ""];
+const HOLD_REASONS: [HoldReason; 3] = [
+    HoldReason::Quarantine,
+    HoldReason::QualityDoubt,
+    HoldReason::TemperatureExcursion,
+];
 const ITEMS: [&str; 4] = ["RAPID", "PCR", "GLOVE", "CONC"];
 const RECIPIENTS: [&str; 2] = ["MOH", "HELP"];
 const OUTCOMES: [ReceiptOutcome; 8] = [
@@ -46,7 +53,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..18_u8,
+        0..22_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -95,7 +102,16 @@ impl World {
             shipments: Vec::new(),
             accepted: 0,
         };
-        world.append(registry());
+        let mut registry = registry();
+        for event in &mut registry {
+            // PCR tests must be released before use.
+            if let Event::ItemRegistered(event) = event
+                && let Some(item) = event.item.as_mut().filter(|item| item.item_id == "PCR")
+            {
+                item.release_required = Some(true);
+            }
+        }
+        world.append(registry);
         for (id, recipient) in ["DM", "DH"].into_iter().zip(RECIPIENTS) {
             let pledge = PledgeDonation {
                 recipient_id: code(recipient),
@@ -135,7 +151,7 @@ impl World {
             .story
             .read(&Boundary::Stock(code(facility_id), code(item_id)))
         {
-            Entry::Stock(level) => level,
+            Entry::Stock(level, _) => level,
             other => panic!("{other:?}"),
         }
     }
@@ -185,12 +201,59 @@ impl World {
                     self.carry_out(&settle(&id));
                 }
             }
-            _ => {
+            17 => {
                 if let Some(id) = self.some_shipment(step, |_| true).filter(|_| step.flag) {
                     self.carry_out(&cancel(&id));
                 }
             }
+            18 => self.hold(step),
+            19 => self.release(step),
+            20 => {
+                let (item_id, lot) = (ITEMS[step.which % 4], LOTS[step.other % 3]);
+                self.carry_out(&recall(item_id, lot));
+            }
+            _ => {
+                let (item_id, lot) = (ITEMS[step.which % 4], LOTS[step.other % 3]);
+                self.carry_out(&lift(item_id, lot));
+            }
         }
+    }
+
+    /// Holds a batch, mostly one of which something is there.
+    fn hold(&mut self, step: &Step) {
+        let there = self.lot(step).map(|(_, _, lot)| lot.batch_id);
+        let any = pick(&self.batches, step.which).cloned();
+        let Some(batch_id) = there.filter(|_| step.hours % 7 != 0).or(any) else {
+            return;
+        };
+        let reason = HOLD_REASONS[step.which % 3];
+        self.carry_out(&HoldBatch {
+            reason,
+            ..hold(&batch_id)
+        });
+    }
+
+    /// Releases a batch that is held, for a reason or for the only one.
+    fn release(&mut self, step: &Step) {
+        let held: Vec<String> = ITEMS
+            .into_iter()
+            .filter_map(
+                |item| match self.story.read(&Boundary::Quality(code(item))) {
+                    Entry::Quality(quality) => Some(quality.holds),
+                    _ => None,
+                },
+            )
+            .flatten()
+            .map(|hold| hold.batch_id)
+            .collect();
+        let Some(batch_id) = pick(&held, step.other) else {
+            return;
+        };
+        let reason = step.flag.then(|| HOLD_REASONS[step.which % 3]);
+        self.carry_out(&ReleaseBatch {
+            reason,
+            ..release(batch_id)
+        });
     }
 
     /// A shipment for which a command makes sense; now and then any.
@@ -224,6 +287,7 @@ impl World {
         let batch_id = self.name("B");
         let mut arrived = line(item_id, step.quantity * 4, &batch_id);
         arrived.outcome = OUTCOMES[step.other % 8];
+        arrived.lot = pick(&LOTS, step.which / 4).and_then(|lot| Label::parse(lot).ok());
         if arrived.expires_on.is_some() {
             let today = facility_day(
                 &crate::world::facility(facility, "KZ-75"),
@@ -299,6 +363,7 @@ impl World {
             facility_id: code(facility),
             batch_id: step.flag.then(|| code(&lot.batch_id)),
             owner_id: (step.which.is_multiple_of(2)).then(|| code(&lot.owner_id)),
+            already_used: step.hours % 3 == 0,
             ..consume(item_id, step.quantity)
         };
         self.carry_out(&command);
@@ -428,6 +493,7 @@ impl World {
         }
         for item in ITEMS {
             all.push(Boundary::Item(code(item)));
+            all.push(Boundary::Quality(code(item)));
             all.push(Boundary::Model(label("Maker"), label(&format!("{item}/1"))));
         }
         all.extend(["TEST", "GLOVES", "OXYGEN"].map(|id| Boundary::Commodity(code(id))));
@@ -581,7 +647,7 @@ proptest! {
 fn is_sure(boundary: &Boundary) -> bool {
     !matches!(
         boundary,
-        Boundary::Stock(..) | Boundary::Batch(_) | Boundary::Asset(..)
+        Boundary::Stock(..) | Boundary::Quality(_) | Boundary::Batch(_) | Boundary::Asset(..)
     )
 }
 
@@ -608,7 +674,11 @@ fn random_histories_reach_every_kind_of_fact() {
     }
     for expected in [
         "AllocationReleased",
+        "BatchHeld",
+        "BatchReleased",
         "DonationReceived",
+        "LotRecalled",
+        "LotRecallLifted",
         "LossActAccepted",
         "RequestApproved",
         "ShipmentAllocated",

@@ -8,6 +8,7 @@ const TESTS: &[&str] = &[
     include_str!("stock.rs"),
     include_str!("request.rs"),
     include_str!("shipment.rs"),
+    include_str!("quality.rs"),
 ];
 
 #[test]

@@ -25,7 +25,7 @@ fn shipment(story: &Story, id: &str) -> Shipment {
 
 fn stock(story: &Story, facility_id: &str, item_id: &str) -> StockLevel {
     match story.read(&Boundary::Stock(code(facility_id), code(item_id))) {
-        Entry::Stock(level) => level,
+        Entry::Stock(level, _) => level,
         other => panic!("{other:?}"),
     }
 }

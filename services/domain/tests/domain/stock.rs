@@ -19,7 +19,7 @@ use crate::{story::Story, world::*};
 
 fn stock(story: &Story, item_id: &str) -> StockLevel {
     match story.read(&Boundary::Stock(code("WH"), code(item_id))) {
-        Entry::Stock(level) => level,
+        Entry::Stock(level, _) => level,
         other => panic!("{other:?}"),
     }
 }
@@ -70,6 +70,7 @@ fn consumed(units: Vec<StockUnits>, batches_assumed: bool) -> Event {
         units,
         purpose: ConsumptionPurpose::Patient.into(),
         batches_assumed,
+        already_used: None,
     }
     .into()
 }
@@ -189,7 +190,7 @@ fn what_is_found_is_counted_and_free() {
         facility_id: code("FAR"),
         ..find("G1", 1)
     });
-    let Entry::Stock(far) = story.read(&Boundary::Stock(code("FAR"), code("GLOVE"))) else {
+    let Entry::Stock(far, _) = story.read(&Boundary::Stock(code("FAR"), code("GLOVE"))) else {
         panic!("stock")
     };
     assert_eq!(

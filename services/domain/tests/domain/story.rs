@@ -82,17 +82,14 @@ impl Story {
         }
     }
 
-    /// The state of a boundary, folded from the events that carry its tag and are of its types.
+    /// The state of a boundary, folded from the events that carry a tag of it and are of its types.
     pub fn read(&self, boundary: &Boundary) -> Entry {
-        let tag = boundary.tag();
+        let own = boundary.tags();
         let mut entry = Entry::empty(boundary);
         let types = entry.event_types();
-        for (event, _) in self
-            .events
-            .iter()
-            .zip(&self.tags)
-            .filter(|(event, tags)| tags.contains(&tag) && types.contains(&event.type_name()))
-        {
+        for (event, _) in self.events.iter().zip(&self.tags).filter(|(event, tags)| {
+            own.iter().any(|tag| tags.contains(tag)) && types.contains(&event.type_name())
+        }) {
             entry.evolve(boundary, event);
         }
         entry

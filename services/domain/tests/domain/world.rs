@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use keruen_domain::{
     Code, Label, Quantity,
     donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, SpendDonatedMoney},
+    quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch},
     request::{ApproveRequest, ApprovedQuantity, FileRequest, NeededGoods, RejectRequest},
     shipment::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
@@ -13,7 +14,10 @@ use keruen_domain::{
 };
 use keruen_proto::{
     Event,
-    inventory::v1::{AdjustmentReason, ConsumptionPurpose, DisposalReason, ReceiptOutcome},
+    inventory::v1::{
+        AdjustmentReason, ConsumptionPurpose, DisposalReason, HoldReason, OverrideReason,
+        RecallReason, ReceiptOutcome,
+    },
     registry::v1::{
         Commodity, CommodityRegistered, DocumentKind, DocumentRef, Facility, FacilityKind,
         FacilityRegistered, Item, ItemRegistered, LocalizedText, Money, Organisation,
@@ -161,6 +165,10 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::ItemRegistered(_)
             | Event::DonationPledged(_)
             | Event::DonatedMoneySpent(_)
+            | Event::BatchHeld(_)
+            | Event::BatchReleased(_)
+            | Event::LotRecalled(_)
+            | Event::LotRecallLifted(_)
     )
 }
 
@@ -299,6 +307,7 @@ pub fn consume(item_id: &str, amount: i64) -> ConsumeStock {
         batch_id: None,
         owner_id: None,
         purpose: ConsumptionPurpose::Patient,
+        already_used: false,
     }
 }
 
@@ -311,6 +320,49 @@ pub fn dispose(batch_id: &str, amount: i64) -> DisposeStock {
         quantity: quantity(amount),
         serial_numbers: Vec::new(),
         reason: DisposalReason::Damaged,
+        documents: Vec::new(),
+    }
+}
+
+/// A batch is held, because there is doubt about its quality.
+pub fn hold(batch_id: &str) -> HoldBatch {
+    HoldBatch {
+        batch_id: code(batch_id),
+        reason: HoldReason::QualityDoubt,
+        documents: Vec::new(),
+    }
+}
+
+/// Somebody answers for it that a batch is released.
+pub fn release(batch_id: &str) -> ReleaseBatch {
+    ReleaseBatch {
+        batch_id: code(batch_id),
+        reason: None,
+        grounds: Grounds::Override {
+            authorised_by_ref: label("person:7"),
+            reason: OverrideReason::UrgentNeed,
+        },
+        documents: Vec::new(),
+    }
+}
+
+/// MOH recalls a lot.
+pub fn recall(item_id: &str, lot: &str) -> RecallLot {
+    RecallLot {
+        item_id: code(item_id),
+        lot: label(lot),
+        reason: RecallReason::Defect,
+        authority_id: code("MOH"),
+        documents: Vec::new(),
+    }
+}
+
+/// MOH lifts the recall of a lot.
+pub fn lift(item_id: &str, lot: &str) -> LiftRecall {
+    LiftRecall {
+        item_id: code(item_id),
+        lot: label(lot),
+        authority_id: code("MOH"),
         documents: Vec::new(),
     }
 }

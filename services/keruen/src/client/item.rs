@@ -71,6 +71,9 @@ pub struct Register {
     /// Every batch must state an expiry date
     #[arg(long)]
     expires: bool,
+    /// Every batch is held on receipt until a verdict releases it
+    #[arg(long)]
+    release_required: bool,
     /// Temperatures to keep it at, in °C, for example 2..8
     #[arg(long, value_name = "LOWEST..HIGHEST", allow_hyphen_values = true, value_parser = value::storage)]
     storage: Option<StorageRange>,
@@ -140,6 +143,7 @@ impl Verb {
                     site_needs: args.needs.into_needs(),
                     accessories: args.accessories,
                     external_ids: args.external_ids,
+                    release_required: args.release_required.then_some(true),
                 };
                 let request = RegisterItemRequest {
                     item: Some(item),

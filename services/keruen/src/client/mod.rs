@@ -13,6 +13,7 @@ pub mod line;
 pub mod log;
 pub mod mutation;
 pub mod organisation;
+pub mod recall;
 pub mod region;
 pub mod request;
 pub mod rpc;

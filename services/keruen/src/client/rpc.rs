@@ -209,6 +209,16 @@ rpcs! {
             inventory::ConsumeStockRequest => inventory::ConsumeStockResponse { stock_level: inventory::StockLevel }
         "stock dispose" "DisposeStock" dispose_stock change
             inventory::DisposeStockRequest => inventory::DisposeStockResponse { stock_level: inventory::StockLevel }
+        "batch hold" "HoldBatch" hold_batch change
+            inventory::HoldBatchRequest => inventory::HoldBatchResponse { batch: inventory::Batch }
+        "batch release" "ReleaseBatch" release_batch change
+            inventory::ReleaseBatchRequest => inventory::ReleaseBatchResponse { batch: inventory::Batch }
+        "recall start" "RecallLot" recall_lot change
+            inventory::RecallLotRequest => inventory::RecallLotResponse { item_quality: inventory::ItemQuality }
+        "recall lift" "LiftRecall" lift_recall change
+            inventory::LiftRecallRequest => inventory::LiftRecallResponse { item_quality: inventory::ItemQuality }
+        "stock quality" "GetItemQuality" get_item_quality show
+            inventory::GetItemQualityRequest => inventory::GetItemQualityResponse { item_quality: inventory::ItemQuality }
         "stock level" "GetStockLevel" get_stock_level show
             inventory::GetStockLevelRequest => inventory::GetStockLevelResponse { stock_level: inventory::StockLevel }
         "batch get" "GetBatch" get_batch show
@@ -247,6 +257,8 @@ rpcs! {
             stock::ListStockRequest => stock::ListStockResponse { rows: stock::StockRow }
         "trace" "GetTrace" get_trace plain
             stock::GetTraceRequest => stock::GetTraceResponse { batches: stock::TraceBatch }
+        "recall show" "GetLotTrace" get_lot_trace show
+            stock::GetLotTraceRequest => stock::GetLotTraceResponse { lot_trace: stock::LotTrace }
         "donation list" "ListDonations" list_donations list
             stock::ListDonationsRequest => stock::ListDonationsResponse { donations: inventory::Donation }
         "request list" "ListRequests" list_requests list

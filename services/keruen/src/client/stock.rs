@@ -4,7 +4,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use keruen_proto::{
     inventory::v1::{
         AdjustStockRequest, AdjustmentReason, ConsumeStockRequest, ConsumptionPurpose,
-        DisposalReason, DisposeStockRequest, GetStockLevelRequest,
+        DisposalReason, DisposeStockRequest, GetItemQualityRequest, GetStockLevelRequest,
     },
     registry::v1::DocumentRef,
     stock::v1::{ListStockRequest, StockGroup},
@@ -100,7 +100,8 @@ Examples:
       --purpose control --batch B-HJKMN-PQRSTU \\
       --occurred-at 2020-07-20T18:00:00+06:00
 
-Without --batch the books take those that expire first.")]
+Without --batch the books take those that expire first. What is held or recalled is \
+not issued; if it has been used all the same, record that with --already-used.")]
     Consume(Consume),
     /// Record that stock was disposed of
     #[command(after_help = "\
@@ -111,6 +112,14 @@ Examples:
 
 Held units go first.")]
     Dispose(Dispose),
+    /// Show which batches of an item are held and which of its lots are recalled
+    #[command(after_help = "\
+Examples:
+  keruen stock quality TEST-RAPID-A")]
+    Quality {
+        /// The item
+        item_id: String,
+    },
     /// Show the stock of one item at one facility, by batch and owner
     #[command(after_help = "\
 Examples:
@@ -182,6 +191,9 @@ pub struct Consume {
     /// What for
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<ConsumptionPurpose>())]
     purpose: Option<ConsumptionPurpose>,
+    /// It has happened: record it although the batch is held or its lot recalled
+    #[arg(long)]
+    already_used: bool,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -245,6 +257,7 @@ impl Args {
                     batch_id: args.batch.unwrap_or_default(),
                     owner_id: args.owner.unwrap_or_default(),
                     purpose: args.purpose.map_or(0, Into::into),
+                    already_used: args.already_used,
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
@@ -261,6 +274,9 @@ impl Args {
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
+            }
+            Some(Verb::Quality { item_id }) => {
+                session.show(GetItemQualityRequest { item_id }).await
             }
             Some(Verb::Level {
                 facility_id,

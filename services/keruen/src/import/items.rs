@@ -70,6 +70,11 @@ const COLUMNS: &[Column] = &[
         about: "true where every batch must state an expiry date",
     },
     Column {
+        name: "release_required",
+        required: false,
+        about: "true where every batch is held on receipt until a verdict releases it",
+    },
+    Column {
         name: "storage_c",
         required: false,
         about: "Temperatures in °C, for example 2..8",
@@ -181,6 +186,9 @@ fn item(row: &Row, errors: &mut Errors) -> Item {
         expires: row
             .parse("expires", errors, value::truth)
             .unwrap_or_default(),
+        release_required: row
+            .parse("release_required", errors, value::truth)
+            .filter(|required| *required),
         storage: row.parse("storage_c", errors, value::storage),
         site_needs: needs(row, errors),
         accessories: row.many("accessories", errors, accessory),

@@ -1,7 +1,11 @@
 //! Donations, batches, assets and stock levels.
 
-use keruen_proto::inventory::v1::{
-    Asset, AssetPlace, Batch, Donation, DonationState, PledgeLine, StockLevel,
+use keruen_proto::{
+    inventory::v1::{
+        Asset, AssetPlace, Batch, Donation, DonationState, HoldReason, ItemQuality, LotRecall,
+        PledgeLine, RecallReason, StockLevel,
+    },
+    registry::v1::DocumentRef,
 };
 
 use crate::{
@@ -108,6 +112,8 @@ impl Record for Batch {
         "owner_id",
         "quantity",
         "unit_value",
+        "held_for",
+        "recalled_for",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -120,7 +126,66 @@ impl Record for Batch {
             &self.received_at_facility_id,
             &self.owner_id,
             self.quantity,
-            unit_value(self.unit_value.as_ref())
+            unit_value(self.unit_value.as_ref()),
+            held_for(self.holds.iter().map(|hold| hold.reason)),
+            recalled_for(self.recall.as_ref())
+        ]
+    }
+}
+
+fn held_for(reasons: impl Iterator<Item = i32>) -> Vec<String> {
+    reasons.map(word::field::<HoldReason>).collect()
+}
+
+fn recalled_for(recall: Option<&LotRecall>) -> String {
+    recall.map_or_else(String::new, |recall| {
+        word::field::<RecallReason>(recall.reason)
+    })
+}
+
+impl Record for ItemQuality {
+    const COLUMNS: &'static [&'static str] = &["item_id", "batches_held", "lots_recalled"];
+
+    fn cells(&self) -> Vec<Cell> {
+        let held: std::collections::BTreeSet<&str> =
+            self.holds.iter().map(|hold| &*hold.batch_id).collect();
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        cells![&self.item_id, count(held.len()), count(self.recalls.len())]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let numbers = |documents: &[DocumentRef]| -> Vec<String> {
+            documents
+                .iter()
+                .map(|document| document.number.clone())
+                .collect()
+        };
+        let holds = self.holds.iter().map(|hold| {
+            cells![
+                &hold.batch_id,
+                word::field::<HoldReason>(hold.reason),
+                numbers(&hold.documents)
+            ]
+        });
+        let recalls = self.recalls.iter().map(|recall| {
+            cells![
+                &recall.lot,
+                word::field::<RecallReason>(recall.reason),
+                &recall.authority_id,
+                numbers(&recall.documents)
+            ]
+        });
+        vec![
+            Part {
+                title: "held batches",
+                columns: &["batch_id", "reason", "documents"],
+                rows: holds.collect(),
+            },
+            Part {
+                title: "recalled lots",
+                columns: &["lot", "reason", "authority_id", "documents"],
+                rows: recalls.collect(),
+            },
         ]
     }
 }
@@ -199,7 +264,9 @@ impl Record for StockLevel {
                     lot.available,
                     shipments,
                     &lot.serial_numbers[..],
-                    &lot.held_serial_numbers[..]
+                    &lot.held_serial_numbers[..],
+                    held_for(lot.hold_reasons.iter().copied()),
+                    recalled_for(lot.recall.as_ref())
                 ]
             })
             .collect();
@@ -218,6 +285,8 @@ impl Record for StockLevel {
                 "reserved_for",
                 "serial_numbers",
                 "held_serial_numbers",
+                "held_for",
+                "recalled_for",
             ],
             rows: lots,
         }]

@@ -4,6 +4,7 @@
 //! for a list. The rows of `stock` are flat, with numbers. CSV has the columns of the tables.
 
 pub mod inventory;
+pub mod recall;
 pub mod record;
 pub mod registry;
 pub mod requests;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, io};
 
 use anstyle::{AnsiColor, Style};
 use keruen_proto::{
-    inventory::v1::{Donation, DonationState, ReceiptOutcome},
+    inventory::v1::{Donation, DonationState, HoldReason, RecallReason, ReceiptOutcome},
     requests::v1::RequestState,
     stock::v1::{GetTraceResponse, TraceBatch, TracePlace, TraceStatus, TraceStep},
 };
@@ -23,6 +23,7 @@ use crate::{
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default();
 
 /// Columns of a trace in CSV: a row for each place.
 pub const COLUMNS: &[&str] = &[
@@ -187,6 +188,18 @@ fn batch_lines(lines: &mut Vec<String>, traced: &TraceBatch, last: bool, steps: 
         facts.push(format!("use by {}", batch.expires_on));
     }
     facts.retain(|fact| !fact.is_empty());
+    let held: Vec<String> = batch
+        .holds
+        .iter()
+        .map(|hold| word::field::<HoldReason>(hold.reason))
+        .collect();
+    if !held.is_empty() {
+        facts.push(format!("{RED}held: {}{RED:#}", held.join(", ")));
+    }
+    if let Some(recall) = &batch.recall {
+        let reason = word::field::<RecallReason>(recall.reason);
+        facts.push(format!("{RED}recalled: {reason}{RED:#}"));
+    }
     lines.push(format!("{branch} {}", facts.join(" · ")));
     place_lines(
         lines,
@@ -286,20 +299,21 @@ fn step_lines(lines: &mut Vec<String>, steps: &[TraceStep], stem: &str, shown: u
     }
     for step in &steps[hidden..] {
         let place = match (step.from_facility_id.as_str(), step.facility_id.as_str()) {
-            ("", at) => format!("at {at}"),
-            (from, to) if from == to => format!("at {to}"),
-            (from, to) => format!("{from} → {to}"),
+            ("", "") => String::new(),
+            ("", at) => format!(" {} at {at}", grouped(step.quantity)),
+            (from, to) if from == to => format!(" {} at {to}", grouped(step.quantity)),
+            (from, to) => format!(" {} {from} → {to}", grouped(step.quantity)),
         };
         let mut line = format!(
-            "{stem}   {DIM}{:>6}{DIM:#} {} {} {} {place}",
+            "{stem}   {DIM}{:>6}{DIM:#} {} {}{place}",
             step.position,
             time(step.occurred_at.as_ref()),
             what(&step.r#type),
-            grouped(step.quantity),
         );
         let outcome = word::field::<ReceiptOutcome>(step.outcome);
         for remark in [
             outcome.clone(),
+            word::field::<HoldReason>(step.hold_reason),
             label("shipment", &step.shipment_id),
             label("request", &step.request_id),
         ] {

@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use keruen_proto::{
     inventory::v1::{
         AdjustmentReason, AssetPlace, ConsumptionPurpose, DisposalReason, DonationState,
-        ReceiptOutcome,
+        HoldReason, OverrideReason, RecallReason, ReceiptOutcome, ReleaseVerdict,
     },
     log::v1::TimePrecision,
     registry::v1::{DocumentKind, FacilityKind, OrganisationKind, Tracking, ValueBasis},
@@ -41,10 +41,14 @@ words! {
     DocumentKind "DOCUMENT_KIND_"
     DonationState "DONATION_STATE_"
     FacilityKind "FACILITY_KIND_"
+    HoldReason "HOLD_REASON_"
     LossVerdict "LOSS_VERDICT_"
     OrganisationKind "ORGANISATION_KIND_"
+    OverrideReason "OVERRIDE_REASON_"
+    RecallReason "RECALL_REASON_"
     ReceiptOutcome "RECEIPT_OUTCOME_"
     RejectionReason "REJECTION_REASON_"
+    ReleaseVerdict "RELEASE_VERDICT_"
     RequestPriority "REQUEST_PRIORITY_"
     RequestState "REQUEST_STATE_"
     ShipmentState "SHIPMENT_STATE_"

@@ -48,6 +48,13 @@ CREATE TABLE items (
 );
 CREATE INDEX items_by_commodity ON items (commodity_id, item_id);
 
+-- What of an item may not be used: held batches, recalled lots.
+CREATE TABLE item_quality (
+    item_id TEXT NOT NULL PRIMARY KEY,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
 CREATE TABLE donations (
     donation_id TEXT NOT NULL PRIMARY KEY,
     donor_id TEXT NOT NULL,
@@ -120,9 +127,14 @@ CREATE TABLE stock (
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
+    -- Lot number of the batch; empty where there is none.
+    lot TEXT NOT NULL,
     on_hand BIGINT NOT NULL,
     reserved BIGINT NOT NULL,
+    -- All that is not reserved where the batch is held or its lot recalled; else the same as held_here.
     held BIGINT NOT NULL,
+    -- Held by itself, whatever is known of the batch.
+    held_here BIGINT NOT NULL,
     -- On its way to here, or missing and not settled.
     in_transit BIGINT NOT NULL,
     received BIGINT NOT NULL,
@@ -133,6 +145,7 @@ CREATE TABLE stock (
 ) WITHOUT ROWID;
 CREATE INDEX stock_by_item ON stock (item_id, facility_id);
 CREATE INDEX stock_by_batch ON stock (batch_id, facility_id);
+CREATE INDEX stock_by_lot ON stock (item_id, lot);
 CREATE INDEX stock_by_owner ON stock (owner_id, facility_id);
 
 -- The same, added up over batches and owners: what questions that name neither cost does not grow with their number.

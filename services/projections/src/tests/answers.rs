@@ -8,8 +8,8 @@ use keruen_proto::{
     requests::v1::{Request, RequestState},
     shipments::v1::{Shipment, ShipmentState},
     stock::v1::{
-        AssetKey, GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListRequestsRequest,
-        ListShipmentsRequest, TraceStatus, get_trace_request::Subject,
+        AssetKey, GetLotTraceRequest, GetTraceRequest, GetTraceResponse, ListDonationsRequest,
+        ListRequestsRequest, ListShipmentsRequest, TraceStatus, get_trace_request::Subject,
     },
 };
 use rusqlite::Connection;
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
+    lot::LotQuery,
     refusal::Refusal,
     store::Writer,
     trace::TraceQuery,
@@ -103,6 +104,80 @@ fn places_of_a_batch_add_up_to_what_was_received() {
     }
     assert_eq!(traced.len(), received.len());
     assert_eq!(statuses.len(), 6, "{statuses:?}");
+}
+
+#[test]
+fn a_lot_is_found_with_everybody_who_has_or_had_it() {
+    let mut world = world();
+    let mut expected: BTreeMap<(String, String), BTreeMap<String, [i64; 7]>> = BTreeMap::new();
+    let mut lots: BTreeMap<String, String> = BTreeMap::new();
+    // What came and went, by the events; what is there or ended there, by plain book-keeping.
+    for event in world.history.decoded() {
+        for (facility_id, units, is_sent) in naive::came_and_went(event) {
+            lots.insert(units.batch_id.clone(), units.lot.clone());
+            let lot = expected
+                .entry((units.item_id.clone(), units.lot.clone()))
+                .or_default();
+            lot.entry(facility_id).or_default()[5 + usize::from(is_sent)] += units.quantity;
+        }
+    }
+    for ((facility_id, item_id, batch_id, _), sums) in naive::stock(world.history.decoded()) {
+        let [on_hand, _, _, in_transit, _, consumed, disposed, lost] = sums;
+        let holders = expected
+            .entry((item_id, lots[&batch_id].clone()))
+            .or_default();
+        let sums = [on_hand, in_transit, consumed, disposed, lost];
+        for (sum, more) in holders.entry(facility_id).or_default().iter_mut().zip(sums) {
+            *sum += more;
+        }
+    }
+    let mut recalled = 0;
+    for ((item_id, lot), holders) in expected.into_iter().filter(|((_, lot), _)| !lot.is_empty()) {
+        let request = GetLotTraceRequest {
+            item_id,
+            lot,
+            min_position: 0,
+        };
+        let query = LotQuery::parse(&request).unwrap();
+        let trace = query.answer(world.writer.connection(), TODAY).unwrap();
+        let found: BTreeMap<String, [i64; 7]> = trace
+            .holders
+            .iter()
+            .map(|it| {
+                let sums = [
+                    it.on_hand,
+                    it.in_transit + it.missing,
+                    it.consumed,
+                    it.disposed,
+                    it.lost,
+                    it.received,
+                    it.sent,
+                ];
+                (it.facility_id.clone(), sums)
+            })
+            .collect();
+        let holders: BTreeMap<_, _> = holders
+            .into_iter()
+            .filter(|(_, sums)| *sums != [0; 7])
+            .collect();
+        assert_eq!(found, holders, "{request:?}");
+        assert!(
+            trace
+                .holders
+                .is_sorted_by_key(|it| it.on_hand + it.in_transit + it.missing == 0)
+        );
+        recalled += usize::from(trace.recall.is_some());
+    }
+    assert!(recalled > 0, "some lot is recalled at the end");
+    let unknown = GetLotTraceRequest {
+        item_id: "TEST-A".to_owned(),
+        lot: "NEVER SEEN".to_owned(),
+        min_position: 0,
+    };
+    let refusal = LotQuery::parse(&unknown)
+        .unwrap()
+        .answer(world.writer.connection(), TODAY);
+    assert!(matches!(refusal, Err(Refusal::UnknownLot { .. })));
 }
 
 /// Every event that carries the batch's tag is a step, in order.

@@ -3,6 +3,7 @@
 use keruen_domain::{
     Boundary, Code, Entry, Label,
     donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
     shipment::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
@@ -11,7 +12,10 @@ use keruen_domain::{
     stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
 };
 use keruen_proto::{
-    inventory::v1::{AdjustmentReason, ConsumptionPurpose, DisposalReason, ReceiptOutcome},
+    inventory::v1::{
+        AdjustmentReason, ConsumptionPurpose, DisposalReason, HoldReason, OverrideReason,
+        RecallReason, ReceiptOutcome,
+    },
     registry::v1::{DocumentKind, DocumentRef},
     requests::v1::{RejectionReason, RequestPriority},
     shipments::v1::{CancellationReason, LossVerdict, Shipment},
@@ -19,6 +23,12 @@ use keruen_proto::{
 
 use super::history::{FACILITIES, History, ITEMS, ORGANISATIONS, code, quantity};
 
+const LOTS: [&str; 3] = ["L 1", "L 2", "№ 3"];
+const HOLD_REASONS: [HoldReason; 3] = [
+    HoldReason::Quarantine,
+    HoldReason::QualityDoubt,
+    HoldReason::AuthorityOrder,
+];
 const PRIORITIES: [RequestPriority; 4] = [
     RequestPriority::Routine,
     RequestPriority::Urgent,
@@ -44,7 +54,7 @@ fn document(kind: DocumentKind) -> DocumentRef {
 impl History {
     /// One thing; what the domain refuses does not happen.
     pub fn happen(&mut self, (kind, a, b, c): Choice) {
-        match kind % 14 {
+        match kind % 20 {
             0 | 1 => self.donate(a, b, c),
             2 => self.ask(a, b, c),
             3 | 4 => self.ship(a, b, c),
@@ -54,11 +64,11 @@ impl History {
                     allow_partial: b.is_multiple_of(2),
                 });
             }),
-            7 => self.with_shipment(a, Self::dispatch),
-            8 | 9 => self.with_shipment(a, |history, shipment_id| {
+            7 | 17 => self.with_shipment(a, Self::dispatch),
+            8 | 9 | 18 => self.with_shipment(a, |history, shipment_id| {
                 history.receive(&shipment_id, b, c);
             }),
-            10 => self.settle(),
+            10 | 19 => self.settle(),
             11 => self.with_shipment(a, |history, shipment_id| {
                 if b.is_multiple_of(4) {
                     history.run(&CancelShipment {
@@ -68,6 +78,9 @@ impl History {
                 }
             }),
             12 => self.consume(a, b, c),
+            13 => self.hold(a, b, c),
+            14 => self.release(a, b),
+            15 => self.recall(a, b, c),
             _ => self.correct(a, b, c),
         }
     }
@@ -145,7 +158,9 @@ impl History {
                     item_id: code(item_id),
                     quantity: quantity(*units),
                     outcome: *outcome,
-                    lot: None,
+                    lot: pick(&LOTS, a / 3)
+                        .filter(|_| !b.is_multiple_of(4))
+                        .map(|lot| Label::parse(lot).unwrap()),
                     expires_on: None,
                     serial_numbers,
                     pledge_line: None,
@@ -311,6 +326,72 @@ impl History {
         lines
     }
 
+    /// Holds a batch that has been tagged.
+    fn hold(&mut self, a: u16, b: u16, c: u16) {
+        let mut batches: Vec<&str> = self
+            .events
+            .iter()
+            .flat_map(|event| &event.tags)
+            .filter_map(|tag| tag.strip_prefix("batch:"))
+            .collect();
+        batches.dedup();
+        let recent = batches.len().saturating_sub(usize::from(b % 9));
+        let Some(batch_id) = pick(&batches[..recent], a).map(|id| code(id)) else {
+            return;
+        };
+        let reason = *pick(&HOLD_REASONS, c).unwrap();
+        self.run(&HoldBatch {
+            batch_id,
+            reason,
+            documents: Vec::new(),
+        });
+    }
+
+    /// Releases a batch that is held, mostly of the item that must be released before use.
+    fn release(&mut self, a: u16, b: u16) {
+        let (item_id, _) = ITEMS[usize::from(!a.is_multiple_of(3))];
+        let Entry::Quality(quality) = self.fold(&Boundary::quality(item_id).unwrap()) else {
+            return;
+        };
+        let Some(hold) = pick(&quality.holds, b) else {
+            return;
+        };
+        self.run(&ReleaseBatch {
+            batch_id: code(&hold.batch_id),
+            reason: Some(hold.reason()),
+            grounds: Grounds::Override {
+                authorised_by_ref: Label::parse("person:7").unwrap(),
+                reason: OverrideReason::UrgentNeed,
+            },
+            documents: Vec::new(),
+        });
+    }
+
+    /// Recalls a lot, or lifts the recall.
+    fn recall(&mut self, a: u16, b: u16, c: u16) {
+        let item_id = code(pick(&ITEMS, a).unwrap().0);
+        let lot = Label::parse(pick(&LOTS, b).unwrap()).unwrap();
+        let authority_id = code("MOH");
+        let documents = Vec::new();
+        if c.is_multiple_of(3) {
+            let reason = RecallReason::Harm;
+            self.run(&RecallLot {
+                item_id,
+                lot,
+                reason,
+                authority_id,
+                documents,
+            });
+        } else {
+            self.run(&LiftRecall {
+                item_id,
+                lot,
+                authority_id,
+                documents,
+            });
+        }
+    }
+
     fn consume(&mut self, a: u16, b: u16, c: u16) {
         let (facility_id, _) = *pick(&FACILITIES, a).unwrap();
         let (item_id, _) = *pick(&ITEMS, b).unwrap();
@@ -321,6 +402,7 @@ impl History {
             batch_id: None,
             owner_id: None,
             purpose: ConsumptionPurpose::Patient,
+            already_used: c.is_multiple_of(4),
         });
     }
 
@@ -330,7 +412,8 @@ impl History {
             code(pick(&FACILITIES, a).unwrap().0),
             code(pick(&ITEMS, b).unwrap().0),
         );
-        let Entry::Stock(level) = self.fold(&Boundary::Stock(facility_id.clone(), item_id)) else {
+        let Entry::Stock(level, _) = self.fold(&Boundary::Stock(facility_id.clone(), item_id))
+        else {
             return;
         };
         let claimed = level.lots.iter().find(|lot| c % 3 == 1 && lot.reserved > 0);

@@ -51,7 +51,7 @@ pub fn eventful() -> History {
             .wrapping_add(1_442_695_040_888_963_407);
         u16::try_from(state >> 48).unwrap()
     };
-    let choices: Vec<Choice> = (0..600)
+    let choices: Vec<Choice> = (0..900)
         .map(|_| (u8::try_from(next() % 256).unwrap(), next(), next(), next()))
         .collect();
     let mut history = History::new(&choices);
@@ -139,6 +139,7 @@ impl History {
                 tracking: tracking.into(),
                 manufacturer: "Maker".to_owned(),
                 model: id.to_owned(),
+                release_required: (id == "TEST-B").then_some(true),
                 ..Item::default()
             }));
         }
@@ -206,9 +207,11 @@ impl History {
     /// The state of a boundary, folded from its first event on.
     pub fn fold(&self, boundary: &Boundary) -> Entry {
         let mut entry = Entry::empty(boundary);
-        let tag = boundary.tag();
+        let own = boundary.tags();
         for (recorded, event) in self.events.iter().zip(&self.decoded) {
-            if recorded.tags.contains(&tag) && entry.event_types().contains(&event.type_name()) {
+            if own.iter().any(|tag| recorded.tags.contains(tag))
+                && entry.event_types().contains(&event.type_name())
+            {
                 entry.evolve(boundary, event);
             }
         }

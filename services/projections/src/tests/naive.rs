@@ -1,6 +1,6 @@
 //! The books kept the simplest way: a list of signed entries, summed up on demand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     Event,
@@ -23,7 +23,11 @@ const DISPOSED: usize = 6;
 const LOST: usize = 7;
 
 #[derive(Default)]
-struct Books(BTreeMap<Key, Sums>);
+struct Books {
+    rows: BTreeMap<Key, Sums>,
+    /// Of each batch.
+    lots: BTreeMap<String, String>,
+}
 
 impl Books {
     fn post(&mut self, facility_id: &str, units: &StockUnits, entries: &[(usize, i64)]) {
@@ -36,8 +40,9 @@ impl Books {
             units.batch_id.clone(),
             units.owner_id.clone(),
         );
+        self.lots.insert(units.batch_id.clone(), units.lot.clone());
         for (column, amount) in entries {
-            self.0.entry(key.clone()).or_default()[*column] += amount;
+            self.rows.entry(key.clone()).or_default()[*column] += amount;
         }
     }
 }
@@ -48,8 +53,61 @@ pub fn stock(events: &[Event]) -> BTreeMap<Key, Sums> {
     for event in events {
         post(&mut books, event);
     }
-    books.0.retain(|_, sums| *sums != Sums::default());
-    books.0
+    hold(&mut books, events);
+    books.rows.retain(|_, sums| *sums != Sums::default());
+    books.rows
+}
+
+/// Of a batch that is held at the end, or whose lot is recalled then, all that is not claimed is held.
+fn hold(books: &mut Books, events: &[Event]) {
+    let mut held: BTreeSet<(&str, i32)> = BTreeSet::new();
+    let mut recalled: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for event in events {
+        match event {
+            Event::BatchHeld(it) => assert!(held.insert((&it.batch_id, it.reason))),
+            Event::BatchReleased(it) => assert!(held.remove(&(&*it.batch_id, it.reason))),
+            Event::LotRecalled(it) => assert!(recalled.insert((&it.item_id, &it.lot))),
+            Event::LotRecallLifted(it) => assert!(recalled.remove(&(&*it.item_id, &*it.lot))),
+            _ => {}
+        }
+    }
+    for ((_, item_id, batch_id, _), sums) in &mut books.rows {
+        let lot = books.lots.get(batch_id).map_or("", String::as_str);
+        let is_held = held.iter().any(|(id, _)| id == batch_id);
+        if is_held || recalled.contains(&(&**item_id, lot)) {
+            sums[HELD] = sums[ON_HAND] - sums[RESERVED];
+        }
+    }
+}
+
+/// Units that came to a facility or, `true`, were sent on from it.
+pub fn came_and_went(event: &Event) -> Vec<(String, &StockUnits, bool)> {
+    match event {
+        Event::DonationReceived(it) => it
+            .lines
+            .iter()
+            .filter(|line| line.outcome() != ReceiptOutcome::Missing)
+            .map(|line| (it.facility_id.clone(), line.units.as_ref().unwrap(), false))
+            .collect(),
+        Event::StockAdjusted(it) if !it.decrease => {
+            vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
+        }
+        Event::ShipmentDispatched(it) => it
+            .units
+            .iter()
+            .map(|units| (it.origin_id.clone(), units.units.as_ref().unwrap(), true))
+            .collect(),
+        Event::ShipmentReceived(it) => it
+            .units
+            .iter()
+            .filter(|found| found.outcome() != ReceiptOutcome::Missing)
+            .map(|found| {
+                let units = found.shipment_units.as_ref().unwrap().units.as_ref();
+                (it.destination_id.clone(), units.unwrap(), false)
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn post(books: &mut Books, event: &Event) {

@@ -150,6 +150,7 @@ proptest! {
         let connection = writer.connection();
         let boundaries = history.donations.iter().map(|id| Boundary::donation(id))
             .chain(history.requests.iter().map(|id| Boundary::request(id)))
+            .chain(ITEMS.iter().map(|(id, _)| Boundary::item(id)))
             .chain(history.shipments.iter().map(|id| Boundary::shipment(id)))
             .chain(history.events.iter().flat_map(|event| &event.tags)
                 .filter_map(|tag| tag.strip_prefix("batch:")).map(Boundary::batch));
@@ -157,12 +158,19 @@ proptest! {
             let stored = resource::load(connection, &boundary).unwrap().unwrap();
             prop_assert_eq!(stored.entry, history.fold(&boundary));
         }
+        for (item, _) in ITEMS {
+            let boundary = Boundary::quality(item).unwrap();
+            let folded = history.fold(&boundary);
+            let stored = resource::load(connection, &boundary).unwrap();
+            let stored = stored.map_or_else(|| Entry::empty(&boundary), |stored| stored.entry);
+            prop_assert_eq!(stored, folded);
+        }
         // What deciders take to be available is what the view says.
         let rows = stock_rows(connection);
         for (facility, _) in FACILITIES {
             for (item, _) in ITEMS {
                 let boundary = Boundary::stock(facility, item).unwrap();
-                let Entry::Stock(level) = history.fold(&boundary) else { unreachable!() };
+                let Entry::Stock(level, _) = history.fold(&boundary) else { unreachable!() };
                 for lot in level.lots {
                     let key = (facility.to_owned(), item.to_owned(), lot.batch_id, lot.owner_id);
                     prop_assert_eq!(&rows[&key][..3], &[lot.on_hand, lot.reserved, lot.held][..]);
@@ -222,6 +230,10 @@ fn histories_know_every_kind_of_movement() {
         "ShipmentReceived",
         "LossActAccepted",
         "ShipmentCancelled",
+        "BatchHeld",
+        "BatchReleased",
+        "LotRecalled",
+        "LotRecallLifted",
     ] {
         let count = history
             .decoded()

@@ -1,0 +1,133 @@
+//! Requests about the quality of stock, parsed into commands.
+
+use keruen_domain::quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch};
+use keruen_edge::Fields;
+use keruen_proto::inventory::v1::{
+    HoldBatchRequest, HoldReason, LiftRecallRequest, OverrideReason, RecallLotRequest,
+    RecallReason, ReleaseBatchRequest, ReleaseVerdict,
+};
+
+/// A batch to be held.
+pub fn hold(message: &HoldBatchRequest, fields: &mut Fields) -> Option<HoldBatch> {
+    let batch_id = fields.code("batch_id", &message.batch_id);
+    let reason: Option<HoldReason> = fields.stated("reason", message.reason);
+    let documents = fields.documents("documents", &message.documents);
+    Some(HoldBatch {
+        batch_id: batch_id?,
+        reason: reason?,
+        documents: documents?,
+    })
+}
+
+/// A batch to be released.
+pub fn release(message: &ReleaseBatchRequest, fields: &mut Fields) -> Option<ReleaseBatch> {
+    let batch_id = fields.code("batch_id", &message.batch_id);
+    let reason = match message.reason {
+        0 => Some(None),
+        stated => fields.stated("reason", stated).map(Some),
+    };
+    let grounds = grounds(message, fields);
+    let documents = fields.documents("documents", &message.documents);
+    Some(ReleaseBatch {
+        batch_id: batch_id?,
+        reason: reason?,
+        grounds: grounds?,
+        documents: documents?,
+    })
+}
+
+/// A verdict or an override, never both.
+fn grounds(message: &ReleaseBatchRequest, fields: &mut Fields) -> Option<Grounds> {
+    let Some(release_override) = &message.release_override else {
+        if message.verdict == 0 {
+            fields.reject(
+                "verdict",
+                "must be stated, unless release_override says who releases the batch without one, and why",
+            );
+            return None;
+        }
+        let verdict: Option<ReleaseVerdict> = fields.stated("verdict", message.verdict);
+        return verdict.map(Grounds::Verdict);
+    };
+    if message.verdict != 0 {
+        fields.reject(
+            "release_override",
+            "must be left out where there is a verdict",
+        );
+        return None;
+    }
+    let authorised_by_ref = fields.label(
+        "release_override.authorised_by_ref",
+        &release_override.authorised_by_ref,
+    );
+    let reason: Option<OverrideReason> =
+        fields.stated("release_override.reason", release_override.reason);
+    Some(Grounds::Override {
+        authorised_by_ref: authorised_by_ref?,
+        reason: reason?,
+    })
+}
+
+/// A lot to be recalled.
+pub fn recall(message: &RecallLotRequest, fields: &mut Fields) -> Option<RecallLot> {
+    let item_id = fields.code("item_id", &message.item_id);
+    let lot = fields.label("lot", &message.lot);
+    let reason: Option<RecallReason> = fields.stated("reason", message.reason);
+    let authority_id = fields.code("authority_id", &message.authority_id);
+    let documents = fields.documents("documents", &message.documents);
+    Some(RecallLot {
+        item_id: item_id?,
+        lot: lot?,
+        reason: reason?,
+        authority_id: authority_id?,
+        documents: documents?,
+    })
+}
+
+/// A recall to be lifted.
+pub fn lift(message: &LiftRecallRequest, fields: &mut Fields) -> Option<LiftRecall> {
+    let item_id = fields.code("item_id", &message.item_id);
+    let lot = fields.label("lot", &message.lot);
+    let authority_id = fields.code("authority_id", &message.authority_id);
+    let documents = fields.documents("documents", &message.documents);
+    Some(LiftRecall {
+        item_id: item_id?,
+        lot: lot?,
+        authority_id: authority_id?,
+        documents: documents?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use keruen_proto::inventory::v1::ReleaseOverride;
+
+    use super::*;
+
+    #[test]
+    fn a_release_rests_on_a_verdict_or_on_somebody_who_answers_for_it() {
+        let parsed = |verdict: ReleaseVerdict, release_override: Option<ReleaseOverride>| {
+            let message = ReleaseBatchRequest {
+                batch_id: "B1".to_owned(),
+                verdict: verdict.into(),
+                release_override,
+                ..ReleaseBatchRequest::default()
+            };
+            release(&message, &mut Fields::of_query()).map(|command| command.grounds)
+        };
+        let by = |who: &str, reason: OverrideReason| {
+            Some(ReleaseOverride {
+                authorised_by_ref: who.to_owned(),
+                reason: reason.into(),
+            })
+        };
+        let tested = ReleaseVerdict::Tested;
+        assert_eq!(parsed(tested, None), Some(Grounds::Verdict(tested)));
+        let none = ReleaseVerdict::Unspecified;
+        assert!(parsed(none, by("P-7", OverrideReason::UrgentNeed)).is_some());
+        assert_eq!(parsed(none, None), None);
+        assert_eq!(parsed(none, by("", OverrideReason::UrgentNeed)), None);
+        assert_eq!(parsed(none, by("P-7", OverrideReason::Unspecified)), None);
+        assert_eq!(parsed(tested, by("P-7", OverrideReason::UrgentNeed)), None);
+    }
+}

@@ -1,0 +1,200 @@
+//! Who has and who had a lot: over all its batches, of every donation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keruen_proto::{
+    EventType,
+    inventory::v1::{Batch, ReceiptOutcome},
+    shipments::v1::ShipmentDispatched,
+    stock::v1::{
+        GetLotTraceRequest, LotHolder, LotTrace, TraceBatch, TracePlace, TraceStatus, TraceStep,
+    },
+};
+use prost::Message;
+use rusqlite::{Connection, params};
+
+use crate::{
+    failure::StoreError,
+    fields::Fields,
+    names::{self, Facilities},
+    places::Places,
+    refusal::Refusal,
+};
+
+/// What an answer may take. A gRPC message may take 4 MiB.
+const MAX_BYTES: usize = 3_500_000;
+
+/// A question for a lot, parsed.
+pub struct LotQuery {
+    item_id: String,
+    lot: String,
+}
+
+impl LotQuery {
+    /// Parses a request.
+    pub fn parse(request: &GetLotTraceRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let item_id = fields.code("item_id", &request.item_id);
+        let lot = fields.label("lot", &request.lot);
+        fields.finish()?;
+        let (item_id, lot) = item_id
+            .zip(lot)
+            .ok_or_else(|| Refusal::field("lot", "is malformed"))?;
+        Ok(Self { item_id, lot })
+    }
+
+    /// Finds everybody who has or had it, with the regions of `today`, ISO 8601.
+    pub fn answer(self, connection: &Connection, today: &str) -> Result<LotTrace, Refusal> {
+        let Self { item_id, lot } = self;
+        names::known_item(connection, Some(&item_id))?;
+        let recall = names::recall(connection, &item_id, &lot)?;
+        let mut places = Places::new(connection, today);
+        let mut holders = Holders::default();
+        let mut batches = Vec::new();
+        let mut bytes = 0;
+        for mut batch in batches_of(connection, &item_id, &lot)? {
+            let found = places.of_batch(&batch, None)?;
+            for place in &found {
+                holders.stand(place);
+            }
+            holders.follow(connection, &batch.batch_id)?;
+            batch.recall.clone_from(&recall);
+            let traced = TraceBatch {
+                batch: Some(batch),
+                item_name: None,
+                places: found,
+                steps: Vec::new(),
+            };
+            bytes += traced.encoded_len();
+            if bytes > MAX_BYTES {
+                return Err(Refusal::TooLarge {
+                    limit_bytes: MAX_BYTES,
+                });
+            }
+            batches.push(traced);
+        }
+        if batches.is_empty() && recall.is_none() {
+            return Err(Refusal::UnknownLot { item_id, lot });
+        }
+        Ok(LotTrace {
+            item_name: names::item(connection, &item_id)?,
+            item_id,
+            lot,
+            recall,
+            holders: holders.named(connection, today)?,
+            batches,
+        })
+    }
+}
+
+/// The batches of a lot, oldest first. What a batch brought to the facility that received it is counted there for ever.
+fn batches_of(connection: &Connection, item_id: &str, lot: &str) -> Result<Vec<Batch>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT resource FROM batches \
+         WHERE batch_id IN (SELECT batch_id FROM stock WHERE item_id = ?1 AND lot = ?2) \
+         ORDER BY created_position, batch_id",
+    )?;
+    let mut rows = statement.query(params![item_id, lot])?;
+    let mut batches = Vec::new();
+    while let Some(row) = rows.next()? {
+        batches.push(Batch::decode(row.get::<_, Vec<u8>>(0)?.as_slice())?);
+    }
+    Ok(batches)
+}
+
+/// Everybody who has or had units, by facility.
+#[derive(Default)]
+struct Holders {
+    facilities: BTreeMap<String, Holder>,
+}
+
+#[derive(Default)]
+struct Holder {
+    counted: LotHolder,
+    owners: BTreeSet<String>,
+    shipments: BTreeSet<String>,
+}
+
+impl Holders {
+    fn at(&mut self, facility_id: &str) -> &mut Holder {
+        self.facilities.entry(facility_id.to_owned()).or_default()
+    }
+
+    /// Counts units where they are, or where they ended.
+    fn stand(&mut self, place: &TracePlace) {
+        let holder = self.at(&place.facility_id);
+        let it = &mut holder.counted;
+        let sum = match place.status() {
+            TraceStatus::Unspecified => return,
+            TraceStatus::OnHand => &mut it.on_hand,
+            TraceStatus::InTransit => &mut it.in_transit,
+            TraceStatus::Missing => &mut it.missing,
+            TraceStatus::Consumed => &mut it.consumed,
+            TraceStatus::Disposed => &mut it.disposed,
+            TraceStatus::Lost => &mut it.lost,
+        };
+        add(sum, place.quantity);
+        let has_them = matches!(
+            place.status(),
+            TraceStatus::OnHand | TraceStatus::InTransit | TraceStatus::Missing
+        );
+        if has_them {
+            holder.owners.insert(place.owner_id.clone());
+            if !place.shipment_id.is_empty() {
+                holder.shipments.insert(place.shipment_id.clone());
+            }
+        }
+    }
+
+    /// Counts what came to and left each facility.
+    fn follow(&mut self, connection: &Connection, batch_id: &str) -> Result<(), StoreError> {
+        let mut statement = connection
+            .prepare_cached("SELECT step FROM steps WHERE batch_id = ?1 ORDER BY position")?;
+        let mut rows = statement.query(params![batch_id])?;
+        while let Some(row) = rows.next()? {
+            let step = TraceStep::decode(row.get::<_, Vec<u8>>(0)?.as_slice())?;
+            if step.r#type == ShipmentDispatched::TYPE {
+                let sent = &mut self.at(&step.from_facility_id).counted.sent;
+                add(sent, step.quantity);
+            } else if came(&step) {
+                let received = &mut self.at(&step.facility_id).counted.received;
+                add(received, step.quantity);
+            }
+        }
+        Ok(())
+    }
+
+    /// With what the registry says of the facilities: those that have any first.
+    fn named(self, connection: &Connection, today: &str) -> Result<Vec<LotHolder>, StoreError> {
+        let mut facilities = Facilities::new(connection, today);
+        let mut holders = Vec::new();
+        for (facility_id, holder) in self.facilities {
+            let facility = facilities.get(&facility_id)?;
+            holders.push(LotHolder {
+                facility_id,
+                facility_name: facility.name,
+                facility_kind: facility.kind,
+                region_id: facility.region_id,
+                owner_ids: holder.owners.into_iter().collect(),
+                shipment_ids: holder.shipments.into_iter().collect(),
+                ..holder.counted
+            });
+        }
+        holders.sort_by_key(|it| it.on_hand + it.in_transit + it.missing == 0);
+        Ok(holders)
+    }
+}
+
+fn add(sum: &mut i64, quantity: i64) {
+    *sum = sum.saturating_add(quantity);
+}
+
+/// Whether units came to a facility: they entered the books there, or arrived in a shipment.
+fn came(step: &TraceStep) -> bool {
+    let entered = step.from_facility_id.is_empty() && !step.facility_id.is_empty();
+    let arrived = matches!(
+        step.outcome(),
+        ReceiptOutcome::Good | ReceiptOutcome::Damaged | ReceiptOutcome::Expired
+    );
+    entered || arrived
+}
