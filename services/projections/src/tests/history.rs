@@ -42,7 +42,7 @@ pub struct History {
     commands: u64,
 }
 
-/// A long history in which everything happens, but names and regions stay.
+/// A long history in which everything happens.
 pub fn eventful() -> History {
     let mut state = 7_u64;
     let mut next = || {
@@ -52,7 +52,7 @@ pub fn eventful() -> History {
         u16::try_from(state >> 48).unwrap()
     };
     let choices: Vec<Choice> = (0..900)
-        .map(|_| (u8::try_from(next() % 240).unwrap(), next(), next(), next()))
+        .map(|_| (u8::try_from(next() % 256).unwrap(), next(), next(), next()))
         .collect();
     let mut history = History::new(&choices);
     // At its end, something is missing that nobody has settled.

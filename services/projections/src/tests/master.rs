@@ -8,11 +8,27 @@ use keruen_proto::registry::v1::{
     Facility, Item, LocalizedText, Organisation, OrganisationKind, RetirementReason,
 };
 
-use super::history::{FACILITIES, History, ITEMS, code, quantity};
+use super::{
+    chance::Choice,
+    history::{FACILITIES, History, ITEMS, code, quantity},
+};
 
 impl History {
+    /// As [`History::new`], and what the registry says changes in between.
+    pub fn with_changing_registry(choices: &[Choice]) -> Self {
+        let mut history = Self::new(&[]);
+        for choice in choices {
+            let (kind, a, b, c) = *choice;
+            if kind >= 200 {
+                history.change_registry(a, b, c);
+            }
+            history.happen(*choice);
+        }
+        history
+    }
+
     /// One thing that the registry says changes; what the domain refuses does not happen.
-    pub fn change_registry(&mut self, a: u16, b: u16, c: u16) {
+    fn change_registry(&mut self, a: u16, b: u16, c: u16) {
         let (facility_id, _) = FACILITIES[usize::from(b) % FACILITIES.len()];
         let (item_id, commodity_id) = ITEMS[usize::from(b) % ITEMS.len()];
         let name = Some(LocalizedText {
