@@ -34,7 +34,8 @@ Examples:
   keruen serve --nats-url nats://127.0.0.1:4222       everything, and pass the log on to JetStream
 
 Several processes on one PostgreSQL and one NATS:
-  keruen serve --roles log,relay --database-url postgres://log@db/keruen --nats-url nats://nats
+  keruen serve --roles log,relay \\
+               --database-url postgres://log@db/keruen --nats-url nats://nats
   keruen serve --roles inventory,shipments,requests,registry,projections \\
                --database-url postgres://reader@db/keruen --nats-url nats://nats
   keruen serve --roles gateway --server http://127.0.0.1:7460
