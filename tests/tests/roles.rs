@@ -113,6 +113,10 @@ async fn uses_masks(clients: &mut Clients) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a story from its beginning to its end"
+)]
 async fn three_processes_are_one_node() {
     let folder = TempDir::new().unwrap();
     let database = Database::new();

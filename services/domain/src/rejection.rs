@@ -354,6 +354,10 @@ rejections! {
     } = "INSUFFICIENT_STOCK", Quantities, Refused, retry true,
         ("{facility_id} has too little of item {item_id}{}{}: {requested} requested, {available} available ({on_hand} \
           on hand, {reserved} reserved, {held} held{})", of("batch", batch_id), of("owner", owner_id), expired_too(*expired));
+    NotHeldHere { facility_id: String, batch_id: String, owner_id: String, requested: i64, held: i64 } =
+        "NOT_HELD_HERE", Quantities, Refused, retry false,
+        ("{requested} units of batch {batch_id} of {owner_id} are to be released at {facility_id}, but {held} are held \
+          there by themselves; what is held with its batch is released with it");
     CurrencyDiffers { donation_id: String, pledged: String, given: String } = "CURRENCY_DIFFERS", Quantities,
         malformed("amount.currency_code"), retry false,
         ("amount.currency_code: donation {donation_id} is in {pledged}, not in {given}");

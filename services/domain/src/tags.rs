@@ -66,6 +66,9 @@ pub fn tags(event: &Event) -> Vec<String> {
         }
         Event::StockDisposed(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
 
+        Event::StockHeld(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
+        Event::StockReleased(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
+
         Event::BatchHeld(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
         Event::BatchReleased(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
         Event::LotRecalled(event) => tags.lot(&event.item_id, &event.lot),

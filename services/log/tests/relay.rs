@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[allow(
-    dead_code,
     unused_imports,
     unused_macros,
     clippy::unused_async,
@@ -406,28 +405,28 @@ async fn a_stream_with_other_settings_stays_as_it_is() {
             config.retention = RetentionPolicy::Interest;
         }),
         ("discard is new", |config| {
-            config.discard = DiscardPolicy::New
+            config.discard = DiscardPolicy::New;
         }),
         ("storage is memory", |config| {
-            config.storage = StorageType::Memory
+            config.storage = StorageType::Memory;
         }),
         ("max_age is 3600 s", |config| {
-            config.max_age = Duration::from_hours(1)
+            config.max_age = Duration::from_hours(1);
         }),
         ("max_bytes is 1000000", |config| {
-            config.max_bytes = 1_000_000
+            config.max_bytes = 1_000_000;
         }),
         ("max_msgs is 9", |config| config.max_messages = 9),
         ("max_msgs_per_subject is 1", |config| {
-            config.max_messages_per_subject = 1
+            config.max_messages_per_subject = 1;
         }),
         ("deny_delete is false", |config| config.deny_delete = false),
         ("deny_purge is false", |config| config.deny_purge = false),
         ("allow_msg_ttl is true", |config| {
-            config.allow_message_ttl = true
+            config.allow_message_ttl = true;
         }),
         ("metadata keruen.log_id is none", |config| {
-            config.metadata.clear()
+            config.metadata.clear();
         }),
     ];
     let stage = Stage::new();

@@ -158,6 +158,8 @@ impl Units {
                     },
                 );
             }
+            Event::StockHeld(event) => self.hold(event.units.as_ref(), &event.facility_id, 1),
+            Event::StockReleased(event) => self.hold(event.units.as_ref(), &event.facility_id, -1),
             Event::ShipmentRequested(event) => {
                 for line in &event.lines {
                     self.owners.insert(
@@ -294,6 +296,17 @@ impl Units {
         pile.on_hand -= quantity;
         pile.held -= held;
         book(account, quantity);
+    }
+
+    /// Units are held by themselves, or no longer.
+    fn hold(&mut self, units: Option<&StockUnits>, facility_id: &str, sign: i64) {
+        if let Some((account, quantity)) = self.account(units) {
+            let pile = account
+                .facilities
+                .entry(facility_id.to_owned())
+                .or_default();
+            pile.held += sign * quantity;
+        }
     }
 
     fn claim(&mut self, shipment_id: &str, facility_id: &str, units: &[ShipmentUnits], sign: i64) {

@@ -10,7 +10,8 @@ use keruen_proto::{
         AdjustmentReason, BatchHeld, BatchReleased, ConsumptionPurpose, DisposalReason,
         DonatedMoneySpent, DonationPledged, DonationReceived, HoldReason, LotRecallLifted,
         LotRecalled, OverrideReason, PledgeLine, RecallReason, ReceiptOutcome, ReceivedLine,
-        ReleaseOverride, ReleaseVerdict, StockAdjusted, StockConsumed, StockDisposed, StockUnits,
+        ReleaseOverride, ReleaseVerdict, StockAdjusted, StockConsumed, StockDisposed, StockHeld,
+        StockReleased, StockUnits,
     },
     registry::v1::{
         Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
@@ -618,6 +619,29 @@ fn first() -> Vec<Event> {
     [registered(), donated(), stocked(), requested(), shipped()].concat()
 }
 
+fn set_apart() -> Vec<Event> {
+    vec![
+        StockHeld {
+            facility_id: text("WH"),
+            units: Some(units()),
+            reason: HoldReason::Damaged.into(),
+            documents: documents(DocumentKind::QualityDecision),
+        }
+        .into(),
+        StockReleased {
+            facility_id: text("WH"),
+            units: Some(units()),
+            verdict: Some(ReleaseVerdict::Assessed.into()),
+            release_override: Some(ReleaseOverride {
+                authorised_by_ref: text("person:7"),
+                reason: OverrideReason::HeldByMistake.into(),
+            }),
+            documents: documents(DocumentKind::QualityDecision),
+        }
+        .into(),
+    ]
+}
+
 /// Fields that types got later, each with the name of its version.
 fn grown() -> Vec<(&'static str, Event)> {
     let mut grown = Vec::new();
@@ -644,7 +668,15 @@ fn grown() -> Vec<(&'static str, Event)> {
 
 /// One of every type, with as many of its fields set as can be.
 fn samples() -> Vec<Event> {
-    [first(), examined(), amended(), retired(), placed()].concat()
+    [
+        first(),
+        examined(),
+        set_apart(),
+        amended(),
+        retired(),
+        placed(),
+    ]
+    .concat()
 }
 
 fn golden(file: &str) -> PathBuf {
@@ -791,7 +823,7 @@ fn tags_are_given_as_ever() {
 /// Whatever was found by a tag once is found by it still.
 #[test]
 fn no_tag_was_given_up() {
-    let tables = ["tags.txt", "tags-quality.txt"].map(|file| kept(file, ""));
+    let tables = ["tags.txt", "tags-quality.txt", "tags-holds.txt"].map(|file| kept(file, ""));
     let mut of_type = Vec::new();
     for line in tables.iter().flat_map(|table| table.lines()) {
         match line.strip_prefix("    ") {

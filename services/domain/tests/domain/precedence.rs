@@ -210,6 +210,30 @@ fn of_releases() {
 }
 
 #[test]
+fn of_units_released() {
+    use keruen_domain::{quality::Grounds, stock::ReleaseStock};
+    use keruen_proto::inventory::v1::ReleaseVerdict;
+    let unproven = |command: ReleaseStock| ReleaseStock {
+        serial_numbers: labels(&["S1"]),
+        grounds: Grounds::Verdict(ReleaseVerdict::Tested),
+        ..command
+    };
+    let numbered = |command: ReleaseStock| ReleaseStock {
+        serial_numbers: labels(&["S1"]),
+        ..command
+    };
+    Ladder::new(stocked().after(hold_here("B1", 5)))
+        .step(unproven(release_here("B9", 6)), "UNKNOWN_BATCH")
+        .step(unproven(release_here("B1", 6)), "VERDICT_WITHOUT_DOCUMENT")
+        .step(
+            numbered(release_here("B1", 6)),
+            "SERIAL_NUMBERS_NOT_EXPECTED",
+        )
+        .step(release_here("B1", 6), "NOT_HELD_HERE")
+        .top(release_here("B1", 5));
+}
+
+#[test]
 fn of_recalls() {
     use keruen_domain::quality::RecallLot;
     let by_nobody = |command: RecallLot| RecallLot {

@@ -10,7 +10,7 @@ use keruen_domain::{
     registry::RegisterOrganisation,
     request::FileRequest,
     shipment::{FoundGoods, RequestShipment},
-    stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
+    stock::{AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock},
 };
 use keruen_proto::{
     Event,
@@ -59,7 +59,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..24_u8,
+        0..25_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -209,7 +209,7 @@ impl World {
                     self.carry_out(&settle(&id));
                 }
             }
-            22..=23 => self.master_data(step),
+            23..=24 => self.master_data(step),
             17 => {
                 if let Some(id) = self.some_shipment(step, |_| true).filter(|_| step.flag) {
                     self.carry_out(&cancel(&id));
@@ -217,7 +217,8 @@ impl World {
             }
             18 => self.hold(step),
             19 => self.release(step),
-            20 => {
+            20 => self.set_apart(step),
+            21 => {
                 let (item_id, lot) = (ITEMS[step.which % 4], LOTS[step.other % 3]);
                 self.carry_out(&recall(item_id, lot));
             }
@@ -308,6 +309,42 @@ impl World {
                 assert!(self.carry_out(&retire(Boundary::Organisation(code(&id)))));
                 self.organisations.push(id);
             }
+        }
+    }
+
+    /// Holds some units by themselves, or releases them.
+    fn set_apart(&mut self, step: &Step) {
+        let Some((facility, _, lot)) = self.lot(step) else {
+            return;
+        };
+        let known = if step.flag {
+            &lot.serial_numbers
+        } else {
+            &lot.serial_numbers_held_here
+        };
+        let serial_numbers: Vec<_> = known.iter().take(1).map(|it| label(it)).collect();
+        let amount = if lot.serial_numbers.is_empty() {
+            quantity(step.quantity)
+        } else {
+            quantity(1)
+        };
+        let (facility_id, owner_id) = (code(facility), Some(code(&lot.owner_id)));
+        if step.flag {
+            self.carry_out(&HoldStock {
+                facility_id,
+                owner_id,
+                quantity: amount,
+                serial_numbers,
+                ..hold_here(&lot.batch_id, 1)
+            });
+        } else {
+            self.carry_out(&ReleaseStock {
+                facility_id,
+                owner_id,
+                quantity: amount,
+                serial_numbers,
+                ..release_here(&lot.batch_id, 1)
+            });
         }
     }
 
@@ -734,7 +771,7 @@ fn random_histories_reach_every_kind_of_fact() {
     let mut runner = TestRunner::deterministic();
     let histories = prop::collection::vec(step(), 60..90);
     let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..40 {
+    for _ in 0..60 {
         let steps = histories
             .new_tree(&mut runner)
             .expect("a history")
@@ -767,6 +804,8 @@ fn random_histories_reach_every_kind_of_fact() {
         "StockAdjusted",
         "StockConsumed",
         "StockDisposed",
+        "StockHeld",
+        "StockReleased",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen:?}");
     }

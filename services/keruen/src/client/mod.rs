@@ -9,6 +9,7 @@ pub mod donation;
 pub mod events;
 pub mod facility;
 pub mod failure;
+pub mod hold;
 pub mod item;
 pub mod line;
 pub mod log;

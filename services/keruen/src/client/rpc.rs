@@ -237,6 +237,10 @@ rpcs! {
             inventory::HoldBatchRequest => inventory::HoldBatchResponse { batch: inventory::Batch }
         "batch release" "ReleaseBatch" release_batch change
             inventory::ReleaseBatchRequest => inventory::ReleaseBatchResponse { batch: inventory::Batch }
+        "stock hold" "HoldStock" hold_stock change
+            inventory::HoldStockRequest => inventory::HoldStockResponse { stock_level: inventory::StockLevel }
+        "stock release" "ReleaseStock" release_stock change
+            inventory::ReleaseStockRequest => inventory::ReleaseStockResponse { stock_level: inventory::StockLevel }
         "recall start" "RecallLot" recall_lot change
             inventory::RecallLotRequest => inventory::RecallLotResponse { item_quality: inventory::ItemQuality }
         "recall lift" "LiftRecall" lift_recall change

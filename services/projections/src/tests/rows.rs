@@ -234,6 +234,8 @@ fn histories_know_every_kind_of_movement() {
         "BatchReleased",
         "LotRecalled",
         "LotRecallLifted",
+        "StockHeld",
+        "StockReleased",
     ] {
         let count = history
             .decoded()
