@@ -96,7 +96,7 @@ impl Clients {
             organisation_id: organisation_id.to_owned(),
             name: Some(name(organisation_id)),
             kinds: vec![kind.into()],
-            external_ids: vec![],
+            ..Organisation::default()
         };
         let message = RegisterOrganisationRequest {
             command_id: command_id(),
@@ -135,6 +135,7 @@ impl Clients {
                 commodity_id: commodity_id.to_owned(),
                 name: Some(name(commodity_id)),
                 base_unit: "EA".to_owned(),
+                ..Commodity::default()
             }),
             ..RegisterCommodityRequest::default()
         };

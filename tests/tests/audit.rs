@@ -76,6 +76,10 @@ fn text(path: &Path) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "an audit from its beginning to its end"
+)]
 async fn a_good_log_is_verified_proven_and_followed() {
     let audit = Audit::new().await;
     let (node, key) = (&audit.node, audit.key.as_str());

@@ -217,6 +217,20 @@ async fn goods_that_need_it_are_released_by_a_verdict_or_by_somebody_who_answers
         .run("batch release B2 --override-by person:7 --override-reason urgent-need")
         .refused(1);
     assert!(refused.contains("not held"), "{refused}");
+    // Some of it turns out to be damaged.
+    let units = format!("--facility {NORTH} --batch B1 --quantity 3");
+    desk.run(&format!("stock hold {units} --reason damaged"))
+        .success();
+    assert_eq!(desk.stock(NORTH), [20, 3, 17]);
+    desk.run(&format!(
+        "stock release {units} --verdict assessed --document kind=quality-decision,number=3"
+    ))
+    .success();
+    assert_eq!(desk.stock(NORTH), [20, 0, 20]);
+    desk.run(&format!(
+        "stock release {units} --override-by person:7 --override-reason urgent-need"
+    ))
+    .refused(1);
     let trace = desk.json("trace batch B2");
     let steps = trace["batches"][0]["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 3, "received, held, released");

@@ -113,6 +113,10 @@ async fn uses_masks(clients: &mut Clients) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a story from its beginning to its end"
+)]
 async fn three_processes_are_one_node() {
     let folder = TempDir::new().unwrap();
     let database = Database::new();
@@ -137,7 +141,7 @@ async fn three_processes_are_one_node() {
             organisation_id: "FIRST".to_owned(),
             name: Some(name("FIRST")),
             kinds: vec![OrganisationKind::Charity.into()],
-            external_ids: vec![],
+            ..Organisation::default()
         }),
         ..RegisterOrganisationRequest::default()
     };

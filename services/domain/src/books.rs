@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keruen_proto::{
     Event,
     inventory::v1::{Asset, Batch, Donation, ItemQuality, StockLevel},
-    registry::v1::{Commodity, Facility, Item, Organisation},
+    registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
     requests::v1::Request,
     shipments::v1::Shipment,
 };
@@ -35,6 +35,8 @@ pub enum Entry {
     Commodity(Commodity),
     /// See [`Boundary::Item`] and [`Boundary::Model`].
     Item(Item),
+    /// See [`Boundary::Key`].
+    Key(ExternalIdHolder),
     /// See [`Boundary::Donation`].
     Donation(Donation),
     /// See [`Boundary::Batch`].
@@ -72,6 +74,7 @@ unwrap_entry!(
     Facility(Facility),
     Commodity(Commodity),
     Item(Item),
+    Key(ExternalIdHolder),
     Donation(Donation),
     Batch(Batch),
     Asset(Asset),
@@ -100,6 +103,7 @@ impl Entry {
             Boundary::Facility(_) => Self::Facility(Facility::default()),
             Boundary::Commodity(_) => Self::Commodity(Commodity::default()),
             Boundary::Item(_) | Boundary::Model(..) => Self::Item(Item::default()),
+            Boundary::Key(..) => Self::Key(ExternalIdHolder::default()),
             Boundary::Donation(_) => Self::Donation(Donation::default()),
             Boundary::Batch(_) => Self::Batch(Batch::default()),
             Boundary::Asset(..) => Self::Asset(Asset::default()),
@@ -124,6 +128,7 @@ impl Entry {
             Self::Facility(state) => state.evolve(boundary, event),
             Self::Commodity(state) => state.evolve(boundary, event),
             Self::Item(state) => state.evolve(boundary, event),
+            Self::Key(state) => state.evolve(boundary, event),
             Self::Donation(state) => state.evolve(boundary, event),
             Self::Batch(state) => state.evolve(boundary, event),
             Self::Asset(state) => state.evolve(boundary, event),
@@ -145,6 +150,7 @@ impl Entry {
             Self::Facility(state) => state.encode_to_vec(),
             Self::Commodity(state) => state.encode_to_vec(),
             Self::Item(state) => state.encode_to_vec(),
+            Self::Key(state) => state.encode_to_vec(),
             Self::Donation(state) => state.encode_to_vec(),
             Self::Batch(state) => state.encode_to_vec(),
             Self::Asset(state) => state.encode_to_vec(),
@@ -167,6 +173,7 @@ impl Entry {
             Self::Facility(empty) => *empty = Facility::decode(state)?,
             Self::Commodity(empty) => *empty = Commodity::decode(state)?,
             Self::Item(empty) => *empty = Item::decode(state)?,
+            Self::Key(empty) => *empty = ExternalIdHolder::decode(state)?,
             Self::Donation(empty) => *empty = Donation::decode(state)?,
             Self::Batch(empty) => *empty = Batch::decode(state)?,
             Self::Asset(empty) => *empty = Asset::decode(state)?,
@@ -189,6 +196,7 @@ impl Entry {
             Self::Facility(_) => Facility::EVENT_TYPES,
             Self::Commodity(_) => Commodity::EVENT_TYPES,
             Self::Item(_) => Item::EVENT_TYPES,
+            Self::Key(_) => ExternalIdHolder::EVENT_TYPES,
             Self::Donation(_) => Donation::EVENT_TYPES,
             Self::Batch(_) => Batch::EVENT_TYPES,
             Self::Asset(_) => Asset::EVENT_TYPES,

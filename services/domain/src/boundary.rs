@@ -1,5 +1,6 @@
 //! Boundaries: the parts of the history that decisions are based on, each found by one tag.
 
+use keruen_proto::registry::v1::{ExternalId, RegistryKind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
@@ -21,6 +22,8 @@ pub enum Boundary {
     Item(Code),
     /// A maker's model; at most one item stands for it, so that serial numbers are unique per maker and model.
     Model(Label, Label),
+    /// A key of another system, of a kind of things: scheme and value. At most one thing of the kind has it.
+    Key(RegistryKind, Code, Label),
     /// What of an item may not be used: its held batches and recalled lots.
     Quality(Code),
     /// A donation.
@@ -85,6 +88,34 @@ impl Boundary {
         ))
     }
 
+    /// A thing of the registry.
+    pub fn thing(kind: RegistryKind, id: &str) -> Option<Self> {
+        match kind {
+            RegistryKind::Organisation => Self::organisation(id),
+            RegistryKind::Facility => Self::facility(id),
+            RegistryKind::Commodity => Self::commodity(id),
+            RegistryKind::Item => Self::item(id),
+            RegistryKind::Unspecified
+            | RegistryKind::Vehicle
+            | RegistryKind::Volunteer
+            | RegistryKind::Crew => None,
+        }
+    }
+
+    /// See [`Boundary::Key`]. A GTIN is the same key with and without leading zeros.
+    pub fn key(kind: RegistryKind, key: &ExternalId) -> Option<Self> {
+        let value = match key.scheme.as_str() {
+            "GTIN" => format!("{:0>14}", key.value),
+            _ => key.value.clone(),
+        };
+        key_kind(kind)?;
+        Some(Self::Key(
+            kind,
+            Code::parse(&key.scheme).ok()?,
+            Label::parse(&value).ok()?,
+        ))
+    }
+
     /// See [`Boundary::Model`].
     pub fn model(manufacturer: &str, model: &str) -> Option<Self> {
         Some(Self::Model(
@@ -121,12 +152,27 @@ impl Boundary {
             Self::Commodity(id) => format!("commodity:{id}"),
             Self::Item(id) | Self::Quality(id) => item_tag(id),
             Self::Model(manufacturer, model) => model_tag(manufacturer, model),
+            Self::Key(kind, scheme, value) => format!(
+                "{}:{scheme}/{}",
+                key_kind(*kind).unwrap_or_default(),
+                encoded(value)
+            ),
             Self::Donation(id) => format!("donation:{id}"),
             Self::Batch(id) => format!("batch:{id}"),
             Self::Asset(item, serial) => asset_tag(item, serial),
             Self::Stock(facility, item) => stock_tag(facility, item),
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
+        }
+    }
+
+    /// The code of a thing of the registry; `None` for other boundaries.
+    pub fn code(&self) -> Option<&Code> {
+        match self {
+            Self::Organisation(id) | Self::Facility(id) | Self::Commodity(id) | Self::Item(id) => {
+                Some(id)
+            }
+            _ => None,
         }
     }
 
@@ -140,8 +186,23 @@ impl Boundary {
                 | Self::Commodity(_)
                 | Self::Item(_)
                 | Self::Model(..)
+                | Self::Key(..)
                 | Self::Quality(_)
         )
+    }
+}
+
+/// What the tags of keys begin with.
+fn key_kind(kind: RegistryKind) -> Option<&'static str> {
+    match kind {
+        RegistryKind::Unspecified => None,
+        RegistryKind::Organisation => Some("organisationkey"),
+        RegistryKind::Facility => Some("facilitykey"),
+        RegistryKind::Commodity => Some("commoditykey"),
+        RegistryKind::Item => Some("itemkey"),
+        RegistryKind::Vehicle => Some("vehiclekey"),
+        RegistryKind::Volunteer => Some("volunteerkey"),
+        RegistryKind::Crew => Some("crewkey"),
     }
 }
 

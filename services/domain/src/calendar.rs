@@ -22,6 +22,12 @@ pub fn facility_day(facility: &Facility, time_us: i64) -> NaiveDate {
         .date_naive()
 }
 
+/// The calendar day in Kazakhstan, for what stands at no facility.
+pub fn kazakhstan_day(time_us: i64) -> NaiveDate {
+    let time = DateTime::from_timestamp_micros(time_us).unwrap_or_default();
+    time.with_timezone(&chrono_tz::Asia::Almaty).date_naive()
+}
+
 /// Whether units with this last day of use, as stored, can no longer be used on a day. Units without one never expire.
 pub fn is_expired(expires_on: &str, today: NaiveDate) -> bool {
     crate::region::parse(expires_on).is_some_and(|last_day| last_day < today)

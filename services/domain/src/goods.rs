@@ -8,7 +8,8 @@ use crate::{
     books::Books,
     boundary::Boundary,
     code::{Code, MAX_QUANTITY},
-    registry::{existing_commodity, existing_item},
+    command::Moment,
+    registry::{self, existing_commodity, existing_item},
     rejection::Rejection,
 };
 
@@ -47,6 +48,15 @@ pub(crate) fn exist<'a>(
         }
     }
     Ok(())
+}
+
+/// Refuses goods that are retired: nobody promises or asks for them any more.
+pub(crate) fn in_use<'a>(
+    books: &Books,
+    lines: impl Iterator<Item = Named<'a>>,
+    moment: Moment,
+) -> Result<(), Rejection> {
+    registry::in_use(books, &reads(lines), moment)
 }
 
 /// The commodity of each line, where it is named or the item says it.

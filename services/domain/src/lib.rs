@@ -11,6 +11,7 @@ pub mod books;
 pub mod boundary;
 pub mod calendar;
 pub mod check;
+pub mod check_digit;
 pub mod code;
 pub mod command;
 pub mod donation;

@@ -28,8 +28,12 @@ pub const BROKEN_CLAIMS: usize = 100;
 pub const DOCUMENTS: usize = 16;
 /// Keys of other systems of one thing.
 pub const EXTERNAL_IDS: usize = 16;
-/// Regions that a facility belonged to, one after the other.
+/// Regions that a facility belonged to, one after the other, when it is entered.
 pub const REGION_ASSIGNMENTS: usize = 16;
+/// Regions that a facility may have belonged to in the end, moves included.
+pub const REGIONS_IN_TURN: usize = 250;
+/// Closures of a facility.
+pub const CLOSURES: usize = 250;
 /// Minimum reserves of a facility.
 pub const MINIMUM_RESERVES: usize = 100;
 /// Accessories of an item.

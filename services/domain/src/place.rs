@@ -24,10 +24,18 @@ pub struct Place {
 pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
     let (here, there) = match event {
         Event::FacilityRegistered(event) => (event.facility.as_ref(), None),
+        Event::FacilityAmended(event) => (event.facility.as_ref(), None),
+        Event::FacilityRetired(event) => (books.facility(&event.facility_id), None),
+        Event::FacilityRegionAssigned(event) => (books.facility(&event.facility_id), None),
+        Event::FacilityClosed(event) => (books.facility(&event.facility_id), None),
+        Event::FacilityReopened(event) => (books.facility(&event.facility_id), None),
+        Event::MinimumReserveSet(event) => (books.facility(&event.facility_id), None),
         Event::DonationReceived(event) => (books.facility(&event.facility_id), None),
         Event::StockAdjusted(event) => (books.facility(&event.facility_id), None),
         Event::StockConsumed(event) => (books.facility(&event.facility_id), None),
         Event::StockDisposed(event) => (books.facility(&event.facility_id), None),
+        Event::StockHeld(event) => (books.facility(&event.facility_id), None),
+        Event::StockReleased(event) => (books.facility(&event.facility_id), None),
         Event::RequestFiled(event) => (books.facility(&event.facility_id), None),
         Event::RequestApproved(event) => (books.facility(&event.facility_id), None),
         Event::RequestRejected(event) => (books.facility(&event.facility_id), None),
@@ -39,8 +47,14 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::ShipmentReceived(event) => (books.facility(&event.destination_id), None),
         Event::LossActAccepted(event) => (books.facility(&event.destination_id), None),
         Event::OrganisationRegistered(_)
+        | Event::OrganisationAmended(_)
+        | Event::OrganisationRetired(_)
         | Event::CommodityRegistered(_)
+        | Event::CommodityAmended(_)
+        | Event::CommodityRetired(_)
         | Event::ItemRegistered(_)
+        | Event::ItemAmended(_)
+        | Event::ItemRetired(_)
         | Event::DonationPledged(_)
         | Event::DonatedMoneySpent(_)
         | Event::BatchHeld(_)

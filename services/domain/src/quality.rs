@@ -10,7 +10,7 @@ use keruen_proto::{
 
 use crate::code::{Code, Label};
 
-mod hold;
+pub(crate) mod hold;
 mod recall;
 pub(crate) mod state;
 

@@ -47,10 +47,28 @@ pub fn existing_on(date: NaiveDate) -> impl Iterator<Item = &'static Region> {
     all().iter().filter(move |region| existed(region, date))
 }
 
-fn existed(region: &Region, date: NaiveDate) -> bool {
+/// Whether a region exists on a day.
+pub(crate) fn existed(region: &Region, date: NaiveDate) -> bool {
     let begun = parse(&region.valid_from).is_none_or(|first_day| first_day <= date);
     let ended = parse(&region.valid_to).is_some_and(|first_day_without| first_day_without <= date);
     begun && !ended
+}
+
+/// From when to when a region exists, and to what its territory belonged before.
+pub(crate) fn span(region: &Region) -> String {
+    let from = match region.valid_from.as_str() {
+        "" => "since always".to_owned(),
+        first_day => format!("from {first_day} on"),
+    };
+    let until = match region.valid_to.as_str() {
+        "" => String::new(),
+        day => format!(", no longer on {day}"),
+    };
+    let before = match region.predecessor_region_id.as_str() {
+        "" => String::new(),
+        id => format!("; before, its territory belonged to {id}"),
+    };
+    format!("{from}{until}{before}")
 }
 
 /// The region of a facility on a day: the last assignment that was valid then, or, where that region did not exist

@@ -1,21 +1,37 @@
-//! The registry: organisations, facilities, commodities and items.
+//! The registry: organisations, facilities, commodities and items. Nothing is deleted: things are amended and retired.
 
+use chrono::NaiveDate;
 use keruen_proto::{
-    Event, EventType,
+    Event,
     registry::v1::{
         Commodity, CommodityRegistered, Facility, FacilityRegistered, Item, ItemRegistered,
-        Organisation, OrganisationRegistered,
+        Organisation, OrganisationRegistered, RegistryKind, Retirement,
     },
 };
 
 use crate::{
-    books::{Books, Entry, Fold},
+    books::{Books, Entry},
     boundary::Boundary,
+    calendar::{facility_day, kazakhstan_day},
     code::UNATTRIBUTED,
     command::{Command, Moment},
-    limits, region,
+    limits,
     rejection::Rejection,
 };
+
+pub mod amend;
+pub mod facility;
+mod fold;
+pub mod retire;
+mod thing;
+
+pub use amend::Amend;
+pub use facility::{
+    AssignFacilityRegion, CloseFacility, ReopenFacility, SetMinimumReserve, closure_on,
+};
+pub use fold::subject;
+pub use retire::Retire;
+pub use thing::{Rule, Thing};
 
 /// Enters an organisation. Its fields have been parsed: codes, names and kinds are valid.
 #[derive(Clone, Debug)]
@@ -34,105 +50,42 @@ pub struct RegisterCommodity(pub Commodity);
 #[derive(Clone, Debug)]
 pub struct RegisterItem(pub Item);
 
-impl Fold for Organisation {
-    const EVENT_TYPES: &'static [&'static str] = &[OrganisationRegistered::TYPE];
-
-    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
-        if let (Boundary::Organisation(id), Event::OrganisationRegistered(event)) =
-            (boundary, event)
-        {
-            enter(
-                self,
-                event
-                    .organisation
-                    .as_ref()
-                    .filter(|it| it.organisation_id == id.as_str()),
-            );
-        }
-    }
+/// What must be read before a new thing is entered: itself, what it names, and what it alone may have.
+fn reads_of_new<T: Thing>(books: &Books, thing: &T) -> Vec<Boundary> {
+    Boundary::thing(T::KIND, thing.id())
+        .into_iter()
+        .chain(thing.names())
+        .chain(claims(books, thing))
+        .collect()
 }
 
-impl Fold for Facility {
-    const EVENT_TYPES: &'static [&'static str] = &[FacilityRegistered::TYPE];
-
-    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
-        if let (Boundary::Facility(id), Event::FacilityRegistered(event)) = (boundary, event) {
-            enter(
-                self,
-                event
-                    .facility
-                    .as_ref()
-                    .filter(|it| it.facility_id == id.as_str()),
-            );
-        }
+/// Refuses a new thing where something that it names is missing, or something else has what it alone may have.
+fn check_existence<T: Thing>(books: &Books, thing: &T, exists: Rejection) -> Result<(), Rejection> {
+    if T::of(books, thing.id()).is_some() {
+        return Err(exists);
     }
-}
-
-impl Fold for Commodity {
-    const EVENT_TYPES: &'static [&'static str] = &[CommodityRegistered::TYPE];
-
-    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
-        if let (Boundary::Commodity(id), Event::CommodityRegistered(event)) = (boundary, event) {
-            enter(
-                self,
-                event
-                    .commodity
-                    .as_ref()
-                    .filter(|it| it.commodity_id == id.as_str()),
-            );
-        }
-    }
-}
-
-impl Fold for Item {
-    const EVENT_TYPES: &'static [&'static str] = &[ItemRegistered::TYPE];
-
-    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
-        let Event::ItemRegistered(event) = event else {
-            return;
-        };
-        match boundary {
-            Boundary::Item(id) => enter(
-                self,
-                event.item.as_ref().filter(|it| it.item_id == id.as_str()),
-            ),
-            Boundary::Model(manufacturer, model) => enter(
-                self,
-                event.item.as_ref().filter(|it| {
-                    it.manufacturer == manufacturer.as_str() && it.model == model.as_str()
-                }),
-            ),
-            _ => {}
-        }
-    }
-}
-
-fn enter<T: Clone>(state: &mut T, entered: Option<&T>) {
-    if let Some(entered) = entered {
-        *state = entered.clone();
-    }
+    claims_free(books, thing)?;
+    exist(books, &thing.names())
 }
 
 impl Command for RegisterOrganisation {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
-        Boundary::organisation(&self.0.organisation_id)
-            .into_iter()
-            .collect()
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        reads_of_new(books, &self.0)
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
-        let id = &self.0.organisation_id;
-        if id == UNATTRIBUTED {
+        let organisation_id = self.0.organisation_id.clone();
+        if organisation_id == UNATTRIBUTED {
             return Err(Rejection::ReservedId {
                 field: "organisation.organisation_id".to_owned(),
-                id: id.clone(),
+                id: organisation_id,
             });
         }
-        if books.organisation(id).is_some() {
-            return Err(Rejection::OrganisationExists {
-                organisation_id: id.clone(),
-            });
-        }
+        check_existence(
+            books,
+            &self.0,
+            Rejection::OrganisationExists { organisation_id },
+        )?;
         limits::keep(vec![
             OrganisationRegistered {
                 organisation: Some(self.0.clone()),
@@ -147,30 +100,21 @@ impl Command for RegisterOrganisation {
 }
 
 impl Command for RegisterFacility {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
-        let reserves = self.0.minimum_reserves.iter();
-        Boundary::facility(&self.0.facility_id)
-            .into_iter()
-            .chain(Boundary::organisation(&self.0.operator_id))
-            .chain(reserves.filter_map(|reserve| Boundary::commodity(&reserve.commodity_id)))
-            .collect()
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        reads_of_new(books, &self.0)
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let facility = &self.0;
-        if books.facility(&facility.facility_id).is_some() {
-            return Err(Rejection::FacilityExists {
-                facility_id: facility.facility_id.clone(),
-            });
-        }
-        existing_organisation(books, &facility.operator_id)?;
+        let facility_id = facility.facility_id.clone();
+        check_existence(books, facility, Rejection::FacilityExists { facility_id })?;
         for assignment in &facility.regions {
-            region::find(&assignment.region_id).ok_or_else(|| Rejection::UnknownRegion {
-                region_id: assignment.region_id.clone(),
-            })?;
+            facility::known_region(assignment)?;
         }
-        for reserve in &facility.minimum_reserves {
-            existing_commodity(books, &reserve.commodity_id)?;
+        in_use(books, &facility.names(), moment)?;
+        for (index, assignment) in facility.regions.iter().enumerate() {
+            let field = format!("facility.regions[{index}].region_id");
+            facility::existing_then(&field, assignment)?;
         }
         limits::keep(vec![
             FacilityRegistered {
@@ -186,18 +130,13 @@ impl Command for RegisterFacility {
 }
 
 impl Command for RegisterCommodity {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
-        Boundary::commodity(&self.0.commodity_id)
-            .into_iter()
-            .collect()
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        reads_of_new(books, &self.0)
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
-        if books.commodity(&self.0.commodity_id).is_some() {
-            return Err(Rejection::CommodityExists {
-                commodity_id: self.0.commodity_id.clone(),
-            });
-        }
+        let commodity_id = self.0.commodity_id.clone();
+        check_existence(books, &self.0, Rejection::CommodityExists { commodity_id })?;
         limits::keep(vec![
             CommodityRegistered {
                 commodity: Some(self.0.clone()),
@@ -212,37 +151,17 @@ impl Command for RegisterCommodity {
 }
 
 impl Command for RegisterItem {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
-        let accessories = self.0.accessories.iter();
-        Boundary::item(&self.0.item_id)
-            .into_iter()
-            .chain(Boundary::model(&self.0.manufacturer, &self.0.model))
-            .chain(Boundary::commodity(&self.0.commodity_id))
-            .chain(accessories.filter_map(|accessory| Boundary::item(&accessory.item_id)))
-            .collect()
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        reads_of_new(books, &self.0)
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
-        let item = &self.0;
-        if books.item(&item.item_id).is_some() {
-            return Err(Rejection::ItemExists {
-                item_id: item.item_id.clone(),
-            });
-        }
-        if let Some(other) = item_of_model(books, &item.manufacturer, &item.model) {
-            return Err(Rejection::ModelExists {
-                manufacturer: item.manufacturer.clone(),
-                model: item.model.clone(),
-                item_id: other.item_id.clone(),
-            });
-        }
-        existing_commodity(books, &item.commodity_id)?;
-        for accessory in &item.accessories {
-            existing_item(books, &accessory.item_id)?;
-        }
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
+        let item_id = self.0.item_id.clone();
+        check_existence(books, &self.0, Rejection::ItemExists { item_id })?;
+        in_use(books, &self.0.names(), moment)?;
         limits::keep(vec![
             ItemRegistered {
-                item: Some(item.clone()),
+                item: Some(self.0.clone()),
             }
             .into(),
         ])
@@ -258,6 +177,142 @@ fn item_of_model<'a>(books: &'a Books, manufacturer: &str, model: &str) -> Optio
         Entry::Item(item) if !item.item_id.is_empty() => Some(item),
         _ => None,
     }
+}
+
+/// What a thing alone may have, its keys of other systems and its model, and who has it now.
+fn claims<T: Thing>(books: &Books, thing: &T) -> Vec<Boundary> {
+    let mut claims: Vec<Boundary> = thing
+        .keys()
+        .iter()
+        .filter_map(|key| Boundary::key(T::KIND, key))
+        .collect();
+    let holders: Vec<Boundary> = claims
+        .iter()
+        .filter_map(|key| Boundary::thing(T::KIND, holder(books, key)?))
+        .collect();
+    claims.extend(holders);
+    let model = thing.model();
+    claims.extend(model.and_then(|(manufacturer, model)| Boundary::model(manufacturer, model)));
+    claims
+}
+
+/// Who has a key of another system.
+fn holder<'a>(books: &'a Books, key: &Boundary) -> Option<&'a str> {
+    match books.get(key)? {
+        Entry::Key(known) if !known.holder_id.is_empty() => Some(&known.holder_id),
+        _ => None,
+    }
+}
+
+/// Refuses a thing of which another one has a key or the model. What is retired gives its keys up to whoever wants them.
+fn claims_free<T: Thing>(books: &Books, thing: &T) -> Result<(), Rejection> {
+    for key in thing.keys() {
+        let known = Boundary::key(T::KIND, &key);
+        let holder = known.and_then(|known| holder(books, &known));
+        let Some(holder) = holder.filter(|holder| *holder != thing.id()) else {
+            continue;
+        };
+        if T::of(books, holder).is_none_or(|holder| holder.retired().is_none()) {
+            return Err(Rejection::ExternalIdTaken {
+                kind: noun(T::KIND),
+                holder_id: holder.to_owned(),
+                scheme: key.scheme,
+                value: key.value,
+            });
+        }
+    }
+    let Some((manufacturer, model)) = thing.model() else {
+        return Ok(());
+    };
+    let other = item_of_model(books, manufacturer, model);
+    match other.filter(|other| other.item_id != thing.id()) {
+        Some(other) => Err(Rejection::ModelExists {
+            manufacturer: manufacturer.to_owned(),
+            model: model.to_owned(),
+            item_id: other.item_id.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What a kind of things is called.
+pub fn noun(kind: RegistryKind) -> &'static str {
+    match kind {
+        RegistryKind::Unspecified => "thing",
+        RegistryKind::Organisation => "organisation",
+        RegistryKind::Facility => "facility",
+        RegistryKind::Commodity => "commodity",
+        RegistryKind::Item => "item",
+        RegistryKind::Vehicle => "vehicle",
+        RegistryKind::Volunteer => "volunteer",
+        RegistryKind::Crew => "crew",
+    }
+}
+
+/// Refuses things of the registry that are missing.
+fn exist(books: &Books, things: &[Boundary]) -> Result<(), Rejection> {
+    for thing in things {
+        match thing {
+            Boundary::Organisation(id) => existing_organisation(books, id).map(drop),
+            Boundary::Facility(id) => existing_facility(books, id).map(drop),
+            Boundary::Commodity(id) => existing_commodity(books, id).map(drop),
+            Boundary::Item(id) => existing_item(books, id).map(drop),
+            _ => Ok(()),
+        }?;
+    }
+    Ok(())
+}
+
+fn retirement<'a>(books: &'a Books, thing: &Boundary) -> Option<(&'static str, &'a Retirement)> {
+    fn of<'a, T: Thing>(books: &'a Books, id: &str) -> Option<(&'static str, &'a Retirement)> {
+        Some((noun(T::KIND), T::of(books, id)?.retired()?))
+    }
+    match thing {
+        Boundary::Organisation(id) => of::<Organisation>(books, id),
+        Boundary::Facility(id) => of::<Facility>(books, id),
+        Boundary::Commodity(id) => of::<Commodity>(books, id),
+        Boundary::Item(id) => of::<Item>(books, id),
+        _ => None,
+    }
+}
+
+fn refused(thing: &Boundary, kind: &'static str, retirement: &Retirement) -> Rejection {
+    Rejection::Retired {
+        kind,
+        id: thing.code().map(ToString::to_string).unwrap_or_default(),
+        retired_on: retirement.retired_on.clone(),
+        successor_id: retirement.successor_id.clone(),
+    }
+}
+
+/// Refuses to change a thing that is retired, from whatever day on.
+fn unretired(books: &Books, thing: &Boundary) -> Result<(), Rejection> {
+    match retirement(books, thing) {
+        Some((kind, retirement)) => Err(refused(thing, kind, retirement)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses things that were retired on the day on which the command happens, or before.
+pub(crate) fn in_use(books: &Books, things: &[Boundary], moment: Moment) -> Result<(), Rejection> {
+    for thing in things {
+        if let Some((kind, retirement)) = retirement(books, thing)
+            && retirement.retired_on <= day_at(books, thing, moment).to_string()
+        {
+            return Err(refused(thing, kind, retirement));
+        }
+    }
+    Ok(())
+}
+
+/// The day on which a command about a thing happens: where it is a place, the day there.
+fn day_at(books: &Books, thing: &Boundary, moment: Moment) -> NaiveDate {
+    let time_us = moment.occurred_at_us;
+    let facility = match thing {
+        Boundary::Facility(id) => books.facility(id),
+        _ => None,
+    };
+    facility.map_or_else(|| kazakhstan_day(time_us), |it| facility_day(it, time_us))
 }
 
 /// The commodity, or that it is unknown.

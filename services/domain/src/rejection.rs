@@ -107,6 +107,15 @@ fn of(kind: &str, id: &str) -> String {
     }
 }
 
+/// What to use instead of something retired.
+fn instead(successor_id: &str) -> String {
+    if successor_id.is_empty() {
+        String::new()
+    } else {
+        format!("; use {successor_id} instead")
+    }
+}
+
 /// `, 5 expired`, or nothing.
 fn expired_too(quantity: i64) -> String {
     if quantity == 0 {
@@ -131,6 +140,9 @@ rejections! {
     ModelExists { manufacturer: String, model: String, item_id: String } = "MODEL_EXISTS", Existence, AlreadyExists,
         retry false,
         ("model {model:?} of {manufacturer:?} is registered already as item {item_id}; use that item");
+    ExternalIdTaken { scheme: String, value: String, kind: &'static str, holder_id: String } = "EXTERNAL_ID_TAKEN",
+        Existence, AlreadyExists, retry false,
+        ("{scheme} {value:?} belongs to {kind} {holder_id} already; check it, or amend or retire that {kind} first");
     DonationExists { donation_id: String } = "DONATION_EXISTS", Existence, AlreadyExists, retry false,
         ("donation {donation_id} exists already; choose another id, or leave it empty to get one");
     BatchExists { batch_id: String } = "BATCH_EXISTS", Existence, AlreadyExists, retry false,
@@ -173,6 +185,30 @@ rejections! {
     ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,
         retry true,
         ("shipment {shipment_id} is {state}; this needs {allowed}");
+    Retired { kind: &'static str, id: String, retired_on: String, successor_id: String } = "RETIRED", State, Refused,
+        retry false,
+        ("{kind} {id} is retired from {retired_on} on{}", instead(successor_id));
+    FacilityClosed { facility_id: String, closed_on: String, reason: String } = "FACILITY_CLOSED", State, Refused,
+        retry true,
+        ("facility {facility_id} is closed from {closed_on} on ({reason}); name another one, or reopen it first");
+    FacilityNotClosed { facility_id: String } = "FACILITY_NOT_CLOSED", State, Refused, retry false,
+        ("facility {facility_id} is not closed");
+    ClosureOutOfOrder { field: String, day: String, earliest: String } = "CLOSURE_OUT_OF_ORDER", State,
+        malformed(field), retry false,
+        ("{field}: {day} lies before {earliest}, when the facility was last opened or closed; name a later day");
+    RegionNotValid { field: String, region_id: String, date: String, exists: String } = "REGION_NOT_VALID", State,
+        malformed(field), retry false,
+        ("{field}: {region_id} does not exist on {date}; it exists {exists}");
+    SuccessorIsItself { successor_id: String } = "SUCCESSOR_IS_ITSELF", State, malformed("successor_id"), retry false,
+        ("successor_id: {successor_id} is what is to be retired; name another one, or none");
+    UnknownField { field: String, name: String, known: String } = "UNKNOWN_FIELD", State, malformed(field),
+        retry false,
+        ("{field}: there is no field {name:?} to change; fields are {known}");
+    FieldFixed { field: String, name: String, id: String, why: &'static str } = "FIELD_FIXED", State, malformed(field),
+        retry false,
+        ("{field}: {name} of {id} can't be amended: {why}");
+    NothingChanges { id: String } = "NOTHING_CHANGES", State, Refused, retry false,
+        ("the registry says so of {id} already; there is nothing to change");
     NotADonor { organisation_id: String } = "NOT_A_DONOR", State, Refused, retry false,
         ("organisation {organisation_id} is not registered as a DONOR; name the organisation that gives");
     NoMoneyPledged { donation_id: String } = "NO_MONEY_PLEDGED", State, Refused, retry false,
@@ -318,6 +354,10 @@ rejections! {
     } = "INSUFFICIENT_STOCK", Quantities, Refused, retry true,
         ("{facility_id} has too little of item {item_id}{}{}: {requested} requested, {available} available ({on_hand} \
           on hand, {reserved} reserved, {held} held{})", of("batch", batch_id), of("owner", owner_id), expired_too(*expired));
+    NotHeldHere { facility_id: String, batch_id: String, owner_id: String, requested: i64, held: i64 } =
+        "NOT_HELD_HERE", Quantities, Refused, retry false,
+        ("{requested} units of batch {batch_id} of {owner_id} are to be released at {facility_id}, but {held} are held \
+          there by themselves; what is held with its batch is released with it");
     CurrencyDiffers { donation_id: String, pledged: String, given: String } = "CURRENCY_DIFFERS", Quantities,
         malformed("amount.currency_code"), retry false,
         ("amount.currency_code: donation {donation_id} is in {pledged}, not in {given}");
@@ -344,6 +384,9 @@ rejections! {
     } = "RECEIPT_EXCEEDS_SHIPMENT", Quantities, Refused, retry false,
         ("{field}: {reported} units of batch {batch_id} in line {line} of shipment {shipment_id} reported, but \
           {in_transit} are on their way and {missing} missing; report the excess as SURPLUS");
+    TooManyEntries { facility_id: String, what: &'static str, limit: usize } = "TOO_MANY_ENTRIES", Quantities, Refused,
+        retry false,
+        ("facility {facility_id} has {limit} {what} already, and can't have more");
     TooManyClaims { facility_id: String, batch_id: String, shipments: usize, limit: usize } = "TOO_MANY_CLAIMS",
         Quantities, Refused, retry true,
         ("a decrease of batch {batch_id} at {facility_id} by so many breaks the claims of {shipments} shipments, at \

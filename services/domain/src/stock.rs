@@ -1,15 +1,19 @@
 //! Stock of an item at a facility, by batch and owner: adjusted, consumed, disposed of.
 
 use keruen_proto::{
-    inventory::v1::{AdjustmentReason, ConsumptionPurpose, DisposalReason},
+    inventory::v1::{AdjustmentReason, ConsumptionPurpose, DisposalReason, HoldReason},
     registry::v1::DocumentRef,
 };
 
-use crate::code::{Code, Label, Quantity};
+use crate::{
+    code::{Code, Label, Quantity},
+    quality::Grounds,
+};
 
 mod adjust;
 mod consume;
 mod dispose;
+mod hold;
 pub(crate) mod level;
 pub(crate) mod lot;
 pub(crate) mod pick;
@@ -77,5 +81,43 @@ pub struct DisposeStock {
     /// Why.
     pub reason: DisposalReason,
     /// Act of disposal.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Holds some units at a facility by themselves.
+#[derive(Clone, Debug)]
+pub struct HoldStock {
+    /// Where.
+    pub facility_id: Code,
+    /// The batch.
+    pub batch_id: Code,
+    /// The owner; `None` means the only one that has stock of this batch there.
+    pub owner_id: Option<Code>,
+    /// How many, of those that no shipment claims.
+    pub quantity: Quantity,
+    /// Which ones, of an asset.
+    pub serial_numbers: Vec<Label>,
+    /// Why.
+    pub reason: HoldReason,
+    /// What it rests on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Releases units at a facility that are held by themselves.
+#[derive(Clone, Debug)]
+pub struct ReleaseStock {
+    /// Where.
+    pub facility_id: Code,
+    /// The batch.
+    pub batch_id: Code,
+    /// The owner; `None` means the only one that has stock of this batch there.
+    pub owner_id: Option<Code>,
+    /// How many.
+    pub quantity: Quantity,
+    /// Which ones, of an asset.
+    pub serial_numbers: Vec<Label>,
+    /// Why they may be released.
+    pub grounds: Grounds,
+    /// What it rests on.
     pub documents: Vec<DocumentRef>,
 }

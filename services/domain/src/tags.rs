@@ -11,36 +11,38 @@ use std::collections::BTreeSet;
 use keruen_proto::{
     Event,
     inventory::v1::{ReceiptOutcome, StockUnits},
-    registry::v1::Item,
+    registry::v1::{ExternalId, Item},
     shipments::v1::ShipmentUnits,
 };
 
 use crate::{
-    boundary::{asset_tag, lot_tag, model_tag, stock_tag},
+    boundary::{Boundary, asset_tag, lot_tag, model_tag, stock_tag},
     code::UNATTRIBUTED,
+    registry::Thing,
 };
 
 /// The tags of an event, sorted and without duplicates.
 pub fn tags(event: &Event) -> Vec<String> {
     let mut tags = Tags::default();
     match event {
-        Event::OrganisationRegistered(event) => {
-            tags.id(
-                "organisation",
-                event.organisation.as_ref().map(|it| &it.organisation_id),
-            );
+        Event::OrganisationRegistered(event) => tags.thing(event.organisation.as_ref(), &[]),
+        Event::OrganisationAmended(event) => {
+            tags.thing(event.organisation.as_ref(), &event.released);
         }
-        Event::FacilityRegistered(event) => tags.id(
-            "facility",
-            event.facility.as_ref().map(|it| &it.facility_id),
-        ),
-        Event::CommodityRegistered(event) => {
-            tags.id(
-                "commodity",
-                event.commodity.as_ref().map(|it| &it.commodity_id),
-            );
-        }
-        Event::ItemRegistered(event) => tags.item(event.item.as_ref()),
+        Event::OrganisationRetired(event) => tags.id("organisation", Some(&event.organisation_id)),
+        Event::FacilityRegistered(event) => tags.thing(event.facility.as_ref(), &[]),
+        Event::FacilityAmended(event) => tags.thing(event.facility.as_ref(), &event.released),
+        Event::FacilityRetired(event) => tags.id("facility", Some(&event.facility_id)),
+        Event::FacilityRegionAssigned(event) => tags.id("facility", Some(&event.facility_id)),
+        Event::FacilityClosed(event) => tags.id("facility", Some(&event.facility_id)),
+        Event::FacilityReopened(event) => tags.id("facility", Some(&event.facility_id)),
+        Event::MinimumReserveSet(event) => tags.id("facility", Some(&event.facility_id)),
+        Event::CommodityRegistered(event) => tags.thing(event.commodity.as_ref(), &[]),
+        Event::CommodityAmended(event) => tags.thing(event.commodity.as_ref(), &event.released),
+        Event::CommodityRetired(event) => tags.id("commodity", Some(&event.commodity_id)),
+        Event::ItemRegistered(event) => tags.item(event.item.as_ref(), &[]),
+        Event::ItemAmended(event) => tags.item(event.item.as_ref(), &event.released),
+        Event::ItemRetired(event) => tags.id("item", Some(&event.item_id)),
 
         Event::DonationPledged(event) => tags.id("donation", Some(&event.donation_id)),
         Event::DonatedMoneySpent(event) => tags.id("donation", Some(&event.donation_id)),
@@ -63,6 +65,9 @@ pub fn tags(event: &Event) -> Vec<String> {
             }
         }
         Event::StockDisposed(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
+
+        Event::StockHeld(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
+        Event::StockReleased(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
 
         Event::BatchHeld(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
         Event::BatchReleased(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
@@ -117,9 +122,19 @@ impl Tags {
         }
     }
 
-    fn item(&mut self, item: Option<&Item>) {
+    /// A thing of the registry, the keys of other systems that it has, and those that it no longer has.
+    fn thing<T: Thing>(&mut self, thing: Option<&T>, released: &[ExternalId]) {
+        let Some(thing) = thing else { return };
+        let keys = thing.keys();
+        let keys = keys.iter().chain(released);
+        let keys = keys.filter_map(|key| Boundary::key(T::KIND, key));
+        let boundaries = Boundary::thing(T::KIND, thing.id()).into_iter().chain(keys);
+        self.0.extend(boundaries.map(|boundary| boundary.tag()));
+    }
+
+    fn item(&mut self, item: Option<&Item>, released: &[ExternalId]) {
+        self.thing(item, released);
         let Some(item) = item else { return };
-        self.id("item", Some(&item.item_id));
         if !item.manufacturer.is_empty() && !item.model.is_empty() {
             self.0.insert(model_tag(&item.manufacturer, &item.model));
         }

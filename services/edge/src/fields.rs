@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, NaiveDate};
 use keruen_domain::{
-    Code, Label, Quantity,
+    Code, Label, Quantity, check_digit,
     code::UNATTRIBUTED,
     id::{IdKind, generate, is_mistyped},
     limits,
@@ -384,6 +384,13 @@ impl Fields {
             let scheme = fields.code(&format!("{path}.scheme"), &id.scheme);
             let value = fields.label(&format!("{path}.value"), &id.value);
             let _ = (scheme?, value?);
+            if let Some(rule) = check_digit::fault(&id.scheme, &id.value) {
+                fields.reject(
+                    format!("{path}.value"),
+                    format!("{rule}; found {:?}", id.value),
+                );
+                return None;
+            }
             Some(id.clone())
         })
     }

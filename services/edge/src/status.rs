@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use keruen_domain::{Boundary, Rejection, RejectionKind};
+use keruen_domain::{Boundary, Rejection, RejectionKind, registry::noun};
 use keruen_log::{AppendError, ReadError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
@@ -174,6 +174,16 @@ pub fn missing(boundary: &Boundary) -> Status {
                 ("serial_number", serial.to_string()),
             ];
             return with_reason(Code::NotFound, message, "UNKNOWN_ASSET", metadata);
+        }
+        Boundary::Key(kind, scheme, value) => {
+            let kind = noun(*kind);
+            let message = format!("no {kind} has the {scheme} {:?}; check it", value.as_str());
+            let metadata = [
+                ("kind", kind.to_owned()),
+                ("scheme", scheme.to_string()),
+                ("value", value.to_string()),
+            ];
+            return with_reason(Code::NotFound, message, "UNKNOWN_EXTERNAL_ID", metadata);
         }
         Boundary::Model(..) | Boundary::Stock(..) => {
             return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);

@@ -79,7 +79,7 @@ fn organisation(command_id: &str, id: &str, text: &str) -> RegisterOrganisationR
             organisation_id: id.to_owned(),
             name: Some(name(text)),
             kinds: vec![OrganisationKind::Donor.into()],
-            external_ids: Vec::new(),
+            ..Organisation::default()
         }),
         ..RegisterOrganisationRequest::default()
     }
@@ -278,6 +278,7 @@ async fn stock_up(desk: &Desk, quantity: i64) {
         commodity_id: "MASK".to_owned(),
         name: Some(name("mask")),
         base_unit: "EA".to_owned(),
+        ..Commodity::default()
     };
     let _: Commodity = carry_out(desk, RegisterCommodity(commodity)).await;
     let item = Item {

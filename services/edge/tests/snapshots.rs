@@ -336,7 +336,7 @@ async fn random_histories_restarts_and_damage_change_no_answer() {
                         FACILITIES[usize::try_from(next(4)).unwrap()],
                         next(20) + 1,
                     )
-                    .await
+                    .await;
                 }
                 5..7 => {
                     level(&running, FACILITIES[usize::try_from(next(4)).unwrap()]).await;

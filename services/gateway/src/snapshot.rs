@@ -184,6 +184,8 @@ async fn list_commodities(node: &Node) -> Result<ListCommoditiesResponse, Status
     let mut registry = node.registry.clone();
     let request = ListCommoditiesRequest {
         page_size: COMMODITIES_LISTED,
+        // There may be stock of what is retired.
+        show_retired: true,
         ..Default::default()
     };
     node.answer(registry.list_commodities(node.ask(request)))

@@ -10,9 +10,10 @@ use keruen_proto::{
         DisposeStockRequest, DisposeStockResponse, GetAssetRequest, GetAssetResponse,
         GetBatchRequest, GetBatchResponse, GetDonationRequest, GetDonationResponse,
         GetItemQualityRequest, GetItemQualityResponse, GetStockLevelRequest, GetStockLevelResponse,
-        HoldBatchRequest, HoldBatchResponse, ItemQuality, LiftRecallRequest, LiftRecallResponse,
-        PledgeDonationRequest, PledgeDonationResponse, RecallLotRequest, RecallLotResponse,
-        ReceiveDonationRequest, ReceiveDonationResponse, ReleaseBatchRequest, ReleaseBatchResponse,
+        HoldBatchRequest, HoldBatchResponse, HoldStockRequest, HoldStockResponse, ItemQuality,
+        LiftRecallRequest, LiftRecallResponse, PledgeDonationRequest, PledgeDonationResponse,
+        RecallLotRequest, RecallLotResponse, ReceiveDonationRequest, ReceiveDonationResponse,
+        ReleaseBatchRequest, ReleaseBatchResponse, ReleaseStockRequest, ReleaseStockResponse,
         SpendDonatedMoneyRequest, SpendDonatedMoneyResponse,
         inventory_service_server::{InventoryService, InventoryServiceServer},
     },
@@ -121,6 +122,30 @@ impl InventoryService for InventoryEndpoint {
         let (batch, position) = self.desk.carry_out(request, release).await?;
         Ok(Response::new(ReleaseBatchResponse {
             batch: Some(batch),
+            position,
+        }))
+    }
+
+    async fn hold_stock(
+        &self,
+        request: Request<HoldStockRequest>,
+    ) -> Result<Response<HoldStockResponse>, Status> {
+        let hold = parse::quality::hold_stock;
+        let (stock_level, position) = self.desk.carry_out(request, hold).await?;
+        Ok(Response::new(HoldStockResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
+    }
+
+    async fn release_stock(
+        &self,
+        request: Request<ReleaseStockRequest>,
+    ) -> Result<Response<ReleaseStockResponse>, Status> {
+        let release = parse::quality::release_stock;
+        let (stock_level, position) = self.desk.carry_out(request, release).await?;
+        Ok(Response::new(ReleaseStockResponse {
+            stock_level: Some(stock_level),
             position,
         }))
     }

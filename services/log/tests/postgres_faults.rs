@@ -283,7 +283,7 @@ async fn a_full_disk_loses_nothing() {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        (state >> 33) as u8
+        state.to_be_bytes()[1]
     };
     let (refused, error) = loop {
         large.data = (0..32 * 1024).map(|_| noise()).collect();

@@ -128,7 +128,11 @@ async fn flip(store: &mut Store, column: &str, position: u64, dice: &mut Dice) -
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

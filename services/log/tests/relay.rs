@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[allow(
-    dead_code,
     unused_imports,
     unused_macros,
     clippy::unused_async,
@@ -18,6 +17,7 @@ use async_nats::jetstream::{
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 use contract::{all, event, request};
+use futures::StreamExt as _;
 use keruen_log::{
     Log, NatsConnection, NatsOptions, ProposedEvent, RecordedEvent, Relay, RelayOptions, Renderer,
     SqliteLog, SqliteOptions,
@@ -405,28 +405,28 @@ async fn a_stream_with_other_settings_stays_as_it_is() {
             config.retention = RetentionPolicy::Interest;
         }),
         ("discard is new", |config| {
-            config.discard = DiscardPolicy::New
+            config.discard = DiscardPolicy::New;
         }),
         ("storage is memory", |config| {
-            config.storage = StorageType::Memory
+            config.storage = StorageType::Memory;
         }),
         ("max_age is 3600 s", |config| {
-            config.max_age = Duration::from_hours(1)
+            config.max_age = Duration::from_hours(1);
         }),
         ("max_bytes is 1000000", |config| {
-            config.max_bytes = 1_000_000
+            config.max_bytes = 1_000_000;
         }),
         ("max_msgs is 9", |config| config.max_messages = 9),
         ("max_msgs_per_subject is 1", |config| {
-            config.max_messages_per_subject = 1
+            config.max_messages_per_subject = 1;
         }),
         ("deny_delete is false", |config| config.deny_delete = false),
         ("deny_purge is false", |config| config.deny_purge = false),
         ("allow_msg_ttl is true", |config| {
-            config.allow_message_ttl = true
+            config.allow_message_ttl = true;
         }),
         ("metadata keruen.log_id is none", |config| {
-            config.metadata.clear()
+            config.metadata.clear();
         }),
     ];
     let stage = Stage::new();
@@ -570,4 +570,69 @@ async fn an_event_that_cannot_be_published_stops_the_relay() {
         "{told}"
     );
     assert_eq!(last_sequence(&stage.jetstream().await).await, Some(7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_settings_that_come_with_it_let_subscribers_only_read() {
+    let settings = include_str!("../../../deploy/nats/nats-server.conf")
+        .replace("$KERUEN_NATS_PASSWORD", "\"o/ur@s\"")
+        .replace("$MINISTRY_NATS_PASSWORD", "theirs");
+    // Address and folder are those of the test.
+    let rights = &settings[settings.find("authorization").unwrap()..];
+    let stage = Stage::on(tokio::task::block_in_place(|| Server::start_with(rights)));
+    stage.append(5).await;
+    let address = stage.server.url().replace("nats://", "");
+    let url = format!("nats://keruen:o%2Fur%40s@{address}");
+    let connection = NatsConnection::connect(&url, NatsOptions::default());
+    let relay = Relay::start(
+        connection.await.unwrap(),
+        stage.log.clone(),
+        renderer(),
+        quick(),
+    );
+    let mut health = relay.health();
+    health
+        .wait_for(|health| health.position == 10)
+        .await
+        .unwrap();
+
+    let client =
+        async_nats::ConnectOptions::with_user_and_password("ministry".into(), "theirs".into())
+            .custom_inbox_prefix("_INBOX_MINISTRY")
+            .request_timeout(Some(Duration::from_millis(500)))
+            .connect(&address)
+            .await
+            .unwrap();
+    let theirs = jetstream::new(client.clone());
+    let stream = theirs.get_stream(STREAM).await.unwrap();
+    let consumer = stream
+        .create_consumer(jetstream::consumer::pull::Config {
+            durable_name: Some("ministry".to_owned()),
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    let mut messages = consumer.messages().await.unwrap().take(10);
+    let mut sequences = Vec::new();
+    while let Some(message) = messages.next().await {
+        let message = message.unwrap();
+        message.double_ack().await.unwrap();
+        sequences.push(message.info().unwrap().stream_sequence);
+    }
+    assert_eq!(sequences, (1..=10).collect::<Vec<_>>());
+    // What they may not, the server drops.
+    let forged = theirs
+        .publish("keruen.events.v1._._.test.Forged", "forged".into())
+        .await;
+    forged.unwrap().await.unwrap_err();
+    client
+        .request("keruen.log.append", "".into())
+        .await
+        .unwrap_err();
+    assert!(theirs.delete_stream(STREAM).await.is_err());
+    stage.append(1).await;
+    health
+        .wait_for(|health| health.position == 12)
+        .await
+        .unwrap();
 }

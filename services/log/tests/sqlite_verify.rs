@@ -301,13 +301,13 @@ async fn a_flipped_bit_in_head_and_tiles_is_found() {
             "{spoil}: {finding}"
         );
         raw.execute_batch("DELETE FROM tiles").unwrap();
-        restore_tree(&raw, &store).await;
+        restore_tree(&raw, &store);
         store.verify().await.unwrap();
     }
 }
 
 /// Puts tiles and head back as they follow from the events.
-async fn restore_tree(raw: &Connection, store: &Store) {
+fn restore_tree(raw: &Connection, store: &Store) {
     let leaves: Vec<[u8; 32]> = raw
         .prepare("SELECT leaf_hash FROM events ORDER BY position")
         .unwrap()
@@ -399,7 +399,7 @@ async fn a_forged_event_is_found_although_it_agrees_with_itself() {
         }
         // With everything made to fit, only what somebody else has kept tells.
         raw.execute_batch("DELETE FROM tiles").unwrap();
-        restore_tree(&raw, &store).await;
+        restore_tree(&raw, &store);
         store.verify().await.unwrap();
         let finding = wrong(
             store
@@ -506,7 +506,7 @@ async fn a_log_that_was_cut_short_differs_from_a_kept_checkpoint() {
         folder: store.folder,
     };
     raw.execute_batch("DELETE FROM tiles").unwrap();
-    restore_tree(&raw, &leaves).await;
+    restore_tree(&raw, &leaves);
     raw.execute(
         "UPDATE log_head SET recorded_at_us = (SELECT recorded_at_us FROM events ORDER BY position DESC LIMIT 1)",
         [],

@@ -86,6 +86,11 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             disposed: quantity,
             ..none
         },
+        Kind::Held => Counts { held, ..none },
+        Kind::Released => Counts {
+            held: -held,
+            ..none
+        },
         Kind::WrittenOff => Counts {
             on_hand: -quantity,
             held: -held,

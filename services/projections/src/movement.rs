@@ -25,6 +25,10 @@ pub enum Kind {
     Consumed,
     /// They are disposed of.
     Disposed,
+    /// They are held by themselves from now on.
+    Held,
+    /// They no longer are.
+    Released,
     /// The books had more than is there.
     WrittenOff,
     /// A loss act settles missing ones.
@@ -89,6 +93,10 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
                 ..at(Kind::Disposed, units, &event.facility_id)
             })
             .collect(),
+        Event::StockHeld(event) => held_here(Kind::Held, event.units.as_ref(), &event.facility_id),
+        Event::StockReleased(event) => {
+            held_here(Kind::Released, event.units.as_ref(), &event.facility_id)
+        }
         Event::ShipmentAllocated(event) => claims(
             Kind::Claimed,
             &event.shipment_id,
@@ -144,6 +152,18 @@ fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'
         request_id: "",
         outcome: ReceiptOutcome::Unspecified,
     }
+}
+
+fn held_here<'e>(
+    kind: Kind,
+    units: Option<&'e StockUnits>,
+    facility_id: &'e str,
+) -> Vec<Movement<'e>> {
+    let held = |units: &'e StockUnits| Movement {
+        held: units.quantity,
+        ..at(kind, units, facility_id)
+    };
+    units.into_iter().map(held).collect()
 }
 
 fn donation_received(event: &DonationReceived) -> Vec<Movement<'_>> {

@@ -32,7 +32,7 @@ impl Place<'_> {
     }
 }
 
-/// How a movement shifts its units; claims move nothing.
+/// How a movement shifts its units; claims and holds move nothing.
 pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
     let rest = |status, facility_id| Place {
         status,
@@ -47,7 +47,7 @@ pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
     let here = rest(TraceStatus::OnHand, movement.facility_id);
     let gone = |status| (Some(here), rest(status, movement.facility_id));
     let (from, to) = match movement.kind {
-        Kind::Claimed | Kind::Unclaimed => return None,
+        Kind::Claimed | Kind::Unclaimed | Kind::Held | Kind::Released => return None,
         Kind::Entered | Kind::Arrived => (None, here),
         Kind::Departed => (
             Some(rest(TraceStatus::OnHand, movement.from_facility_id)),

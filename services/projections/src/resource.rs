@@ -34,7 +34,7 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         Boundary::Asset(..) => ("assets", "item_id", "serial_number"),
         Boundary::Request(_) => ("requests", "request_id", ""),
         Boundary::Shipment(_) => ("shipments", "shipment_id", ""),
-        Boundary::Model(..) | Boundary::Stock(..) => return None,
+        Boundary::Model(..) | Boundary::Key(..) | Boundary::Stock(..) => return None,
     })
 }
 
@@ -51,6 +51,7 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Shipment(id) => (id.as_str(), None),
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
+        Boundary::Key(_, scheme, value) => (scheme.as_str(), Some(value.as_str())),
         Boundary::Stock(facility_id, item_id) => (facility_id.as_str(), Some(item_id.as_str())),
     }
 }
@@ -101,6 +102,7 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Facility(_) => Entry::Facility(Message::decode(resource)?),
         Entry::Commodity(_) => Entry::Commodity(Message::decode(resource)?),
         Entry::Item(_) => Entry::Item(Message::decode(resource)?),
+        Entry::Key(_) => Entry::Key(Message::decode(resource)?),
         Entry::Donation(_) => Entry::Donation(Message::decode(resource)?),
         Entry::Batch(_) => Entry::Batch(Message::decode(resource)?),
         Entry::Asset(_) => Entry::Asset(Message::decode(resource)?),
@@ -119,6 +121,7 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Facility(it) => &it.facility_id,
         Entry::Commodity(it) => &it.commodity_id,
         Entry::Item(it) => &it.item_id,
+        Entry::Key(it) => &it.holder_id,
         Entry::Donation(it) => &it.donation_id,
         Entry::Batch(it) => &it.batch_id,
         Entry::Asset(it) => &it.serial_number,
@@ -186,8 +189,8 @@ pub fn store(
         ),
         Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
         Entry::Shipment(it) => store_shipment(connection, it, position),
-        // Stock has views of its own.
-        Entry::Stock(..) => Ok(()),
+        // Stock has views of its own, and keys have none.
+        Entry::Stock(..) | Entry::Key(_) => Ok(()),
     }
 }
 

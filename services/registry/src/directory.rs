@@ -2,14 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use keruen_domain::{Boundary, Fold, registry};
 use keruen_edge::{boundaries::LoadError, status};
 use keruen_log::{Log, Query, QueryItem, Range};
 use keruen_proto::{
-    Event, EventType,
-    registry::v1::{
-        Commodity, CommodityRegistered, Facility, FacilityRegistered, Item, ItemRegistered,
-        Organisation, OrganisationRegistered,
-    },
+    Event,
+    registry::v1::{Commodity, Facility, Item, Organisation},
 };
 use tokio::sync::Mutex;
 use tonic::Status;
@@ -72,13 +70,15 @@ impl Directory {
         let query = Query {
             items: vec![QueryItem {
                 types: [
-                    OrganisationRegistered::TYPE,
-                    FacilityRegistered::TYPE,
-                    CommodityRegistered::TYPE,
-                    ItemRegistered::TYPE,
+                    Organisation::EVENT_TYPES,
+                    Facility::EVENT_TYPES,
+                    Commodity::EVENT_TYPES,
+                    Item::EVENT_TYPES,
                 ]
+                .concat()
+                .into_iter()
                 .map(str::to_owned)
-                .to_vec(),
+                .collect(),
                 tags: Vec::new(),
             }],
         };
@@ -92,7 +92,7 @@ impl Directory {
                         source,
                     }
                 })?;
-                entries.enter(event);
+                entries.enter(&event);
             }
             entries.position = page.reached_position(range);
             if page.complete {
@@ -103,28 +103,21 @@ impl Directory {
 }
 
 impl Entries {
-    fn enter(&mut self, event: Event) {
-        match event {
-            Event::OrganisationRegistered(OrganisationRegistered {
-                organisation: Some(entry),
-            }) => {
-                self.organisations
-                    .insert(entry.organisation_id.clone(), entry);
-            }
-            Event::FacilityRegistered(FacilityRegistered {
-                facility: Some(entry),
-            }) => {
-                self.facilities.insert(entry.facility_id.clone(), entry);
-            }
-            Event::CommodityRegistered(CommodityRegistered {
-                commodity: Some(entry),
-            }) => {
-                self.commodities.insert(entry.commodity_id.clone(), entry);
-            }
-            Event::ItemRegistered(ItemRegistered { item: Some(entry) }) => {
-                self.items.insert(entry.item_id.clone(), entry);
-            }
+    fn enter(&mut self, event: &Event) {
+        let Some(boundary) = registry::subject(event) else {
+            return;
+        };
+        match &boundary {
+            Boundary::Organisation(id) => fold(&mut self.organisations, id, &boundary, event),
+            Boundary::Facility(id) => fold(&mut self.facilities, id, &boundary, event),
+            Boundary::Commodity(id) => fold(&mut self.commodities, id, &boundary, event),
+            Boundary::Item(id) => fold(&mut self.items, id, &boundary, event),
             _ => {}
         }
     }
+}
+
+fn fold<T: Fold>(entries: &mut BTreeMap<String, T>, id: &str, boundary: &Boundary, event: &Event) {
+    let entry = entries.entry(id.to_owned()).or_default();
+    entry.evolve(boundary, event);
 }

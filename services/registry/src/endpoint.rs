@@ -2,17 +2,23 @@
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use chrono::{DateTime, NaiveDate};
-use keruen_domain::{Boundary, region};
+use keruen_domain::{Boundary, calendar::kazakhstan_day, region, registry::Thing};
 use keruen_edge::{Desk, Fields, status};
 use keruen_proto::registry::v1::{
-    GetCommodityRequest, GetCommodityResponse, GetFacilityRequest, GetFacilityResponse,
-    GetItemRequest, GetItemResponse, GetOrganisationRequest, GetOrganisationResponse,
-    ListCommoditiesRequest, ListCommoditiesResponse, ListFacilitiesRequest, ListFacilitiesResponse,
-    ListItemsRequest, ListItemsResponse, ListOrganisationsRequest, ListOrganisationsResponse,
-    ListRegionsRequest, ListRegionsResponse, RegisterCommodityRequest, RegisterCommodityResponse,
-    RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
-    RegisterOrganisationRequest, RegisterOrganisationResponse,
+    AmendCommodityRequest, AmendCommodityResponse, AmendFacilityRequest, AmendFacilityResponse,
+    AmendItemRequest, AmendItemResponse, AmendOrganisationRequest, AmendOrganisationResponse,
+    AssignFacilityRegionRequest, AssignFacilityRegionResponse, CloseFacilityRequest,
+    CloseFacilityResponse, GetCommodityRequest, GetCommodityResponse, GetFacilityRequest,
+    GetFacilityResponse, GetItemRequest, GetItemResponse, GetOrganisationRequest,
+    GetOrganisationResponse, ListCommoditiesRequest, ListCommoditiesResponse,
+    ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest, ListItemsResponse,
+    ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse,
+    RegisterCommodityRequest, RegisterCommodityResponse, RegisterFacilityRequest,
+    RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
+    RegisterOrganisationRequest, RegisterOrganisationResponse, ReopenFacilityRequest,
+    ReopenFacilityResponse, RetireCommodityRequest, RetireCommodityResponse, RetireFacilityRequest,
+    RetireFacilityResponse, RetireItemRequest, RetireItemResponse, RetireOrganisationRequest,
+    RetireOrganisationResponse, SetMinimumReserveRequest, SetMinimumReserveResponse,
     registry_service_server::{RegistryService, RegistryServiceServer},
 };
 use tonic::{Request, Response, Status};
@@ -38,7 +44,7 @@ impl RegistryEndpoint {
         RegistryServiceServer::new(Self { desk, directory })
     }
 
-    async fn page<T: Clone>(
+    async fn page<T: Thing + Clone>(
         &self,
         asked: PageAsked<'_>,
         entries_of: impl FnOnce(&Entries) -> &BTreeMap<String, T>,
@@ -60,7 +66,9 @@ impl RegistryEndpoint {
         self.directory
             .look_up(asked.min_position, |entries| {
                 let start = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-                let mut rest = entries_of(entries).range::<str, _>((start, Bound::Unbounded));
+                let mut rest = entries_of(entries)
+                    .range::<str, _>((start, Bound::Unbounded))
+                    .filter(|(_, entry)| asked.show_retired || entry.retired().is_none());
                 let wanted = usize::try_from(size).unwrap_or(0);
                 let shown: Vec<_> = rest.by_ref().take(wanted).collect();
                 let next = match (shown.last(), rest.next()) {
@@ -81,12 +89,24 @@ struct PageAsked<'a> {
     page_size: i32,
     page_token: &'a str,
     min_position: u64,
+    show_retired: bool,
 }
 
 struct Page<T> {
     entries: Vec<T>,
     next_page_token: String,
     position: u64,
+}
+
+/// Commands that change an entry differ only in names.
+macro_rules! change {
+    ($self:ident, $request:ident, $parse:path, $response:ident { $field:ident }) => {{
+        let ($field, position) = $self.desk.carry_out($request, $parse).await?;
+        Ok(Response::new($response {
+            $field: Some($field),
+            position,
+        }))
+    }};
 }
 
 /// The lists of the kinds of entries differ only in names.
@@ -97,6 +117,7 @@ macro_rules! list {
             page_size: message.page_size,
             page_token: &message.page_token,
             min_position: message.min_position,
+            show_retired: message.show_retired,
         };
         let page = $self.page(asked, |entries| &entries.$field).await?;
         Ok(Response::new($response {
@@ -117,7 +138,7 @@ impl RegistryService for RegistryEndpoint {
         let day = fields.date("on_date", &request.get_ref().on_date);
         let day = fields
             .finish(day)?
-            .unwrap_or_else(|| today(self.desk.now_us()));
+            .unwrap_or_else(|| kazakhstan_day(self.desk.now_us()));
         let regions = region::existing_on(day).cloned().collect();
         Ok(Response::new(ListRegionsResponse { regions }))
     }
@@ -134,6 +155,30 @@ impl RegistryService for RegistryEndpoint {
             organisation: Some(organisation),
             position,
         }))
+    }
+
+    async fn amend_organisation(
+        &self,
+        request: Request<AmendOrganisationRequest>,
+    ) -> Result<Response<AmendOrganisationResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::amended_organisation,
+            AmendOrganisationResponse { organisation }
+        )
+    }
+
+    async fn retire_organisation(
+        &self,
+        request: Request<RetireOrganisationRequest>,
+    ) -> Result<Response<RetireOrganisationResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::retired_organisation,
+            RetireOrganisationResponse { organisation }
+        )
     }
 
     async fn get_organisation(
@@ -171,6 +216,78 @@ impl RegistryService for RegistryEndpoint {
         }))
     }
 
+    async fn amend_facility(
+        &self,
+        request: Request<AmendFacilityRequest>,
+    ) -> Result<Response<AmendFacilityResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::amended_facility,
+            AmendFacilityResponse { facility }
+        )
+    }
+
+    async fn assign_facility_region(
+        &self,
+        request: Request<AssignFacilityRegionRequest>,
+    ) -> Result<Response<AssignFacilityRegionResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::region_assigned,
+            AssignFacilityRegionResponse { facility }
+        )
+    }
+
+    async fn close_facility(
+        &self,
+        request: Request<CloseFacilityRequest>,
+    ) -> Result<Response<CloseFacilityResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::closed,
+            CloseFacilityResponse { facility }
+        )
+    }
+
+    async fn reopen_facility(
+        &self,
+        request: Request<ReopenFacilityRequest>,
+    ) -> Result<Response<ReopenFacilityResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::reopened,
+            ReopenFacilityResponse { facility }
+        )
+    }
+
+    async fn set_minimum_reserve(
+        &self,
+        request: Request<SetMinimumReserveRequest>,
+    ) -> Result<Response<SetMinimumReserveResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::reserve_set,
+            SetMinimumReserveResponse { facility }
+        )
+    }
+
+    async fn retire_facility(
+        &self,
+        request: Request<RetireFacilityRequest>,
+    ) -> Result<Response<RetireFacilityResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::retired_facility,
+            RetireFacilityResponse { facility }
+        )
+    }
+
     async fn get_facility(
         &self,
         request: Request<GetFacilityRequest>,
@@ -204,6 +321,30 @@ impl RegistryService for RegistryEndpoint {
             commodity: Some(commodity),
             position,
         }))
+    }
+
+    async fn amend_commodity(
+        &self,
+        request: Request<AmendCommodityRequest>,
+    ) -> Result<Response<AmendCommodityResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::amended_commodity,
+            AmendCommodityResponse { commodity }
+        )
+    }
+
+    async fn retire_commodity(
+        &self,
+        request: Request<RetireCommodityRequest>,
+    ) -> Result<Response<RetireCommodityResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::retired_commodity,
+            RetireCommodityResponse { commodity }
+        )
     }
 
     async fn get_commodity(
@@ -241,6 +382,30 @@ impl RegistryService for RegistryEndpoint {
         }))
     }
 
+    async fn amend_item(
+        &self,
+        request: Request<AmendItemRequest>,
+    ) -> Result<Response<AmendItemResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::amended_item,
+            AmendItemResponse { item }
+        )
+    }
+
+    async fn retire_item(
+        &self,
+        request: Request<RetireItemRequest>,
+    ) -> Result<Response<RetireItemResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::retired_item,
+            RetireItemResponse { item }
+        )
+    }
+
     async fn get_item(
         &self,
         request: Request<GetItemRequest>,
@@ -261,12 +426,4 @@ impl RegistryService for RegistryEndpoint {
     ) -> Result<Response<ListItemsResponse>, Status> {
         list!(self, request, ListItemsResponse { items })
     }
-}
-
-/// The day in Kazakhstan, which has one time zone since 2024-03-01.
-fn today(now_us: i64) -> NaiveDate {
-    let almaty = chrono_tz::Asia::Almaty;
-    DateTime::from_timestamp_micros(now_us)
-        .map(|now| now.with_timezone(&almaty).date_naive())
-        .unwrap_or_default()
 }

@@ -100,7 +100,7 @@ impl Appender for Registrar {
                 name: Some(name(&organisation_id)),
                 organisation_id,
                 kinds: vec![OrganisationKind::Donor.into()],
-                external_ids: vec![],
+                ..Organisation::default()
             }),
             ..RegisterOrganisationRequest::default()
         };

@@ -260,7 +260,7 @@ fn registered(organisation_id: &str) -> ProposedEvent {
         organisation_id: organisation_id.to_owned(),
         name: Some(name(organisation_id)),
         kinds: vec![OrganisationKind::Charity.into()],
-        external_ids: vec![],
+        ..Organisation::default()
     };
     let event = OrganisationRegistered {
         organisation: Some(organisation),

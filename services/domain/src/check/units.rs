@@ -11,7 +11,12 @@ use keruen_proto::{
 };
 
 use super::{Findings, quality::Quality};
-use crate::calendar::{facility_day, is_expired};
+use crate::{
+    books::Fold as _,
+    boundary::Boundary,
+    calendar::{facility_day, is_expired},
+    registry,
+};
 
 /// Batch and owner.
 type Key = (String, String);
@@ -104,16 +109,12 @@ impl Units {
     }
 
     pub fn take_in(&mut self, event: &Event, occurred_at_us: i64, findings: &mut Findings<'_>) {
+        if let Some(boundary @ Boundary::Facility(id)) = &registry::subject(event) {
+            let facility = self.facilities.entry(id.to_string()).or_default();
+            facility.evolve(boundary, event);
+        }
         self.quality.take_in(event);
         match event {
-            Event::FacilityRegistered(event) => {
-                self.facilities.extend(
-                    event
-                        .facility
-                        .clone()
-                        .map(|facility| (facility.facility_id.clone(), facility)),
-                );
-            }
             Event::DonationReceived(event) => {
                 for line in event
                     .lines
@@ -157,6 +158,8 @@ impl Units {
                     },
                 );
             }
+            Event::StockHeld(event) => self.hold(event.units.as_ref(), &event.facility_id, 1),
+            Event::StockReleased(event) => self.hold(event.units.as_ref(), &event.facility_id, -1),
             Event::ShipmentRequested(event) => {
                 for line in &event.lines {
                     self.owners.insert(
@@ -293,6 +296,17 @@ impl Units {
         pile.on_hand -= quantity;
         pile.held -= held;
         book(account, quantity);
+    }
+
+    /// Units are held by themselves, or no longer.
+    fn hold(&mut self, units: Option<&StockUnits>, facility_id: &str, sign: i64) {
+        if let Some((account, quantity)) = self.account(units) {
+            let pile = account
+                .facilities
+                .entry(facility_id.to_owned())
+                .or_default();
+            pile.held += sign * quantity;
+        }
     }
 
     fn claim(&mut self, shipment_id: &str, facility_id: &str, units: &[ShipmentUnits], sign: i64) {

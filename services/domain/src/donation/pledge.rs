@@ -15,7 +15,7 @@ use crate::{
     command::{Command, Moment},
     goods::{self, Named},
     limits,
-    registry::existing_organisation,
+    registry::{existing_organisation, in_use},
     rejection::Rejection,
 };
 
@@ -70,7 +70,7 @@ impl Command for PledgeDonation {
         boundaries
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let donation_id = self.donation_id.to_string();
         if donation_id == UNATTRIBUTED {
             return Err(Rejection::ReservedId {
@@ -84,6 +84,10 @@ impl Command for PledgeDonation {
         let donor = existing_organisation(books, &self.donor_id)?;
         existing_organisation(books, &self.recipient_id)?;
         goods::exist(books, self.named())?;
+        let parties = [&self.donor_id, &self.recipient_id];
+        let parties = parties.map(|id| Boundary::Organisation(id.clone()));
+        in_use(books, &parties, moment)?;
+        goods::in_use(books, self.named(), moment)?;
         if !donor.kinds().any(|kind| kind == OrganisationKind::Donor) {
             return Err(Rejection::NotADonor {
                 organisation_id: self.donor_id.to_string(),

@@ -5,7 +5,7 @@ use keruen_proto::{
     inventory::v1::{
         Batch, BatchHeld, BatchHold, BatchReleased, HoldReason, ReleaseOverride, ReleaseVerdict,
     },
-    registry::v1::DocumentKind,
+    registry::v1::{DocumentKind, DocumentRef},
 };
 
 use super::{
@@ -62,24 +62,12 @@ impl Command for ReleaseBatch {
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
         let batch = existing_batch(books, &self.batch_id)?;
         let reason = self.hold(batch)?;
-        self.check_documents()?;
+        check_documents(&self.grounds, &self.documents)?;
         let quality = books.quality(&batch.item_id);
         if quality.is_some_and(|quality| recall_of(quality, &batch.lot).is_some()) {
             return Err(state::recalled(&batch.item_id, &batch.batch_id, &batch.lot));
         }
-        let (verdict, release_override) = match &self.grounds {
-            Grounds::Verdict(verdict) => (Some((*verdict).into()), None),
-            Grounds::Override {
-                authorised_by_ref,
-                reason,
-            } => {
-                let release_override = ReleaseOverride {
-                    authorised_by_ref: authorised_by_ref.to_string(),
-                    reason: (*reason).into(),
-                };
-                (None, Some(release_override))
-            }
-        };
+        let (verdict, release_override) = self.grounds.stored();
         limits::keep(vec![
             BatchReleased {
                 batch_id: batch.batch_id.clone(),
@@ -124,31 +112,49 @@ impl ReleaseBatch {
             }),
         }
     }
+}
 
-    /// Refuses a verdict without the document that it rests on.
-    fn check_documents(&self) -> Result<(), Rejection> {
-        let Grounds::Verdict(verdict) = &self.grounds else {
-            return Ok(());
-        };
-        let needed = basis(*verdict);
-        if self
-            .documents
-            .iter()
-            .any(|document| document.kind() == needed)
-        {
-            return Ok(());
+impl Grounds {
+    /// As stored: a verdict, or an override.
+    pub(crate) fn stored(&self) -> (Option<i32>, Option<ReleaseOverride>) {
+        match self {
+            Self::Verdict(verdict) => (Some((*verdict).into()), None),
+            Self::Override {
+                authorised_by_ref,
+                reason,
+            } => {
+                let release_override = ReleaseOverride {
+                    authorised_by_ref: authorised_by_ref.to_string(),
+                    reason: (*reason).into(),
+                };
+                (None, Some(release_override))
+            }
         }
-        Err(Rejection::VerdictWithoutDocument {
-            verdict: verdict
-                .as_str_name()
-                .trim_start_matches("RELEASE_VERDICT_")
-                .to_owned(),
-            needed: needed
-                .as_str_name()
-                .trim_start_matches("DOCUMENT_KIND_")
-                .to_owned(),
-        })
     }
+}
+
+/// Refuses a verdict without the document that it rests on.
+pub(crate) fn check_documents(
+    grounds: &Grounds,
+    documents: &[DocumentRef],
+) -> Result<(), Rejection> {
+    let Grounds::Verdict(verdict) = grounds else {
+        return Ok(());
+    };
+    let needed = basis(*verdict);
+    if documents.iter().any(|document| document.kind() == needed) {
+        return Ok(());
+    }
+    Err(Rejection::VerdictWithoutDocument {
+        verdict: verdict
+            .as_str_name()
+            .trim_start_matches("RELEASE_VERDICT_")
+            .to_owned(),
+        needed: needed
+            .as_str_name()
+            .trim_start_matches("DOCUMENT_KIND_")
+            .to_owned(),
+    })
 }
 
 /// The document that a verdict rests on.

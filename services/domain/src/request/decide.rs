@@ -17,7 +17,7 @@ use crate::{
     command::{Command, Moment},
     goods::{self, Named},
     limits,
-    registry::existing_facility,
+    registry::{existing_facility, facility::open},
     rejection::Rejection,
 };
 
@@ -72,6 +72,8 @@ impl Command for FileRequest {
         }
         let facility = existing_facility(books, &self.facility_id)?;
         goods::exist(books, self.named())?;
+        open(books, &self.facility_id, moment)?;
+        goods::in_use(books, self.named(), moment)?;
         let today = facility_day(facility, moment.occurred_at_us);
         if let Some(needed_by) = self.needed_by.filter(|day| *day < today) {
             return Err(Rejection::NeededByPassed {

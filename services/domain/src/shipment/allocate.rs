@@ -20,7 +20,7 @@ use crate::{
     calendar::facility_day,
     command::{Command, Moment},
     limits,
-    registry::existing_facility,
+    registry::{existing_facility, facility::open},
     rejection::Rejection,
     request,
     stock::pick::{Choice, insufficient, take},
@@ -47,6 +47,7 @@ impl Command for AllocateShipment {
             return Err(wrong_state(shipment, "REQUESTED"));
         }
         check_time(moment)?;
+        open(books, &shipment.destination_id, moment)?;
         let today = facility_day(origin, moment.occurred_at_us);
         let wanted = self.wanted(books, shipment)?;
         let units = self.claims(books, shipment, &wanted, today)?;

@@ -17,7 +17,7 @@ use crate::{
     command::{Command, Moment},
     limits,
     quality::state as quality,
-    registry::{existing_facility, existing_organisation},
+    registry::{existing_facility, existing_organisation, in_use},
     rejection::Rejection,
 };
 
@@ -55,6 +55,11 @@ impl Command for DispatchShipment {
         let origin = existing_facility(books, &shipment.origin_id)?;
         existing_organisation(books, &self.custodian_id)?;
         check_not_left(shipment)?;
+        in_use(
+            books,
+            &[Boundary::Organisation(self.custodian_id.clone())],
+            moment,
+        )?;
         let units = claims(shipment);
         if units.is_empty() {
             return Err(Rejection::NothingAllocated {

@@ -15,7 +15,7 @@ use crate::{
     code::Code,
     command::{Command, Moment},
     goods, limits,
-    registry::{existing_facility, existing_item},
+    registry::{existing_facility, existing_item, facility::open},
     rejection::Rejection,
     request::decide::{existing, wrong_state},
     stock::lot::{existing_owner, owner_read},
@@ -41,9 +41,11 @@ impl Command for RequestShipment {
         boundaries
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         self.existence(books)?;
         self.state(books)?;
+        // What is left at a place that is closed or retired, or of an item that is, may still be brought away.
+        open(books, &self.destination_id, moment)?;
         limits::lines("lines", self.lines.len(), limits::SHIPMENT_LINES)?;
         goods::numbered_once(self.lines.iter().map(|goods| goods.line))?;
         for (index, goods) in self.lines.iter().enumerate() {

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keruen_proto::{
-    Event,
-    inventory::v1::{StockDisposed, StockLevel, StockLot},
-};
+use keruen_proto::{Event, inventory::v1::StockDisposed};
 
 use super::{
     DisposeStock, lot,
@@ -56,7 +53,7 @@ impl Command for DisposeStock {
         };
         let too_little = || insufficient(&level, quantity, None, choice);
         let lot = lot::find(&level, &self.batch_id, &owner_id).ok_or_else(too_little)?;
-        self.check_free(&level, lot)?;
+        lot::check_unclaimed(&level, lot, &self.serial_numbers)?;
         if quantity > lot.available + lot.held {
             return Err(too_little());
         }
@@ -80,27 +77,5 @@ impl Command for DisposeStock {
 
     fn subject(&self, books: &Books) -> Option<Boundary> {
         lot::subject(books, &self.facility_id, &self.batch_id)
-    }
-}
-
-impl DisposeStock {
-    /// Refuses serial numbers that are not there, or that a shipment claims.
-    fn check_free(&self, level: &StockLevel, lot: &StockLot) -> Result<(), Rejection> {
-        lot::check_serial_numbers_there(level, lot, &self.serial_numbers)?;
-        for claim in &lot.reservations {
-            let claimed = self
-                .serial_numbers
-                .iter()
-                .find(|number| claim.serial_numbers.contains(&number.to_string()));
-            if let Some(serial_number) = claimed {
-                return Err(Rejection::SerialNumberReserved {
-                    field: "serial_numbers".to_owned(),
-                    item_id: level.item_id.clone(),
-                    serial_number: serial_number.to_string(),
-                    shipment_id: claim.shipment_id.clone(),
-                });
-            }
-        }
-        Ok(())
     }
 }

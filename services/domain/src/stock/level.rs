@@ -5,7 +5,8 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         BatchHeld, BatchReleased, DonationReceived, LotRecallLifted, LotRecalled, ReceiptOutcome,
-        Reservation, StockAdjusted, StockConsumed, StockDisposed, StockLevel, StockLot, StockUnits,
+        Reservation, StockAdjusted, StockConsumed, StockDisposed, StockHeld, StockLevel, StockLot,
+        StockReleased, StockUnits,
     },
     shipments::v1::{
         AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched,
@@ -26,6 +27,8 @@ impl Fold for StockLevel {
         ShipmentCancelled::TYPE,
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
+        StockHeld::TYPE,
+        StockReleased::TYPE,
         // Those say of the item what may not be used.
         BatchHeld::TYPE,
         BatchReleased::TYPE,
@@ -56,6 +59,10 @@ enum Effect<'a> {
     Reserve { shipment_id: &'a str },
     /// A shipment gave up its claim.
     Release { shipment_id: &'a str },
+    /// They are held by themselves from now on.
+    Hold,
+    /// They no longer are.
+    Unhold,
     /// They left in the shipment that had claimed them.
     Depart { shipment_id: &'a str },
 }
@@ -105,6 +112,8 @@ fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
                 )
             })
             .collect(),
+        Event::StockHeld(event) => at(&event.facility_id, event.units.as_ref(), Effect::Hold),
+        Event::StockReleased(event) => at(&event.facility_id, event.units.as_ref(), Effect::Unhold),
         Event::ShipmentAllocated(event) => at_origin(
             &event.origin_id,
             &event.units,
@@ -154,6 +163,15 @@ fn enter<'a>(outcome: ReceiptOutcome) -> Option<Effect<'a>> {
     }
 }
 
+fn at<'a>(
+    facility_id: &'a str,
+    units: Option<&'a StockUnits>,
+    effect: Effect<'a>,
+) -> Vec<(&'a str, &'a StockUnits, Effect<'a>)> {
+    let units = units.into_iter();
+    units.map(|units| (facility_id, units, effect)).collect()
+}
+
 fn at_origin<'a>(
     facility_id: &'a str,
     units: &'a [ShipmentUnits],
@@ -182,6 +200,15 @@ fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
             lot.on_hand -= quantity;
             lot.held_here -= held;
             remove(&mut lot.serial_numbers, &units.serial_numbers);
+            remove(&mut lot.serial_numbers_held_here, &units.serial_numbers);
+        }
+        Effect::Hold => {
+            lot.held_here = lot.held_here.saturating_add(quantity);
+            lot.serial_numbers_held_here
+                .extend_from_slice(&units.serial_numbers);
+        }
+        Effect::Unhold => {
+            lot.held_here -= quantity;
             remove(&mut lot.serial_numbers_held_here, &units.serial_numbers);
         }
         Effect::Reserve { shipment_id } => reserve(lot, shipment_id, units),

@@ -138,6 +138,29 @@ pub(crate) fn check_serial_numbers_there(
     }
 }
 
+/// Refuses serial numbers that are not there, or that a shipment claims.
+pub(crate) fn check_unclaimed(
+    level: &StockLevel,
+    lot: &StockLot,
+    serial_numbers: &[Label],
+) -> Result<(), Rejection> {
+    check_serial_numbers_there(level, lot, serial_numbers)?;
+    for claim in &lot.reservations {
+        let claimed = serial_numbers
+            .iter()
+            .find(|number| claim.serial_numbers.contains(&number.to_string()));
+        if let Some(serial_number) = claimed {
+            return Err(Rejection::SerialNumberReserved {
+                field: "serial_numbers".to_owned(),
+                item_id: level.item_id.clone(),
+                serial_number: serial_number.to_string(),
+                shipment_id: claim.shipment_id.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// How many of some serial numbers are in a list.
 pub(crate) fn count(list: &[String], serial_numbers: &[String]) -> i64 {
     let found = serial_numbers

@@ -5,6 +5,7 @@
     reason = "a test may panic, also in what it shares with others"
 )]
 
+mod amendment;
 mod check;
 mod donation;
 mod golden;

@@ -2,15 +2,23 @@
 //! quantities. Each ladder is one command with many faults, of which one after the other is put right.
 
 use keruen_domain::{
-    Command,
+    Boundary, Command,
     donation::{PledgeDonation, ReceiptLine, ReceiveDonation, SpendDonatedMoney},
     rejection::Stage,
+    request::FileRequest,
     shipment::RequestShipment,
     stock::AdjustStock,
 };
-use keruen_proto::inventory::v1::ReceiptOutcome;
+use keruen_proto::{
+    inventory::v1::ReceiptOutcome,
+    registry::v1::{ExternalId, Facility},
+};
 
-use crate::{story::Story, world::*};
+use crate::{
+    amendment::{amend, close, move_to, retire},
+    story::Story,
+    world::*,
+};
 
 struct Ladder {
     story: Story,
@@ -202,6 +210,30 @@ fn of_releases() {
 }
 
 #[test]
+fn of_units_released() {
+    use keruen_domain::{quality::Grounds, stock::ReleaseStock};
+    use keruen_proto::inventory::v1::ReleaseVerdict;
+    let unproven = |command: ReleaseStock| ReleaseStock {
+        serial_numbers: labels(&["S1"]),
+        grounds: Grounds::Verdict(ReleaseVerdict::Tested),
+        ..command
+    };
+    let numbered = |command: ReleaseStock| ReleaseStock {
+        serial_numbers: labels(&["S1"]),
+        ..command
+    };
+    Ladder::new(stocked().after(hold_here("B1", 5)))
+        .step(unproven(release_here("B9", 6)), "UNKNOWN_BATCH")
+        .step(unproven(release_here("B1", 6)), "VERDICT_WITHOUT_DOCUMENT")
+        .step(
+            numbered(release_here("B1", 6)),
+            "SERIAL_NUMBERS_NOT_EXPECTED",
+        )
+        .step(release_here("B1", 6), "NOT_HELD_HERE")
+        .top(release_here("B1", 5));
+}
+
+#[test]
 fn of_recalls() {
     use keruen_domain::quality::RecallLot;
     let by_nobody = |command: RecallLot| RecallLot {
@@ -298,4 +330,58 @@ fn of_arrivals() {
             "RECEIPT_EXCEEDS_SHIPMENT",
         )
         .top(arrive_with("S1", vec![good(1, 10)]));
+}
+
+#[test]
+fn of_amendments() {
+    let story = Story::new().after(retire(Boundary::Organisation(code("HELP"))));
+    let hospital = |operator: &str, keys: i64| Facility {
+        operator_id: operator.to_owned(),
+        external_ids: (0..keys)
+            .map(|number| ExternalId {
+                scheme: "KEY".to_owned(),
+                value: number.to_string(),
+            })
+            .collect(),
+        ..facility("HOSP", "KZ-62")
+    };
+    let fixed = &["external_ids", "operator_id", "regions"];
+    let free = &["external_ids", "operator_id"];
+    Ladder::new(story)
+        .step(amend(hospital("NOBODY", 99), fixed), "UNKNOWN_ORGANISATION")
+        .step(amend(hospital("HELP", 99), fixed), "FIELD_FIXED")
+        .step(amend(hospital("HELP", 99), free), "RETIRED")
+        .step(amend(hospital("KASPI", 99), free), "TOO_MANY_TAGS")
+        .top(amend(hospital("KASPI", 9), free));
+}
+
+#[test]
+fn of_moves_and_closures() {
+    let story = Story::new()
+        .after(retire(Boundary::Facility(code("FAR"))))
+        .after(close("HOSP"));
+    for (command, reason) in [
+        (
+            move_to("NOWHERE", "KZ-99", "2020-01-01"),
+            "UNKNOWN_FACILITY",
+        ),
+        (move_to("FAR", "KZ-99", "2020-01-01"), "UNKNOWN_REGION"),
+        (move_to("FAR", "KZ-62", "2020-01-01"), "RETIRED"),
+        (move_to("WH", "KZ-62", "2020-01-01"), "REGION_NOT_VALID"),
+        (move_to("WH", "KZ-75", "2020-01-01"), "NOTHING_CHANGES"),
+    ] {
+        story.clone().when(command).refused(reason);
+    }
+    let nothing = |facility_id: &str| FileRequest {
+        facility_id: code(facility_id),
+        ..ask("R1", &[("NOTHING", 1)])
+    };
+    // What is missing comes before what is closed.
+    story
+        .clone()
+        .when(nothing("HOSP"))
+        .refused("UNKNOWN_COMMODITY");
+    let mut passed = ask("R1", &[("TEST", 1)]);
+    passed.needed_by = Some(date("2020-01-01"));
+    story.when(passed).refused("FACILITY_CLOSED");
 }

@@ -5,7 +5,7 @@ use keruen_domain::{
     donation::ReceiptLine,
     quality::{Grounds, HoldBatch, LiftRecall, ReleaseBatch},
     shipment::FoundGoods,
-    stock::ConsumeStock,
+    stock::{ConsumeStock, HoldStock, ReleaseStock},
 };
 use keruen_proto::{
     Event,
@@ -363,6 +363,79 @@ fn disposal_loss_and_discovery_are_facts_whatever_is_held() {
     let story = story.after(lift("RAPID", "L1")).after(release("B1"));
     assert_eq!(counts(&story, "RAPID", "B1"), [22, 0, 0, 22]);
     assert_eq!(story.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn units_are_held_and_released_by_themselves() {
+    let story = stocked().after(hold_here("B1", 12));
+    assert_eq!(counts(&story, "RAPID", "B1"), [30, 0, 12, 18]);
+    story
+        .clone()
+        .when(hold_here("B1", 19))
+        .refused("INSUFFICIENT_STOCK")
+        .saying(&["18 available"]);
+    // What is held by itself goes first, and stays held whatever becomes of the batch.
+    let story = story.after(dispose("B1", 2)).after(hold("B1"));
+    assert_eq!(counts(&story, "RAPID", "B1"), [28, 0, 28, 0]);
+    let story = story.after(hold_here("B1", 1)).after(release("B1"));
+    assert_eq!(counts(&story, "RAPID", "B1"), [28, 0, 11, 17]);
+    story
+        .clone()
+        .when(release_here("B1", 12))
+        .refused("NOT_HELD_HERE")
+        .saying(&["12 units", "11 are held"]);
+    story
+        .clone()
+        .when(ReleaseStock {
+            grounds: Grounds::Verdict(ReleaseVerdict::Assessed),
+            ..release_here("B1", 1)
+        })
+        .refused("VERDICT_WITHOUT_DOCUMENT");
+    let story = story.after(release_here("B1", 11));
+    assert_eq!(counts(&story, "RAPID", "B1"), [28, 0, 0, 28]);
+    assert_eq!(story.violations(), Vec::<String>::new());
+    // What came damaged can turn out to be good.
+    let story = story.after(release_here("BD", 4));
+    assert_eq!(counts(&story, "RAPID", "BD"), [10, 0, 6, 4]);
+}
+
+#[test]
+fn units_with_serial_numbers_are_held_by_name() {
+    let numbered = |number: &str| HoldStock {
+        serial_numbers: labels(&[number]),
+        ..hold_here("C1", 1)
+    };
+    let free = |number: &str| ReleaseStock {
+        serial_numbers: labels(&[number]),
+        ..release_here("C1", 1)
+    };
+    let story = stocked()
+        .after(ship("S1", &[("CONC", 1)]))
+        .after(allocate("S1"));
+    story
+        .clone()
+        .when(numbered("N1"))
+        .refused("SERIAL_NUMBER_RESERVED");
+    story
+        .clone()
+        .when(numbered("N9"))
+        .refused("SERIAL_NUMBER_NOT_THERE");
+    let story = story.after(numbered("N2"));
+    story
+        .clone()
+        .when(numbered("N2"))
+        .refused("SERIAL_NUMBER_NOT_THERE")
+        .saying(&["not free"]);
+    story
+        .clone()
+        .when(free("N3"))
+        .refused("SERIAL_NUMBER_NOT_THERE")
+        .saying(&["not held"]);
+    let lot = lots(&story, "WH", "CONC").remove(0);
+    assert_eq!((lot.held, lot.available), (1, 1));
+    assert_eq!(lot.held_serial_numbers, ["N2"]);
+    let lot = lots(&story.after(free("N2")), "WH", "CONC").remove(0);
+    assert_eq!((lot.held, lot.available), (0, 2));
 }
 
 fn with_release_required() -> Story {

@@ -4,6 +4,7 @@ use keruen_domain::Rejection;
 
 const TESTS: &[&str] = &[
     include_str!("registry.rs"),
+    include_str!("amendment.rs"),
     include_str!("donation.rs"),
     include_str!("stock.rs"),
     include_str!("request.rs"),

@@ -10,7 +10,7 @@ use keruen_domain::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
         ReceiveShipment, RequestShipment,
     },
-    stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
+    stock::{AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock},
 };
 use keruen_proto::{
     Event,
@@ -66,7 +66,7 @@ pub fn organisation(id: &str, kind: OrganisationKind) -> Organisation {
         organisation_id: id.to_owned(),
         name: Some(name(id)),
         kinds: vec![kind.into()],
-        external_ids: Vec::new(),
+        ..Organisation::default()
     }
 }
 
@@ -90,6 +90,7 @@ pub fn commodity(id: &str) -> Commodity {
         commodity_id: id.to_owned(),
         name: Some(name(id)),
         base_unit: "EA".to_owned(),
+        ..Commodity::default()
     }
 }
 
@@ -161,8 +162,14 @@ pub fn stands_somewhere(event: &Event) -> bool {
     !matches!(
         event,
         Event::OrganisationRegistered(_)
+            | Event::OrganisationAmended(_)
+            | Event::OrganisationRetired(_)
             | Event::CommodityRegistered(_)
+            | Event::CommodityAmended(_)
+            | Event::CommodityRetired(_)
             | Event::ItemRegistered(_)
+            | Event::ItemAmended(_)
+            | Event::ItemRetired(_)
             | Event::DonationPledged(_)
             | Event::DonatedMoneySpent(_)
             | Event::BatchHeld(_)
@@ -329,6 +336,32 @@ pub fn hold(batch_id: &str) -> HoldBatch {
     HoldBatch {
         batch_id: code(batch_id),
         reason: HoldReason::QualityDoubt,
+        documents: Vec::new(),
+    }
+}
+
+/// Units of a batch at WH are held by themselves, because they are damaged.
+pub fn hold_here(batch_id: &str, amount: i64) -> HoldStock {
+    HoldStock {
+        facility_id: code("WH"),
+        batch_id: code(batch_id),
+        owner_id: None,
+        quantity: quantity(amount),
+        serial_numbers: Vec::new(),
+        reason: HoldReason::Damaged,
+        documents: Vec::new(),
+    }
+}
+
+/// Somebody answers for it that units of a batch at WH are no longer held by themselves.
+pub fn release_here(batch_id: &str, amount: i64) -> ReleaseStock {
+    ReleaseStock {
+        facility_id: code("WH"),
+        batch_id: code(batch_id),
+        owner_id: None,
+        quantity: quantity(amount),
+        serial_numbers: Vec::new(),
+        grounds: release(batch_id).grounds,
         documents: Vec::new(),
     }
 }

@@ -100,6 +100,8 @@ pub const TEXTS: Texts = Texts {
     stock_adjusted: "Stock adjusted",
     stock_consumed: "Consumed",
     stock_disposed: "Disposed of",
+    stock_held: "Units held",
+    stock_released: "Units released",
     batch_held: "Batch held",
     batch_released: "Batch released",
     lot_recalled: "Lot recalled",

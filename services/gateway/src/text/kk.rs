@@ -101,6 +101,8 @@ pub const TEXTS: Texts = Texts {
     stock_adjusted: "Қор түзетілді",
     stock_consumed: "Жұмсалды",
     stock_disposed: "Жойылды",
+    stock_held: "Бірліктер бұғатталды",
+    stock_released: "Бірліктер босатылды",
     batch_held: "Партия бұғатталды",
     batch_released: "Партия босатылды",
     lot_recalled: "Серия кері шақырылды",

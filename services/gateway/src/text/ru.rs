@@ -101,6 +101,8 @@ pub const TEXTS: Texts = Texts {
     stock_adjusted: "Запас скорректирован",
     stock_consumed: "Израсходовано",
     stock_disposed: "Списано",
+    stock_held: "Единицы удержаны",
+    stock_released: "Единицы разрешены к использованию",
     batch_held: "Партия удержана",
     batch_released: "Партия разрешена к использованию",
     lot_recalled: "Серия отозвана",

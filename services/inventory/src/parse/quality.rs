@@ -1,10 +1,15 @@
 //! Requests about the quality of stock, parsed into commands.
 
-use keruen_domain::quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch};
+use keruen_domain::{
+    Label, limits,
+    quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch},
+    stock::{HoldStock, ReleaseStock},
+};
 use keruen_edge::Fields;
 use keruen_proto::inventory::v1::{
-    HoldBatchRequest, HoldReason, LiftRecallRequest, OverrideReason, RecallLotRequest,
-    RecallReason, ReleaseBatchRequest, ReleaseVerdict,
+    HoldBatchRequest, HoldReason, HoldStockRequest, LiftRecallRequest, OverrideReason,
+    RecallLotRequest, RecallReason, ReleaseBatchRequest, ReleaseOverride, ReleaseStockRequest,
+    ReleaseVerdict,
 };
 
 /// A batch to be held.
@@ -26,7 +31,7 @@ pub fn release(message: &ReleaseBatchRequest, fields: &mut Fields) -> Option<Rel
         0 => Some(None),
         stated => fields.stated("reason", stated).map(Some),
     };
-    let grounds = grounds(message, fields);
+    let grounds = grounds(fields, message.verdict, message.release_override.as_ref());
     let documents = fields.documents("documents", &message.documents);
     Some(ReleaseBatch {
         batch_id: batch_id?,
@@ -37,19 +42,23 @@ pub fn release(message: &ReleaseBatchRequest, fields: &mut Fields) -> Option<Rel
 }
 
 /// A verdict or an override, never both.
-fn grounds(message: &ReleaseBatchRequest, fields: &mut Fields) -> Option<Grounds> {
-    let Some(release_override) = &message.release_override else {
-        if message.verdict == 0 {
+fn grounds(
+    fields: &mut Fields,
+    verdict: i32,
+    release_override: Option<&ReleaseOverride>,
+) -> Option<Grounds> {
+    let Some(release_override) = release_override else {
+        if verdict == 0 {
             fields.reject(
                 "verdict",
                 "must be stated, unless release_override says who releases the batch without one, and why",
             );
             return None;
         }
-        let verdict: Option<ReleaseVerdict> = fields.stated("verdict", message.verdict);
+        let verdict: Option<ReleaseVerdict> = fields.stated("verdict", verdict);
         return verdict.map(Grounds::Verdict);
     };
-    if message.verdict != 0 {
+    if verdict != 0 {
         fields.reject(
             "release_override",
             "must be left out where there is a verdict",
@@ -66,6 +75,51 @@ fn grounds(message: &ReleaseBatchRequest, fields: &mut Fields) -> Option<Grounds
         authorised_by_ref: authorised_by_ref?,
         reason: reason?,
     })
+}
+
+/// Units to be held by themselves.
+pub fn hold_stock(message: &HoldStockRequest, fields: &mut Fields) -> Option<HoldStock> {
+    let facility_id = fields.code("facility_id", &message.facility_id);
+    let batch_id = fields.code("batch_id", &message.batch_id);
+    let owner_id = fields.optional_code("owner_id", &message.owner_id);
+    let quantity = fields.quantity("quantity", message.quantity);
+    let serial_numbers = serial_numbers(fields, &message.serial_numbers);
+    let reason: Option<HoldReason> = fields.stated("reason", message.reason);
+    let documents = fields.documents("documents", &message.documents);
+    Some(HoldStock {
+        facility_id: facility_id?,
+        batch_id: batch_id?,
+        owner_id: owner_id?,
+        quantity: quantity?,
+        serial_numbers: serial_numbers?,
+        reason: reason?,
+        documents: documents?,
+    })
+}
+
+/// Units to be released that are held by themselves.
+pub fn release_stock(message: &ReleaseStockRequest, fields: &mut Fields) -> Option<ReleaseStock> {
+    let facility_id = fields.code("facility_id", &message.facility_id);
+    let batch_id = fields.code("batch_id", &message.batch_id);
+    let owner_id = fields.optional_code("owner_id", &message.owner_id);
+    let quantity = fields.quantity("quantity", message.quantity);
+    let serial_numbers = serial_numbers(fields, &message.serial_numbers);
+    let grounds = grounds(fields, message.verdict, message.release_override.as_ref());
+    let documents = fields.documents("documents", &message.documents);
+    Some(ReleaseStock {
+        facility_id: facility_id?,
+        batch_id: batch_id?,
+        owner_id: owner_id?,
+        quantity: quantity?,
+        serial_numbers: serial_numbers?,
+        grounds: grounds?,
+        documents: documents?,
+    })
+}
+
+fn serial_numbers(fields: &mut Fields, given: &[String]) -> Option<Vec<Label>> {
+    let label = |fields: &mut Fields, path: &str, serial: &String| fields.label(path, serial);
+    fields.each("serial_numbers", given, limits::SERIAL_NUMBERS, label)
 }
 
 /// A lot to be recalled.
@@ -100,8 +154,6 @@ pub fn lift(message: &LiftRecallRequest, fields: &mut Fields) -> Option<LiftReca
 
 #[cfg(test)]
 mod tests {
-    use keruen_proto::inventory::v1::ReleaseOverride;
-
     use super::*;
 
     #[test]

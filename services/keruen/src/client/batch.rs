@@ -77,9 +77,21 @@ pub struct Release {
     /// Which hold ends. Default: the only one
     #[arg(long, value_name = "REASON", value_parser = word::parser::<HoldReason>())]
     hold: Option<HoldReason>,
+    #[command(flatten)]
+    grounds: Grounds,
+    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// Why goods may be released.
+#[derive(Args, Debug)]
+pub struct Grounds {
     /// The examination that found it fit for use
     #[arg(long, required_unless_present_any = ["json", "override_by"], value_parser = word::parser::<ReleaseVerdict>())]
-    verdict: Option<ReleaseVerdict>,
+    pub verdict: Option<ReleaseVerdict>,
     /// Who releases it without a verdict: a reference, never a name
     #[arg(
         long,
@@ -87,15 +99,21 @@ pub struct Release {
         conflicts_with = "verdict",
         requires = "override_reason"
     )]
-    override_by: Option<String>,
+    pub override_by: Option<String>,
     /// Why it is released without a verdict
     #[arg(long, value_name = "REASON", requires = "override_by", value_parser = word::parser::<OverrideReason>())]
-    override_reason: Option<OverrideReason>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
+    pub override_reason: Option<OverrideReason>,
+}
+
+impl Grounds {
+    /// The verdict as a number, and the override.
+    pub fn into_parts(self) -> (i32, Option<ReleaseOverride>) {
+        let release_override = self.override_by.map(|who| ReleaseOverride {
+            authorised_by_ref: who,
+            reason: self.override_reason.map_or(0, Into::into),
+        });
+        (self.verdict.map_or(0, Into::into), release_override)
+    }
 }
 
 impl Verb {
@@ -113,14 +131,11 @@ impl Verb {
                 session.change(&args.mutation, request).await
             }
             Self::Release(args) => {
-                let release_override = args.override_by.map(|who| ReleaseOverride {
-                    authorised_by_ref: who,
-                    reason: args.override_reason.map_or(0, Into::into),
-                });
+                let (verdict, release_override) = args.grounds.into_parts();
                 let request = ReleaseBatchRequest {
                     batch_id: args.batch_id.unwrap_or_default(),
                     reason: args.hold.map_or(0, Into::into),
-                    verdict: args.verdict.map_or(0, Into::into),
+                    verdict,
                     release_override,
                     documents: args.documents,
                     ..Default::default()

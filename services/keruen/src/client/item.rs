@@ -2,15 +2,16 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::registry::v1::{
-    Accessory, ExternalId, GetItemRequest, Item, ListItemsRequest, RegisterItemRequest, SiteNeeds,
-    StorageRange, Tracking,
+    Accessory, AmendItemRequest, ExternalId, GetItemRequest, Item, ListItemsRequest,
+    RegisterItemRequest, RetireItemRequest, SiteNeeds, StorageRange, Tracking,
 };
 
 use crate::{
     client::{
+        amendment::{Fields, NewNameArgs, RegistryListArgs, RetireArgs},
         failure::Failure,
         line,
-        mutation::{ListArgs, MutationArgs},
+        mutation::MutationArgs,
         organisation::NameArgs,
         session::Session,
         value,
@@ -32,6 +33,19 @@ Examples:
       --manufacturer 'Longfei' --model 'LFY-I-5A' --needs-mains-voltage 220 \\
       --accessory item=CANNULA,quantity=2")]
     Register(Box<Register>),
+    /// Change what the registry says of an item
+    #[command(after_help = "\
+Examples:
+  keruen item amend TEST-RAPID-A --storage 2..8
+  keruen item amend TEST-RAPID-A --gtin 4006381333931 --expires true
+  keruen item amend O2-CONC-5L --clear accessories")]
+    Amend(Box<Amend>),
+    /// Take an item out of use; what happened with it stays
+    #[command(after_help = "\
+Examples:
+  keruen item retire TEST-RAPID-A --reason discontinued \\
+      --successor TEST-RAPID-B --document kind=order,number=17")]
+    Retire(RetireArgs),
     /// Show an item
     #[command(after_help = "\
 Examples:
@@ -43,8 +57,9 @@ Examples:
     /// List items in order of their codes
     #[command(after_help = "\
 Examples:
-  keruen item list --limit 50")]
-    List(ListArgs),
+  keruen item list --limit 50
+  keruen item list --retired")]
+    List(RegistryListArgs),
 }
 
 /// An item to be entered.
@@ -125,6 +140,47 @@ impl NeedsArgs {
     }
 }
 
+/// An item to be amended. What is given takes the place of what was there.
+#[derive(Args, Debug)]
+pub struct Amend {
+    /// Its code
+    #[arg(required_unless_present = "json")]
+    item_id: Option<String>,
+    /// Who makes it, as printed; only where it is empty yet
+    #[arg(long, value_name = "NAME")]
+    manufacturer: Option<String>,
+    /// Model or catalogue number, as printed; only where it is empty yet
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// GTIN with its check digit
+    #[arg(long, value_name = "DIGITS")]
+    gtin: Option<String>,
+    /// Whether every batch must state an expiry date
+    #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
+    expires: Option<bool>,
+    /// Whether every batch must be released by a verdict before anything of it is used
+    #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
+    release_required: Option<bool>,
+    /// Temperatures to keep it at, in °C, for example 2..8
+    #[arg(long, value_name = "LOWEST..HIGHEST", allow_hyphen_values = true, value_parser = value::storage)]
+    storage: Option<StorageRange>,
+    /// Something that it needs to be of use: item=CODE,quantity=N for each unit; repeatable
+    #[arg(long = "accessory", value_name = "ACCESSORY", value_parser = line::accessory)]
+    accessories: Vec<Accessory>,
+    #[command(flatten)]
+    needs: NeedsArgs,
+    /// Key of another system; repeatable; they take the place of the old ones
+    #[arg(long = "external-id", value_name = "SCHEME=VALUE", value_parser = value::external_id)]
+    external_ids: Vec<ExternalId>,
+    /// A field to be emptied, named as in protobuf; repeatable
+    #[arg(long = "clear", value_name = "FIELD")]
+    cleared: Vec<String>,
+    #[command(flatten)]
+    name: NewNameArgs,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
 impl Verb {
     /// Does it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
@@ -144,6 +200,7 @@ impl Verb {
                     accessories: args.accessories,
                     external_ids: args.external_ids,
                     release_required: args.release_required.then_some(true),
+                    ..Default::default()
                 };
                 let request = RegisterItemRequest {
                     item: Some(item),
@@ -151,10 +208,48 @@ impl Verb {
                 };
                 session.change(&args.mutation, request).await
             }
+            Self::Amend(args) => {
+                let mut fields = Fields::cleared(args.cleared);
+                let item = Item {
+                    item_id: args.item_id.unwrap_or_default(),
+                    name: fields.given("name", args.name.into_name()),
+                    manufacturer: fields
+                        .given("manufacturer", args.manufacturer)
+                        .unwrap_or_default(),
+                    model: fields.given("model", args.model).unwrap_or_default(),
+                    gtin: fields.given("gtin", args.gtin).unwrap_or_default(),
+                    expires: fields.given("expires", args.expires).unwrap_or_default(),
+                    release_required: fields.given("release_required", args.release_required),
+                    storage: fields.given("storage", args.storage),
+                    site_needs: fields.given("site_needs", args.needs.into_needs()),
+                    accessories: fields.listed("accessories", args.accessories),
+                    external_ids: fields.listed("external_ids", args.external_ids),
+                    ..Default::default()
+                };
+                let request = AmendItemRequest {
+                    item: Some(item),
+                    fields: fields.into_names(),
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::Retire(args) => {
+                let (mutation, retired) = args.into_parts();
+                let request = RetireItemRequest {
+                    item_id: retired.id,
+                    reason: retired.reason,
+                    retired_on: retired.first_day,
+                    successor_id: retired.successor_id,
+                    documents: retired.documents,
+                    ..Default::default()
+                };
+                session.change(&mutation, request).await
+            }
             Self::Get { item_id } => session.show(GetItemRequest { item_id }).await,
-            Self::List(list) => {
+            Self::List(RegistryListArgs { retired, list }) => {
                 let request = ListItemsRequest {
                     min_position: list.min_position,
+                    show_retired: retired,
                     ..Default::default()
                 };
                 session.list(request, list.limit).await

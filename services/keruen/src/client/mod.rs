@@ -1,5 +1,6 @@
 //! Every verb but `serve` and `demo`: a gRPC client of a node, one file for each noun.
 
+pub mod amendment;
 pub mod asset;
 pub mod batch;
 pub mod check;
@@ -8,6 +9,7 @@ pub mod donation;
 pub mod events;
 pub mod facility;
 pub mod failure;
+pub mod hold;
 pub mod item;
 pub mod line;
 pub mod log;

@@ -2,14 +2,16 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::registry::v1::{
-    ExternalId, GetOrganisationRequest, ListOrganisationsRequest, LocalizedText, Organisation,
-    OrganisationKind, RegisterOrganisationRequest,
+    AmendOrganisationRequest, ExternalId, GetOrganisationRequest, ListOrganisationsRequest,
+    LocalizedText, Organisation, OrganisationKind, RegisterOrganisationRequest,
+    RetireOrganisationRequest,
 };
 
 use crate::{
     client::{
+        amendment::{Fields, NewNameArgs, RegistryListArgs, RetireArgs},
         failure::Failure,
-        mutation::{ListArgs, MutationArgs},
+        mutation::MutationArgs,
         session::Session,
         value,
     },
@@ -25,8 +27,21 @@ Examples:
   keruen organisation register KASPI --kind donor --name-en 'Kaspi Bank' \\
       --name-ru 'Каспи банк'
   keruen organisation register MOH --kind ministry --kind charity \\
-      --name-en 'Ministry of Health' --external-id BIN=170340000000")]
+      --name-en 'Ministry of Health' --external-id BIN=970740001013")]
     Register(Register),
+    /// Change what the registry says of an organisation
+    #[command(after_help = "\
+Examples:
+  keruen organisation amend KASPI --name-en 'Kaspi Bank JSC'
+  keruen organisation amend HELP --kind charity --kind carrier
+  keruen organisation amend HELP --clear external_ids")]
+    Amend(Box<Amend>),
+    /// Take an organisation out of use; what happened with it stays
+    #[command(after_help = "\
+Examples:
+  keruen organisation retire HELP --reason merged --successor MOH
+  keruen organisation retire HELP2 --reason duplicate --on 2020-07-01")]
+    Retire(RetireArgs),
     /// Show an organisation
     #[command(after_help = "\
 Examples:
@@ -39,8 +54,9 @@ Examples:
     #[command(after_help = "\
 Examples:
   keruen organisation list
-  keruen organisation list --format csv")]
-    List(ListArgs),
+  keruen organisation list --format csv
+  keruen organisation list --retired")]
+    List(RegistryListArgs),
 }
 
 /// The name in three languages.
@@ -80,11 +96,32 @@ pub struct Register {
     /// What it does here; repeat for several
     #[arg(long = "kind", value_name = "KIND", required_unless_present = "json", value_parser = word::parser::<OrganisationKind>())]
     kinds: Vec<OrganisationKind>,
-    /// Key of another system, for example BIN=170340000000; repeatable
+    /// Key of another system, for example BIN=970740001013; repeatable
     #[arg(long = "external-id", value_name = "SCHEME=VALUE", value_parser = value::external_id)]
     external_ids: Vec<ExternalId>,
     #[command(flatten)]
     name: NameArgs,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// An organisation to be amended. What is given takes the place of what was there.
+#[derive(Args, Debug)]
+pub struct Amend {
+    /// Its code
+    #[arg(required_unless_present = "json")]
+    organisation_id: Option<String>,
+    /// What it does here; repeat for several; they take the place of the old ones
+    #[arg(long = "kind", value_name = "KIND", value_parser = word::parser::<OrganisationKind>())]
+    kinds: Vec<OrganisationKind>,
+    /// Key of another system; repeatable; they take the place of the old ones
+    #[arg(long = "external-id", value_name = "SCHEME=VALUE", value_parser = value::external_id)]
+    external_ids: Vec<ExternalId>,
+    /// A field to be emptied, named as in protobuf; repeatable
+    #[arg(long = "clear", value_name = "FIELD")]
+    cleared: Vec<String>,
+    #[command(flatten)]
+    name: NewNameArgs,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -99,6 +136,7 @@ impl Verb {
                     name: Some(args.name.into()),
                     kinds: args.kinds.into_iter().map(Into::into).collect(),
                     external_ids: args.external_ids,
+                    ..Default::default()
                 };
                 let request = RegisterOrganisationRequest {
                     organisation: Some(organisation),
@@ -106,14 +144,47 @@ impl Verb {
                 };
                 session.change(&args.mutation, request).await
             }
+            Self::Amend(args) => {
+                let mut fields = Fields::cleared(args.cleared);
+                let organisation = Organisation {
+                    organisation_id: args.organisation_id.unwrap_or_default(),
+                    name: fields.given("name", args.name.into_name()),
+                    kinds: fields
+                        .listed("kinds", args.kinds)
+                        .into_iter()
+                        .map(Into::into)
+                        .collect(),
+                    external_ids: fields.listed("external_ids", args.external_ids),
+                    ..Default::default()
+                };
+                let request = AmendOrganisationRequest {
+                    organisation: Some(organisation),
+                    fields: fields.into_names(),
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::Retire(args) => {
+                let (mutation, retired) = args.into_parts();
+                let request = RetireOrganisationRequest {
+                    organisation_id: retired.id,
+                    reason: retired.reason,
+                    retired_on: retired.first_day,
+                    successor_id: retired.successor_id,
+                    documents: retired.documents,
+                    ..Default::default()
+                };
+                session.change(&mutation, request).await
+            }
             Self::Get { organisation_id } => {
                 session
                     .show(GetOrganisationRequest { organisation_id })
                     .await
             }
-            Self::List(list) => {
+            Self::List(RegistryListArgs { retired, list }) => {
                 let request = ListOrganisationsRequest {
                     min_position: list.min_position,
+                    show_retired: retired,
                     ..Default::default()
                 };
                 session.list(request, list.limit).await

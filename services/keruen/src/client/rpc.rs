@@ -171,24 +171,48 @@ rpcs! {
             registry::ListRegionsRequest => registry::ListRegionsResponse { regions: registry::Region }
         "organisation register" "RegisterOrganisation" register_organisation change
             registry::RegisterOrganisationRequest => registry::RegisterOrganisationResponse { organisation: registry::Organisation }
+        "organisation amend" "AmendOrganisation" amend_organisation change
+            registry::AmendOrganisationRequest => registry::AmendOrganisationResponse { organisation: registry::Organisation }
+        "organisation retire" "RetireOrganisation" retire_organisation change
+            registry::RetireOrganisationRequest => registry::RetireOrganisationResponse { organisation: registry::Organisation }
         "organisation get" "GetOrganisation" get_organisation show
             registry::GetOrganisationRequest => registry::GetOrganisationResponse { organisation: registry::Organisation }
         "organisation list" "ListOrganisations" list_organisations list
             registry::ListOrganisationsRequest => registry::ListOrganisationsResponse { organisations: registry::Organisation }
         "facility register" "RegisterFacility" register_facility change
             registry::RegisterFacilityRequest => registry::RegisterFacilityResponse { facility: registry::Facility }
+        "facility amend" "AmendFacility" amend_facility change
+            registry::AmendFacilityRequest => registry::AmendFacilityResponse { facility: registry::Facility }
+        "facility assign-region" "AssignFacilityRegion" assign_facility_region change
+            registry::AssignFacilityRegionRequest => registry::AssignFacilityRegionResponse { facility: registry::Facility }
+        "facility close" "CloseFacility" close_facility change
+            registry::CloseFacilityRequest => registry::CloseFacilityResponse { facility: registry::Facility }
+        "facility reopen" "ReopenFacility" reopen_facility change
+            registry::ReopenFacilityRequest => registry::ReopenFacilityResponse { facility: registry::Facility }
+        "facility set-reserve" "SetMinimumReserve" set_minimum_reserve change
+            registry::SetMinimumReserveRequest => registry::SetMinimumReserveResponse { facility: registry::Facility }
+        "facility retire" "RetireFacility" retire_facility change
+            registry::RetireFacilityRequest => registry::RetireFacilityResponse { facility: registry::Facility }
         "facility get" "GetFacility" get_facility show
             registry::GetFacilityRequest => registry::GetFacilityResponse { facility: registry::Facility }
         "facility list" "ListFacilities" list_facilities list
             registry::ListFacilitiesRequest => registry::ListFacilitiesResponse { facilities: registry::Facility }
         "commodity register" "RegisterCommodity" register_commodity change
             registry::RegisterCommodityRequest => registry::RegisterCommodityResponse { commodity: registry::Commodity }
+        "commodity amend" "AmendCommodity" amend_commodity change
+            registry::AmendCommodityRequest => registry::AmendCommodityResponse { commodity: registry::Commodity }
+        "commodity retire" "RetireCommodity" retire_commodity change
+            registry::RetireCommodityRequest => registry::RetireCommodityResponse { commodity: registry::Commodity }
         "commodity get" "GetCommodity" get_commodity show
             registry::GetCommodityRequest => registry::GetCommodityResponse { commodity: registry::Commodity }
         "commodity list" "ListCommodities" list_commodities list
             registry::ListCommoditiesRequest => registry::ListCommoditiesResponse { commodities: registry::Commodity }
         "item register" "RegisterItem" register_item change
             registry::RegisterItemRequest => registry::RegisterItemResponse { item: registry::Item }
+        "item amend" "AmendItem" amend_item change
+            registry::AmendItemRequest => registry::AmendItemResponse { item: registry::Item }
+        "item retire" "RetireItem" retire_item change
+            registry::RetireItemRequest => registry::RetireItemResponse { item: registry::Item }
         "item get" "GetItem" get_item show
             registry::GetItemRequest => registry::GetItemResponse { item: registry::Item }
         "item list" "ListItems" list_items list
@@ -213,6 +237,10 @@ rpcs! {
             inventory::HoldBatchRequest => inventory::HoldBatchResponse { batch: inventory::Batch }
         "batch release" "ReleaseBatch" release_batch change
             inventory::ReleaseBatchRequest => inventory::ReleaseBatchResponse { batch: inventory::Batch }
+        "stock hold" "HoldStock" hold_stock change
+            inventory::HoldStockRequest => inventory::HoldStockResponse { stock_level: inventory::StockLevel }
+        "stock release" "ReleaseStock" release_stock change
+            inventory::ReleaseStockRequest => inventory::ReleaseStockResponse { stock_level: inventory::StockLevel }
         "recall start" "RecallLot" recall_lot change
             inventory::RecallLotRequest => inventory::RecallLotResponse { item_quality: inventory::ItemQuality }
         "recall lift" "LiftRecall" lift_recall change

@@ -14,7 +14,7 @@ use crate::{
     cli::Format,
     client::{
         failure::Failure,
-        line,
+        hold, line,
         mutation::{ListArgs, MutationArgs},
         region,
         session::{Session, tell_of_more},
@@ -112,6 +112,27 @@ Examples:
 
 Held units go first.")]
     Dispose(Dispose),
+    /// Hold some units at a facility by themselves
+    #[command(after_help = "\
+Examples:
+  keruen stock hold --facility WH-ALA --batch B-HJKMN-PQRSTU \\
+      --quantity 40 --reason damaged
+
+Only units that no shipment has claimed. To hold a whole batch wherever it is, see \
+`keruen batch hold`.")]
+    Hold(hold::Hold),
+    /// Release units at a facility that are held by themselves
+    #[command(after_help = "\
+Examples:
+  keruen stock release --facility WH-ALA --batch B-HJKMN-PQRSTU \\
+      --quantity 25 --verdict assessed \\
+      --document kind=quality-decision,number=QD-3
+  keruen stock release --facility HOSP-JEZ --batch B-VENT --serial SN-2 \\
+      --quantity 1 --override-by person:7 --override-reason held-by-mistake
+
+Also what came damaged, as a surplus or wrong. What is held with its batch is released \
+with it: see `keruen batch release`.")]
+    Release(hold::Release),
     /// Show which batches of an item are held and which of its lots are recalled
     #[command(after_help = "\
 Examples:
@@ -275,6 +296,8 @@ impl Args {
                 };
                 session.change(&args.mutation, request).await
             }
+            Some(Verb::Hold(args)) => args.run(session).await,
+            Some(Verb::Release(args)) => args.run(session).await,
             Some(Verb::Quality { item_id }) => {
                 session.show(GetItemQualityRequest { item_id }).await
             }

@@ -309,7 +309,7 @@ pub fn storage(text: &str) -> Result<StorageRange, String> {
     })
 }
 
-/// A key of another system: `GTIN=4870001234567`.
+/// A key of another system: `GTIN=4006381333931`.
 pub fn external_id(text: &str) -> Result<ExternalId, String> {
     match text.split_once('=') {
         Some((scheme, value)) if !scheme.is_empty() && !value.is_empty() => Ok(ExternalId {
@@ -317,7 +317,7 @@ pub fn external_id(text: &str) -> Result<ExternalId, String> {
             value: value.to_owned(),
         }),
         _ => Err(format!(
-            "must be SCHEME=VALUE, for example BIN=960441000143; found {text:?}"
+            "must be SCHEME=VALUE, for example BIN=970740001013; found {text:?}"
         )),
     }
 }

@@ -142,7 +142,7 @@ async fn organisations(player: &mut Player) -> anyhow::Result<()> {
             organisation_id: id.to_owned(),
             name: Some(text(name)),
             kinds: kinds.iter().map(|kind| i32::from(*kind)).collect(),
-            external_ids: Vec::new(),
+            ..Organisation::default()
         };
         step!(
             player,
@@ -201,6 +201,7 @@ async fn products(player: &mut Player) -> anyhow::Result<()> {
             commodity_id: id.to_owned(),
             name: Some(text(name)),
             base_unit: "EA".to_owned(),
+            ..Commodity::default()
         };
         step!(
             player,

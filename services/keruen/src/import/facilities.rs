@@ -107,7 +107,7 @@ const COLUMNS: &[Column] = &[
     Column {
         name: "external_ids",
         required: false,
-        about: "SCHEME=VALUE;SCHEME=VALUE, for example GLN=4870000000009",
+        about: "SCHEME=VALUE;SCHEME=VALUE, for example GLN=4870000000005",
     },
 ];
 
@@ -171,6 +171,7 @@ fn facility(row: &Row, errors: &mut Errors) -> Facility {
         site: site(row, errors),
         minimum_reserves: row.many("minimum_reserves", errors, reserve),
         external_ids: row.many("external_ids", errors, value::external_id),
+        ..Facility::default()
     }
 }
 

@@ -193,6 +193,7 @@ fn item(row: &Row, errors: &mut Errors) -> Item {
         site_needs: needs(row, errors),
         accessories: row.many("accessories", errors, accessory),
         external_ids: row.many("external_ids", errors, value::external_id),
+        ..Item::default()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Master data.
 
 use keruen_proto::registry::v1::{
-    Commodity, Facility, FacilityKind, Item, Organisation, OrganisationKind, Region, Tracking,
+    Closure, ClosureReason, Commodity, Facility, FacilityKind, Item, Organisation,
+    OrganisationKind, Region, Retirement, RetirementReason, Tracking,
 };
 
 use crate::{
@@ -48,6 +49,7 @@ impl Record for Organisation {
         "name_kk",
         "name_ru",
         "external_ids",
+        "retired_on",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -63,8 +65,13 @@ impl Record for Organisation {
             names.en,
             names.kk,
             names.ru,
-            external_ids(&self.external_ids)
+            external_ids(&self.external_ids),
+            retired_on(self.retired.as_ref())
         ]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        vec![retirement(self.retired.as_ref())]
     }
 }
 
@@ -81,6 +88,7 @@ impl Record for Facility {
         "latitude",
         "longitude",
         "external_ids",
+        "retired_on",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -110,7 +118,8 @@ impl Record for Facility {
             &self.operator_id,
             degrees(|place| place.latitude_e7),
             degrees(|place| place.longitude_e7),
-            external_ids(&self.external_ids)
+            external_ids(&self.external_ids),
+            retired_on(self.retired.as_ref())
         ]
     }
 
@@ -158,13 +167,22 @@ impl Record for Facility {
                 columns: &["commodity_id", "quantity"],
                 rows: reserves,
             },
+            closures(&self.closures),
+            retirement(self.retired.as_ref()),
         ]
     }
 }
 
 impl Record for Commodity {
-    const COLUMNS: &'static [&'static str] =
-        &["commodity_id", "name_en", "name_kk", "name_ru", "base_unit"];
+    const COLUMNS: &'static [&'static str] = &[
+        "commodity_id",
+        "name_en",
+        "name_kk",
+        "name_ru",
+        "base_unit",
+        "external_ids",
+        "retired_on",
+    ];
 
     fn cells(&self) -> Vec<Cell> {
         let names = self.name.clone().unwrap_or_default();
@@ -173,8 +191,14 @@ impl Record for Commodity {
             names.en,
             names.kk,
             names.ru,
-            &self.base_unit
+            &self.base_unit,
+            external_ids(&self.external_ids),
+            retired_on(self.retired.as_ref())
         ]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        vec![retirement(self.retired.as_ref())]
     }
 }
 
@@ -192,6 +216,7 @@ impl Record for Item {
         "expires",
         "storage_c",
         "external_ids",
+        "retired_on",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -219,7 +244,8 @@ impl Record for Item {
             &self.gtin,
             self.expires,
             storage,
-            external_ids(&self.external_ids)
+            external_ids(&self.external_ids),
+            retired_on(self.retired.as_ref())
         ]
     }
 
@@ -265,7 +291,42 @@ impl Record for Item {
                 columns: &["item_id", "quantity"],
                 rows: accessories,
             },
+            retirement(self.retired.as_ref()),
         ]
+    }
+}
+
+fn retired_on(retired: Option<&Retirement>) -> String {
+    retired.map_or_else(String::new, |retired| retired.retired_on.clone())
+}
+
+fn retirement(retired: Option<&Retirement>) -> Part {
+    let row = |retired: &Retirement| {
+        cells![
+            &retired.retired_on,
+            word::field::<RetirementReason>(retired.reason),
+            &retired.successor_id
+        ]
+    };
+    Part {
+        title: "retired",
+        columns: &["retired_on", "reason", "successor_id"],
+        rows: retired.map(row).into_iter().collect(),
+    }
+}
+
+fn closures(closures: &[Closure]) -> Part {
+    let row = |closure: &Closure| {
+        cells![
+            &closure.closed_on,
+            &closure.reopened_on,
+            word::field::<ClosureReason>(closure.reason)
+        ]
+    };
+    Part {
+        title: "closed",
+        columns: &["closed_on", "reopened_on", "reason"],
+        rows: closures.iter().map(row).collect(),
     }
 }
 

@@ -7,7 +7,10 @@ use keruen_proto::{
         HoldReason, OverrideReason, RecallReason, ReceiptOutcome, ReleaseVerdict,
     },
     log::v1::TimePrecision,
-    registry::v1::{DocumentKind, FacilityKind, OrganisationKind, Tracking, ValueBasis},
+    registry::v1::{
+        ClosureReason, DocumentKind, FacilityKind, OrganisationKind, RetirementReason, Tracking,
+        ValueBasis,
+    },
     requests::v1::{RejectionReason, RequestPriority, RequestState},
     shipments::v1::{CancellationReason, LossVerdict, ShipmentState},
     stock::v1::{StockGroup, TraceStatus},
@@ -36,6 +39,7 @@ words! {
     AdjustmentReason "ADJUSTMENT_REASON_"
     AssetPlace "ASSET_PLACE_"
     CancellationReason "CANCELLATION_REASON_"
+    ClosureReason "CLOSURE_REASON_"
     ConsumptionPurpose "CONSUMPTION_PURPOSE_"
     DisposalReason "DISPOSAL_REASON_"
     DocumentKind "DOCUMENT_KIND_"
@@ -51,6 +55,7 @@ words! {
     ReleaseVerdict "RELEASE_VERDICT_"
     RequestPriority "REQUEST_PRIORITY_"
     RequestState "REQUEST_STATE_"
+    RetirementReason "RETIREMENT_REASON_"
     ShipmentState "SHIPMENT_STATE_"
     StockGroup "STOCK_GROUP_"
     TimePrecision "TIME_PRECISION_"
@@ -121,6 +126,7 @@ mod tests {
         round_trips::<AdjustmentReason>();
         round_trips::<AssetPlace>();
         round_trips::<CancellationReason>();
+        round_trips::<ClosureReason>();
         round_trips::<ConsumptionPurpose>();
         round_trips::<DisposalReason>();
         round_trips::<DocumentKind>();
@@ -132,6 +138,7 @@ mod tests {
         round_trips::<RejectionReason>();
         round_trips::<RequestPriority>();
         round_trips::<RequestState>();
+        round_trips::<RetirementReason>();
         round_trips::<ShipmentState>();
         round_trips::<StockGroup>();
         round_trips::<TimePrecision>();

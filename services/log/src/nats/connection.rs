@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, connection::State};
+use percent_encoding::percent_decode_str;
 use tokio::sync::watch;
 
 /// Messages that one subscription holds before further ones are dropped; whoever sent them sends them again.
@@ -67,7 +68,8 @@ pub struct NatsConnection {
 }
 
 impl NatsConnection {
-    /// Connects to `url`, `nats://HOST:PORT` or several with commas between them. It returns before the connection
+    /// Connects to `url`, `nats://USER:PASSWORD@HOST:PORT` or several with commas between them; the user of the first
+    /// one that names any is the user for all. It returns before the connection
     /// stands, and also where no server answers: that is tried again for ever, and said in the log. To be called on a
     /// tokio runtime.
     pub async fn connect(url: &str, options: NatsOptions) -> Result<Self, NatsConnectError> {
@@ -88,6 +90,7 @@ impl NatsConnection {
                 log.note(&event);
                 std::future::ready(())
             });
+        let connect = authenticate(connect, &servers);
         let connect = match options.credentials_file {
             None => connect,
             Some(path) => connect
@@ -156,6 +159,20 @@ fn addresses(url: &str) -> Result<Vec<ServerAddr>, NatsConnectError> {
         Ok(address)
     });
     parsed.collect()
+}
+
+/// The client takes no user from a URL by itself. A user without a password is a token.
+fn authenticate(connect: ConnectOptions, servers: &[ServerAddr]) -> ConnectOptions {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let stated = servers.iter().find_map(|server| {
+        let user = server.username()?;
+        Some((decoded(user), server.password().map(decoded)))
+    });
+    match stated {
+        None => connect,
+        Some((user, Some(password))) => connect.user_and_password(user, password),
+        Some((token, None)) => connect.token(token),
+    }
 }
 
 fn shown(servers: &[ServerAddr]) -> String {

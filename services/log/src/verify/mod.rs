@@ -180,10 +180,10 @@ impl Run<'_> {
         if stored.as_deref() == Some(&tile.hashes) {
             return Ok(());
         }
-        Err(self.wrong_tile(tile, stored.as_deref()).into())
+        Err(Self::wrong_tile(tile, stored.as_deref()).into())
     }
 
-    fn wrong_tile(&self, tile: &Tile, stored: Option<&[u8]>) -> Finding {
+    fn wrong_tile(tile: &Tile, stored: Option<&[u8]>) -> Finding {
         let name = format!("tile {} of level {}", tile.number, tile.level);
         let leaves_of_hash = 1_u64 << (tree::TILE_HEIGHT * tile.level);
         let first_leaf = tile.number * leaves_of_hash * TILE_HASHES as u64;
@@ -250,7 +250,7 @@ impl Run<'_> {
             hashes: open.clone(),
         };
         if begun != open && finding.position > size {
-            return self.wrong_tile(&tile, Some(begun)).into();
+            return Self::wrong_tile(&tile, Some(begun)).into();
         }
         finding.into()
     }
@@ -279,11 +279,11 @@ impl Run<'_> {
             ));
         }
         self.check_frontier(head)?;
-        self.check_tiles(head)
+        Self::check_tiles(head)
     }
 
     /// Whether there are as many tiles as the tree has completed, on every level; their hashes have been compared.
-    fn check_tiles(&self, head: &StoredHead) -> Result<(), Finding> {
+    fn check_tiles(head: &StoredHead) -> Result<(), Finding> {
         let levels = tree::open_tile_levels(head.position);
         let complete = (0..levels).map(|level| tree::completed_tiles(head.position, level));
         let mut expected: BTreeMap<i64, u64> = (0..).zip(complete).collect();

@@ -9,7 +9,7 @@ use keruen_domain::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
         ReceiveShipment, RequestShipment,
     },
-    stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
+    stock::{AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock},
 };
 use keruen_proto::{
     inventory::v1::{
@@ -54,7 +54,7 @@ fn document(kind: DocumentKind) -> DocumentRef {
 impl History {
     /// One thing; what the domain refuses does not happen.
     pub fn happen(&mut self, (kind, a, b, c): Choice) {
-        match kind % 20 {
+        match kind % 21 {
             0 | 1 => self.donate(a, b, c),
             2 => self.ask(a, b, c),
             3 | 4 => self.ship(a, b, c),
@@ -81,6 +81,7 @@ impl History {
             13 => self.hold(a, b, c),
             14 => self.release(a, b),
             15 => self.recall(a, b, c),
+            20 => self.set_apart(a, b, c),
             _ => self.correct(a, b, c),
         }
     }
@@ -365,6 +366,64 @@ impl History {
             },
             documents: Vec::new(),
         });
+    }
+
+    /// Holds some units by themselves, or releases them.
+    fn set_apart(&mut self, a: u16, b: u16, c: u16) {
+        let (facility_id, item_id) = (
+            code(pick(&FACILITIES, a).unwrap().0),
+            code(pick(&ITEMS, b).unwrap().0),
+        );
+        let Entry::Stock(level, _) = self.fold(&Boundary::Stock(facility_id.clone(), item_id))
+        else {
+            return;
+        };
+        let held = level.lots.iter().find(|lot| lot.held_here > 0);
+        let chosen = if c.is_multiple_of(2) {
+            pick(&level.lots, b / 3)
+        } else {
+            held
+        };
+        let Some(lot) = chosen else { return };
+        let (batch_id, owner_id) = (code(&lot.batch_id), Some(code(&lot.owner_id)));
+        let numbers = if c.is_multiple_of(2) {
+            &lot.serial_numbers
+        } else {
+            &lot.serial_numbers_held_here
+        };
+        let serial_numbers = numbers.iter().take(1);
+        let serial_numbers = serial_numbers.map(|it| Label::parse(it).unwrap()).collect();
+        let quantity = quantity(if lot.serial_numbers.is_empty() {
+            i64::from(c % 3) + 1
+        } else {
+            1
+        });
+        let documents = Vec::new();
+        if c.is_multiple_of(2) {
+            self.run(&HoldStock {
+                facility_id,
+                batch_id,
+                owner_id,
+                quantity,
+                serial_numbers,
+                reason: HoldReason::Damaged,
+                documents,
+            });
+        } else {
+            let grounds = Grounds::Override {
+                authorised_by_ref: Label::parse("person:7").unwrap(),
+                reason: OverrideReason::HeldByMistake,
+            };
+            self.run(&ReleaseStock {
+                facility_id,
+                batch_id,
+                owner_id,
+                quantity,
+                serial_numbers,
+                grounds,
+                documents,
+            });
+        }
     }
 
     /// Recalls a lot, or lifts the recall.

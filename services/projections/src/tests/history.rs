@@ -124,6 +124,7 @@ impl History {
                 commodity_id: id.to_owned(),
                 name: name(id),
                 base_unit: "EA".to_owned(),
+                ..Commodity::default()
             }));
         }
         for (id, commodity_id) in ITEMS {

@@ -5,6 +5,7 @@ mod chance;
 mod endpoint;
 mod following;
 mod history;
+mod master;
 mod naive;
 mod rows;
 mod sums;

@@ -158,6 +158,14 @@ fn post(books: &mut Books, event: &Event) {
                 &[(ON_HAND, -n), (DISPOSED, n), (HELD, -it.held_quantity)],
             );
         }
+        Event::StockHeld(it) => {
+            let units = it.units.as_ref().unwrap();
+            books.post(&it.facility_id, units, &[(HELD, units.quantity)]);
+        }
+        Event::StockReleased(it) => {
+            let units = it.units.as_ref().unwrap();
+            books.post(&it.facility_id, units, &[(HELD, -units.quantity)]);
+        }
         _ => post_shipment(books, event),
     }
 }

@@ -116,7 +116,7 @@ proptest! {
         sizes in prop::collection::vec(1_usize..9, 1..6),
         crashes in any::<u64>(),
     ) {
-        let history = History::new(&choices);
+        let history = History::with_changing_registry(&choices);
         let (once, live) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut once = built(once.path(), &history);
         let mut writer = Writer::open(live.path()).unwrap();
@@ -144,7 +144,7 @@ proptest! {
 
     #[test]
     fn resources_are_what_deciders_fold(choices in choices()) {
-        let history = History::new(&choices);
+        let history = History::with_changing_registry(&choices);
         let dir = tempfile::tempdir().unwrap();
         let mut writer = built(dir.path(), &history);
         let connection = writer.connection();
@@ -181,7 +181,7 @@ proptest! {
 
     #[test]
     fn places_add_up_to_stock(choices in choices()) {
-        let history = History::new(&choices);
+        let history = History::with_changing_registry(&choices);
         let dir = tempfile::tempdir().unwrap();
         let mut writer = built(dir.path(), &history);
         let mut statement = writer.connection()
@@ -234,6 +234,8 @@ fn histories_know_every_kind_of_movement() {
         "BatchReleased",
         "LotRecalled",
         "LotRecallLifted",
+        "StockHeld",
+        "StockReleased",
     ] {
         let count = history
             .decoded()

@@ -15,20 +15,28 @@ use keruen_proto::{
         event_service_server::{EventService, EventServiceServer},
     },
     registry::v1::{
-        GetCommodityRequest, GetCommodityResponse, GetFacilityRequest, GetFacilityResponse,
-        GetItemRequest, GetItemResponse, GetOrganisationRequest, GetOrganisationResponse,
-        ListCommoditiesRequest, ListCommoditiesResponse, ListFacilitiesRequest,
-        ListFacilitiesResponse, ListItemsRequest, ListItemsResponse, ListOrganisationsRequest,
-        ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse,
-        RegisterCommodityRequest, RegisterCommodityResponse, RegisterFacilityRequest,
-        RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
-        RegisterOrganisationRequest, RegisterOrganisationResponse,
+        AmendCommodityRequest, AmendCommodityResponse, AmendFacilityRequest, AmendFacilityResponse,
+        AmendItemRequest, AmendItemResponse, AmendOrganisationRequest, AmendOrganisationResponse,
+        AssignFacilityRegionRequest, AssignFacilityRegionResponse, CloseFacilityRequest,
+        CloseFacilityResponse, GetCommodityRequest, GetCommodityResponse, GetFacilityRequest,
+        GetFacilityResponse, GetItemRequest, GetItemResponse, GetOrganisationRequest,
+        GetOrganisationResponse, ListCommoditiesRequest, ListCommoditiesResponse,
+        ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest, ListItemsResponse,
+        ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest,
+        ListRegionsResponse, RegisterCommodityRequest, RegisterCommodityResponse,
+        RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest,
+        RegisterItemResponse, RegisterOrganisationRequest, RegisterOrganisationResponse,
+        ReopenFacilityRequest, ReopenFacilityResponse, RetireCommodityRequest,
+        RetireCommodityResponse, RetireFacilityRequest, RetireFacilityResponse, RetireItemRequest,
+        RetireItemResponse, RetireOrganisationRequest, RetireOrganisationResponse,
+        SetMinimumReserveRequest, SetMinimumReserveResponse,
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
     stock::v1::{
-        GetTraceRequest, GetTraceResponse, ListDonationsRequest, ListDonationsResponse,
-        ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse,
-        ListStockRequest, ListStockResponse, StockGroup, StockRow, get_trace_request,
+        GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest, GetTraceResponse,
+        ListDonationsRequest, ListDonationsResponse, ListRequestsRequest, ListRequestsResponse,
+        ListShipmentsRequest, ListShipmentsResponse, ListStockRequest, ListStockResponse,
+        StockGroup, StockRow, get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -242,6 +250,90 @@ impl RegistryService for Served {
     ) -> Result<Response<ListItemsResponse>, Status> {
         not_read()
     }
+
+    async fn amend_organisation(
+        &self,
+        _: Request<AmendOrganisationRequest>,
+    ) -> Result<Response<AmendOrganisationResponse>, Status> {
+        not_read()
+    }
+
+    async fn retire_organisation(
+        &self,
+        _: Request<RetireOrganisationRequest>,
+    ) -> Result<Response<RetireOrganisationResponse>, Status> {
+        not_read()
+    }
+
+    async fn amend_facility(
+        &self,
+        _: Request<AmendFacilityRequest>,
+    ) -> Result<Response<AmendFacilityResponse>, Status> {
+        not_read()
+    }
+
+    async fn assign_facility_region(
+        &self,
+        _: Request<AssignFacilityRegionRequest>,
+    ) -> Result<Response<AssignFacilityRegionResponse>, Status> {
+        not_read()
+    }
+
+    async fn close_facility(
+        &self,
+        _: Request<CloseFacilityRequest>,
+    ) -> Result<Response<CloseFacilityResponse>, Status> {
+        not_read()
+    }
+
+    async fn reopen_facility(
+        &self,
+        _: Request<ReopenFacilityRequest>,
+    ) -> Result<Response<ReopenFacilityResponse>, Status> {
+        not_read()
+    }
+
+    async fn set_minimum_reserve(
+        &self,
+        _: Request<SetMinimumReserveRequest>,
+    ) -> Result<Response<SetMinimumReserveResponse>, Status> {
+        not_read()
+    }
+
+    async fn retire_facility(
+        &self,
+        _: Request<RetireFacilityRequest>,
+    ) -> Result<Response<RetireFacilityResponse>, Status> {
+        not_read()
+    }
+
+    async fn amend_commodity(
+        &self,
+        _: Request<AmendCommodityRequest>,
+    ) -> Result<Response<AmendCommodityResponse>, Status> {
+        not_read()
+    }
+
+    async fn retire_commodity(
+        &self,
+        _: Request<RetireCommodityRequest>,
+    ) -> Result<Response<RetireCommodityResponse>, Status> {
+        not_read()
+    }
+
+    async fn amend_item(
+        &self,
+        _: Request<AmendItemRequest>,
+    ) -> Result<Response<AmendItemResponse>, Status> {
+        not_read()
+    }
+
+    async fn retire_item(
+        &self,
+        _: Request<RetireItemRequest>,
+    ) -> Result<Response<RetireItemResponse>, Status> {
+        not_read()
+    }
 }
 
 #[tonic::async_trait]
@@ -327,6 +419,13 @@ impl StockService for Served {
         &self,
         _: Request<ListShipmentsRequest>,
     ) -> Result<Response<ListShipmentsResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_lot_trace(
+        &self,
+        _: Request<GetLotTraceRequest>,
+    ) -> Result<Response<GetLotTraceResponse>, Status> {
         not_read()
     }
 }

@@ -129,6 +129,7 @@ pub fn commodity(id: &str, name: LocalizedText) -> Commodity {
         commodity_id: id.to_owned(),
         name: Some(name),
         base_unit: "EA".to_owned(),
+        ..Commodity::default()
     }
 }
 

@@ -74,18 +74,18 @@ pub fn opened(
     answer: &GetCheckpointResponse,
     key: Option<&VerifierKey>,
 ) -> Result<(Checkpoint, VerifierKey), Failure> {
-    let key = match key {
-        Some(key) => key.clone(),
-        None => {
-            let key = answer.verifier_key.parse().map_err(|error| {
-                anyhow::anyhow!("the node's verifier key is malformed: {error}")
-            })?;
-            anstream::eprintln!(
-                "no --key was given, so the node's own word is taken for it:\n  {key}\n\
-                 compare it with the one that you got elsewhere, and pass it with --key next time"
-            );
-            key
-        }
+    let key = if let Some(key) = key {
+        key.clone()
+    } else {
+        let key = answer
+            .verifier_key
+            .parse()
+            .map_err(|error| anyhow::anyhow!("the node's verifier key is malformed: {error}"))?;
+        anstream::eprintln!(
+            "no --key was given, so the node's own word is taken for it:\n  {key}\n\
+             compare it with the one that you got elsewhere, and pass it with --key next time"
+        );
+        key
     };
     let checkpoint = Checkpoint::open(&answer.checkpoint, &key)
         .map_err(|error| anyhow::anyhow!("the node's checkpoint: {error}"))?;

@@ -41,7 +41,7 @@ Writes one text: the event's entry (services/log/ENTRY.md says what it holds), i
 a signed checkpoint, as a C2SP tlog-proof with the entry as extra data. `keruen log verify-proof` checks it, and so does any \
 other implementation. With --format json the event stands in it in full.")]
 pub struct Args {
-    /// Position of the event, or its event id, COMMAND_ID/INDEX
+    /// Position of the event, or its event id
     #[arg(value_name = "POSITION|EVENT_ID", value_parser = asked)]
     event: Asked,
     /// The verifier key, or the file that holds it. Default: the node's own word
@@ -94,14 +94,13 @@ impl Args {
         } else {
             bundle.to_string()
         };
-        match &self.out {
-            Some(path) => fs::write(path, text)
-                .with_context(|| format!("{} can't be written", path.display()))?,
-            None => {
-                let mut output = session.output();
-                output.line(text.trim_end_matches('\n'))?;
-                output.flush()?;
-            }
+        if let Some(path) = &self.out {
+            fs::write(path, text)
+                .with_context(|| format!("{} can't be written", path.display()))?;
+        } else {
+            let mut output = session.output();
+            output.line(text.trim_end_matches('\n'))?;
+            output.flush()?;
         }
         Ok(())
     }

@@ -13,8 +13,12 @@ pub struct StoreArgs {
     /// Read the embedded store in this folder directly instead of asking a node
     #[arg(long, value_name = "DIR", conflicts_with = "database_url")]
     data: Option<PathBuf>,
-    /// Read this store directly: sqlite://PATH or postgres://USER@HOST:PORT/DATABASE
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        // Not a comment of the field, which would be read as markup.
+        help = "Read this store directly: sqlite://PATH or postgres://USER@HOST:PORT/DATABASE"
+    )]
     database_url: Option<String>,
 }
 

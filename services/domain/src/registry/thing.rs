@@ -1,0 +1,209 @@
+//! What all things of the registry have in common, and the one table of what may change of them.
+
+use keruen_proto::{
+    Event,
+    registry::v1::{
+        Commodity, CommodityAmended, ExternalId, Facility, FacilityAmended, Item, ItemAmended,
+        Organisation, OrganisationAmended, RegistryKind, Retirement,
+    },
+};
+
+use crate::{
+    books::{Books, Entry, Fold},
+    boundary::Boundary,
+};
+
+/// Whether a field of a thing may change after it was entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// It may change at any time.
+    Free,
+    /// It may be filled in where it is empty, and then never changes; why, and what to do instead.
+    WhereEmpty(&'static str),
+    /// It never changes, or in another way; why, and what to do instead.
+    Fixed(&'static str),
+}
+
+/// A thing of the registry.
+pub trait Thing: Fold + PartialEq + TryFrom<Entry> + Send + Sync + 'static {
+    /// What it is.
+    const KIND: RegistryKind;
+
+    /// Its fields, and whether they may change.
+    const RULES: &'static [(&'static str, Rule)];
+
+    /// Its code; empty where it does not exist.
+    fn id(&self) -> &str;
+
+    /// That it is out of use.
+    fn retired(&self) -> Option<&Retirement>;
+
+    /// Keys of other systems that it has.
+    fn keys(&self) -> Vec<ExternalId>;
+
+    /// The maker and model that it stands for alone, if it says both.
+    fn model(&self) -> Option<(&str, &str)>;
+
+    /// Other things that it names.
+    fn names(&self) -> Vec<Boundary>;
+
+    /// Whether a field is the same in both.
+    fn agrees(&self, other: &Self, field: &str) -> bool;
+
+    /// Takes over a field.
+    fn take(&mut self, other: &Self, field: &str);
+
+    /// The thing in the books; `None` where it does not exist.
+    fn of<'a>(books: &'a Books, id: &str) -> Option<&'a Self>;
+
+    /// The fact that it changed.
+    fn amended(self, changed: Vec<String>, released: Vec<ExternalId>) -> Event;
+}
+
+const ID: Rule = Rule::Fixed("every record names it; register it anew and retire this one");
+const RETIRED: Rule = Rule::Fixed("it is retired by a command of its own");
+const IDENTITY: Rule =
+    Rule::WhereEmpty("goods are told apart by it; register another item and retire this one");
+
+macro_rules! things {
+    ($($type:ident, $member:ident, $id:ident, $event:ident, keys $keys:expr, model $model:expr, names $names:expr, {
+        $($field:ident: $rule:expr,)*
+    })*) => {$(
+        impl Thing for $type {
+            const KIND: RegistryKind = RegistryKind::$type;
+            const RULES: &'static [(&'static str, Rule)] = &[$((stringify!($field), $rule)),*];
+
+            fn id(&self) -> &str {
+                &self.$id
+            }
+
+            fn retired(&self) -> Option<&Retirement> {
+                self.retired.as_ref()
+            }
+
+            fn keys(&self) -> Vec<ExternalId> {
+                let keys: fn(&Self) -> Vec<ExternalId> = $keys;
+                keys(self)
+            }
+
+            fn model(&self) -> Option<(&str, &str)> {
+                let model: fn(&Self) -> Option<(&str, &str)> = $model;
+                model(self)
+            }
+
+            fn names(&self) -> Vec<Boundary> {
+                let names: fn(&Self) -> Vec<Boundary> = $names;
+                names(self)
+            }
+
+            fn agrees(&self, other: &Self, field: &str) -> bool {
+                match field {
+                    $(stringify!($field) => self.$field == other.$field,)*
+                    _ => true,
+                }
+            }
+
+            fn take(&mut self, other: &Self, field: &str) {
+                match field {
+                    $(stringify!($field) => self.$field.clone_from(&other.$field),)*
+                    _ => {}
+                }
+            }
+
+            fn of<'a>(books: &'a Books, id: &str) -> Option<&'a Self> {
+                books.$member(id)
+            }
+
+            fn amended(self, changed: Vec<String>, released: Vec<ExternalId>) -> Event {
+                $event {
+                    $member: Some(self),
+                    changed,
+                    released,
+                }
+                .into()
+            }
+        }
+    )*};
+}
+
+things! {
+    Organisation, organisation, organisation_id, OrganisationAmended, keys |it| it.external_ids.clone(), model |_| None, names |_| Vec::new(), {
+        organisation_id: ID,
+        name: Rule::Free,
+        kinds: Rule::Free,
+        external_ids: Rule::Free,
+        retired: RETIRED,
+    }
+    Facility, facility, facility_id, FacilityAmended, keys |it| it.external_ids.clone(), model |_| None, names facility_names, {
+        facility_id: ID,
+        name: Rule::Free,
+        kind: Rule::Free,
+        regions: Rule::Fixed("a move to another region has its day; assign the region from that day on"),
+        time_zone: Rule::Free,
+        operator_id: Rule::Free,
+        location: Rule::Free,
+        site: Rule::Free,
+        minimum_reserves: Rule::Free,
+        external_ids: Rule::Free,
+        closures: Rule::Fixed("a facility is closed and reopened by commands of their own"),
+        retired: RETIRED,
+    }
+    Commodity, commodity, commodity_id, CommodityAmended, keys |it| it.external_ids.clone(), model |_| None, names |_| Vec::new(), {
+        commodity_id: ID,
+        name: Rule::Free,
+        base_unit: Rule::Fixed("quantities in the books are counted in it; register another commodity and retire this one"),
+        retired: RETIRED,
+        external_ids: Rule::Free,
+    }
+    Item, item, item_id, ItemAmended, keys item_keys, model item_model, names item_names, {
+        item_id: ID,
+        commodity_id: Rule::Fixed("stock and requests are counted under it; register another item and retire this one"),
+        name: Rule::Free,
+        tracking: Rule::Fixed("units in the books are told apart by it; register another item and retire this one"),
+        manufacturer: IDENTITY,
+        model: IDENTITY,
+        gtin: Rule::Free,
+        expires: Rule::Free,
+        release_required: Rule::Free,
+        storage: Rule::Free,
+        site_needs: Rule::Free,
+        accessories: Rule::Free,
+        external_ids: Rule::Free,
+        retired: RETIRED,
+    }
+}
+
+fn facility_names(facility: &Facility) -> Vec<Boundary> {
+    let reserves = facility.minimum_reserves.iter();
+    Boundary::organisation(&facility.operator_id)
+        .into_iter()
+        .chain(reserves.filter_map(|reserve| Boundary::commodity(&reserve.commodity_id)))
+        .collect()
+}
+
+fn item_names(item: &Item) -> Vec<Boundary> {
+    let accessories = item.accessories.iter();
+    Boundary::commodity(&item.commodity_id)
+        .into_iter()
+        .chain(accessories.filter_map(|accessory| Boundary::item(&accessory.item_id)))
+        .collect()
+}
+
+fn item_model(item: &Item) -> Option<(&str, &str)> {
+    let says_both = !item.manufacturer.is_empty() && !item.model.is_empty();
+    says_both.then_some((&item.manufacturer, &item.model))
+}
+
+fn item_keys(item: &Item) -> Vec<ExternalId> {
+    let gtin = (!item.gtin.is_empty()).then(|| gtin(&item.gtin));
+    gtin.into_iter()
+        .chain(item.external_ids.iter().cloned())
+        .collect()
+}
+
+fn gtin(digits: &str) -> ExternalId {
+    ExternalId {
+        scheme: "GTIN".to_owned(),
+        value: digits.to_owned(),
+    }
+}

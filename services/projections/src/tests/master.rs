@@ -1,0 +1,83 @@
+//! Changes of master data by chance.
+
+use keruen_domain::{
+    Boundary,
+    registry::{Amend, AssignFacilityRegion, RegisterOrganisation, Retire, SetMinimumReserve},
+};
+use keruen_proto::registry::v1::{
+    Facility, Item, LocalizedText, Organisation, OrganisationKind, RetirementReason,
+};
+
+use super::{
+    chance::Choice,
+    history::{FACILITIES, History, ITEMS, code, quantity},
+};
+
+impl History {
+    /// As [`History::new`], and what the registry says changes in between.
+    pub fn with_changing_registry(choices: &[Choice]) -> Self {
+        let mut history = Self::new(&[]);
+        for choice in choices {
+            let (kind, a, b, c) = *choice;
+            if kind >= 200 {
+                history.change_registry(a, b, c);
+            }
+            history.happen(*choice);
+        }
+        history
+    }
+
+    /// One thing that the registry says changes; what the domain refuses does not happen.
+    fn change_registry(&mut self, a: u16, b: u16, c: u16) {
+        let (facility_id, _) = FACILITIES[usize::from(b) % FACILITIES.len()];
+        let (item_id, commodity_id) = ITEMS[usize::from(b) % ITEMS.len()];
+        let name = Some(LocalizedText {
+            en: format!("Name {c}"),
+            ..LocalizedText::default()
+        });
+        match a % 5 {
+            0 => self.run(&AssignFacilityRegion {
+                facility_id: code(facility_id),
+                region_id: code(["KZ-75", "KZ-62", "KZ-10"][usize::from(c) % 3]),
+                valid_from: chrono::NaiveDate::from_ymd_opt(2026, 1 + u32::from(c % 4), 1).unwrap(),
+            }),
+            1 => self.run(&Amend {
+                thing: Facility {
+                    facility_id: facility_id.to_owned(),
+                    name,
+                    ..Facility::default()
+                },
+                fields: vec!["name".to_owned()],
+            }),
+            2 => self.run(&Amend {
+                thing: Item {
+                    item_id: item_id.to_owned(),
+                    name,
+                    ..Item::default()
+                },
+                fields: vec!["name".to_owned()],
+            }),
+            3 => self.run(&SetMinimumReserve {
+                facility_id: code(facility_id),
+                commodity_id: code(commodity_id),
+                quantity: (!c.is_multiple_of(3)).then(|| quantity(i64::from(c))),
+            }),
+            _ => {
+                let id = format!("O-{}", self.events.len());
+                self.expect(&RegisterOrganisation(Organisation {
+                    organisation_id: id.clone(),
+                    name,
+                    kinds: vec![OrganisationKind::Charity.into()],
+                    ..Organisation::default()
+                }));
+                self.run(&Retire {
+                    subject: Boundary::Organisation(code(&id)),
+                    reason: RetirementReason::Mistake,
+                    retired_on: None,
+                    successor: None,
+                    documents: Vec::new(),
+                })
+            }
+        };
+    }
+}

@@ -1,0 +1,256 @@
+//! Master data changes with its day, by the command line and on every view; nothing is deleted.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that can't go on fails"
+)]
+
+use keruen_proto::registry::v1::{
+    AmendFacilityRequest, AmendItemRequest, AmendOrganisationRequest, Facility, Item, Organisation,
+    RegisterFacilityRequest, Retirement,
+};
+use keruen_tests::{
+    message::{self, command_id},
+    refused,
+    scene::{CARRIER, HOSPITAL, MASK, MASK_A, NORTH, SOUTH},
+    stage::Stage,
+};
+use serde_json::Value;
+use tonic::Code;
+
+/// Runs a line, as split at its spaces, and reads its JSON.
+fn told(stage: &Stage, line: &str) -> Value {
+    let arguments = line.split(' ').chain(["--format", "json"]);
+    serde_json::from_str(&stage.node.cli(arguments).success()).expect(line)
+}
+
+fn refused_by(stage: &Stage, line: &str, says: &[&str]) {
+    let told = stage.node.cli(line.split(' ')).refused(1);
+    for part in says {
+        assert!(told.contains(part), "{line}: {part:?} is not in: {told}");
+    }
+}
+
+fn ids(rows: &Value, key: &str) -> Vec<String> {
+    let rows = rows.as_array().unwrap().iter();
+    rows.map(|row| row[key].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_facility_is_amended_moved_closed_and_retired() {
+    let mut stage = Stage::set().await;
+    let amended = told(
+        &stage,
+        &format!(
+            "facility amend {NORTH} --name-en North-1 --mains-voltage 230 --external-id GLN=4870000000005"
+        ),
+    );
+    assert_eq!(amended["facility"]["name"]["en"], "North-1");
+    let shown = told(&stage, &format!("facility get {NORTH}"));
+    assert_eq!(shown["facility"], amended["facility"]);
+    assert_eq!(shown["facility"]["site"]["mainsVoltageV"], 230);
+    assert_eq!(shown["facility"]["operatorId"], "DONOR", "as it was");
+    refused_by(
+        &stage,
+        &format!("facility amend {SOUTH} --external-id GLN=4870000000005"),
+        &["EXTERNAL_ID_TAKEN", NORTH],
+    );
+    refused_by(
+        &stage,
+        &format!("facility amend {NORTH} --clear regions"),
+        &["FIELD_FIXED", "assign the region"],
+    );
+
+    // Stock stands in the region that the place belongs to now.
+    let by_region = |stage: &Stage| {
+        let rows = told(stage, "stock --by region");
+        ids(&rows, "region")
+    };
+    assert_eq!(by_region(&stage), ["KZ-71"]);
+    told(
+        &stage,
+        &format!("facility assign-region {NORTH} KZ-62@2022-06-08"),
+    );
+    assert_eq!(by_region(&stage), ["KZ-62"]);
+    refused_by(
+        &stage,
+        &format!("facility assign-region {NORTH} KZ-10@2022-06-07"),
+        &["REGION_NOT_VALID", "KZ-63"],
+    );
+
+    let closed = told(
+        &stage,
+        &format!("facility close {HOSPITAL} --reason repair"),
+    );
+    let closures = closed["facility"]["closures"].as_array().unwrap();
+    assert_eq!(closures.len(), 1);
+    assert_eq!(closures[0]["reopenedOn"], "");
+    let to_hospital = message::shipment("", NORTH, HOSPITAL, MASK_A, 1);
+    refused!(stage.shipments.request_shipment(to_hospital.clone())).is(
+        Code::FailedPrecondition,
+        "FACILITY_CLOSED",
+        &[("facility_id", HOSPITAL), ("retry_can_help", "true")],
+        "REPAIR",
+    );
+    told(&stage, &format!("facility reopen {HOSPITAL}"));
+    let reserve = format!("facility set-reserve {HOSPITAL} {MASK} 500");
+    let reserve = told(&stage, &reserve);
+    assert_eq!(reserve["facility"]["minimumReserves"][0]["quantity"], "500");
+
+    let retire = format!("facility retire {HOSPITAL} --reason replaced --successor {SOUTH}");
+    told(&stage, &retire);
+    refused!(stage.shipments.request_shipment(to_hospital)).is(
+        Code::FailedPrecondition,
+        "RETIRED",
+        &[("id", HOSPITAL), ("successor_id", SOUTH)],
+        "use SOUTH instead",
+    );
+    let listed = ids(&told(&stage, "facility list"), "facilityId");
+    assert_eq!(listed, [NORTH, SOUTH]);
+    let listed = ids(&told(&stage, "facility list --retired"), "facilityId");
+    assert_eq!(listed, [HOSPITAL, NORTH, SOUTH]);
+    let page = stage.node.cli(["facility", "get", HOSPITAL]).success();
+    for part in ["KZ-62", "closed on", "repair", "retired on", "replaced"] {
+        assert!(page.contains(part), "{part} is not in:\n{page}");
+    }
+
+    // All of it stands in the log, and is told again by a node that has forgotten everything else.
+    let before = told(&stage, "facility list --retired");
+    stage.node.restart().await;
+    assert_eq!(told(&stage, "facility list --retired"), before);
+    stage.node.cli(["check"]).success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_organisations_and_commodities_are_amended_and_retired() {
+    let stage = Stage::set().await;
+    let amended = told(
+        &stage,
+        &format!("item amend {MASK_A} --gtin 4006381333931 --expires true --storage 2..8"),
+    );
+    assert_eq!(amended["item"]["gtin"], "4006381333931");
+    assert_eq!(amended["item"]["storage"]["maximumMillicelsius"], 8_000);
+    let again = told(&stage, &format!("item amend {MASK_A} --clear storage"));
+    assert!(again["item"]["storage"].is_null());
+    assert_eq!(again["item"]["expires"], true);
+    refused_by(
+        &stage,
+        &format!("item amend {MASK_A} --clear storage"),
+        &["NOTHING_CHANGES", MASK_A],
+    );
+    told(
+        &stage,
+        &format!("organisation amend {CARRIER} --kind carrier --kind charity --name-en Carrier"),
+    );
+    told(&stage, &format!("commodity amend {MASK} --name-en Masks"));
+    told(
+        &stage,
+        &format!("item retire {MASK_A} --reason discontinued"),
+    );
+    refused_by(
+        &stage,
+        &format!("donation pledge --donor DONOR --line item={MASK_A},quantity=1"),
+        &["RETIRED", MASK_A],
+    );
+    told(
+        &stage,
+        &format!("organisation retire {CARRIER} --reason dissolved"),
+    );
+    told(
+        &stage,
+        &format!("commodity retire {MASK} --reason replaced --successor PUMP --on 2999-01-01"),
+    );
+    for (line, key, found) in [
+        ("item list", "itemId", 2),
+        ("item list --retired", "itemId", 3),
+        ("organisation list", "organisationId", 1),
+        ("organisation list --retired", "organisationId", 2),
+        ("commodity list", "commodityId", 1),
+        ("commodity list --retired", "commodityId", 2),
+    ] {
+        assert_eq!(ids(&told(&stage, line), key).len(), found, "{line}");
+    }
+    // What is left of it is still used up.
+    let consume = format!(
+        "stock consume --facility {NORTH} --item {MASK_A} --quantity 100 --purpose patient"
+    );
+    told(&stage, &consume);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amendments_are_parsed_like_registrations() {
+    let mut stage = Stage::set().await;
+    let amend = |item: Item, fields: &[&str]| AmendItemRequest {
+        command_id: command_id(),
+        item: Some(Item {
+            item_id: MASK_A.to_owned(),
+            ..item
+        }),
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+        ..AmendItemRequest::default()
+    };
+    refused!(stage.registry.amend_item(amend(Item::default(), &[])))
+        .is_field("fields", "at least one");
+    refused!(stage.registry.amend_item(amend(Item::default(), &["name"])))
+        .is_field("item.name", "is missing");
+    let mistyped = Item {
+        gtin: "4006381333932".to_owned(),
+        ..Item::default()
+    };
+    refused!(stage.registry.amend_item(amend(mistyped, &["gtin"])))
+        .is_field("item.gtin", "check digit");
+    refused!(
+        stage
+            .registry
+            .amend_item(amend(Item::default(), &["tracking"]))
+    )
+    .is_field("fields[0]", "units in the books");
+    refused!(
+        stage
+            .registry
+            .amend_item(amend(Item::default(), &["colour"]))
+    )
+    .is_field("fields[0]", "fields are name");
+    let zone = AmendFacilityRequest {
+        command_id: command_id(),
+        facility: Some(Facility {
+            facility_id: NORTH.to_owned(),
+            time_zone: "Asia/Nowhere".to_owned(),
+            ..Facility::default()
+        }),
+        fields: vec!["time_zone".to_owned()],
+        ..AmendFacilityRequest::default()
+    };
+    refused!(stage.registry.amend_facility(zone)).is_field("facility.time_zone", "IANA");
+    let unknown = AmendOrganisationRequest {
+        command_id: command_id(),
+        organisation: Some(Organisation {
+            organisation_id: "NOBODY".to_owned(),
+            ..Organisation::default()
+        }),
+        fields: vec!["external_ids".to_owned()],
+        ..AmendOrganisationRequest::default()
+    };
+    refused!(stage.registry.amend_organisation(unknown)).is(
+        Code::NotFound,
+        "UNKNOWN_ORGANISATION",
+        &[("organisation_id", "NOBODY")],
+        "NOBODY",
+    );
+    let retired = RegisterFacilityRequest {
+        command_id: command_id(),
+        facility: Some(Facility {
+            retired: Some(Retirement::default()),
+            ..message::facility(
+                "NEW",
+                keruen_proto::registry::v1::FacilityKind::Warehouse,
+                "KZ-71",
+            )
+        }),
+        ..RegisterFacilityRequest::default()
+    };
+    refused!(stage.registry.register_facility(retired))
+        .is_field("facility.retired", "must be left out");
+}
