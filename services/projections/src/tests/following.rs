@@ -36,9 +36,11 @@ pub async fn append(log: &dyn Log, events: &[RecordedEvent]) {
             ..ProposedEvent::default()
         });
         let mut command_id = of_command[0].command_id.clone();
-        // A repeated id has no effect: what is left of a command that was cut in two is another one to the log.
-        if !of_command[0].event_id.ends_with("/0") {
-            command_id.replace_range(..8, "ffffffff");
+        // A repeated id has no effect: what is left of a command that was cut is another one to the log.
+        if let Some((_, index)) = of_command[0].event_id.split_once('/')
+            && index != "0"
+        {
+            command_id.replace_range(..8, &format!("{index:0>8}"));
         }
         let request = AppendRequest {
             command_id,
