@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::{
     runtime,
     sync::{oneshot, watch},
+    task::JoinHandle,
 };
 use uuid::Uuid;
 
@@ -224,20 +225,27 @@ impl Campaign {
         if begun.send(Ok(())).is_err() {
             return self.end(term).await;
         }
+        // The writer of the term before, while it answers what was under way.
+        let mut closing: Option<JoinHandle<()>> = None;
         loop {
             if let Some(serving) = term.take() {
                 let ended = self.serve(&serving).await;
                 let over = matches!(ended, Ended::Stopped)
                     || self.candidate.take_over == TakeOver::AtOnce
                         && matches!(ended, Ended::Succeeded(_));
-                self.step_down(serving, ended).await;
+                let next = self.step_down(serving, ended).await;
+                let before = std::mem::replace(&mut closing, next);
+                closed(before).await;
                 if over {
-                    return;
+                    return closed(closing).await;
                 }
             }
             let mut stopped = self.stopped.clone();
             tokio::select! {
-                _ = stopped.wait_for(|stopped| *stopped) => return self.end(None).await,
+                _ = stopped.wait_for(|stopped| *stopped) => {
+                    self.end(None).await;
+                    return closed(closing).await;
+                }
                 next = self.stand_by() => term = Some(next),
             }
         }
@@ -418,8 +426,10 @@ impl Campaign {
             .is_ok_and(|current| !current)
     }
 
-    /// Answers what is under way, and lets go of the log.
-    async fn step_down(&self, term: Term, ended: Ended) {
+    /// Lets go of the log. What is under way is answered meanwhile, which may take longer than it takes to stand by again;
+    /// only at the end it comes first, so that whoever takes over finds nothing unfinished.
+    async fn step_down(&self, term: Term, ended: Ended) -> Option<JoinHandle<()>> {
+        let is_last = matches!(ended, Ended::Stopped);
         let role = match ended {
             Ended::Stopped => Role::stopped("the log is closed"),
             Ended::Succeeded(writer) => {
@@ -447,20 +457,31 @@ impl Campaign {
         self.assume(role);
         let sequencer = term.sequencer;
         let closing = tokio::task::spawn_blocking(move || sequencer.close());
-        if let Err(error) = closing.await {
-            tracing::error!(%error, "the writer of the log could not be stopped");
+        if is_last {
+            closed(Some(closing)).await;
+            term.keeper.release().await;
+            return None;
         }
         term.keeper.release().await;
+        Some(closing)
     }
 
     async fn end(&self, term: Option<Term>) {
         if let Some(term) = term {
-            self.step_down(term, Ended::Stopped).await;
+            closed(self.step_down(term, Ended::Stopped).await).await;
         }
         self.assume(Role::stopped("the log is closed"));
     }
 
     fn assume(&self, role: Role) {
         *self.role.write().unwrap_or_else(PoisonError::into_inner) = role;
+    }
+}
+
+async fn closed(closing: Option<JoinHandle<()>>) {
+    if let Some(closing) = closing
+        && let Err(error) = closing.await
+    {
+        tracing::error!(%error, "the writer of the log could not be stopped");
     }
 }

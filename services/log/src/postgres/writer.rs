@@ -366,6 +366,8 @@ impl Store for Writer {
     ) -> Result<HashMap<Uuid, RecordedCommand>, StoreError> {
         let deadline = Instant::now() + RESUME_TIMEOUT;
         loop {
+            // Each try has a connection of its own; what was lost before is none of its business.
+            self.out_of_touch.mark_unchanged();
             match self.look_up_recorded(command_ids) {
                 Err(fault) if fault.leaves_open() && Instant::now() < deadline => {
                     std::thread::sleep(RETRY_DELAY);

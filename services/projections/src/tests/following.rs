@@ -35,8 +35,15 @@ pub async fn append(log: &dyn Log, events: &[RecordedEvent]) {
             occurred_at: event.occurred_at,
             ..ProposedEvent::default()
         });
+        let mut command_id = of_command[0].command_id.clone();
+        // A repeated id has no effect: what is left of a command that was cut is another one to the log.
+        if let Some((_, index)) = of_command[0].event_id.split_once('/')
+            && index != "0"
+        {
+            command_id.replace_range(..8, &format!("{index:0>8}"));
+        }
         let request = AppendRequest {
-            command_id: of_command[0].command_id.clone(),
+            command_id,
             command_hash: vec![7; 32],
             actor: "tester".to_owned(),
             origin: "node".to_owned(),
