@@ -224,7 +224,7 @@ async fn a_folder_that_cannot_be_written_is_named() {
     );
 
     for file in fs::read_dir(folder.path()).unwrap() {
-        fs::set_permissions(file.unwrap().path(), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(file.unwrap().path(), fs::Permissions::from_mode(0o600)).unwrap();
     }
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let node = Node::on(folder.path()).await;
