@@ -34,6 +34,16 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::StockAdjusted(event) => (books.facility(&event.facility_id), None),
         Event::StockConsumed(event) => (books.facility(&event.facility_id), None),
         Event::StockDisposed(event) => (books.facility(&event.facility_id), None),
+        Event::StockReturned(event) => (books.facility(&event.facility_id), None),
+        Event::StockEntered(event) => (books.facility(&event.facility_id), None),
+        Event::StockCounted(event) => (
+            event
+                .stock_count
+                .as_ref()
+                .and_then(|count| books.facility(&count.facility_id)),
+            None,
+        ),
+        Event::TemperatureExcursionFound(event) => (books.facility(&event.facility_id), None),
         Event::StockHeld(event) => (books.facility(&event.facility_id), None),
         Event::StockReleased(event) => (books.facility(&event.facility_id), None),
         Event::RequestFiled(event) => (books.facility(&event.facility_id), None),
@@ -59,6 +69,7 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::DonatedMoneySpent(_)
         | Event::BatchHeld(_)
         | Event::BatchReleased(_)
+        | Event::BatchExpiryShortened(_)
         | Event::LotRecalled(_)
         | Event::LotRecallLifted(_) => (None, None),
     };

@@ -1,9 +1,10 @@
 //! Requests to the inventory service, parsed into commands.
 
 pub mod quality;
+pub mod stock;
 
 use keruen_domain::{
-    Quantity,
+    Label, Quantity,
     donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, SpendDonatedMoney},
     id::IdKind,
     limits,
@@ -173,12 +174,7 @@ pub fn adjust(message: &AdjustStockRequest, fields: &mut Fields) -> Option<Adjus
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
     let change = change(fields, message.delta);
-    let serial_numbers = fields.each(
-        "serial_numbers",
-        &message.serial_numbers,
-        limits::SERIAL_NUMBERS,
-        |fields, path, serial| fields.label(path, serial),
-    );
+    let serial_numbers = serial_numbers(fields, &message.serial_numbers);
     let reason: Option<AdjustmentReason> = fields.stated("reason", message.reason);
     let documents = fields.documents("documents", &message.documents);
     Some(AdjustStock {
@@ -229,12 +225,7 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Dis
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
     let quantity = fields.quantity("quantity", message.quantity);
-    let serial_numbers = fields.each(
-        "serial_numbers",
-        &message.serial_numbers,
-        limits::SERIAL_NUMBERS,
-        |fields, path, serial| fields.label(path, serial),
-    );
+    let serial_numbers = serial_numbers(fields, &message.serial_numbers);
     let reason: Option<DisposalReason> = fields.stated("reason", message.reason);
     let documents = fields.documents("documents", &message.documents);
     Some(DisposeStock {
@@ -246,6 +237,11 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Dis
         reason: reason?,
         documents: documents?,
     })
+}
+
+fn serial_numbers(fields: &mut Fields, given: &[String]) -> Option<Vec<Label>> {
+    let label = |fields: &mut Fields, path: &str, serial: &String| fields.label(path, serial);
+    fields.each("serial_numbers", given, limits::SERIAL_NUMBERS, label)
 }
 
 #[cfg(test)]

@@ -21,6 +21,10 @@ pub struct Counts {
     pub disposed: i64,
     /// Lost here, or on the way to here.
     pub lost: i64,
+    /// Given back from here.
+    pub returned: i64,
+    /// Became part of kits here, or ceased to be a kit.
+    pub converted: i64,
 }
 
 impl Counts {
@@ -35,6 +39,8 @@ impl Counts {
             consumed: self.consumed.checked_add(other.consumed)?,
             disposed: self.disposed.checked_add(other.disposed)?,
             lost: self.lost.checked_add(other.lost)?,
+            returned: self.returned.checked_add(other.returned)?,
+            converted: self.converted.checked_add(other.converted)?,
         })
     }
 
@@ -95,6 +101,12 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             on_hand: -quantity,
             held: -held,
             lost: quantity,
+            ..none
+        },
+        Kind::Returned => Counts {
+            on_hand: -quantity,
+            held: -held,
+            returned: quantity,
             ..none
         },
         Kind::Settled => Counts {

@@ -34,7 +34,11 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         Boundary::Asset(..) => ("assets", "item_id", "serial_number"),
         Boundary::Request(_) => ("requests", "request_id", ""),
         Boundary::Shipment(_) => ("shipments", "shipment_id", ""),
-        Boundary::Model(..) | Boundary::Key(..) | Boundary::Stock(..) => return None,
+        Boundary::Model(..)
+        | Boundary::Key(..)
+        | Boundary::Stock(..)
+        | Boundary::Since(..)
+        | Boundary::Count(_) => return None,
     })
 }
 
@@ -47,12 +51,15 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Quality(id)
         | Boundary::Donation(id)
         | Boundary::Batch(id)
+        | Boundary::Count(id)
         | Boundary::Request(id)
         | Boundary::Shipment(id) => (id.as_str(), None),
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
         Boundary::Key(_, scheme, value) => (scheme.as_str(), Some(value.as_str())),
-        Boundary::Stock(facility_id, item_id) => (facility_id.as_str(), Some(item_id.as_str())),
+        Boundary::Stock(facility_id, item_id) | Boundary::Since(facility_id, item_id, _) => {
+            (facility_id.as_str(), Some(item_id.as_str()))
+        }
     }
 }
 
@@ -109,6 +116,8 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Quality(_) => Entry::Quality(Message::decode(resource)?),
         // Stock has views of its own, and is stored nowhere as a whole.
         Entry::Stock(_, quality) => Entry::Stock(Message::decode(resource)?, quality),
+        Entry::Since(_) => Entry::Since(Message::decode(resource)?),
+        Entry::Count(_) => Entry::Count(Message::decode(resource)?),
         Entry::Request(_) => Entry::Request(Message::decode(resource)?),
         Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
     })
@@ -127,6 +136,9 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Asset(it) => &it.serial_number,
         Entry::Quality(it) => &it.item_id,
         Entry::Stock(it, _) => &it.item_id,
+        // It has no id, and is stored nowhere.
+        Entry::Since(_) => return false,
+        Entry::Count(it) => &it.count_id,
         Entry::Request(it) => &it.request_id,
         Entry::Shipment(it) => &it.shipment_id,
     };
@@ -189,8 +201,8 @@ pub fn store(
         ),
         Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
         Entry::Shipment(it) => store_shipment(connection, it, position),
-        // Stock has views of its own, and keys have none.
-        Entry::Stock(..) | Entry::Key(_) => Ok(()),
+        // Stock has views of its own; keys, counts and what moved since a position have none.
+        Entry::Stock(..) | Entry::Key(_) | Entry::Since(_) | Entry::Count(_) => Ok(()),
     }
 }
 

@@ -149,7 +149,8 @@ impl StockQuery {
 
 const SUMS: &str = "CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGINT), CAST(SUM(s.held) AS BIGINT), \
                     CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.received) AS BIGINT), \
-                    CAST(SUM(s.consumed) AS BIGINT), CAST(SUM(s.disposed) AS BIGINT), CAST(SUM(s.lost) AS BIGINT)";
+                    CAST(SUM(s.consumed) AS BIGINT), CAST(SUM(s.disposed) AS BIGINT), CAST(SUM(s.lost) AS BIGINT), \
+                    CAST(SUM(s.returned) AS BIGINT), CAST(SUM(s.converted) AS BIGINT)";
 
 /// What identifies the query through its pages.
 fn fingerprint(request: &ListStockRequest) -> u64 {
@@ -221,6 +222,8 @@ fn stock_row(groups: &[StockGroup], row: &rusqlite::Row<'_>) -> Result<StockRow,
         consumed: counts.consumed,
         disposed: counts.disposed,
         lost: counts.lost,
+        returned: counts.returned,
+        converted: counts.converted,
         ..StockRow::default()
     };
     for (index, group) in groups.iter().enumerate() {

@@ -7,7 +7,9 @@
 
 mod amendment;
 mod check;
+mod count;
 mod donation;
+mod excursion;
 mod golden;
 mod identity;
 mod precedence;

@@ -7,6 +7,8 @@ const TESTS: &[&str] = &[
     include_str!("amendment.rs"),
     include_str!("donation.rs"),
     include_str!("stock.rs"),
+    include_str!("count.rs"),
+    include_str!("excursion.rs"),
     include_str!("request.rs"),
     include_str!("shipment.rs"),
     include_str!("quality.rs"),

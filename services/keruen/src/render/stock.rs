@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The quantities of a row, in order of the columns.
-pub const QUANTITIES: [&str; 9] = [
+pub const QUANTITIES: [&str; 11] = [
     "on_hand",
     "reserved",
     "held",
@@ -26,6 +26,8 @@ pub const QUANTITIES: [&str; 9] = [
     "consumed",
     "disposed",
     "lost",
+    "returned",
+    "converted",
 ];
 
 const ON_HAND: Style = AnsiColor::Green.on_default();
@@ -34,7 +36,7 @@ const BOLD: Style = Style::new().bold();
 const MIN_BAR_WIDTH: usize = 10;
 const MAX_BAR_WIDTH: usize = 60;
 
-fn quantities(row: &StockRow) -> [i64; 9] {
+fn quantities(row: &StockRow) -> [i64; 11] {
     [
         row.on_hand,
         row.reserved,
@@ -45,6 +47,8 @@ fn quantities(row: &StockRow) -> [i64; 9] {
         row.consumed,
         row.disposed,
         row.lost,
+        row.returned,
+        row.converted,
     ]
 }
 
@@ -77,6 +81,8 @@ impl Record for StockRow {
         "consumed",
         "disposed",
         "lost",
+        "returned",
+        "converted",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -280,6 +286,8 @@ mod tests {
             consumed: 7,
             disposed: 8,
             lost: 9,
+            returned: 10,
+            converted: 11,
             ..StockRow::default()
         };
         let json = serde_json::to_value(Flat { row: &row, by: &[] }).unwrap();

@@ -3,8 +3,8 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use keruen_proto::{
     inventory::v1::{
-        AdjustmentReason, AssetPlace, ConsumptionPurpose, DisposalReason, DonationState,
-        HoldReason, OverrideReason, RecallReason, ReceiptOutcome, ReleaseVerdict,
+        AdjustmentReason, AssetPlace, ConsumptionPurpose, CountKind, DisposalReason, DonationState,
+        HoldReason, OverrideReason, RecallReason, ReceiptOutcome, ReleaseVerdict, ReturnReason,
     },
     log::v1::TimePrecision,
     registry::v1::{
@@ -41,6 +41,7 @@ words! {
     CancellationReason "CANCELLATION_REASON_"
     ClosureReason "CLOSURE_REASON_"
     ConsumptionPurpose "CONSUMPTION_PURPOSE_"
+    CountKind "COUNT_KIND_"
     DisposalReason "DISPOSAL_REASON_"
     DocumentKind "DOCUMENT_KIND_"
     DonationState "DONATION_STATE_"
@@ -56,6 +57,7 @@ words! {
     RequestPriority "REQUEST_PRIORITY_"
     RequestState "REQUEST_STATE_"
     RetirementReason "RETIREMENT_REASON_"
+    ReturnReason "RETURN_REASON_"
     ShipmentState "SHIPMENT_STATE_"
     StockGroup "STOCK_GROUP_"
     TimePrecision "TIME_PRECISION_"
@@ -128,6 +130,8 @@ mod tests {
         round_trips::<CancellationReason>();
         round_trips::<ClosureReason>();
         round_trips::<ConsumptionPurpose>();
+        round_trips::<CountKind>();
+        round_trips::<ReturnReason>();
         round_trips::<DisposalReason>();
         round_trips::<DocumentKind>();
         round_trips::<DonationState>();

@@ -141,6 +141,8 @@ CREATE TABLE stock (
     consumed BIGINT NOT NULL,
     disposed BIGINT NOT NULL,
     lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
 ) WITHOUT ROWID;
 CREATE INDEX stock_by_item ON stock (item_id, facility_id);
@@ -160,6 +162,8 @@ CREATE TABLE stock_totals (
     consumed BIGINT NOT NULL,
     disposed BIGINT NOT NULL,
     lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id)
 ) WITHOUT ROWID;
 CREATE INDEX stock_totals_by_item ON stock_totals (item_id, facility_id);
