@@ -28,6 +28,8 @@ pub enum Boundary {
     Quality(Code),
     /// A donation.
     Donation(Code),
+    /// What was pledged with a donation: above all, for whom it is meant.
+    Pledge(Code),
     /// A batch.
     Batch(Code),
     /// One unit of an item: item and serial number.
@@ -64,6 +66,8 @@ impl Boundary {
         quality, Quality;
         /// See [`Boundary::Donation`].
         donation, Donation;
+        /// See [`Boundary::Pledge`].
+        pledge, Pledge;
         /// See [`Boundary::Batch`].
         batch, Batch;
         /// See [`Boundary::Request`].
@@ -140,6 +144,8 @@ impl Boundary {
         match self {
             // Its events carry the tag of the item, which is a boundary of its own.
             Self::Quality(id) => format!("quality:{id}"),
+            // Its event carries the tag of the donation, which is a boundary of its own.
+            Self::Pledge(id) => format!("pledge:{id}"),
             _ => self.tag(),
         }
     }
@@ -157,7 +163,7 @@ impl Boundary {
                 key_kind(*kind).unwrap_or_default(),
                 encoded(value)
             ),
-            Self::Donation(id) => format!("donation:{id}"),
+            Self::Donation(id) | Self::Pledge(id) => format!("donation:{id}"),
             Self::Batch(id) => format!("batch:{id}"),
             Self::Asset(item, serial) => asset_tag(item, serial),
             Self::Stock(facility, item) => stock_tag(facility, item),
@@ -177,7 +183,8 @@ impl Boundary {
     }
 
     /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and
-    /// everybody reads them. So it is with holds and recalls, which all facilities share.
+    /// everybody reads them. So it is with holds and recalls, which all facilities share, and with pledges, which never
+    /// change.
     pub fn is_contended(&self) -> bool {
         !matches!(
             self,
@@ -188,6 +195,7 @@ impl Boundary {
                 | Self::Model(..)
                 | Self::Key(..)
                 | Self::Quality(_)
+                | Self::Pledge(_)
         )
     }
 }

@@ -7,9 +7,13 @@
 
 mod amendment;
 mod check;
+mod closing;
+mod consignment;
 mod donation;
+mod earmark;
 mod golden;
 mod identity;
+mod money;
 mod precedence;
 mod property;
 mod quality;

@@ -2,7 +2,7 @@
 
 use keruen_domain::{
     Boundary, Code, Entry, Label,
-    donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
     shipment::{
@@ -133,6 +133,8 @@ impl History {
             expected_on: None,
             documents: Vec::new(),
             anonymous: false,
+            conditions: Vec::new(),
+            earmarks: Vec::new(),
         });
         let outcomes = [
             (ReceiptOutcome::Good, total),
@@ -177,6 +179,7 @@ impl History {
             facility_id: code(facility_id),
             lines,
             documents: Vec::new(),
+            import: Import::default(),
         });
     }
 
