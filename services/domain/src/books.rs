@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use keruen_proto::{
     Event,
-    inventory::v1::{Asset, Batch, Donation, ItemQuality, StockChange, StockCount, StockLevel},
+    inventory::v1::{
+        Asset, Batch, Donation, DonationPledged, ItemQuality, StockChange, StockCount, StockLevel,
+    },
     registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
     requests::v1::Request,
     shipments::v1::Shipment,
@@ -39,6 +41,8 @@ pub enum Entry {
     Key(ExternalIdHolder),
     /// See [`Boundary::Donation`].
     Donation(Donation),
+    /// See [`Boundary::Pledge`].
+    Pledge(DonationPledged),
     /// See [`Boundary::Batch`].
     Batch(Batch),
     /// See [`Boundary::Asset`].
@@ -80,6 +84,7 @@ unwrap_entry!(
     Item(Item),
     Key(ExternalIdHolder),
     Donation(Donation),
+    Pledge(DonationPledged),
     Batch(Batch),
     Asset(Asset),
     Quality(ItemQuality),
@@ -111,6 +116,7 @@ impl Entry {
             Boundary::Item(_) | Boundary::Model(..) => Self::Item(Item::default()),
             Boundary::Key(..) => Self::Key(ExternalIdHolder::default()),
             Boundary::Donation(_) => Self::Donation(Donation::default()),
+            Boundary::Pledge(_) => Self::Pledge(DonationPledged::default()),
             Boundary::Batch(_) => Self::Batch(Batch::default()),
             Boundary::Asset(..) => Self::Asset(Asset::default()),
             Boundary::Quality(_) => Self::Quality(ItemQuality::default()),
@@ -138,6 +144,7 @@ impl Entry {
             Self::Item(state) => state.evolve(boundary, event),
             Self::Key(state) => state.evolve(boundary, event),
             Self::Donation(state) => state.evolve(boundary, event),
+            Self::Pledge(state) => state.evolve(boundary, event),
             Self::Batch(state) => state.evolve(boundary, event),
             Self::Asset(state) => state.evolve(boundary, event),
             Self::Quality(state) => state.evolve(boundary, event),
@@ -162,6 +169,7 @@ impl Entry {
             Self::Item(state) => state.encode_to_vec(),
             Self::Key(state) => state.encode_to_vec(),
             Self::Donation(state) => state.encode_to_vec(),
+            Self::Pledge(state) => state.encode_to_vec(),
             Self::Batch(state) => state.encode_to_vec(),
             Self::Asset(state) => state.encode_to_vec(),
             Self::Quality(state) => state.encode_to_vec(),
@@ -187,6 +195,7 @@ impl Entry {
             Self::Item(empty) => *empty = Item::decode(state)?,
             Self::Key(empty) => *empty = ExternalIdHolder::decode(state)?,
             Self::Donation(empty) => *empty = Donation::decode(state)?,
+            Self::Pledge(empty) => *empty = DonationPledged::decode(state)?,
             Self::Batch(empty) => *empty = Batch::decode(state)?,
             Self::Asset(empty) => *empty = Asset::decode(state)?,
             Self::Quality(empty) => *empty = ItemQuality::decode(state)?,
@@ -212,6 +221,7 @@ impl Entry {
             Self::Item(_) => Item::EVENT_TYPES,
             Self::Key(_) => ExternalIdHolder::EVENT_TYPES,
             Self::Donation(_) => Donation::EVENT_TYPES,
+            Self::Pledge(_) => DonationPledged::EVENT_TYPES,
             Self::Batch(_) => Batch::EVENT_TYPES,
             Self::Asset(_) => Asset::EVENT_TYPES,
             Self::Quality(_) => ItemQuality::EVENT_TYPES,
@@ -275,6 +285,8 @@ impl Books {
         item, Item, Item, item_id;
         /// The donation, if it was read and exists.
         donation, Donation, Donation, donation_id;
+        /// What was pledged, if it was read and the donation exists.
+        pledge, Pledge, DonationPledged, donation_id;
         /// The batch, if it was read and exists.
         batch, Batch, Batch, batch_id;
         /// What of the item may not be used, if it was read and there ever was anything.

@@ -28,6 +28,8 @@ pub enum Boundary {
     Quality(Code),
     /// A donation.
     Donation(Code),
+    /// What was pledged with a donation: above all, for whom it is meant.
+    Pledge(Code),
     /// A batch.
     Batch(Code),
     /// One unit of an item: item and serial number.
@@ -68,6 +70,8 @@ impl Boundary {
         quality, Quality;
         /// See [`Boundary::Donation`].
         donation, Donation;
+        /// See [`Boundary::Pledge`].
+        pledge, Pledge;
         /// See [`Boundary::Batch`].
         batch, Batch;
         /// See [`Boundary::Count`].
@@ -148,6 +152,8 @@ impl Boundary {
             Self::Quality(id) => format!("quality:{id}"),
             // Its events are a part of those of the stock.
             Self::Since(_, _, position) => format!("{}@{position}", self.tag()),
+            // Its event carries the tag of the donation, which is a boundary of its own.
+            Self::Pledge(id) => format!("pledge:{id}"),
             _ => self.tag(),
         }
     }
@@ -165,7 +171,7 @@ impl Boundary {
                 key_kind(*kind).unwrap_or_default(),
                 encoded(value)
             ),
-            Self::Donation(id) => format!("donation:{id}"),
+            Self::Donation(id) | Self::Pledge(id) => format!("donation:{id}"),
             Self::Batch(id) => format!("batch:{id}"),
             Self::Asset(item, serial) => asset_tag(item, serial),
             Self::Stock(facility, item) | Self::Since(facility, item, _) => {
@@ -196,8 +202,8 @@ impl Boundary {
     }
 
     /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and
-    /// everybody reads them. So it is with holds and recalls, which all facilities share. What moved since a position
-    /// changes only with the stock.
+    /// everybody reads them. So it is with holds and recalls, which all facilities share, and with pledges, which never
+    /// change. What moved since a position changes only with the stock.
     pub fn is_contended(&self) -> bool {
         !matches!(
             self,
@@ -209,6 +215,7 @@ impl Boundary {
                 | Self::Key(..)
                 | Self::Quality(_)
                 | Self::Since(..)
+                | Self::Pledge(_)
         )
     }
 }

@@ -7,7 +7,7 @@
 //! | 2 | on hand, reserved, held, available and in transit are never negative; what is held or recalled is not sent |
 //! | 3 | an asset is at exactly one facility, or in exactly one shipment |
 //! | 4 | per line of a request: received ≤ allocated ≤ approved ≤ requested |
-//! | 6 | what is allocated is neither held, recalled nor expired, and nothing that expires earlier is left behind |
+//! | 6 | what is allocated is neither held, recalled nor expired, and nothing that expires earlier is left behind; it is meant for where it goes |
 //!
 //! Books are kept by double entry: units that come from nowhere show as too few where they are said to have been (2).
 //! The numbers are those by which the rules are known; liability and repeated commands, 5 and 7, do not show in the

@@ -27,11 +27,17 @@ pub trait Command: Send + Sync + 'static {
 }
 
 /// Which of a command's events is what the command recorded: it caused the others of its append. Claims that an
-/// adjustment breaks are given up before it in the log, since claimed units can't leave, but because of it.
+/// adjustment breaks are given up before it in the log, since claimed units can't leave, but because of it. So is a
+/// closed donation opened again before what comes of it.
 pub fn cause<'a>(events: impl IntoIterator<Item = &'a Event>) -> usize {
     events
         .into_iter()
-        .position(|event| !matches!(event, Event::AllocationReleased(_)))
+        .position(|event| {
+            !matches!(
+                event,
+                Event::AllocationReleased(_) | Event::DonationReopened(_)
+            )
+        })
         .unwrap_or(0)
 }
 

@@ -1,16 +1,30 @@
-//! Donations: pledged by a donor, received as batches, paid out of donated money.
+//! Donations: pledged by a donor, received as batches, paid out of donated money, closed in full or short.
 
 use chrono::NaiveDate;
 use keruen_proto::{
-    inventory::v1::ReceiptOutcome,
+    inventory::v1::{
+        ClearanceOverride, CommitmentReleaseReason, Donation, DonationCondition, Earmark,
+        MoneyPurpose, ReceiptOutcome, ShortfallReason,
+    },
     registry::v1::{DocumentRef, Money, UnitValue},
 };
 
-use crate::code::{Code, Label, Quantity};
+use crate::{
+    books::Books,
+    code::{Code, Label, Quantity},
+    rejection::Rejection,
+};
 
+mod close;
+mod consignment;
+pub(crate) mod earmark;
+mod money;
 mod pledge;
 pub(crate) mod receipt;
+mod spend;
 pub(crate) mod state;
+
+pub use consignment::Passage;
 
 /// Goods that a donor promises: of a commodity, or of an exact item.
 #[derive(Clone, Debug)]
@@ -44,6 +58,10 @@ pub struct PledgeDonation {
     pub documents: Vec<DocumentRef>,
     /// Whether the donor is not to be named in public.
     pub anonymous: bool,
+    /// What the donor attaches to it, each once.
+    pub conditions: Vec<DonationCondition>,
+    /// For whom or what it is meant; each states something.
+    pub earmarks: Vec<Earmark>,
 }
 
 /// One line of goods that arrived.
@@ -80,9 +98,39 @@ pub struct ReceiveDonation {
     pub lines: Vec<ReceiptLine>,
     /// Acceptance act and so on.
     pub documents: Vec<DocumentRef>,
+    /// How they came into the country.
+    pub import: Import,
 }
 
-/// Spends donated money and records that what it bought arrived at a facility.
+/// How goods came into the country.
+#[derive(Clone, Debug, Default)]
+pub struct Import {
+    /// The consignment of the donation that they came with; `None` where they came with none.
+    pub consignment_id: Option<Code>,
+    /// Who receives them although customs have not cleared them, and why.
+    pub clearance_override: Option<ClearanceOverride>,
+}
+
+/// What donated money was spent on.
+#[derive(Clone, Debug)]
+pub enum Expense {
+    /// Goods that have arrived.
+    Goods {
+        /// Where they arrived.
+        facility_id: Code,
+        /// What was bought; at least one line.
+        lines: Vec<ReceiptLine>,
+    },
+    /// Something that enters no books.
+    Service {
+        /// What it is; not goods.
+        purpose: MoneyPurpose,
+        /// The shipment whose carriage it paid for; only with freight.
+        shipment_id: Option<Code>,
+    },
+}
+
+/// Spends donated money, and records that goods that it bought arrived at a facility.
 #[derive(Clone, Debug)]
 pub struct SpendDonatedMoney {
     /// The donation.
@@ -91,10 +139,87 @@ pub struct SpendDonatedMoney {
     pub amount: Money,
     /// Organisation that was paid.
     pub supplier_id: Code,
-    /// Where the goods arrived.
-    pub facility_id: Code,
-    /// What was bought; at least one line.
-    pub lines: Vec<ReceiptLine>,
+    /// What for.
+    pub expense: Expense,
+    /// Number of the commitment that it is taken from; `None` takes money that is not set aside.
+    pub commitment: Option<i32>,
     /// Invoice, payment and so on.
     pub documents: Vec<DocumentRef>,
+}
+
+/// Sets donated money aside for a supplier.
+#[derive(Clone, Debug)]
+pub struct CommitDonatedMoney {
+    /// The donation.
+    pub donation_id: Code,
+    /// How much: a positive amount.
+    pub amount: Money,
+    /// What for.
+    pub purpose: MoneyPurpose,
+    /// For whom.
+    pub supplier_id: Code,
+    /// Contract and so on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Gives up what is left of a commitment.
+#[derive(Clone, Debug)]
+pub struct ReleaseDonatedMoney {
+    /// The donation.
+    pub donation_id: Code,
+    /// Number of the commitment.
+    pub commitment: i32,
+    /// Why.
+    pub reason: CommitmentReleaseReason,
+    /// What it rests on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Records that nothing more is expected of a donation.
+#[derive(Clone, Debug)]
+pub struct CloseDonation {
+    /// The donation.
+    pub donation_id: Code,
+    /// Why less came than was promised; `None` where all of the goods came.
+    pub shortfall_reason: Option<ShortfallReason>,
+    /// Closing letter and so on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Announces that a part of a donation comes from abroad.
+#[derive(Clone, Debug)]
+pub struct AnnounceConsignment {
+    /// The donation.
+    pub donation_id: Code,
+    /// Id of the consignment; `None` means the next of C-1, C-2, C-3 …
+    pub consignment_id: Option<Code>,
+    /// Day on which it is expected.
+    pub expected_on: Option<NaiveDate>,
+    /// Waybill, packing list and so on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Records how far a consignment has come.
+#[derive(Clone, Debug)]
+pub struct MoveConsignment {
+    /// The donation.
+    pub donation_id: Code,
+    /// The consignment.
+    pub consignment_id: Code,
+    /// What happened to it.
+    pub passage: Passage,
+    /// Declaration and so on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// The donation, or that it is unknown.
+pub(crate) fn existing<'a>(
+    books: &'a Books,
+    donation_id: &Code,
+) -> Result<&'a Donation, Rejection> {
+    books
+        .donation(donation_id)
+        .ok_or_else(|| Rejection::UnknownDonation {
+            donation_id: donation_id.to_string(),
+        })
 }

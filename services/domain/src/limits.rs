@@ -13,6 +13,14 @@ pub const EVENT_BYTES: usize = 64 * 1024;
 pub const PLEDGE_LINES: usize = 100;
 /// Lines of one receipt of a donation: each has up to three tags of its own (batch, lot, stock).
 pub const RECEIPT_LINES: usize = 20;
+/// Parts of a donation that come from abroad.
+pub const CONSIGNMENTS: usize = 50;
+/// Times that money of a donation is set aside.
+pub const COMMITMENTS: usize = 200;
+/// Earmarks of a donation.
+pub const EARMARKS: usize = 20;
+/// Conditions of a donation.
+pub const CONDITIONS: usize = 10;
 /// Lines of a request.
 pub const REQUEST_LINES: usize = 50;
 /// Lines of a shipment.

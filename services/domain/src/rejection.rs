@@ -173,6 +173,15 @@ rejections! {
         ("there is no request {request_id}; {}", advice(request_id));
     UnknownShipment { shipment_id: String } = "UNKNOWN_SHIPMENT", Existence, Missing, retry false,
         ("there is no shipment {shipment_id}; {}", advice(shipment_id));
+    ConsignmentExists { donation_id: String, consignment_id: String } = "CONSIGNMENT_EXISTS", Existence, AlreadyExists,
+        retry false,
+        ("donation {donation_id} has a consignment {consignment_id} already; choose another id, or leave it empty to \
+          get one");
+    UnknownConsignment { donation_id: String, consignment_id: String } = "UNKNOWN_CONSIGNMENT", Existence, Missing,
+        retry false,
+        ("donation {donation_id} has no consignment {consignment_id}; look at the donation, or announce it first");
+    UnknownCommitment { donation_id: String, commitment: i32 } = "UNKNOWN_COMMITMENT", Existence, Missing, retry false,
+        ("donation {donation_id} has no commitment {commitment}; look at the donation");
     SerialNumberExists { item_id: String, serial_number: String, place: String } = "SERIAL_NUMBER_EXISTS", Existence,
         AlreadyExists, retry false,
         ("serial number {serial_number:?} of item {item_id} is in the books already: {place}; check the number, and \
@@ -182,6 +191,42 @@ rejections! {
     DonationState { donation_id: String, state: String, allowed: String } = "DONATION_STATE", State, Refused,
         retry false,
         ("donation {donation_id} is {state}; this needs {allowed}");
+    ConsignmentState { donation_id: String, consignment_id: String, state: String, allowed: String } =
+        "CONSIGNMENT_STATE", State, Refused, retry true,
+        ("consignment {consignment_id} of donation {donation_id} is {state}; this needs {allowed}");
+    ConsignmentRequired { donation_id: String, known: String } = "CONSIGNMENT_REQUIRED", State,
+        malformed("consignment_id"), retry false,
+        ("consignment_id: donation {donation_id} comes from abroad with {known}; name the one that brought the goods, or \
+          override and say who and why");
+    ConsignmentNotCleared { donation_id: String, consignment_id: String, state: String } = "CONSIGNMENT_NOT_CLEARED",
+        State, Refused, retry true,
+        ("consignment {consignment_id} of donation {donation_id} is {state}; record its clearance first, or override \
+          and say who and why");
+    ClearanceNotNeeded { donation_id: String } = "CLEARANCE_NOT_NEEDED", State, malformed("clearance_override"),
+        retry false,
+        ("clearance_override: nothing of what came of donation {donation_id} waits for clearance; leave it out");
+    ConsignmentUnderWay { donation_id: String, consignment_id: String, state: String } = "CONSIGNMENT_UNDER_WAY", State,
+        Refused, retry true,
+        ("consignment {consignment_id} of donation {donation_id} is {state}; record that it was cleared or refused \
+          first");
+    MoneyCommitted { donation_id: String, commitment: i32, open: i64 } = "MONEY_COMMITTED", State, Refused, retry true,
+        ("{open} minor units of commitment {commitment} of donation {donation_id} are still set aside; spend or release \
+          them first");
+    ShortfallReasonRequired { donation_id: String, short: i64 } = "SHORTFALL_REASON_REQUIRED", State,
+        malformed("shortfall_reason"), retry false,
+        ("shortfall_reason: donation {donation_id} is short of what was promised (units of goods: {short}); say why");
+    NothingShort { donation_id: String } = "NOTHING_SHORT", State, malformed("shortfall_reason"), retry false,
+        ("shortfall_reason: all that donation {donation_id} promised has come; leave it out");
+    CommitmentUsedUp { donation_id: String, commitment: i32 } = "COMMITMENT_USED_UP", State, Refused, retry false,
+        ("nothing is left of commitment {commitment} of donation {donation_id}");
+    SupplierDiffers { commitment: i32, supplier_id: String, given: String } = "SUPPLIER_DIFFERS", State,
+        malformed("supplier_id"), retry false,
+        ("supplier_id: commitment {commitment} is for {supplier_id}, not for {given}");
+    PurposeDiffers { commitment: i32, purpose: String, given: String } = "PURPOSE_DIFFERS", State,
+        malformed("purpose"), retry false,
+        ("purpose: commitment {commitment} is for {purpose}, not for {given}");
+    AgreementRequired { donation_id: String } = "AGREEMENT_REQUIRED", State, malformed("documents"), retry false,
+        ("documents: donation {donation_id} is given as agreed; name the DONATION_AGREEMENT");
     RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused, retry true,
         ("request {request_id} is {state}; this needs {allowed}");
     ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,
@@ -369,6 +414,8 @@ rejections! {
     LotRecalled { item_id: String, batch_id: String, lot: String } = "LOT_RECALLED", Lines, Refused, retry true,
         ("batch {batch_id} is of lot {lot:?} of item {item_id}, which is recalled; take another batch, and keep this \
           one apart until the recall is lifted");
+    BatchEarmarked { batch_id: String, donation_id: String } = "BATCH_EARMARKED", Lines, Refused, retry false,
+        ("batch {batch_id} is meant for another use, as its donor said with donation {donation_id}; take another batch");
     BatchHeld { batch_id: String, reasons: String } = "BATCH_HELD", Lines, Refused, retry true,
         ("batch {batch_id} is held for {reasons}; release it first, or take another batch");
 
@@ -381,6 +428,10 @@ rejections! {
     } = "INSUFFICIENT_STOCK", Quantities, Refused, retry true,
         ("{facility_id} has too little of item {item_id}{}{}: {requested} requested, {available} available ({on_hand} \
           on hand, {reserved} reserved, {held} held{})", of("batch", batch_id), of("owner", owner_id), expired_too(*expired));
+    StockEarmarked { facility_id: String, item_id: String, requested: i64, available: i64, earmarked: i64 } =
+        "STOCK_EARMARKED", Quantities, Refused, retry true,
+        ("{facility_id} has too little of item {item_id} that may be used so: {requested} requested, {available} \
+          available, {earmarked} meant for others as their donors said");
     CountContradicted {
         facility_id: String, batch_id: String, owner_id: String, counted_position: u64, expected: i64, counted: i64,
         gone_since: i64
@@ -394,6 +445,13 @@ rejections! {
     CurrencyDiffers { donation_id: String, pledged: String, given: String } = "CURRENCY_DIFFERS", Quantities,
         malformed("amount.currency_code"), retry false,
         ("amount.currency_code: donation {donation_id} is in {pledged}, not in {given}");
+    CommitmentExceeded { donation_id: String, commitment: i32, requested: i64, open: i64 } = "COMMITMENT_EXCEEDED",
+        Quantities, Refused, retry false,
+        ("commitment {commitment} of donation {donation_id} has {open} minor units left, {requested} are to be spent; \
+          spend the rest without it");
+    TooManyParts { donation_id: String, what: &'static str, limit: usize } = "TOO_MANY_PARTS", Quantities, Refused,
+        retry false,
+        ("donation {donation_id} has {limit} {what} already, and can't have more");
     InsufficientFunds { donation_id: String, currency_code: String, requested: i64, available: i64 } =
         "INSUFFICIENT_FUNDS", Quantities, Refused, retry false,
         ("donation {donation_id} has {available} minor units of {currency_code} left, {requested} are to be spent");

@@ -22,6 +22,7 @@ use crate::{
 };
 
 /// The tags of an event, sorted and without duplicates.
+#[expect(clippy::too_many_lines, reason = "the one table: an arm for each type")]
 pub fn tags(event: &Event) -> Vec<String> {
     let mut tags = Tags::default();
     match event {
@@ -45,7 +46,20 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::ItemRetired(event) => tags.id("item", Some(&event.item_id)),
 
         Event::DonationPledged(event) => tags.id("donation", Some(&event.donation_id)),
-        Event::DonatedMoneySpent(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::DonatedMoneySpent(event) => {
+            tags.id("donation", Some(&event.donation_id));
+            // Not for the shipment's fold, but so that what its carriage cost is found.
+            tags.id("shipment", Some(&event.shipment_id));
+        }
+        Event::DonatedMoneyCommitted(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::DonatedMoneyReleased(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::DonationClosed(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::DonationReopened(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::ConsignmentAnnounced(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::ConsignmentReachedBorder(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::ConsignmentEnteredCustoms(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::ConsignmentCleared(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::ConsignmentRefused(event) => tags.id("donation", Some(&event.donation_id)),
         Event::DonationReceived(event) => {
             tags.id("donation", Some(&event.donation_id));
             // What is missing never was in the books: there is no batch to tag.

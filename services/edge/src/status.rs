@@ -154,7 +154,7 @@ pub fn missing(boundary: &Boundary) -> Status {
         Boundary::Item(code) | Boundary::Quality(code) => {
             Rejection::UnknownItem { item_id: id(code) }
         }
-        Boundary::Donation(code) => Rejection::UnknownDonation {
+        Boundary::Donation(code) | Boundary::Pledge(code) => Rejection::UnknownDonation {
             donation_id: id(code),
         },
         Boundary::Batch(code) => Rejection::UnknownBatch { batch_id: id(code) },

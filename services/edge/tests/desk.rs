@@ -9,7 +9,7 @@ use std::sync::{
 
 use keruen_domain::{
     Boundary, Code, Entry, Label, Quantity,
-    donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
     quality::RecallLot,
     registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
     stock::ConsumeStock,
@@ -308,6 +308,8 @@ fn pledge(quantity: i64) -> PledgeDonation {
         expected_on: None,
         documents: Vec::new(),
         anonymous: false,
+        conditions: Vec::new(),
+        earmarks: Vec::new(),
     }
 }
 
@@ -327,6 +329,7 @@ fn receipt(quantity: i64) -> ReceiveDonation {
             batch_id: code("BATCH"),
         }],
         documents: Vec::new(),
+        import: Import::default(),
     }
 }
 

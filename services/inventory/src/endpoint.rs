@@ -6,18 +6,24 @@ use keruen_domain::{Boundary, quality::recall_of};
 use keruen_edge::{Desk, Fields, field_violation};
 use keruen_proto::{
     inventory::v1::{
-        AdjustStockRequest, AdjustStockResponse, Batch, ConsumeStockRequest, ConsumeStockResponse,
-        CountStockRequest, CountStockResponse, DisposeStockRequest, DisposeStockResponse,
-        GetAssetRequest, GetAssetResponse, GetBatchRequest, GetBatchResponse, GetDonationRequest,
+        AdjustStockRequest, AdjustStockResponse, AnnounceConsignmentRequest,
+        AnnounceConsignmentResponse, Batch, ClearConsignmentRequest, ClearConsignmentResponse,
+        CloseDonationRequest, CloseDonationResponse, CommitDonatedMoneyRequest,
+        CommitDonatedMoneyResponse, ConsumeStockRequest, ConsumeStockResponse, CountStockRequest,
+        CountStockResponse, DisposeStockRequest, DisposeStockResponse, GetAssetRequest,
+        GetAssetResponse, GetBatchRequest, GetBatchResponse, GetDonationRequest,
         GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse, GetStockCountRequest,
         GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse, HoldBatchRequest,
         HoldBatchResponse, HoldStockRequest, HoldStockResponse, ItemQuality, LiftRecallRequest,
         LiftRecallResponse, OpenStockRequest, OpenStockResponse, PledgeDonationRequest,
         PledgeDonationResponse, RecallLotRequest, RecallLotResponse, ReceiveDonationRequest,
-        ReceiveDonationResponse, RecordTemperatureExcursionRequest,
-        RecordTemperatureExcursionResponse, ReleaseBatchRequest, ReleaseBatchResponse,
-        ReleaseStockRequest, ReleaseStockResponse, ReturnStockRequest, ReturnStockResponse,
-        ShortenExpiryRequest, ShortenExpiryResponse, SpendDonatedMoneyRequest,
+        ReceiveDonationResponse, RecordConsignmentAtBorderRequest,
+        RecordConsignmentAtBorderResponse, RecordConsignmentInCustomsRequest,
+        RecordConsignmentInCustomsResponse, RecordTemperatureExcursionRequest,
+        RecordTemperatureExcursionResponse, RefuseConsignmentRequest, RefuseConsignmentResponse,
+        ReleaseBatchRequest, ReleaseBatchResponse, ReleaseDonatedMoneyRequest,
+        ReleaseDonatedMoneyResponse, ReleaseStockRequest, ReleaseStockResponse, ReturnStockRequest,
+        ReturnStockResponse, ShortenExpiryRequest, ShortenExpiryResponse, SpendDonatedMoneyRequest,
         SpendDonatedMoneyResponse,
         inventory_service_server::{InventoryService, InventoryServiceServer},
     },
@@ -45,7 +51,10 @@ impl InventoryService for InventoryEndpoint {
         &self,
         request: Request<PledgeDonationRequest>,
     ) -> Result<Response<PledgeDonationResponse>, Status> {
-        let (donation, position) = self.desk.carry_out(request, parse::pledge).await?;
+        let (donation, position) = self
+            .desk
+            .carry_out(request, parse::donation::pledge)
+            .await?;
         Ok(Response::new(PledgeDonationResponse {
             donation: Some(donation),
             position,
@@ -56,7 +65,10 @@ impl InventoryService for InventoryEndpoint {
         &self,
         request: Request<ReceiveDonationRequest>,
     ) -> Result<Response<ReceiveDonationResponse>, Status> {
-        let (donation, position) = self.desk.carry_out(request, parse::receive).await?;
+        let (donation, position) = self
+            .desk
+            .carry_out(request, parse::donation::receive)
+            .await?;
         Ok(Response::new(ReceiveDonationResponse {
             donation: Some(donation),
             position,
@@ -67,8 +79,104 @@ impl InventoryService for InventoryEndpoint {
         &self,
         request: Request<SpendDonatedMoneyRequest>,
     ) -> Result<Response<SpendDonatedMoneyResponse>, Status> {
-        let (donation, position) = self.desk.carry_out(request, parse::spend).await?;
+        let (donation, position) = self.desk.carry_out(request, parse::donation::spend).await?;
         Ok(Response::new(SpendDonatedMoneyResponse {
+            donation: Some(donation),
+            position,
+        }))
+    }
+
+    async fn close_donation(
+        &self,
+        request: Request<CloseDonationRequest>,
+    ) -> Result<Response<CloseDonationResponse>, Status> {
+        let parse = parse::donation::close;
+        let (donation, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(CloseDonationResponse {
+            donation: Some(donation),
+            position,
+        }))
+    }
+
+    async fn announce_consignment(
+        &self,
+        request: Request<AnnounceConsignmentRequest>,
+    ) -> Result<Response<AnnounceConsignmentResponse>, Status> {
+        let parse = parse::donation::announce;
+        let (donation, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(AnnounceConsignmentResponse {
+            donation: Some(donation),
+            position,
+        }))
+    }
+
+    async fn record_consignment_at_border(
+        &self,
+        request: Request<RecordConsignmentAtBorderRequest>,
+    ) -> Result<Response<RecordConsignmentAtBorderResponse>, Status> {
+        let parse = parse::donation::at_border;
+        let (donation, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(RecordConsignmentAtBorderResponse {
+            donation: Some(donation),
+            position,
+        }))
+    }
+
+    async fn record_consignment_in_customs(
+        &self,
+        request: Request<RecordConsignmentInCustomsRequest>,
+    ) -> Result<Response<RecordConsignmentInCustomsResponse>, Status> {
+        let parse = parse::donation::in_customs;
+        let (donation, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(RecordConsignmentInCustomsResponse {
+            donation: Some(donation),
+            position,
+        }))
+    }
+
+    async fn clear_consignment(
+        &self,
+        request: Request<ClearConsignmentRequest>,
+    ) -> Result<Response<ClearConsignmentResponse>, Status> {
+        let parse = parse::donation::clear;
+        let (donation, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(ClearConsignmentResponse {
+            donation: Some(donation),
+            position,
+        }))
+    }
+
+    async fn refuse_consignment(
+        &self,
+        request: Request<RefuseConsignmentRequest>,
+    ) -> Result<Response<RefuseConsignmentResponse>, Status> {
+        let parse = parse::donation::refuse;
+        let (donation, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(RefuseConsignmentResponse {
+            donation: Some(donation),
+            position,
+        }))
+    }
+
+    async fn commit_donated_money(
+        &self,
+        request: Request<CommitDonatedMoneyRequest>,
+    ) -> Result<Response<CommitDonatedMoneyResponse>, Status> {
+        let parse = parse::donation::commit;
+        let (donation, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(CommitDonatedMoneyResponse {
+            donation: Some(donation),
+            position,
+        }))
+    }
+
+    async fn release_donated_money(
+        &self,
+        request: Request<ReleaseDonatedMoneyRequest>,
+    ) -> Result<Response<ReleaseDonatedMoneyResponse>, Status> {
+        let parse = parse::donation::release;
+        let (donation, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(ReleaseDonatedMoneyResponse {
             donation: Some(donation),
             position,
         }))

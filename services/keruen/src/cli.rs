@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, donation, events, facility, item, log, organisation,
-        recall, region, request, shipment, stock, trace, value,
+        asset, batch, check, commodity, consignment, donation, events, facility, item, log,
+        organisation, recall, region, request, shipment, stock, trace, value,
     },
     demo, doctor, import, serve,
 };
@@ -37,7 +37,8 @@ Ask:
   check         Check that the whole history keeps the invariants
 
 Record what happens:
-  donation      Pledge, receive and spend donations
+  donation      Pledge, receive, spend and close donations
+  consignment   Follow donations from abroad through customs
   request       File and decide what hospitals ask for
   shipment      Move goods from one facility to another
   batch         Show a batch; hold and release it
@@ -150,9 +151,12 @@ pub enum Command {
     /// Regions and the days on which they exist
     #[command(subcommand)]
     Region(region::Verb),
-    /// Pledge, receive and spend donations
+    /// Pledge, receive, spend and close donations
     #[command(subcommand)]
     Donation(donation::Verb),
+    /// Follow donations from abroad through customs
+    #[command(subcommand)]
+    Consignment(consignment::Verb),
     /// Show where how much of everything is; adjust, consume and dispose of it
     Stock(stock::Args),
     /// Show a batch; hold and release it

@@ -47,6 +47,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Item(verb) => verb.run(&session).await,
         Command::Region(verb) => verb.run(&session).await,
         Command::Donation(verb) => verb.run(&session).await,
+        Command::Consignment(verb) => verb.run(&session).await,
         Command::Stock(args) => args.run(&session).await,
         Command::Batch(verb) => verb.run(&session).await,
         Command::Recall(verb) => verb.run(&session).await,

@@ -8,15 +8,17 @@ use std::{
 use keruen_edge::deadline;
 use keruen_log::Log;
 use keruen_proto::stock::v1::{
-    GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest, GetTraceResponse,
-    ListDonationsRequest, ListDonationsResponse, ListRequestsRequest, ListRequestsResponse,
-    ListShipmentsRequest, ListShipmentsResponse, ListStockRequest, ListStockResponse,
-    stock_service_server::StockService,
+    GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
+    GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
+    GetTraceResponse, ListDonationsRequest, ListDonationsResponse, ListRequestsRequest,
+    ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListStockRequest,
+    ListStockResponse, stock_service_server::StockService,
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
+    donor::{BalanceQuery, CertificateQuery},
     lot::LotQuery,
     refusal::Refusal,
     stock::StockQuery,
@@ -171,6 +173,38 @@ impl StockService for StockEndpoint {
         Ok(Response::new(ListDonationsResponse {
             donations: page.rows,
             next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn get_donor_balance(
+        &self,
+        request: Request<GetDonorBalanceRequest>,
+    ) -> Result<Response<GetDonorBalanceResponse>, Status> {
+        let query = BalanceQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let (balance, position) = self.views.read(move |rows| query.answer(rows)).await?;
+        Ok(Response::new(GetDonorBalanceResponse {
+            balance: Some(balance),
+            position,
+        }))
+    }
+
+    async fn get_donation_certificate(
+        &self,
+        request: Request<GetDonationCertificateRequest>,
+    ) -> Result<Response<GetDonationCertificateResponse>, Status> {
+        let query = CertificateQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let today = self.today();
+        let (certificate, position) = self
+            .views
+            .read(move |rows| query.answer(rows, &today))
+            .await?;
+        Ok(Response::new(GetDonationCertificateResponse {
+            certificate: Some(certificate),
             position,
         }))
     }

@@ -10,6 +10,7 @@
 mod boards;
 mod clauses;
 mod counts;
+mod donor;
 mod endpoint;
 mod engine;
 mod failure;

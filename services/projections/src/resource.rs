@@ -34,7 +34,8 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         Boundary::Asset(..) => ("assets", "item_id", "serial_number"),
         Boundary::Request(_) => ("requests", "request_id", ""),
         Boundary::Shipment(_) => ("shipments", "shipment_id", ""),
-        Boundary::Model(..)
+        Boundary::Pledge(_)
+        | Boundary::Model(..)
         | Boundary::Key(..)
         | Boundary::Stock(..)
         | Boundary::Since(..)
@@ -50,6 +51,7 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Item(id)
         | Boundary::Quality(id)
         | Boundary::Donation(id)
+        | Boundary::Pledge(id)
         | Boundary::Batch(id)
         | Boundary::Count(id)
         | Boundary::Request(id)
@@ -111,6 +113,7 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Item(_) => Entry::Item(Message::decode(resource)?),
         Entry::Key(_) => Entry::Key(Message::decode(resource)?),
         Entry::Donation(_) => Entry::Donation(Message::decode(resource)?),
+        Entry::Pledge(_) => Entry::Pledge(Message::decode(resource)?),
         Entry::Batch(_) => Entry::Batch(Message::decode(resource)?),
         Entry::Asset(_) => Entry::Asset(Message::decode(resource)?),
         Entry::Quality(_) => Entry::Quality(Message::decode(resource)?),
@@ -132,6 +135,7 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Item(it) => &it.item_id,
         Entry::Key(it) => &it.holder_id,
         Entry::Donation(it) => &it.donation_id,
+        Entry::Pledge(it) => &it.donation_id,
         Entry::Batch(it) => &it.batch_id,
         Entry::Asset(it) => &it.serial_number,
         Entry::Quality(it) => &it.item_id,
@@ -201,8 +205,11 @@ pub fn store(
         ),
         Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
         Entry::Shipment(it) => store_shipment(connection, it, position),
-        // Stock has views of its own; keys, counts and what moved since a position have none.
-        Entry::Stock(..) | Entry::Key(_) | Entry::Since(_) | Entry::Count(_) => Ok(()),
+        // Stock has views of its own, a pledge stands with its donation; keys, counts and what moved since a position have
+        // none.
+        Entry::Stock(..) | Entry::Pledge(_) | Entry::Key(_) | Entry::Since(_) | Entry::Count(_) => {
+            Ok(())
+        }
     }
 }
 

@@ -229,7 +229,8 @@ fn traced(
     })
 }
 
-fn check_size(bytes: usize) -> Result<(), Refusal> {
+/// Refuses an answer that is too large to send.
+pub fn check_size(bytes: usize) -> Result<(), Refusal> {
     if bytes > MAX_BYTES {
         Err(Refusal::TooLarge {
             limit_bytes: MAX_BYTES,
@@ -239,7 +240,8 @@ fn check_size(bytes: usize) -> Result<(), Refusal> {
     }
 }
 
-fn donation(connection: &Connection, id: &str) -> Result<Option<Donation>, StoreError> {
+/// The donation, if there is one.
+pub fn donation(connection: &Connection, id: &str) -> Result<Option<Donation>, StoreError> {
     let Some(boundary) = Boundary::donation(id) else {
         return Ok(None);
     };

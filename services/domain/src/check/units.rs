@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use keruen_proto::{
     Event,
-    inventory::v1::{ReceiptOutcome, StockUnits},
+    inventory::v1::{Earmark, ReceiptOutcome, StockUnits},
     registry::v1::Facility,
     shipments::v1::{ShipmentAllocated, ShipmentReceived, ShipmentUnits},
 };
@@ -15,6 +15,7 @@ use crate::{
     books::Fold as _,
     boundary::Boundary,
     calendar::{facility_day, is_expired},
+    donation::earmark::{self, Use},
     registry,
 };
 
@@ -55,6 +56,16 @@ impl Pile {
     }
 }
 
+/// Units that were claimed at a facility for another one.
+struct Taken<'a> {
+    facility_id: &'a str,
+    units: &'a StockUnits,
+    /// Owner from which alone they could be taken; empty for any.
+    owner_id: &'a str,
+    destination: Option<&'a Facility>,
+    today: NaiveDate,
+}
+
 /// Every account.
 #[derive(Debug, Default)]
 pub(super) struct Units {
@@ -64,6 +75,8 @@ pub(super) struct Units {
     facilities: BTreeMap<String, Facility>,
     /// Owner from which a shipment's line takes; empty for any.
     owners: BTreeMap<(String, i32), String>,
+    /// For whom donations are meant, where they are not for anybody.
+    earmarks: BTreeMap<String, Vec<Earmark>>,
     /// Last days of use of batches that were shortened, with those that went before.
     expiries: BTreeMap<String, Vec<String>>,
     /// What every batch was when it entered the books, without owner, expiry, quantity and serial numbers.
@@ -129,6 +142,10 @@ impl Units {
                     self.arrive(line.units.as_ref(), &event.facility_id, line.outcome());
                 }
             }
+            Event::DonationPledged(event) if !event.earmarks.is_empty() => {
+                let earmarks = event.earmarks.clone();
+                self.earmarks.insert(event.donation_id.clone(), earmarks);
+            }
             Event::StockAdjusted(event) if event.decrease => {
                 self.leave(
                     event.units.as_ref(),
@@ -189,6 +206,17 @@ impl Units {
             }
             Event::StockHeld(event) => self.hold(event.units.as_ref(), &event.facility_id, 1),
             Event::StockReleased(event) => self.hold(event.units.as_ref(), &event.facility_id, -1),
+            _ => self.take_in_shipment(event, occurred_at_us, findings),
+        }
+    }
+
+    fn take_in_shipment(
+        &mut self,
+        event: &Event,
+        occurred_at_us: i64,
+        findings: &mut Findings<'_>,
+    ) {
+        match event {
             Event::ShipmentRequested(event) => {
                 for line in &event.lines {
                     self.owners.insert(
@@ -429,9 +457,26 @@ impl Units {
                     ),
                 );
             }
+            let destination = self.facilities.get(&event.destination_id);
+            if !self.is_meant_for(units, destination, today) {
+                findings.add(
+                    6,
+                    format!(
+                        "batch {} was allocated to facility {}, but is meant for others",
+                        units.batch_id, event.destination_id
+                    ),
+                );
+            }
             let line = (event.shipment_id.clone(), claimed.line);
             let owner_id = self.owners.get(&line).cloned().unwrap_or_default();
-            if let Some(earlier) = self.left_behind(&event.origin_id, units, &owner_id, today) {
+            let taken = Taken {
+                facility_id: &event.origin_id,
+                units,
+                owner_id: &owner_id,
+                destination,
+                today,
+            };
+            if let Some(earlier) = self.left_behind(&taken) {
                 findings.add(
                     6,
                     format!(
@@ -461,29 +506,43 @@ impl Units {
         }
     }
 
-    /// Something usable that expires earlier than what was taken, and was not taken.
-    fn left_behind(
+    /// Whether the donor of units lets them go to a facility.
+    fn is_meant_for(
         &self,
-        facility_id: &str,
-        taken: &StockUnits,
-        owner_id: &str,
+        units: &StockUnits,
+        destination: Option<&Facility>,
         today: NaiveDate,
-    ) -> Option<&Key> {
+    ) -> bool {
+        match (self.earmarks.get(&units.donation_id), destination) {
+            (Some(earmarks), Some(destination)) => {
+                earmark::allow(earmarks, &units.item_id, Use::Sent(destination, today))
+            }
+            _ => true,
+        }
+    }
+
+    /// Something usable that expires earlier than what was taken, and was not taken.
+    fn left_behind(&self, taken: &Taken<'_>) -> Option<&Key> {
         let order = |expires_on: &str| (expires_on.is_empty(), expires_on.to_owned());
-        let stock = (facility_id.to_owned(), taken.item_id.clone());
+        let stock = (taken.facility_id.to_owned(), taken.units.item_id.clone());
         self.stocks.get(&stock)?.iter().find(|key| {
             let Some(account) = self.accounts.get(*key) else {
                 return false;
             };
             let available = account
                 .facilities
-                .get(facility_id)
+                .get(taken.facility_id)
                 .map_or(0, Pile::available);
+            let is_meant = self
+                .batches
+                .get(&key.0)
+                .is_none_or(|units| self.is_meant_for(units, taken.destination, taken.today));
             available > 0
+                && is_meant
                 && !self.is_blocked(&key.0)
-                && (owner_id.is_empty() || key.1 == owner_id)
-                && !is_expired(&self.expiry_of(key, account), today)
-                && order(&self.expiry_of(key, account)) < order(&self.expires_on(taken))
+                && (taken.owner_id.is_empty() || key.1 == taken.owner_id)
+                && !is_expired(&self.expiry_of(key, account), taken.today)
+                && order(&self.expiry_of(key, account)) < order(&self.expires_on(taken.units))
         })
     }
 

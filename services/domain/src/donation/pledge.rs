@@ -2,11 +2,11 @@
 
 use keruen_proto::{
     Event,
-    inventory::v1::{DonationPledged, PledgeLine},
-    registry::v1::OrganisationKind,
+    inventory::v1::{DonationCondition, DonationPledged, PledgeLine},
+    registry::v1::{DocumentKind, DocumentRef, OrganisationKind},
 };
 
-use super::PledgeDonation;
+use super::{PledgeDonation, earmark};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -47,6 +47,20 @@ impl PledgeDonation {
             .map(|(named, commodity_id)| line(named, commodity_id))
             .collect())
     }
+
+    /// A condition that stands in the agreement needs the agreement.
+    fn check_conditions(&self) -> Result<(), Rejection> {
+        let is_agreement =
+            |document: &DocumentRef| document.kind() == DocumentKind::DonationAgreement;
+        if self.conditions.contains(&DonationCondition::AsAgreed)
+            && !self.documents.iter().any(is_agreement)
+        {
+            return Err(Rejection::AgreementRequired {
+                donation_id: self.donation_id.to_string(),
+            });
+        }
+        Ok(())
+    }
 }
 
 fn line(named: Named<'_>, commodity_id: String) -> PledgeLine {
@@ -55,7 +69,7 @@ fn line(named: Named<'_>, commodity_id: String) -> PledgeLine {
         commodity_id,
         item_id: named.item_id.map(ToString::to_string).unwrap_or_default(),
         quantity: named.quantity,
-        received: 0,
+        ..PledgeLine::default()
     }
 }
 
@@ -67,6 +81,7 @@ impl Command for PledgeDonation {
             Boundary::Organisation(self.recipient_id.clone()),
         ];
         boundaries.extend(goods::reads(self.named()));
+        boundaries.extend(self.earmarks.iter().flat_map(earmark::reads));
         boundaries
     }
 
@@ -84,6 +99,7 @@ impl Command for PledgeDonation {
         let donor = existing_organisation(books, &self.donor_id)?;
         existing_organisation(books, &self.recipient_id)?;
         goods::exist(books, self.named())?;
+        earmark::exist(books, &self.earmarks)?;
         let parties = [&self.donor_id, &self.recipient_id];
         let parties = parties.map(|id| Boundary::Organisation(id.clone()));
         in_use(books, &parties, moment)?;
@@ -93,6 +109,11 @@ impl Command for PledgeDonation {
                 organisation_id: self.donor_id.to_string(),
             });
         }
+        earmark::check_regions(
+            &self.earmarks,
+            calendar::kazakhstan_day(moment.occurred_at_us),
+        )?;
+        self.check_conditions()?;
         limits::keep(vec![
             DonationPledged {
                 donation_id,
@@ -103,6 +124,8 @@ impl Command for PledgeDonation {
                 expected_on: calendar::stored(self.expected_on),
                 documents: self.documents.clone(),
                 anonymous: self.anonymous,
+                conditions: self.conditions.iter().map(|it| (*it).into()).collect(),
+                earmarks: self.earmarks.clone(),
             }
             .into(),
         ])

@@ -7,13 +7,12 @@ use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        DonatedMoneySpent, Donation, DonationReceived, DonationState, PledgeLine, ReceiptOutcome,
-        ReceivedLine, StockUnits,
+        Donation, DonationReceived, PledgeLine, ReceiptOutcome, ReceivedLine, StockUnits,
     },
-    registry::v1::{Item, Money},
+    registry::v1::{DocumentRef, Item},
 };
 
-use super::{ReceiptLine, ReceiveDonation, SpendDonatedMoney, state::counts};
+use super::{Import, ReceiptLine, ReceiveDonation, close::reopened, existing, state::counts};
 use crate::{
     asset,
     books::Books,
@@ -23,20 +22,22 @@ use crate::{
     command::{Command, Moment},
     goods, limits,
     quality::state::quarantine,
-    registry::{existing_facility, existing_item, existing_organisation},
+    registry::{existing_facility, existing_item},
     rejection::Rejection,
 };
 
 /// What arrived, and whether it came as pledged or was bought.
-struct Receipt<'a> {
-    donation_id: &'a Code,
-    facility_id: &'a Code,
-    lines: &'a [ReceiptLine],
-    is_bought: bool,
+pub(super) struct Receipt<'a> {
+    pub donation_id: &'a Code,
+    pub facility_id: &'a Code,
+    pub lines: &'a [ReceiptLine],
+    pub is_bought: bool,
+    pub documents: &'a [DocumentRef],
+    pub import: &'a Import,
 }
 
 impl Receipt<'_> {
-    fn reads(&self) -> Vec<Boundary> {
+    pub fn reads(&self) -> Vec<Boundary> {
         let mut boundaries = vec![
             Boundary::Donation(self.donation_id.clone()),
             Boundary::Facility(self.facility_id.clone()),
@@ -52,13 +53,9 @@ impl Receipt<'_> {
     }
 
     /// Refuses what is missing in the books, or there although it must not be.
-    fn existence<'b>(&self, books: &'b Books) -> Result<&'b Donation, Rejection> {
-        let donation =
-            books
-                .donation(self.donation_id)
-                .ok_or_else(|| Rejection::UnknownDonation {
-                    donation_id: self.donation_id.to_string(),
-                })?;
+    pub fn existence<'b>(&self, books: &'b Books) -> Result<&'b Donation, Rejection> {
+        let donation = existing(books, self.donation_id)?;
+        self.import.check_existence(donation)?;
         existing_facility(books, self.facility_id)?;
         for line in self.lines {
             existing_item(books, &line.item_id)?;
@@ -74,15 +71,30 @@ impl Receipt<'_> {
         Ok(donation)
     }
 
-    fn state(donation: &Donation) -> Result<(), Rejection> {
-        if donation.state() == DonationState::Closed {
-            return Err(Rejection::DonationState {
-                donation_id: donation.donation_id.clone(),
-                state: "CLOSED".to_owned(),
-                allowed: "PLEDGED, PARTLY_RECEIVED or RECEIVED".to_owned(),
-            });
-        }
-        Ok(())
+    /// What enters the books, and what is held from the start. Goods that come after the donation was closed open it
+    /// again.
+    pub fn received(
+        &self,
+        books: &Books,
+        donation: &Donation,
+        moment: Moment,
+    ) -> Result<Vec<Event>, Rejection> {
+        let facility = existing_facility(books, self.facility_id)?;
+        let today = facility_day(facility, moment.occurred_at_us);
+        let lines = self.lines(books, donation, today)?;
+        check_quantities(donation, &lines)?;
+        let held = quarantine(books, new_batches(&lines));
+        let received = DonationReceived {
+            donation_id: self.donation_id.to_string(),
+            facility_id: self.facility_id.to_string(),
+            lines,
+            documents: self.documents.to_vec(),
+            consignment_id: self.import.stored_id(),
+            clearance_override: self.import.clearance_override.clone(),
+        };
+        let mut events = vec![received.into()];
+        events.extend(held);
+        Ok(events)
     }
 
     /// The lines as they are recorded.
@@ -325,24 +337,9 @@ impl Command for ReceiveDonation {
     fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let receipt = self.receipt();
         let donation = receipt.existence(books)?;
-        Receipt::state(donation)?;
-        let today = facility_day(
-            existing_facility(books, &self.facility_id)?,
-            moment.occurred_at_us,
-        );
-        let lines = receipt.lines(books, donation, today)?;
-        check_quantities(donation, &lines)?;
-        let held = quarantine(books, new_batches(&lines));
-        let mut events = vec![
-            DonationReceived {
-                donation_id: self.donation_id.to_string(),
-                facility_id: self.facility_id.to_string(),
-                lines,
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ];
-        events.extend(held);
+        self.import.check_state(donation, false)?;
+        let mut events: Vec<Event> = reopened(donation).into_iter().collect();
+        events.extend(receipt.received(books, donation, moment)?);
         limits::keep(events)
     }
 
@@ -358,92 +355,8 @@ impl ReceiveDonation {
             facility_id: &self.facility_id,
             lines: &self.lines,
             is_bought: false,
+            documents: &self.documents,
+            import: &self.import,
         }
-    }
-}
-
-impl Command for SpendDonatedMoney {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
-        let mut boundaries = self.receipt().reads();
-        boundaries.push(Boundary::Organisation(self.supplier_id.clone()));
-        boundaries
-    }
-
-    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
-        let receipt = self.receipt();
-        let donation = receipt.existence(books)?;
-        existing_organisation(books, &self.supplier_id)?;
-        Receipt::state(donation)?;
-        let Some(money) = &donation.money else {
-            return Err(Rejection::NoMoneyPledged {
-                donation_id: self.donation_id.to_string(),
-            });
-        };
-        let today = facility_day(
-            existing_facility(books, &self.facility_id)?,
-            moment.occurred_at_us,
-        );
-        let lines = receipt.lines(books, donation, today)?;
-        check_quantities(donation, &lines)?;
-        self.check_funds(donation, money)?;
-        let held = quarantine(books, new_batches(&lines));
-        let mut events = vec![
-            DonatedMoneySpent {
-                donation_id: self.donation_id.to_string(),
-                amount: Some(self.amount.clone()),
-                supplier_id: self.supplier_id.to_string(),
-                documents: self.documents.clone(),
-            }
-            .into(),
-            DonationReceived {
-                donation_id: self.donation_id.to_string(),
-                facility_id: self.facility_id.to_string(),
-                lines,
-                documents: Vec::new(),
-            }
-            .into(),
-        ];
-        events.extend(held);
-        limits::keep(events)
-    }
-
-    fn subject(&self, _: &Books) -> Option<Boundary> {
-        Some(Boundary::Donation(self.donation_id.clone()))
-    }
-}
-
-impl SpendDonatedMoney {
-    fn receipt(&self) -> Receipt<'_> {
-        Receipt {
-            donation_id: &self.donation_id,
-            facility_id: &self.facility_id,
-            lines: &self.lines,
-            is_bought: true,
-        }
-    }
-
-    fn check_funds(&self, donation: &Donation, money: &Money) -> Result<(), Rejection> {
-        let donation_id = donation.donation_id.clone();
-        if self.amount.currency_code != money.currency_code {
-            return Err(Rejection::CurrencyDiffers {
-                donation_id,
-                pledged: money.currency_code.clone(),
-                given: self.amount.currency_code.clone(),
-            });
-        }
-        let spent = donation
-            .money_spent
-            .as_ref()
-            .map_or(0, |spent| spent.minor_units);
-        let available = money.minor_units - spent;
-        if self.amount.minor_units > available {
-            return Err(Rejection::InsufficientFunds {
-                donation_id,
-                currency_code: money.currency_code.clone(),
-                requested: self.amount.minor_units,
-                available,
-            });
-        }
-        Ok(())
     }
 }

@@ -3,12 +3,16 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        DonatedMoneySpent, Donation, DonationPledged, DonationReceived, DonationState,
-        ReceiptOutcome, ReceivedLine,
+        Consignment, ConsignmentAnnounced, ConsignmentCleared, ConsignmentEnteredCustoms,
+        ConsignmentReachedBorder, ConsignmentRefused, ConsignmentState, DonatedMoneyCommitted,
+        DonatedMoneyReleased, DonatedMoneySpent, Donation, DonationClosed, DonationPledged,
+        DonationReceived, DonationReopened, DonationState, MoneyCommitment, ReceiptOutcome,
+        ReceivedLine,
     },
-    registry::v1::Money,
+    registry::v1::{DocumentRef, Money},
 };
 
+use super::money::units;
 use crate::{books::Fold, boundary::Boundary};
 
 impl Fold for Donation {
@@ -16,6 +20,15 @@ impl Fold for Donation {
         DonationPledged::TYPE,
         DonationReceived::TYPE,
         DonatedMoneySpent::TYPE,
+        DonatedMoneyCommitted::TYPE,
+        DonatedMoneyReleased::TYPE,
+        DonationClosed::TYPE,
+        DonationReopened::TYPE,
+        ConsignmentAnnounced::TYPE,
+        ConsignmentReachedBorder::TYPE,
+        ConsignmentEnteredCustoms::TYPE,
+        ConsignmentCleared::TYPE,
+        ConsignmentRefused::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -27,20 +40,65 @@ impl Fold for Donation {
             Event::DonationPledged(event) if is_it(&event.donation_id) => pledged(self, event),
             Event::DonationReceived(event) if is_it(&event.donation_id) => {
                 for line in &event.lines {
-                    received(self, line);
+                    received(self, line, &event.consignment_id);
                 }
                 self.documents.extend_from_slice(&event.documents);
                 self.state = progress(self).into();
             }
-            Event::DonatedMoneySpent(event) if is_it(&event.donation_id) => {
-                if let (Some(spent), Some(amount)) = (&mut self.money_spent, &event.amount) {
-                    spent.minor_units = spent.minor_units.saturating_add(amount.minor_units);
-                }
+            Event::DonatedMoneySpent(event) if is_it(&event.donation_id) => spent(self, event),
+            Event::DonatedMoneyCommitted(event) if is_it(&event.donation_id) => {
+                self.commitments.push(MoneyCommitment {
+                    commitment: event.commitment,
+                    amount: event.amount.clone(),
+                    open: event.amount.clone(),
+                    purpose: event.purpose,
+                    supplier_id: event.supplier_id.clone(),
+                    documents: event.documents.clone(),
+                });
+            }
+            Event::DonatedMoneyReleased(event) if is_it(&event.donation_id) => {
+                take_off(self, event.commitment, units(event.amount.as_ref()));
+            }
+            Event::DonationClosed(event) if is_it(&event.donation_id) => {
+                self.state = DonationState::Closed.into();
+                self.shortfall_reason = event.shortfall_reason;
                 self.documents.extend_from_slice(&event.documents);
+            }
+            Event::DonationReopened(event) if is_it(&event.donation_id) => {
+                self.shortfall_reason = None;
                 self.state = progress(self).into();
             }
-            _ => {}
+            Event::ConsignmentAnnounced(event) if is_it(&event.donation_id) => {
+                self.consignments.push(Consignment {
+                    consignment_id: event.consignment_id.clone(),
+                    state: ConsignmentState::Announced.into(),
+                    expected_on: event.expected_on.clone(),
+                    documents: event.documents.clone(),
+                    ..Consignment::default()
+                });
+            }
+            Event::ConsignmentReachedBorder(event) if is_it(&event.donation_id) => {
+                let state = ConsignmentState::AtBorder;
+                moved(self, &event.consignment_id, state, &event.documents);
+            }
+            Event::ConsignmentEnteredCustoms(event) if is_it(&event.donation_id) => {
+                let state = ConsignmentState::InCustoms;
+                moved(self, &event.consignment_id, state, &event.documents);
+            }
+            Event::ConsignmentCleared(event) if is_it(&event.donation_id) => {
+                let state = ConsignmentState::Cleared;
+                moved(self, &event.consignment_id, state, &event.documents);
+            }
+            Event::ConsignmentRefused(event) if is_it(&event.donation_id) => {
+                let state = ConsignmentState::Refused;
+                moved(self, &event.consignment_id, state, &event.documents);
+                if let Some(consignment) = consignment(self, &event.consignment_id) {
+                    consignment.refusal_reason = Some(event.reason);
+                }
+            }
+            _ => return,
         }
+        balance(self);
     }
 }
 
@@ -59,14 +117,19 @@ fn pledged(donation: &mut Donation, event: &DonationPledged) {
         expected_on: event.expected_on.clone(),
         documents: event.documents.clone(),
         anonymous: event.anonymous,
-        batch_ids: Vec::new(),
+        conditions: event.conditions.clone(),
+        earmarks: event.earmarks.clone(),
+        ..Donation::default()
     };
 }
 
-fn received(donation: &mut Donation, received: &ReceivedLine) {
+fn received(donation: &mut Donation, received: &ReceivedLine, consignment_id: &str) {
     let Some(units) = &received.units else { return };
     if received.outcome() != ReceiptOutcome::Missing {
         donation.batch_ids.push(units.batch_id.clone());
+        if let Some(consignment) = consignment(donation, consignment_id) {
+            consignment.batch_ids.push(units.batch_id.clone());
+        }
     }
     if counts(received.outcome()) {
         for line in donation
@@ -87,11 +150,43 @@ pub(crate) fn counts(outcome: ReceiptOutcome) -> bool {
     )
 }
 
+fn spent(donation: &mut Donation, event: &DonatedMoneySpent) {
+    let amount = units(event.amount.as_ref());
+    if let Some(spent) = &mut donation.money_spent {
+        spent.minor_units = spent.minor_units.saturating_add(amount);
+    }
+    take_off(donation, event.commitment, amount);
+    donation.documents.extend_from_slice(&event.documents);
+    donation.state = progress(donation).into();
+}
+
+/// So much of a commitment is no longer set aside.
+fn take_off(donation: &mut Donation, number: i32, amount: i64) {
+    let known = donation
+        .commitments
+        .iter_mut()
+        .filter(|commitment| commitment.commitment == number);
+    for open in known.filter_map(|commitment| commitment.open.as_mut()) {
+        open.minor_units = open.minor_units.saturating_sub(amount);
+    }
+}
+
+fn consignment<'a>(donation: &'a mut Donation, id: &str) -> Option<&'a mut Consignment> {
+    donation
+        .consignments
+        .iter_mut()
+        .find(|consignment| consignment.consignment_id == id)
+}
+
+fn moved(donation: &mut Donation, id: &str, state: ConsignmentState, documents: &[DocumentRef]) {
+    if let Some(consignment) = consignment(donation, id) {
+        consignment.state = state.into();
+        consignment.documents.extend_from_slice(documents);
+    }
+}
+
 fn progress(donation: &Donation) -> DonationState {
-    let spent = donation
-        .money_spent
-        .as_ref()
-        .map_or(0, |spent| spent.minor_units);
+    let spent = units(donation.money_spent.as_ref());
     let goods_complete = donation
         .lines
         .iter()
@@ -107,4 +202,34 @@ fn progress(donation: &Donation) -> DonationState {
     } else {
         DonationState::PartlyReceived
     }
+}
+
+/// States what is still expected, and what money is left.
+fn balance(donation: &mut Donation) {
+    let is_closed = donation.state() == DonationState::Closed;
+    for line in &mut donation.lines {
+        line.outstanding = if is_closed {
+            0
+        } else {
+            (line.quantity - line.received).max(0)
+        };
+    }
+    let committed = donation
+        .commitments
+        .iter()
+        .map(|commitment| units(commitment.open.as_ref()))
+        .fold(0, i64::saturating_add);
+    let spent = units(donation.money_spent.as_ref());
+    let of = |minor_units: i64| {
+        donation.money.as_ref().map(|money| Money {
+            minor_units,
+            ..money.clone()
+        })
+    };
+    let (committed, available) = (
+        of(committed),
+        of(units(donation.money.as_ref()) - spent - committed),
+    );
+    donation.money_committed = committed;
+    donation.money_available = available;
 }

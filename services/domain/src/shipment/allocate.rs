@@ -19,6 +19,7 @@ use crate::{
     boundary::Boundary,
     calendar::facility_day,
     command::{Command, Moment},
+    donation::earmark::{self, Use},
     limits,
     registry::{existing_facility, facility::open},
     rejection::Rejection,
@@ -36,6 +37,8 @@ impl Command for AllocateShipment {
             boundaries.extend(Boundary::item(&line.item_id));
             boundaries.extend(Boundary::stock(&shipment.origin_id, &line.item_id));
             boundaries.extend(Boundary::request(&line.request_id));
+            let level = books.stock(&shipment.origin_id, &line.item_id);
+            boundaries.extend(earmark::pledges(level));
         }
         boundaries
     }
@@ -50,7 +53,13 @@ impl Command for AllocateShipment {
         open(books, &shipment.destination_id, moment)?;
         let today = facility_day(origin, moment.occurred_at_us);
         let wanted = self.wanted(books, shipment)?;
-        let units = self.claims(books, shipment, &wanted, today)?;
+        let destination = existing_facility(books, &shipment.destination_id)?;
+        let stock = Stock {
+            books,
+            origin_id: &shipment.origin_id,
+            wanted: Use::Sent(destination, today),
+        };
+        let units = self.claims(&stock, &wanted, today)?;
         let event = Event::from(ShipmentAllocated {
             shipment_id: shipment.shipment_id.clone(),
             origin_id: shipment.origin_id.clone(),
@@ -76,6 +85,22 @@ fn check_time(moment: Moment) -> Result<(), Rejection> {
         });
     }
     Ok(())
+}
+
+/// What there is at the origin that may go to the destination.
+struct Stock<'a> {
+    books: &'a Books,
+    origin_id: &'a str,
+    wanted: Use<'a>,
+}
+
+impl Stock<'_> {
+    fn level(&self, item_id: &str) -> StockLevel {
+        let level = self.books.stock(self.origin_id, item_id);
+        let mut level = level.cloned().unwrap_or_default();
+        earmark::set_apart(self.books, &mut level, self.wanted);
+        level
+    }
 }
 
 /// Units that a line still needs and may get.
@@ -145,8 +170,7 @@ impl AllocateShipment {
 
     fn claims(
         &self,
-        books: &Books,
-        shipment: &Shipment,
+        stock: &Stock<'_>,
         wanted: &[Wanted<'_>],
         today: NaiveDate,
     ) -> Result<Vec<ShipmentUnits>, Rejection> {
@@ -159,17 +183,14 @@ impl AllocateShipment {
             .partition(|wanted| !wanted.line.owner_id.is_empty());
         for wanted_by_line in of_one.into_iter().chain(of_any) {
             let Wanted { line, quantity } = wanted_by_line;
-            let stock = || {
-                books
-                    .stock(&shipment.origin_id, &line.item_id)
-                    .cloned()
-                    .unwrap_or_default()
-            };
-            let level = levels.entry(&line.item_id).or_insert_with(stock);
+            let level = levels
+                .entry(&line.item_id)
+                .or_insert_with(|| stock.level(&line.item_id));
             let taken = take(level, *quantity, today, wanted_by_line.choice());
             let found: i64 = taken.iter().map(|units| units.quantity).sum();
             if found < *quantity && !self.allow_partial {
-                return Err(too_little(&stock(), wanted, wanted_by_line, today));
+                let level = stock.level(&line.item_id);
+                return Err(too_little(&level, wanted, wanted_by_line, today));
             }
             claims.extend(taken.into_iter().map(|units| ShipmentUnits {
                 line: line.line,
@@ -182,10 +203,7 @@ impl AllocateShipment {
             &claims[..],
             wanted.iter().find(|wanted| wanted.quantity > 0),
         ) {
-            let level = books
-                .stock(&shipment.origin_id, &first.line.item_id)
-                .cloned()
-                .unwrap_or_default();
+            let level = stock.level(&first.line.item_id);
             return Err(too_little(&level, wanted, first, today));
         }
         claims.sort_by_key(|units| units.line);

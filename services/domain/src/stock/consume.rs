@@ -18,6 +18,7 @@ use crate::{
     calendar::{facility_day, is_expired},
     code::Code,
     command::{Command, Moment},
+    donation::earmark::{self, Use},
     limits,
     quality::state::{as_if_usable, check},
     registry::{existing_facility, existing_item},
@@ -25,7 +26,7 @@ use crate::{
 };
 
 impl Command for ConsumeStock {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
         let mut boundaries = vec![
             Boundary::Facility(self.facility_id.clone()),
             Boundary::Item(self.item_id.clone()),
@@ -34,6 +35,10 @@ impl Command for ConsumeStock {
         ];
         boundaries.extend(self.batch_id.clone().map(Boundary::Batch));
         boundaries.extend(owner_read(self.owner_id.as_ref()));
+        let level = books.stock(&self.facility_id, &self.item_id);
+        boundaries.extend(earmark::pledges(level));
+        let batch = self.batch_id.as_ref().and_then(|id| books.batch(id));
+        boundaries.extend(batch.and_then(|batch| Boundary::pledge(&batch.donation_id)));
         boundaries
     }
 
@@ -60,6 +65,8 @@ impl Command for ConsumeStock {
             });
         }
         self.check_usable(books, batch)?;
+        let wanted = Use::Consumed(facility, today, self.purpose);
+        self.check_earmarks(books, batch, wanted)?;
         let choice = Choice {
             batch_id: self.batch_id.as_ref().map(Code::as_str),
             owner_id: self.owner_id.as_ref().map(Code::as_str),
@@ -70,6 +77,8 @@ impl Command for ConsumeStock {
             .unwrap_or_default();
         if self.already_used {
             level.lots.iter_mut().for_each(as_if_usable);
+        } else {
+            earmark::set_apart(books, &mut level, wanted);
         }
         let units = take(&mut level.clone(), self.quantity.get(), today, choice);
         if units.iter().map(|units| units.quantity).sum::<i64>() < self.quantity.get() {
@@ -101,6 +110,25 @@ impl Command for ConsumeStock {
 }
 
 impl ConsumeStock {
+    /// Refuses to issue a batch that is meant for others.
+    fn check_earmarks(
+        &self,
+        books: &Books,
+        batch: Option<&Batch>,
+        wanted: Use<'_>,
+    ) -> Result<(), Rejection> {
+        let Some(batch) = batch.filter(|_| !self.already_used) else {
+            return Ok(());
+        };
+        if earmark::allows(books, &batch.item_id, &batch.donation_id, wanted) {
+            return Ok(());
+        }
+        Err(Rejection::BatchEarmarked {
+            batch_id: batch.batch_id.clone(),
+            donation_id: batch.donation_id.clone(),
+        })
+    }
+
     /// Refuses to issue a batch that is held or recalled.
     fn check_usable(&self, books: &Books, batch: Option<&Batch>) -> Result<(), Rejection> {
         let quality = books.quality(&self.item_id).filter(|_| !self.already_used);

@@ -119,6 +119,17 @@ pub(crate) fn insufficient(
             .fold(0, i64::saturating_add)
     };
     let available = sum(&|lot| today.map_or(lot.available, |today| usable(lot, today)));
+    // What is left over of a lot, if it is not available, is meant for others.
+    let apart = sum(&|lot| lot.on_hand - lot.reserved - lot.held - lot.available);
+    if apart > 0 {
+        return Rejection::StockEarmarked {
+            facility_id: level.facility_id.clone(),
+            item_id: level.item_id.clone(),
+            requested,
+            available,
+            earmarked: apart,
+        };
+    }
     Rejection::InsufficientStock {
         facility_id: level.facility_id.as_str().into(),
         item_id: level.item_id.as_str().into(),

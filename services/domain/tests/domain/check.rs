@@ -181,6 +181,7 @@ fn assets_in_two_places() {
             ..Default::default()
         }],
         documents: Vec::new(),
+        ..DonationReceived::default()
     };
     breaks(again, 3, &["N1", "at facility WH, at facility HOSP"]);
 }

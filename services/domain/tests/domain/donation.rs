@@ -59,7 +59,7 @@ fn a_pledge_names_commodities_also_where_items_are_given() {
                 commodity_id: "TEST".to_owned(),
                 item_id: "RAPID".to_owned(),
                 quantity: 5,
-                received: 0,
+                ..PledgeLine::default()
             }],
             ..DonationPledged::default()
         }
@@ -157,7 +157,7 @@ fn what_is_there_is_a_batch_of_the_recipient() {
             }),
             unit_value: None,
         }],
-        documents: Vec::new(),
+        ..DonationReceived::default()
     }
     .into()]);
     assert_eq!(donation(&story).state(), DonationState::PartlyReceived);
@@ -424,7 +424,7 @@ fn donated_money_becomes_goods() {
             donation_id: "D1".to_owned(),
             amount: Some(usd(400)),
             supplier_id: "HELP".to_owned(),
-            documents: Vec::new(),
+            ..DonatedMoneySpent::default()
         }
         .into(),
         DonationReceived {
@@ -444,7 +444,7 @@ fn donated_money_becomes_goods() {
                 }),
                 unit_value: None,
             }],
-            documents: Vec::new(),
+            ..DonationReceived::default()
         }
         .into(),
     ]);

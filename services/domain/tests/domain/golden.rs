@@ -7,11 +7,15 @@ use keruen_domain::tags;
 use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
-        AdjustmentReason, BatchExpiryShortened, BatchHeld, BatchReleased, ConsumptionPurpose,
-        CountKind, CountedLot, DisposalReason, DonatedMoneySpent, DonationPledged,
-        DonationReceived, EnteredLine, EntryBasis, HoldReason, LotRecallLifted, LotRecalled,
-        OverrideReason, PledgeLine, RecallReason, ReceiptOutcome, ReceivedLine, ReleaseOverride,
-        ReleaseVerdict, ReturnReason, StockAdjusted, StockConsumed, StockCount, StockCounted,
+        AdjustmentReason, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
+        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused,
+        ConsumptionPurpose, CountKind, CountedLot, DisposalReason, DonatedMoneyCommitted,
+        DonatedMoneyReleased, DonatedMoneySpent, DonationClosed, DonationCondition,
+        DonationPledged, DonationReceived, DonationReopened, Earmark, EnteredLine, EntryBasis,
+        HoldReason, LotRecallLifted, LotRecalled, MoneyPurpose, OverrideReason, PledgeLine,
+        RecallReason, ReceiptOutcome, ReceivedLine, RefusalReason, ReleaseOverride, ReleaseVerdict,
+        ReturnReason, ShortfallReason, StockAdjusted, StockConsumed, StockCount, StockCounted,
         StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
         TemperatureExcursionFound,
     },
@@ -349,7 +353,7 @@ fn donated() -> Vec<Event> {
                 commodity_id: text("OXYGEN"),
                 item_id: text("CONC"),
                 quantity: 9_007_199_254_740_991,
-                received: 0,
+                ..PledgeLine::default()
             }],
             money: Some(Money {
                 currency_code: text("USD"),
@@ -358,6 +362,7 @@ fn donated() -> Vec<Event> {
             expected_on: text("2020-05-01"),
             documents: documents(DocumentKind::DonationAgreement),
             anonymous: true,
+            ..DonationPledged::default()
         }
         .into(),
         DonationReceived {
@@ -390,6 +395,7 @@ fn donated() -> Vec<Event> {
                 },
             ],
             documents: documents(DocumentKind::AcceptanceAct),
+            ..DonationReceived::default()
         }
         .into(),
         DonatedMoneySpent {
@@ -400,6 +406,83 @@ fn donated() -> Vec<Event> {
             }),
             supplier_id: text("MAKER"),
             documents: documents(DocumentKind::Invoice),
+            ..DonatedMoneySpent::default()
+        }
+        .into(),
+    ]
+}
+
+fn settled() -> Vec<Event> {
+    let amount = || {
+        Some(Money {
+            currency_code: text("USD"),
+            minor_units: 100_000,
+        })
+    };
+    vec![
+        DonatedMoneyCommitted {
+            donation_id: text("D-1"),
+            commitment: 3,
+            amount: amount(),
+            purpose: MoneyPurpose::Freight.into(),
+            supplier_id: text("CARRIER"),
+            documents: documents(DocumentKind::Contract),
+        }
+        .into(),
+        DonatedMoneyReleased {
+            donation_id: text("D-1"),
+            commitment: 3,
+            amount: amount(),
+            reason: CommitmentReleaseReason::CostLess.into(),
+            documents: documents(DocumentKind::Invoice),
+        }
+        .into(),
+        DonationClosed {
+            donation_id: text("D-1"),
+            shortfall_reason: Some(ShortfallReason::RefusedEntry.into()),
+            documents: documents(DocumentKind::DonationAgreement),
+        }
+        .into(),
+        DonationReopened {
+            donation_id: text("D-1"),
+        }
+        .into(),
+    ]
+}
+
+fn imported() -> Vec<Event> {
+    let (donation_id, consignment_id) = (|| text("D-1"), || text("C-1"));
+    vec![
+        ConsignmentAnnounced {
+            donation_id: donation_id(),
+            consignment_id: consignment_id(),
+            expected_on: text("2020-05-20"),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        ConsignmentReachedBorder {
+            donation_id: donation_id(),
+            consignment_id: consignment_id(),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        ConsignmentEnteredCustoms {
+            donation_id: donation_id(),
+            consignment_id: consignment_id(),
+            documents: documents(DocumentKind::CustomsDeclaration),
+        }
+        .into(),
+        ConsignmentCleared {
+            donation_id: donation_id(),
+            consignment_id: consignment_id(),
+            documents: documents(DocumentKind::CustomsDeclaration),
+        }
+        .into(),
+        ConsignmentRefused {
+            donation_id: donation_id(),
+            consignment_id: consignment_id(),
+            reason: RefusalReason::ShortExpiry.into(),
+            documents: documents(DocumentKind::Order),
         }
         .into(),
     ]
@@ -733,6 +816,42 @@ fn grown() -> Vec<(&'static str, Event)> {
                 };
                 grown.push(("StockConsumed.v2", event.into()));
             }
+            Event::DonationPledged(event) => {
+                let event = DonationPledged {
+                    conditions: vec![
+                        DonationCondition::ReportUse.into(),
+                        DonationCondition::AsAgreed.into(),
+                    ],
+                    earmarks: vec![Earmark {
+                        item_id: text("CONC"),
+                        region_id: text("KZ-62"),
+                        facility_id: text("HOSP"),
+                        purpose: Some(ConsumptionPurpose::Patient.into()),
+                    }],
+                    ..event
+                };
+                grown.push(("DonationPledged.v2", event.into()));
+            }
+            Event::DonationReceived(event) => {
+                let event = DonationReceived {
+                    consignment_id: text("C-1"),
+                    clearance_override: Some(ClearanceOverride {
+                        authorised_by_ref: text("person:7"),
+                        reason: ClearanceOverrideReason::UrgentNeed.into(),
+                    }),
+                    ..event
+                };
+                grown.push(("DonationReceived.v2", event.into()));
+            }
+            Event::DonatedMoneySpent(event) => {
+                let event = DonatedMoneySpent {
+                    purpose: Some(MoneyPurpose::Freight.into()),
+                    commitment: 3,
+                    shipment_id: text("S-1"),
+                    ..event
+                };
+                grown.push(("DonatedMoneySpent.v2", event.into()));
+            }
             _ => {}
         }
     }
@@ -749,6 +868,8 @@ fn samples() -> Vec<Event> {
         retired(),
         placed(),
         counted(),
+        settled(),
+        imported(),
     ]
     .concat()
 }

@@ -7,11 +7,15 @@
 
 mod amendment;
 mod check;
+mod closing;
+mod consignment;
 mod count;
 mod donation;
+mod earmark;
 mod excursion;
 mod golden;
 mod identity;
+mod money;
 mod precedence;
 mod property;
 mod quality;

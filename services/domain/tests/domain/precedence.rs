@@ -483,3 +483,69 @@ fn of_moves_and_closures() {
     passed.needed_by = Some(date("2020-01-01"));
     story.when(passed).refused("FACILITY_CLOSED");
 }
+
+#[test]
+fn of_what_becomes_of_donations() {
+    use keruen_domain::donation::{CloseDonation, Passage, SpendDonatedMoney};
+    let story = Story::new()
+        .after(PledgeDonation {
+            money: Some(usd(100)),
+            ..pledge("D1", &[("TEST", 100)])
+        })
+        .after(announce("D1", "C-1"))
+        .after(commit("D1", 40));
+    let refused = |story: &Story, command: &dyn Command, reason: &str| {
+        let rejection = story.decide(command).expect_err("refused");
+        assert_eq!(rejection.reason(), reason, "{rejection}");
+        rejection.stage()
+    };
+    // Closing: what exists, then its state, and of that what is under way before what is short.
+    let at_border = story.clone().after(pass("D1", "C-1", Passage::Border));
+    let cleared = at_border.clone().after(pass("D1", "C-1", Passage::Cleared));
+    let free = cleared.clone().after(give_up("D1", 1));
+    let close = |id: &str| -> CloseDonation { close_donation(id) };
+    let stages = [
+        refused(&at_border, &close("D9"), "UNKNOWN_DONATION"),
+        refused(&at_border, &close("D1"), "CONSIGNMENT_UNDER_WAY"),
+        refused(&cleared, &close("D1"), "MONEY_COMMITTED"),
+        refused(&free, &close("D1"), "SHORTFALL_REASON_REQUIRED"),
+    ];
+    assert!(stages.is_sorted());
+    let closed = free.after(close_short("D1"));
+    refused(&closed, &commit("D1", 101), "DONATION_STATE");
+    // Spending: the commitment must exist, then fit, then hold enough.
+    let by = |supplier: &str, commitment: i32| SpendDonatedMoney {
+        supplier_id: code(supplier),
+        ..pay_freight("D1", 41, Some(commitment))
+    };
+    let stages = [
+        refused(&story, &by("NOBODY", 2), "UNKNOWN_ORGANISATION"),
+        refused(&story, &by("MOH", 2), "UNKNOWN_COMMITMENT"),
+        refused(&story, &by("MOH", 1), "SUPPLIER_DIFFERS"),
+        refused(&story, &by("HELP", 1), "COMMITMENT_EXCEEDED"),
+    ];
+    assert!(stages.is_sorted());
+    // Receiving off a consignment: what is unknown comes before what is not cleared, and that before the lines.
+    let expired = || ReceiptLine {
+        expires_on: Some(date("2020-01-01")),
+        ..line("RAPID", 1, "B1")
+    };
+    let stages = [
+        refused(
+            &story,
+            &receive_from("C-9", "D1", vec![expired()]),
+            "UNKNOWN_CONSIGNMENT",
+        ),
+        refused(
+            &story,
+            &receive_from("C-1", "D1", vec![expired()]),
+            "CONSIGNMENT_NOT_CLEARED",
+        ),
+        refused(
+            &cleared,
+            &receive_from("C-1", "D1", vec![expired()]),
+            "ALREADY_EXPIRED",
+        ),
+    ];
+    assert!(stages.is_sorted());
+}

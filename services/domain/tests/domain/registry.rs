@@ -1,15 +1,12 @@
 //! The registry.
 
 use keruen_domain::{
-    Books, Boundary, Command, Entry, RejectionKind,
+    RejectionKind,
     registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
 };
-use keruen_proto::{
-    inventory::v1::{Donation, DonationState},
-    registry::v1::{
-        Accessory, CommodityRegistered, ExternalId, FacilityRegistered, Item, ItemRegistered,
-        MinimumReserve, OrganisationKind, OrganisationRegistered, Tracking,
-    },
+use keruen_proto::registry::v1::{
+    Accessory, CommodityRegistered, ExternalId, FacilityRegistered, Item, ItemRegistered,
+    MinimumReserve, OrganisationKind, OrganisationRegistered, Tracking,
 };
 
 use crate::{story::Story, world::*};
@@ -146,25 +143,4 @@ fn an_event_holds_64_kib() {
         .when(RegisterOrganisation(wordy))
         .refused("EVENT_TOO_LARGE")
         .saying(&["at most 65536"]);
-}
-
-/// No fact closes donations yet, but the state exists.
-#[test]
-fn closed_donations_receive_nothing() {
-    let command = receive("D1", vec![line("RAPID", 1, "B1")]);
-    let story = Story::new().after(pledge("D1", &[("TEST", 1)]));
-    let mut books = Books::default();
-    for boundary in command.reads(&books) {
-        books.insert(boundary.clone(), story.read(&boundary));
-    }
-    let Entry::Donation(open) = story.read(&Boundary::Donation(code("D1"))) else {
-        panic!("a donation")
-    };
-    let closed = Donation {
-        state: DonationState::Closed.into(),
-        ..open
-    };
-    books.insert(Boundary::Donation(code("D1")), Entry::Donation(closed));
-    let rejection = command.decide(&books, story.moment()).expect_err("refused");
-    assert_eq!(rejection.reason(), "DONATION_STATE");
 }

@@ -3,7 +3,11 @@
 use chrono::NaiveDate;
 use keruen_domain::{
     Code, Label, Quantity,
-    donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, SpendDonatedMoney},
+    donation::{
+        AnnounceConsignment, CloseDonation, CommitDonatedMoney, Expense, Import, MoveConsignment,
+        Passage, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, ReleaseDonatedMoney,
+        SpendDonatedMoney,
+    },
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, ApprovedQuantity, FileRequest, NeededGoods, RejectRequest},
     shipment::{
@@ -18,8 +22,9 @@ use keruen_domain::{
 use keruen_proto::{
     Event,
     inventory::v1::{
-        AdjustmentReason, ConsumptionPurpose, CountKind, DisposalReason, HoldReason,
-        OverrideReason, RecallReason, ReceiptOutcome, ReturnReason,
+        AdjustmentReason, CommitmentReleaseReason, ConsumptionPurpose, CountKind, DisposalReason,
+        HoldReason, MoneyPurpose, OverrideReason, RecallReason, ReceiptOutcome, ReturnReason,
+        ShortfallReason,
     },
     registry::v1::{
         Commodity, CommodityRegistered, DocumentKind, DocumentRef, Facility, FacilityKind,
@@ -175,6 +180,15 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::ItemRetired(_)
             | Event::DonationPledged(_)
             | Event::DonatedMoneySpent(_)
+            | Event::DonatedMoneyCommitted(_)
+            | Event::DonatedMoneyReleased(_)
+            | Event::DonationClosed(_)
+            | Event::DonationReopened(_)
+            | Event::ConsignmentAnnounced(_)
+            | Event::ConsignmentReachedBorder(_)
+            | Event::ConsignmentEnteredCustoms(_)
+            | Event::ConsignmentCleared(_)
+            | Event::ConsignmentRefused(_)
             | Event::BatchHeld(_)
             | Event::BatchReleased(_)
             | Event::BatchExpiryShortened(_)
@@ -214,6 +228,8 @@ pub fn pledge(donation_id: &str, commodities: &[(&str, i64)]) -> PledgeDonation 
         expected_on: None,
         documents: Vec::new(),
         anonymous: false,
+        conditions: Vec::new(),
+        earmarks: Vec::new(),
     }
 }
 
@@ -263,6 +279,22 @@ pub fn receive(donation_id: &str, lines: Vec<ReceiptLine>) -> ReceiveDonation {
         facility_id: code("WH"),
         lines,
         documents: Vec::new(),
+        import: Import::default(),
+    }
+}
+
+/// The same, off a consignment.
+pub fn receive_from(
+    consignment_id: &str,
+    donation_id: &str,
+    lines: Vec<ReceiptLine>,
+) -> ReceiveDonation {
+    ReceiveDonation {
+        import: Import {
+            consignment_id: Some(code(consignment_id)),
+            clearance_override: None,
+        },
+        ..receive(donation_id, lines)
     }
 }
 
@@ -272,8 +304,85 @@ pub fn spend(donation_id: &str, minor_units: i64, lines: Vec<ReceiptLine>) -> Sp
         donation_id: code(donation_id),
         amount: usd(minor_units),
         supplier_id: code("HELP"),
-        facility_id: code("WH"),
-        lines,
+        expense: Expense::Goods {
+            facility_id: code("WH"),
+            lines,
+        },
+        commitment: None,
+        documents: Vec::new(),
+    }
+}
+
+/// Dollars paid to HELP for carriage.
+pub fn pay_freight(
+    donation_id: &str,
+    minor_units: i64,
+    commitment: Option<i32>,
+) -> SpendDonatedMoney {
+    SpendDonatedMoney {
+        expense: Expense::Service {
+            purpose: MoneyPurpose::Freight,
+            shipment_id: None,
+        },
+        commitment,
+        ..spend(donation_id, minor_units, Vec::new())
+    }
+}
+
+/// Dollars set aside for carriage by HELP.
+pub fn commit(donation_id: &str, minor_units: i64) -> CommitDonatedMoney {
+    CommitDonatedMoney {
+        donation_id: code(donation_id),
+        amount: usd(minor_units),
+        purpose: MoneyPurpose::Freight,
+        supplier_id: code("HELP"),
+        documents: Vec::new(),
+    }
+}
+
+/// What is left of a commitment is given up.
+pub fn give_up(donation_id: &str, commitment: i32) -> ReleaseDonatedMoney {
+    ReleaseDonatedMoney {
+        donation_id: code(donation_id),
+        commitment,
+        reason: CommitmentReleaseReason::CostLess,
+        documents: Vec::new(),
+    }
+}
+
+/// Nothing more is expected, since all has come.
+pub fn close_donation(donation_id: &str) -> CloseDonation {
+    CloseDonation {
+        donation_id: code(donation_id),
+        shortfall_reason: None,
+        documents: Vec::new(),
+    }
+}
+
+/// Nothing more is expected, since the donor gives no more.
+pub fn close_short(donation_id: &str) -> CloseDonation {
+    CloseDonation {
+        shortfall_reason: Some(ShortfallReason::DonorWithdrew),
+        ..close_donation(donation_id)
+    }
+}
+
+/// A consignment is coming.
+pub fn announce(donation_id: &str, consignment_id: &str) -> AnnounceConsignment {
+    AnnounceConsignment {
+        donation_id: code(donation_id),
+        consignment_id: Some(code(consignment_id)),
+        expected_on: None,
+        documents: Vec::new(),
+    }
+}
+
+/// A consignment gets further, or not.
+pub fn pass(donation_id: &str, consignment_id: &str, passage: Passage) -> MoveConsignment {
+    MoveConsignment {
+        donation_id: code(donation_id),
+        consignment_id: code(consignment_id),
+        passage,
         documents: Vec::new(),
     }
 }

@@ -3,19 +3,23 @@
 use clap::{Args, Subcommand};
 use keruen_proto::{
     inventory::v1::{
-        GetDonationRequest, PledgeDonationRequest, PledgeLine, ReceiptLine, ReceiveDonationRequest,
-        SpendDonatedMoneyRequest,
+        ClearanceOverride, ClearanceOverrideReason, CloseDonationRequest, DonationCondition,
+        Earmark, GetDonationRequest, PledgeDonationRequest, PledgeLine, ReceiptLine,
+        ReceiveDonationRequest, ShortfallReason,
     },
     registry::v1::{DocumentRef, Money},
-    stock::v1::ListDonationsRequest,
+    stock::v1::{GetDonationCertificateRequest, GetDonorBalanceRequest, ListDonationsRequest},
 };
 
-use crate::client::{
-    failure::Failure,
-    line,
-    mutation::{ListArgs, MutationArgs},
-    session::Session,
-    value,
+use crate::{
+    client::{
+        failure::Failure,
+        line, money,
+        mutation::{ListArgs, MutationArgs},
+        session::Session,
+        value,
+    },
+    render::word,
 };
 
 /// The verbs.
@@ -31,7 +35,12 @@ Examples:
       --document kind=donation-agreement,number=17/2020,date=2020-07-10
   keruen donation pledge --json pledge.json --validate-only
 
-A line is commodity=CODE or item=CODE, and quantity=N in base units.")]
+  keruen donation pledge --donor DEGDAR --line item=VENT-A,quantity=20 \\
+      --earmark region=KZ-62 --condition report-use --expected-on 2020-07-20
+
+A line is commodity=CODE or item=CODE, and quantity=N in base units. An earmark is any of region=CODE, \
+facility=CODE and purpose=patient|control|training, for all goods or for item=CODE: stock of the donation is then \
+allocated and issued only where one of them fits. On its way it may pass through any warehouse.")]
     Pledge(Pledge),
     /// Record that donated goods arrived at a facility
     #[command(after_help = "\
@@ -45,18 +54,83 @@ Examples:
 
 A line is item=CODE,quantity=N and, where they apply, outcome=good|damaged|missing|surplus|wrong|expired, lot=LOT, \
 expires=DAY, serial=NUMBER (repeatable; quantity is then their number), pledge-line=N, value=12.50USD with \
-basis=donor-declared|invoice|market-estimate, batch=ID. A comma in a value is written \\,.")]
+basis=donor-declared|invoice|market-estimate, batch=ID. A comma in a value is written \\,.
+
+Goods of a donation that comes from abroad need --consignment ID, and customs must have cleared it; or \
+--uncleared-by REF and --uncleared-reason REASON say who receives them all the same, and why. What comes after the \
+donation was closed opens it again.")]
     Receive(Receive),
-    /// Spend donated money and record that what it bought arrived
+    /// Record that nothing more is expected of a donation
+    #[command(after_help = "\
+Examples:
+  keruen donation close KASPI-TESTS
+  keruen donation close DEGDAR-VENT --reason donor-withdrew \\
+      --document kind=donation-agreement,number=17/2020-1
+
+With less than was promised it needs a reason. Money that is left is kept. What comes all the same is received as \
+ever, and opens the donation again.")]
+    Close(Close),
+    /// Set donated money aside for a supplier
+    #[command(after_help = "\
+Examples:
+  keruen donation commit UTEMURATOV-LABS --amount 3600000USD --purpose goods \\
+      --supplier SARYARKA --document kind=contract,number=K-2020-4")]
+    Commit(money::Commit),
+    /// Give up what is left of a commitment
+    #[command(after_help = "\
+Examples:
+  keruen donation release UTEMURATOV-LABS --commitment 1 --reason cost-less")]
+    Release(money::Release),
+    /// Spend donated money, on goods that arrived or on services
     #[command(after_help = "\
 Examples:
   keruen donation spend UTEMURATOV-LABS --amount 4000000USD \\
       --supplier SARYARKA --facility WH-AST \\
       --line item=LAB-PCR,serial=L1,serial=L2,value=2000000USD,basis=invoice \\
       --document kind=invoice,number=INV-9
+  keruen donation spend UTEMURATOV-LABS --amount 12500USD --purpose freight \\
+      --supplier CARAVAN --shipment LABS-NORTH --commitment 2
 
-Lines are those of `keruen donation receive`.")]
-    Spend(Spend),
+Lines are those of `keruen donation receive`; only goods have them. --commitment takes the money from what was set \
+aside, else it comes from what is free.")]
+    Spend(money::Spend),
+    /// Add up what a donor promised and gave, over all donations
+    #[command(after_help = "\
+Examples:
+  keruen donation balance KASPI
+  keruen donation balance KASPI --format json")]
+    Balance {
+        /// The donor
+        donor_id: String,
+        /// Wait until everything up to this position of the log is known
+        #[arg(
+            long,
+            value_name = "POSITION",
+            default_value_t = 0,
+            hide_default_value = true
+        )]
+        min_position: u64,
+    },
+    /// Tell what a certificate of a donation says
+    #[command(after_help = "\
+Examples:
+  keruen donation certificate KASPI-TESTS
+  keruen donation certificate KASPI-TESTS --format json
+
+What was given, when and where it came, what it is worth as declared, and the position of the event that says so: \
+`keruen log prove POSITION` proves it to a third party.")]
+    Certificate {
+        /// The donation
+        donation_id: String,
+        /// Wait until everything up to this position of the log is known
+        #[arg(
+            long,
+            value_name = "POSITION",
+            default_value_t = 0,
+            hide_default_value = true
+        )]
+        min_position: u64,
+    },
     /// Show a donation
     #[command(after_help = "\
 Examples:
@@ -103,6 +177,12 @@ pub struct Pledge {
     /// The donor is not to be named in public
     #[arg(long)]
     anonymous: bool,
+    /// What the donor attaches to it; repeatable
+    #[arg(long = "condition", value_parser = word::parser::<DonationCondition>())]
+    conditions: Vec<DonationCondition>,
+    /// For whom or what it is meant: [item=CODE][,region=CODE][,facility=CODE][,purpose=WORD]; repeatable
+    #[arg(long = "earmark", value_name = "EARMARK", value_parser = line::earmark)]
+    earmarks: Vec<Earmark>,
     /// Agreement and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
@@ -125,29 +205,29 @@ pub struct Receive {
     /// Acceptance act and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
+    /// The consignment with which they came from abroad
+    #[arg(long, value_name = "ID")]
+    consignment: Option<String>,
+    /// Who receives them although customs have not cleared them: a reference, never a name
+    #[arg(long, value_name = "REF", requires = "uncleared_reason")]
+    uncleared_by: Option<String>,
+    /// Why
+    #[arg(long, requires = "uncleared_by", value_parser = word::parser::<ClearanceOverrideReason>())]
+    uncleared_reason: Option<ClearanceOverrideReason>,
     #[command(flatten)]
     mutation: MutationArgs,
 }
 
-/// Money spent.
+/// An end.
 #[derive(Args, Debug)]
-pub struct Spend {
+pub struct Close {
     /// The donation
     #[arg(required_unless_present = "json")]
     donation_id: Option<String>,
-    /// How much, in the currency of the pledge
-    #[arg(long, value_name = "AMOUNT", required_unless_present = "json", value_parser = value::money)]
-    amount: Option<Money>,
-    /// Organisation that was paid
-    #[arg(long, value_name = "CODE", required_unless_present = "json")]
-    supplier: Option<String>,
-    /// Where the goods arrived
-    #[arg(long, value_name = "CODE", required_unless_present = "json")]
-    facility: Option<String>,
-    /// What was bought; repeatable. See below
-    #[arg(long = "line", value_name = "LINE", required_unless_present = "json", value_parser = line::receipt)]
-    lines: Vec<ReceiptLine>,
-    /// Invoice and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    /// Why less came than was promised
+    #[arg(long, value_parser = word::parser::<ShortfallReason>())]
+    reason: Option<ShortfallReason>,
+    /// Closing letter and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
     #[command(flatten)]
@@ -168,12 +248,20 @@ impl Verb {
                     expected_on: args.expected_on.unwrap_or_default(),
                     documents: args.documents,
                     anonymous: args.anonymous,
+                    conditions: args.conditions.into_iter().map(Into::into).collect(),
+                    earmarks: args.earmarks,
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
             }
             Self::Receive(args) => {
+                let clearance_override = args.uncleared_by.map(|who| ClearanceOverride {
+                    authorised_by_ref: who,
+                    reason: args.uncleared_reason.map_or(0, Into::into),
+                });
                 let request = ReceiveDonationRequest {
+                    consignment_id: args.consignment.unwrap_or_default(),
+                    clearance_override,
                     donation_id: args.donation_id.unwrap_or_default(),
                     facility_id: args.facility.unwrap_or_default(),
                     lines: args.lines,
@@ -182,17 +270,37 @@ impl Verb {
                 };
                 session.change(&args.mutation, request).await
             }
-            Self::Spend(args) => {
-                let request = SpendDonatedMoneyRequest {
+            Self::Close(args) => {
+                let request = CloseDonationRequest {
                     donation_id: args.donation_id.unwrap_or_default(),
-                    amount: args.amount,
-                    supplier_id: args.supplier.unwrap_or_default(),
-                    facility_id: args.facility.unwrap_or_default(),
-                    lines: args.lines,
+                    shortfall_reason: args.reason.map_or(0, Into::into),
                     documents: args.documents,
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
+            }
+            Self::Commit(args) => args.run(session).await,
+            Self::Release(args) => args.run(session).await,
+            Self::Spend(args) => args.run(session).await,
+            Self::Balance {
+                donor_id,
+                min_position,
+            } => {
+                let request = GetDonorBalanceRequest {
+                    donor_id,
+                    min_position,
+                };
+                session.show(request).await
+            }
+            Self::Certificate {
+                donation_id,
+                min_position,
+            } => {
+                let request = GetDonationCertificateRequest {
+                    donation_id,
+                    min_position,
+                };
+                session.show(request).await
             }
             Self::Get { donation_id } => session.show(GetDonationRequest { donation_id }).await,
             Self::List { donor, list } => {

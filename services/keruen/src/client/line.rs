@@ -3,7 +3,10 @@
 //! A comma or backslash in a value is written `\,` or `\\`.
 
 use keruen_proto::{
-    inventory::v1::{CountLine, NewStockLine, PledgeLine, ReceiptLine, ReceiptOutcome},
+    inventory::v1::{
+        ConsumptionPurpose, CountLine, Earmark, NewStockLine, PledgeLine, ReceiptLine,
+        ReceiptOutcome,
+    },
     registry::v1::{Accessory, DocumentKind, DocumentRef, MinimumReserve, UnitValue, ValueBasis},
     requests::v1::{ApprovedLine, RequestLine},
     shipments::v1::{ShipmentLine, ShipmentReceiptLine},
@@ -145,6 +148,22 @@ pub fn pledge(text: &str) -> Result<PledgeLine, String> {
         item_id,
         quantity: pairs.quantity()?,
         ..PledgeLine::default()
+    })
+}
+
+/// `[item=CODE][,region=CODE][,facility=CODE][,purpose=…]`
+pub fn earmark(text: &str) -> Result<Earmark, String> {
+    let pairs = Pairs::parse(text, &["item", "region", "facility", "purpose"])?;
+    let purpose = pairs.get("purpose");
+    let purpose = purpose.map(|text| {
+        let number = word::number::<ConsumptionPurpose>(text);
+        number.map_err(|rule| format!("purpose {rule}"))
+    });
+    Ok(Earmark {
+        item_id: pairs.text("item"),
+        region_id: pairs.text("region"),
+        facility_id: pairs.text("facility"),
+        purpose: purpose.transpose()?,
     })
 }
 

@@ -225,6 +225,22 @@ rpcs! {
             inventory::ReceiveDonationRequest => inventory::ReceiveDonationResponse { donation: inventory::Donation }
         "donation spend" "SpendDonatedMoney" spend_donated_money change
             inventory::SpendDonatedMoneyRequest => inventory::SpendDonatedMoneyResponse { donation: inventory::Donation }
+        "donation close" "CloseDonation" close_donation change
+            inventory::CloseDonationRequest => inventory::CloseDonationResponse { donation: inventory::Donation }
+        "consignment announce" "AnnounceConsignment" announce_consignment change
+            inventory::AnnounceConsignmentRequest => inventory::AnnounceConsignmentResponse { donation: inventory::Donation }
+        "consignment at-border" "RecordConsignmentAtBorder" record_consignment_at_border change
+            inventory::RecordConsignmentAtBorderRequest => inventory::RecordConsignmentAtBorderResponse { donation: inventory::Donation }
+        "consignment in-customs" "RecordConsignmentInCustoms" record_consignment_in_customs change
+            inventory::RecordConsignmentInCustomsRequest => inventory::RecordConsignmentInCustomsResponse { donation: inventory::Donation }
+        "consignment clear" "ClearConsignment" clear_consignment change
+            inventory::ClearConsignmentRequest => inventory::ClearConsignmentResponse { donation: inventory::Donation }
+        "consignment refuse" "RefuseConsignment" refuse_consignment change
+            inventory::RefuseConsignmentRequest => inventory::RefuseConsignmentResponse { donation: inventory::Donation }
+        "donation commit" "CommitDonatedMoney" commit_donated_money change
+            inventory::CommitDonatedMoneyRequest => inventory::CommitDonatedMoneyResponse { donation: inventory::Donation }
+        "donation release" "ReleaseDonatedMoney" release_donated_money change
+            inventory::ReleaseDonatedMoneyRequest => inventory::ReleaseDonatedMoneyResponse { donation: inventory::Donation }
         "donation get" "GetDonation" get_donation show
             inventory::GetDonationRequest => inventory::GetDonationResponse { donation: inventory::Donation }
         "stock adjust" "AdjustStock" adjust_stock change
@@ -301,6 +317,10 @@ rpcs! {
             stock::GetLotTraceRequest => stock::GetLotTraceResponse { lot_trace: stock::LotTrace }
         "donation list" "ListDonations" list_donations list
             stock::ListDonationsRequest => stock::ListDonationsResponse { donations: inventory::Donation }
+        "donation balance" "GetDonorBalance" get_donor_balance show
+            stock::GetDonorBalanceRequest => stock::GetDonorBalanceResponse { balance: stock::DonorBalance }
+        "donation certificate" "GetDonationCertificate" get_donation_certificate show
+            stock::GetDonationCertificateRequest => stock::GetDonationCertificateResponse { certificate: stock::DonationCertificate }
         "request list" "ListRequests" list_requests list
             stock::ListRequestsRequest => stock::ListRequestsResponse { rows: stock::RequestRow }
         "shipment list" "ListShipments" list_shipments list

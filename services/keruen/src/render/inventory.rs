@@ -1,9 +1,9 @@
-//! Donations, batches, assets and stock levels.
+//! Batches, assets and stock levels.
 
 use keruen_proto::{
     inventory::v1::{
-        Asset, AssetPlace, Batch, CountKind, Donation, DonationState, HoldReason, ItemQuality,
-        LotRecall, PledgeLine, RecallReason, StockCount, StockLevel,
+        Asset, AssetPlace, Batch, CountKind, HoldReason, ItemQuality, LotRecall, RecallReason,
+        StockCount, StockLevel,
     },
     registry::v1::DocumentRef,
 };
@@ -11,95 +11,10 @@ use keruen_proto::{
 use crate::{
     cells,
     render::{
-        record::{Cell, Part, Record, documents, unit_value},
+        record::{Cell, Part, Record, unit_value},
         word,
     },
 };
-
-/// What a pledge line is about.
-pub fn goods(line: &PledgeLine) -> &str {
-    if line.item_id.is_empty() {
-        &line.commodity_id
-    } else {
-        &line.item_id
-    }
-}
-
-impl Record for Donation {
-    const COLUMNS: &'static [&'static str] = &[
-        "donation_id",
-        "state",
-        "donor_id",
-        "recipient_id",
-        "goods",
-        "pledged",
-        "received",
-        "money",
-        "money_spent",
-        "expected_on",
-        "anonymous",
-        "batches",
-    ];
-
-    fn cells(&self) -> Vec<Cell> {
-        let goods: Vec<String> = self
-            .lines
-            .iter()
-            .map(|line| goods(line).to_owned())
-            .collect();
-        let quantities = |quantity: fn(&PledgeLine) -> i64| match &self.lines[..] {
-            [line] => Cell::Number(quantity(line)),
-            lines => Cell::Numbers(lines.iter().map(quantity).collect()),
-        };
-        cells![
-            &self.donation_id,
-            word::field::<DonationState>(self.state),
-            &self.donor_id,
-            &self.recipient_id,
-            goods,
-            quantities(|line| line.quantity),
-            quantities(|line| line.received),
-            self.money.as_ref(),
-            self.money_spent.as_ref(),
-            &self.expected_on,
-            if self.anonymous { "yes" } else { "" },
-            self.batch_ids.len().to_string()
-        ]
-    }
-
-    fn parts(&self) -> Vec<Part> {
-        let lines = self
-            .lines
-            .iter()
-            .map(|line| {
-                cells![
-                    line.line,
-                    &line.commodity_id,
-                    &line.item_id,
-                    line.quantity,
-                    line.received
-                ]
-            })
-            .collect();
-        vec![
-            Part {
-                title: "lines",
-                columns: &["line", "commodity_id", "item_id", "pledged", "received"],
-                rows: lines,
-            },
-            Part {
-                title: "batches",
-                columns: &["batch_id"],
-                rows: self
-                    .batch_ids
-                    .iter()
-                    .map(|batch_id| cells![batch_id])
-                    .collect(),
-            },
-            documents(&self.documents),
-        ]
-    }
-}
 
 impl Record for Batch {
     const COLUMNS: &'static [&'static str] = &[

@@ -15,7 +15,7 @@ use crate::{
     client::failure::one_line,
     render::{
         Output,
-        inventory::goods,
+        donation::goods,
         record::{Cell, grouped, money_grouped, name, time},
         word,
     },

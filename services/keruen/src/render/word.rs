@@ -3,8 +3,10 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use keruen_proto::{
     inventory::v1::{
-        AdjustmentReason, AssetPlace, ConsumptionPurpose, CountKind, DisposalReason, DonationState,
-        HoldReason, OverrideReason, RecallReason, ReceiptOutcome, ReleaseVerdict, ReturnReason,
+        AdjustmentReason, AssetPlace, ClearanceOverrideReason, CommitmentReleaseReason,
+        ConsignmentState, ConsumptionPurpose, CountKind, DisposalReason, DonationCondition,
+        DonationState, HoldReason, MoneyPurpose, OverrideReason, RecallReason, ReceiptOutcome,
+        RefusalReason, ReleaseVerdict, ReturnReason, ShortfallReason,
     },
     log::v1::TimePrecision,
     registry::v1::{
@@ -39,19 +41,25 @@ words! {
     AdjustmentReason "ADJUSTMENT_REASON_"
     AssetPlace "ASSET_PLACE_"
     CancellationReason "CANCELLATION_REASON_"
+    ClearanceOverrideReason "CLEARANCE_OVERRIDE_REASON_"
     ClosureReason "CLOSURE_REASON_"
+    CommitmentReleaseReason "COMMITMENT_RELEASE_REASON_"
+    ConsignmentState "CONSIGNMENT_STATE_"
     ConsumptionPurpose "CONSUMPTION_PURPOSE_"
     CountKind "COUNT_KIND_"
     DisposalReason "DISPOSAL_REASON_"
     DocumentKind "DOCUMENT_KIND_"
+    DonationCondition "DONATION_CONDITION_"
     DonationState "DONATION_STATE_"
     FacilityKind "FACILITY_KIND_"
     HoldReason "HOLD_REASON_"
     LossVerdict "LOSS_VERDICT_"
+    MoneyPurpose "MONEY_PURPOSE_"
     OrganisationKind "ORGANISATION_KIND_"
     OverrideReason "OVERRIDE_REASON_"
     RecallReason "RECALL_REASON_"
     ReceiptOutcome "RECEIPT_OUTCOME_"
+    RefusalReason "REFUSAL_REASON_"
     RejectionReason "REJECTION_REASON_"
     ReleaseVerdict "RELEASE_VERDICT_"
     RequestPriority "REQUEST_PRIORITY_"
@@ -59,6 +67,7 @@ words! {
     RetirementReason "RETIREMENT_REASON_"
     ReturnReason "RETURN_REASON_"
     ShipmentState "SHIPMENT_STATE_"
+    ShortfallReason "SHORTFALL_REASON_"
     StockGroup "STOCK_GROUP_"
     TimePrecision "TIME_PRECISION_"
     TraceStatus "TRACE_STATUS_"
@@ -139,6 +148,13 @@ mod tests {
         round_trips::<LossVerdict>();
         round_trips::<OrganisationKind>();
         round_trips::<ReceiptOutcome>();
+        round_trips::<ClearanceOverrideReason>();
+        round_trips::<CommitmentReleaseReason>();
+        round_trips::<ConsignmentState>();
+        round_trips::<DonationCondition>();
+        round_trips::<MoneyPurpose>();
+        round_trips::<RefusalReason>();
+        round_trips::<ShortfallReason>();
         round_trips::<RejectionReason>();
         round_trips::<RequestPriority>();
         round_trips::<RequestState>();

@@ -14,9 +14,13 @@ use super::{
     storage::{Damage, FilterKey, Storage},
 };
 
+/// A filter; `None` where a run has none, as those that older versions made have not where they hold no such hash. Only
+/// the pages tell then.
+type Cached = Option<Arc<[u8]>>;
+
 /// The filters that were used last, shared by all who read or write one log in a process.
 #[derive(Clone, Debug)]
-pub(crate) struct FilterCache(Arc<Mutex<LruCache<FilterKey, Arc<[u8]>>>>);
+pub(crate) struct FilterCache(Arc<Mutex<LruCache<FilterKey, Cached>>>);
 
 impl FilterCache {
     /// A cache that keeps so many bytes at most.
@@ -28,8 +32,10 @@ impl FilterCache {
 
     /// Keeps a filter of a run that is committed.
     pub fn keep(&self, run: u64, filter: &Filter) {
-        self.lock()
-            .put((run, filter.first_hash), Arc::from(filter.bytes.as_slice()));
+        self.lock().put(
+            (run, filter.first_hash),
+            Some(filter.bytes.as_slice().into()),
+        );
     }
 
     /// Of these runs those that may hold the hash. Loads all filters that are missing at once.
@@ -75,9 +81,7 @@ impl FilterCache {
         let filters = storage.filters(&keys)?;
         let mut cached = self.lock();
         for ((run, first_hash), filter) in missing.into_iter().zip(filters) {
-            let filter =
-                filter.ok_or_else(|| Damage::of_run(run, "a filter of the index is missing"))?;
-            cached.put((run.id, first_hash), filter.into());
+            cached.put((run.id, first_hash), filter.map(Into::into));
         }
         Ok(())
     }
@@ -89,18 +93,19 @@ impl FilterCache {
         hash: u64,
     ) -> Result<bool, S::Error> {
         let key = (run.id, filter::first_hash(run.filter_bits, hash));
-        let mut filter = self.lock().get(&key).cloned();
-        if filter.is_none() {
+        let cached = self.lock().get(&key).cloned();
+        let filter = match cached {
+            Some(filter) => filter,
             // More were asked for at once than there is room for.
-            let loaded = storage.filters(&[key])?.pop().flatten();
-            filter = loaded.map(Into::into);
-        }
-        let filter =
-            filter.ok_or_else(|| Damage::of_run(run, "a filter of the index is missing"))?;
+            None => storage.filters(&[key])?.pop().flatten().map(Into::into),
+        };
+        let Some(filter) = filter else {
+            return Ok(true);
+        };
         Ok(filter::may_hold(run.filter_bits, &filter, hash).map_err(Damage::malformed(run))?)
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<FilterKey, Arc<[u8]>>> {
+    fn lock(&self) -> MutexGuard<'_, LruCache<FilterKey, Cached>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

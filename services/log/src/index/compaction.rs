@@ -218,7 +218,7 @@ impl Compaction {
         };
         self.next_id += 1;
         let mut pages = PageBuilder::new(first);
-        let mut filters = FilterBuilder::new(run.filter_bits);
+        let mut filters = FilterBuilder::starting_with(run.filter_bits, 0);
         let before = changes.pages.len();
         let mut last_hash = None;
         for posting in postings {
@@ -226,17 +226,14 @@ impl Compaction {
                 .pages
                 .extend(pages.push(posting).map(|page| (run.id, page)));
             if last_hash.replace(posting.hash) != Some(posting.hash) {
-                changes
-                    .filters
-                    .extend(filters.push(posting.hash).map(|filter| (run.id, filter)));
+                let complete = &mut changes.filters;
+                filters.push(posting.hash, |filter| complete.push((run.id, filter)));
             }
         }
         changes
             .pages
             .extend(pages.finish().map(|page| (run.id, page)));
-        changes
-            .filters
-            .extend(filters.finish().map(|filter| (run.id, filter)));
+        filters.finish(|filter| changes.filters.push((run.id, filter)));
         run.pages = (changes.pages.len() - before) as u64;
         changes.new_runs.push(run);
         self.runs.push(run);

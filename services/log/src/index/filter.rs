@@ -70,10 +70,12 @@ pub(crate) fn may_hold(filter_bits: u32, filter: &[u8], hash: u64) -> Result<boo
         .any(|stored| stored == fingerprint.to_le_bytes()))
 }
 
-/// Makes the filters of one run out of its hashes.
+/// Makes the filters of one run out of its hashes: one for each choice of upper bits, also where no hash has them.
 #[derive(Debug)]
 pub(crate) struct FilterBuilder {
     filter_bits: u32,
+    /// The lowest hash of the filter at hand.
+    first_hash: u64,
     /// Those of the filter at hand, different ones, ascending.
     hashes: Vec<u64>,
     /// How many there were in all filters.
@@ -81,32 +83,40 @@ pub(crate) struct FilterBuilder {
 }
 
 impl FilterBuilder {
-    pub fn new(filter_bits: u32) -> Self {
+    /// The first filter is the one that tells of `hash`.
+    pub fn starting_with(filter_bits: u32, hash: u64) -> Self {
         Self {
             filter_bits,
+            first_hash: first_hash(filter_bits, hash),
             hashes: Vec::new(),
             terms: 0,
         }
     }
 
-    /// Adds a hash greater than those before; answers with the filter before it, if that is complete.
-    pub fn push(&mut self, hash: u64) -> Option<Filter> {
-        let complete = match self.hashes.last() {
-            Some(last)
-                if first_hash(self.filter_bits, *last) != first_hash(self.filter_bits, hash) =>
-            {
-                self.finish()
-            }
-            _ => None,
-        };
+    /// Adds a hash greater than those before; hands the filters before it, which are complete then, to `take`.
+    #[inline]
+    pub fn push(&mut self, hash: u64, take: impl FnMut(Filter)) {
+        let first_hash = first_hash(self.filter_bits, hash);
+        if first_hash != self.first_hash {
+            self.complete_up_to(first_hash, take);
+        }
         self.hashes.push(hash);
         self.terms += 1;
-        complete
     }
 
-    /// What is left.
-    pub fn finish(&mut self) -> Option<Filter> {
-        let first = *self.hashes.first()?;
+    /// Hands what is left to `take`.
+    pub fn finish(&mut self, take: impl FnMut(Filter)) {
+        self.complete_up_to(1 << HASH_BITS, take);
+    }
+
+    fn complete_up_to(&mut self, end: u64, mut take: impl FnMut(Filter)) {
+        while self.first_hash < end {
+            take(self.complete());
+            self.first_hash += 1 << (HASH_BITS - self.filter_bits);
+        }
+    }
+
+    fn complete(&mut self) -> Filter {
         let buckets = self.hashes.len().div_ceil(BUCKET_HASHES);
         let bucket_bits = buckets.next_power_of_two().ilog2().min(MAX_BUCKET_BITS);
         let mut ends = vec![0_u16; 1 << bucket_bits];
@@ -124,9 +134,59 @@ impl FilterBuilder {
             bytes.extend_from_slice(&end.to_le_bytes());
         }
         bytes.extend_from_slice(&fingerprints);
-        Some(Filter {
-            first_hash: first_hash(self.filter_bits, first),
+        Filter {
+            first_hash: self.first_hash,
             bytes,
-        })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Of names only, of command ids only, or any.
+    fn hashes() -> impl Strategy<Value = std::collections::BTreeSet<u64>> {
+        let half = 1_u64 << (HASH_BITS - 1);
+        prop_oneof![Just(0..half), Just(half..2 * half), Just(0..2 * half)]
+            .prop_flat_map(|range| proptest::collection::btree_set(range, 0..200))
+    }
+
+    proptest! {
+        /// Each hash has a filter, those that are in the run are let through, and few others.
+        #[test]
+        fn filters_tell_of_all_hashes(
+            hashes in hashes(),
+            filter_bits in 0..6_u32,
+            start in 0..1_u64 << HASH_BITS,
+            strange in 0..1_u64 << HASH_BITS,
+        ) {
+            let mut filters = Vec::new();
+            let mut builder = FilterBuilder::starting_with(filter_bits, start);
+            let later: Vec<_> = hashes.range(first_hash(filter_bits, start)..).copied().collect();
+            for hash in &later {
+                builder.push(*hash, |filter| filters.push(filter));
+            }
+            builder.finish(|filter| filters.push(filter));
+            let wanted = (first_hash(filter_bits, start)..1 << HASH_BITS)
+                .step_by(1 << (HASH_BITS - filter_bits));
+            prop_assert!(filters.iter().map(|filter| filter.first_hash).eq(wanted));
+            let filter_of = |hash| {
+                let first_hash = first_hash(filter_bits, hash);
+                filters.iter().find(|filter| filter.first_hash == first_hash)
+            };
+            for hash in later {
+                let filter = filter_of(hash).unwrap();
+                prop_assert!(may_hold(filter_bits, &filter.bytes, hash).unwrap());
+            }
+            if let Some(filter) = filter_of(strange)
+                && may_hold(filter_bits, &filter.bytes, strange).unwrap()
+            {
+                let in_it = |hash: &u64| first_hash(filter_bits, *hash) == filter.first_hash;
+                prop_assert!(hashes.iter().any(in_it));
+            }
+        }
     }
 }

@@ -66,7 +66,7 @@ impl Merge {
             inputs: Streams::new(inputs, start, storage)?,
             pages: PageBuilder::new(output.first),
             pages_written: 0,
-            filters: FilterBuilder::new(output.filter_bits),
+            filters: FilterBuilder::starting_with(output.filter_bits, start.hash),
             stored,
             last_hash: None,
         })
@@ -104,8 +104,9 @@ impl Merge {
         let run = self.output.id;
         if self.last_hash != Some(posting.hash) {
             self.last_hash = Some(posting.hash);
-            let complete = self.filters.push(posting.hash);
-            changes.filters.extend(complete.map(|filter| (run, filter)));
+            let filters = &mut changes.filters;
+            self.filters
+                .push(posting.hash, |filter| filters.push((run, filter)));
         }
         if self.stored.is_none_or(|stored| posting > stored)
             && let Some(page) = self.pages.push(posting)
@@ -121,8 +122,8 @@ impl Merge {
             changes.pages.push((run, page));
             self.pages_written += 1;
         }
-        let filter = self.filters.finish();
-        changes.filters.extend(filter.map(|filter| (run, filter)));
+        let filters = &mut changes.filters;
+        self.filters.finish(|filter| filters.push((run, filter)));
         if self.stored.is_none() {
             self.output.terms = self.filters.terms;
             self.output.pages = self.pages_written;

@@ -2,7 +2,7 @@
 
 use keruen_domain::{
     Boundary, Code, Entry, Label,
-    donation::{PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
     shipment::{
@@ -139,6 +139,8 @@ impl History {
             expected_on: None,
             documents: Vec::new(),
             anonymous: false,
+            conditions: Vec::new(),
+            earmarks: Vec::new(),
         });
         let outcomes = [
             (ReceiptOutcome::Good, total),
@@ -183,6 +185,7 @@ impl History {
             facility_id: code(facility_id),
             lines,
             documents: Vec::new(),
+            import: Import::default(),
         });
     }
 

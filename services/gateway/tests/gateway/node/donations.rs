@@ -263,8 +263,8 @@ fn pledged(commodity_id: &str, quantity: i64, received: i64) -> PledgeLine {
     PledgeLine {
         line: 1,
         commodity_id: commodity_id.to_owned(),
-        item_id: String::new(),
         quantity,
         received,
+        ..PledgeLine::default()
     }
 }

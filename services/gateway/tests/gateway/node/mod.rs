@@ -33,10 +33,11 @@ use keruen_proto::{
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
     stock::v1::{
-        GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest, GetTraceResponse,
-        ListDonationsRequest, ListDonationsResponse, ListRequestsRequest, ListRequestsResponse,
-        ListShipmentsRequest, ListShipmentsResponse, ListStockRequest, ListStockResponse,
-        StockGroup, StockRow, get_trace_request,
+        GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
+        GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
+        GetTraceResponse, ListDonationsRequest, ListDonationsResponse, ListRequestsRequest,
+        ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListStockRequest,
+        ListStockResponse, StockGroup, StockRow, get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -398,6 +399,20 @@ impl StockService for Served {
             next_page_token: String::new(),
             position: self.position(),
         })
+    }
+
+    async fn get_donor_balance(
+        &self,
+        _: Request<GetDonorBalanceRequest>,
+    ) -> Result<Response<GetDonorBalanceResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_donation_certificate(
+        &self,
+        _: Request<GetDonationCertificateRequest>,
+    ) -> Result<Response<GetDonationCertificateResponse>, Status> {
+        not_read()
     }
 
     async fn list_requests(

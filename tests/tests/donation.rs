@@ -1,0 +1,169 @@
+//! A donation from abroad on the command line: promised with conditions, cleared by customs, received in parts, paid for
+//! its carriage, closed short, opened again by what came late; and what the donor is told of it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that can't go on fails"
+)]
+
+use keruen_tests::node::Node;
+use keruen_tests::{
+    program::{self, Outcome},
+    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH, SOUTH},
+};
+use serde_json::Value;
+
+struct Desk {
+    node: Node,
+}
+
+impl Desk {
+    async fn set() -> Self {
+        let node = Node::new().await;
+        Clients::on(&node.channel()).set_scene().await;
+        Self { node }
+    }
+
+    fn run(&self, words: &str) -> Outcome {
+        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
+        program::run(arguments)
+    }
+
+    fn json(&self, words: &str) -> Value {
+        let text = self.run(&format!("{words} --format json")).success();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn refused(&self, words: &str, named: &str) {
+        let refused = self.run(words).refused(1);
+        assert!(refused.contains(named), "{named:?} in {refused}");
+    }
+
+    /// What views must have taken in.
+    fn head(&self) -> u64 {
+        self.json("log stats")["position"].as_u64().unwrap()
+    }
+}
+
+/// A number in protobuf JSON.
+fn number(value: &Value) -> i64 {
+    value.as_str().map_or(0, |text| text.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_donation_from_abroad_is_followed_to_its_end() {
+    let desk = Desk::set().await;
+    desk.run(&format!(
+        "donation pledge --id GIFT --donor {DONOR} --line item={MASK_A},quantity=100 --money 5000.00USD \
+         --condition report-use --expected-on 2020-06-01 --anonymous"
+    ))
+    .success();
+    desk.run("consignment announce GIFT --document kind=waybill,number=CMR-1")
+        .success();
+    let receive = |quantity: i64, batch_id: &str| {
+        format!(
+            "donation receive GIFT --facility {NORTH} --line item={MASK_A},quantity={quantity},lot=L1,batch={batch_id},\
+             value=2.50USD,basis=donor-declared"
+        )
+    };
+    desk.refused(&receive(60, "B1"), "C-1");
+    let from_it = format!("{} --consignment C-1", receive(60, "B1"));
+    desk.refused(&from_it, "ANNOUNCED");
+    desk.run("consignment at-border GIFT C-1").success();
+    desk.run("consignment in-customs GIFT C-1 --document kind=customs-declaration,number=55302/1")
+        .success();
+    desk.refused(&from_it, "IN_CUSTOMS");
+    // What cleared it is named.
+    desk.run("consignment clear GIFT C-1").refused(1);
+    let cleared =
+        desk.json("consignment clear GIFT C-1 --document kind=customs-declaration,number=55302/1");
+    let consignment = &cleared["donation"]["consignments"][0];
+    assert_eq!(consignment["state"], "CONSIGNMENT_STATE_CLEARED");
+    assert_eq!(consignment["documents"].as_array().unwrap().len(), 3);
+    desk.run(&from_it).success();
+    // Somebody answers for what came another way.
+    desk.run(&format!(
+        "{} --uncleared-by person:7 --uncleared-reason not-imported",
+        receive(10, "B2")
+    ))
+    .success();
+
+    desk.run(&format!(
+        "donation commit GIFT --amount 1200.00USD --purpose freight --supplier {CARRIER}"
+    ))
+    .success();
+    desk.run(&format!(
+        "donation spend GIFT --amount 1000.00USD --purpose freight --supplier {CARRIER} --commitment 1"
+    ))
+    .success();
+    desk.refused(
+        "donation close GIFT --reason donor-withdrew",
+        "commitment 1",
+    );
+    desk.run("donation release GIFT --commitment 1 --reason cost-less")
+        .success();
+    desk.refused("donation close GIFT", "30");
+    let closed = desk.json("donation close GIFT --reason donor-withdrew");
+    assert_eq!(closed["donation"]["state"], "DONATION_STATE_CLOSED");
+    assert_eq!(
+        number(&closed["donation"]["moneyAvailable"]["minorUnits"]),
+        400_000
+    );
+
+    let balance = format!("donation balance {DONOR} --min-position {}", desk.head());
+    let goods = desk.json(&balance)["balance"]["goods"][0].clone();
+    let counts = ["pledged", "received", "outstanding", "short"].map(|it| number(&goods[it]));
+    assert_eq!(counts, [100, 70, 0, 30]);
+    // Twenty more come all the same.
+    let late = format!("{} --consignment C-1", receive(20, "B3"));
+    let reopened = desk.json(&late)["donation"].clone();
+    assert_eq!(reopened["state"], "DONATION_STATE_PARTLY_RECEIVED");
+    let balance = format!("donation balance {DONOR} --min-position {}", desk.head());
+    let goods = desk.json(&balance)["balance"]["goods"][0].clone();
+    let counts = ["pledged", "received", "outstanding", "short"].map(|it| number(&goods[it]));
+    assert_eq!(counts, [100, 90, 10, 0]);
+
+    let certificate = format!("donation certificate GIFT --min-position {}", desk.head());
+    let told = desk.json(&certificate)["certificate"].clone();
+    assert_eq!(told["goods"].as_array().unwrap().len(), 3);
+    assert_eq!(number(&told["value"][0]["minorUnits"]), 90 * 250);
+    let table = desk.run(&certificate).success();
+    for named in ["B1", "B3", "225.00"] {
+        assert!(table.contains(named), "{named} in\n{table}");
+    }
+    assert!(desk.run("check").success().contains("keep"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earmark_binds_until_goods_are_where_they_are_meant_to_be() {
+    let desk = Desk::set().await;
+    desk.run(&format!(
+        "donation pledge --id GIFT --donor {DONOR} --line item={MASK_A},quantity=100 --earmark facility={HOSPITAL}"
+    ))
+    .success();
+    desk.run(&format!(
+        "donation receive GIFT --facility {NORTH} --line item={MASK_A},quantity=100,batch=B1"
+    ))
+    .success();
+    let consume = |facility_id: &str| {
+        format!(
+            "stock consume --facility {facility_id} --item {MASK_A} --quantity 1 --purpose patient"
+        )
+    };
+    desk.refused(&consume(NORTH), "100 meant for others");
+    desk.refused(&format!("{} --batch B1", consume(NORTH)), "GIFT");
+    for (id, from, to) in [("S1", NORTH, SOUTH), ("S2", SOUTH, HOSPITAL)] {
+        desk.run(&format!(
+            "shipment request --id {id} --from {from} --to {to} --line item={MASK_A},quantity=100"
+        ))
+        .success();
+        desk.run(&format!("shipment allocate {id}")).success();
+        desk.run(&format!("shipment dispatch {id} --custodian {CARRIER}"))
+            .success();
+        desk.run(&format!("shipment receive {id}")).success();
+    }
+    desk.run(&consume(HOSPITAL)).success();
+    assert!(desk.run("check").success().contains("keep"));
+}
