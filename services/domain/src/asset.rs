@@ -1,144 +1,178 @@
-//! Assets: single units that are told apart by their serial numbers, and where each one is.
+//! Assets: single units that are told apart by their serial numbers, where each one is, and what it goes through.
 
 use std::collections::BTreeSet;
 
 use keruen_proto::{
-    Event, EventType,
+    Event,
     inventory::v1::{
-        Asset, AssetPlace, DonationReceived, ReceiptOutcome, StockAdjusted, StockDisposed,
-        StockEntered, StockReturned, StockUnits,
+        Asset, AssetCondition, AssetPlace, ContainerFill, HoldReason, StockHeld, StockUnits,
     },
     registry::v1::{Item, Tracking},
-    shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
 };
 
 use crate::{
-    books::{Books, Fold},
+    books::Books,
     boundary::Boundary,
     code::{Code, Label},
     rejection::Rejection,
 };
 
-impl Fold for Asset {
-    const EVENT_TYPES: &'static [&'static str] = &[
-        DonationReceived::TYPE,
-        StockAdjusted::TYPE,
-        StockDisposed::TYPE,
-        StockEntered::TYPE,
-        StockReturned::TYPE,
-        ShipmentDispatched::TYPE,
-        ShipmentReceived::TYPE,
-        LossActAccepted::TYPE,
-    ];
+pub(crate) mod fit;
+mod fold;
+mod life;
 
-    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
-        let Boundary::Asset(item_id, serial_number) = boundary else {
-            return;
-        };
-        for movement in movements(event) {
-            let units = movement.units;
-            if units.item_id == item_id.as_str()
-                && units
-                    .serial_numbers
-                    .iter()
-                    .any(|it| it == serial_number.as_str())
-            {
-                *self = Self {
-                    item_id: item_id.to_string(),
-                    serial_number: serial_number.to_string(),
-                    batch_id: units.batch_id.clone(),
-                    donation_id: units.donation_id.clone(),
-                    owner_id: units.owner_id.clone(),
-                    place: movement.place.into(),
-                    facility_id: movement.facility_id.to_owned(),
-                    shipment_id: movement.shipment_id.to_owned(),
-                };
+pub use fold::life_units;
+pub use life::{ChangeAsset, Step};
+
+/// Where an asset is and in which condition. What was recorded before conditions were is in the first one.
+fn state_of(asset: &Asset) -> (AssetPlace, AssetCondition) {
+    let condition = match asset.condition() {
+        AssetCondition::Unspecified => AssetCondition::Identified,
+        stated => stated,
+    };
+    (asset.place(), condition)
+}
+
+/// Whether its own state lets an asset be claimed, sent or lent.
+pub(crate) fn is_free(asset: &Asset) -> bool {
+    use AssetCondition::{Identified, InService};
+    let (place, condition) = state_of(asset);
+    place == AssetPlace::Facility
+        && matches!(condition, Identified | InService)
+        && asset.fill() != ContainerFill::Empty
+}
+
+/// A state as people read it.
+fn told(place: AssetPlace, condition: AssetCondition) -> String {
+    let place = place.as_str_name().trim_start_matches("ASSET_PLACE_");
+    let condition = condition
+        .as_str_name()
+        .trim_start_matches("ASSET_CONDITION_");
+    format!("{place} and {condition}")
+}
+
+/// That an asset is somewhere, or in a condition, where this can't be done, and what to do about it.
+pub(crate) fn wrong_state(
+    asset: &Asset,
+    places: &[AssetPlace],
+    conditions: &[AssetCondition],
+) -> Rejection {
+    let (place, condition) = state_of(asset);
+    let fits_place = places.contains(&place);
+    let advice = match place {
+        AssetPlace::Disposed | AssetPlace::Lost | AssetPlace::Returned => {
+            "it has left the books; check the number"
+        }
+        AssetPlace::Shipment if !fits_place => "receive the shipment first",
+        AssetPlace::Installed if !fits_place => "take it down first",
+        AssetPlace::Lent if !fits_place => "record first that it came back from the loan",
+        AssetPlace::Repairer if !fits_place => "end its repair first",
+        _ if !fits_place => "check where it is",
+        _ => match condition {
+            AssetCondition::Retired => "it is never to be used again",
+            AssetCondition::OutOfOrder => "have it repaired first, or report that it works again",
+            AssetCondition::UnderRepair => "end its repair first",
+            _ if !conditions.contains(&AssetCondition::Identified) => {
+                "report first that it is out of order"
             }
-        }
+            _ => "it is in service already",
+        },
+    };
+    let names = |list: Vec<&str>| list.join(" or ");
+    let places = places.iter().map(AssetPlace::as_str_name);
+    let places = places.map(|it| it.trim_start_matches("ASSET_PLACE_"));
+    let conditions = conditions.iter().map(AssetCondition::as_str_name);
+    let conditions = conditions.map(|it| it.trim_start_matches("ASSET_CONDITION_"));
+    Rejection::AssetState {
+        item_id: asset.item_id.clone(),
+        serial_number: asset.serial_number.clone(),
+        state: told(place, condition),
+        allowed: format!(
+            "{}, and {}",
+            names(places.collect()),
+            names(conditions.collect())
+        ),
+        advice,
     }
 }
 
-/// Units that an event brought to a place.
-struct Movement<'a> {
-    units: &'a StockUnits,
-    place: AssetPlace,
-    /// Where they are, or were last.
-    facility_id: &'a str,
-    /// The shipment that they are in.
-    shipment_id: &'a str,
+/// Refuses to let units leave for good that are not in the store: somebody has them, or they are installed.
+pub(crate) fn check_in_store(
+    books: &Books,
+    item_id: &str,
+    serial_numbers: &[Label],
+) -> Result<(), Rejection> {
+    use AssetCondition::{Identified, InService, OutOfOrder, Retired, UnderRepair};
+    let away = serial_numbers
+        .iter()
+        .filter_map(|number| books.asset(item_id, number))
+        .find(|asset| is_away(asset) || asset.place() == AssetPlace::Installed);
+    match away {
+        Some(asset) => Err(wrong_state(
+            asset,
+            &[AssetPlace::Facility],
+            &[Identified, InService, OutOfOrder, UnderRepair, Retired],
+        )),
+        None => Ok(()),
+    }
 }
 
-fn movements(event: &Event) -> Vec<Movement<'_>> {
-    match event {
-        Event::DonationReceived(event) => event
-            .lines
-            .iter()
-            .filter(|line| line.outcome() != ReceiptOutcome::Missing)
-            .filter_map(|line| line.units.as_ref())
-            .map(|units| at_rest(units, AssetPlace::Facility, &event.facility_id))
-            .collect(),
-        Event::StockAdjusted(event) => {
-            let place = if event.decrease {
-                AssetPlace::Lost
-            } else {
-                AssetPlace::Facility
+/// Whether an asset is in the books of its facility, but with somebody else.
+pub(crate) fn is_away(asset: &Asset) -> bool {
+    matches!(asset.place(), AssetPlace::Lent | AssetPlace::Repairer)
+}
+
+/// Refuses to release units that are held because of their own state.
+pub(crate) fn check_not_set_apart(
+    books: &Books,
+    item_id: &str,
+    serial_numbers: &[Label],
+) -> Result<(), Rejection> {
+    let set_apart = serial_numbers
+        .iter()
+        .filter_map(|number| books.asset(item_id, number))
+        .find(|asset| asset.set_apart);
+    match set_apart {
+        Some(asset) => Err(wrong_state(
+            asset,
+            &[AssetPlace::Facility],
+            &[AssetCondition::Identified, AssetCondition::InService],
+        )),
+        None => Ok(()),
+    }
+}
+
+/// That units that turned up again are held, because they did not work when they were lost.
+pub(crate) fn held_again(books: &Books, facility_id: &str, units: &StockUnits) -> Option<Event> {
+    let does_not_work = |number: &&String| {
+        books.asset(&units.item_id, number).is_some_and(|asset| {
+            let back = Asset {
+                place: AssetPlace::Facility.into(),
+                ..asset.clone()
             };
-            event
-                .units
-                .iter()
-                .map(|units| at_rest(units, place, &event.facility_id))
-                .collect()
+            !is_free(&back)
+        })
+    };
+    let held: Vec<String> = units
+        .serial_numbers
+        .iter()
+        .filter(does_not_work)
+        .cloned()
+        .collect();
+    let quantity = i64::try_from(held.len()).unwrap_or(i64::MAX);
+    (quantity > 0).then(|| {
+        StockHeld {
+            facility_id: facility_id.to_owned(),
+            units: Some(StockUnits {
+                quantity,
+                serial_numbers: held,
+                ..units.clone()
+            }),
+            reason: HoldReason::AssetState.into(),
+            documents: Vec::new(),
         }
-        Event::StockDisposed(event) => event
-            .units
-            .iter()
-            .map(|units| at_rest(units, AssetPlace::Disposed, &event.facility_id))
-            .collect(),
-        Event::StockEntered(event) => event
-            .lines
-            .iter()
-            .filter_map(|line| line.units.as_ref())
-            .map(|units| at_rest(units, AssetPlace::Facility, &event.facility_id))
-            .collect(),
-        Event::StockReturned(event) => event
-            .units
-            .iter()
-            .map(|units| at_rest(units, AssetPlace::Returned, &event.facility_id))
-            .collect(),
-        Event::ShipmentDispatched(event) => stock_units(&event.units)
-            .map(|units| Movement {
-                units,
-                place: AssetPlace::Shipment,
-                facility_id: &event.origin_id,
-                shipment_id: &event.shipment_id,
-            })
-            .collect(),
-        // A unit reported missing stays in its shipment until a loss act is accepted.
-        Event::ShipmentReceived(event) => event
-            .units
-            .iter()
-            .filter(|found| found.outcome() != ReceiptOutcome::Missing)
-            .filter_map(|found| found.shipment_units.as_ref()?.units.as_ref())
-            .map(|units| at_rest(units, AssetPlace::Facility, &event.destination_id))
-            .collect(),
-        Event::LossActAccepted(event) => stock_units(&event.units)
-            .map(|units| at_rest(units, AssetPlace::Lost, &event.origin_id))
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn stock_units(units: &[ShipmentUnits]) -> impl Iterator<Item = &StockUnits> {
-    units.iter().filter_map(|units| units.units.as_ref())
-}
-
-fn at_rest<'a>(units: &'a StockUnits, place: AssetPlace, facility_id: &'a str) -> Movement<'a> {
-    Movement {
-        units,
-        place,
-        facility_id,
-        shipment_id: "",
-    }
+        .into()
+    })
 }
 
 /// Where an asset is, for people.
@@ -148,6 +182,9 @@ fn whereabouts(asset: &Asset) -> String {
         AssetPlace::Disposed => format!("disposed of at facility {}", asset.facility_id),
         AssetPlace::Returned => format!("given back from facility {}", asset.facility_id),
         AssetPlace::Lost => format!("lost, last at facility {}", asset.facility_id),
+        AssetPlace::Installed => format!("installed at facility {}", asset.facility_id),
+        AssetPlace::Lent => format!("lent by facility {}", asset.facility_id),
+        AssetPlace::Repairer => format!("sent for repair by facility {}", asset.facility_id),
         AssetPlace::Facility | AssetPlace::Unspecified => {
             format!("at facility {}", asset.facility_id)
         }

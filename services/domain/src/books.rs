@@ -6,6 +6,7 @@ use keruen_proto::{
     Event,
     inventory::v1::{
         Asset, Batch, Donation, DonationPledged, ItemQuality, StockChange, StockCount, StockLevel,
+        UnidentifiedGoods,
     },
     registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
     requests::v1::Request,
@@ -55,6 +56,8 @@ pub enum Entry {
     Since(StockChange),
     /// See [`Boundary::Count`].
     Count(StockCount),
+    /// See [`Boundary::Goods`].
+    Goods(UnidentifiedGoods),
     /// See [`Boundary::Request`].
     Request(Request),
     /// See [`Boundary::Shipment`].
@@ -90,6 +93,7 @@ unwrap_entry!(
     Quality(ItemQuality),
     Since(StockChange),
     Count(StockCount),
+    Goods(UnidentifiedGoods),
     Request(Request),
     Shipment(Shipment)
 );
@@ -130,6 +134,7 @@ impl Entry {
             }
             Boundary::Since(..) => Self::Since(StockChange::default()),
             Boundary::Count(_) => Self::Count(StockCount::default()),
+            Boundary::Goods(_) => Self::Goods(UnidentifiedGoods::default()),
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
         }
@@ -155,6 +160,7 @@ impl Entry {
             }
             Self::Since(state) => state.evolve(boundary, event),
             Self::Count(state) => state.evolve(boundary, event),
+            Self::Goods(state) => state.evolve(boundary, event),
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
         }
@@ -180,6 +186,7 @@ impl Entry {
             }
             Self::Since(state) => state.encode_to_vec(),
             Self::Count(state) => state.encode_to_vec(),
+            Self::Goods(state) => state.encode_to_vec(),
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
         }
@@ -206,6 +213,7 @@ impl Entry {
             }
             Self::Since(empty) => *empty = StockChange::decode(state)?,
             Self::Count(empty) => *empty = StockCount::decode(state)?,
+            Self::Goods(empty) => *empty = UnidentifiedGoods::decode(state)?,
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
         }
@@ -228,6 +236,7 @@ impl Entry {
             Self::Stock(..) => StockLevel::EVENT_TYPES,
             Self::Since(_) => StockChange::EVENT_TYPES,
             Self::Count(_) => StockCount::EVENT_TYPES,
+            Self::Goods(_) => UnidentifiedGoods::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
         }
@@ -293,6 +302,8 @@ impl Books {
         quality, Quality, ItemQuality, item_id;
         /// The count, if it was read and exists.
         count, Count, StockCount, count_id;
+        /// The goods that nobody could name, if they were read and exist.
+        goods, Goods, UnidentifiedGoods, goods_id;
         /// The request, if it was read and exists.
         request, Request, Request, request_id;
         /// The shipment, if it was read and exists.

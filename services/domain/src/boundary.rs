@@ -40,6 +40,8 @@ pub enum Boundary {
     Since(Code, Code, u64),
     /// A count of stock.
     Count(Code),
+    /// Goods that nobody could name when they arrived.
+    Goods(Code),
     /// A request.
     Request(Code),
     /// A shipment.
@@ -76,6 +78,8 @@ impl Boundary {
         batch, Batch;
         /// See [`Boundary::Count`].
         count, Count;
+        /// See [`Boundary::Goods`].
+        goods, Goods;
         /// See [`Boundary::Request`].
         request, Request;
         /// See [`Boundary::Shipment`].
@@ -178,6 +182,7 @@ impl Boundary {
                 stock_tag(facility, item)
             }
             Self::Count(id) => format!("count:{id}"),
+            Self::Goods(id) => format!("goods:{id}"),
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
         }

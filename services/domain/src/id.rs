@@ -22,6 +22,8 @@ pub enum IdKind {
     Shipment,
     /// `C-…`
     Count,
+    /// `G-…`
+    Goods,
 }
 
 impl IdKind {
@@ -32,6 +34,7 @@ impl IdKind {
             Self::Request => 'R',
             Self::Shipment => 'S',
             Self::Count => 'C',
+            Self::Goods => 'G',
         }
     }
 }

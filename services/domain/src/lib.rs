@@ -27,6 +27,7 @@ pub mod request;
 pub mod shipment;
 pub mod stock;
 pub mod tags;
+pub mod unidentified;
 
 pub use books::{Books, Entry, Fold};
 pub use boundary::Boundary;

@@ -36,6 +36,10 @@ pub const BROKEN_CLAIMS: usize = 100;
 pub const COUNT_LINES: usize = 100;
 /// Batches that one temperature excursion may name.
 pub const EXCURSION_BATCHES: usize = 50;
+/// Types of mains sockets of a site.
+pub const PLUG_TYPES: usize = 14;
+/// People who were taught to run an asset, in one command.
+pub const TRAINED_USERS: usize = 40;
 /// Documents of one command.
 pub const DOCUMENTS: usize = 16;
 /// Keys of other systems of one thing.

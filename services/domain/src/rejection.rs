@@ -147,6 +147,8 @@ rejections! {
         ("donation {donation_id} exists already; choose another id, or leave it empty to get one");
     BatchExists { batch_id: String } = "BATCH_EXISTS", Existence, AlreadyExists, retry false,
         ("batch {batch_id} exists already; choose another id, or leave it empty to get one");
+    GoodsExist { goods_id: String } = "GOODS_EXIST", Existence, AlreadyExists, retry false,
+        ("goods {goods_id} exist already; choose another id, or leave it empty to get one");
     CountExists { count_id: String } = "COUNT_EXISTS", Existence, AlreadyExists, retry false,
         ("count {count_id} exists already; choose another id, or leave it empty to get one");
     RequestExists { request_id: String } = "REQUEST_EXISTS", Existence, AlreadyExists, retry false,
@@ -169,6 +171,10 @@ rejections! {
         ("there is no donation {donation_id}; {}", advice(donation_id));
     UnknownBatch { batch_id: String } = "UNKNOWN_BATCH", Existence, Missing, retry false,
         ("there is no batch {batch_id}; {}", advice(batch_id));
+    UnknownGoods { goods_id: String } = "UNKNOWN_GOODS", Existence, Missing, retry false,
+        ("there are no unidentified goods {goods_id}; {}", advice(goods_id));
+    UnknownAsset { item_id: String, serial_number: String } = "UNKNOWN_ASSET", Existence, Missing, retry false,
+        ("there is no unit of item {item_id} with serial number {serial_number:?}; check both");
     UnknownRequest { request_id: String } = "UNKNOWN_REQUEST", Existence, Missing, retry false,
         ("there is no request {request_id}; {}", advice(request_id));
     UnknownShipment { shipment_id: String } = "UNKNOWN_SHIPMENT", Existence, Missing, retry false,
@@ -262,6 +268,22 @@ rejections! {
         ("donation {donation_id} has no money; record goods that it brought as received");
     AssetNotConsumable { item_id: String } = "ASSET_NOT_CONSUMABLE", State, Refused, retry false,
         ("item {item_id} is tracked by serial number and can't be used up; dispose of the unit, or adjust the stock");
+    AlreadyIdentified { goods_id: String, packages: i64 } = "ALREADY_IDENTIFIED", State, Refused, retry false,
+        ("all {packages} packages of goods {goods_id} have been identified; adjust the stock of what came of them");
+    AssetState {
+        item_id: String, serial_number: String, state: String, allowed: String, advice: &'static str
+    } = "ASSET_STATE", State, Refused, retry true,
+        ("serial number {serial_number:?} of item {item_id} is {state}; this needs {allowed}: {advice}");
+    DueDayPassed { field: String, day: String, today: String } = "DUE_DAY_PASSED", State, malformed(field), retry false,
+        ("{field}: {day} lies before {today}, the day at the facility; name a later day");
+    NotRefillable { item_id: String } = "NOT_REFILLABLE", State, Refused, retry false,
+        ("item {item_id} is not registered as a container that is filled again; amend the item, or check the code");
+    SiteUnfit { item_id: String, facility_id: String, problems: String } = "SITE_UNFIT", State, Refused, retry true,
+        ("item {item_id} does not fit facility {facility_id}: {problems}; take another item, amend what is known of the \
+          site, or override and say who answers for it and why");
+    AssetHeld { item_id: String, serial_number: String, batch_id: String } = "ASSET_HELD", State, Refused, retry true,
+        ("serial number {serial_number:?} of item {item_id} is held, or its batch {batch_id} is held or recalled; release \
+          it first");
     BooksOpenAlready { facility_id: String, item_id: String, on_hand: i64 } = "BOOKS_OPEN_ALREADY", State, Refused,
         retry false,
         ("the books of item {item_id} at {facility_id} are open already, with {on_hand} on hand; record by a count what \
@@ -432,6 +454,9 @@ rejections! {
         "STOCK_EARMARKED", Quantities, Refused, retry true,
         ("{facility_id} has too little of item {item_id} that may be used so: {requested} requested, {available} \
           available, {earmarked} meant for others as their donors said");
+    TooManyPackages { goods_id: String, identified: i64, left: i64 } = "TOO_MANY_PACKAGES", Quantities,
+        malformed("packages"), retry false,
+        ("packages: {identified} packages of goods {goods_id} are identified, but {left} are left");
     CountContradicted {
         facility_id: String, batch_id: String, owner_id: String, counted_position: u64, expected: i64, counted: i64,
         gone_since: i64

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use keruen_proto::{
-    inventory::v1::ReceiptOutcome,
+    inventory::v1::{FitOverride, ReceiptOutcome},
     registry::v1::DocumentRef,
     shipments::v1::{CancellationReason, LossVerdict, Shipment},
 };
@@ -58,6 +58,8 @@ pub struct AllocateShipment {
     pub shipment_id: Code,
     /// Whether to claim what there is where there is less than asked for.
     pub allow_partial: bool,
+    /// Who sends items to where they do not fit, and why.
+    pub fit_override: Option<FitOverride>,
 }
 
 /// Records that a shipment left its origin.

@@ -18,7 +18,7 @@ pub(crate) mod claims;
 mod consume;
 mod count;
 mod dispose;
-mod entry;
+pub(crate) mod entry;
 mod excursion;
 mod give_back;
 mod hold;

@@ -92,6 +92,33 @@ pub fn tags(event: &Event) -> Vec<String> {
                 tags.0.insert(stock_tag(&count.facility_id, &count.item_id));
             }
         }
+        Event::UnidentifiedGoodsReceived(event) => {
+            tags.id("goods", Some(&event.goods_id));
+            tags.id("donation", Some(&event.donation_id));
+        }
+        Event::GoodsIdentified(event) => {
+            tags.id("goods", Some(&event.goods_id));
+            let donation_id = Some(&event.donation_id);
+            tags.id("donation", donation_id.filter(|id| *id != UNATTRIBUTED));
+            for batch_id in &event.batch_ids {
+                tags.id("batch", Some(batch_id));
+            }
+        }
+
+        // What an asset goes through changes nothing of the stock by itself.
+        Event::AssetInstalled(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetRemoved(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetPutIntoService(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetConditionReported(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetSentForRepair(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetRepairEnded(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetServiced(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetLent(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetLoanEnded(event) => tags.units(event.units.as_ref(), None),
+        Event::ContainerFilled(event) => tags.units(event.units.as_ref(), None),
+        Event::ContainerEmptied(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetRetired(event) => tags.units(event.units.as_ref(), None),
+
         Event::TemperatureExcursionFound(event) => {
             tags.0.insert(stock_tag(&event.facility_id, &event.item_id));
             for batch_id in &event.batch_ids {

@@ -10,6 +10,7 @@ use keruen_domain::{
     limits,
 };
 use keruen_proto::{
+    inventory::v1::{FitOverride, FitOverrideReason},
     log::v1::TimePrecision,
     registry::v1::{
         DocumentKind, DocumentRef, ExternalId, LocalizedText, Money, UnitValue, ValueBasis,
@@ -349,6 +350,24 @@ impl Fields {
             good = false;
         }
         good.then(|| name.clone())
+    }
+
+    /// Whoever answers for it that an item goes where it does not fit; absent where nobody does.
+    pub fn fit_override(
+        &mut self,
+        field: &str,
+        given: Option<&FitOverride>,
+    ) -> Option<Option<FitOverride>> {
+        let Some(given) = given else {
+            return Some(None);
+        };
+        let who = self.label(
+            &format!("{field}.authorised_by_ref"),
+            &given.authorised_by_ref,
+        );
+        let why = self.stated::<FitOverrideReason>(&format!("{field}.reason"), given.reason);
+        let _ = (who?, why?);
+        Some(Some(given.clone()))
     }
 
     /// References to documents.

@@ -169,17 +169,11 @@ pub fn missing(boundary: &Boundary) -> Status {
         Boundary::Shipment(code) => Rejection::UnknownShipment {
             shipment_id: id(code),
         },
-        Boundary::Asset(item, serial) => {
-            let message = format!(
-                "there is no unit of item {item} with serial number {:?}; check both",
-                serial.as_str()
-            );
-            let metadata = [
-                ("item_id", item.to_string()),
-                ("serial_number", serial.to_string()),
-            ];
-            return with_reason(Code::NotFound, message, "UNKNOWN_ASSET", metadata);
-        }
+        Boundary::Asset(item, serial) => Rejection::UnknownAsset {
+            item_id: id(item),
+            serial_number: serial.to_string(),
+        },
+        Boundary::Goods(code) => Rejection::UnknownGoods { goods_id: id(code) },
         Boundary::Key(kind, scheme, value) => {
             let kind = noun(*kind);
             let message = format!("no {kind} has the {scheme} {:?}; check it", value.as_str());

@@ -13,17 +13,20 @@ use keruen_proto::{
         CountStockResponse, DisposeStockRequest, DisposeStockResponse, GetAssetRequest,
         GetAssetResponse, GetBatchRequest, GetBatchResponse, GetDonationRequest,
         GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse, GetStockCountRequest,
-        GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse, HoldBatchRequest,
-        HoldBatchResponse, HoldStockRequest, HoldStockResponse, ItemQuality, LiftRecallRequest,
-        LiftRecallResponse, OpenStockRequest, OpenStockResponse, PledgeDonationRequest,
-        PledgeDonationResponse, RecallLotRequest, RecallLotResponse, ReceiveDonationRequest,
-        ReceiveDonationResponse, RecordConsignmentAtBorderRequest,
-        RecordConsignmentAtBorderResponse, RecordConsignmentInCustomsRequest,
-        RecordConsignmentInCustomsResponse, RecordTemperatureExcursionRequest,
-        RecordTemperatureExcursionResponse, RefuseConsignmentRequest, RefuseConsignmentResponse,
-        ReleaseBatchRequest, ReleaseBatchResponse, ReleaseDonatedMoneyRequest,
-        ReleaseDonatedMoneyResponse, ReleaseStockRequest, ReleaseStockResponse, ReturnStockRequest,
-        ReturnStockResponse, ShortenExpiryRequest, ShortenExpiryResponse, SpendDonatedMoneyRequest,
+        GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse,
+        GetUnidentifiedGoodsRequest, GetUnidentifiedGoodsResponse, HoldBatchRequest,
+        HoldBatchResponse, HoldStockRequest, HoldStockResponse, IdentifyGoodsRequest,
+        IdentifyGoodsResponse, ItemQuality, LiftRecallRequest, LiftRecallResponse,
+        OpenStockRequest, OpenStockResponse, PledgeDonationRequest, PledgeDonationResponse,
+        RecallLotRequest, RecallLotResponse, ReceiveDonationRequest, ReceiveDonationResponse,
+        ReceiveUnidentifiedGoodsRequest, ReceiveUnidentifiedGoodsResponse,
+        RecordConsignmentAtBorderRequest, RecordConsignmentAtBorderResponse,
+        RecordConsignmentInCustomsRequest, RecordConsignmentInCustomsResponse,
+        RecordTemperatureExcursionRequest, RecordTemperatureExcursionResponse,
+        RefuseConsignmentRequest, RefuseConsignmentResponse, ReleaseBatchRequest,
+        ReleaseBatchResponse, ReleaseDonatedMoneyRequest, ReleaseDonatedMoneyResponse,
+        ReleaseStockRequest, ReleaseStockResponse, ReturnStockRequest, ReturnStockResponse,
+        ShortenExpiryRequest, ShortenExpiryResponse, SpendDonatedMoneyRequest,
         SpendDonatedMoneyResponse,
         inventory_service_server::{InventoryService, InventoryServiceServer},
     },
@@ -211,6 +214,44 @@ impl InventoryService for InventoryEndpoint {
         let (stock_level, position) = self.desk.carry_out(request, parse::dispose).await?;
         Ok(Response::new(DisposeStockResponse {
             stock_level: Some(stock_level),
+            position,
+        }))
+    }
+
+    async fn receive_unidentified_goods(
+        &self,
+        request: Request<ReceiveUnidentifiedGoodsRequest>,
+    ) -> Result<Response<ReceiveUnidentifiedGoodsResponse>, Status> {
+        let receive = parse::goods::receive;
+        let (goods, position) = self.desk.carry_out(request, receive).await?;
+        Ok(Response::new(ReceiveUnidentifiedGoodsResponse {
+            unidentified_goods: Some(goods),
+            position,
+        }))
+    }
+
+    async fn identify_goods(
+        &self,
+        request: Request<IdentifyGoodsRequest>,
+    ) -> Result<Response<IdentifyGoodsResponse>, Status> {
+        let identify = parse::goods::identify;
+        let (goods, position) = self.desk.carry_out(request, identify).await?;
+        Ok(Response::new(IdentifyGoodsResponse {
+            unidentified_goods: Some(goods),
+            position,
+        }))
+    }
+
+    async fn get_unidentified_goods(
+        &self,
+        request: Request<GetUnidentifiedGoodsRequest>,
+    ) -> Result<Response<GetUnidentifiedGoodsResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let goods_id = fields.code("goods_id", &request.get_ref().goods_id);
+        let boundary = Boundary::Goods(fields.finish(goods_id)?);
+        let (goods, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetUnidentifiedGoodsResponse {
+            unidentified_goods: Some(goods),
             position,
         }))
     }

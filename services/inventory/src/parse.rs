@@ -1,6 +1,8 @@
 //! Requests to the inventory service, parsed into commands.
 
+pub mod asset;
 pub mod donation;
+pub mod goods;
 pub mod quality;
 pub mod stock;
 

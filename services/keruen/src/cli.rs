@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, donation, events, facility, item, log,
+        asset, batch, check, commodity, consignment, donation, events, facility, goods, item, log,
         organisation, recall, region, request, shipment, stock, trace, value,
     },
     demo, doctor, import, serve,
@@ -43,7 +43,8 @@ Record what happens:
   shipment      Move goods from one facility to another
   batch         Show a batch; hold and release it
   recall        Recall a lot wherever it is
-  asset         Show a unit with a serial number
+  asset         Install, repair, lend and retire a unit with a serial number; show it
+  goods         Receive goods that nobody can name yet, and identify them
 
 Master data:
   organisation  Donors, ministries, carriers and so on
@@ -165,9 +166,12 @@ pub enum Command {
     /// Recall a lot wherever it is
     #[command(subcommand)]
     Recall(recall::Verb),
-    /// Show a unit with a serial number
+    /// Install, repair, lend and retire a unit with a serial number; show it
     #[command(subcommand)]
     Asset(asset::Verb),
+    /// Receive goods that nobody can name yet, and identify them
+    #[command(subcommand)]
+    Goods(goods::Verb),
     /// File and decide what hospitals ask for
     #[command(subcommand)]
     Request(request::Verb),

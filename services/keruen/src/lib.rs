@@ -52,6 +52,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Batch(verb) => verb.run(&session).await,
         Command::Recall(verb) => verb.run(&session).await,
         Command::Asset(verb) => verb.run(&session).await,
+        Command::Goods(verb) => verb.run(&session).await,
         Command::Request(verb) => verb.run(&session).await,
         Command::Shipment(verb) => verb.run(&session).await,
         Command::Trace(subject) => subject.run(&session).await,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use keruen_domain::{Boundary, Entry, quality};
+use keruen_domain::{Boundary, Entry, asset, quality};
 use keruen_proto::{
     Event,
     log::v1::RecordedEvent,
@@ -312,6 +312,26 @@ fn steps_of_batches(recorded: &RecordedEvent, event: &Event) -> Vec<NewStep> {
                 .map(|batch_id| step(batch_id, &it.item_id, &it.facility_id, 0))
                 .collect()
         }
-        _ => Vec::new(),
+        Event::GoodsIdentified(it) => {
+            let batches = it.batch_ids.iter();
+            batches
+                .map(|batch_id| step(batch_id, &String::new(), &it.facility_id, 0))
+                .collect()
+        }
+        _ => step_of_asset(event, step),
     }
+}
+
+/// What an asset went through.
+fn step_of_asset(
+    event: &Event,
+    step: impl Fn(&String, &String, &str, i32) -> NewStep,
+) -> Vec<NewStep> {
+    let Some((facility_id, units)) = asset::life_units(event) else {
+        return Vec::new();
+    };
+    let mut new = step(&units.batch_id, &units.item_id, facility_id, 0);
+    new.step.quantity = units.quantity;
+    new.step.serial_numbers.clone_from(&units.serial_numbers);
+    vec![new]
 }

@@ -16,7 +16,7 @@ use keruen_proto::registry::v1::{
     Accessory, AmendCommodityRequest, AmendFacilityRequest, AmendItemRequest,
     AmendOrganisationRequest, AssignFacilityRegionRequest, CloseFacilityRequest, Commodity,
     Facility, FacilityKind, GeoPoint, Item, MinimumReserve, Organisation, OrganisationKind,
-    RegionAssignment, RegistryKind, ReopenFacilityRequest, RetireCommodityRequest,
+    PlugType, RegionAssignment, RegistryKind, ReopenFacilityRequest, RetireCommodityRequest,
     RetireFacilityRequest, RetireItemRequest, RetireOrganisationRequest, SetMinimumReserveRequest,
     SiteData, SiteNeeds, StorageRange, Tracking,
 };
@@ -336,7 +336,13 @@ fn site_data(fields: &mut Fields, site: &SiteData) -> Option<()> {
         -500,
         9_000,
     );
-    let _ = (voltage?, frequency?, backup?);
+    let sockets = fields.each(
+        "facility.site.plug_types",
+        &site.plug_types,
+        limits::PLUG_TYPES,
+        |fields, path, plug| fields.stated::<PlugType>(path, *plug),
+    );
+    let _ = (voltage?, frequency?, backup?, sockets?);
     altitude
 }
 
@@ -501,6 +507,17 @@ fn site_needs(fields: &mut Fields, needs: SiteNeeds) -> Option<()> {
         0,
         400,
     );
+    let backup = range(
+        fields,
+        "item.site_needs.backup_power_hours",
+        needs.backup_power_hours,
+        0,
+        100_000,
+    );
+    let plug = needs.plug_type.map_or(Some(()), |plug| {
+        let plug = fields.stated::<PlugType>("item.site_needs.plug_type", plug);
+        plug.map(drop)
+    });
     let altitude = range(
         fields,
         "item.site_needs.maximum_altitude_m",
@@ -508,7 +525,7 @@ fn site_needs(fields: &mut Fields, needs: SiteNeeds) -> Option<()> {
         0,
         9_000,
     );
-    let _ = (voltage?, frequency?);
+    let _ = (voltage?, frequency?, backup?, plug?);
     altitude
 }
 

@@ -80,10 +80,12 @@ pub fn allocate(
     message: &AllocateShipmentRequest,
     fields: &mut Fields,
 ) -> Option<AllocateShipment> {
-    let shipment_id = fields.code("shipment_id", &message.shipment_id)?;
+    let shipment_id = fields.code("shipment_id", &message.shipment_id);
+    let fit_override = fields.fit_override("fit_override", message.fit_override.as_ref());
     Some(AllocateShipment {
-        shipment_id,
+        shipment_id: shipment_id?,
         allow_partial: message.allow_partial,
+        fit_override: fit_override?,
     })
 }
 

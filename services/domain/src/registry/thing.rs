@@ -165,6 +165,7 @@ things! {
         gtin: Rule::Free,
         expires: Rule::Free,
         release_required: Rule::Free,
+        refillable: Rule::Free,
         storage: Rule::Free,
         site_needs: Rule::Free,
         accessories: Rule::Free,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use keruen_proto::{
     Event,
-    inventory::v1::StockLevel,
+    inventory::v1::{FitOverride, StockLevel},
     shipments::v1::{
         Shipment, ShipmentAllocated, ShipmentDispatched, ShipmentLine, ShipmentState, ShipmentUnits,
     },
@@ -15,13 +15,14 @@ use super::{
     AllocateShipment, existing, plan::request_line, reads, state::claimed_for, wrong_state,
 };
 use crate::{
+    asset::fit,
     books::{Books, Fold},
     boundary::Boundary,
     calendar::facility_day,
     command::{Command, Moment},
     donation::earmark::{self, Use},
     limits,
-    registry::{existing_facility, facility::open},
+    registry::{existing_facility, existing_item, facility::open},
     rejection::Rejection,
     request,
     stock::pick::{Choice, insufficient, take},
@@ -51,6 +52,7 @@ impl Command for AllocateShipment {
         }
         check_time(moment)?;
         open(books, &shipment.destination_id, moment)?;
+        let fit_override = self.check_fit(books, shipment)?;
         let today = facility_day(origin, moment.occurred_at_us);
         let wanted = self.wanted(books, shipment)?;
         let destination = existing_facility(books, &shipment.destination_id)?;
@@ -65,6 +67,7 @@ impl Command for AllocateShipment {
             origin_id: shipment.origin_id.clone(),
             destination_id: shipment.destination_id.clone(),
             units,
+            fit_override,
         });
         self.check_dispatch(shipment, &event)?;
         limits::keep(vec![event])
@@ -125,6 +128,22 @@ impl<'a> Wanted<'a> {
 }
 
 impl AllocateShipment {
+    /// Refuses items that don't fit their destination, unless somebody answers for it.
+    fn check_fit(
+        &self,
+        books: &Books,
+        shipment: &Shipment,
+    ) -> Result<Option<FitOverride>, Rejection> {
+        let destination = existing_facility(books, &shipment.destination_id)?;
+        let fit_override = self.fit_override.as_ref();
+        let mut problems = Vec::new();
+        for line in &shipment.lines {
+            let item = existing_item(books, &line.item_id)?;
+            problems.extend(fit::check(item, destination, fit_override)?);
+        }
+        Ok(fit::needed(fit_override, &problems))
+    }
+
     /// What each line needs, within what its request approves: since the shipment was requested, others may have
     /// been allocated for the same need.
     fn wanted<'a>(

@@ -83,7 +83,12 @@ impl Command for AdjustStock {
         )?;
         let units = self.units(batch, owner_id, quantity);
         limits::keep(match self.change {
-            Change::Increase(_) => vec![self.increased(&level, units)?],
+            Change::Increase(_) => {
+                let held = asset::held_again(books, &self.facility_id, &units);
+                let mut events = vec![self.increased(&level, units)?];
+                events.extend(held);
+                events
+            }
             Change::Decrease(_) => self.decreased(books, &level, item, units)?,
         })
     }

@@ -112,6 +112,10 @@ impl Command for CountStock {
             && let Ok(item) = existing_item(books, &self.item_id)
             && let Ok(compared) = self.compared(books, item)
         {
+            let missing = compared
+                .iter()
+                .flat_map(|it| &it.counted.missing_serial_numbers);
+            boundaries.extend(missing.filter_map(|it| Boundary::asset(&self.item_id, it)));
             for correction in compared.iter().flat_map(|it| it.corrections(self)) {
                 boundaries.extend(correction.reads(books));
             }
@@ -225,6 +229,7 @@ impl CountStock {
             .counted_position
             .and_then(|position| books.stock_since(&self.facility_id, &self.item_id, position));
         let past = Past {
+            books,
             level: &level,
             since: since.unwrap_or(&none),
             item,
@@ -318,6 +323,7 @@ impl CountStock {
 
 /// The books as of the counted position: as they stand, less what came since, and what went since besides.
 struct Past<'a> {
+    books: &'a Books,
     level: &'a StockLevel,
     since: &'a StockChange,
     item: &'a Item,
@@ -356,10 +362,15 @@ impl Past<'_> {
         let on_hand = now.map_or(0, |now| now.on_hand);
         let there = now.map_or(&[][..], |now| &now.serial_numbers);
         let is_in = |list: &[String], number: &String| list.contains(number);
-        // What came since need not be on the sheet, and what went since was there.
+        let is_away = |number: &String| {
+            let asset = self.books.asset(&self.item.item_id, number);
+            asset.is_some_and(asset::is_away)
+        };
+        // What came since need not be on the sheet, what went since was there, and what is lent or with a repairer is in
+        // the books, but not on the shelf.
         let missing = there
             .iter()
-            .filter(|it| !is_in(&since.came, it) && !is_in(serial_numbers, it));
+            .filter(|it| !is_in(&since.came, it) && !is_in(serial_numbers, it) && !is_away(it));
         let found = serial_numbers
             .iter()
             .filter(|it| !is_in(there, it) && !is_in(&since.went, it));

@@ -13,12 +13,10 @@ use crate::{
 
 impl Command for DisposeStock {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
-        lot::reads(
-            books,
-            &self.facility_id,
-            &self.batch_id,
-            self.owner_id.as_ref(),
-        )
+        let owner_id = self.owner_id.as_ref();
+        let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
+        boundaries.extend(lot::assets(books, &self.batch_id, &self.serial_numbers));
+        boundaries
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {

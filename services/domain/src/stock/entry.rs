@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// New batches at a facility.
-pub(super) struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     pub facility_id: &'a Code,
     /// Path of the lines in the request.
     pub field: &'static str,

@@ -19,6 +19,7 @@ impl Command for ReturnStock {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let owner_id = self.owner_id.as_ref();
         let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
+        boundaries.extend(lot::assets(books, &self.batch_id, &self.serial_numbers));
         boundaries.extend(self.recipient_id.clone().map(Boundary::Organisation));
         // Of goods that nobody can attribute there is no donation.
         let batch = books.batch(&self.batch_id);

@@ -120,17 +120,20 @@ impl ReleaseStock {
 impl Command for ReleaseStock {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let owner_id = self.owner_id.as_ref();
-        lot::reads(books, &self.facility_id, &self.batch_id, owner_id)
+        let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
+        boundaries.extend(lot::assets(books, &self.batch_id, &self.serial_numbers));
+        boundaries
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
         let named = self.named();
-        lot::existing(
+        let batch = lot::existing(
             books,
             &self.facility_id,
             &self.batch_id,
             self.owner_id.as_ref(),
         )?;
+        asset::check_not_set_apart(books, &batch.item_id, &self.serial_numbers)?;
         check_documents(&self.grounds, &self.documents)?;
         let (level, owner_id) = named.level(books)?;
         let too_many = |held: i64| Rejection::NotHeldHere {

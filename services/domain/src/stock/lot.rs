@@ -33,6 +33,15 @@ pub(crate) fn reads(
     boundaries
 }
 
+/// The units of a batch that are named by their serial numbers.
+pub(crate) fn assets(books: &Books, batch_id: &Code, serial_numbers: &[Label]) -> Vec<Boundary> {
+    let batch = books.batch(batch_id);
+    let item_id = batch.and_then(|batch| Code::parse(&batch.item_id).ok());
+    item_id.map_or_else(Vec::new, |item_id| {
+        asset::reads(&item_id, serial_numbers).collect()
+    })
+}
+
 /// The owner, unless it stands for nobody known.
 pub(crate) fn owner_read(owner_id: Option<&Code>) -> Option<Boundary> {
     owner_id
@@ -180,6 +189,7 @@ pub(crate) fn leaving(
     named: &Named<'_>,
 ) -> Result<(StockUnits, i64), Rejection> {
     let item = existing_item(books, &batch.item_id)?;
+    asset::check_in_store(books, &item.item_id, named.serial_numbers)?;
     let level = level(books, named.facility_id, batch);
     let owner_id = owner(&level, batch, named.owner_id)?;
     let Named {

@@ -228,7 +228,7 @@ fn amendments_of_different_fields_add_up() {
         ..Default::default()
     };
     let with_site = Facility {
-        site: Some(site),
+        site: Some(site.clone()),
         ..facility("HOSP", "KZ-75")
     };
     let renamed = Facility {

@@ -70,6 +70,7 @@ fn allocated(units: StockUnits) -> Event {
         origin_id: "WH".to_owned(),
         destination_id: "HOSP".to_owned(),
         units: sent(units),
+        fit_override: None,
     }
     .into()
 }

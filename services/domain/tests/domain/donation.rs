@@ -7,8 +7,9 @@ use keruen_domain::{
 };
 use keruen_proto::{
     inventory::v1::{
-        Asset, AssetPlace, Batch, DonatedMoneySpent, Donation, DonationPledged, DonationReceived,
-        DonationState, PledgeLine, ReceiptOutcome, ReceivedLine, StockLevel, StockUnits,
+        Asset, AssetCondition, AssetPlace, Batch, DonatedMoneySpent, Donation, DonationPledged,
+        DonationReceived, DonationState, PledgeLine, ReceiptOutcome, ReceivedLine, StockLevel,
+        StockUnits,
     },
     registry::v1::Money,
 };
@@ -391,6 +392,8 @@ fn a_serial_number_is_in_the_books_once() {
         place: AssetPlace::Facility.into(),
         facility_id: "WH".to_owned(),
         shipment_id: String::new(),
+        condition: AssetCondition::Identified.into(),
+        ..Asset::default()
     };
     assert_eq!(asset, expected);
 }

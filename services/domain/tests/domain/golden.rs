@@ -7,17 +7,22 @@ use keruen_domain::tags;
 use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
-        AdjustmentReason, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
-        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        AdjustmentReason, AssetCondition, AssetConditionReported, AssetFault, AssetInstalled,
+        AssetLent, AssetLoan, AssetLoanEnded, AssetPutIntoService, AssetRemoved, AssetRepair,
+        AssetRepairEnded, AssetRetired, AssetRetirementReason, AssetSentForRepair, AssetServiced,
+        BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride, ClearanceOverrideReason,
+        CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
         ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused,
-        ConsumptionPurpose, CountKind, CountedLot, DisposalReason, DonatedMoneyCommitted,
-        DonatedMoneyReleased, DonatedMoneySpent, DonationClosed, DonationCondition,
-        DonationPledged, DonationReceived, DonationReopened, Earmark, EnteredLine, EntryBasis,
-        HoldReason, LotRecallLifted, LotRecalled, MoneyPurpose, OverrideReason, PledgeLine,
-        RecallReason, ReceiptOutcome, ReceivedLine, RefusalReason, ReleaseOverride, ReleaseVerdict,
-        ReturnReason, ShortfallReason, StockAdjusted, StockConsumed, StockCount, StockCounted,
-        StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
-        TemperatureExcursionFound,
+        ConsumptionPurpose, ContainerEmptied, ContainerFilled, CountKind, CountedLot,
+        DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent,
+        DonationClosed, DonationCondition, DonationPledged, DonationReceived, DonationReopened,
+        Earmark, EnteredLine, EntryBasis, FitOverride, FitOverrideReason, FitProblem,
+        GoodsIdentified, HoldReason, LotRecallLifted, LotRecalled, MeasuredOutput, MoneyPurpose,
+        OverrideReason, PledgeLine, RecallReason, ReceiptOutcome, ReceivedLine, RefusalReason,
+        ReleaseOverride, ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason,
+        StockAdjusted, StockConsumed, StockCount, StockCounted, StockDisposed, StockEntered,
+        StockHeld, StockReleased, StockReturned, StockUnits, TemperatureExcursionFound,
+        UnidentifiedGoodsReceived,
     },
     registry::v1::{
         Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
@@ -25,7 +30,7 @@ use keruen_proto::{
         FacilityClosed, FacilityKind, FacilityRegionAssigned, FacilityRegistered, FacilityReopened,
         FacilityRetired, GeoPoint, Item, ItemAmended, ItemRegistered, ItemRetired, LocalizedText,
         MinimumReserve, MinimumReserveSet, Money, Organisation, OrganisationAmended,
-        OrganisationKind, OrganisationRegistered, OrganisationRetired, RegionAssignment,
+        OrganisationKind, OrganisationRegistered, OrganisationRetired, PlugType, RegionAssignment,
         Retirement, RetirementReason, SiteData, SiteNeeds, StorageRange, Tracking, UnitValue,
         ValueBasis,
     },
@@ -146,6 +151,7 @@ fn registered() -> Vec<Event> {
                     oxygen_supply: Some(false),
                     altitude_m: Some(-28),
                     cold_storage: Some(true),
+                    ..SiteData::default()
                 }),
                 minimum_reserves: vec![MinimumReserve {
                     commodity_id: text("OXYGEN"),
@@ -185,6 +191,7 @@ fn registered() -> Vec<Event> {
                     oxygen_supply: false,
                     maximum_altitude_m: 2_400,
                     cold_storage: true,
+                    ..SiteNeeds::default()
                 }),
                 accessories: vec![Accessory {
                     item_id: text("CANNULA"),
@@ -587,6 +594,7 @@ fn shipped() -> Vec<Event> {
             origin_id: origin_id.clone(),
             destination_id: destination_id.clone(),
             units: units.clone(),
+            fit_override: None,
         }
         .into(),
         AllocationReleased {
@@ -727,6 +735,148 @@ fn set_apart() -> Vec<Event> {
     ]
 }
 
+fn output() -> Option<MeasuredOutput> {
+    Some(MeasuredOutput {
+        value_milli: 9_800,
+        unit_code: text("L2"),
+    })
+}
+
+fn one() -> Option<StockUnits> {
+    Some(StockUnits {
+        quantity: 1,
+        serial_numbers: vec![text("S/1")],
+        ..units()
+    })
+}
+
+fn lived() -> Vec<Event> {
+    let facility_id = text("WH");
+    vec![
+        AssetInstalled {
+            facility_id: facility_id.clone(),
+            units: one(),
+            fit_problems: vec![FitProblem::Voltage.into(), FitProblem::Plug.into()],
+            fit_override: Some(FitOverride {
+                authorised_by_ref: text("person:7"),
+                reason: FitOverrideReason::Adapter.into(),
+            }),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        AssetRemoved {
+            facility_id: facility_id.clone(),
+            units: one(),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        AssetPutIntoService {
+            facility_id: facility_id.clone(),
+            units: one(),
+            output: output(),
+            trained_user_refs: vec![text("person:7"), text("person:9")],
+            service_due_on: text("2021-01-15"),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        AssetConditionReported {
+            facility_id: facility_id.clone(),
+            units: one(),
+            condition: AssetCondition::OutOfOrder.into(),
+            fault: Some(AssetFault::Leak.into()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        AssetSentForRepair {
+            facility_id: facility_id.clone(),
+            units: one(),
+            repair: Some(AssetRepair {
+                repairer_id: text("MOH"),
+                on_site: true,
+                expected_on: text("2020-08-20"),
+            }),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        AssetRepairEnded {
+            facility_id: facility_id.clone(),
+            units: one(),
+            outcome: RepairOutcome::NoFaultFound.into(),
+            output: output(),
+            service_due_on: text("2021-02-15"),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        AssetServiced {
+            facility_id: facility_id.clone(),
+            units: one(),
+            output: output(),
+            service_due_on: text("2021-07-15"),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        AssetLent {
+            facility_id: facility_id.clone(),
+            units: one(),
+            loan: Some(AssetLoan {
+                borrower_id: text("MOH"),
+                due_on: text("2020-10-01"),
+                documents: documents(DocumentKind::Order),
+            }),
+        }
+        .into(),
+        AssetLoanEnded {
+            facility_id: facility_id.clone(),
+            units: one(),
+            fault: Some(AssetFault::Damaged.into()),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        ContainerFilled {
+            facility_id: facility_id.clone(),
+            units: one(),
+            filler_id: text("MOH"),
+            documents: documents(DocumentKind::LaboratoryReport),
+        }
+        .into(),
+        ContainerEmptied {
+            facility_id: facility_id.clone(),
+            units: one(),
+        }
+        .into(),
+        AssetRetired {
+            facility_id,
+            units: one(),
+            reason: AssetRetirementReason::NoSupplies.into(),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+    ]
+}
+
+fn unidentified() -> Vec<Event> {
+    vec![
+        UnidentifiedGoodsReceived {
+            goods_id: text("G-1"),
+            facility_id: text("WH"),
+            packages: 12,
+            donation_id: text("D-1"),
+            description_ref: text("photo:118"),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        GoodsIdentified {
+            goods_id: text("G-1"),
+            facility_id: text("WH"),
+            packages: 2,
+            donation_id: text("D-1"),
+            batch_ids: vec![text("B-1"), text("B-2")],
+            documents: documents(DocumentKind::LaboratoryReport),
+        }
+        .into(),
+    ]
+}
+
 fn counted() -> Vec<Event> {
     vec![
         StockEntered {
@@ -807,7 +957,33 @@ fn grown() -> Vec<(&'static str, Event)> {
                 if let Some(item) = &mut event.item {
                     item.release_required = Some(true);
                 }
-                grown.push(("ItemRegistered.v2", event.into()));
+                grown.push(("ItemRegistered.v2", event.clone().into()));
+                if let Some(item) = &mut event.item {
+                    item.refillable = Some(true);
+                    item.site_needs = item.site_needs.map(|needs| SiteNeeds {
+                        plug_type: Some(PlugType::F.into()),
+                        backup_power_hours: 4,
+                        ..needs
+                    });
+                }
+                grown.push(("ItemRegistered.v3", event.into()));
+            }
+            Event::ShipmentAllocated(event) => {
+                let event = ShipmentAllocated {
+                    fit_override: Some(FitOverride {
+                        authorised_by_ref: text("person:7"),
+                        reason: FitOverrideReason::UrgentNeed.into(),
+                    }),
+                    ..event
+                };
+                grown.push(("ShipmentAllocated.v2", event.into()));
+            }
+            Event::FacilityRegistered(mut event) => {
+                let site = event.facility.as_mut().and_then(|it| it.site.as_mut());
+                if let Some(site) = site {
+                    site.plug_types = vec![PlugType::C.into(), PlugType::F.into()];
+                }
+                grown.push(("FacilityRegistered.v2", event.into()));
             }
             Event::StockConsumed(event) => {
                 let event = StockConsumed {
@@ -868,6 +1044,8 @@ fn samples() -> Vec<Event> {
         retired(),
         placed(),
         counted(),
+        lived(),
+        unidentified(),
         settled(),
         imported(),
     ]
@@ -1023,6 +1201,7 @@ fn no_tag_was_given_up() {
         "tags-quality.txt",
         "tags-holds.txt",
         "tags-counts.txt",
+        "tags-assets.txt",
     ]
     .map(|file| kept(file, ""));
     let mut of_type = Vec::new();

@@ -6,6 +6,7 @@
 )]
 
 mod amendment;
+mod asset;
 mod check;
 mod closing;
 mod consignment;
@@ -25,4 +26,5 @@ mod request;
 mod shipment;
 mod stock;
 mod story;
+mod unidentified;
 mod world;

@@ -332,6 +332,46 @@ fn of_returns() {
 }
 
 #[test]
+fn of_lives_of_assets() {
+    use crate::asset::{install, lend, put_into_service, step, stocked};
+    use keruen_domain::asset::{ChangeAsset, Step};
+    let story = stocked().after(lend("S1"));
+    let refused = |story: &Story, command: ChangeAsset, reason: &str| {
+        let refusal = story.clone().when(command).refused(reason);
+        assert!(refusal.0.stage() <= Stage::Lines);
+    };
+    let passed = |borrower: &str| Step::Lend {
+        borrower_id: code(borrower),
+        due_on: date("2020-01-01"),
+    };
+    refused(&story, step("S9", passed("NOBODY")), "UNKNOWN_ASSET");
+    refused(&story, step("S1", passed("NOBODY")), "UNKNOWN_ORGANISATION");
+    refused(&story, step("S1", passed("HELP")), "ASSET_STATE");
+    let claimed = story
+        .after(ship("S1", &[("CONC", 1)]))
+        .after(allocate("S1"));
+    refused(&claimed, step("S2", passed("HELP")), "DUE_DAY_PASSED");
+    refused(&claimed, install("S2"), "SERIAL_NUMBER_RESERVED");
+    let undocumented = ChangeAsset {
+        documents: Vec::new(),
+        ..put_into_service("S1")
+    };
+    refused(&claimed, undocumented, "ASSET_STATE");
+}
+
+#[test]
+fn of_identifications() {
+    use crate::unidentified::{arrived, identify};
+    let lines = |item_id: &str| vec![new_stock(item_id, 1, "N1")];
+    let twice = vec![new_stock("GLOVE", 1, "N1"), new_stock("GLOVE", 1, "N1")];
+    Ladder::new(Story::new().after(arrived(5)))
+        .step(identify(9, lines("NOTHING")), "UNKNOWN_ITEM")
+        .step(identify(9, twice), "DUPLICATE_BATCH_ID")
+        .step(identify(9, lines("GLOVE")), "TOO_MANY_PACKAGES")
+        .top(identify(5, lines("GLOVE")));
+}
+
+#[test]
 fn of_recalls() {
     use keruen_domain::quality::RecallLot;
     let by_nobody = |command: RecallLot| RecallLot {

@@ -18,7 +18,8 @@ use keruen_domain::{
 use keruen_proto::{
     Event,
     inventory::v1::{
-        AdjustmentReason, CountKind, HoldReason, ReceiptOutcome, StockLevel, StockLot,
+        AdjustmentReason, CountKind, HoldReason, ReceiptOutcome, RepairOutcome, StockLevel,
+        StockLot,
     },
     registry::v1::{ExternalId, Facility, Item, OrganisationKind, RegistryKind, Tracking},
     shipments::v1::{Shipment, ShipmentLot, ShipmentState},
@@ -27,6 +28,7 @@ use proptest::prelude::*;
 
 use crate::{
     amendment::{amend, close, move_to, reopen, retire},
+    asset,
     story::Story,
     world::*,
 };
@@ -64,7 +66,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..30_u8,
+        0..33_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -224,6 +226,7 @@ impl World {
             }
             25 | 26 => self.count(step),
             27 => self.open(step),
+            30..=32 => self.live(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
@@ -290,6 +293,32 @@ impl World {
         };
         self.carry_out(&command);
         self.counts.push(count_id);
+    }
+
+    /// Some asset takes some step, if it may.
+    fn live(&mut self, step: &Step) {
+        let Some(number) = pick(&self.serial_numbers, step.which).cloned() else {
+            return;
+        };
+        let command = match step.other % 10 {
+            0 | 1 => asset::install(&number),
+            2 => asset::put_into_service(&number),
+            3 | 4 => asset::break_down(&number),
+            5 => asset::send_for_repair(&number, step.flag),
+            6 => asset::end_repair(
+                &number,
+                if step.flag {
+                    RepairOutcome::Repaired
+                } else {
+                    RepairOutcome::NotRepairable
+                },
+            ),
+            7 => asset::lend(&number),
+            8 if step.flag => asset::end_loan(&number),
+            8 => asset::retire(&number),
+            _ => asset::step(&number, asset::Step::Remove),
+        };
+        self.carry_out(&command);
     }
 
     /// Opens the books of an item, where nothing is there.
@@ -933,6 +962,15 @@ fn random_histories_reach_every_kind_of_fact() {
         "ShipmentCancelled",
         "ShipmentDispatched",
         "ShipmentReceived",
+        "AssetConditionReported",
+        "AssetInstalled",
+        "AssetLent",
+        "AssetLoanEnded",
+        "AssetPutIntoService",
+        "AssetRemoved",
+        "AssetRepairEnded",
+        "AssetRetired",
+        "AssetSentForRepair",
         "BatchExpiryShortened",
         "StockAdjusted",
         "StockConsumed",

@@ -240,6 +240,7 @@ fn what_expires_first_goes_first() {
                 units("EARLY", "D1", "MOH", "2020-06-30", 20),
                 units("LATE", "D1", "MOH", "2020-12-31", 5),
             ],
+            fit_override: None,
         }
         .into()]);
     assert_eq!(shipment(&story, "S1").state(), ShipmentState::Allocated);

@@ -673,6 +673,7 @@ pub fn allocate(shipment_id: &str) -> AllocateShipment {
     AllocateShipment {
         shipment_id: code(shipment_id),
         allow_partial: false,
+        fit_override: None,
     }
 }
 
@@ -680,6 +681,7 @@ pub fn allocate_partly(shipment_id: &str) -> AllocateShipment {
     AllocateShipment {
         shipment_id: code(shipment_id),
         allow_partial: true,
+        fit_override: None,
     }
 }
 

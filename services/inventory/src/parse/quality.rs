@@ -13,10 +13,23 @@ use keruen_proto::inventory::v1::{
 
 use super::serial_numbers;
 
+/// Why something is held by hand.
+fn hold_reason(fields: &mut Fields, reason: i32) -> Option<HoldReason> {
+    let reason = fields.stated("reason", reason)?;
+    if reason == HoldReason::AssetState {
+        fields.reject(
+            "reason",
+            "ASSET_STATE follows from what becomes of an asset: report that it is out of order, lend or retire it",
+        );
+        return None;
+    }
+    Some(reason)
+}
+
 /// A batch to be held.
 pub fn hold(message: &HoldBatchRequest, fields: &mut Fields) -> Option<HoldBatch> {
     let batch_id = fields.code("batch_id", &message.batch_id);
-    let reason: Option<HoldReason> = fields.stated("reason", message.reason);
+    let reason = hold_reason(fields, message.reason);
     let documents = fields.documents("documents", &message.documents);
     Some(HoldBatch {
         batch_id: batch_id?,
@@ -85,7 +98,7 @@ pub fn hold_stock(message: &HoldStockRequest, fields: &mut Fields) -> Option<Hol
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
     let quantity = fields.quantity("quantity", message.quantity);
     let serial_numbers = serial_numbers(fields, &message.serial_numbers);
-    let reason: Option<HoldReason> = fields.stated("reason", message.reason);
+    let reason = hold_reason(fields, message.reason);
     let documents = fields.documents("documents", &message.documents);
     Some(HoldStock {
         facility_id: facility_id?,

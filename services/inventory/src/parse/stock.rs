@@ -32,7 +32,8 @@ pub fn open(message: &OpenStockRequest, fields: &mut Fields) -> Option<OpenStock
     })
 }
 
-fn new_stock(fields: &mut Fields, path: &str, line: &NewStockLine) -> Option<NewStock> {
+/// Units that become a batch of their own.
+pub fn new_stock(fields: &mut Fields, path: &str, line: &NewStockLine) -> Option<NewStock> {
     let item_id = fields.code(&format!("{path}.item_id"), &line.item_id);
     let quantity = fields.quantity(&format!("{path}.quantity"), line.quantity);
     let owner_id = fields.optional_code(&format!("{path}.owner_id"), &line.owner_id);

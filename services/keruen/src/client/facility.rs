@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use keruen_proto::registry::v1::{
     AmendFacilityRequest, AssignFacilityRegionRequest, CloseFacilityRequest, ClosureReason,
     DocumentRef, ExternalId, Facility, FacilityKind, GeoPoint, GetFacilityRequest,
-    ListFacilitiesRequest, MinimumReserve, RegionAssignment, RegisterFacilityRequest,
+    ListFacilitiesRequest, MinimumReserve, PlugType, RegionAssignment, RegisterFacilityRequest,
     ReopenFacilityRequest, RetireFacilityRequest, SetMinimumReserveRequest, SiteData,
 };
 
@@ -143,6 +143,9 @@ struct SiteArgs {
     /// Altitude above sea level
     #[arg(long, value_name = "METRES", allow_negative_numbers = true)]
     altitude: Option<i32>,
+    /// Type of its mains sockets, by letter; separate with commas
+    #[arg(long, value_name = "LETTERS", value_delimiter = ',', value_parser = word::parser::<PlugType>())]
+    plugs: Vec<PlugType>,
     /// Whether there is cold storage (2 to 8 °C)
     #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
     cold_storage: Option<bool>,
@@ -158,6 +161,7 @@ impl SiteArgs {
             oxygen_supply: self.oxygen_supply,
             altitude_m: self.altitude,
             cold_storage: self.cold_storage,
+            plug_types: self.plugs.into_iter().map(Into::into).collect(),
         };
         (site != SiteData::default()).then_some(site)
     }

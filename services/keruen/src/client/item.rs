@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::registry::v1::{
-    Accessory, AmendItemRequest, ExternalId, GetItemRequest, Item, ListItemsRequest,
+    Accessory, AmendItemRequest, ExternalId, GetItemRequest, Item, ListItemsRequest, PlugType,
     RegisterItemRequest, RetireItemRequest, SiteNeeds, StorageRange, Tracking,
 };
 
@@ -89,6 +89,9 @@ pub struct Register {
     /// Every batch is held on receipt until a verdict releases it
     #[arg(long)]
     release_required: bool,
+    /// Its units are containers that are filled again, such as oxygen cylinders
+    #[arg(long)]
+    refillable: bool,
     /// Temperatures to keep it at, in °C, for example 2..8
     #[arg(long, value_name = "LOWEST..HIGHEST", allow_hyphen_values = true, value_parser = value::storage)]
     storage: Option<StorageRange>,
@@ -125,6 +128,12 @@ struct NeedsArgs {
     /// Cold storage
     #[arg(long)]
     needs_cold_storage: bool,
+    /// Mains socket, by the letter of its type
+    #[arg(long, value_name = "LETTER", value_parser = word::parser::<PlugType>())]
+    needs_plug: Option<PlugType>,
+    /// How long backup power must last
+    #[arg(long, value_name = "HOURS")]
+    needs_backup_power: Option<i32>,
 }
 
 impl NeedsArgs {
@@ -135,6 +144,8 @@ impl NeedsArgs {
             oxygen_supply: self.needs_oxygen_supply,
             maximum_altitude_m: self.maximum_altitude.unwrap_or_default(),
             cold_storage: self.needs_cold_storage,
+            plug_type: self.needs_plug.map(Into::into),
+            backup_power_hours: self.needs_backup_power.unwrap_or_default(),
         };
         (needs != SiteNeeds::default()).then_some(needs)
     }
@@ -161,6 +172,9 @@ pub struct Amend {
     /// Whether every batch must be released by a verdict before anything of it is used
     #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
     release_required: Option<bool>,
+    /// Whether its units are containers that are filled again
+    #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
+    refillable: Option<bool>,
     /// Temperatures to keep it at, in °C, for example 2..8
     #[arg(long, value_name = "LOWEST..HIGHEST", allow_hyphen_values = true, value_parser = value::storage)]
     storage: Option<StorageRange>,
@@ -200,6 +214,7 @@ impl Verb {
                     accessories: args.accessories,
                     external_ids: args.external_ids,
                     release_required: args.release_required.then_some(true),
+                    refillable: args.refillable.then_some(true),
                     ..Default::default()
                 };
                 let request = RegisterItemRequest {
@@ -220,6 +235,7 @@ impl Verb {
                     gtin: fields.given("gtin", args.gtin).unwrap_or_default(),
                     expires: fields.given("expires", args.expires).unwrap_or_default(),
                     release_required: fields.given("release_required", args.release_required),
+                    refillable: fields.given("refillable", args.refillable),
                     storage: fields.given("storage", args.storage),
                     site_needs: fields.given("site_needs", args.needs.into_needs()),
                     accessories: fields.listed("accessories", args.accessories),

@@ -13,6 +13,7 @@ pub mod excursion;
 pub mod facility;
 pub mod failure;
 pub mod give_back;
+pub mod goods;
 pub mod hold;
 pub mod item;
 pub mod line;

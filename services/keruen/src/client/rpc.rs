@@ -160,6 +160,7 @@ macro_rules! rpcs {
 
 type RegistryClient = registry::registry_service_client::RegistryServiceClient<Channel>;
 type InventoryClient = inventory::inventory_service_client::InventoryServiceClient<Channel>;
+type AssetClient = inventory::asset_service_client::AssetServiceClient<Channel>;
 type RequestClient = requests::request_service_client::RequestServiceClient<Channel>;
 type ShipmentClient = shipments::shipment_service_client::ShipmentServiceClient<Channel>;
 type StockClient = stock::stock_service_client::StockServiceClient<Channel>;
@@ -249,6 +250,12 @@ rpcs! {
             inventory::ConsumeStockRequest => inventory::ConsumeStockResponse { stock_level: inventory::StockLevel }
         "stock dispose" "DisposeStock" dispose_stock change
             inventory::DisposeStockRequest => inventory::DisposeStockResponse { stock_level: inventory::StockLevel }
+        "goods receive" "ReceiveUnidentifiedGoods" receive_unidentified_goods change
+            inventory::ReceiveUnidentifiedGoodsRequest => inventory::ReceiveUnidentifiedGoodsResponse { unidentified_goods: inventory::UnidentifiedGoods }
+        "goods identify" "IdentifyGoods" identify_goods change
+            inventory::IdentifyGoodsRequest => inventory::IdentifyGoodsResponse { unidentified_goods: inventory::UnidentifiedGoods }
+        "goods get" "GetUnidentifiedGoods" get_unidentified_goods show
+            inventory::GetUnidentifiedGoodsRequest => inventory::GetUnidentifiedGoodsResponse { unidentified_goods: inventory::UnidentifiedGoods }
         "stock open" "OpenStock" open_stock change
             inventory::OpenStockRequest => inventory::OpenStockResponse { stock_level: inventory::StockLevel }
         "stock count" "CountStock" count_stock change
@@ -281,6 +288,32 @@ rpcs! {
             inventory::GetBatchRequest => inventory::GetBatchResponse { batch: inventory::Batch }
         "asset get" "GetAsset" get_asset show
             inventory::GetAssetRequest => inventory::GetAssetResponse { asset: inventory::Asset }
+    }
+    "keruen.inventory.v1.AssetService" AssetClient {
+        "asset install" "InstallAsset" install_asset change
+            inventory::InstallAssetRequest => inventory::InstallAssetResponse { asset: inventory::Asset }
+        "asset remove" "RemoveAsset" remove_asset change
+            inventory::RemoveAssetRequest => inventory::RemoveAssetResponse { asset: inventory::Asset }
+        "asset put-into-service" "PutAssetIntoService" put_asset_into_service change
+            inventory::PutAssetIntoServiceRequest => inventory::PutAssetIntoServiceResponse { asset: inventory::Asset }
+        "asset report" "ReportAssetCondition" report_asset_condition change
+            inventory::ReportAssetConditionRequest => inventory::ReportAssetConditionResponse { asset: inventory::Asset }
+        "asset send-for-repair" "SendAssetForRepair" send_asset_for_repair change
+            inventory::SendAssetForRepairRequest => inventory::SendAssetForRepairResponse { asset: inventory::Asset }
+        "asset end-repair" "EndAssetRepair" end_asset_repair change
+            inventory::EndAssetRepairRequest => inventory::EndAssetRepairResponse { asset: inventory::Asset }
+        "asset service" "ServiceAsset" service_asset change
+            inventory::ServiceAssetRequest => inventory::ServiceAssetResponse { asset: inventory::Asset }
+        "asset lend" "LendAsset" lend_asset change
+            inventory::LendAssetRequest => inventory::LendAssetResponse { asset: inventory::Asset }
+        "asset end-loan" "EndAssetLoan" end_asset_loan change
+            inventory::EndAssetLoanRequest => inventory::EndAssetLoanResponse { asset: inventory::Asset }
+        "asset fill" "FillContainer" fill_container change
+            inventory::FillContainerRequest => inventory::FillContainerResponse { asset: inventory::Asset }
+        "asset empty" "EmptyContainer" empty_container change
+            inventory::EmptyContainerRequest => inventory::EmptyContainerResponse { asset: inventory::Asset }
+        "asset retire" "RetireAsset" retire_asset change
+            inventory::RetireAssetRequest => inventory::RetireAssetResponse { asset: inventory::Asset }
     }
     "keruen.requests.v1.RequestService" RequestClient {
         "request file" "FileRequest" file_request change

@@ -13,6 +13,7 @@ use keruen_proto::{
 
 use crate::{
     client::{
+        asset::FitArgs,
         failure::Failure,
         line,
         mutation::{ListArgs, MutationArgs},
@@ -129,6 +130,8 @@ pub struct Allocate {
     #[arg(long)]
     allow_partial: bool,
     #[command(flatten)]
+    fit: FitArgs,
+    #[command(flatten)]
     mutation: MutationArgs,
 }
 
@@ -220,6 +223,7 @@ impl Verb {
                 let request = AllocateShipmentRequest {
                     shipment_id: args.shipment_id.unwrap_or_default(),
                     allow_partial: args.allow_partial,
+                    fit_override: args.fit.into_override(),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

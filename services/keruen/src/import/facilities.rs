@@ -214,6 +214,7 @@ fn site(row: &Row, errors: &mut Errors) -> Option<SiteData> {
         oxygen_supply: row.parse("oxygen_supply", errors, value::truth),
         altitude_m: row.parse("altitude_m", errors, small),
         cold_storage: row.parse("cold_storage", errors, value::truth),
+        ..SiteData::default()
     };
     (site != SiteData::default()).then_some(site)
 }

@@ -214,6 +214,7 @@ fn needs(row: &Row, errors: &mut Errors) -> Option<SiteNeeds> {
         cold_storage: row
             .parse("needs_cold_storage", errors, value::truth)
             .unwrap_or_default(),
+        ..SiteNeeds::default()
     };
     (needs != SiteNeeds::default()).then_some(needs)
 }

@@ -2,8 +2,8 @@
 
 use keruen_proto::{
     inventory::v1::{
-        Asset, AssetPlace, Batch, CountKind, HoldReason, ItemQuality, LotRecall, RecallReason,
-        StockCount, StockLevel,
+        Asset, AssetCondition, AssetFault, AssetPlace, Batch, ContainerFill, CountKind, HoldReason,
+        ItemQuality, LotRecall, RecallReason, StockCount, StockLevel, UnidentifiedGoods,
     },
     registry::v1::DocumentRef,
 };
@@ -11,7 +11,7 @@ use keruen_proto::{
 use crate::{
     cells,
     render::{
-        record::{Cell, Part, Record, unit_value},
+        record::{Cell, Part, Record, documents, unit_value},
         word,
     },
 };
@@ -115,9 +115,18 @@ impl Record for Asset {
         "place",
         "facility_id",
         "shipment_id",
+        "condition",
+        "fault",
+        "service_due_on",
+        "lent_to",
+        "due_on",
+        "repairer",
+        "fill",
     ];
 
     fn cells(&self) -> Vec<Cell> {
+        let loan = self.loan.clone().unwrap_or_default();
+        let repair = self.repair.clone().unwrap_or_default();
         cells![
             &self.item_id,
             &self.serial_number,
@@ -126,8 +135,43 @@ impl Record for Asset {
             &self.owner_id,
             word::field::<AssetPlace>(self.place),
             &self.facility_id,
-            &self.shipment_id
+            &self.shipment_id,
+            word::field::<AssetCondition>(self.condition),
+            word::field::<AssetFault>(self.fault.unwrap_or_default()),
+            &self.service_due_on,
+            loan.borrower_id,
+            loan.due_on,
+            repair.repairer_id,
+            word::field::<ContainerFill>(self.fill)
         ]
+    }
+}
+
+impl Record for UnidentifiedGoods {
+    const COLUMNS: &'static [&'static str] = &[
+        "goods_id",
+        "facility_id",
+        "packages",
+        "identified_packages",
+        "donation_id",
+        "description_ref",
+        "batches",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        cells![
+            &self.goods_id,
+            &self.facility_id,
+            self.packages,
+            self.identified_packages,
+            &self.donation_id,
+            &self.description_ref,
+            &self.batch_ids[..]
+        ]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        vec![documents(&self.documents)]
     }
 }
 

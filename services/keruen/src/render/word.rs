@@ -3,15 +3,16 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use keruen_proto::{
     inventory::v1::{
-        AdjustmentReason, AssetPlace, ClearanceOverrideReason, CommitmentReleaseReason,
-        ConsignmentState, ConsumptionPurpose, CountKind, DisposalReason, DonationCondition,
-        DonationState, HoldReason, MoneyPurpose, OverrideReason, RecallReason, ReceiptOutcome,
-        RefusalReason, ReleaseVerdict, ReturnReason, ShortfallReason,
+        AdjustmentReason, AssetCondition, AssetFault, AssetPlace, AssetRetirementReason,
+        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentState, ConsumptionPurpose,
+        ContainerFill, CountKind, DisposalReason, DonationCondition, DonationState,
+        FitOverrideReason, HoldReason, MoneyPurpose, OverrideReason, RecallReason, ReceiptOutcome,
+        RefusalReason, ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason,
     },
     log::v1::TimePrecision,
     registry::v1::{
-        ClosureReason, DocumentKind, FacilityKind, OrganisationKind, RetirementReason, Tracking,
-        ValueBasis,
+        ClosureReason, DocumentKind, FacilityKind, OrganisationKind, PlugType, RetirementReason,
+        Tracking, ValueBasis,
     },
     requests::v1::{RejectionReason, RequestPriority, RequestState},
     shipments::v1::{CancellationReason, LossVerdict, ShipmentState},
@@ -39,29 +40,36 @@ macro_rules! words {
 
 words! {
     AdjustmentReason "ADJUSTMENT_REASON_"
+    AssetCondition "ASSET_CONDITION_"
+    AssetFault "ASSET_FAULT_"
     AssetPlace "ASSET_PLACE_"
+    AssetRetirementReason "ASSET_RETIREMENT_REASON_"
     CancellationReason "CANCELLATION_REASON_"
     ClearanceOverrideReason "CLEARANCE_OVERRIDE_REASON_"
     ClosureReason "CLOSURE_REASON_"
     CommitmentReleaseReason "COMMITMENT_RELEASE_REASON_"
     ConsignmentState "CONSIGNMENT_STATE_"
     ConsumptionPurpose "CONSUMPTION_PURPOSE_"
+    ContainerFill "CONTAINER_FILL_"
     CountKind "COUNT_KIND_"
     DisposalReason "DISPOSAL_REASON_"
     DocumentKind "DOCUMENT_KIND_"
     DonationCondition "DONATION_CONDITION_"
     DonationState "DONATION_STATE_"
     FacilityKind "FACILITY_KIND_"
+    FitOverrideReason "FIT_OVERRIDE_REASON_"
     HoldReason "HOLD_REASON_"
     LossVerdict "LOSS_VERDICT_"
     MoneyPurpose "MONEY_PURPOSE_"
     OrganisationKind "ORGANISATION_KIND_"
     OverrideReason "OVERRIDE_REASON_"
+    PlugType "PLUG_TYPE_"
     RecallReason "RECALL_REASON_"
     ReceiptOutcome "RECEIPT_OUTCOME_"
     RefusalReason "REFUSAL_REASON_"
     RejectionReason "REJECTION_REASON_"
     ReleaseVerdict "RELEASE_VERDICT_"
+    RepairOutcome "REPAIR_OUTCOME_"
     RequestPriority "REQUEST_PRIORITY_"
     RequestState "REQUEST_STATE_"
     RetirementReason "RETIREMENT_REASON_"
@@ -136,6 +144,13 @@ mod tests {
     fn every_word_names_its_value() {
         round_trips::<AdjustmentReason>();
         round_trips::<AssetPlace>();
+        round_trips::<AssetCondition>();
+        round_trips::<AssetFault>();
+        round_trips::<AssetRetirementReason>();
+        round_trips::<ContainerFill>();
+        round_trips::<FitOverrideReason>();
+        round_trips::<PlugType>();
+        round_trips::<RepairOutcome>();
         round_trips::<CancellationReason>();
         round_trips::<ClosureReason>();
         round_trips::<ConsumptionPurpose>();

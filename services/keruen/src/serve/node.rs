@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions, SnapshotOptions};
-use keruen_inventory::InventoryEndpoint;
+use keruen_inventory::{AssetEndpoint, InventoryEndpoint};
 use keruen_log::{
     Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder,
     checkpoint::{CheckpointKey, KeyFile},
@@ -347,6 +347,7 @@ impl Services {
         }
         let registry = of_role!(Registry, RegistryEndpoint);
         let inventory = of_role!(Inventory, InventoryEndpoint);
+        let assets = of_role!(Inventory, AssetEndpoint);
         let shipments = of_role!(Shipments, ShipmentEndpoint);
         let requests = of_role!(Requests, RequestEndpoint);
         let stock = self.views.map(|views| {
@@ -362,6 +363,7 @@ impl Services {
         let (reporter, health) = tonic_health::server::health_reporter();
         report_serving(&reporter, registry.as_ref()).await;
         report_serving(&reporter, inventory.as_ref()).await;
+        report_serving(&reporter, assets.as_ref()).await;
         report_serving(&reporter, shipments.as_ref()).await;
         report_serving(&reporter, requests.as_ref()).await;
         report_serving(&reporter, stock.as_ref()).await;
@@ -393,6 +395,7 @@ impl Services {
             )
             .add_optional_service(registry)
             .add_optional_service(inventory)
+            .add_optional_service(assets)
             .add_optional_service(shipments)
             .add_optional_service(requests)
             .add_optional_service(stock)

@@ -2,6 +2,7 @@
 
 use keruen_domain::{
     Boundary, Code, Entry, Label,
+    asset::{ChangeAsset, Step},
     donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
@@ -15,9 +16,10 @@ use keruen_domain::{
     },
 };
 use keruen_proto::{
+    Event,
     inventory::v1::{
-        AdjustmentReason, ConsumptionPurpose, CountKind, DisposalReason, HoldReason,
-        OverrideReason, RecallReason, ReceiptOutcome, ReturnReason,
+        AdjustmentReason, AssetFault, ConsumptionPurpose, CountKind, DisposalReason, HoldReason,
+        OverrideReason, RecallReason, ReceiptOutcome, RepairOutcome, ReturnReason,
     },
     registry::v1::{DocumentKind, DocumentRef},
     requests::v1::{RejectionReason, RequestPriority},
@@ -57,7 +59,7 @@ fn document(kind: DocumentKind) -> DocumentRef {
 impl History {
     /// One thing; what the domain refuses does not happen.
     pub fn happen(&mut self, (kind, a, b, c): Choice) {
-        match kind % 24 {
+        match kind % 26 {
             0 | 1 => self.donate(a, b, c),
             2 => self.ask(a, b, c),
             3 | 4 => self.ship(a, b, c),
@@ -65,6 +67,7 @@ impl History {
                 history.run(&AllocateShipment {
                     shipment_id,
                     allow_partial: b.is_multiple_of(2),
+                    fit_override: None,
                 });
             }),
             7 | 17 => self.with_shipment(a, Self::dispatch),
@@ -88,6 +91,7 @@ impl History {
             21 => self.count(a, b, c),
             22 => self.give_back(a, b, c),
             23 => self.spoil(a, b, c),
+            24 | 25 => self.live(a, b, c),
             _ => self.correct(a, b, c),
         }
     }
@@ -556,6 +560,48 @@ impl History {
                 documents: vec![document(DocumentKind::QualityDecision)],
             });
         }
+    }
+
+    /// Some asset takes some step, if it may.
+    fn live(&mut self, a: u16, b: u16, c: u16) {
+        let mut numbers: Vec<String> = self
+            .decoded()
+            .iter()
+            .filter_map(|event| match event {
+                Event::DonationReceived(event) => Some(&event.lines),
+                _ => None,
+            })
+            .flatten()
+            .filter_map(|line| line.units.as_ref())
+            .flat_map(|units| units.serial_numbers.clone())
+            .collect();
+        numbers.truncate(9);
+        let Some(number) = pick(&numbers, a) else {
+            return;
+        };
+        let step = match b % 6 {
+            0 => Step::Install { fit_override: None },
+            1 => Step::Remove,
+            2 | 3 => Step::BreakDown {
+                fault: AssetFault::Power,
+            },
+            4 => Step::SendForRepair {
+                repairer_id: code("CARRIER"),
+                on_site: c.is_multiple_of(2),
+                expected_on: None,
+            },
+            _ => Step::EndRepair {
+                outcome: RepairOutcome::Repaired,
+                output: None,
+                service_due_on: None,
+            },
+        };
+        self.run(&ChangeAsset {
+            item_id: code("VENT-X"),
+            serial_number: Label::parse(number).unwrap(),
+            step,
+            documents: Vec::new(),
+        });
     }
 
     /// Recalls a lot, or lifts the recall.

@@ -245,6 +245,9 @@ fn histories_know_every_kind_of_movement() {
         "StockCounted",
         "TemperatureExcursionFound",
         "BatchExpiryShortened",
+        "AssetInstalled",
+        "AssetConditionReported",
+        "AssetRepairEnded",
     ] {
         let count = history
             .decoded()

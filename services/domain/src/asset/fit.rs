@@ -1,0 +1,164 @@
+//! Whether an item fits the site where it is to be used: mains, plug, backup power, oxygen, altitude, cold storage.
+//!
+//! What is not known of a site is not held against it.
+
+use keruen_proto::{
+    inventory::v1::{FitOverride, FitProblem},
+    registry::v1::{Facility, FacilityKind, Item, PlugType, SiteData, SiteNeeds},
+};
+
+use crate::rejection::Rejection;
+
+/// What a site lacks that an item needs, and in which way.
+struct Lack {
+    problem: FitProblem,
+    what: String,
+}
+
+/// What a facility lacks that an item needs. Where things are only stored, just their storage matters.
+fn lacks(item: &Item, facility: &Facility) -> Vec<Lack> {
+    let (Some(needs), Some(site)) = (&item.site_needs, &facility.site) else {
+        return Vec::new();
+    };
+    let is_store = matches!(
+        facility.kind(),
+        FacilityKind::Warehouse | FacilityKind::FrontOffice
+    );
+    let mut lacks = Vec::new();
+    if !is_store {
+        lacks.extend(power(needs, site));
+        lacks.extend(place(needs, site));
+    }
+    if needs.cold_storage && site.cold_storage == Some(false) {
+        lacks.push(Lack {
+            problem: FitProblem::ColdStorage,
+            what: "needs cold storage, and there is none".to_owned(),
+        });
+    }
+    lacks
+}
+
+fn power(needs: &SiteNeeds, site: &SiteData) -> Vec<Lack> {
+    let mut lacks = Vec::new();
+    let differs = |needed: i32, there: i32| needed > 0 && there > 0 && needed != there;
+    if differs(needs.mains_voltage_v, site.mains_voltage_v) {
+        lacks.push(Lack {
+            problem: FitProblem::Voltage,
+            what: format!(
+                "needs {} V, and there are {} V",
+                needs.mains_voltage_v, site.mains_voltage_v
+            ),
+        });
+    }
+    if differs(needs.mains_frequency_hz, site.mains_frequency_hz) {
+        lacks.push(Lack {
+            problem: FitProblem::Frequency,
+            what: format!(
+                "needs {} Hz, and there are {} Hz",
+                needs.mains_frequency_hz, site.mains_frequency_hz
+            ),
+        });
+    }
+    let sockets: Vec<PlugType> = site.plug_types().collect();
+    if let Some(plug) = needs.plug_type.and_then(|it| PlugType::try_from(it).ok())
+        && !sockets.is_empty()
+        && !sockets.iter().any(|socket| fits(plug, *socket))
+    {
+        let sockets: Vec<&str> = sockets.into_iter().map(letter).collect();
+        lacks.push(Lack {
+            problem: FitProblem::Plug,
+            what: format!(
+                "has a plug of type {}, and sockets are of type {}",
+                letter(plug),
+                sockets.join(", ")
+            ),
+        });
+    }
+    if let Some(hours) = site.backup_power_hours
+        && hours < needs.backup_power_hours
+    {
+        lacks.push(Lack {
+            problem: FitProblem::BackupPower,
+            what: format!(
+                "needs backup power for {} h, and it lasts {hours} h",
+                needs.backup_power_hours
+            ),
+        });
+    }
+    lacks
+}
+
+fn letter(plug: PlugType) -> &'static str {
+    plug.as_str_name().trim_start_matches("PLUG_TYPE_")
+}
+
+/// Whether a plug goes into a socket: the flat Europlug fits most of them, and E and F share their plugs.
+fn fits(plug: PlugType, socket: PlugType) -> bool {
+    use PlugType::{A, B, C, E, F, J, K, L, N};
+    plug == socket
+        || match plug {
+            A => socket == B,
+            C => matches!(socket, E | F | J | K | L | N),
+            E | F => matches!(socket, E | F),
+            _ => false,
+        }
+}
+
+fn place(needs: &SiteNeeds, site: &SiteData) -> Vec<Lack> {
+    let mut lacks = Vec::new();
+    if needs.oxygen_supply && site.oxygen_supply == Some(false) {
+        lacks.push(Lack {
+            problem: FitProblem::Oxygen,
+            what: "needs an oxygen supply, and there is none".to_owned(),
+        });
+    }
+    if let Some(altitude) = site.altitude_m
+        && needs.maximum_altitude_m > 0
+        && altitude > needs.maximum_altitude_m
+    {
+        lacks.push(Lack {
+            problem: FitProblem::Altitude,
+            what: format!(
+                "works up to {} m, and the site lies at {altitude} m",
+                needs.maximum_altitude_m
+            ),
+        });
+    }
+    lacks
+}
+
+/// Refuses an item where it does not fit, unless somebody answers for it; then, what the site lacks.
+pub(crate) fn check(
+    item: &Item,
+    facility: &Facility,
+    fit_override: Option<&FitOverride>,
+) -> Result<Vec<FitProblem>, Rejection> {
+    let lacks = lacks(item, facility);
+    if lacks.is_empty() || fit_override.is_some() {
+        return Ok(lacks.into_iter().map(|lack| lack.problem).collect());
+    }
+    let told: Vec<String> = lacks
+        .iter()
+        .map(|lack| {
+            let name = lack.problem.as_str_name();
+            format!(
+                "{} ({})",
+                name.trim_start_matches("FIT_PROBLEM_"),
+                lack.what
+            )
+        })
+        .collect();
+    Err(Rejection::SiteUnfit {
+        item_id: item.item_id.clone(),
+        facility_id: facility.facility_id.clone(),
+        problems: told.join(", "),
+    })
+}
+
+/// Who answers for it, where there is anything to answer for.
+pub(crate) fn needed(
+    fit_override: Option<&FitOverride>,
+    problems: &[FitProblem],
+) -> Option<FitOverride> {
+    fit_override.filter(|_| !problems.is_empty()).cloned()
+}

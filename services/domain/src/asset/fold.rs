@@ -1,0 +1,274 @@
+//! The fold of an asset: where it is, and what it went through.
+
+use keruen_proto::{
+    Event, EventType,
+    inventory::v1::{
+        Asset, AssetCondition, AssetConditionReported, AssetInstalled, AssetLent, AssetLoanEnded,
+        AssetPlace, AssetPutIntoService, AssetRemoved, AssetRepairEnded, AssetRetired,
+        AssetSentForRepair, AssetServiced, ContainerEmptied, ContainerFill, ContainerFilled,
+        DonationReceived, HoldReason, ReceiptOutcome, RepairOutcome, StockAdjusted, StockDisposed,
+        StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
+    },
+    shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
+};
+
+use crate::{books::Fold, boundary::Boundary};
+
+impl Fold for Asset {
+    const EVENT_TYPES: &'static [&'static str] = &[
+        DonationReceived::TYPE,
+        StockAdjusted::TYPE,
+        StockDisposed::TYPE,
+        StockEntered::TYPE,
+        StockReturned::TYPE,
+        ShipmentDispatched::TYPE,
+        ShipmentReceived::TYPE,
+        LossActAccepted::TYPE,
+        StockHeld::TYPE,
+        StockReleased::TYPE,
+        AssetInstalled::TYPE,
+        AssetRemoved::TYPE,
+        AssetPutIntoService::TYPE,
+        AssetConditionReported::TYPE,
+        AssetSentForRepair::TYPE,
+        AssetRepairEnded::TYPE,
+        AssetServiced::TYPE,
+        AssetLent::TYPE,
+        AssetLoanEnded::TYPE,
+        ContainerFilled::TYPE,
+        ContainerEmptied::TYPE,
+        AssetRetired::TYPE,
+    ];
+
+    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
+        let Boundary::Asset(item_id, serial_number) = boundary else {
+            return;
+        };
+        let is_it = |units: &StockUnits| {
+            let mut numbers = units.serial_numbers.iter();
+            units.item_id == item_id.as_str() && numbers.any(|it| it == serial_number.as_str())
+        };
+        for movement in movements(event) {
+            if is_it(movement.units) {
+                item_id.as_str().clone_into(&mut self.item_id);
+                serial_number.as_str().clone_into(&mut self.serial_number);
+                self.moved(&movement);
+            }
+        }
+        if step_units(event).is_some_and(is_it) {
+            self.took_step(event);
+        }
+    }
+}
+
+trait Life {
+    fn moved(&mut self, movement: &Movement<'_>);
+    fn took_step(&mut self, event: &Event);
+    fn repaired(&mut self, outcome: RepairOutcome);
+}
+
+impl Life for Asset {
+    /// It came to a place; what it went through stays with it.
+    fn moved(&mut self, movement: &Movement<'_>) {
+        let units = movement.units;
+        self.batch_id.clone_from(&units.batch_id);
+        self.donation_id.clone_from(&units.donation_id);
+        self.owner_id.clone_from(&units.owner_id);
+        self.place = movement.place.into();
+        movement.facility_id.clone_into(&mut self.facility_id);
+        movement.shipment_id.clone_into(&mut self.shipment_id);
+        if self.condition() == AssetCondition::Unspecified {
+            self.condition = AssetCondition::Identified.into();
+        }
+        self.loan = None;
+        self.repair = None;
+        self.set_apart = false;
+    }
+
+    fn took_step(&mut self, event: &Event) {
+        match event {
+            Event::StockHeld(event) => self.set_apart |= event.reason() == HoldReason::AssetState,
+            Event::StockReleased(_) => self.set_apart = false,
+            Event::AssetInstalled(_) => self.place = AssetPlace::Installed.into(),
+            Event::AssetRemoved(_) => self.place = AssetPlace::Facility.into(),
+            Event::AssetPutIntoService(event) => {
+                self.condition = AssetCondition::InService.into();
+                self.output.clone_from(&event.output);
+                self.trained_user_refs.clone_from(&event.trained_user_refs);
+                self.service_due_on.clone_from(&event.service_due_on);
+            }
+            Event::AssetConditionReported(event) => {
+                self.condition = event.condition;
+                self.fault = event.fault;
+            }
+            Event::AssetSentForRepair(event) => {
+                self.condition = AssetCondition::UnderRepair.into();
+                self.repair.clone_from(&event.repair);
+                if event.repair.as_ref().is_some_and(|repair| !repair.on_site) {
+                    self.place = AssetPlace::Repairer.into();
+                }
+            }
+            Event::AssetRepairEnded(event) => {
+                self.repaired(event.outcome());
+                if event.output.is_some() {
+                    self.output.clone_from(&event.output);
+                }
+                if !event.service_due_on.is_empty() {
+                    self.service_due_on.clone_from(&event.service_due_on);
+                }
+            }
+            Event::AssetServiced(event) => {
+                self.service_due_on.clone_from(&event.service_due_on);
+                if event.output.is_some() {
+                    self.output.clone_from(&event.output);
+                }
+            }
+            Event::AssetLent(event) => {
+                self.place = AssetPlace::Lent.into();
+                self.loan.clone_from(&event.loan);
+            }
+            Event::AssetLoanEnded(event) => {
+                self.place = AssetPlace::Facility.into();
+                self.loan = None;
+                if event.fault.is_some() {
+                    self.condition = AssetCondition::OutOfOrder.into();
+                    self.fault = event.fault;
+                }
+            }
+            Event::ContainerFilled(_) => self.fill = ContainerFill::Full.into(),
+            Event::ContainerEmptied(_) => self.fill = ContainerFill::Empty.into(),
+            Event::AssetRetired(event) => {
+                self.condition = AssetCondition::Retired.into();
+                self.retired_for = Some(event.reason);
+            }
+            _ => {}
+        }
+    }
+
+    fn repaired(&mut self, outcome: RepairOutcome) {
+        let works = outcome != RepairOutcome::NotRepairable;
+        self.condition = if works {
+            self.fault = None;
+            AssetCondition::InService
+        } else {
+            AssetCondition::OutOfOrder
+        }
+        .into();
+        self.repair = None;
+        if self.place() == AssetPlace::Repairer {
+            self.place = AssetPlace::Facility.into();
+        }
+    }
+}
+
+/// The asset that a step in its life is about.
+pub(crate) fn step_units(event: &Event) -> Option<&StockUnits> {
+    match event {
+        Event::StockHeld(event) => event.units.as_ref(),
+        Event::StockReleased(event) => event.units.as_ref(),
+        _ => life_units(event).map(|(_, units)| units),
+    }
+}
+
+/// The asset of an event that is about its life alone, and the facility where it happened.
+pub fn life_units(event: &Event) -> Option<(&str, &StockUnits)> {
+    let (facility_id, units) = match event {
+        Event::AssetInstalled(it) => (&it.facility_id, &it.units),
+        Event::AssetRemoved(it) => (&it.facility_id, &it.units),
+        Event::AssetPutIntoService(it) => (&it.facility_id, &it.units),
+        Event::AssetConditionReported(it) => (&it.facility_id, &it.units),
+        Event::AssetSentForRepair(it) => (&it.facility_id, &it.units),
+        Event::AssetRepairEnded(it) => (&it.facility_id, &it.units),
+        Event::AssetServiced(it) => (&it.facility_id, &it.units),
+        Event::AssetLent(it) => (&it.facility_id, &it.units),
+        Event::AssetLoanEnded(it) => (&it.facility_id, &it.units),
+        Event::ContainerFilled(it) => (&it.facility_id, &it.units),
+        Event::ContainerEmptied(it) => (&it.facility_id, &it.units),
+        Event::AssetRetired(it) => (&it.facility_id, &it.units),
+        _ => return None,
+    };
+    Some((facility_id, units.as_ref()?))
+}
+
+/// Units that an event brought to a place.
+struct Movement<'a> {
+    units: &'a StockUnits,
+    place: AssetPlace,
+    /// Where they are, or were last.
+    facility_id: &'a str,
+    /// The shipment that they are in.
+    shipment_id: &'a str,
+}
+
+fn movements(event: &Event) -> Vec<Movement<'_>> {
+    match event {
+        Event::DonationReceived(event) => event
+            .lines
+            .iter()
+            .filter(|line| line.outcome() != ReceiptOutcome::Missing)
+            .filter_map(|line| line.units.as_ref())
+            .map(|units| at_rest(units, AssetPlace::Facility, &event.facility_id))
+            .collect(),
+        Event::StockAdjusted(event) => {
+            let place = if event.decrease {
+                AssetPlace::Lost
+            } else {
+                AssetPlace::Facility
+            };
+            event
+                .units
+                .iter()
+                .map(|units| at_rest(units, place, &event.facility_id))
+                .collect()
+        }
+        Event::StockDisposed(event) => event
+            .units
+            .iter()
+            .map(|units| at_rest(units, AssetPlace::Disposed, &event.facility_id))
+            .collect(),
+        Event::StockEntered(event) => event
+            .lines
+            .iter()
+            .filter_map(|line| line.units.as_ref())
+            .map(|units| at_rest(units, AssetPlace::Facility, &event.facility_id))
+            .collect(),
+        Event::StockReturned(event) => event
+            .units
+            .iter()
+            .map(|units| at_rest(units, AssetPlace::Returned, &event.facility_id))
+            .collect(),
+        Event::ShipmentDispatched(event) => stock_units(&event.units)
+            .map(|units| Movement {
+                units,
+                place: AssetPlace::Shipment,
+                facility_id: &event.origin_id,
+                shipment_id: &event.shipment_id,
+            })
+            .collect(),
+        // A unit reported missing stays in its shipment until a loss act is accepted.
+        Event::ShipmentReceived(event) => event
+            .units
+            .iter()
+            .filter(|found| found.outcome() != ReceiptOutcome::Missing)
+            .filter_map(|found| found.shipment_units.as_ref()?.units.as_ref())
+            .map(|units| at_rest(units, AssetPlace::Facility, &event.destination_id))
+            .collect(),
+        Event::LossActAccepted(event) => stock_units(&event.units)
+            .map(|units| at_rest(units, AssetPlace::Lost, &event.origin_id))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn stock_units(units: &[ShipmentUnits]) -> impl Iterator<Item = &StockUnits> {
+    units.iter().filter_map(|units| units.units.as_ref())
+}
+
+fn at_rest<'a>(units: &'a StockUnits, place: AssetPlace, facility_id: &'a str) -> Movement<'a> {
+    Movement {
+        units,
+        place,
+        facility_id,
+        shipment_id: "",
+    }
+}

@@ -1,0 +1,239 @@
+//! What a store knows, on the command line: counts while goods move, goods that nobody can name, and the life of a
+//! pump from identification to retirement.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that can't go on fails"
+)]
+
+use keruen_tests::node::Node;
+use keruen_tests::{
+    program::{self, Outcome},
+    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH, PUMP_A, SOUTH},
+};
+use serde_json::Value;
+
+/// The program, as its users run it against a node.
+struct Desk {
+    node: Node,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let node = Node::new().await;
+        Clients::on(&node.channel()).set_scene().await;
+        Self { node }
+    }
+
+    fn run(&self, words: &str) -> Outcome {
+        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
+        program::run(arguments)
+    }
+
+    fn json(&self, words: &str) -> Value {
+        let text = self.run(&format!("{words} --format json")).success();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[track_caller]
+    fn refused(&self, words: &str, why: &str) {
+        let told = self.run(words).refused(1);
+        assert!(told.contains(why), "{why} in {told}");
+    }
+
+    /// On hand, held and available of an item at a facility.
+    fn stock(&self, facility_id: &str, item_id: &str) -> [i64; 3] {
+        let head = self.json("log stats")["position"].as_u64().unwrap();
+        let rows = self.json(&format!(
+            "stock --by facility --facility {facility_id} --item {item_id} --min-position {head}"
+        ));
+        let number = |name: &str| rows[0][name].as_i64().unwrap();
+        [number("on_hand"), number("held"), number("available")]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_moves_while_people_count_is_not_missing() {
+    let desk = Desk::new().await;
+    desk.run(&format!(
+        "stock open --facility {NORTH} --line item={MASK_A},quantity=100,lot=OLD,batch=B1 \
+         --line item={MASK_A},quantity=40,held=yes,batch=B2"
+    ))
+    .success();
+    assert_eq!(desk.stock(NORTH, MASK_A), [140, 40, 100]);
+    desk.refused(
+        &format!("stock open --facility {NORTH} --line item={MASK_A},quantity=1"),
+        "BOOKS_OPEN_ALREADY",
+    );
+    let level = desk.json(&format!("stock level {NORTH} {MASK_A}"));
+    let position = level["position"].as_str().unwrap().to_owned();
+    // Meanwhile 30 leave.
+    desk.run(&format!(
+        "shipment request --id S1 --from {NORTH} --to {SOUTH} --line item={MASK_A},quantity=30"
+    ))
+    .success();
+    desk.run("shipment allocate S1").success();
+    desk.run(&format!("shipment dispatch S1 --custodian {CARRIER}"))
+        .success();
+    let counted = desk.json(&format!(
+        "stock count --id C1 --facility {NORTH} --item {MASK_A} --kind full --at-position {position} \
+         --line batch=B1,quantity=97 --line batch=B2,quantity=40 --found quantity=5,lot=NEW"
+    ));
+    let lot = &counted["stockCount"]["lots"][0];
+    assert_eq!((&lot["expected"], &lot["counted"]), (&"100".into(), &"97".into()));
+    assert_eq!(desk.stock(NORTH, MASK_A), [112, 45, 67]);
+    let shown = desk.run("stock get-count C1").success();
+    assert!(shown.contains("difference"), "{shown}");
+    desk.refused(
+        &format!(
+            "stock count --facility {NORTH} --item {MASK_A} --kind full --at-position 999999"
+        ),
+        "counted_position",
+    );
+
+    // The cold store failed; what it held is kept apart, and decided on.
+    desk.run(&format!(
+        "stock excursion --facility {NORTH} --item {MASK_A} --batch B1 --seen=-4..31.5 --minutes 90"
+    ))
+    .success();
+    assert_eq!(desk.stock(NORTH, MASK_A), [112, 112, 0]);
+    desk.run("batch shorten-expiry B1 --expires-on 2030-01-01 --document kind=quality-decision,number=1")
+        .success();
+    desk.run(&format!(
+        "stock return --facility {NORTH} --batch B2 --quantity 40 --reason not-needed --recipient {DONOR}"
+    ))
+    .success();
+    assert_eq!(desk.stock(NORTH, MASK_A), [72, 72, 0]);
+
+    // Packages that nobody can name.
+    desk.run(&format!(
+        "goods receive --id G1 --facility {SOUTH} --packages 3 --description photo:118"
+    ))
+    .success();
+    desk.run(&format!(
+        "goods identify G1 --packages 2 --line item={MASK_A},quantity=60,batch=B9"
+    ))
+    .success();
+    desk.run("goods identify G1").success();
+    desk.refused("goods identify G1", "ALREADY_IDENTIFIED");
+    let goods = desk.json("goods get G1");
+    assert_eq!(goods["unidentifiedGoods"]["identifiedPackages"], "3");
+    assert!(desk.run("check").success().contains("keep"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pump_lives_from_identification_to_retirement() {
+    let desk = Desk::new().await;
+    desk.run(&format!(
+        "stock open --facility {NORTH} --line item={PUMP_A},serial=SN-1,batch=B1"
+    ))
+    .success();
+    let asset = |verb: &str| format!("asset {verb} {PUMP_A} SN-1");
+    let state = || {
+        let shown = desk.json(&asset("get"));
+        let word = |name: &str| shown["asset"][name].as_str().unwrap().to_owned();
+        (word("place"), word("condition"))
+    };
+    let is = |place: &str, condition: &str| {
+        let expected = (
+            format!("ASSET_PLACE_{place}"),
+            format!("ASSET_CONDITION_{condition}"),
+        );
+        assert_eq!(state(), expected);
+    };
+    is("FACILITY", "IDENTIFIED");
+    desk.refused(&asset("remove"), "ASSET_STATE");
+
+    // It goes to the hospital, which lacks the mains that it needs.
+    desk.run(&format!("item amend {PUMP_A} --needs-mains-voltage 230"))
+        .success();
+    desk.run(&format!("facility amend {HOSPITAL} --mains-voltage 110"))
+        .success();
+    desk.run(&format!(
+        "shipment request --id S1 --from {NORTH} --to {HOSPITAL} --line item={PUMP_A},quantity=1"
+    ))
+    .success();
+    desk.refused("shipment allocate S1", "SITE_UNFIT");
+    desk.run("shipment allocate S1 --override-by person:7 --override-reason adapter")
+        .success();
+    desk.run(&format!("shipment dispatch S1 --custodian {CARRIER}"))
+        .success();
+    desk.refused(&asset("install"), "receive the shipment first");
+    desk.run("shipment receive S1").success();
+    desk.refused(&asset("install"), "needs 230 V, and there are 110 V");
+    desk.run(&format!(
+        "{} --override-by person:7 --override-reason adapter",
+        asset("install")
+    ))
+    .success();
+    is("INSTALLED", "IDENTIFIED");
+    let into_service = format!(
+        "{} --output 9.8,L2 --trained person:9 --service-due 2099-01-15",
+        asset("put-into-service")
+    );
+    desk.refused(&into_service, "ACCEPTANCE_ACT");
+    desk.run(&format!("{into_service} --document kind=acceptance-act,number=A-1"))
+        .success();
+    is("INSTALLED", "IN_SERVICE");
+    assert_eq!(desk.stock(HOSPITAL, PUMP_A), [1, 1, 0]);
+
+    // It breaks down, and is repaired elsewhere.
+    desk.run(&format!("{} --condition out-of-order --fault output", asset("report")))
+        .success();
+    let repair = format!("{} --repairer {CARRIER}", asset("send-for-repair"));
+    desk.refused(&repair, "take it down first");
+    desk.run(&asset("remove")).success();
+    desk.run(&repair).success();
+    is("REPAIRER", "UNDER_REPAIR");
+    desk.refused(
+        &format!("{} --reason worn-out", asset("retire")),
+        "end its repair first",
+    );
+    desk.run(&format!("{} --outcome repaired", asset("end-repair")))
+        .success();
+    is("FACILITY", "IN_SERVICE");
+    assert_eq!(desk.stock(HOSPITAL, PUMP_A), [1, 0, 1]);
+
+    // It is lent, comes back, and is retired.
+    let lent = |due: &str| format!("{} --borrower {DONOR} --due {due}", asset("lend"));
+    desk.refused(&lent("2020-01-01"), "DUE_DAY_PASSED");
+    desk.run(&lent("2099-10-01")).success();
+    is("LENT", "IN_SERVICE");
+    let retired = format!("{} --reason worn-out", asset("retire"));
+    desk.refused(&retired, "came back from the loan");
+    desk.run(&asset("end-loan")).success();
+    desk.run(&format!("{} --service-due 2099-12-01", asset("service")))
+        .success();
+    desk.run(&retired).success();
+    is("FACILITY", "RETIRED");
+    desk.refused(&asset("install"), "never to be used again");
+    desk.refused(&asset("fill"), "ASSET_STATE");
+    desk.run(&format!(
+        "stock dispose --facility {HOSPITAL} --batch B1 --serial SN-1 --quantity 1 --reason damaged"
+    ))
+    .success();
+    let trace = desk.json(&format!("trace asset {PUMP_A} SN-1"));
+    let steps: Vec<&str> = trace["batches"][0]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|step| step["type"].as_str()?.rsplit('.').next())
+        .collect();
+    for expected in [
+        "StockEntered",
+        "AssetInstalled",
+        "AssetPutIntoService",
+        "AssetConditionReported",
+        "AssetSentForRepair",
+        "AssetRepairEnded",
+        "AssetLent",
+        "AssetLoanEnded",
+        "AssetRetired",
+        "StockDisposed",
+    ] {
+        assert!(steps.contains(&expected), "{expected} in {steps:?}");
+    }
+    assert!(desk.run("check").success().contains("keep"));
+}
