@@ -6,7 +6,7 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         Asset, AssetPlace, DonationReceived, ReceiptOutcome, StockAdjusted, StockDisposed,
-        StockUnits,
+        StockUnits, TitleTransferred,
     },
     registry::v1::{Item, Tracking},
     shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
@@ -24,6 +24,7 @@ impl Fold for Asset {
         DonationReceived::TYPE,
         StockAdjusted::TYPE,
         StockDisposed::TYPE,
+        TitleTransferred::TYPE,
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
@@ -33,6 +34,16 @@ impl Fold for Asset {
         let Boundary::Asset(item_id, serial_number) = boundary else {
             return;
         };
+        if let Event::TitleTransferred(event) = event
+            && let Some(units) = &event.units
+            && units.item_id == item_id.as_str()
+            && units
+                .serial_numbers
+                .iter()
+                .any(|it| it == serial_number.as_str())
+        {
+            self.owner_id.clone_from(&event.new_owner_id);
+        }
         for movement in movements(event) {
             let units = movement.units;
             if units.item_id == item_id.as_str()

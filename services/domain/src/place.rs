@@ -34,6 +34,7 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::StockAdjusted(event) => (books.facility(&event.facility_id), None),
         Event::StockConsumed(event) => (books.facility(&event.facility_id), None),
         Event::StockDisposed(event) => (books.facility(&event.facility_id), None),
+        Event::TitleTransferred(event) => (books.facility(&event.facility_id), None),
         Event::StockHeld(event) => (books.facility(&event.facility_id), None),
         Event::StockReleased(event) => (books.facility(&event.facility_id), None),
         Event::RequestFiled(event) => (books.facility(&event.facility_id), None),

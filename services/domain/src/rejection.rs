@@ -262,6 +262,8 @@ rejections! {
         ("item {item_id} is tracked by serial number and can't be used up; dispose of the unit, or adjust the stock");
     SameFacility { facility_id: String } = "SAME_FACILITY", State, malformed("destination_id"), retry false,
         ("destination_id: {facility_id} is also the origin; name another facility");
+    SameOwner { owner_id: String } = "SAME_OWNER", State, malformed("new_owner_id"), retry false,
+        ("new_owner_id: the units belong to {owner_id} already; name another organisation");
     AllocationBackdated { age_s: i64, limit_s: i64 } = "ALLOCATION_BACKDATED", State, malformed("occurred_at"),
         retry false,
         ("occurred_at: an allocation can't be backdated: {age_s} s ago, at most {limit_s} s; leave the time out");

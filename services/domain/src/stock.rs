@@ -1,4 +1,4 @@
-//! Stock of an item at a facility, by batch and owner: adjusted, consumed, disposed of.
+//! Stock of an item at a facility, by batch and owner: adjusted, consumed, disposed of, passed to another owner.
 
 use keruen_proto::{
     inventory::v1::{AdjustmentReason, ConsumptionPurpose, DisposalReason, HoldReason},
@@ -17,6 +17,7 @@ mod hold;
 pub(crate) mod level;
 pub(crate) mod lot;
 pub(crate) mod pick;
+mod title;
 
 /// Which way the books are corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,5 +120,24 @@ pub struct ReleaseStock {
     /// Why they may be released.
     pub grounds: Grounds,
     /// What it rests on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Records that units at a facility passed to another owner.
+#[derive(Clone, Debug)]
+pub struct TransferTitle {
+    /// Where they are.
+    pub facility_id: Code,
+    /// The batch.
+    pub batch_id: Code,
+    /// Whose they are; `None` means the only one that has stock of this batch there.
+    pub owner_id: Option<Code>,
+    /// Organisation to which they belong from now on.
+    pub new_owner_id: Code,
+    /// How many; `None` means all that are there.
+    pub quantity: Option<Quantity>,
+    /// Which ones, of an asset; where all pass, none need be named.
+    pub serial_numbers: Vec<Label>,
+    /// Deed of transfer and so on; at least one.
     pub documents: Vec<DocumentRef>,
 }

@@ -79,6 +79,9 @@ pub fn tags(event: &Event) -> Vec<String> {
         }
         Event::StockDisposed(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
 
+        Event::TitleTransferred(event) => {
+            tags.units(event.units.as_ref(), Some(&event.facility_id));
+        }
         Event::StockHeld(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
         Event::StockReleased(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
 

@@ -97,7 +97,7 @@ texts! {
     steps_rest, rows_rest, batches_rest, numbers_rest,
     // What happened.
     donation_pledged, donation_received, money_spent_step, stock_adjusted, stock_consumed, stock_disposed,
-    stock_held, stock_released, batch_held, batch_released, lot_recalled, lot_recall_lifted,
+    title_transferred, stock_held, stock_released, batch_held, batch_released, lot_recalled, lot_recall_lifted,
     shipment_requested, shipment_allocated, allocation_released, shipment_dispatched, shipment_received,
     loss_act_accepted, shipment_cancelled, other_event,
     // Requests.
@@ -187,6 +187,7 @@ impl Texts {
             "StockAdjusted" => self.stock_adjusted,
             "StockConsumed" => self.stock_consumed,
             "StockDisposed" => self.stock_disposed,
+            "TitleTransferred" => self.title_transferred,
             "StockHeld" => self.stock_held,
             "StockReleased" => self.stock_released,
             "BatchHeld" => self.batch_held,

@@ -20,7 +20,8 @@ use keruen_proto::{
         RecordConsignmentInCustomsResponse, RefuseConsignmentRequest, RefuseConsignmentResponse,
         ReleaseBatchRequest, ReleaseBatchResponse, ReleaseDonatedMoneyRequest,
         ReleaseDonatedMoneyResponse, ReleaseStockRequest, ReleaseStockResponse,
-        SpendDonatedMoneyRequest, SpendDonatedMoneyResponse,
+        SpendDonatedMoneyRequest, SpendDonatedMoneyResponse, TransferTitleRequest,
+        TransferTitleResponse,
         inventory_service_server::{InventoryService, InventoryServiceServer},
     },
     registry::v1::{Facility, Item},
@@ -206,6 +207,17 @@ impl InventoryService for InventoryEndpoint {
     ) -> Result<Response<DisposeStockResponse>, Status> {
         let (stock_level, position) = self.desk.carry_out(request, parse::dispose).await?;
         Ok(Response::new(DisposeStockResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
+    }
+
+    async fn transfer_title(
+        &self,
+        request: Request<TransferTitleRequest>,
+    ) -> Result<Response<TransferTitleResponse>, Status> {
+        let (stock_level, position) = self.desk.carry_out(request, parse::title).await?;
+        Ok(Response::new(TransferTitleResponse {
             stock_level: Some(stock_level),
             position,
         }))

@@ -21,6 +21,10 @@ pub struct Counts {
     pub disposed: i64,
     /// Lost here, or on the way to here.
     pub lost: i64,
+    /// Passed to an owner here.
+    pub title_in: i64,
+    /// Given up by an owner here.
+    pub title_out: i64,
 }
 
 impl Counts {
@@ -35,6 +39,8 @@ impl Counts {
             consumed: self.consumed.checked_add(other.consumed)?,
             disposed: self.disposed.checked_add(other.disposed)?,
             lost: self.lost.checked_add(other.lost)?,
+            title_in: self.title_in.checked_add(other.title_in)?,
+            title_out: self.title_out.checked_add(other.title_out)?,
         })
     }
 
@@ -84,6 +90,18 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             on_hand: -quantity,
             held: -held,
             disposed: quantity,
+            ..none
+        },
+        Kind::Ceded => Counts {
+            on_hand: -quantity,
+            held: -held,
+            title_out: quantity,
+            ..none
+        },
+        Kind::Acquired => Counts {
+            on_hand: quantity,
+            held,
+            title_in: quantity,
             ..none
         },
         Kind::Held => Counts { held, ..none },

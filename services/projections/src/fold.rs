@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use crate::{
     counts::changes,
     failure::{ApplyError, Defect, StoreError},
-    movement::{Movement, movements},
+    movement::{Kind, Movement, movements},
     place::{Place, shift},
     resource::{self, Folded},
     rows::{NewStep, PlaceKey, PlaceValue, Rows, StockKey, Whereabouts},
@@ -57,7 +57,10 @@ pub fn apply(
         for (movement, number) in movements(&event).iter().zip(0..) {
             fold.count(movement)?.map_err(defective)?;
             fold.shift(movement, recorded.position)?;
-            fold.rows.add_step(step(recorded, movement, number));
+            // What one owner gives up and another one gets is one step.
+            if movement.kind != Kind::Ceded {
+                fold.rows.add_step(step(recorded, movement, number));
+            }
         }
     }
     fold.write()?;
@@ -101,7 +104,7 @@ impl Fold<'_> {
                 facility_id: facility_id.to_owned(),
                 item_id: units.item_id.clone(),
                 batch_id: units.batch_id.clone(),
-                owner_id: units.owner_id.clone(),
+                owner_id: movement.owner_id.to_owned(),
             };
             let is_blocked = self.is_blocked(&units.item_id, &units.batch_id, &units.lot)?;
             if !self.rows.add(key, &units.lot, change, is_blocked)? {
@@ -156,8 +159,11 @@ impl Fold<'_> {
         if let Some(from) = &shift.from {
             self.add_to_place(place_key(movement, from), -quantity, position)?;
         }
-        let key = place_key(movement, &shift.to);
-        if !shift.to.is_on_the_way() {
+        let Some(to) = &shift.to else {
+            return Ok(());
+        };
+        let key = place_key(movement, to);
+        if !to.is_on_the_way() {
             self.add_to_place(key.clone(), quantity, position)?;
         }
         for serial_number in &movement.units.serial_numbers {
@@ -256,7 +262,7 @@ fn uncountable(facility_id: &str, item_id: &str) -> Defect {
 fn place_key(movement: &Movement<'_>, place: &Place<'_>) -> PlaceKey {
     PlaceKey {
         batch_id: movement.units.batch_id.clone(),
-        owner_id: movement.units.owner_id.clone(),
+        owner_id: movement.owner_id.to_owned(),
         facility_id: place.facility_id.to_owned(),
         status: place.status.into(),
         shipment_id: place.shipment_id.to_owned(),
@@ -281,6 +287,10 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewSt
             outcome: movement.outcome.into(),
             serial_numbers: movement.units.serial_numbers.clone(),
             hold_reason: 0,
+            new_owner_id: match movement.kind {
+                Kind::Acquired => movement.owner_id.to_owned(),
+                _ => String::new(),
+            },
         },
     }
 }

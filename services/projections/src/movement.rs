@@ -2,7 +2,7 @@
 
 use keruen_proto::{
     Event,
-    inventory::v1::{DonationReceived, ReceiptOutcome, StockUnits},
+    inventory::v1::{DonationReceived, ReceiptOutcome, StockUnits, TitleTransferred},
     shipments::v1::{ShipmentReceived, ShipmentUnits},
 };
 
@@ -29,6 +29,10 @@ pub enum Kind {
     Held,
     /// They no longer are.
     Released,
+    /// Their owner gives them up to another one, where they are.
+    Ceded,
+    /// Another owner gets them, where they are.
+    Acquired,
     /// The books had more than is there.
     WrittenOff,
     /// A loss act settles missing ones.
@@ -42,6 +46,8 @@ pub struct Movement<'e> {
     pub kind: Kind,
     /// To which units.
     pub units: &'e StockUnits,
+    /// Whose they are after it, or were where they are given up.
+    pub owner_id: &'e str,
     /// How many of them are held from now on, or were held until now.
     pub held: i64,
     /// Where they were; empty where they entered the books.
@@ -93,6 +99,7 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
                 ..at(Kind::Disposed, units, &event.facility_id)
             })
             .collect(),
+        Event::TitleTransferred(event) => passed(event),
         Event::StockHeld(event) => held_here(Kind::Held, event.units.as_ref(), &event.facility_id),
         Event::StockReleased(event) => {
             held_here(Kind::Released, event.units.as_ref(), &event.facility_id)
@@ -141,6 +148,7 @@ fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'
     Movement {
         kind,
         units,
+        owner_id: &units.owner_id,
         held: 0,
         from_facility_id: if kind == Kind::Entered {
             ""
@@ -152,6 +160,24 @@ fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'
         request_id: "",
         outcome: ReceiptOutcome::Unspecified,
     }
+}
+
+/// What the old owner gives up, the new one gets.
+fn passed(event: &TitleTransferred) -> Vec<Movement<'_>> {
+    let Some(units) = &event.units else {
+        return Vec::new();
+    };
+    let held = event.held_quantity;
+    let ceded = Movement {
+        held,
+        ..at(Kind::Ceded, units, &event.facility_id)
+    };
+    let acquired = Movement {
+        held,
+        owner_id: &event.new_owner_id,
+        ..at(Kind::Acquired, units, &event.facility_id)
+    };
+    vec![ceded, acquired]
 }
 
 fn held_here<'e>(

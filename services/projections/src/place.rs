@@ -20,8 +20,8 @@ pub struct Place<'e> {
 pub struct Shift<'e> {
     /// The place at rest that the units leave; none where they enter the books or come off a shipment.
     pub from: Option<Place<'e>>,
-    /// Where they are now.
-    pub to: Place<'e>,
+    /// Where they are now; none where the next movement of the event says so.
+    pub to: Option<Place<'e>>,
 }
 
 impl Place<'_> {
@@ -47,8 +47,14 @@ pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
     let here = rest(TraceStatus::OnHand, movement.facility_id);
     let gone = |status| (Some(here), rest(status, movement.facility_id));
     let (from, to) = match movement.kind {
+        Kind::Ceded => {
+            return Some(Shift {
+                from: Some(here),
+                to: None,
+            });
+        }
         Kind::Claimed | Kind::Unclaimed | Kind::Held | Kind::Released => return None,
-        Kind::Entered | Kind::Arrived => (None, here),
+        Kind::Entered | Kind::Arrived | Kind::Acquired => (None, here),
         Kind::Departed => (
             Some(rest(TraceStatus::OnHand, movement.from_facility_id)),
             way(TraceStatus::InTransit),
@@ -59,5 +65,5 @@ pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
         Kind::Disposed => gone(TraceStatus::Disposed),
         Kind::WrittenOff => gone(TraceStatus::Lost),
     };
-    Some(Shift { from, to })
+    Some(Shift { from, to: Some(to) })
 }

@@ -158,7 +158,7 @@ pub fn store(
         Entry::Facility(it) => {
             run(
                 include_str!("sql/put_facility.sql"),
-                params![id, position, it.encode_to_vec()],
+                params![id, it.operator_id, position, it.encode_to_vec()],
             )?;
             tenure::store(connection, it)
         }

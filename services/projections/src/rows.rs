@@ -231,7 +231,8 @@ impl<'c> Rows<'c> {
             return Ok(value.clone());
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, held_here, lot FROM stock \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, title_in, title_out, held_here, \
+             lot FROM stock \
              WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
         )?;
         let key = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
@@ -239,8 +240,8 @@ impl<'c> Rows<'c> {
             .query_row(key, |row| {
                 Ok(StockValue {
                     counts: counts(row, 0)?,
-                    held_here: row.get(8)?,
-                    lot: row.get(9)?,
+                    held_here: row.get(COUNTERS)?,
+                    lot: row.get(COUNTERS + 1)?,
                 })
             })
             .optional()?
@@ -252,7 +253,8 @@ impl<'c> Rows<'c> {
             return Ok(*counts);
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost FROM stock_totals \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, title_in, title_out \
+             FROM stock_totals \
              WHERE facility_id = ?1 AND item_id = ?2",
         )?;
         let counts = statement
@@ -329,7 +331,9 @@ impl<'c> Rows<'c> {
                 it.disposed,
                 it.lost,
                 value.lot,
-                value.held_here
+                value.held_here,
+                it.title_in,
+                it.title_out
             ])?;
         }
         Ok(())
@@ -357,7 +361,9 @@ impl<'c> Rows<'c> {
                 it.received,
                 it.consumed,
                 it.disposed,
-                it.lost
+                it.lost,
+                it.title_in,
+                it.title_out
             ])?;
         }
         Ok(())
@@ -453,7 +459,10 @@ impl<'c> Rows<'c> {
     }
 }
 
-/// The eight counters of a row, from column `first` on.
+/// Counters of a row.
+const COUNTERS: usize = 10;
+
+/// The counters of a row, from column `first` on.
 pub fn counts(row: &rusqlite::Row<'_>, first: usize) -> Result<Counts, rusqlite::Error> {
     Ok(Counts {
         on_hand: row.get(first)?,
@@ -464,5 +473,7 @@ pub fn counts(row: &rusqlite::Row<'_>, first: usize) -> Result<Counts, rusqlite:
         consumed: row.get(first + 5)?,
         disposed: row.get(first + 6)?,
         lost: row.get(first + 7)?,
+        title_in: row.get(first + 8)?,
+        title_out: row.get(first + 9)?,
     })
 }

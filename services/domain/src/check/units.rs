@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use keruen_proto::{
     Event,
-    inventory::v1::{Earmark, ReceiptOutcome, StockUnits},
+    inventory::v1::{Earmark, ReceiptOutcome, StockUnits, TitleTransferred},
     registry::v1::Facility,
     shipments::v1::{ShipmentAllocated, ShipmentReceived, ShipmentUnits},
 };
@@ -29,6 +29,10 @@ struct Account {
     consumed: i64,
     disposed: i64,
     lost: i64,
+    /// Passed to this owner.
+    title_in: i64,
+    /// Passed to another one.
+    title_out: i64,
     facilities: BTreeMap<String, Pile>,
     /// In transit, missing units included, by shipment.
     shipments: BTreeMap<String, i64>,
@@ -175,6 +179,7 @@ impl Units {
                     },
                 );
             }
+            Event::TitleTransferred(event) => self.transfer(event),
             Event::StockHeld(event) => self.hold(event.units.as_ref(), &event.facility_id, 1),
             Event::StockReleased(event) => self.hold(event.units.as_ref(), &event.facility_id, -1),
             _ => self.take_in_shipment(event, occurred_at_us, findings),
@@ -324,6 +329,32 @@ impl Units {
         pile.on_hand -= quantity;
         pile.held -= held;
         book(account, quantity);
+    }
+
+    /// Units pass to another owner where they are, held ones as held ones.
+    fn transfer(&mut self, event: &TitleTransferred) {
+        let (facility_id, held) = (&event.facility_id, event.held_quantity);
+        self.leave(
+            event.units.as_ref(),
+            facility_id,
+            held,
+            |account, quantity| {
+                account.title_out += quantity;
+            },
+        );
+        let theirs = event.units.as_ref().map(|units| StockUnits {
+            owner_id: event.new_owner_id.clone(),
+            ..units.clone()
+        });
+        if let Some((account, quantity)) = self.account(theirs.as_ref()) {
+            account.title_in += quantity;
+        }
+        self.put(theirs.as_ref(), facility_id, ReceiptOutcome::Good);
+        let held = theirs.map(|units| StockUnits {
+            quantity: held,
+            ..units
+        });
+        self.hold(held.as_ref(), facility_id, 1);
     }
 
     /// Units are held by themselves, or no longer.
@@ -525,14 +556,16 @@ fn conserved(name: &str, account: &Account, findings: &mut Findings<'_>) {
         consumed,
         disposed,
         lost,
+        title_in,
+        title_out,
         ..
     } = account;
-    if *received != on_hand + in_transit + consumed + disposed + lost {
+    if received + title_in != on_hand + in_transit + consumed + disposed + lost + title_out {
         findings.add(
             1,
             format!(
-                "{name}: {received} received, but {on_hand} on hand, {in_transit} in transit, {consumed} consumed, \
-                 {disposed} disposed, {lost} lost"
+                "{name}: {received} received and {title_in} passed to it, but {on_hand} on hand, {in_transit} in \
+                 transit, {consumed} consumed, {disposed} disposed, {lost} lost, {title_out} passed on"
             ),
         );
     }

@@ -6,7 +6,7 @@ use keruen_proto::{
     inventory::v1::{
         BatchHeld, BatchReleased, DonationReceived, LotRecallLifted, LotRecalled, ReceiptOutcome,
         Reservation, StockAdjusted, StockConsumed, StockDisposed, StockHeld, StockLevel, StockLot,
-        StockReleased, StockUnits,
+        StockReleased, StockUnits, TitleTransferred,
     },
     shipments::v1::{
         AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched,
@@ -14,6 +14,7 @@ use keruen_proto::{
     },
 };
 
+use super::title::pass;
 use crate::{books::Fold, boundary::Boundary};
 
 impl Fold for StockLevel {
@@ -29,6 +30,7 @@ impl Fold for StockLevel {
         ShipmentReceived::TYPE,
         StockHeld::TYPE,
         StockReleased::TYPE,
+        TitleTransferred::TYPE,
         // Those say of the item what may not be used.
         BatchHeld::TYPE,
         BatchReleased::TYPE,
@@ -63,6 +65,8 @@ enum Effect<'a> {
     Hold,
     /// They no longer are.
     Unhold,
+    /// They passed to another owner; so many of them are held by themselves.
+    Pass { new_owner_id: &'a str, held: i64 },
     /// They left in the shipment that had claimed them.
     Depart { shipment_id: &'a str },
 }
@@ -112,6 +116,13 @@ fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
                 )
             })
             .collect(),
+        Event::TitleTransferred(event) => {
+            let effect = Effect::Pass {
+                new_owner_id: &event.new_owner_id,
+                held: event.held_quantity,
+            };
+            at(&event.facility_id, event.units.as_ref(), effect)
+        }
         Event::StockHeld(event) => at(&event.facility_id, event.units.as_ref(), Effect::Hold),
         Event::StockReleased(event) => at(&event.facility_id, event.units.as_ref(), Effect::Unhold),
         Event::ShipmentAllocated(event) => at_origin(
@@ -184,6 +195,11 @@ fn at_origin<'a>(
 }
 
 fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
+    if let Effect::Pass { new_owner_id, held } = effect {
+        pass(level, units, held, new_owner_id);
+        level.lots.retain(|lot| lot.on_hand != 0);
+        return;
+    }
     let lot = lot_of(level, units);
     let quantity = units.quantity;
     match effect {
@@ -211,6 +227,7 @@ fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
             lot.held_here -= quantity;
             remove(&mut lot.serial_numbers_held_here, &units.serial_numbers);
         }
+        Effect::Pass { .. } => {}
         Effect::Reserve { shipment_id } => reserve(lot, shipment_id, units),
         Effect::Release { shipment_id } => release(lot, shipment_id, units),
         Effect::Depart { shipment_id } => {
@@ -223,7 +240,7 @@ fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
 }
 
 /// The lot of the units; a new one at the end where there is none.
-fn lot_of<'a>(level: &'a mut StockLevel, units: &StockUnits) -> &'a mut StockLot {
+pub(crate) fn lot_of<'a>(level: &'a mut StockLevel, units: &StockUnits) -> &'a mut StockLot {
     let known = level
         .lots
         .iter()

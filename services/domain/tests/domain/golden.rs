@@ -15,7 +15,7 @@ use keruen_proto::{
         DonationReopened, Earmark, HoldReason, LotRecallLifted, LotRecalled, MoneyPurpose,
         OverrideReason, PledgeLine, RecallReason, ReceiptOutcome, ReceivedLine, RefusalReason,
         ReleaseOverride, ReleaseVerdict, ShortfallReason, StockAdjusted, StockConsumed,
-        StockDisposed, StockHeld, StockReleased, StockUnits,
+        StockDisposed, StockHeld, StockReleased, StockUnits, TitleTransferred,
     },
     registry::v1::{
         Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
@@ -448,6 +448,19 @@ fn settled() -> Vec<Event> {
     ]
 }
 
+fn passed() -> Vec<Event> {
+    vec![
+        TitleTransferred {
+            facility_id: text("HOSP"),
+            units: Some(units()),
+            held_quantity: 1,
+            new_owner_id: text("HOSPITAL"),
+            documents: documents(DocumentKind::TransferAct),
+        }
+        .into(),
+    ]
+}
+
 fn imported() -> Vec<Event> {
     let (donation_id, consignment_id) = (|| text("D-1"), || text("C-1"));
     vec![
@@ -796,6 +809,7 @@ fn samples() -> Vec<Event> {
         placed(),
         settled(),
         imported(),
+        passed(),
     ]
     .concat()
 }

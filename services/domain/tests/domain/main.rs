@@ -23,4 +23,5 @@ mod request;
 mod shipment;
 mod stock;
 mod story;
+mod title;
 mod world;

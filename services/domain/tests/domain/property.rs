@@ -10,7 +10,9 @@ use keruen_domain::{
     registry::RegisterOrganisation,
     request::FileRequest,
     shipment::{FoundGoods, RequestShipment},
-    stock::{AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock},
+    stock::{
+        AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock, TransferTitle,
+    },
 };
 use keruen_proto::{
     Event,
@@ -59,7 +61,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..25_u8,
+        0..28_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -218,6 +220,8 @@ impl World {
             18 => self.hold(step),
             19 => self.release(step),
             20 => self.set_apart(step),
+            25 | 26 => self.transfer(step),
+            27 => self.end_donation(step),
             21 => {
                 let (item_id, lot) = (ITEMS[step.which % 4], LOTS[step.other % 3]);
                 self.carry_out(&recall(item_id, lot));
@@ -226,6 +230,46 @@ impl World {
                 let (item_id, lot) = (ITEMS[step.which % 4], LOTS[step.other % 3]);
                 self.carry_out(&lift(item_id, lot));
             }
+        }
+    }
+
+    /// Some of a lot passes to another owner.
+    fn transfer(&mut self, step: &Step) {
+        let Some((facility, _, lot)) = self.lot(step) else {
+            return;
+        };
+        let owners = ["MOH", "HELP", "CREW"];
+        let numbers: Vec<_> = lot
+            .serial_numbers
+            .iter()
+            .take(2)
+            .map(|it| label(it))
+            .collect();
+        let amount = i64::try_from(numbers.len()).expect("few");
+        let counted = if numbers.is_empty() {
+            step.quantity
+        } else {
+            amount
+        };
+        self.carry_out(&TransferTitle {
+            facility_id: code(facility),
+            owner_id: step.flag.then(|| code(&lot.owner_id)),
+            new_owner_id: code(owners[step.which % 3]),
+            quantity: (step.hours % 5 != 0).then(|| quantity(counted)),
+            serial_numbers: if step.hours % 5 == 0 {
+                Vec::new()
+            } else {
+                numbers
+            },
+            ..transfer(&lot.batch_id, 1)
+        });
+    }
+
+    /// A donation is closed; what comes later opens it again.
+    fn end_donation(&mut self, step: &Step) {
+        if let Some(id) = pick(&self.donations, step.which).cloned() {
+            let is_short = self.carry_out(&close_short(&id));
+            assert!(is_short || !self.carry_out(&close_donation(&id)));
         }
     }
 
@@ -806,6 +850,9 @@ fn random_histories_reach_every_kind_of_fact() {
         "StockDisposed",
         "StockHeld",
         "StockReleased",
+        "DonationClosed",
+        "DonationReopened",
+        "TitleTransferred",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen:?}");
     }

@@ -10,6 +10,7 @@ const TESTS: &[&str] = &[
     include_str!("consignment.rs"),
     include_str!("money.rs"),
     include_str!("earmark.rs"),
+    include_str!("title.rs"),
     include_str!("stock.rs"),
     include_str!("request.rs"),
     include_str!("shipment.rs"),

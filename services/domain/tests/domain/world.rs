@@ -14,7 +14,9 @@ use keruen_domain::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
         ReceiveShipment, RequestShipment,
     },
-    stock::{AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock},
+    stock::{
+        AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock, TransferTitle,
+    },
 };
 use keruen_proto::{
     Event,
@@ -435,6 +437,19 @@ pub fn dispose(batch_id: &str, amount: i64) -> DisposeStock {
         quantity: quantity(amount),
         serial_numbers: Vec::new(),
         reason: DisposalReason::Damaged,
+        documents: Vec::new(),
+    }
+}
+
+/// Units of a batch at WH pass to HELP.
+pub fn transfer(batch_id: &str, amount: i64) -> TransferTitle {
+    TransferTitle {
+        facility_id: code("WH"),
+        batch_id: code(batch_id),
+        owner_id: None,
+        new_owner_id: code("HELP"),
+        quantity: Some(quantity(amount)),
+        serial_numbers: Vec::new(),
         documents: Vec::new(),
     }
 }

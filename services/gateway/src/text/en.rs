@@ -100,6 +100,7 @@ pub const TEXTS: Texts = Texts {
     stock_adjusted: "Stock adjusted",
     stock_consumed: "Consumed",
     stock_disposed: "Disposed of",
+    title_transferred: "Passed to another owner",
     stock_held: "Units held",
     stock_released: "Units released",
     batch_held: "Batch held",

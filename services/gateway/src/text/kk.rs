@@ -101,6 +101,7 @@ pub const TEXTS: Texts = Texts {
     stock_adjusted: "Қор түзетілді",
     stock_consumed: "Жұмсалды",
     stock_disposed: "Жойылды",
+    title_transferred: "Иесі ауысты",
     stock_held: "Бірліктер бұғатталды",
     stock_released: "Бірліктер босатылды",
     batch_held: "Партия бұғатталды",

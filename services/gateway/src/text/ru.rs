@@ -101,6 +101,7 @@ pub const TEXTS: Texts = Texts {
     stock_adjusted: "Запас скорректирован",
     stock_consumed: "Израсходовано",
     stock_disposed: "Списано",
+    title_transferred: "Перешло к другому владельцу",
     stock_held: "Единицы удержаны",
     stock_released: "Единицы разрешены к использованию",
     batch_held: "Партия удержана",

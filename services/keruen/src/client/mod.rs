@@ -24,5 +24,6 @@ pub mod rpc;
 pub mod session;
 pub mod shipment;
 pub mod stock;
+pub mod title;
 pub mod trace;
 pub mod value;

@@ -249,6 +249,8 @@ rpcs! {
             inventory::ConsumeStockRequest => inventory::ConsumeStockResponse { stock_level: inventory::StockLevel }
         "stock dispose" "DisposeStock" dispose_stock change
             inventory::DisposeStockRequest => inventory::DisposeStockResponse { stock_level: inventory::StockLevel }
+        "stock transfer-title" "TransferTitle" transfer_title change
+            inventory::TransferTitleRequest => inventory::TransferTitleResponse { stock_level: inventory::StockLevel }
         "batch hold" "HoldBatch" hold_batch change
             inventory::HoldBatchRequest => inventory::HoldBatchResponse { batch: inventory::Batch }
         "batch release" "ReleaseBatch" release_batch change

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The quantities of a row, in order of the columns.
-pub const QUANTITIES: [&str; 9] = [
+pub const QUANTITIES: [&str; 11] = [
     "on_hand",
     "reserved",
     "held",
@@ -26,6 +26,8 @@ pub const QUANTITIES: [&str; 9] = [
     "consumed",
     "disposed",
     "lost",
+    "title_in",
+    "title_out",
 ];
 
 const ON_HAND: Style = AnsiColor::Green.on_default();
@@ -34,7 +36,7 @@ const BOLD: Style = Style::new().bold();
 const MIN_BAR_WIDTH: usize = 10;
 const MAX_BAR_WIDTH: usize = 60;
 
-fn quantities(row: &StockRow) -> [i64; 9] {
+fn quantities(row: &StockRow) -> [i64; 11] {
     [
         row.on_hand,
         row.reserved,
@@ -45,6 +47,8 @@ fn quantities(row: &StockRow) -> [i64; 9] {
         row.consumed,
         row.disposed,
         row.lost,
+        row.title_in,
+        row.title_out,
     ]
 }
 
@@ -57,6 +61,7 @@ fn key(row: &StockRow, group: StockGroup) -> &str {
         StockGroup::Item => &row.item_id,
         StockGroup::Batch => &row.batch_id,
         StockGroup::Owner => &row.owner_id,
+        StockGroup::Custodian => &row.custodian_id,
     }
 }
 
@@ -68,6 +73,7 @@ impl Record for StockRow {
         "item",
         "batch",
         "owner",
+        "custodian",
         "on_hand",
         "reserved",
         "held",
@@ -77,6 +83,8 @@ impl Record for StockRow {
         "consumed",
         "disposed",
         "lost",
+        "title_in",
+        "title_out",
     ];
 
     fn cells(&self) -> Vec<Cell> {

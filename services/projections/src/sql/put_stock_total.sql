@@ -1,5 +1,5 @@
-INSERT INTO stock_totals (facility_id, item_id, on_hand, reserved, held, in_transit, received, consumed, disposed, lost)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+INSERT INTO stock_totals (facility_id, item_id, on_hand, reserved, held, in_transit, received, consumed, disposed, lost, title_in, title_out)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ON CONFLICT (facility_id, item_id) DO UPDATE SET
     on_hand = excluded.on_hand,
     reserved = excluded.reserved,
@@ -8,4 +8,6 @@ ON CONFLICT (facility_id, item_id) DO UPDATE SET
     received = excluded.received,
     consumed = excluded.consumed,
     disposed = excluded.disposed,
-    lost = excluded.lost
+    lost = excluded.lost,
+    title_in = excluded.title_in,
+    title_out = excluded.title_out

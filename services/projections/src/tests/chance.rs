@@ -9,7 +9,9 @@ use keruen_domain::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
         ReceiveShipment, RequestShipment,
     },
-    stock::{AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock},
+    stock::{
+        AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock, TransferTitle,
+    },
 };
 use keruen_proto::{
     inventory::v1::{
@@ -81,6 +83,7 @@ impl History {
             13 => self.hold(a, b, c),
             14 => self.release(a, b),
             15 => self.recall(a, b, c),
+            20 if a.is_multiple_of(3) => self.transfer(a, b, c),
             20 => self.set_apart(a, b, c),
             _ => self.correct(a, b, c),
         }
@@ -372,6 +375,37 @@ impl History {
     }
 
     /// Holds some units by themselves, or releases them.
+    /// Some of a lot passes to another owner.
+    fn transfer(&mut self, a: u16, b: u16, c: u16) {
+        let (facility_id, item_id) = (
+            code(pick(&FACILITIES, a).unwrap().0),
+            code(pick(&ITEMS, b).unwrap().0),
+        );
+        let Entry::Stock(level, _) = self.fold(&Boundary::Stock(facility_id.clone(), item_id))
+        else {
+            return;
+        };
+        let Some(lot) = pick(&level.lots, b / 3) else {
+            return;
+        };
+        let numbers = lot.serial_numbers.iter().take(2);
+        let serial_numbers: Vec<Label> = numbers.map(|it| Label::parse(it).unwrap()).collect();
+        let amount = if serial_numbers.is_empty() {
+            i64::from(c % 9) + 1
+        } else {
+            i64::try_from(serial_numbers.len()).unwrap()
+        };
+        self.run(&TransferTitle {
+            facility_id,
+            batch_id: code(&lot.batch_id),
+            owner_id: Some(code(&lot.owner_id)),
+            new_owner_id: code(pick(&ORGANISATIONS[..2], c / 9).unwrap()),
+            quantity: Some(quantity(amount)),
+            serial_numbers,
+            documents: vec![document(DocumentKind::TransferAct)],
+        });
+    }
+
     fn set_apart(&mut self, a: u16, b: u16, c: u16) {
         let (facility_id, item_id) = (
             code(pick(&FACILITIES, a).unwrap().0),

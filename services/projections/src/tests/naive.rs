@@ -10,8 +10,8 @@ use keruen_proto::{
 /// Facility, item, batch and owner.
 pub type Key = (String, String, String, String);
 
-/// on hand, reserved, held, in transit, received, consumed, disposed, lost.
-pub type Sums = [i64; 8];
+/// on hand, reserved, held, in transit, received, consumed, disposed, lost, passed to the owner, given up by it.
+pub type Sums = [i64; 10];
 
 const ON_HAND: usize = 0;
 const RESERVED: usize = 1;
@@ -21,6 +21,8 @@ const RECEIVED: usize = 4;
 const CONSUMED: usize = 5;
 const DISPOSED: usize = 6;
 const LOST: usize = 7;
+const TITLE_IN: usize = 8;
+const TITLE_OUT: usize = 9;
 
 #[derive(Default)]
 struct Books {
@@ -156,6 +158,24 @@ fn post(books: &mut Books, event: &Event) {
                 &it.facility_id,
                 units,
                 &[(ON_HAND, -n), (DISPOSED, n), (HELD, -it.held_quantity)],
+            );
+        }
+        Event::TitleTransferred(it) => {
+            let units = it.units.as_ref().unwrap();
+            let (n, held) = (units.quantity, it.held_quantity);
+            books.post(
+                &it.facility_id,
+                units,
+                &[(ON_HAND, -n), (TITLE_OUT, n), (HELD, -held)],
+            );
+            let theirs = StockUnits {
+                owner_id: it.new_owner_id.clone(),
+                ..units.clone()
+            };
+            books.post(
+                &it.facility_id,
+                &theirs,
+                &[(ON_HAND, n), (TITLE_IN, n), (HELD, held)],
             );
         }
         Event::StockHeld(it) => {

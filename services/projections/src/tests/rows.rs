@@ -50,7 +50,8 @@ fn stock_rows(connection: &Connection) -> BTreeMap<Key, Sums> {
     let mut statement = connection
         .prepare(
             "SELECT facility_id, item_id, batch_id, owner_id, \
-             on_hand, reserved, held, in_transit, received, consumed, disposed, lost FROM stock",
+             on_hand, reserved, held, in_transit, received, consumed, disposed, lost, title_in, \
+             title_out FROM stock",
         )
         .unwrap();
     let rows = statement.query_map([], |row| {
@@ -88,20 +89,20 @@ proptest! {
         for ((facility, item, batch, owner), sums) in &expected {
             let total = totals.entry((facility.clone(), item.clone())).or_default();
             total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
-            // received = on hand + in transit + consumed + disposed + lost, per batch and owner.
-            let [on_hand, reserved, held, in_transit, received, consumed, disposed, lost] = *sums;
+            // received + acquired = on hand + in transit + consumed + disposed + lost + ceded, per batch and owner.
+            let [on_hand, reserved, held, in_transit, received, consumed, disposed, lost, acquired, ceded] = *sums;
             prop_assert!(on_hand >= reserved + held && reserved >= 0 && held >= 0 && in_transit >= 0);
             *balances.entry((batch.clone(), owner.clone())).or_default() +=
-                received - on_hand - in_transit - consumed - disposed - lost;
+                received + acquired - on_hand - in_transit - consumed - disposed - lost - ceded;
         }
         prop_assert!(balances.values().all(|balance| *balance == 0), "{:?}", balances);
         let connection = writer.connection();
         let mut statement = connection.prepare(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, title_in, title_out \
              FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2").unwrap();
         for ((facility, item), total) in &totals {
             let found = statement.query_row(params![facility, item], |row| {
-                (0..8).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
+                (0..10).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
             }).unwrap();
             prop_assert_eq!(&found[..], &total[..]);
         }
@@ -204,7 +205,7 @@ proptest! {
             places.entry(key).or_default()[column] += quantity;
         }
         let mut expected: BTreeMap<(String, String, String), [i64; 5]> = BTreeMap::new();
-        for ((facility, _, batch, owner), [on_hand, _, _, in_transit, _, consumed, disposed, lost]) in
+        for ((facility, _, batch, owner), [on_hand, _, _, in_transit, _, consumed, disposed, lost, _, _]) in
             naive::stock(history.decoded())
         {
             let sums = [on_hand, in_transit, consumed, disposed, lost];
