@@ -6,7 +6,7 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         Asset, AssetPlace, DonationReceived, ReceiptOutcome, StockAdjusted, StockDisposed,
-        StockUnits, TitleTransferred,
+        StockEntered, StockReturned, StockUnits, TitleTransferred,
     },
     registry::v1::{Item, Tracking},
     shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
@@ -25,6 +25,8 @@ impl Fold for Asset {
         StockAdjusted::TYPE,
         StockDisposed::TYPE,
         TitleTransferred::TYPE,
+        StockEntered::TYPE,
+        StockReturned::TYPE,
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
@@ -103,6 +105,17 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
             .iter()
             .map(|units| at_rest(units, AssetPlace::Disposed, &event.facility_id))
             .collect(),
+        Event::StockEntered(event) => event
+            .lines
+            .iter()
+            .filter_map(|line| line.units.as_ref())
+            .map(|units| at_rest(units, AssetPlace::Facility, &event.facility_id))
+            .collect(),
+        Event::StockReturned(event) => event
+            .units
+            .iter()
+            .map(|units| at_rest(units, AssetPlace::Returned, &event.facility_id))
+            .collect(),
         Event::ShipmentDispatched(event) => stock_units(&event.units)
             .map(|units| Movement {
                 units,
@@ -144,6 +157,7 @@ fn whereabouts(asset: &Asset) -> String {
     match asset.place() {
         AssetPlace::Shipment => format!("in shipment {}", asset.shipment_id),
         AssetPlace::Disposed => format!("disposed of at facility {}", asset.facility_id),
+        AssetPlace::Returned => format!("given back from facility {}", asset.facility_id),
         AssetPlace::Lost => format!("lost, last at facility {}", asset.facility_id),
         AssetPlace::Facility | AssetPlace::Unspecified => {
             format!("at facility {}", asset.facility_id)

@@ -3,7 +3,8 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        Batch, BatchHeld, BatchReleased, DonationReceived, ReceiptOutcome, StockUnits,
+        Batch, BatchExpiryShortened, BatchHeld, BatchReleased, DonationReceived, ReceiptOutcome,
+        StockEntered, StockUnits,
     },
     registry::v1::UnitValue,
     shipments::v1::ShipmentReceived,
@@ -21,6 +22,8 @@ impl Fold for Batch {
         ShipmentReceived::TYPE,
         BatchHeld::TYPE,
         BatchReleased::TYPE,
+        StockEntered::TYPE,
+        BatchExpiryShortened::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -53,6 +56,17 @@ impl Fold for Batch {
                         *self = entered(units, &event.destination_id, None);
                     }
                 }
+            }
+            Event::StockEntered(event) => {
+                for line in &event.lines {
+                    let units = line.units.as_ref();
+                    if let Some(units) = units.filter(|units| units.batch_id == id.as_str()) {
+                        *self = entered(units, &event.facility_id, line.unit_value.clone());
+                    }
+                }
+            }
+            Event::BatchExpiryShortened(event) if event.batch_id == id.as_str() => {
+                self.expires_on.clone_from(&event.expires_on);
             }
             Event::BatchHeld(event) if event.batch_id == id.as_str() => {
                 hold(&mut self.holds, event);

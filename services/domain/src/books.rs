@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use keruen_proto::{
     Event,
-    inventory::v1::{Asset, Batch, Donation, DonationPledged, ItemQuality, StockLevel},
+    inventory::v1::{
+        Asset, Batch, Donation, DonationPledged, ItemQuality, StockChange, StockCount, StockLevel,
+    },
     registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
     requests::v1::Request,
     shipments::v1::Shipment,
@@ -49,6 +51,10 @@ pub enum Entry {
     Quality(ItemQuality),
     /// See [`Boundary::Stock`]: what is there, and what of the item may not be used.
     Stock(StockLevel, ItemQuality),
+    /// See [`Boundary::Since`].
+    Since(StockChange),
+    /// See [`Boundary::Count`].
+    Count(StockCount),
     /// See [`Boundary::Request`].
     Request(Request),
     /// See [`Boundary::Shipment`].
@@ -82,6 +88,8 @@ unwrap_entry!(
     Batch(Batch),
     Asset(Asset),
     Quality(ItemQuality),
+    Since(StockChange),
+    Count(StockCount),
     Request(Request),
     Shipment(Shipment)
 );
@@ -120,6 +128,8 @@ impl Entry {
                 };
                 Self::Stock(level, ItemQuality::default())
             }
+            Boundary::Since(..) => Self::Since(StockChange::default()),
+            Boundary::Count(_) => Self::Count(StockCount::default()),
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
         }
@@ -143,6 +153,8 @@ impl Entry {
                 quality.evolve(boundary, event);
                 restate(level, quality);
             }
+            Self::Since(state) => state.evolve(boundary, event),
+            Self::Count(state) => state.evolve(boundary, event),
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
         }
@@ -166,6 +178,8 @@ impl Entry {
                 both.extend(quality.encode_length_delimited_to_vec());
                 both
             }
+            Self::Since(state) => state.encode_to_vec(),
+            Self::Count(state) => state.encode_to_vec(),
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
         }
@@ -190,6 +204,8 @@ impl Entry {
                 *level = StockLevel::decode_length_delimited(&mut both)?;
                 *quality = ItemQuality::decode_length_delimited(&mut both)?;
             }
+            Self::Since(empty) => *empty = StockChange::decode(state)?,
+            Self::Count(empty) => *empty = StockCount::decode(state)?,
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
         }
@@ -210,6 +226,8 @@ impl Entry {
             Self::Asset(_) => Asset::EVENT_TYPES,
             Self::Quality(_) => ItemQuality::EVENT_TYPES,
             Self::Stock(..) => StockLevel::EVENT_TYPES,
+            Self::Since(_) => StockChange::EVENT_TYPES,
+            Self::Count(_) => StockCount::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
         }
@@ -273,6 +291,8 @@ impl Books {
         batch, Batch, Batch, batch_id;
         /// What of the item may not be used, if it was read and there ever was anything.
         quality, Quality, ItemQuality, item_id;
+        /// The count, if it was read and exists.
+        count, Count, StockCount, count_id;
         /// The request, if it was read and exists.
         request, Request, Request, request_id;
         /// The shipment, if it was read and exists.
@@ -287,6 +307,24 @@ impl Books {
         );
         match self.entries.get(&boundary) {
             Some(Entry::Stock(level, _)) => Some(level),
+            _ => None,
+        }
+    }
+
+    /// What came and went of an item at a facility after a position, if it was read.
+    pub fn stock_since(
+        &self,
+        facility_id: &str,
+        item_id: &str,
+        position: u64,
+    ) -> Option<&StockChange> {
+        let boundary = Boundary::Since(
+            crate::code::Code::parse(facility_id).ok()?,
+            crate::code::Code::parse(item_id).ok()?,
+            position,
+        );
+        match self.entries.get(&boundary) {
+            Some(Entry::Since(change)) => Some(change),
             _ => None,
         }
     }

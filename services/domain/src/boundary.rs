@@ -36,6 +36,10 @@ pub enum Boundary {
     Asset(Code, Label),
     /// Stock of an item at a facility, with what of the item may not be used: facility and item.
     Stock(Code, Code),
+    /// What came and went of an item at a facility after a position: facility, item and position.
+    Since(Code, Code, u64),
+    /// A count of stock.
+    Count(Code),
     /// A request.
     Request(Code),
     /// A shipment.
@@ -70,6 +74,8 @@ impl Boundary {
         pledge, Pledge;
         /// See [`Boundary::Batch`].
         batch, Batch;
+        /// See [`Boundary::Count`].
+        count, Count;
         /// See [`Boundary::Request`].
         request, Request;
         /// See [`Boundary::Shipment`].
@@ -144,6 +150,8 @@ impl Boundary {
         match self {
             // Its events carry the tag of the item, which is a boundary of its own.
             Self::Quality(id) => format!("quality:{id}"),
+            // Its events are a part of those of the stock.
+            Self::Since(_, _, position) => format!("{}@{position}", self.tag()),
             // Its event carries the tag of the donation, which is a boundary of its own.
             Self::Pledge(id) => format!("pledge:{id}"),
             _ => self.tag(),
@@ -166,9 +174,20 @@ impl Boundary {
             Self::Donation(id) | Self::Pledge(id) => format!("donation:{id}"),
             Self::Batch(id) => format!("batch:{id}"),
             Self::Asset(item, serial) => asset_tag(item, serial),
-            Self::Stock(facility, item) => stock_tag(facility, item),
+            Self::Stock(facility, item) | Self::Since(facility, item, _) => {
+                stock_tag(facility, item)
+            }
+            Self::Count(id) => format!("count:{id}"),
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
+        }
+    }
+
+    /// The position after which its history begins.
+    pub fn after_position(&self) -> u64 {
+        match self {
+            Self::Since(_, _, position) => *position,
+            _ => 0,
         }
     }
 
@@ -184,7 +203,7 @@ impl Boundary {
 
     /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and
     /// everybody reads them. So it is with holds and recalls, which all facilities share, and with pledges, which never
-    /// change.
+    /// change. What moved since a position changes only with the stock.
     pub fn is_contended(&self) -> bool {
         !matches!(
             self,
@@ -195,6 +214,7 @@ impl Boundary {
                 | Self::Model(..)
                 | Self::Key(..)
                 | Self::Quality(_)
+                | Self::Since(..)
                 | Self::Pledge(_)
         )
     }

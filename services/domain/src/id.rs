@@ -20,6 +20,8 @@ pub enum IdKind {
     Request,
     /// `S-…`
     Shipment,
+    /// `C-…`
+    Count,
 }
 
 impl IdKind {
@@ -29,6 +31,7 @@ impl IdKind {
             Self::Batch => 'B',
             Self::Request => 'R',
             Self::Shipment => 'S',
+            Self::Count => 'C',
         }
     }
 }

@@ -32,6 +32,10 @@ pub const FOUND_LINES: usize = 60;
 pub const SERIAL_NUMBERS: usize = 60;
 /// Shipments whose claims one decrease of stock may break: each is read, and each is an event.
 pub const BROKEN_CLAIMS: usize = 100;
+/// Lots that one count may compare.
+pub const COUNT_LINES: usize = 100;
+/// Batches that one temperature excursion may name.
+pub const EXCURSION_BATCHES: usize = 50;
 /// Documents of one command.
 pub const DOCUMENTS: usize = 16;
 /// Keys of other systems of one thing.

@@ -35,6 +35,16 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::StockConsumed(event) => (books.facility(&event.facility_id), None),
         Event::StockDisposed(event) => (books.facility(&event.facility_id), None),
         Event::TitleTransferred(event) => (books.facility(&event.facility_id), None),
+        Event::StockReturned(event) => (books.facility(&event.facility_id), None),
+        Event::StockEntered(event) => (books.facility(&event.facility_id), None),
+        Event::StockCounted(event) => (
+            event
+                .stock_count
+                .as_ref()
+                .and_then(|count| books.facility(&count.facility_id)),
+            None,
+        ),
+        Event::TemperatureExcursionFound(event) => (books.facility(&event.facility_id), None),
         Event::StockHeld(event) => (books.facility(&event.facility_id), None),
         Event::StockReleased(event) => (books.facility(&event.facility_id), None),
         Event::RequestFiled(event) => (books.facility(&event.facility_id), None),
@@ -69,6 +79,7 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::ConsignmentRefused(_)
         | Event::BatchHeld(_)
         | Event::BatchReleased(_)
+        | Event::BatchExpiryShortened(_)
         | Event::LotRecalled(_)
         | Event::LotRecallLifted(_) => (None, None),
     };

@@ -3,6 +3,7 @@
 //! A hold is a fact about a batch, a recall one about an item and a lot. Both bind wherever the units are, also on their
 //! way, and whatever comes later: decisions about stock fold them together with the stock that they read.
 
+use chrono::NaiveDate;
 use keruen_proto::{
     inventory::v1::{HoldReason, OverrideReason, RecallReason, ReleaseVerdict},
     registry::v1::DocumentRef,
@@ -10,6 +11,7 @@ use keruen_proto::{
 
 use crate::code::{Code, Label};
 
+mod expiry;
 pub(crate) mod hold;
 mod recall;
 pub(crate) mod state;
@@ -51,6 +53,17 @@ pub struct ReleaseBatch {
     /// Why it may be released.
     pub grounds: Grounds,
     /// What it rests on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Lets a batch be used for less long.
+#[derive(Clone, Debug)]
+pub struct ShortenExpiry {
+    /// The batch.
+    pub batch_id: Code,
+    /// Last day of use from now on.
+    pub expires_on: NaiveDate,
+    /// The decision, and what else it rests on.
     pub documents: Vec<DocumentRef>,
 }
 

@@ -147,6 +147,8 @@ rejections! {
         ("donation {donation_id} exists already; choose another id, or leave it empty to get one");
     BatchExists { batch_id: String } = "BATCH_EXISTS", Existence, AlreadyExists, retry false,
         ("batch {batch_id} exists already; choose another id, or leave it empty to get one");
+    CountExists { count_id: String } = "COUNT_EXISTS", Existence, AlreadyExists, retry false,
+        ("count {count_id} exists already; choose another id, or leave it empty to get one");
     RequestExists { request_id: String } = "REQUEST_EXISTS", Existence, AlreadyExists, retry false,
         ("request {request_id} exists already; choose another id, or leave it empty to get one");
     ShipmentExists { shipment_id: String } = "SHIPMENT_EXISTS", Existence, AlreadyExists, retry false,
@@ -260,6 +262,25 @@ rejections! {
         ("donation {donation_id} has no money; record goods that it brought as received");
     AssetNotConsumable { item_id: String } = "ASSET_NOT_CONSUMABLE", State, Refused, retry false,
         ("item {item_id} is tracked by serial number and can't be used up; dispose of the unit, or adjust the stock");
+    BooksOpenAlready { facility_id: String, item_id: String, on_hand: i64 } = "BOOKS_OPEN_ALREADY", State, Refused,
+        retry false,
+        ("the books of item {item_id} at {facility_id} are open already, with {on_hand} on hand; record by a count what \
+          else is there");
+    WithinStorageRange { item_id: String, lowest_millicelsius: i32, highest_millicelsius: i32 } = "WITHIN_STORAGE_RANGE",
+        State, malformed("highest_millicelsius"), retry false,
+        ("highest_millicelsius: item {item_id} may be kept from {lowest_millicelsius} to {highest_millicelsius} \
+          thousandths of a degree Celsius, so nothing was out of range; check the figures, or hold the stock for doubt \
+          about its quality");
+    NothingThere { facility_id: String, item_id: String } = "NOTHING_THERE", State, Refused, retry true,
+        ("of item {item_id} nothing of this is at {facility_id}; check facility, item and batches");
+    NoDonor { batch_id: String } = "NO_DONOR", State, malformed("recipient_id"), retry false,
+        ("recipient_id: nobody knows who gave batch {batch_id}; name who takes it back");
+    DecisionRequired { needed: String } = "DECISION_REQUIRED", State, malformed("documents"), retry false,
+        ("documents: this rests on a document of kind {needed}; name it");
+    ExpiryNotShortened { batch_id: String, expires_on: String, now: String } = "EXPIRY_NOT_SHORTENED", State,
+        malformed("expires_on"), retry false,
+        ("expires_on: batch {batch_id} may be used until {now} as it is, and {expires_on} is not earlier; name an \
+          earlier day");
     SameFacility { facility_id: String } = "SAME_FACILITY", State, malformed("destination_id"), retry false,
         ("destination_id: {facility_id} is also the origin; name another facility");
     SameOwner { owner_id: String } = "SAME_OWNER", State, malformed("new_owner_id"), retry false,
@@ -386,6 +407,12 @@ rejections! {
         retry false,
         ("batch {batch_id} was to be used until {expires_on}, and it is {today} at the facility; take another batch \
           and dispose of this one");
+    DuplicateLot { field: String, batch_id: String, owner_id: String } = "DUPLICATE_LOT", Lines, malformed(field),
+        retry false,
+        ("{field}: batch {batch_id} of {owner_id} stands in an earlier line; add both up");
+    BatchOfOtherItem { field: String, batch_id: String, item_id: String, batch_item_id: String } =
+        "BATCH_OF_OTHER_ITEM", Lines, malformed(field), retry false,
+        ("{field}: batch {batch_id} is of item {batch_item_id}, and {item_id} is counted; count each item by itself");
     LotRecalled { item_id: String, batch_id: String, lot: String } = "LOT_RECALLED", Lines, Refused, retry true,
         ("batch {batch_id} is of lot {lot:?} of item {item_id}, which is recalled; take another batch, and keep this \
           one apart until the recall is lifted");
@@ -407,6 +434,12 @@ rejections! {
         "STOCK_EARMARKED", Quantities, Refused, retry true,
         ("{facility_id} has too little of item {item_id} that may be used so: {requested} requested, {available} \
           available, {earmarked} meant for others as their donors said");
+    CountContradicted {
+        facility_id: String, batch_id: String, owner_id: String, counted_position: u64, expected: i64, counted: i64,
+        gone_since: i64
+    } = "COUNT_CONTRADICTED", Quantities, Refused, retry false,
+        ("of batch {batch_id} of {owner_id} at {facility_id} {counted} were counted and {expected} expected at position \
+          {counted_position}, but {gone_since} have left since, more than can have been there; count it again");
     NotHeldHere { facility_id: String, batch_id: String, owner_id: String, requested: i64, held: i64 } =
         "NOT_HELD_HERE", Quantities, Refused, retry false,
         ("{requested} units of batch {batch_id} of {owner_id} are to be released at {facility_id}, but {held} are held \

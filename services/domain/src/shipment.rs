@@ -11,6 +11,7 @@ use crate::{
     books::Books,
     boundary::Boundary,
     code::{Code, Label, Quantity},
+    quality,
     rejection::Rejection,
 };
 
@@ -140,6 +141,17 @@ fn reads(books: &Books, shipment_id: &Code) -> Vec<Boundary> {
         boundaries.extend(Boundary::facility(&shipment.destination_id));
     }
     boundaries
+}
+
+/// The shipment with the last days of use that are known by now.
+fn as_known(books: &Books, shipment: &Shipment) -> Shipment {
+    let mut shipment = shipment.clone();
+    for lot in &mut shipment.lots {
+        if let Some(units) = lot.shipment_units.as_mut().and_then(|it| it.units.as_mut()) {
+            *units = quality::state::as_known(books, units);
+        }
+    }
+    shipment
 }
 
 /// The shipment, or that it is unknown.

@@ -22,6 +22,7 @@ use crate::{
 };
 
 /// The tags of an event, sorted and without duplicates.
+#[expect(clippy::too_many_lines, reason = "the one table: an arm for each type")]
 pub fn tags(event: &Event) -> Vec<String> {
     let mut tags = Tags::default();
     match event {
@@ -82,11 +83,33 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::TitleTransferred(event) => {
             tags.units(event.units.as_ref(), Some(&event.facility_id));
         }
+        Event::StockReturned(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
+        Event::StockEntered(event) => {
+            for line in &event.lines {
+                tags.units(line.units.as_ref(), Some(&event.facility_id));
+            }
+        }
+        Event::StockCounted(event) => {
+            if let Some(count) = &event.stock_count {
+                tags.id("count", Some(&count.count_id));
+                tags.0.insert(stock_tag(&count.facility_id, &count.item_id));
+            }
+        }
+        Event::TemperatureExcursionFound(event) => {
+            tags.0.insert(stock_tag(&event.facility_id, &event.item_id));
+            for batch_id in &event.batch_ids {
+                tags.id("batch", Some(batch_id));
+            }
+        }
+
         Event::StockHeld(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
         Event::StockReleased(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
 
         Event::BatchHeld(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
         Event::BatchReleased(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
+        Event::BatchExpiryShortened(event) => {
+            tags.batch(&event.batch_id, &event.item_id, &event.lot);
+        }
         Event::LotRecalled(event) => tags.lot(&event.item_id, &event.lot),
         Event::LotRecallLifted(event) => tags.lot(&event.item_id, &event.lot),
 

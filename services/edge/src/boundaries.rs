@@ -49,7 +49,7 @@ impl Folded {
     fn empty(boundary: &Boundary) -> Self {
         Self {
             entry: Entry::empty(boundary),
-            position: 0,
+            position: boundary.after_position(),
             unsaved_events: 0,
         }
     }

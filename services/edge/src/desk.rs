@@ -205,6 +205,13 @@ impl Desk {
             .map_err(|error| status::load_error(&error))
     }
 
+    /// The position at which the log stands.
+    pub async fn head_position(&self) -> Result<u64, Status> {
+        let head = self.log.head().await;
+        head.map(|head| head.position)
+            .map_err(|error| status::load_error(&error.into()))
+    }
+
     async fn read_one(&self, boundary: &Boundary) -> Result<(Entry, u64), Status> {
         let (books, position) = self.read([boundary.clone()]).await?;
         let entry = books.get(boundary).cloned();

@@ -14,3 +14,4 @@ pub mod status;
 pub use desk::{Desk, DeskOptions};
 pub use fields::Fields;
 pub use snapshots::SnapshotOptions;
+pub use status::field_violation;

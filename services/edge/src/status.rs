@@ -158,6 +158,11 @@ pub fn missing(boundary: &Boundary) -> Status {
             donation_id: id(code),
         },
         Boundary::Batch(code) => Rejection::UnknownBatch { batch_id: id(code) },
+        Boundary::Count(code) => {
+            let message = format!("there is no count {code}; check the id");
+            let metadata = [("count_id", id(code))];
+            return with_reason(Code::NotFound, message, "UNKNOWN_COUNT", metadata);
+        }
         Boundary::Request(code) => Rejection::UnknownRequest {
             request_id: id(code),
         },
@@ -185,7 +190,7 @@ pub fn missing(boundary: &Boundary) -> Status {
             ];
             return with_reason(Code::NotFound, message, "UNKNOWN_EXTERNAL_ID", metadata);
         }
-        Boundary::Model(..) | Boundary::Stock(..) => {
+        Boundary::Model(..) | Boundary::Stock(..) | Boundary::Since(..) => {
             return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);
         }
     };

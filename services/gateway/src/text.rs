@@ -85,7 +85,8 @@ texts! {
     live_on, live_off, no_script, reload, contents, footer_log, footer_map,
     // Stock.
     stock_heading, commodity, show, altogether, altogether_note, map_title, map_hint, map_skip, legend, legend_none,
-    table_label, region, on_hand, reserved, held, available, in_transit, consumed, disposed, lost, missing, total,
+    table_label, region, on_hand, reserved, held, available, in_transit, consumed, disposed, lost, returned, converted,
+    missing, total,
     columns_heading, on_hand_note, reserved_note, held_note, available_note, in_transit_note, consumed_note,
     disposed_note, lost_note, no_commodities,
     // Units.
@@ -97,7 +98,9 @@ texts! {
     steps_rest, rows_rest, batches_rest, numbers_rest,
     // What happened.
     donation_pledged, donation_received, money_spent_step, stock_adjusted, stock_consumed, stock_disposed,
-    title_transferred, stock_held, stock_released, batch_held, batch_released, lot_recalled, lot_recall_lifted,
+    title_transferred,
+    stock_entered, stock_counted, stock_returned, temperature_excursion, expiry_shortened,
+    stock_held, stock_released, batch_held, batch_released, lot_recalled, lot_recall_lifted,
     shipment_requested, shipment_allocated, allocation_released, shipment_dispatched, shipment_received,
     loss_act_accepted, shipment_cancelled, other_event,
     // Requests.
@@ -162,6 +165,8 @@ impl Texts {
             TraceStatus::Consumed => self.consumed,
             TraceStatus::Disposed => self.disposed,
             TraceStatus::Lost => self.lost,
+            TraceStatus::Returned => self.returned,
+            TraceStatus::Converted => self.converted,
         }
     }
 
@@ -188,6 +193,11 @@ impl Texts {
             "StockConsumed" => self.stock_consumed,
             "StockDisposed" => self.stock_disposed,
             "TitleTransferred" => self.title_transferred,
+            "StockEntered" => self.stock_entered,
+            "StockCounted" => self.stock_counted,
+            "StockReturned" => self.stock_returned,
+            "TemperatureExcursionFound" => self.temperature_excursion,
+            "BatchExpiryShortened" => self.expiry_shortened,
             "StockHeld" => self.stock_held,
             "StockReleased" => self.stock_released,
             "BatchHeld" => self.batch_held,

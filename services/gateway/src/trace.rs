@@ -230,6 +230,8 @@ fn class(status: TraceStatus) -> &'static str {
         TraceStatus::Consumed => "consumed",
         TraceStatus::Disposed => "disposed",
         TraceStatus::Lost => "lost",
+        TraceStatus::Returned => "returned",
+        TraceStatus::Converted => "converted",
     }
 }
 
@@ -241,6 +243,8 @@ fn bar(words: Words<'_>, batches: &[TraceBatch]) -> Bar {
         TraceStatus::Consumed,
         TraceStatus::Disposed,
         TraceStatus::Lost,
+        TraceStatus::Returned,
+        TraceStatus::Converted,
         TraceStatus::Unspecified,
     ];
     let amounts = statuses.map(|status| {

@@ -3,25 +3,26 @@
 use std::sync::Arc;
 
 use keruen_domain::{Boundary, quality::recall_of};
-use keruen_edge::{Desk, Fields};
+use keruen_edge::{Desk, Fields, field_violation};
 use keruen_proto::{
     inventory::v1::{
         AdjustStockRequest, AdjustStockResponse, AnnounceConsignmentRequest,
         AnnounceConsignmentResponse, Batch, ClearConsignmentRequest, ClearConsignmentResponse,
         CloseDonationRequest, CloseDonationResponse, CommitDonatedMoneyRequest,
-        CommitDonatedMoneyResponse, ConsumeStockRequest, ConsumeStockResponse, DisposeStockRequest,
-        DisposeStockResponse, GetAssetRequest, GetAssetResponse, GetBatchRequest, GetBatchResponse,
-        GetDonationRequest, GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse,
-        GetStockLevelRequest, GetStockLevelResponse, HoldBatchRequest, HoldBatchResponse,
-        HoldStockRequest, HoldStockResponse, ItemQuality, LiftRecallRequest, LiftRecallResponse,
-        PledgeDonationRequest, PledgeDonationResponse, RecallLotRequest, RecallLotResponse,
-        ReceiveDonationRequest, ReceiveDonationResponse, RecordConsignmentAtBorderRequest,
+        CommitDonatedMoneyResponse, ConsumeStockRequest, ConsumeStockResponse, CountStockRequest,
+        CountStockResponse, DisposeStockRequest, DisposeStockResponse, GetAssetRequest,
+        GetAssetResponse, GetBatchRequest, GetBatchResponse, GetDonationRequest,
+        GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse, GetStockCountRequest,
+        GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse, HoldBatchRequest,
+        HoldBatchResponse, HoldStockRequest, HoldStockResponse, ItemQuality, LiftRecallRequest,
+        LiftRecallResponse, OpenStockRequest, OpenStockResponse, PledgeDonationRequest,
+        PledgeDonationResponse, RecallLotRequest, RecallLotResponse, ReceiveDonationRequest,
+        ReceiveDonationResponse, RecordConsignmentAtBorderRequest,
         RecordConsignmentAtBorderResponse, RecordConsignmentInCustomsRequest,
-        RecordConsignmentInCustomsResponse, RefuseConsignmentRequest, RefuseConsignmentResponse,
+        RecordConsignmentInCustomsResponse, RecordTemperatureExcursionRequest,
+        RecordTemperatureExcursionResponse, RefuseConsignmentRequest, RefuseConsignmentResponse,
         ReleaseBatchRequest, ReleaseBatchResponse, ReleaseDonatedMoneyRequest,
-        ReleaseDonatedMoneyResponse, ReleaseStockRequest, ReleaseStockResponse,
-        SpendDonatedMoneyRequest, SpendDonatedMoneyResponse, TransferTitleRequest,
-        TransferTitleResponse,
+        ReleaseDonatedMoneyResponse, ReleaseStockRequest, ReleaseStockResponse, ReturnStockRequest, ReturnStockResponse, ShortenExpiryRequest, ShortenExpiryResponse, SpendDonatedMoneyRequest, SpendDonatedMoneyResponse, TransferTitleRequest, TransferTitleResponse,
         inventory_service_server::{InventoryService, InventoryServiceServer},
     },
     registry::v1::{Facility, Item},
@@ -219,6 +220,86 @@ impl InventoryService for InventoryEndpoint {
         let (stock_level, position) = self.desk.carry_out(request, parse::title).await?;
         Ok(Response::new(TransferTitleResponse {
             stock_level: Some(stock_level),
+            position,
+        }))
+    }
+
+    async fn open_stock(
+        &self,
+        request: Request<OpenStockRequest>,
+    ) -> Result<Response<OpenStockResponse>, Status> {
+        let (stock_level, position) = self.desk.carry_out(request, parse::stock::open).await?;
+        Ok(Response::new(OpenStockResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
+    }
+
+    async fn count_stock(
+        &self,
+        request: Request<CountStockRequest>,
+    ) -> Result<Response<CountStockResponse>, Status> {
+        let counted_position = request.get_ref().counted_position;
+        let head_position = self.desk.head_position().await?;
+        if counted_position > head_position {
+            let rule = format!(
+                "must not be above the head of the log, {head_position}; found {counted_position}"
+            );
+            return Err(field_violation("counted_position", &rule));
+        }
+        let (stock_count, position) = self.desk.carry_out(request, parse::stock::count).await?;
+        Ok(Response::new(CountStockResponse {
+            stock_count: Some(stock_count),
+            position,
+        }))
+    }
+
+    async fn return_stock(
+        &self,
+        request: Request<ReturnStockRequest>,
+    ) -> Result<Response<ReturnStockResponse>, Status> {
+        let give_back = parse::stock::give_back;
+        let (stock_level, position) = self.desk.carry_out(request, give_back).await?;
+        Ok(Response::new(ReturnStockResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
+    }
+
+    async fn record_temperature_excursion(
+        &self,
+        request: Request<RecordTemperatureExcursionRequest>,
+    ) -> Result<Response<RecordTemperatureExcursionResponse>, Status> {
+        let excursion = parse::stock::excursion;
+        let (stock_level, position) = self.desk.carry_out(request, excursion).await?;
+        Ok(Response::new(RecordTemperatureExcursionResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
+    }
+
+    async fn shorten_expiry(
+        &self,
+        request: Request<ShortenExpiryRequest>,
+    ) -> Result<Response<ShortenExpiryResponse>, Status> {
+        let shorten = parse::stock::shorten_expiry;
+        let (batch, position) = self.desk.carry_out(request, shorten).await?;
+        Ok(Response::new(ShortenExpiryResponse {
+            batch: Some(batch),
+            position,
+        }))
+    }
+
+    async fn get_stock_count(
+        &self,
+        request: Request<GetStockCountRequest>,
+    ) -> Result<Response<GetStockCountResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let count_id = fields.code("count_id", &request.get_ref().count_id);
+        let boundary = Boundary::Count(fields.finish(count_id)?);
+        let (stock_count, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetStockCountResponse {
+            stock_count: Some(stock_count),
             position,
         }))
     }

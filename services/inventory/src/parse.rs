@@ -2,9 +2,10 @@
 
 pub mod donation;
 pub mod quality;
+pub mod stock;
 
 use keruen_domain::{
-    Quantity, limits,
+    Label, Quantity, limits,
     stock::{AdjustStock, Change, ConsumeStock, DisposeStock, TransferTitle},
 };
 use keruen_edge::Fields;
@@ -19,12 +20,7 @@ pub fn adjust(message: &AdjustStockRequest, fields: &mut Fields) -> Option<Adjus
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
     let change = change(fields, message.delta);
-    let serial_numbers = fields.each(
-        "serial_numbers",
-        &message.serial_numbers,
-        limits::SERIAL_NUMBERS,
-        |fields, path, serial| fields.label(path, serial),
-    );
+    let serial_numbers = serial_numbers(fields, &message.serial_numbers);
     let reason: Option<AdjustmentReason> = fields.stated("reason", message.reason);
     let documents = fields.documents("documents", &message.documents);
     Some(AdjustStock {
@@ -112,12 +108,7 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Dis
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
     let quantity = fields.quantity("quantity", message.quantity);
-    let serial_numbers = fields.each(
-        "serial_numbers",
-        &message.serial_numbers,
-        limits::SERIAL_NUMBERS,
-        |fields, path, serial| fields.label(path, serial),
-    );
+    let serial_numbers = serial_numbers(fields, &message.serial_numbers);
     let reason: Option<DisposalReason> = fields.stated("reason", message.reason);
     let documents = fields.documents("documents", &message.documents);
     Some(DisposeStock {
@@ -129,4 +120,9 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Dis
         reason: reason?,
         documents: documents?,
     })
+}
+
+fn serial_numbers(fields: &mut Fields, given: &[String]) -> Option<Vec<Label>> {
+    let label = |fields: &mut Fields, path: &str, serial: &String| fields.label(path, serial);
+    fields.each("serial_numbers", given, limits::SERIAL_NUMBERS, label)
 }

@@ -25,6 +25,10 @@ pub struct Counts {
     pub title_in: i64,
     /// Given up by an owner here.
     pub title_out: i64,
+    /// Given back from here.
+    pub returned: i64,
+    /// Became part of kits here, or ceased to be a kit.
+    pub converted: i64,
 }
 
 impl Counts {
@@ -41,6 +45,8 @@ impl Counts {
             lost: self.lost.checked_add(other.lost)?,
             title_in: self.title_in.checked_add(other.title_in)?,
             title_out: self.title_out.checked_add(other.title_out)?,
+            returned: self.returned.checked_add(other.returned)?,
+            converted: self.converted.checked_add(other.converted)?,
         })
     }
 
@@ -113,6 +119,12 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             on_hand: -quantity,
             held: -held,
             lost: quantity,
+            ..none
+        },
+        Kind::Returned => Counts {
+            on_hand: -quantity,
+            held: -held,
+            returned: quantity,
             ..none
         },
         Kind::Settled => Counts {

@@ -51,7 +51,7 @@ pub fn apply(
             .map_err(|error| defective(Defect::Undecodable(error.to_string())))?;
         fold.evolve(recorded, &event)?;
         fold.restate(&event)?.map_err(defective)?;
-        if let Some(step) = step_of_batch(recorded, &event) {
+        for step in steps_of_batches(recorded, &event) {
             fold.rows.add_step(step);
         }
         for (movement, number) in movements(&event).iter().zip(0..) {
@@ -295,14 +295,9 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewSt
     }
 }
 
-/// That a batch is held or released, wherever its units are.
-fn step_of_batch(recorded: &RecordedEvent, event: &Event) -> Option<NewStep> {
-    let (batch_id, item_id, hold_reason) = match event {
-        Event::BatchHeld(event) => (&event.batch_id, &event.item_id, event.reason),
-        Event::BatchReleased(event) => (&event.batch_id, &event.item_id, event.reason),
-        _ => return None,
-    };
-    Some(NewStep {
+/// What happened to batches without moving any of their units.
+fn steps_of_batches(recorded: &RecordedEvent, event: &Event) -> Vec<NewStep> {
+    let step = |batch_id: &String, item_id: &String, facility_id: &str, hold_reason: i32| NewStep {
         batch_id: batch_id.clone(),
         item_id: item_id.clone(),
         number: 0,
@@ -311,8 +306,22 @@ fn step_of_batch(recorded: &RecordedEvent, event: &Event) -> Option<NewStep> {
             event_id: recorded.event_id.clone(),
             r#type: recorded.r#type.clone(),
             occurred_at: recorded.occurred_at,
+            from_facility_id: facility_id.to_owned(),
+            facility_id: facility_id.to_owned(),
             hold_reason,
             ..TraceStep::default()
         },
-    })
+    };
+    match event {
+        Event::BatchHeld(it) => vec![step(&it.batch_id, &it.item_id, "", it.reason)],
+        Event::BatchReleased(it) => vec![step(&it.batch_id, &it.item_id, "", it.reason)],
+        Event::BatchExpiryShortened(it) => vec![step(&it.batch_id, &it.item_id, "", 0)],
+        Event::TemperatureExcursionFound(it) => {
+            let batches = it.batch_ids.iter();
+            batches
+                .map(|batch_id| step(batch_id, &it.item_id, &it.facility_id, 0))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
 }

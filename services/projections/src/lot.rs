@@ -132,6 +132,8 @@ impl Holders {
             TraceStatus::Consumed => &mut it.consumed,
             TraceStatus::Disposed => &mut it.disposed,
             TraceStatus::Lost => &mut it.lost,
+            TraceStatus::Returned => &mut it.returned,
+            TraceStatus::Converted => &mut it.converted,
         };
         add(sum, place.quantity);
         let has_them = matches!(

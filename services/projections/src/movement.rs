@@ -37,6 +37,8 @@ pub enum Kind {
     WrittenOff,
     /// A loss act settles missing ones.
     Settled,
+    /// They are given back.
+    Returned,
 }
 
 /// Something that happens to units of one batch and one owner.
@@ -100,6 +102,25 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
             })
             .collect(),
         Event::TitleTransferred(event) => passed(event),
+        Event::StockReturned(event) => event
+            .units
+            .iter()
+            .map(|units| Movement {
+                held: event.held_quantity,
+                ..at(Kind::Returned, units, &event.facility_id)
+            })
+            .collect(),
+        Event::StockEntered(event) => event
+            .lines
+            .iter()
+            .filter_map(|line| {
+                let units = line.units.as_ref()?;
+                Some(Movement {
+                    held: if line.held { units.quantity } else { 0 },
+                    ..at(Kind::Entered, units, &event.facility_id)
+                })
+            })
+            .collect(),
         Event::StockHeld(event) => held_here(Kind::Held, event.units.as_ref(), &event.facility_id),
         Event::StockReleased(event) => {
             held_here(Kind::Released, event.units.as_ref(), &event.facility_id)

@@ -64,6 +64,7 @@ pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
         Kind::Consumed => gone(TraceStatus::Consumed),
         Kind::Disposed => gone(TraceStatus::Disposed),
         Kind::WrittenOff => gone(TraceStatus::Lost),
+        Kind::Returned => gone(TraceStatus::Returned),
     };
     Some(Shift { from, to: Some(to) })
 }

@@ -104,7 +104,7 @@ impl<'c> Places<'c> {
 
     /// The places of those units of a batch that shipments carried for a request. Assets are followed by their serial
     /// numbers. Other units are not told apart once they have arrived: what arrived is looked for at its destination,
-    /// first among what is there, then among what was used up, disposed of and lost there; what went on elsewhere is
+    /// first among what is there, then among what was used up, disposed of, lost, given back and made into kits there; what went on elsewhere is
     /// left out.
     pub fn of_carried(
         &mut self,

@@ -34,9 +34,12 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         Boundary::Asset(..) => ("assets", "item_id", "serial_number"),
         Boundary::Request(_) => ("requests", "request_id", ""),
         Boundary::Shipment(_) => ("shipments", "shipment_id", ""),
-        Boundary::Pledge(_) | Boundary::Model(..) | Boundary::Key(..) | Boundary::Stock(..) => {
-            return None;
-        }
+        Boundary::Pledge(_)
+        | Boundary::Model(..)
+        | Boundary::Key(..)
+        | Boundary::Stock(..)
+        | Boundary::Since(..)
+        | Boundary::Count(_) => return None,
     })
 }
 
@@ -50,12 +53,15 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Donation(id)
         | Boundary::Pledge(id)
         | Boundary::Batch(id)
+        | Boundary::Count(id)
         | Boundary::Request(id)
         | Boundary::Shipment(id) => (id.as_str(), None),
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
         Boundary::Key(_, scheme, value) => (scheme.as_str(), Some(value.as_str())),
-        Boundary::Stock(facility_id, item_id) => (facility_id.as_str(), Some(item_id.as_str())),
+        Boundary::Stock(facility_id, item_id) | Boundary::Since(facility_id, item_id, _) => {
+            (facility_id.as_str(), Some(item_id.as_str()))
+        }
     }
 }
 
@@ -113,6 +119,8 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Quality(_) => Entry::Quality(Message::decode(resource)?),
         // Stock has views of its own, and is stored nowhere as a whole.
         Entry::Stock(_, quality) => Entry::Stock(Message::decode(resource)?, quality),
+        Entry::Since(_) => Entry::Since(Message::decode(resource)?),
+        Entry::Count(_) => Entry::Count(Message::decode(resource)?),
         Entry::Request(_) => Entry::Request(Message::decode(resource)?),
         Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
     })
@@ -132,6 +140,9 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Asset(it) => &it.serial_number,
         Entry::Quality(it) => &it.item_id,
         Entry::Stock(it, _) => &it.item_id,
+        // It has no id, and is stored nowhere.
+        Entry::Since(_) => return false,
+        Entry::Count(it) => &it.count_id,
         Entry::Request(it) => &it.request_id,
         Entry::Shipment(it) => &it.shipment_id,
     };
@@ -194,8 +205,11 @@ pub fn store(
         ),
         Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
         Entry::Shipment(it) => store_shipment(connection, it, position),
-        // Stock has views of its own, a pledge stands with its donation, and keys have none.
-        Entry::Stock(..) | Entry::Pledge(_) | Entry::Key(_) => Ok(()),
+        // Stock has views of its own, a pledge stands with its donation; keys, counts and what moved since a position have
+        // none.
+        Entry::Stock(..) | Entry::Pledge(_) | Entry::Key(_) | Entry::Since(_) | Entry::Count(_) => {
+            Ok(())
+        }
     }
 }
 

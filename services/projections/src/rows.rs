@@ -231,7 +231,7 @@ impl<'c> Rows<'c> {
             return Ok(value.clone());
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, title_in, title_out, held_here, \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out, held_here, \
              lot FROM stock \
              WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
         )?;
@@ -253,7 +253,7 @@ impl<'c> Rows<'c> {
             return Ok(*counts);
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, title_in, title_out \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out \
              FROM stock_totals \
              WHERE facility_id = ?1 AND item_id = ?2",
         )?;
@@ -330,6 +330,8 @@ impl<'c> Rows<'c> {
                 it.consumed,
                 it.disposed,
                 it.lost,
+                it.returned,
+                it.converted,
                 value.lot,
                 value.held_here,
                 it.title_in,
@@ -362,6 +364,8 @@ impl<'c> Rows<'c> {
                 it.consumed,
                 it.disposed,
                 it.lost,
+                it.returned,
+                it.converted,
                 it.title_in,
                 it.title_out
             ])?;
@@ -460,7 +464,7 @@ impl<'c> Rows<'c> {
 }
 
 /// Counters of a row.
-const COUNTERS: usize = 10;
+const COUNTERS: usize = 12;
 
 /// The counters of a row, from column `first` on.
 pub fn counts(row: &rusqlite::Row<'_>, first: usize) -> Result<Counts, rusqlite::Error> {
@@ -473,7 +477,9 @@ pub fn counts(row: &rusqlite::Row<'_>, first: usize) -> Result<Counts, rusqlite:
         consumed: row.get(first + 5)?,
         disposed: row.get(first + 6)?,
         lost: row.get(first + 7)?,
-        title_in: row.get(first + 8)?,
-        title_out: row.get(first + 9)?,
+        returned: row.get(first + 8)?,
+        converted: row.get(first + 9)?,
+        title_in: row.get(first + 10)?,
+        title_out: row.get(first + 11)?,
     })
 }

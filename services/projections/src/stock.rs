@@ -157,6 +157,7 @@ impl StockQuery {
 const SUMS: &str = "CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGINT), CAST(SUM(s.held) AS BIGINT), \
                     CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.received) AS BIGINT), \
                     CAST(SUM(s.consumed) AS BIGINT), CAST(SUM(s.disposed) AS BIGINT), CAST(SUM(s.lost) AS BIGINT), \
+                    CAST(SUM(s.returned) AS BIGINT), CAST(SUM(s.converted) AS BIGINT), \
                     CAST(SUM(s.title_in) AS BIGINT), CAST(SUM(s.title_out) AS BIGINT)";
 
 /// What identifies the query through its pages.
@@ -233,6 +234,8 @@ fn stock_row(groups: &[StockGroup], row: &rusqlite::Row<'_>) -> Result<StockRow,
         lost: counts.lost,
         title_in: counts.title_in,
         title_out: counts.title_out,
+        returned: counts.returned,
+        converted: counts.converted,
         ..StockRow::default()
     };
     for (index, group) in groups.iter().enumerate() {

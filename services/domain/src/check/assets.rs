@@ -41,6 +41,14 @@ impl Assets {
             Event::StockDisposed(event) => {
                 self.go(event.units.as_ref(), &facility(&event.facility_id));
             }
+            Event::StockReturned(event) => {
+                self.go(event.units.as_ref(), &facility(&event.facility_id));
+            }
+            Event::StockEntered(event) => {
+                for line in &event.lines {
+                    self.come(line.units.as_ref(), &facility(&event.facility_id));
+                }
+            }
             Event::ShipmentDispatched(event) => {
                 for units in event.units.iter().map(|units| units.units.as_ref()) {
                     self.go(units, &facility(&event.origin_id));

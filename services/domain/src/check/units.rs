@@ -33,6 +33,8 @@ struct Account {
     title_in: i64,
     /// Passed to another one.
     title_out: i64,
+    returned: i64,
+    converted: i64,
     facilities: BTreeMap<String, Pile>,
     /// In transit, missing units included, by shipment.
     shipments: BTreeMap<String, i64>,
@@ -79,7 +81,9 @@ pub(super) struct Units {
     owners: BTreeMap<(String, i32), String>,
     /// For whom donations are meant, where they are not for anybody.
     earmarks: BTreeMap<String, Vec<Earmark>>,
-    /// What every batch was when it entered the books, without owner, quantity and serial numbers.
+    /// Last days of use of batches that were shortened, with those that went before.
+    expiries: BTreeMap<String, Vec<String>>,
+    /// What every batch was when it entered the books, without owner, expiry, quantity and serial numbers.
     batches: BTreeMap<String, StockUnits>,
     quality: Quality,
     touched: BTreeSet<Key>,
@@ -87,10 +91,11 @@ pub(super) struct Units {
     faults: BTreeSet<String>,
 }
 
-/// What stays the same of a batch, whoever owns it and however many units are meant.
+/// What stays the same of a batch, whoever owns it, however many units are meant and for how long they may be used.
 fn identity(units: &StockUnits) -> StockUnits {
     StockUnits {
         owner_id: String::new(),
+        expires_on: String::new(),
         quantity: 0,
         serial_numbers: Vec::new(),
         ..units.clone()
@@ -180,6 +185,30 @@ impl Units {
                 );
             }
             Event::TitleTransferred(event) => self.transfer(event),
+            Event::StockReturned(event) => {
+                self.leave(
+                    event.units.as_ref(),
+                    &event.facility_id,
+                    event.held_quantity,
+                    |account, quantity| {
+                        account.returned += quantity;
+                    },
+                );
+            }
+            Event::StockEntered(event) => {
+                for line in &event.lines {
+                    let outcome = if line.held {
+                        ReceiptOutcome::Damaged
+                    } else {
+                        ReceiptOutcome::Good
+                    };
+                    self.arrive(line.units.as_ref(), &event.facility_id, outcome);
+                }
+            }
+            Event::BatchExpiryShortened(event) => {
+                let known = self.expiries.entry(event.batch_id.clone()).or_default();
+                known.push(event.expires_on.clone());
+            }
             Event::StockHeld(event) => self.hold(event.units.as_ref(), &event.facility_id, 1),
             Event::StockReleased(event) => self.hold(event.units.as_ref(), &event.facility_id, -1),
             _ => self.take_in_shipment(event, occurred_at_us, findings),
@@ -251,10 +280,18 @@ impl Units {
         Some((account, units.quantity))
     }
 
+    /// The last day of use, as decided last.
+    fn expires_on(&self, units: &StockUnits) -> String {
+        let decided = self.expiries.get(&units.batch_id);
+        let last = decided.and_then(|decided| decided.last());
+        last.unwrap_or(&units.expires_on).clone()
+    }
+
     /// Every movement says of a batch what its receipt said, so that provenance is never lost.
     fn recognise(&mut self, units: &StockUnits) {
         match self.batches.get(&units.batch_id) {
-            Some(known) if *known == identity(units) => {}
+            Some(known)
+                if identity(known) == identity(units) && self.is_known_expiry(known, units) => {}
             Some(_) => {
                 let fault = format!(
                     "batch {} is not what it was when it entered the books",
@@ -269,12 +306,19 @@ impl Units {
         }
     }
 
+    /// Whether units are said to expire when their batch was, or is by now: what is under way may not know better.
+    fn is_known_expiry(&self, known: &StockUnits, units: &StockUnits) -> bool {
+        let decided = self.expiries.get(&units.batch_id);
+        known.expires_on == units.expires_on
+            || decided.is_some_and(|decided| decided.contains(&units.expires_on))
+    }
+
     /// A new batch enters the books.
     fn arrive(&mut self, units: Option<&StockUnits>, facility_id: &str, outcome: ReceiptOutcome) {
         if let Some(units) = units
             && self
                 .batches
-                .insert(units.batch_id.clone(), identity(units))
+                .insert(units.batch_id.clone(), units.clone())
                 .is_some()
         {
             self.faults
@@ -435,7 +479,7 @@ impl Units {
             let Some(units) = &claimed.units else {
                 continue;
             };
-            if is_expired(&units.expires_on, today) {
+            if is_expired(&self.expires_on(units), today) {
                 findings.add(
                     6,
                     format!(
@@ -528,9 +572,15 @@ impl Units {
                 && is_meant
                 && !self.is_blocked(&key.0)
                 && (taken.owner_id.is_empty() || key.1 == taken.owner_id)
-                && !is_expired(&account.expires_on, taken.today)
-                && order(&account.expires_on) < order(&taken.units.expires_on)
+                && !is_expired(&self.expiry_of(key, account), taken.today)
+                && order(&self.expiry_of(key, account)) < order(&self.expires_on(taken.units))
         })
+    }
+
+    fn expiry_of(&self, key: &Key, account: &Account) -> String {
+        let decided = self.expiries.get(&key.0);
+        let last = decided.and_then(|decided| decided.last());
+        last.unwrap_or(&account.expires_on).clone()
     }
 
     pub fn check(&mut self, findings: &mut Findings<'_>) {
@@ -556,16 +606,19 @@ fn conserved(name: &str, account: &Account, findings: &mut Findings<'_>) {
         consumed,
         disposed,
         lost,
+        returned,
+        converted,
         title_in,
         title_out,
         ..
     } = account;
-    if received + title_in != on_hand + in_transit + consumed + disposed + lost + title_out {
+    let gone = consumed + disposed + lost + returned + converted + title_out;
+    if received + title_in != on_hand + in_transit + gone {
         findings.add(
             1,
             format!(
-                "{name}: {received} received and {title_in} passed to it, but {on_hand} on hand, {in_transit} in \
-                 transit, {consumed} consumed, {disposed} disposed, {lost} lost, {title_out} passed on"
+                "{name}: {received} received, {title_in} passed to it, but {on_hand} on hand, {in_transit} in transit, {consumed} consumed, \
+                 {disposed} disposed, {lost} lost, {returned} given back, {converted} converted, {title_out} passed on"
             ),
         );
     }

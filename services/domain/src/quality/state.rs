@@ -3,8 +3,8 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        BatchHeld, BatchHold, BatchReleased, HoldReason, ItemQuality, LotRecall, LotRecallLifted,
-        LotRecalled, StockLevel, StockLot, StockUnits,
+        BatchExpiryShortened, BatchHeld, BatchHold, BatchReleased, HoldReason, ItemQuality,
+        LotRecall, LotRecallLifted, LotRecalled, ShortenedExpiry, StockLevel, StockLot, StockUnits,
     },
     registry::v1::Item,
 };
@@ -21,6 +21,7 @@ impl Fold for ItemQuality {
         BatchReleased::TYPE,
         LotRecalled::TYPE,
         LotRecallLifted::TYPE,
+        BatchExpiryShortened::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -47,6 +48,15 @@ impl Fold for ItemQuality {
             }
             Event::LotRecallLifted(event) if is_it(&event.item_id) => {
                 self.recalls.retain(|recall| recall.lot != event.lot);
+            }
+            Event::BatchExpiryShortened(event) if is_it(&event.item_id) => {
+                self.item_id.clone_from(&event.item_id);
+                self.shortened_expiries
+                    .retain(|known| known.batch_id != event.batch_id);
+                self.shortened_expiries.push(ShortenedExpiry {
+                    batch_id: event.batch_id.clone(),
+                    expires_on: event.expires_on.clone(),
+                });
             }
             _ => {}
         }
@@ -87,6 +97,25 @@ pub fn recall_of<'a>(quality: &'a ItemQuality, lot: &str) -> Option<&'a LotRecal
         .find(|recall| !lot.is_empty() && recall.lot == lot)
 }
 
+/// The last day of use of a batch, where it is earlier than what was printed on it.
+fn shortened_expiry<'a>(quality: &'a ItemQuality, batch_id: &str) -> Option<&'a str> {
+    quality
+        .shortened_expiries
+        .iter()
+        .find(|known| known.batch_id == batch_id)
+        .map(|known| &*known.expires_on)
+}
+
+/// Units with the last day of use that is known by now: it may have been shortened since they were claimed or sent.
+pub(crate) fn as_known(books: &Books, units: &StockUnits) -> StockUnits {
+    let mut units = units.clone();
+    let quality = books.quality(&units.item_id);
+    if let Some(day) = quality.and_then(|quality| shortened_expiry(quality, &units.batch_id)) {
+        day.clone_into(&mut units.expires_on);
+    }
+    units
+}
+
 /// Whether units of this batch and lot may not be claimed, sent or issued.
 pub fn is_blocked(quality: &ItemQuality, batch_id: &str, lot: &str) -> bool {
     holds_of(quality, batch_id).next().is_some() || recall_of(quality, lot).is_some()
@@ -95,6 +124,9 @@ pub fn is_blocked(quality: &ItemQuality, batch_id: &str, lot: &str) -> bool {
 /// Says of every lot at a facility how much of it is held.
 pub(crate) fn restate(level: &mut StockLevel, quality: &ItemQuality) {
     for lot in &mut level.lots {
+        if let Some(day) = shortened_expiry(quality, &lot.batch_id) {
+            day.clone_into(&mut lot.expires_on);
+        }
         lot.hold_reasons = holds_of(quality, &lot.batch_id).map(Into::into).collect();
         lot.recall = recall_of(quality, &lot.lot).cloned();
         if lot.recall.is_some() || !lot.hold_reasons.is_empty() {

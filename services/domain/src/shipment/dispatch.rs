@@ -8,7 +8,7 @@ use keruen_proto::{
     },
 };
 
-use super::{CancelShipment, DispatchShipment, existing, reads, wrong_state};
+use super::{CancelShipment, DispatchShipment, as_known, existing, reads, wrong_state};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -60,7 +60,7 @@ impl Command for DispatchShipment {
             &[Boundary::Organisation(self.custodian_id.clone())],
             moment,
         )?;
-        let units = claims(shipment);
+        let units = claims(&as_known(books, shipment));
         if units.is_empty() {
             return Err(Rejection::NothingAllocated {
                 shipment_id: self.shipment_id.to_string(),

@@ -9,7 +9,7 @@ use keruen_proto::{
 };
 
 use super::{
-    FoundGoods, ReceiveShipment, existing, reads,
+    FoundGoods, ReceiveShipment, as_known, existing, reads,
     receipt::{check_last_day, found, units_of},
     wrong_state,
 };
@@ -22,7 +22,7 @@ use crate::{
     code::Label,
     command::{Command, Moment},
     limits,
-    quality::state::quarantine,
+    quality::state::{self as quality, quarantine},
     registry::{existing_facility, existing_item},
     rejection::Rejection,
 };
@@ -30,6 +30,10 @@ use crate::{
 impl Command for ReceiveShipment {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let mut boundaries = reads(books, &self.shipment_id);
+        if let Some(shipment) = books.shipment(&self.shipment_id) {
+            let item_ids = shipment.lines.iter().map(|line| &*line.item_id);
+            boundaries.extend(quality::reads(item_ids));
+        }
         for found in self.new_goods() {
             boundaries.push(Boundary::Batch(found.new_batch_id.clone()));
             if let Some(item_id) = &found.item_id {
@@ -45,6 +49,7 @@ impl Command for ReceiveShipment {
         let destination = existing_facility(books, &shipment.destination_id)?;
         self.existence(books)?;
         check_under_way(shipment)?;
+        let shipment = &as_known(books, shipment);
         let today = facility_day(destination, moment.occurred_at_us);
         let units = match &self.lines {
             Some(lines) => found(books, shipment, lines, today)?,

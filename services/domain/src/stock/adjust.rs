@@ -9,11 +9,12 @@ use keruen_proto::{
         AdjustmentReason, AssetPlace, Batch, StockAdjusted, StockLevel, StockLot, StockUnits,
     },
     registry::v1::Item,
-    shipments::v1::{AllocationReleased, ReleaseReason, Shipment, ShipmentLot, ShipmentUnits},
+    shipments::v1::ReleaseReason,
 };
 
 use super::{
     AdjustStock, Change,
+    claims::{self, BrokenClaim},
     lot::{self, find},
     pick::{Choice, insufficient},
 };
@@ -49,13 +50,7 @@ impl Command for AdjustStock {
                 let claims = self
                     .lot(books, batch)
                     .map(|lot| self.broken_claims(lot, quantity.get()));
-                for claim in claims.into_iter().flatten().take(limits::BROKEN_CLAIMS) {
-                    boundaries.extend(Boundary::shipment(&claim.shipment_id));
-                    let shipment = books.shipment(&claim.shipment_id);
-                    boundaries.extend(
-                        shipment.and_then(|shipment| Boundary::facility(&shipment.destination_id)),
-                    );
-                }
+                boundaries.extend(claims::reads(books, &claims.unwrap_or_default()));
             }
         }
         boundaries
@@ -126,7 +121,10 @@ impl AdjustStock {
             .iter()
             .filter_map(|number| books.asset(&batch.item_id, number));
         for asset in known {
-            let is_gone = matches!(asset.place(), AssetPlace::Lost | AssetPlace::Disposed);
+            let is_gone = matches!(
+                asset.place(),
+                AssetPlace::Lost | AssetPlace::Disposed | AssetPlace::Returned
+            );
             if !is_gone || asset.batch_id != batch.batch_id {
                 return Err(asset::exists(asset));
             }
@@ -203,18 +201,8 @@ impl AdjustStock {
             lot.held_here.min((units.quantity - free).max(0))
         };
         let claims = self.broken_claims(lot, units.quantity);
-        if claims.len() > limits::BROKEN_CLAIMS {
-            return Err(Rejection::TooManyClaims {
-                facility_id: self.facility_id.to_string(),
-                batch_id: self.batch_id.to_string(),
-                shipments: claims.len(),
-                limit: limits::BROKEN_CLAIMS,
-            });
-        }
-        let mut events: Vec<Event> = claims
-            .iter()
-            .filter_map(|claim| Some(released(books.shipment(&claim.shipment_id)?, claim, &units)))
-            .collect();
+        let reason = ReleaseReason::StockAdjusted;
+        let mut events = claims::give_up(books, &self.facility_id, &claims, &units, reason)?;
         events.push(self.adjusted(units, true, held));
         Ok(events)
     }
@@ -231,96 +219,8 @@ impl AdjustStock {
         .into()
     }
 
-    /// The claims that a decrease breaks: where units are counted, after those that are free and those that are held,
-    /// the newest claims first; where they are named, the claims to them.
+    /// The claims that a decrease breaks.
     fn broken_claims(&self, lot: &StockLot, quantity: i64) -> Vec<BrokenClaim> {
-        let mut open = quantity - lot.available - lot.held;
-        let mut broken = Vec::new();
-        for claim in lot.reservations.iter().rev() {
-            let named: Vec<String> = claim
-                .serial_numbers
-                .iter()
-                .filter(|claimed| {
-                    self.serial_numbers
-                        .iter()
-                        .any(|number| number.as_str() == *claimed)
-                })
-                .cloned()
-                .collect();
-            let quantity = if claim.serial_numbers.is_empty() {
-                claim.quantity.min(open.max(0))
-            } else {
-                i64::try_from(named.len()).unwrap_or(i64::MAX)
-            };
-            open -= quantity;
-            if quantity > 0 {
-                broken.push(BrokenClaim {
-                    shipment_id: claim.shipment_id.clone(),
-                    quantity,
-                    serial_numbers: named,
-                });
-            }
-        }
-        broken
+        claims::broken(lot, quantity, &asset::stored(&self.serial_numbers))
     }
-}
-
-/// What of a shipment's claim to a lot can't be kept.
-struct BrokenClaim {
-    shipment_id: String,
-    quantity: i64,
-    serial_numbers: Vec<String>,
-}
-
-/// Takes the claim off the shipment's lines, the last line first.
-fn released(shipment: &Shipment, claim: &BrokenClaim, units: &StockUnits) -> Event {
-    let mut open = claim.quantity;
-    let mut released = Vec::new();
-    for lot in shipment.lots.iter().rev() {
-        let Some((of_line, claimed)) = claimed(lot, units) else {
-            continue;
-        };
-        let serial_numbers: Vec<String> = claimed
-            .serial_numbers
-            .iter()
-            .filter(|serial_number| claim.serial_numbers.contains(serial_number))
-            .cloned()
-            .collect();
-        let quantity = if claimed.serial_numbers.is_empty() {
-            claimed.quantity.min(open)
-        } else {
-            i64::try_from(serial_numbers.len()).unwrap_or(i64::MAX)
-        };
-        open -= quantity;
-        if quantity > 0 {
-            let units = StockUnits {
-                quantity,
-                serial_numbers,
-                ..claimed.clone()
-            };
-            released.push(ShipmentUnits {
-                units: Some(units),
-                ..of_line.clone()
-            });
-        }
-    }
-    AllocationReleased {
-        shipment_id: shipment.shipment_id.clone(),
-        origin_id: shipment.origin_id.clone(),
-        destination_id: shipment.destination_id.clone(),
-        units: released,
-        reason: ReleaseReason::StockAdjusted.into(),
-    }
-    .into()
-}
-
-/// The units of a shipment's lot, if they are of the same batch and owner.
-fn claimed<'a>(
-    lot: &'a ShipmentLot,
-    units: &StockUnits,
-) -> Option<(&'a ShipmentUnits, &'a StockUnits)> {
-    let of_line = lot.shipment_units.as_ref()?;
-    let claimed = of_line.units.as_ref()?;
-    (claimed.batch_id == units.batch_id && claimed.owner_id == units.owner_id)
-        .then_some((of_line, claimed))
 }

@@ -4,9 +4,7 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        BatchHeld, BatchReleased, DonationReceived, LotRecallLifted, LotRecalled, ReceiptOutcome,
-        Reservation, StockAdjusted, StockConsumed, StockDisposed, StockHeld, StockLevel, StockLot,
-        StockReleased, StockUnits, TitleTransferred,
+        BatchExpiryShortened, BatchHeld, BatchReleased, DonationReceived, LotChange, LotRecallLifted, LotRecalled, ReceiptOutcome, Reservation, StockAdjusted, StockChange, StockConsumed, StockDisposed, StockEntered, StockHeld, StockLevel, StockLot, StockReleased, StockReturned, StockUnits, TitleTransferred,
     },
     shipments::v1::{
         AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched,
@@ -31,11 +29,14 @@ impl Fold for StockLevel {
         StockHeld::TYPE,
         StockReleased::TYPE,
         TitleTransferred::TYPE,
+        StockEntered::TYPE,
+        StockReturned::TYPE,
         // Those say of the item what may not be used.
         BatchHeld::TYPE,
         BatchReleased::TYPE,
         LotRecalled::TYPE,
         LotRecallLifted::TYPE,
+        BatchExpiryShortened::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -48,6 +49,64 @@ impl Fold for StockLevel {
             }
         }
     }
+}
+
+impl Fold for StockChange {
+    const EVENT_TYPES: &'static [&'static str] = StockLevel::EVENT_TYPES;
+
+    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
+        let Boundary::Since(facility, item, _) = boundary else {
+            return;
+        };
+        for (facility_id, units, effect) in effects(event) {
+            if facility_id == facility.as_str() && units.item_id == item.as_str() {
+                count(self, units, effect);
+            }
+        }
+    }
+}
+
+/// Counts what came or went.
+fn count(change: &mut StockChange, units: &StockUnits, effect: Effect<'_>) {
+    let came = match effect {
+        Effect::Pass { new_owner_id, .. } => {
+            let theirs = StockUnits {
+                owner_id: new_owner_id.to_owned(),
+                ..units.clone()
+            };
+            count(change, units, Effect::Leave { held: 0 });
+            count(change, &theirs, Effect::Enter { held: false });
+            return;
+        }
+        Effect::Enter { .. } => true,
+        Effect::Leave { .. } | Effect::Depart { .. } => false,
+        Effect::Reserve { .. } | Effect::Release { .. } | Effect::Hold | Effect::Unhold => return,
+    };
+    let known = change
+        .lots
+        .iter()
+        .position(|lot| lot.batch_id == units.batch_id && lot.owner_id == units.owner_id);
+    let index = known.unwrap_or_else(|| {
+        change.lots.push(LotChange {
+            batch_id: units.batch_id.clone(),
+            owner_id: units.owner_id.clone(),
+            lot: units.lot.clone(),
+            expires_on: units.expires_on.clone(),
+            ..LotChange::default()
+        });
+        change.lots.len() - 1
+    });
+    let lot = &mut change.lots[index];
+    let (to, from) = if came {
+        lot.on_hand = lot.on_hand.saturating_add(units.quantity);
+        (&mut lot.came, &mut lot.went)
+    } else {
+        lot.on_hand = lot.on_hand.saturating_sub(units.quantity);
+        (&mut lot.went, &mut lot.came)
+    };
+    let new = units.serial_numbers.iter().filter(|it| !from.contains(it));
+    to.extend(new.cloned().collect::<Vec<_>>());
+    remove(from, &units.serial_numbers);
 }
 
 /// What an event does to the lot that its units belong to.
@@ -122,6 +181,22 @@ fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
                 held: event.held_quantity,
             };
             at(&event.facility_id, event.units.as_ref(), effect)
+        }
+        Event::StockEntered(event) => event
+            .lines
+            .iter()
+            .filter_map(|line| {
+                let effect = Effect::Enter { held: line.held };
+                Some((&*event.facility_id, line.units.as_ref()?, effect))
+            })
+            .collect(),
+        Event::StockReturned(event) => {
+            let held = event.held_quantity;
+            at(
+                &event.facility_id,
+                event.units.as_ref(),
+                Effect::Leave { held },
+            )
         }
         Event::StockHeld(event) => at(&event.facility_id, event.units.as_ref(), Effect::Hold),
         Event::StockReleased(event) => at(&event.facility_id, event.units.as_ref(), Effect::Unhold),

@@ -1,12 +1,16 @@
 //! One lot of a stock level, as a command names it: facility, batch and owner.
 
-use keruen_proto::inventory::v1::{Batch, StockLevel, StockLot};
+use std::collections::BTreeSet;
 
+use keruen_proto::inventory::v1::{Batch, StockLevel, StockLot, StockUnits};
+
+use super::pick::{Choice, insufficient, units_of};
 use crate::{
+    asset,
     books::Books,
     boundary::Boundary,
     code::{Code, Label, UNATTRIBUTED},
-    registry::{existing_facility, existing_organisation},
+    registry::{existing_facility, existing_item, existing_organisation},
     rejection::Rejection,
 };
 
@@ -159,6 +163,49 @@ pub(crate) fn check_unclaimed(
         }
     }
     Ok(())
+}
+
+/// Units of a batch as a command names them.
+pub(crate) struct Named<'a> {
+    pub facility_id: &'a Code,
+    pub owner_id: Option<&'a Code>,
+    pub quantity: i64,
+    pub serial_numbers: &'a [Label],
+}
+
+/// Units that are to leave for good, and how many of them had been held: those go first, claimed ones never.
+pub(crate) fn leaving(
+    books: &Books,
+    batch: &Batch,
+    named: &Named<'_>,
+) -> Result<(StockUnits, i64), Rejection> {
+    let item = existing_item(books, &batch.item_id)?;
+    let level = level(books, named.facility_id, batch);
+    let owner_id = owner(&level, batch, named.owner_id)?;
+    let Named {
+        quantity,
+        serial_numbers,
+        ..
+    } = *named;
+    let mut seen = BTreeSet::new();
+    asset::check_serial_numbers("serial_numbers", item, quantity, serial_numbers, &mut seen)?;
+    let choice = Choice {
+        batch_id: Some(&batch.batch_id),
+        owner_id: Some(&owner_id),
+    };
+    let too_little = || insufficient(&level, quantity, None, choice);
+    let lot = find(&level, &batch.batch_id, &owner_id).ok_or_else(too_little)?;
+    check_unclaimed(&level, lot, serial_numbers)?;
+    if quantity > lot.available + lot.held {
+        return Err(too_little());
+    }
+    let serial_numbers = asset::stored(serial_numbers);
+    let held = if asset::is_asset(item) {
+        count(&lot.serial_numbers_held_here, &serial_numbers)
+    } else {
+        quantity.min(lot.held_here)
+    };
+    Ok((units_of(&item.item_id, lot, quantity, serial_numbers), held))
 }
 
 /// How many of some serial numbers are in a list.

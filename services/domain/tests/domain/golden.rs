@@ -7,15 +7,10 @@ use keruen_domain::tags;
 use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
-        AdjustmentReason, BatchHeld, BatchReleased, ClearanceOverride, ClearanceOverrideReason,
-        CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        AdjustmentReason, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
+        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
         ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused,
-        ConsumptionPurpose, DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased,
-        DonatedMoneySpent, DonationClosed, DonationCondition, DonationPledged, DonationReceived,
-        DonationReopened, Earmark, HoldReason, LotRecallLifted, LotRecalled, MoneyPurpose,
-        OverrideReason, PledgeLine, RecallReason, ReceiptOutcome, ReceivedLine, RefusalReason,
-        ReleaseOverride, ReleaseVerdict, ShortfallReason, StockAdjusted, StockConsumed,
-        StockDisposed, StockHeld, StockReleased, StockUnits, TitleTransferred,
+        ConsumptionPurpose, CountKind, CountedLot, DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent, DonationClosed, DonationCondition, DonationPledged, DonationReceived, DonationReopened, Earmark, EnteredLine, EntryBasis, HoldReason, LotRecallLifted, LotRecalled, MoneyPurpose, OverrideReason, PledgeLine, RecallReason, ReceiptOutcome, ReceivedLine, RefusalReason, ReleaseOverride, ReleaseVerdict, ReturnReason, ShortfallReason, StockAdjusted, StockConsumed, StockCount, StockCounted, StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred,
     },
     registry::v1::{
         Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
@@ -738,6 +733,77 @@ fn set_apart() -> Vec<Event> {
     ]
 }
 
+fn counted() -> Vec<Event> {
+    vec![
+        StockEntered {
+            facility_id: text("WH"),
+            lines: vec![EnteredLine {
+                units: Some(units()),
+                unit_value: Some(UnitValue {
+                    amount: Some(Money {
+                        currency_code: text("KZT"),
+                        minor_units: 1,
+                    }),
+                    basis: ValueBasis::MarketEstimate.into(),
+                }),
+                held: true,
+            }],
+            basis: EntryBasis::OpeningBalance.into(),
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        StockCounted {
+            stock_count: Some(StockCount {
+                count_id: text("C-1"),
+                facility_id: text("WH"),
+                item_id: text("CONC"),
+                kind: CountKind::Full.into(),
+                counted_position: 4_711,
+                lots: vec![CountedLot {
+                    batch_id: text("B-1"),
+                    owner_id: text("MOH"),
+                    lot: text("L 7/А"),
+                    expires_on: text("2021-12-31"),
+                    expected: 2,
+                    counted: 1,
+                    missing_serial_numbers: vec![text("S/2")],
+                    found_serial_numbers: vec![text("S/3")],
+                }],
+            }),
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        StockReturned {
+            facility_id: text("WH"),
+            units: Some(units()),
+            held_quantity: 1,
+            recipient_id: text("KASPI"),
+            reason: ReturnReason::Unsuitable.into(),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        TemperatureExcursionFound {
+            facility_id: text("WH"),
+            item_id: text("CONC"),
+            batch_ids: vec![text("B-1"), text("B-2")],
+            lowest_millicelsius: -4_000,
+            highest_millicelsius: 31_500,
+            duration_minutes: 190,
+            documents: documents(DocumentKind::LaboratoryReport),
+        }
+        .into(),
+        BatchExpiryShortened {
+            batch_id: text("B-1"),
+            item_id: text("CONC"),
+            lot: text("L 7/А"),
+            expires_on: text("2020-09-30"),
+            expired_on_before: text("2021-12-31"),
+            documents: documents(DocumentKind::QualityDecision),
+        }
+        .into(),
+    ]
+}
+
 /// Fields that types got later, each with the name of its version.
 fn grown() -> Vec<(&'static str, Event)> {
     let mut grown = Vec::new();
@@ -807,6 +873,7 @@ fn samples() -> Vec<Event> {
         amended(),
         retired(),
         placed(),
+        counted(),
         settled(),
         imported(),
         passed(),
@@ -958,7 +1025,13 @@ fn tags_are_given_as_ever() {
 /// Whatever was found by a tag once is found by it still.
 #[test]
 fn no_tag_was_given_up() {
-    let tables = ["tags.txt", "tags-quality.txt", "tags-holds.txt"].map(|file| kept(file, ""));
+    let tables = [
+        "tags.txt",
+        "tags-quality.txt",
+        "tags-holds.txt",
+        "tags-counts.txt",
+    ]
+    .map(|file| kept(file, ""));
     let mut of_type = Vec::new();
     for line in tables.iter().flat_map(|table| table.lines()) {
         match line.strip_prefix("    ") {

@@ -234,6 +234,104 @@ fn of_units_released() {
 }
 
 #[test]
+fn of_openings() {
+    use keruen_domain::stock::NewStock;
+    let undated = |item_id: &str, amount: i64| NewStock {
+        expires_on: None,
+        ..new_stock(item_id, amount, "N1")
+    };
+    let huge = keruen_domain::code::MAX_QUANTITY;
+    let gloves = |batch_id: &str| new_stock("GLOVE", huge, batch_id);
+    Ladder::new(stocked())
+        .step(
+            open_books(vec![undated("RAPID", huge), new_stock("NOTHING", 1, "N2")]),
+            "UNKNOWN_ITEM",
+        )
+        .step(
+            open_books(vec![undated("RAPID", huge), gloves("N2")]),
+            "BOOKS_OPEN_ALREADY",
+        )
+        .step(
+            open_books(vec![undated("PCR", huge), gloves("N2")]),
+            "EXPIRY_REQUIRED",
+        )
+        .step(
+            open_books(vec![gloves("N1"), gloves("N2")]),
+            "QUANTITY_OVERFLOW",
+        )
+        .top(open_books(vec![gloves("N1")]));
+}
+
+#[test]
+fn of_counts() {
+    use keruen_domain::stock::CountStock;
+    let counting = stocked();
+    let position = counting.position();
+    let at = |command: CountStock| CountStock {
+        counted_position: Some(position),
+        ..command
+    };
+    Ladder::new(counting.after(consume("RAPID", 20)))
+        .step(
+            at(count("C1", "RAPID", &[("B1", 19), ("B1", 19), ("B9", 1)])),
+            "UNKNOWN_BATCH",
+        )
+        .step(
+            at(count("C1", "RAPID", &[("B1", 19), ("B1", 19)])),
+            "DUPLICATE_LOT",
+        )
+        .step(
+            at(count("C1", "RAPID", &[("B1", 19)])),
+            "COUNT_CONTRADICTED",
+        )
+        .top(at(count("C1", "RAPID", &[("B1", 20)])));
+}
+
+#[test]
+fn of_excursions_and_shorter_lives() {
+    use keruen_domain::{quality::ShortenExpiry, stock::RecordExcursion};
+    let story = stocked();
+    let of = |batch_id: &str, item_id: &str| RecordExcursion {
+        batch_ids: vec![code(batch_id)],
+        ..excursion(item_id)
+    };
+    story.clone().when(of("B9", "PCR")).refused("UNKNOWN_BATCH");
+    story.clone().when(of("B1", "PCR")).refused("NOTHING_THERE");
+    let undecided = |command: ShortenExpiry| ShortenExpiry {
+        documents: Vec::new(),
+        ..command
+    };
+    let late = "2021-12-31";
+    let refused = |command: ShortenExpiry, reason: &str| {
+        story.clone().when(command).refused(reason);
+    };
+    refused(undecided(shorten("B9", late)), "UNKNOWN_BATCH");
+    refused(undecided(shorten("B1", late)), "DECISION_REQUIRED");
+    refused(shorten("B1", late), "EXPIRY_NOT_SHORTENED");
+}
+
+#[test]
+fn of_returns() {
+    use keruen_domain::stock::ReturnStock;
+    let to_nobody = |command: ReturnStock| ReturnStock {
+        recipient_id: Some(code("NOBODY")),
+        ..command
+    };
+    let numbered = |command: ReturnStock| ReturnStock {
+        serial_numbers: labels(&["S1"]),
+        ..command
+    };
+    Ladder::new(stocked())
+        .step(
+            to_nobody(numbered(give_back("B1", 51))),
+            "UNKNOWN_ORGANISATION",
+        )
+        .step(numbered(give_back("B1", 51)), "SERIAL_NUMBERS_NOT_EXPECTED")
+        .step(give_back("B1", 51), "INSUFFICIENT_STOCK")
+        .top(give_back("B1", 50));
+}
+
+#[test]
 fn of_recalls() {
     use keruen_domain::quality::RecallLot;
     let by_nobody = |command: RecallLot| RecallLot {

@@ -11,12 +11,14 @@ use keruen_domain::{
     request::FileRequest,
     shipment::{FoundGoods, RequestShipment},
     stock::{
-        AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock, TransferTitle,
+        AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock, NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
 };
 use keruen_proto::{
     Event,
-    inventory::v1::{AdjustmentReason, HoldReason, ReceiptOutcome, StockLevel, StockLot},
+    inventory::v1::{
+        AdjustmentReason, CountKind, HoldReason, ReceiptOutcome, StockLevel, StockLot,
+    },
     registry::v1::{ExternalId, Facility, Item, OrganisationKind, RegistryKind, Tracking},
     shipments::v1::{Shipment, ShipmentLot, ShipmentState},
 };
@@ -61,7 +63,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..28_u8,
+        0..33_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -90,6 +92,7 @@ struct World {
     requests: Vec<String>,
     shipments: Vec<String>,
     organisations: Vec<String>,
+    counts: Vec<String>,
     accepted: usize,
 }
 
@@ -110,6 +113,7 @@ impl World {
             requests: Vec::new(),
             shipments: Vec::new(),
             organisations: Vec::new(),
+            counts: Vec::new(),
             accepted: 0,
         };
         let mut registry = registry();
@@ -217,11 +221,15 @@ impl World {
                     self.carry_out(&cancel(&id));
                 }
             }
+            25 | 26 => self.count(step),
+            27 => self.open(step),
+            28 => self.spoil(step),
+            29 => self.give_back(step),
             18 => self.hold(step),
             19 => self.release(step),
             20 => self.set_apart(step),
-            25 | 26 => self.transfer(step),
-            27 => self.end_donation(step),
+            30 | 31 => self.transfer(step),
+            32 => self.end_donation(step),
             21 => {
                 let (item_id, lot) = (ITEMS[step.which % 4], LOTS[step.other % 3]);
                 self.carry_out(&recall(item_id, lot));
@@ -271,6 +279,123 @@ impl World {
             let is_short = self.carry_out(&close_short(&id));
             assert!(is_short || !self.carry_out(&close_donation(&id)));
         }
+    }
+
+    /// Counts an item, as of now or of some time ago; mostly something is missing, now and then more is there.
+    fn count(&mut self, step: &Step) {
+        let facility = FACILITIES[step.which % 3];
+        let item_id = ITEMS[step.other % 4];
+        let level = self.level(facility, item_id);
+        let ago = u64::try_from(step.hours % 12).expect("small");
+        let count_id = self.name("C");
+        let mut lines = Vec::new();
+        for (index, lot) in level.lots.iter().enumerate() {
+            let is_right = !(index + step.which).is_multiple_of(3);
+            let difference = if is_right { 0 } else { 3 - step.quantity % 9 };
+            let mut serial_numbers: Vec<_> =
+                lot.serial_numbers.iter().map(|it| label(it)).collect();
+            if !is_right {
+                serial_numbers.pop();
+            }
+            lines.push(CountedUnits {
+                batch_id: code(&lot.batch_id),
+                owner_id: Some(code(&lot.owner_id)),
+                quantity: if lot.serial_numbers.is_empty() {
+                    (lot.on_hand + difference).max(0)
+                } else {
+                    i64::try_from(serial_numbers.len()).expect("few")
+                },
+                serial_numbers,
+            });
+        }
+        if step.flag {
+            lines.truncate(2);
+        }
+        let mut found = Vec::new();
+        if step.hours % 4 == 0 && item_id != "CONC" {
+            let batch_id = self.name("B");
+            found.push(new_stock(item_id, step.quantity, &batch_id));
+            self.batches.push(batch_id);
+        }
+        let command = CountStock {
+            facility_id: code(facility),
+            kind: if step.flag {
+                CountKind::Cycle
+            } else {
+                CountKind::Full
+            },
+            counted_position: Some(self.position.saturating_sub(ago)),
+            lines,
+            found,
+            ..count(&count_id, item_id, &[])
+        };
+        self.carry_out(&command);
+        self.counts.push(count_id);
+    }
+
+    /// Opens the books of an item, where nothing is there.
+    fn open(&mut self, step: &Step) {
+        let batch_id = self.name("B");
+        let item_id = ITEMS[step.other % 4];
+        let mut line = NewStock {
+            held: step.flag,
+            ..new_stock(item_id, step.quantity, &batch_id)
+        };
+        if item_id == "CONC" {
+            let number = self.name("N");
+            line.quantity = quantity(1);
+            line.serial_numbers = labels(&[&number]);
+            self.serial_numbers.push(number);
+        }
+        let command = OpenStock {
+            facility_id: code(FACILITIES[step.which % 3]),
+            ..open_books(vec![line])
+        };
+        self.carry_out(&command);
+        self.batches.push(batch_id);
+    }
+
+    /// Something was kept too warm, or may be used for less long.
+    fn spoil(&mut self, step: &Step) {
+        let Some((facility, item_id, lot)) = self.lot(step) else {
+            return;
+        };
+        if step.flag {
+            let command = RecordExcursion {
+                facility_id: code(facility),
+                batch_ids: vec![code(&lot.batch_id)],
+                ..excursion(item_id)
+            };
+            assert!(self.carry_out(&command));
+        } else {
+            let day = date("2020-04-20") + Days::new(u64::try_from(step.which).expect("small"));
+            self.carry_out(&shorten(&lot.batch_id, &day.to_string()));
+        }
+    }
+
+    fn give_back(&mut self, step: &Step) {
+        let Some((facility, _, lot)) = self.lot(step) else {
+            return;
+        };
+        let serial_numbers: Vec<_> = lot
+            .serial_numbers
+            .iter()
+            .take(1)
+            .map(|number| label(number))
+            .collect();
+        let command = ReturnStock {
+            facility_id: code(facility),
+            owner_id: Some(code(&lot.owner_id)),
+            quantity: quantity(if serial_numbers.is_empty() {
+                step.quantity
+            } else {
+                1
+            }),
+            serial_numbers,
+            recipient_id: step.flag.then(|| code("HELP")),
+            ..give_back(&lot.batch_id, 1)
+        };
+        self.carry_out(&command);
     }
 
     /// Holds a batch, mostly one of which something is there.
@@ -649,6 +774,8 @@ impl World {
             .map(|value| Boundary::Key(RegistryKind::Item, code("KEY"), label(value)));
         all.extend(keys);
         all.extend(self.donations.iter().map(|id| Boundary::Donation(code(id))));
+        all.extend(self.counts.iter().map(|id| Boundary::Count(code(id))));
+        all.extend([0, 40].map(|after| Boundary::Since(code("WH"), code("GLOVE"), after)));
         all.extend(self.batches.iter().map(|id| Boundary::Batch(code(id))));
         all.extend(
             self.serial_numbers
@@ -798,6 +925,8 @@ fn is_sure(boundary: &Boundary) -> bool {
     !matches!(
         boundary,
         Boundary::Stock(..)
+            | Boundary::Since(..)
+            | Boundary::Count(_)
             | Boundary::Quality(_)
             | Boundary::Batch(_)
             | Boundary::Asset(..)
@@ -845,8 +974,13 @@ fn random_histories_reach_every_kind_of_fact() {
         "ShipmentCancelled",
         "ShipmentDispatched",
         "ShipmentReceived",
+        "BatchExpiryShortened",
         "StockAdjusted",
         "StockConsumed",
+        "StockCounted",
+        "StockEntered",
+        "StockReturned",
+        "TemperatureExcursionFound",
         "StockDisposed",
         "StockHeld",
         "StockReleased",

@@ -12,6 +12,8 @@ const TESTS: &[&str] = &[
     include_str!("earmark.rs"),
     include_str!("title.rs"),
     include_str!("stock.rs"),
+    include_str!("count.rs"),
+    include_str!("excursion.rs"),
     include_str!("request.rs"),
     include_str!("shipment.rs"),
     include_str!("quality.rs"),

@@ -87,7 +87,9 @@ impl Story {
         let own = boundary.tags();
         let mut entry = Entry::empty(boundary);
         let types = entry.event_types();
-        for (event, _) in self.events.iter().zip(&self.tags).filter(|(event, tags)| {
+        let after = usize::try_from(boundary.after_position()).expect("small");
+        let recorded = self.events.iter().zip(&self.tags).skip(after);
+        for (event, _) in recorded.filter(|(event, tags)| {
             own.iter().any(|tag| tags.contains(tag)) && types.contains(&event.type_name())
         }) {
             entry.evolve(boundary, event);
@@ -95,10 +97,16 @@ impl Story {
         entry
     }
 
+    /// The position at which the history stands.
+    pub fn position(&self) -> u64 {
+        u64::try_from(self.events.len()).expect("few")
+    }
+
     /// The state of a boundary, folded from everything that has happened.
     pub fn read_everything(&self, boundary: &Boundary) -> Entry {
         let mut entry = Entry::empty(boundary);
-        for event in &self.events {
+        let after = usize::try_from(boundary.after_position()).expect("small");
+        for event in self.events.iter().skip(after) {
             entry.evolve(boundary, event);
         }
         entry

@@ -8,21 +8,22 @@ use keruen_domain::{
         Passage, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, ReleaseDonatedMoney,
         SpendDonatedMoney,
     },
-    quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch},
+    quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, ApprovedQuantity, FileRequest, NeededGoods, RejectRequest},
     shipment::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
         ReceiveShipment, RequestShipment,
     },
     stock::{
-        AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock, TransferTitle,
+        AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock, NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
 };
 use keruen_proto::{
     Event,
     inventory::v1::{
-        AdjustmentReason, CommitmentReleaseReason, ConsumptionPurpose, DisposalReason, HoldReason,
-        MoneyPurpose, OverrideReason, RecallReason, ReceiptOutcome, ShortfallReason,
+        AdjustmentReason, CommitmentReleaseReason, ConsumptionPurpose, CountKind, DisposalReason,
+        HoldReason, MoneyPurpose, OverrideReason, RecallReason, ReceiptOutcome, ReturnReason,
+        ShortfallReason,
     },
     registry::v1::{
         Commodity, CommodityRegistered, DocumentKind, DocumentRef, Facility, FacilityKind,
@@ -189,6 +190,7 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::ConsignmentRefused(_)
             | Event::BatchHeld(_)
             | Event::BatchReleased(_)
+            | Event::BatchExpiryShortened(_)
             | Event::LotRecalled(_)
             | Event::LotRecallLifted(_)
     )
@@ -451,6 +453,90 @@ pub fn transfer(batch_id: &str, amount: i64) -> TransferTitle {
         quantity: Some(quantity(amount)),
         serial_numbers: Vec::new(),
         documents: Vec::new(),
+    }
+}
+
+/// Units that are there; RAPID and the like expire at the end of 2020.
+pub fn new_stock(item_id: &str, amount: i64, batch_id: &str) -> NewStock {
+    NewStock {
+        item_id: code(item_id),
+        quantity: quantity(amount),
+        owner_id: None,
+        lot: None,
+        expires_on: matches!(item_id, "RAPID" | "PCR").then(|| date("2020-12-31")),
+        serial_numbers: Vec::new(),
+        unit_value: None,
+        held: false,
+        batch_id: code(batch_id),
+    }
+}
+
+/// The books of WH are opened.
+pub fn open_books(lines: Vec<NewStock>) -> OpenStock {
+    OpenStock {
+        facility_id: code("WH"),
+        lines,
+        documents: Vec::new(),
+    }
+}
+
+/// Everything of an item at WH is counted, batch by batch.
+pub fn count(count_id: &str, item_id: &str, lots: &[(&str, i64)]) -> CountStock {
+    let lines = lots.iter().map(|(batch_id, quantity)| CountedUnits {
+        batch_id: code(batch_id),
+        owner_id: None,
+        quantity: *quantity,
+        serial_numbers: Vec::new(),
+    });
+    CountStock {
+        count_id: code(count_id),
+        facility_id: code("WH"),
+        item_id: code(item_id),
+        kind: CountKind::Full,
+        counted_position: None,
+        lines: lines.collect(),
+        found: Vec::new(),
+        documents: Vec::new(),
+    }
+}
+
+/// Units of a batch at WH are given back to the donor.
+pub fn give_back(batch_id: &str, amount: i64) -> ReturnStock {
+    ReturnStock {
+        facility_id: code("WH"),
+        batch_id: code(batch_id),
+        owner_id: None,
+        quantity: quantity(amount),
+        serial_numbers: Vec::new(),
+        recipient_id: None,
+        reason: ReturnReason::Unsuitable,
+        documents: Vec::new(),
+    }
+}
+
+/// Everything of an item at WH was at 31.5 °C for an hour and a half.
+pub fn excursion(item_id: &str) -> RecordExcursion {
+    RecordExcursion {
+        facility_id: code("WH"),
+        item_id: code(item_id),
+        batch_ids: Vec::new(),
+        lowest_millicelsius: 4_000,
+        highest_millicelsius: 31_500,
+        duration_minutes: 90,
+        documents: Vec::new(),
+    }
+}
+
+/// A batch may be used until that day only.
+pub fn shorten(batch_id: &str, day: &str) -> ShortenExpiry {
+    ShortenExpiry {
+        batch_id: code(batch_id),
+        expires_on: date(day),
+        documents: vec![DocumentRef {
+            kind: DocumentKind::QualityDecision.into(),
+            number: "QD-1".to_owned(),
+            ..DocumentRef::default()
+        }],
     }
 }
 

@@ -1,7 +1,6 @@
 //! Requests about the quality of stock, parsed into commands.
 
 use keruen_domain::{
-    Label, limits,
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch},
     stock::{HoldStock, ReleaseStock},
 };
@@ -11,6 +10,8 @@ use keruen_proto::inventory::v1::{
     RecallLotRequest, RecallReason, ReleaseBatchRequest, ReleaseOverride, ReleaseStockRequest,
     ReleaseVerdict,
 };
+
+use super::serial_numbers;
 
 /// A batch to be held.
 pub fn hold(message: &HoldBatchRequest, fields: &mut Fields) -> Option<HoldBatch> {
@@ -115,11 +116,6 @@ pub fn release_stock(message: &ReleaseStockRequest, fields: &mut Fields) -> Opti
         grounds: grounds?,
         documents: documents?,
     })
-}
-
-fn serial_numbers(fields: &mut Fields, given: &[String]) -> Option<Vec<Label>> {
-    let label = |fields: &mut Fields, path: &str, serial: &String| fields.label(path, serial);
-    fields.each("serial_numbers", given, limits::SERIAL_NUMBERS, label)
 }
 
 /// A lot to be recalled.

@@ -4,13 +4,13 @@ use clap::{Args, Subcommand};
 use keruen_proto::{
     inventory::v1::{
         GetBatchRequest, HoldBatchRequest, HoldReason, OverrideReason, ReleaseBatchRequest,
-        ReleaseOverride, ReleaseVerdict,
+        ReleaseOverride, ReleaseVerdict, ShortenExpiryRequest,
     },
     registry::v1::DocumentRef,
 };
 
 use crate::{
-    client::{failure::Failure, line, mutation::MutationArgs, session::Session},
+    client::{failure::Failure, line, mutation::MutationArgs, session::Session, value},
     render::word,
 };
 
@@ -50,6 +50,14 @@ A verdict rests on its document: permitted on a certificate, tested on a \
 laboratory-report, accepted on an acceptance-act, assessed on a quality-decision, \
 ordered on an order.")]
     Release(Release),
+    /// Let a batch be used for less long than was printed on it
+    #[command(after_help = "\
+Examples:
+  keruen batch shorten-expiry B-HJKMN-PQRSTU --expires-on 2020-09-30 \\
+      --document kind=quality-decision,number=QD-3,date=2020-07-16
+
+It holds wherever its units are, also on their way. It rests on a quality-decision.")]
+    ShortenExpiry(ShortenExpiry),
 }
 
 /// A hold.
@@ -80,6 +88,22 @@ pub struct Release {
     #[command(flatten)]
     grounds: Grounds,
     /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// A shorter life.
+#[derive(Args, Debug)]
+pub struct ShortenExpiry {
+    /// The batch
+    #[arg(required_unless_present = "json")]
+    batch_id: Option<String>,
+    /// Last day of use from now on
+    #[arg(long, value_name = "DAY", required_unless_present = "json", value_parser = value::date)]
+    expires_on: Option<String>,
+    /// The decision: kind=quality-decision,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
     #[command(flatten)]
@@ -125,6 +149,15 @@ impl Verb {
                 let request = HoldBatchRequest {
                     batch_id: args.batch_id.unwrap_or_default(),
                     reason: args.reason.map_or(0, Into::into),
+                    documents: args.documents,
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::ShortenExpiry(args) => {
+                let request = ShortenExpiryRequest {
+                    batch_id: args.batch_id.unwrap_or_default(),
+                    expires_on: args.expires_on.unwrap_or_default(),
                     documents: args.documents,
                     ..Default::default()
                 };

@@ -3,7 +3,10 @@
 //! A comma or backslash in a value is written `\,` or `\\`.
 
 use keruen_proto::{
-    inventory::v1::{ConsumptionPurpose, Earmark, PledgeLine, ReceiptLine, ReceiptOutcome},
+    inventory::v1::{
+        ConsumptionPurpose, CountLine, Earmark, NewStockLine, PledgeLine, ReceiptLine,
+        ReceiptOutcome,
+    },
     registry::v1::{Accessory, DocumentKind, DocumentRef, MinimumReserve, UnitValue, ValueBasis},
     requests::v1::{ApprovedLine, RequestLine},
     shipments::v1::{ShipmentLine, ShipmentReceiptLine},
@@ -231,6 +234,36 @@ fn unit_value(pairs: &Pairs) -> Result<Option<UnitValue>, String> {
             Ok(Some(UnitValue { amount, basis }))
         }
     }
+}
+
+/// `item=CODE,quantity=N[,owner=CODE][,lot=…][,expires=DAY][,serial=…]…[,value=MONEY[,basis=…]][,held=yes][,batch=ID]`
+pub fn new_stock(text: &str) -> Result<NewStockLine, String> {
+    const KEYS: &[&str] = &[
+        "item", "quantity", "owner", "lot", "expires", "serial", "value", "basis", "held", "batch",
+    ];
+    let pairs = Pairs::parse(text, KEYS)?;
+    Ok(NewStockLine {
+        item_id: pairs.text("item"),
+        quantity: pairs.quantity()?,
+        owner_id: pairs.text("owner"),
+        lot: pairs.text("lot"),
+        expires_on: pairs.read("expires", value::date)?,
+        serial_numbers: pairs.all("serial"),
+        unit_value: unit_value(&pairs)?,
+        held: pairs.read("held", value::truth)?,
+        batch_id: pairs.text("batch"),
+    })
+}
+
+/// `batch=ID,quantity=N[,owner=CODE][,serial=…]…`
+pub fn counted(text: &str) -> Result<CountLine, String> {
+    let pairs = Pairs::parse(text, &["batch", "quantity", "owner", "serial"])?;
+    Ok(CountLine {
+        batch_id: pairs.required_text("batch")?,
+        owner_id: pairs.text("owner"),
+        quantity: pairs.quantity()?,
+        serial_numbers: pairs.all("serial"),
+    })
 }
 
 /// `item=CODE,quantity=N[,request=ID[,request-line=N]][,owner=CODE]`

@@ -251,6 +251,18 @@ rpcs! {
             inventory::DisposeStockRequest => inventory::DisposeStockResponse { stock_level: inventory::StockLevel }
         "stock transfer-title" "TransferTitle" transfer_title change
             inventory::TransferTitleRequest => inventory::TransferTitleResponse { stock_level: inventory::StockLevel }
+        "stock open" "OpenStock" open_stock change
+            inventory::OpenStockRequest => inventory::OpenStockResponse { stock_level: inventory::StockLevel }
+        "stock count" "CountStock" count_stock change
+            inventory::CountStockRequest => inventory::CountStockResponse { stock_count: inventory::StockCount }
+        "stock get-count" "GetStockCount" get_stock_count show
+            inventory::GetStockCountRequest => inventory::GetStockCountResponse { stock_count: inventory::StockCount }
+        "stock return" "ReturnStock" return_stock change
+            inventory::ReturnStockRequest => inventory::ReturnStockResponse { stock_level: inventory::StockLevel }
+        "stock excursion" "RecordTemperatureExcursion" record_temperature_excursion change
+            inventory::RecordTemperatureExcursionRequest => inventory::RecordTemperatureExcursionResponse { stock_level: inventory::StockLevel }
+        "batch shorten-expiry" "ShortenExpiry" shorten_expiry change
+            inventory::ShortenExpiryRequest => inventory::ShortenExpiryResponse { batch: inventory::Batch }
         "batch hold" "HoldBatch" hold_batch change
             inventory::HoldBatchRequest => inventory::HoldBatchResponse { batch: inventory::Batch }
         "batch release" "ReleaseBatch" release_batch change

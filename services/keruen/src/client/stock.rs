@@ -13,8 +13,9 @@ use keruen_proto::{
 use crate::{
     cli::Format,
     client::{
+        count, excursion,
         failure::Failure,
-        hold, line,
+        give_back, hold, line,
         mutation::{ListArgs, MutationArgs},
         region,
         session::{Session, tell_of_more},
@@ -35,7 +36,9 @@ Examples:
   keruen stock --by commodity --format json
 
 Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination \
-only. received, consumed, disposed, lost and what passed from owner to owner are running totals. JSON rows are flat and carry quantities as numbers."
+only. received, consumed, disposed, lost, returned, converted (into kits) and what passed from \
+owner to owner (title_in, title_out) are running totals. JSON rows are flat and carry \
+quantities as numbers."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -87,6 +90,64 @@ struct Filter {
 /// What becomes of stock.
 #[derive(Subcommand, Debug)]
 pub enum Verb {
+    /// Open the books of a facility for some items with what is there
+    #[command(after_help = "\
+Examples:
+  keruen stock open --facility HOSP-JEZ \\
+      --line item=TEST-RAPID-A,quantity=240,lot=L7,expires=2021-03-31 \\
+      --line item=VENT-A,serial=SN-1,serial=SN-2,owner=MOH
+
+Each line becomes a batch of its own, of no known donation; the owner is the organisation \
+that runs the facility, unless it is named. Where the books of an item are open already, \
+use a count.")]
+    Open(count::Open),
+    /// Record a count, and correct the books by what it found
+    #[command(after_help = "\
+Examples:
+  keruen stock level WH-ALA TEST-RAPID-A --format json
+  keruen stock count --facility WH-ALA --item TEST-RAPID-A --kind full \\
+      --at-position 4711 --line batch=B-HJKMN-PQRSTU,quantity=480 \\
+      --document kind=count-sheet,number=CS-4
+  keruen stock count --facility HOSP-JEZ --item VENT-A --kind cycle \\
+      --line batch=B-VENT,serial=SN-1,serial=SN-2
+  keruen stock count --facility WH-ALA --item TEST-RAPID-A --kind cycle \\
+      --found quantity=20,lot=L9,expires=2021-01-31
+
+Note the position before you count: what moves while you count is then told apart from \
+what is missing. Only the difference is posted. What the books don't know is held.")]
+    Count(count::Count),
+    /// Show a count: what was there beside what the books had said
+    #[command(
+        name = "get-count",
+        after_help = "\
+Examples:
+  keruen stock get-count C-HJKMN-PQRSTU"
+    )]
+    GetCount {
+        /// Its id
+        count_id: String,
+    },
+    /// Record that stock was given back to its donor, or to somebody else who takes it
+    #[command(after_help = "\
+Examples:
+  keruen stock return --facility WH-ALA --batch B-HJKMN-PQRSTU \\
+      --quantity 40 --reason unsuitable
+  keruen stock return --facility WH-ALA --batch B-VENT --serial SN-9 \\
+      --quantity 1 --reason defective --recipient MAKER
+
+It leaves the system. Held units go first, claimed ones never.")]
+    Return(give_back::Return),
+    /// Record that stock was kept too warm or too cold, and hold what was there
+    #[command(after_help = "\
+Examples:
+  keruen stock excursion --facility WH-ALA --item TEST-RAPID-A \\
+      --seen 2..31.5 --minutes 190
+  keruen stock excursion --facility HOSP-JEZ --item VACCINE-X \\
+      --batch B-HJKMN-PQRSTU --seen=-4..8
+
+Shipments lose their claims to it. It stays held until its quality is decided on: see \
+`keruen stock release`, `batch shorten-expiry` and `stock dispose`.")]
+    Excursion(excursion::Excursion),
     /// Record that a batch is more or less than the books say
     #[command(after_help = "\
 Examples:
@@ -273,6 +334,11 @@ impl Args {
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         match self.verb {
             None => list(session, self.filter).await,
+            Some(Verb::Open(args)) => args.run(session).await,
+            Some(Verb::Count(args)) => args.run(session).await,
+            Some(Verb::GetCount { count_id }) => count::show(session, count_id).await,
+            Some(Verb::Return(args)) => args.run(session).await,
+            Some(Verb::Excursion(args)) => args.run(session).await,
             Some(Verb::Adjust(args)) => {
                 let request = AdjustStockRequest {
                     facility_id: args.facility.unwrap_or_default(),

@@ -2,7 +2,8 @@
 
 use keruen_proto::{
     inventory::v1::{
-        Asset, AssetPlace, Batch, HoldReason, ItemQuality, LotRecall, RecallReason, StockLevel,
+        Asset, AssetPlace, Batch, CountKind, HoldReason, ItemQuality, LotRecall, RecallReason,
+        StockCount, StockLevel,
     },
     registry::v1::DocumentRef,
 };
@@ -127,6 +128,65 @@ impl Record for Asset {
             &self.facility_id,
             &self.shipment_id
         ]
+    }
+}
+
+impl Record for StockCount {
+    const COLUMNS: &'static [&'static str] = &[
+        "count_id",
+        "facility_id",
+        "item_id",
+        "kind",
+        "counted_position",
+        "expected",
+        "counted",
+        "difference",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let expected: i64 = self.lots.iter().map(|lot| lot.expected).sum();
+        let counted: i64 = self.lots.iter().map(|lot| lot.counted).sum();
+        cells![
+            &self.count_id,
+            &self.facility_id,
+            &self.item_id,
+            word::field::<CountKind>(self.kind),
+            self.counted_position.to_string(),
+            expected,
+            counted,
+            counted - expected
+        ]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let lots = self.lots.iter().map(|lot| {
+            cells![
+                &lot.batch_id,
+                &lot.owner_id,
+                &lot.lot,
+                &lot.expires_on,
+                lot.expected,
+                lot.counted,
+                lot.counted - lot.expected,
+                &lot.missing_serial_numbers[..],
+                &lot.found_serial_numbers[..]
+            ]
+        });
+        vec![Part {
+            title: "by batch and owner",
+            columns: &[
+                "batch_id",
+                "owner_id",
+                "lot",
+                "expires_on",
+                "expected",
+                "counted",
+                "difference",
+                "missing_serial_numbers",
+                "found_serial_numbers",
+            ],
+            rows: lots.collect(),
+        }]
     }
 }
 

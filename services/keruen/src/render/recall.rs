@@ -31,6 +31,8 @@ const HOLDER: &[&str] = &[
     "consumed",
     "disposed",
     "lost",
+    "returned",
+    "converted",
     "owners",
     "shipments",
 ];
@@ -56,6 +58,8 @@ fn holder(it: &LotHolder) -> Vec<Cell> {
         it.consumed,
         it.disposed,
         it.lost,
+        it.returned,
+        it.converted,
         &it.owner_ids[..],
         &it.shipment_ids[..]
     ]
@@ -96,6 +100,8 @@ impl Record for LotTrace {
         "consumed",
         "disposed",
         "lost",
+        "returned",
+        "converted",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -119,7 +125,9 @@ impl Record for LotTrace {
             sum(|it| it.missing),
             sum(|it| it.consumed),
             sum(|it| it.disposed),
-            sum(|it| it.lost)
+            sum(|it| it.lost),
+            sum(|it| it.returned),
+            sum(|it| it.converted)
         ]
     }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The quantities of a row, in order of the columns.
-pub const QUANTITIES: [&str; 11] = [
+pub const QUANTITIES: [&str; 13] = [
     "on_hand",
     "reserved",
     "held",
@@ -26,6 +26,8 @@ pub const QUANTITIES: [&str; 11] = [
     "consumed",
     "disposed",
     "lost",
+    "returned",
+    "converted",
     "title_in",
     "title_out",
 ];
@@ -36,7 +38,7 @@ const BOLD: Style = Style::new().bold();
 const MIN_BAR_WIDTH: usize = 10;
 const MAX_BAR_WIDTH: usize = 60;
 
-fn quantities(row: &StockRow) -> [i64; 11] {
+fn quantities(row: &StockRow) -> [i64; 13] {
     [
         row.on_hand,
         row.reserved,
@@ -47,6 +49,8 @@ fn quantities(row: &StockRow) -> [i64; 11] {
         row.consumed,
         row.disposed,
         row.lost,
+        row.returned,
+        row.converted,
         row.title_in,
         row.title_out,
     ]
@@ -83,6 +87,8 @@ impl Record for StockRow {
         "consumed",
         "disposed",
         "lost",
+        "returned",
+        "converted",
         "title_in",
         "title_out",
     ];
@@ -288,6 +294,8 @@ mod tests {
             consumed: 7,
             disposed: 8,
             lost: 9,
+            returned: 10,
+            converted: 11,
             ..StockRow::default()
         };
         let json = serde_json::to_value(Flat { row: &row, by: &[] }).unwrap();

@@ -4,9 +4,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use keruen_proto::{
     inventory::v1::{
         AdjustmentReason, AssetPlace, ClearanceOverrideReason, CommitmentReleaseReason,
-        ConsignmentState, ConsumptionPurpose, DisposalReason, DonationCondition, DonationState,
-        HoldReason, MoneyPurpose, OverrideReason, RecallReason, ReceiptOutcome, RefusalReason,
-        ReleaseVerdict, ShortfallReason,
+        ConsignmentState, ConsumptionPurpose, CountKind, DisposalReason, DonationCondition,
+        DonationState, HoldReason, MoneyPurpose, OverrideReason, RecallReason, ReceiptOutcome,
+        RefusalReason, ReleaseVerdict, ReturnReason, ShortfallReason,
     },
     log::v1::TimePrecision,
     registry::v1::{
@@ -46,6 +46,7 @@ words! {
     CommitmentReleaseReason "COMMITMENT_RELEASE_REASON_"
     ConsignmentState "CONSIGNMENT_STATE_"
     ConsumptionPurpose "CONSUMPTION_PURPOSE_"
+    CountKind "COUNT_KIND_"
     DisposalReason "DISPOSAL_REASON_"
     DocumentKind "DOCUMENT_KIND_"
     DonationCondition "DONATION_CONDITION_"
@@ -64,6 +65,7 @@ words! {
     RequestPriority "REQUEST_PRIORITY_"
     RequestState "REQUEST_STATE_"
     RetirementReason "RETIREMENT_REASON_"
+    ReturnReason "RETURN_REASON_"
     ShipmentState "SHIPMENT_STATE_"
     ShortfallReason "SHORTFALL_REASON_"
     StockGroup "STOCK_GROUP_"
@@ -137,6 +139,8 @@ mod tests {
         round_trips::<CancellationReason>();
         round_trips::<ClosureReason>();
         round_trips::<ConsumptionPurpose>();
+        round_trips::<CountKind>();
+        round_trips::<ReturnReason>();
         round_trips::<DisposalReason>();
         round_trips::<DocumentKind>();
         round_trips::<DonationState>();

@@ -143,6 +143,8 @@ CREATE TABLE stock (
     consumed BIGINT NOT NULL,
     disposed BIGINT NOT NULL,
     lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
     -- Passed to this owner here, and given up by it here.
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
@@ -165,6 +167,8 @@ CREATE TABLE stock_totals (
     consumed BIGINT NOT NULL,
     disposed BIGINT NOT NULL,
     lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id)

@@ -13,6 +13,8 @@ SELECT
     k.consumed,
     k.disposed,
     k.lost,
+    k.returned,
+    k.converted,
     k.title_in,
     k.title_out
 FROM stock k
@@ -28,6 +30,8 @@ SELECT
     0,
     0,
     p.quantity,
+    0,
+    0,
     0,
     0,
     0,

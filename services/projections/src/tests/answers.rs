@@ -103,13 +103,13 @@ fn places_of_a_batch_add_up_to_what_was_received() {
         }
     }
     assert_eq!(traced.len(), received.len());
-    assert_eq!(statuses.len(), 6, "{statuses:?}");
+    assert_eq!(statuses.len(), 7, "{statuses:?}");
 }
 
 #[test]
 fn a_lot_is_found_with_everybody_who_has_or_had_it() {
     let mut world = world();
-    let mut expected: BTreeMap<(String, String), BTreeMap<String, [i64; 7]>> = BTreeMap::new();
+    let mut expected: BTreeMap<(String, String), BTreeMap<String, [i64; 9]>> = BTreeMap::new();
     let mut lots: BTreeMap<String, String> = BTreeMap::new();
     // What came and went, by the events; what is there or ended there, by plain book-keeping.
     for event in world.history.decoded() {
@@ -118,15 +118,18 @@ fn a_lot_is_found_with_everybody_who_has_or_had_it() {
             let lot = expected
                 .entry((units.item_id.clone(), units.lot.clone()))
                 .or_default();
-            lot.entry(facility_id).or_default()[5 + usize::from(is_sent)] += units.quantity;
+            lot.entry(facility_id).or_default()[7 + usize::from(is_sent)] += units.quantity;
         }
     }
     for ((facility_id, item_id, batch_id, _), sums) in naive::stock(world.history.decoded()) {
-        let [on_hand, _, _, in_transit, _, consumed, disposed, lost, _, _] = sums;
+        let [on_hand, _, _, in_transit, _, gone @ ..] = sums;
+        let [consumed, disposed, lost, returned, converted, _, _] = gone;
         let holders = expected
             .entry((item_id, lots[&batch_id].clone()))
             .or_default();
-        let sums = [on_hand, in_transit, consumed, disposed, lost];
+        let sums = [
+            on_hand, in_transit, consumed, disposed, lost, returned, converted,
+        ];
         for (sum, more) in holders.entry(facility_id).or_default().iter_mut().zip(sums) {
             *sum += more;
         }
@@ -140,7 +143,7 @@ fn a_lot_is_found_with_everybody_who_has_or_had_it() {
         };
         let query = LotQuery::parse(&request).unwrap();
         let trace = query.answer(world.writer.connection(), TODAY).unwrap();
-        let found: BTreeMap<String, [i64; 7]> = trace
+        let found: BTreeMap<String, [i64; 9]> = trace
             .holders
             .iter()
             .map(|it| {
@@ -150,6 +153,8 @@ fn a_lot_is_found_with_everybody_who_has_or_had_it() {
                     it.consumed,
                     it.disposed,
                     it.lost,
+                    it.returned,
+                    it.converted,
                     it.received,
                     it.sent,
                 ];
@@ -158,7 +163,7 @@ fn a_lot_is_found_with_everybody_who_has_or_had_it() {
             .collect();
         let holders: BTreeMap<_, _> = holders
             .into_iter()
-            .filter(|(_, sums)| *sums != [0; 7])
+            .filter(|(_, sums)| *sums != [0; 9])
             .collect();
         assert_eq!(found, holders, "{request:?}");
         assert!(

@@ -3,20 +3,20 @@
 use keruen_domain::{
     Boundary, Code, Entry, Label,
     donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
-    quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch},
+    quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
     shipment::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
         ReceiveShipment, RequestShipment,
     },
     stock::{
-        AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock, TransferTitle,
+        AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock, NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
 };
 use keruen_proto::{
     inventory::v1::{
-        AdjustmentReason, ConsumptionPurpose, DisposalReason, HoldReason, OverrideReason,
-        RecallReason, ReceiptOutcome,
+        AdjustmentReason, ConsumptionPurpose, CountKind, DisposalReason, HoldReason,
+        OverrideReason, RecallReason, ReceiptOutcome, ReturnReason,
     },
     registry::v1::{DocumentKind, DocumentRef},
     requests::v1::{RejectionReason, RequestPriority},
@@ -56,7 +56,7 @@ fn document(kind: DocumentKind) -> DocumentRef {
 impl History {
     /// One thing; what the domain refuses does not happen.
     pub fn happen(&mut self, (kind, a, b, c): Choice) {
-        match kind % 21 {
+        match kind % 24 {
             0 | 1 => self.donate(a, b, c),
             2 => self.ask(a, b, c),
             3 | 4 => self.ship(a, b, c),
@@ -85,6 +85,9 @@ impl History {
             15 => self.recall(a, b, c),
             20 if a.is_multiple_of(3) => self.transfer(a, b, c),
             20 => self.set_apart(a, b, c),
+            21 => self.count(a, b, c),
+            22 => self.give_back(a, b, c),
+            23 => self.spoil(a, b, c),
             _ => self.correct(a, b, c),
         }
     }
@@ -459,6 +462,129 @@ impl History {
                 serial_numbers,
                 grounds,
                 documents,
+            });
+        }
+    }
+
+    /// Counts an item, or opens its books where nothing is there.
+    fn count(&mut self, a: u16, b: u16, c: u16) {
+        let (facility_id, item_id) = (
+            code(pick(&FACILITIES, a).unwrap().0),
+            code(pick(&ITEMS, b).unwrap().0),
+        );
+        let Entry::Stock(level, _) =
+            self.fold(&Boundary::Stock(facility_id.clone(), item_id.clone()))
+        else {
+            return;
+        };
+        let is_asset = item_id.as_str() == "VENT-X";
+        let new = NewStock {
+            item_id: item_id.clone(),
+            quantity: quantity(i64::from(c % 9) + 1),
+            owner_id: None,
+            lot: pick(&LOTS, b / 3).map(|lot| Label::parse(lot).unwrap()),
+            expires_on: None,
+            serial_numbers: Vec::new(),
+            unit_value: None,
+            held: c.is_multiple_of(2),
+            batch_id: self.new_id("O"),
+        };
+        let new = if is_asset { Vec::new() } else { vec![new] };
+        if level.lots.is_empty() && !is_asset {
+            self.run(&OpenStock {
+                facility_id,
+                lines: new,
+                documents: Vec::new(),
+            });
+            return;
+        }
+        let mut serial_numbers = level.lots.iter().map(|lot| lot.serial_numbers.clone());
+        let lines = level.lots.iter().map(|lot| {
+            let mut numbers = serial_numbers.next().unwrap_or_default();
+            numbers.truncate(numbers.len().saturating_sub(usize::from(c % 2)));
+            CountedUnits {
+                batch_id: code(&lot.batch_id),
+                owner_id: Some(code(&lot.owner_id)),
+                quantity: if is_asset {
+                    i64::try_from(numbers.len()).unwrap()
+                } else {
+                    (lot.on_hand + i64::from(c % 4) - 2).max(0)
+                },
+                serial_numbers: numbers.iter().map(|it| Label::parse(it).unwrap()).collect(),
+            }
+        });
+        let lines = lines.collect();
+        self.run(&CountStock {
+            count_id: self.new_id("C"),
+            facility_id,
+            item_id,
+            kind: CountKind::Cycle,
+            counted_position: None,
+            lines,
+            found: if c.is_multiple_of(3) { new } else { Vec::new() },
+            documents: Vec::new(),
+        });
+    }
+
+    fn give_back(&mut self, a: u16, b: u16, c: u16) {
+        let (facility_id, item_id) = (
+            code(pick(&FACILITIES, a).unwrap().0),
+            code(pick(&ITEMS, b).unwrap().0),
+        );
+        let Entry::Stock(level, _) = self.fold(&Boundary::Stock(facility_id.clone(), item_id))
+        else {
+            return;
+        };
+        let Some(lot) = pick(&level.lots, b / 3) else {
+            return;
+        };
+        let serials = lot.serial_numbers.iter().take(1);
+        let serial_numbers: Vec<_> = serials.map(|it| Label::parse(it).unwrap()).collect();
+        self.run(&ReturnStock {
+            facility_id,
+            batch_id: code(&lot.batch_id),
+            owner_id: Some(code(&lot.owner_id)),
+            quantity: quantity(if serial_numbers.is_empty() {
+                i64::from(c % 5) + 1
+            } else {
+                1
+            }),
+            serial_numbers,
+            recipient_id: Some(code("KASPI")),
+            reason: ReturnReason::NotNeeded,
+            documents: Vec::new(),
+        });
+    }
+
+    /// Something was kept too warm, or may be used for less long.
+    fn spoil(&mut self, a: u16, b: u16, c: u16) {
+        let (facility_id, item_id) = (
+            code(pick(&FACILITIES, a).unwrap().0),
+            code(pick(&ITEMS, b).unwrap().0),
+        );
+        let boundary = Boundary::Stock(facility_id.clone(), item_id.clone());
+        let Entry::Stock(level, _) = self.fold(&boundary) else {
+            return;
+        };
+        let Some(lot) = pick(&level.lots, b / 3) else {
+            return;
+        };
+        let batch_id = code(&lot.batch_id);
+        if c.is_multiple_of(3) {
+            self.run(&RecordExcursion {
+                facility_id,
+                item_id,
+                batch_ids: vec![batch_id],
+                lowest_millicelsius: -3_000,
+                highest_millicelsius: 40_000,
+                duration_minutes: 0,
+                documents: Vec::new(),
+            });
+        } else {
+            self.run(&ShortenExpiry {
+                batch_id,
+                expires_on: "2030-01-01".parse().unwrap(),
+                documents: vec![document(DocumentKind::QualityDecision)],
             });
         }
     }

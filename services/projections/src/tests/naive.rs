@@ -10,8 +10,9 @@ use keruen_proto::{
 /// Facility, item, batch and owner.
 pub type Key = (String, String, String, String);
 
-/// on hand, reserved, held, in transit, received, consumed, disposed, lost, passed to the owner, given up by it.
-pub type Sums = [i64; 10];
+/// on hand, reserved, held, in transit, received, consumed, disposed, lost, returned, converted, passed to the owner,
+/// given up by it.
+pub type Sums = [i64; 12];
 
 const ON_HAND: usize = 0;
 const RESERVED: usize = 1;
@@ -21,8 +22,9 @@ const RECEIVED: usize = 4;
 const CONSUMED: usize = 5;
 const DISPOSED: usize = 6;
 const LOST: usize = 7;
-const TITLE_IN: usize = 8;
-const TITLE_OUT: usize = 9;
+const RETURNED: usize = 8;
+const TITLE_IN: usize = 10;
+const TITLE_OUT: usize = 11;
 
 #[derive(Default)]
 struct Books {
@@ -89,6 +91,11 @@ pub fn came_and_went(event: &Event) -> Vec<(String, &StockUnits, bool)> {
             .lines
             .iter()
             .filter(|line| line.outcome() != ReceiptOutcome::Missing)
+            .map(|line| (it.facility_id.clone(), line.units.as_ref().unwrap(), false))
+            .collect(),
+        Event::StockEntered(it) => it
+            .lines
+            .iter()
             .map(|line| (it.facility_id.clone(), line.units.as_ref().unwrap(), false))
             .collect(),
         Event::StockAdjusted(it) if !it.decrease => {
@@ -177,6 +184,27 @@ fn post(books: &mut Books, event: &Event) {
                 &theirs,
                 &[(ON_HAND, n), (TITLE_IN, n), (HELD, held)],
             );
+        }
+        Event::StockReturned(it) => {
+            let units = it.units.as_ref().unwrap();
+            let n = units.quantity;
+            books.post(
+                &it.facility_id,
+                units,
+                &[(ON_HAND, -n), (RETURNED, n), (HELD, -it.held_quantity)],
+            );
+        }
+        Event::StockEntered(it) => {
+            for line in &it.lines {
+                let units = line.units.as_ref().unwrap();
+                let n = units.quantity;
+                let held = if line.held { n } else { 0 };
+                books.post(
+                    &it.facility_id,
+                    units,
+                    &[(ON_HAND, n), (RECEIVED, n), (HELD, held)],
+                );
+            }
         }
         Event::StockHeld(it) => {
             let units = it.units.as_ref().unwrap();

@@ -50,8 +50,8 @@ fn stock_rows(connection: &Connection) -> BTreeMap<Key, Sums> {
     let mut statement = connection
         .prepare(
             "SELECT facility_id, item_id, batch_id, owner_id, \
-             on_hand, reserved, held, in_transit, received, consumed, disposed, lost, title_in, \
-             title_out FROM stock",
+             on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, \
+             title_in, title_out FROM stock",
         )
         .unwrap();
     let rows = statement.query_map([], |row| {
@@ -89,20 +89,21 @@ proptest! {
         for ((facility, item, batch, owner), sums) in &expected {
             let total = totals.entry((facility.clone(), item.clone())).or_default();
             total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
-            // received + acquired = on hand + in transit + consumed + disposed + lost + ceded, per batch and owner.
-            let [on_hand, reserved, held, in_transit, received, consumed, disposed, lost, acquired, ceded] = *sums;
+            // received + acquired = on hand + in transit + what is gone + ceded, per batch and owner.
+            let [on_hand, reserved, held, in_transit, received, gone @ .., acquired, ceded] = *sums;
+            let gone: i64 = gone.iter().sum();
             prop_assert!(on_hand >= reserved + held && reserved >= 0 && held >= 0 && in_transit >= 0);
             *balances.entry((batch.clone(), owner.clone())).or_default() +=
-                received + acquired - on_hand - in_transit - consumed - disposed - lost - ceded;
+                received + acquired - on_hand - in_transit - gone - ceded;
         }
         prop_assert!(balances.values().all(|balance| *balance == 0), "{:?}", balances);
         let connection = writer.connection();
         let mut statement = connection.prepare(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, title_in, title_out \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out \
              FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2").unwrap();
         for ((facility, item), total) in &totals {
             let found = statement.query_row(params![facility, item], |row| {
-                (0..10).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
+                (0..12).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
             }).unwrap();
             prop_assert_eq!(&found[..], &total[..]);
         }
@@ -187,7 +188,7 @@ proptest! {
         let mut writer = built(dir.path(), &history);
         let mut statement = writer.connection()
             .prepare("SELECT facility_id, batch_id, owner_id, status, quantity FROM places").unwrap();
-        let mut places: BTreeMap<(String, String, String), [i64; 5]> = BTreeMap::new();
+        let mut places: BTreeMap<(String, String, String), [i64; 7]> = BTreeMap::new();
         let rows = statement.query_map([], |row| {
             Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get::<_, i32>(3)?, row.get::<_, i64>(4)?))
         }).unwrap();
@@ -200,16 +201,19 @@ proptest! {
                 TraceStatus::Consumed => 2,
                 TraceStatus::Disposed => 3,
                 TraceStatus::Lost => 4,
+                TraceStatus::Returned => 5,
+                TraceStatus::Converted => 6,
                 TraceStatus::Unspecified => unreachable!(),
             };
             places.entry(key).or_default()[column] += quantity;
         }
-        let mut expected: BTreeMap<(String, String, String), [i64; 5]> = BTreeMap::new();
-        for ((facility, _, batch, owner), [on_hand, _, _, in_transit, _, consumed, disposed, lost, _, _]) in
+        let mut expected: BTreeMap<(String, String, String), [i64; 7]> = BTreeMap::new();
+        for ((facility, _, batch, owner), [on_hand, _, _, in_transit, _, gone @ .., _, _]) in
             naive::stock(history.decoded())
         {
-            let sums = [on_hand, in_transit, consumed, disposed, lost];
-            if sums != [0; 5] {
+            let [consumed, disposed, lost, returned, converted] = gone;
+            let sums = [on_hand, in_transit, consumed, disposed, lost, returned, converted];
+            if sums != [0; 7] {
                 expected.insert((facility, batch, owner), sums);
             }
         }
@@ -237,6 +241,11 @@ fn histories_know_every_kind_of_movement() {
         "LotRecallLifted",
         "StockHeld",
         "StockReleased",
+        "StockEntered",
+        "StockReturned",
+        "StockCounted",
+        "TemperatureExcursionFound",
+        "BatchExpiryShortened",
     ] {
         let count = history
             .decoded()

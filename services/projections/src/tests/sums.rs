@@ -72,6 +72,8 @@ fn sums(row: &StockRow) -> Sums {
         row.consumed,
         row.disposed,
         row.lost,
+        row.returned,
+        row.converted,
         row.title_in,
         row.title_out,
     ]

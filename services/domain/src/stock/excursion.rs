@@ -1,0 +1,138 @@
+//! Stock was kept too warm or too cold. What was there is held until its quality is decided on, claimed or not.
+
+use keruen_proto::{
+    Event,
+    inventory::v1::{HoldReason, StockHeld, StockLot, TemperatureExcursionFound},
+    registry::v1::Item,
+    shipments::v1::ReleaseReason,
+};
+
+use super::{RecordExcursion, claims, lot::existing_batch, pick::units_of};
+use crate::{
+    books::Books,
+    boundary::Boundary,
+    code::Code,
+    command::{Command, Moment},
+    limits,
+    registry::{existing_facility, existing_item},
+    rejection::Rejection,
+};
+
+impl Command for RecordExcursion {
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries = vec![
+            Boundary::Facility(self.facility_id.clone()),
+            Boundary::Item(self.item_id.clone()),
+            Boundary::Stock(self.facility_id.clone(), self.item_id.clone()),
+        ];
+        boundaries.extend(self.batch_ids.iter().cloned().map(Boundary::Batch));
+        for lot in self.lots(books) {
+            let claims = claims::broken(lot, lot.on_hand, &lot.serial_numbers);
+            boundaries.extend(claims::reads(books, &claims));
+        }
+        boundaries
+    }
+
+    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+        existing_facility(books, &self.facility_id)?;
+        let item = existing_item(books, &self.item_id)?;
+        for batch_id in &self.batch_ids {
+            existing_batch(books, batch_id)?;
+        }
+        self.check_range(item)?;
+        let lots: Vec<&StockLot> = self.lots(books).collect();
+        if lots.is_empty() {
+            return Err(Rejection::NothingThere {
+                facility_id: self.facility_id.to_string(),
+                item_id: self.item_id.to_string(),
+            });
+        }
+        let mut given_up = Vec::new();
+        let mut held = Vec::new();
+        for lot in &lots {
+            let claims = claims::broken(lot, lot.on_hand, &lot.serial_numbers);
+            let units = units_of(&self.item_id, lot, lot.on_hand, lot.serial_numbers.clone());
+            let reason = ReleaseReason::StockHeld;
+            given_up.extend(claims::give_up(
+                books,
+                &self.facility_id,
+                &claims,
+                &units,
+                reason,
+            )?);
+            held.extend(self.held(lot));
+        }
+        claims::check_number(&self.facility_id, &lots[0].batch_id, given_up.len())?;
+        let mut batch_ids: Vec<String> = lots.iter().map(|lot| lot.batch_id.clone()).collect();
+        batch_ids.sort_unstable();
+        batch_ids.dedup();
+        given_up.push(
+            TemperatureExcursionFound {
+                facility_id: self.facility_id.to_string(),
+                item_id: self.item_id.to_string(),
+                batch_ids,
+                lowest_millicelsius: self.lowest_millicelsius,
+                highest_millicelsius: self.highest_millicelsius,
+                duration_minutes: self.duration_minutes,
+                documents: self.documents.clone(),
+            }
+            .into(),
+        );
+        given_up.extend(held);
+        limits::keep(given_up)
+    }
+
+    fn subject(&self, _: &Books) -> Option<Boundary> {
+        Some(Boundary::Stock(
+            self.facility_id.clone(),
+            self.item_id.clone(),
+        ))
+    }
+}
+
+impl RecordExcursion {
+    /// The lots that were there.
+    fn lots<'a>(&'a self, books: &'a Books) -> impl Iterator<Item = &'a StockLot> {
+        let level = books.stock(&self.facility_id, &self.item_id);
+        let is_meant = |lot: &&StockLot| {
+            let mut batch_ids = self.batch_ids.iter().map(Code::as_str);
+            self.batch_ids.is_empty() || batch_ids.any(|id| id == lot.batch_id)
+        };
+        let lots = level.map_or(&[][..], |level| &level.lots);
+        lots.iter().filter(is_meant)
+    }
+
+    /// What is within the range is no excursion.
+    fn check_range(&self, item: &Item) -> Result<(), Rejection> {
+        let Some(range) = &item.storage else {
+            return Ok(());
+        };
+        let is_within = self.lowest_millicelsius >= range.minimum_millicelsius
+            && self.highest_millicelsius <= range.maximum_millicelsius;
+        if is_within {
+            return Err(Rejection::WithinStorageRange {
+                item_id: item.item_id.clone(),
+                lowest_millicelsius: range.minimum_millicelsius,
+                highest_millicelsius: range.maximum_millicelsius,
+            });
+        }
+        Ok(())
+    }
+
+    /// That those units of a lot are held which are not held by themselves already.
+    fn held(&self, lot: &StockLot) -> Option<Event> {
+        let quantity = lot.on_hand - lot.held_here;
+        let free = lot
+            .serial_numbers
+            .iter()
+            .filter(|number| !lot.serial_numbers_held_here.contains(number));
+        let serial_numbers = free.cloned().collect();
+        let event = StockHeld {
+            facility_id: self.facility_id.to_string(),
+            units: Some(units_of(&self.item_id, lot, quantity, serial_numbers)),
+            reason: HoldReason::TemperatureExcursion.into(),
+            documents: self.documents.clone(),
+        };
+        (quantity > 0).then(|| event.into())
+    }
+}

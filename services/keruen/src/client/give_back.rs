@@ -1,0 +1,66 @@
+//! Stock that leaves the system: given back to its donor, or to somebody else.
+
+use clap::Args;
+use keruen_proto::{
+    inventory::v1::{ReturnReason, ReturnStockRequest},
+    registry::v1::DocumentRef,
+};
+
+use crate::{
+    client::{failure::Failure, line, mutation::MutationArgs, session::Session},
+    render::word,
+};
+
+/// A return.
+#[derive(Args, Debug)]
+pub struct Return {
+    /// Where it leaves
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    facility: Option<String>,
+    /// The batch
+    #[arg(long, value_name = "ID", required_unless_present = "json")]
+    batch: Option<String>,
+    /// The owner. Default: the only one that has stock of this batch there
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// Base units
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        required_unless_present = "json"
+    )]
+    quantity: Option<i64>,
+    /// Serial number, of an asset; repeatable
+    #[arg(long = "serial", value_name = "NUMBER")]
+    serials: Vec<String>,
+    /// Organisation that takes it back. Default: the donor
+    #[arg(long, value_name = "CODE")]
+    recipient: Option<String>,
+    /// Why
+    #[arg(long, required_unless_present = "json", value_parser = word::parser::<ReturnReason>())]
+    reason: Option<ReturnReason>,
+    /// Act of return and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+impl Return {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        let request = ReturnStockRequest {
+            facility_id: self.facility.unwrap_or_default(),
+            batch_id: self.batch.unwrap_or_default(),
+            owner_id: self.owner.unwrap_or_default(),
+            quantity: self.quantity.unwrap_or_default(),
+            serial_numbers: self.serials,
+            recipient_id: self.recipient.unwrap_or_default(),
+            reason: self.reason.map_or(0, Into::into),
+            documents: self.documents,
+            ..Default::default()
+        };
+        session.change(&self.mutation, request).await
+    }
+}
