@@ -4,7 +4,10 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        BatchExpiryShortened, BatchHeld, BatchReleased, DonationReceived, LotChange, LotRecallLifted, LotRecalled, ReceiptOutcome, Reservation, StockAdjusted, StockChange, StockConsumed, StockDisposed, StockEntered, StockHeld, StockLevel, StockLot, StockReleased, StockReturned, StockUnits, TitleTransferred,
+        BatchExpiryShortened, BatchHeld, BatchReleased, DonationReceived, LotChange,
+        LotRecallLifted, LotRecalled, ReceiptOutcome, Reservation, StockAdjusted, StockChange,
+        StockConsumed, StockDisposed, StockEntered, StockHeld, StockLevel, StockLot, StockReleased,
+        StockReturned, StockUnits, TitleTransferred,
     },
     shipments::v1::{
         AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched,
@@ -200,6 +203,12 @@ fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
         }
         Event::StockHeld(event) => at(&event.facility_id, event.units.as_ref(), Effect::Hold),
         Event::StockReleased(event) => at(&event.facility_id, event.units.as_ref(), Effect::Unhold),
+        _ => effects_of_shipments(event),
+    }
+}
+
+fn effects_of_shipments(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
+    match event {
         Event::ShipmentAllocated(event) => at_origin(
             &event.origin_id,
             &event.units,

@@ -11,7 +11,8 @@ use keruen_domain::{
     request::FileRequest,
     shipment::{FoundGoods, RequestShipment},
     stock::{
-        AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock, NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
+        AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
+        NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
 };
 use keruen_proto::{

@@ -15,7 +15,8 @@ use keruen_domain::{
         ReceiveShipment, RequestShipment,
     },
     stock::{
-        AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock, NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
+        AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
+        NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
 };
 use keruen_proto::{

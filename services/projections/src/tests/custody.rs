@@ -27,7 +27,7 @@ fn rows(connection: &Connection, groups: &[StockGroup]) -> Vec<StockRow> {
 fn sums(rows: &[StockRow]) -> [i64; 6] {
     let mut sums = [0; 6];
     for row in rows {
-        let gone = row.consumed + row.disposed + row.lost;
+        let gone = row.consumed + row.disposed + row.lost + row.returned + row.converted;
         let counts = [
             row.on_hand,
             row.in_transit,
@@ -62,7 +62,8 @@ fn owner_place_and_custodian_each_add_up() {
     assert_eq!(title_in, title_out);
     // Every owner has what came to it and did not leave it.
     for row in &by_owner {
-        let gone = row.consumed + row.disposed + row.lost + row.title_out;
+        let gone =
+            row.consumed + row.disposed + row.lost + row.returned + row.converted + row.title_out;
         let came = row.received + row.title_in;
         assert_eq!(came, row.on_hand + row.in_transit + gone, "{row:?}");
     }
