@@ -69,6 +69,7 @@ Exit status:
   1   refused, with the reason
   2   the command line is wrong
   69  no server answers
+  74  what was to be verified can't be read
   75  nobody knows whether it was recorded, or the server is busy: repeat with the same --command-id
   130 an import was interrupted: run it again to go on
 
