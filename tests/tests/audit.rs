@@ -405,7 +405,7 @@ async fn keys_and_files_that_are_wrong_are_named() {
         "sqlite://x",
     ])
     .refused(2);
-    program::run(["log", "verify", "--data", text(&audit.file("nowhere"))]).refused(1);
+    program::run(["log", "verify", "--data", text(&audit.file("nowhere"))]).refused(74);
 
     // Events that are not there.
     for (event, code) in [

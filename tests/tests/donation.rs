@@ -167,3 +167,116 @@ async fn an_earmark_binds_until_goods_are_where_they_are_meant_to_be() {
     desk.run(&consume(HOSPITAL)).success();
     assert!(desk.run("check").success().contains("keep"));
 }
+
+/// Rows of stock as grouped: name, on hand, in transit.
+fn stock_by(desk: &Desk, group: &str) -> Vec<(String, i64, i64)> {
+    let rows = desk.json(&format!(
+        "stock --by {group} --item {MASK_A} --min-position {}",
+        desk.head()
+    ));
+    let rows = rows.as_array().unwrap().iter();
+    let number = |row: &Value, name: &str| row[name].as_i64().unwrap();
+    rows.filter(|row| number(row, "on_hand") + number(row, "in_transit") > 0)
+        .map(|row| {
+            let name = row[group].as_str().unwrap().to_owned();
+            (name, number(row, "on_hand"), number(row, "in_transit"))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_given_to_the_ministry_is_entered_into_the_books_of_two_hospitals() {
+    let desk = Desk::set().await;
+    for (id, kind) in [
+        ("MOH", "ministry"),
+        ("CITY", "hospital"),
+        ("RURAL", "hospital"),
+    ] {
+        desk.run(&format!(
+            "organisation register {id} --name-en {id} --kind {kind}"
+        ))
+        .success();
+    }
+    for (id, operator) in [("HOSP-CITY", "CITY"), ("HOSP-RURAL", "RURAL")] {
+        desk.run(&format!(
+            "facility register {id} --name-en {id} --kind hospital --region KZ-62 --time-zone Asia/Almaty \
+             --operator {operator}"
+        ))
+        .success();
+    }
+    desk.run(&format!(
+        "donation pledge --id GIFT --donor {DONOR} --recipient MOH --line item={MASK_A},quantity=100"
+    ))
+    .success();
+    desk.run(&format!(
+        "donation receive GIFT --facility {NORTH} --line item={MASK_A},quantity=100,batch=B1"
+    ))
+    .success();
+    for (id, to, quantity) in [
+        ("S1", "HOSP-CITY", 50),
+        ("S2", "HOSP-RURAL", 20),
+        ("S3", "HOSP-RURAL", 5),
+    ] {
+        desk.run(&format!(
+            "shipment request --id {id} --from {NORTH} --to {to} --line item={MASK_A},quantity={quantity}"
+        ))
+        .success();
+        desk.run(&format!("shipment allocate {id}")).success();
+        desk.run(&format!("shipment dispatch {id} --custodian {CARRIER}"))
+            .success();
+    }
+    desk.run("shipment receive S1").success();
+    desk.run("shipment receive S2").success();
+    let deed = "--document kind=transfer-act,number=TA-1";
+    // A deed is needed, and what there is.
+    desk.run("stock transfer-title --facility HOSP-CITY --batch B1 --to CITY --quantity 40")
+        .refused(2);
+    desk.refused(
+        &format!(
+            "stock transfer-title --facility HOSP-CITY --batch B1 --to CITY --quantity 51 {deed}"
+        ),
+        "50 available",
+    );
+    desk.run(&format!(
+        "stock transfer-title --facility HOSP-CITY --batch B1 --to CITY --quantity 40 {deed}"
+    ))
+    .success();
+    desk.run(&format!(
+        "stock transfer-title --facility HOSP-RURAL --batch B1 --to RURAL {deed}"
+    ))
+    .success();
+
+    let row = |name: &str, on_hand: i64, in_transit: i64| (name.to_owned(), on_hand, in_transit);
+    assert_eq!(
+        stock_by(&desk, "owner"),
+        [row("CITY", 40, 0), row("MOH", 35, 5), row("RURAL", 20, 0)]
+    );
+    assert_eq!(
+        stock_by(&desk, "facility"),
+        [
+            row("HOSP-CITY", 50, 0),
+            row("HOSP-RURAL", 20, 5),
+            row(NORTH, 25, 0)
+        ]
+    );
+    let mut custodians = stock_by(&desk, "custodian");
+    let others: Vec<_> = custodians
+        .extract_if(.., |it| it.0 != "CITY" && it.0 != "RURAL")
+        .collect();
+    assert_eq!(custodians, [row("CITY", 50, 0), row("RURAL", 20, 0)]);
+    // NORTH is run by somebody else; what is on its way is in the carrier's hands.
+    let sum = others
+        .iter()
+        .fold([0, 0], |sum, it| [sum[0] + it.1, sum[1] + it.2]);
+    assert_eq!(sum, [25, 5]);
+    assert!(others.iter().any(|it| it.0 == CARRIER && it.2 == 5));
+    let trace = desk.json(&format!("trace batch B1 --min-position {}", desk.head()));
+    let steps = trace["batches"][0]["steps"].as_array().unwrap();
+    let owners: Vec<&str> = steps
+        .iter()
+        .filter_map(|step| step["newOwnerId"].as_str())
+        .filter(|owner| !owner.is_empty())
+        .collect();
+    assert_eq!(owners, ["CITY", "RURAL"]);
+    assert!(desk.run("check").success().contains("keep"));
+}

@@ -115,8 +115,18 @@ async fn a_backup_of_a_running_node_is_restored_elsewhere() {
     fs::write(&file, before).unwrap();
     assert!(node.interrupt().success());
 
-    // Elsewhere, where views and snapshots of something else lie about.
+    // The checkpoint beside it is of the newer copy.
     let new = place.path().join("new");
+    let told = verb("restore", Some(&file), &new, &[]).refused(1);
+    assert!(
+        told.contains("not what was signed") && told.contains("cut short"),
+        "{told}"
+    );
+    assert!(!new.exists());
+    let checkpoint = place.path().join("keruen.backup.checkpoint");
+    fs::remove_file(checkpoint).unwrap();
+
+    // Elsewhere, where views and snapshots of something else lie about.
     fs::create_dir(&new).unwrap();
     for name in fs::read_dir(&data)
         .unwrap()
@@ -129,7 +139,8 @@ async fn a_backup_of_a_running_node_is_restored_elsewhere() {
     fs::create_dir(new.join("snapshots")).unwrap();
     let restored = verb("restore", Some(&file), &new, &[]);
     assert!(
-        restored.stderr.contains("What was recorded after it"),
+        restored.stderr.contains("What was recorded after it")
+            && restored.stderr.contains("There is no signed checkpoint"),
         "{restored:?}"
     );
     restored.success();
@@ -180,12 +191,13 @@ fn what_is_no_store_or_no_backup_is_told() {
             );
         }
     }
-    let mut command = program::command(["doctor", "--database-url", "postgres://h/d"]);
+    let mut command = program::command(["doctor", "--database-url"]);
+    let told = program::output(command.args(["postgres://u:secret@127.0.0.1:1/d"]));
     assert!(
-        program::output(&mut command)
-            .refused(2)
-            .contains("PostgreSQL")
+        told.stdout.contains("check that the server runs") && !told.stdout.contains("secret"),
+        "{told:?}"
     );
+    told.refused(1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,4 +304,114 @@ async fn a_long_boundary_has_a_snapshot_unless_told_otherwise() {
         adjusted.unwrap();
         assert_eq!(place.path().join("snapshots").exists(), kept);
     }
+}
+
+/// Everything in a folder.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_carries_a_signed_checkpoint_and_is_restored_only_if_it_agrees() {
+    let place = TempDir::new().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let (data, file) = (at("data"), at("copy"));
+    let mut node = Node::on(&data).await;
+    let mut clients = Clients::on(&node.channel());
+    clients.set_scene().await;
+    clients.donate("MASKS", MASK_A, 100, NORTH).await;
+    let key = node.cli(["log", "key"]).success();
+    let made = json(&verb("backup", Some(&file), &data, &["--format", "json"]));
+    let checkpoint = at("copy.checkpoint");
+    assert_eq!(made["checkpoint"], checkpoint.to_str().unwrap());
+    let early = at("early.checkpoint");
+    fs::copy(&checkpoint, &early).unwrap();
+    clients.donate("MORE", MASK_A, 5, NORTH).await;
+    verb("backup", Some(&file), &data, &["--force"]).success();
+    assert!(node.interrupt().success());
+    // Another log with a key of its own.
+    let other_copy = at("other-copy");
+    let stranger = at("stranger");
+    let mut node = Node::on(&stranger).await;
+    let strange_key = node.cli(["log", "key"]).success();
+    assert!(node.interrupt().success());
+    verb("backup", Some(&other_copy), &stranger, &[]).success();
+
+    let before = files(place.path());
+    let new = at("new");
+    let refuse = |options: &[&str], code: i32, says: &str| {
+        let told = verb("restore", Some(&file), &new, options).refused(code);
+        assert!(told.contains(says), "{options:?}: {told}");
+        assert!(!new.exists(), "{options:?}");
+        assert_eq!(files(place.path()), before, "{options:?}");
+    };
+    let strange = at("other-copy.checkpoint");
+    let (strange, early) = (strange.to_str().unwrap(), early.to_str().unwrap());
+    refuse(&["--key", &strange_key], 1, "is not signed by");
+    refuse(&["--key", "nonsense"], 2, "--key");
+    refuse(&["--checkpoint", strange], 1, "nothing was restored");
+    refuse(
+        &["--checkpoint", strange, "--key", &strange_key],
+        1,
+        "nothing was restored",
+    );
+    refuse(&["--checkpoint", at("none").to_str().unwrap()], 2, "none");
+    // Signed by the right key, of another history.
+    let forged = at("forged");
+    fs::copy(&file, &forged).unwrap();
+    let raw = rusqlite::Connection::open(&forged).unwrap();
+    raw.execute_batch(
+        "DROP TRIGGER events_are_never_updated; UPDATE events SET actor = 'x' WHERE position = 3",
+    )
+    .unwrap();
+    drop(raw);
+    let told = verb("restore", Some(&forged), &new, &["--checkpoint", early]).refused(1);
+    assert!(told.contains("position 3"), "{told}");
+    assert!(!new.exists());
+
+    let options = ["--key", key.as_str(), "--format", "json"];
+    let restored = verb("restore", Some(&file), &new, &options);
+    assert!(
+        !restored.stderr.contains("was not checked"),
+        "{}",
+        restored.stderr
+    );
+    assert_eq!(
+        json(&restored)["checkpoint"],
+        checkpoint.to_str().unwrap(),
+        "{restored:?}"
+    );
+    // An older checkpoint of the same log is one of its beginning; without a key its signature can't be checked.
+    let again = at("again");
+    let restored = verb("restore", Some(&file), &again, &["--checkpoint", early]);
+    assert!(restored.stderr.contains("was not checked"), "{restored:?}");
+    restored.success();
+
+    // A key that must be used and can't be; and one that need not.
+    let told = verb(
+        "backup",
+        Some(&at("next")),
+        &data,
+        &["--checkpoint-key", at("none").to_str().unwrap()],
+    )
+    .refused(1);
+    assert!(told.contains("does not exist"), "{told}");
+    assert!(!at("next").exists());
+    fs::remove_file(data.join("checkpoint.key")).unwrap();
+    let made = verb("backup", Some(&file), &data, &["--force"]);
+    assert!(
+        made.stderr.contains("no signed checkpoint") && !checkpoint.exists(),
+        "{made:?}"
+    );
+    made.success();
 }

@@ -82,14 +82,15 @@ async fn what_moves_while_people_count_is_not_missing() {
          --line batch=B1,quantity=97 --line batch=B2,quantity=40 --found quantity=5,lot=NEW"
     ));
     let lot = &counted["stockCount"]["lots"][0];
-    assert_eq!((&lot["expected"], &lot["counted"]), (&"100".into(), &"97".into()));
+    assert_eq!(
+        (&lot["expected"], &lot["counted"]),
+        (&"100".into(), &"97".into())
+    );
     assert_eq!(desk.stock(NORTH, MASK_A), [112, 45, 67]);
     let shown = desk.run("stock get-count C1").success();
     assert!(shown.contains("difference"), "{shown}");
     desk.refused(
-        &format!(
-            "stock count --facility {NORTH} --item {MASK_A} --kind full --at-position 999999"
-        ),
+        &format!("stock count --facility {NORTH} --item {MASK_A} --kind full --at-position 999999"),
         "counted_position",
     );
 
@@ -99,8 +100,10 @@ async fn what_moves_while_people_count_is_not_missing() {
     ))
     .success();
     assert_eq!(desk.stock(NORTH, MASK_A), [112, 112, 0]);
-    desk.run("batch shorten-expiry B1 --expires-on 2030-01-01 --document kind=quality-decision,number=1")
-        .success();
+    desk.run(
+        "batch shorten-expiry B1 --expires-on 2030-01-01 --document kind=quality-decision,number=1",
+    )
+    .success();
     desk.run(&format!(
         "stock return --facility {NORTH} --batch B2 --quantity 40 --reason not-needed --recipient {DONOR}"
     ))
@@ -174,14 +177,19 @@ async fn a_pump_lives_from_identification_to_retirement() {
         asset("put-into-service")
     );
     desk.refused(&into_service, "ACCEPTANCE_ACT");
-    desk.run(&format!("{into_service} --document kind=acceptance-act,number=A-1"))
-        .success();
+    desk.run(&format!(
+        "{into_service} --document kind=acceptance-act,number=A-1"
+    ))
+    .success();
     is("INSTALLED", "IN_SERVICE");
     assert_eq!(desk.stock(HOSPITAL, PUMP_A), [1, 1, 0]);
 
     // It breaks down, and is repaired elsewhere.
-    desk.run(&format!("{} --condition out-of-order --fault output", asset("report")))
-        .success();
+    desk.run(&format!(
+        "{} --condition out-of-order --fault output",
+        asset("report")
+    ))
+    .success();
     let repair = format!("{} --repairer {CARRIER}", asset("send-for-repair"));
     desk.refused(&repair, "take it down first");
     desk.run(&asset("remove")).success();

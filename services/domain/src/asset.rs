@@ -60,9 +60,10 @@ pub(crate) fn wrong_state(
     let (place, condition) = state_of(asset);
     let fits_place = places.contains(&place);
     let advice = match place {
-        AssetPlace::Disposed | AssetPlace::Lost | AssetPlace::Returned => {
-            "it has left the books; check the number"
-        }
+        AssetPlace::Disposed
+        | AssetPlace::Lost
+        | AssetPlace::Returned
+        | AssetPlace::NotReceived => "it has left the books; check the number",
         AssetPlace::Shipment if !fits_place => "receive the shipment first",
         AssetPlace::Installed if !fits_place => "take it down first",
         AssetPlace::Lent if !fits_place => "record first that it came back from the loan",
@@ -182,6 +183,10 @@ fn whereabouts(asset: &Asset) -> String {
         AssetPlace::Disposed => format!("disposed of at facility {}", asset.facility_id),
         AssetPlace::Returned => format!("given back from facility {}", asset.facility_id),
         AssetPlace::Lost => format!("lost, last at facility {}", asset.facility_id),
+        AssetPlace::NotReceived => format!(
+            "not received at facility {}, as was corrected",
+            asset.facility_id
+        ),
         AssetPlace::Installed => format!("installed at facility {}", asset.facility_id),
         AssetPlace::Lent => format!("lent by facility {}", asset.facility_id),
         AssetPlace::Repairer => format!("sent for repair by facility {}", asset.facility_id),
@@ -262,7 +267,8 @@ pub(crate) fn must_be_new(
 ) -> Result<(), Rejection> {
     match serial_numbers
         .iter()
-        .find_map(|serial_number| books.asset(item_id, serial_number))
+        .filter_map(|serial_number| books.asset(item_id, serial_number))
+        .find(|asset| asset.place() != AssetPlace::NotReceived)
     {
         Some(asset) => Err(exists(asset)),
         None => Ok(()),

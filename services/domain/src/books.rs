@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Asset, Batch, Donation, DonationPledged, ItemQuality, StockChange, StockCount, StockLevel,
-        UnidentifiedGoods,
+        Asset, Batch, Donation, DonationPledged, FactCorrections, ItemQuality, StockChange,
+        StockCount, StockLevel, UnidentifiedGoods,
     },
     registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
     requests::v1::Request,
@@ -58,6 +58,8 @@ pub enum Entry {
     Count(StockCount),
     /// See [`Boundary::Goods`].
     Goods(UnidentifiedGoods),
+    /// See [`Boundary::Fact`].
+    Fact(FactCorrections),
     /// See [`Boundary::Request`].
     Request(Request),
     /// See [`Boundary::Shipment`].
@@ -94,6 +96,7 @@ unwrap_entry!(
     Since(StockChange),
     Count(StockCount),
     Goods(UnidentifiedGoods),
+    Fact(FactCorrections),
     Request(Request),
     Shipment(Shipment)
 );
@@ -135,6 +138,7 @@ impl Entry {
             Boundary::Since(..) => Self::Since(StockChange::default()),
             Boundary::Count(_) => Self::Count(StockCount::default()),
             Boundary::Goods(_) => Self::Goods(UnidentifiedGoods::default()),
+            Boundary::Fact(..) => Self::Fact(FactCorrections::default()),
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
         }
@@ -161,6 +165,7 @@ impl Entry {
             Self::Since(state) => state.evolve(boundary, event),
             Self::Count(state) => state.evolve(boundary, event),
             Self::Goods(state) => state.evolve(boundary, event),
+            Self::Fact(state) => state.evolve(boundary, event),
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
         }
@@ -187,6 +192,7 @@ impl Entry {
             Self::Since(state) => state.encode_to_vec(),
             Self::Count(state) => state.encode_to_vec(),
             Self::Goods(state) => state.encode_to_vec(),
+            Self::Fact(state) => state.encode_to_vec(),
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
         }
@@ -214,6 +220,7 @@ impl Entry {
             Self::Since(empty) => *empty = StockChange::decode(state)?,
             Self::Count(empty) => *empty = StockCount::decode(state)?,
             Self::Goods(empty) => *empty = UnidentifiedGoods::decode(state)?,
+            Self::Fact(empty) => *empty = FactCorrections::decode(state)?,
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
         }
@@ -237,6 +244,7 @@ impl Entry {
             Self::Since(_) => StockChange::EVENT_TYPES,
             Self::Count(_) => StockCount::EVENT_TYPES,
             Self::Goods(_) => UnidentifiedGoods::EVENT_TYPES,
+            Self::Fact(_) => FactCorrections::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
         }
@@ -336,6 +344,14 @@ impl Books {
         );
         match self.entries.get(&boundary) {
             Some(Entry::Since(change)) => Some(change),
+            _ => None,
+        }
+    }
+
+    /// What corrected an event, if it was read and anything did.
+    pub fn fact(&self, boundary: &Boundary) -> Option<&FactCorrections> {
+        match self.entries.get(boundary) {
+            Some(Entry::Fact(corrections)) if corrections.corrections > 0 => Some(corrections),
             _ => None,
         }
     }

@@ -42,6 +42,8 @@ pub enum Boundary {
     Count(Code),
     /// Goods that nobody could name when they arrived.
     Goods(Code),
+    /// What corrected an event: its command, and its index among the events of that command.
+    Fact(Code, Label),
     /// A request.
     Request(Code),
     /// A shipment.
@@ -91,6 +93,15 @@ impl Boundary {
         Some(Self::Asset(
             Code::parse(item_id).ok()?,
             Label::parse(serial_number).ok()?,
+        ))
+    }
+
+    /// See [`Boundary::Fact`].
+    pub fn fact(event_id: &str) -> Option<Self> {
+        let (command_id, index) = event_id.split_once('/')?;
+        Some(Self::Fact(
+            Code::parse(&command_id.to_ascii_uppercase()).ok()?,
+            Label::parse(index).ok()?,
         ))
     }
 
@@ -183,6 +194,7 @@ impl Boundary {
             }
             Self::Count(id) => format!("count:{id}"),
             Self::Goods(id) => format!("goods:{id}"),
+            Self::Fact(command_id, index) => format!("fact:{command_id}/{}", encoded(index)),
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
         }

@@ -3,7 +3,7 @@
 //!
 //! | number | what must hold after each append |
 //! |---|---|
-//! | 1 | per batch and owner: received = on hand + in transit + consumed + disposed + lost + given back + converted; a batch enters once, and every movement says of it what its receipt said |
+//! | 1 | per batch and owner: received + passed to the owner = on hand + in transit + consumed + disposed + lost + given back + converted + passed on; a batch enters once, and every movement says of it what its receipt said |
 //! | 2 | on hand, reserved, held, available and in transit are never negative; what is held or recalled is not sent |
 //! | 3 | an asset is at exactly one facility, or in exactly one shipment |
 //! | 4 | per line of a request: received ≤ allocated ≤ approved ≤ requested |

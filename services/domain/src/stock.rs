@@ -1,4 +1,5 @@
-//! Stock of an item at a facility, by batch and owner: opened, counted, adjusted, consumed, disposed of, given back.
+//! Stock of an item at a facility, by batch and owner: opened, counted, adjusted, consumed, disposed of, given back, passed to another
+//! owner.
 
 use chrono::NaiveDate;
 use keruen_proto::{
@@ -25,6 +26,7 @@ mod hold;
 pub(crate) mod level;
 pub(crate) mod lot;
 pub(crate) mod pick;
+mod title;
 
 /// Which way the books are corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +129,25 @@ pub struct ReleaseStock {
     /// Why they may be released.
     pub grounds: Grounds,
     /// What it rests on.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// Records that units at a facility passed to another owner.
+#[derive(Clone, Debug)]
+pub struct TransferTitle {
+    /// Where they are.
+    pub facility_id: Code,
+    /// The batch.
+    pub batch_id: Code,
+    /// Whose they are; `None` means the only one that has stock of this batch there.
+    pub owner_id: Option<Code>,
+    /// Organisation to which they belong from now on.
+    pub new_owner_id: Code,
+    /// How many; `None` means all that are there.
+    pub quantity: Option<Quantity>,
+    /// Which ones, of an asset; where all pass, none need be named.
+    pub serial_numbers: Vec<Label>,
+    /// Deed of transfer and so on; at least one.
     pub documents: Vec<DocumentRef>,
 }
 

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use chrono::{DateTime, NaiveDate};
 use keruen_domain::{
     Code, Label, Quantity, check_digit,
-    code::UNATTRIBUTED,
+    code::{MAX_QUANTITY, UNATTRIBUTED},
     id::{IdKind, generate, is_mistyped},
     limits,
 };
 use keruen_proto::{
-    inventory::v1::{FitOverride, FitOverrideReason},
+    inventory::v1::{FitOverride, FitOverrideReason, MeasuredOutput},
     log::v1::TimePrecision,
     registry::v1::{
         DocumentKind, DocumentRef, ExternalId, LocalizedText, Money, UnitValue, ValueBasis,
@@ -350,6 +350,28 @@ impl Fields {
             good = false;
         }
         good.then(|| name.clone())
+    }
+
+    /// What something was measured to give; absent where it was not measured.
+    pub fn measured_output(
+        &mut self,
+        field: &str,
+        given: Option<&MeasuredOutput>,
+    ) -> Option<Option<MeasuredOutput>> {
+        let Some(given) = given else {
+            return Some(None);
+        };
+        let unit = self.code(&format!("{field}.unit_code"), &given.unit_code);
+        if given.value_milli < 0 || given.value_milli > MAX_QUANTITY {
+            let rule = format!(
+                "must be 0 to {MAX_QUANTITY} thousandths; found {}",
+                given.value_milli
+            );
+            self.reject(format!("{field}.value_milli"), rule);
+            return None;
+        }
+        unit?;
+        Some(Some(given.clone()))
     }
 
     /// Whoever answers for it that an item goes where it does not fit; absent where nobody does.

@@ -1,6 +1,7 @@
 //! Requests to the inventory service, parsed into commands.
 
 pub mod asset;
+pub mod correction;
 pub mod donation;
 pub mod goods;
 pub mod quality;
@@ -8,12 +9,12 @@ pub mod stock;
 
 use keruen_domain::{
     Label, Quantity, limits,
-    stock::{AdjustStock, Change, ConsumeStock, DisposeStock},
+    stock::{AdjustStock, Change, ConsumeStock, DisposeStock, TransferTitle},
 };
 use keruen_edge::Fields;
 use keruen_proto::inventory::v1::{
     AdjustStockRequest, AdjustmentReason, ConsumeStockRequest, ConsumptionPurpose, DisposalReason,
-    DisposeStockRequest,
+    DisposeStockRequest, TransferTitleRequest,
 };
 
 /// Books to be corrected.
@@ -64,6 +65,43 @@ pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<Con
         owner_id: owner_id?,
         purpose: purpose?,
         already_used: message.already_used,
+    })
+}
+
+/// Units that passed to another owner.
+pub fn title(message: &TransferTitleRequest, fields: &mut Fields) -> Option<TransferTitle> {
+    let facility_id = fields.code("facility_id", &message.facility_id);
+    let batch_id = fields.code("batch_id", &message.batch_id);
+    let owner_id = fields.optional_code("owner_id", &message.owner_id);
+    let new_owner_id = fields.code("new_owner_id", &message.new_owner_id);
+    let quantity = match message.quantity {
+        0 => Some(None),
+        quantity => fields.quantity("quantity", quantity).map(Some),
+    };
+    let serial_numbers = fields.each(
+        "serial_numbers",
+        &message.serial_numbers,
+        limits::SERIAL_NUMBERS,
+        |fields, path, serial| fields.label(path, serial),
+    );
+    if !message.serial_numbers.is_empty() && message.quantity == 0 {
+        fields.reject("quantity", "must be the number of serial numbers");
+    }
+    if message.documents.is_empty() {
+        fields.reject(
+            "documents",
+            "must name by what deed they passed, at least one",
+        );
+    }
+    let documents = fields.documents("documents", &message.documents);
+    Some(TransferTitle {
+        facility_id: facility_id?,
+        batch_id: batch_id?,
+        owner_id: owner_id?,
+        new_owner_id: new_owner_id?,
+        quantity: quantity?,
+        serial_numbers: serial_numbers?,
+        documents: documents?,
     })
 }
 

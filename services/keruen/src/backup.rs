@@ -1,5 +1,7 @@
 //! `keruen backup` and `keruen restore`: copies of the embedded store.
 
+mod checkpoint;
+
 use std::{
     fs, io,
     ops::ControlFlow,
@@ -44,8 +46,12 @@ Examples:
   keruen backup keruen.backup --database-url sqlite://k.db
 
 A node may run meanwhile: nothing waits for the backup, and the copy is of one moment. It gets its name once it is \
-complete, every event in it was checked against the tree of the log, and it is on disk; until then it is FILE.partial. \
+complete, everything in it was verified as `keruen log verify` does, and it is on disk; until then it is FILE.partial. \
 `keruen doctor` tells how old the last backup is.
+
+Where there is a key that signs checkpoints (checkpoint.key beside the store, or --checkpoint-key), the copy's size and root \
+are signed, and the checkpoint is written to FILE.checkpoint: `restore` verifies it, and it is worth keeping apart from the \
+backup, since whoever can change the backup can't sign another one.
 
 In the file is the whole log: every event, its place in the tree, and the index. Not in it are the views and snapshots, \
 which are made again from the log, and the key that signs checkpoints: keep a copy of that key apart from the backup, \
@@ -61,6 +67,24 @@ pub struct BackupArgs {
     /// Replace FILE where it is there already, once the new copy is complete
     #[arg(long)]
     force: bool,
+
+    /// The key that signs the checkpoint of the copy. Default: checkpoint.key beside the store, if it is there
+    #[arg(
+        long,
+        env = "KERUEN_CHECKPOINT_KEY",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    checkpoint_key: Option<PathBuf>,
+
+    /// Name of that key, where `serve` was told one
+    #[arg(
+        long,
+        env = "KERUEN_CHECKPOINT_NAME",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
+    checkpoint_name: Option<String>,
 }
 
 /// What to put back where.
@@ -69,12 +93,19 @@ pub struct BackupArgs {
 Examples:
   keruen restore /media/usb/keruen.backup
   keruen restore /media/usb/keruen.backup --data /srv/keruen
+  keruen restore keruen.backup --key keruen.vkey
+  keruen restore keruen.backup --key keruen.vkey --checkpoint monday.checkpoint
 
 There must be no store in that place. If there is one, stop its node and move the folder away first:
   mv keruen-data keruen-data.before
 
-The backup is checked before anything is written, every event of it, and the copy is checked again. Views and snapshots \
-that are found there are removed: the node makes them anew. History is left as it is.
+The backup is verified before anything is written, every event of it, and the copy once more. So is the signed checkpoint \
+beside it (FILE.checkpoint): it must be signed by the key that --key names (`keruen log key` prints it), or by the \
+checkpoint.key that stands in the folder already, and the history must be the one that it was signed for. Without a \
+key only size and root are compared. A checkpoint that was kept elsewhere proves more than one beside the backup.
+
+Views and snapshots that are found in the folder are removed: the node makes them anew. History is left as it is. Where only \
+the index of the backup is damaged, it is made anew from the events.
 
 What was recorded after the backup is not in it. The node goes on from the position of the backup and gives the later \
 positions to other events. Whoever has read further must know: a subscriber is refused while its position is above the \
@@ -87,6 +118,14 @@ pub struct RestoreArgs {
 
     #[command(flatten)]
     store: StoreArgs,
+
+    /// A signed checkpoint that the backup must agree with. Default: FILE.checkpoint, if it is there
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+
+    /// The verifier key, or the file that holds it
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
 }
 
 /// A copy that was made.
@@ -102,6 +141,8 @@ struct Made {
     store_version: usize,
     size_bytes: u64,
     duration_ms: u64,
+    /// The signed checkpoint of the copy, or the one that it agrees with; empty where there is none.
+    checkpoint: String,
 }
 
 impl Record for Made {
@@ -114,6 +155,7 @@ impl Record for Made {
         "store_version",
         "size_bytes",
         "duration_ms",
+        "checkpoint",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -127,12 +169,13 @@ impl Record for Made {
             number(self.store_version as u64),
             number(self.size_bytes),
             number(self.duration_ms),
+            self.checkpoint.clone(),
         ]
     }
 }
 
 impl Made {
-    fn new(file: &Path, copy: &Copy, duration: Duration) -> Self {
+    fn new(file: &Path, copy: &Copy, duration: Duration, checkpoint: Option<&Path>) -> Self {
         Self {
             file: file.display().to_string(),
             log_id: hex(&copy.head.log_id),
@@ -146,6 +189,9 @@ impl Made {
             store_version: copy.version,
             size_bytes: copy.size_bytes,
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            checkpoint: checkpoint
+                .map(|path| path.display().to_string())
+                .unwrap_or_default(),
         }
     }
 
@@ -166,12 +212,18 @@ impl BackupArgs {
         let store = self.store.embedded(INSTEAD_OF_BACKUP)?;
         let (from, file, force) = (store.path.clone(), self.file.clone(), self.force);
         let started = Instant::now();
+        // Before anything is copied, so that a wrong key is told at once.
+        let key = checkpoint::signing_key(
+            &store,
+            self.checkpoint_key.as_deref(),
+            self.checkpoint_name.as_deref(),
+        )?;
         let copy = observed(move |observer| keruen_log::backup(&from, &file, force, observer))
             .await?
             .map_err(|error| backup_failure(error, &store))?;
-        let made = Made::new(&self.file, &copy, started.elapsed());
         note(&store, &self.file, &copy);
-        made.print(session)
+        let signed = checkpoint::sign(key.as_ref(), &self.file, &copy)?;
+        Made::new(&self.file, &copy, started.elapsed(), signed.as_deref()).print(session)
     }
 }
 
@@ -181,12 +233,24 @@ impl RestoreArgs {
         let store = self.store.embedded(INSTEAD_OF_RESTORE)?;
         let (file, to) = (self.file.clone(), store.path.clone());
         let started = Instant::now();
-        let copy = observed(move |observer| keruen_log::restore(&file, &to, observer))
+        let signed = checkpoint::find(
+            &store,
+            &self.file,
+            self.checkpoint.as_deref(),
+            self.key.as_deref(),
+        )?;
+        let known: Vec<_> = signed.iter().map(|(_, known)| known.clone()).collect();
+        let copy = observed(move |observer| keruen_log::restore(&file, &to, &known, observer))
             .await?
             .map_err(|error| restore_failure(error, &store, &self.file))?;
         forget_derived(&store);
-        let made = Made::new(&store.path, &copy, started.elapsed());
-        made.print(session)?;
+        let checkpoint = signed.as_ref().map(|(path, _)| path.as_path());
+        Made::new(&store.path, &copy, started.elapsed(), checkpoint).print(session)?;
+        if copy.reindexed {
+            anstream::eprintln!(
+                "The index of the backup was damaged and was made anew from its events, which are as they were recorded."
+            );
+        }
         anstream::eprintln!(
             "Restored up to position {}. What was recorded after it is not in this store, and its positions will be \
              given to other events: tell whoever has read further (see `keruen restore --help`).",
@@ -246,6 +310,11 @@ fn backup_failure(error: BackupError, store: &EmbeddedStore) -> Failure {
             path = path.display()
         )
         .into(),
+        BackupError::DamagedIndex { found, .. } => anyhow!(
+            "the index in the copy of {store} is damaged: {found}. Then take the backup again; nothing was kept of this one",
+            store = store.path.display()
+        )
+        .into(),
         BackupError::Damaged { path, found } if path == beside(&store.path, ".partial") => {
             anyhow!("{path} is damaged: {found}", path = path.display()).into()
         }
@@ -276,6 +345,11 @@ fn restore_failure(error: BackupError, store: &EmbeddedStore, file: &Path) -> Fa
         BackupError::Open(OpenError::Missing { path }) => {
             anyhow!("there is no backup at {path}", path = path.display()).into()
         }
+        BackupError::Disagrees { found, .. } => anyhow!(
+            "the backup {file} is not what was signed: {found}. Nothing was restored",
+            file = file.display()
+        )
+        .into(),
         BackupError::Open(OpenError::Damaged { found, .. }) | BackupError::Damaged { found, .. } => {
             anyhow!(
                 "the backup {file} is damaged: {found}. Nothing was restored; take another backup",
@@ -318,16 +392,17 @@ async fn observed<T: Send + 'static>(
     done.map_err(|error| anyhow::Error::new(error).into())
 }
 
+const EVENTS: &str = "{msg} {wide_bar} {pos}/{len}, {per_sec}, {eta} left";
+
 fn show(bar: &ProgressBar, shown: &mut Option<Stage>, progress: Progress) {
     if *shown != Some(progress.stage) {
         *shown = Some(progress.stage);
         let (text, template) = match progress.stage {
             Stage::Copying => ("copying pages", "{msg} {wide_bar} {pos}/{len}, {eta} left"),
             Stage::CheckingPages => ("checking pages", "{msg} {spinner}"),
-            Stage::CheckingEvents => (
-                "checking events",
-                "{msg} {wide_bar} {pos}/{len}, {per_sec}, {eta} left",
-            ),
+            Stage::CheckingEvents => ("checking events", EVENTS),
+            Stage::CheckingIndex => ("checking the index", EVENTS),
+            Stage::Indexing => ("indexing", EVENTS),
         };
         bar.reset();
         if let Ok(style) = ProgressStyle::with_template(template) {

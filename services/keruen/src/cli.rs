@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, donation, events, facility, goods, item, log,
-        organisation, recall, region, request, shipment, stock, trace, value,
+        asset, batch, check, commodity, consignment, correct, donation, events, facility, goods,
+        item, log, organisation, recall, region, request, shipment, stock, trace, value,
     },
     demo, doctor, import, serve,
 };
@@ -39,6 +39,7 @@ Ask:
 Record what happens:
   donation      Pledge, receive, spend and close donations
   consignment   Follow donations from abroad through customs
+  correct       Put right what was recorded wrongly
   request       File and decide what hospitals ask for
   shipment      Move goods from one facility to another
   batch         Show a batch; hold and release it
@@ -69,6 +70,7 @@ Exit status:
   1   refused, with the reason
   2   the command line is wrong
   69  no server answers
+  74  what was to be verified can't be read
   75  nobody knows whether it was recorded, or the server is busy: repeat with the same --command-id
   130 an import was interrupted: run it again to go on
 
@@ -166,6 +168,9 @@ pub enum Command {
     /// Recall a lot wherever it is
     #[command(subcommand)]
     Recall(recall::Verb),
+    /// Put right what was recorded wrongly
+    #[command(subcommand)]
+    Correct(correct::Verb),
     /// Install, repair, lend and retire a unit with a serial number; show it
     #[command(subcommand)]
     Asset(asset::Verb),

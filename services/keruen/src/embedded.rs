@@ -35,22 +35,25 @@ pub struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// The store, in a file or on a server.
+    pub fn store(&self) -> Result<Store, Failure> {
+        if let Some(url) = &self.database_url
+            && !is_postgres(url)
+            && self.data.is_some()
+        {
+            return Err(Failure::Usage(
+                "--data and --database-url (or KERUEN_DATABASE_URL) both say where the embedded store is; leave \
+                 one out"
+                    .to_owned(),
+            ));
+        }
+        Store::new(self.database_url.as_deref(), self.data.as_deref())
+            .map_err(|error| Failure::Usage(error.to_string()))
+    }
+
     /// The embedded store. Where the log is on a server, `instead` says what to use.
     pub fn embedded(&self, instead: &str) -> Result<EmbeddedStore, Failure> {
-        if let Some(url) = &self.database_url {
-            if is_postgres(url) {
-                return Err(Failure::Usage(instead.to_owned()));
-            }
-            if self.data.is_some() {
-                return Err(Failure::Usage(
-                    "--data and --database-url (or KERUEN_DATABASE_URL) both say where the embedded store is; leave \
-                     one out"
-                        .to_owned(),
-                ));
-            }
-        }
-        let store = Store::new(self.database_url.as_deref(), self.data.as_deref())
-            .map_err(|error| Failure::Usage(error.to_string()))?;
+        let store = self.store()?;
         let folder = store.folder().to_owned();
         match store {
             Store::Sqlite(path) => Ok(EmbeddedStore { path, folder }),

@@ -17,7 +17,7 @@ use crate::client::{failure::Failure, session::Session};
 
 /// Parses the command line, does what it says and tells how it went.
 ///
-/// Exit status: 0 done; 1 refused; 2 usage; 69 no server; 75 outcome unknown or server busy, worth repeating.
+/// Exit status: 0 done; 1 refused; 2 usage; 69 no server; 74 unreadable; 75 outcome unknown or server busy, worth repeating.
 pub fn main() -> ExitCode {
     let cli = Cli::from_process();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -50,6 +50,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Consignment(verb) => verb.run(&session).await,
         Command::Stock(args) => args.run(&session).await,
         Command::Batch(verb) => verb.run(&session).await,
+        Command::Correct(verb) => verb.run(&session).await,
         Command::Recall(verb) => verb.run(&session).await,
         Command::Asset(verb) => verb.run(&session).await,
         Command::Goods(verb) => verb.run(&session).await,

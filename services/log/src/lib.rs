@@ -11,6 +11,7 @@ pub mod tree;
 pub mod verify;
 
 mod append;
+mod bytes;
 mod cursor;
 mod decision;
 mod endpoint;
@@ -32,16 +33,19 @@ mod syntax;
 
 pub use append::{AppendError, Violation};
 pub use bounds::Bounds;
+pub use bytes::bytes_text;
 pub use endpoint::EventEndpoint;
 pub use follow::{Batch, FollowOptions, follow};
-pub use index::IndexOptions;
+pub use index::{IndexOptions, ReindexOptions, Reindexed};
 pub use log::{Head, Log, Page, Range, ReadError, RecordedCommand};
 pub use matching::{matches, matches_event};
 pub use nats::{
-    LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsLog, NatsLogOptions,
-    NatsNames, NatsOptions, RoutedLog,
+    LogEndpoint, LogEndpointOptions, NatsConnectError, NatsConnection, NatsHealthError, NatsLog,
+    NatsLogOptions, NatsNames, NatsOptions, RoutedLog,
 };
-pub use postgres::{PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal, TakeOver};
+pub use postgres::{
+    PostgresLog, PostgresOpenError, PostgresOptions, PostgresRefusal, PostgresStanding, TakeOver,
+};
 pub use relay::{Relay, RelayOptions, Renderer};
 pub use request::Transcoder;
 pub use sequencer::Clock;
@@ -50,7 +54,7 @@ pub use sqlite::{
     SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
     sqlite_version,
 };
-pub use stats::StoreStats;
+pub use stats::{IndexStats, LevelStats, StoreStats};
 
 pub use keruen_proto::log::v1::{
     AppendCondition, AppendRequest, Appended, ProposedEvent, Query, QueryItem, RecordedEvent,

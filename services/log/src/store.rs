@@ -6,6 +6,7 @@ use keruen_proto::log::v1::{Query, RecordedEvent};
 use uuid::Uuid;
 
 use crate::{
+    bytes::bytes_text,
     index::{
         questions::{Answers, Question},
         storage::IndexedEvent,
@@ -74,6 +75,9 @@ pub(crate) enum StoreError {
     NearlyFull { free_bytes: u64, reserve_bytes: u64 },
     #[error("the log can't be written now: {0}; nothing was recorded")]
     Failed(String),
+    /// What is stored contradicts itself; it stays so until somebody mends it.
+    #[error("{0}; nothing was recorded")]
+    Damaged(String),
     #[error(
         "the log can't be written now: {0}; the outcome is unknown; repeat with the same command id"
     )]
@@ -83,17 +87,6 @@ pub(crate) enum StoreError {
         "another writer has taken over the log; nothing was recorded; repeat the command there"
     )]
     Fenced,
-}
-
-/// A number of bytes as people read it.
-pub(crate) fn bytes_text(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    let unit = UNITS.iter().find(|(_, size)| bytes >= *size);
-    match unit {
-        // Tenths, rounded down: nobody should believe that more is there than is.
-        Some((name, size)) => format!("{}.{} {name}", bytes / size, bytes % size * 10 / size),
-        None => format!("{bytes} bytes"),
-    }
 }
 
 /// A backend's write side. It is used by one thread only.

@@ -15,7 +15,7 @@ use std::{
 use Spoiling::{File, Sql};
 use keruen_log::{
     AppendRequest, BackupError, Copy, Log, OpenError, Progress, ProposedEvent, Query, Range,
-    SqliteLog, SqliteOptions, Stage, StoreReader, backup, restore,
+    SqliteLog, SqliteOptions, Stage, StoreReader, backup, checkpoint::Checkpoint, restore,
 };
 use keruen_proto::log::v1::{OccurredAt, TimePrecision};
 use rusqlite::Connection;
@@ -57,7 +57,7 @@ impl Place {
     }
 
     fn restore(&self, from: &str, to: &str) -> Result<Copy, BackupError> {
-        restore(&self.path(from), &self.path(to), &mut go_on)
+        restore(&self.path(from), &self.path(to), &[], &mut go_on)
     }
 
     /// Names and contents of everything that is there.
@@ -365,7 +365,7 @@ const SPOILINGS: &[(Spoiling, &str)] = &[
     ),
     (
         Sql("DROP TRIGGER events_are_never_deleted; DELETE FROM events WHERE position = 2000"),
-        "newest event 1999",
+        "position 2000",
     ),
     (
         Sql("DROP TRIGGER events_are_never_deleted; DELETE FROM events WHERE position = 700"),
@@ -379,7 +379,7 @@ const SPOILINGS: &[(Spoiling, &str)] = &[
     ),
     (
         Sql("UPDATE log_head SET frontier = zeroblob(length(frontier))"),
-        "does not agree",
+        "frontier",
     ),
 ];
 
@@ -487,4 +487,70 @@ async fn a_reader_counts_by_time_without_reading_all() {
             assert_eq!(reader.count_before(asked_us).unwrap(), expected as u64);
         }
     }
+}
+
+/// The index is made from the events, so that a backup whose index is damaged is still a backup.
+#[tokio::test]
+async fn a_backup_with_a_damaged_index_is_restored_with_one_made_anew() {
+    let place = Place::with_events(9_000).await;
+    place.backup("copy", false).unwrap();
+    for damage in [
+        "DELETE FROM run_filters",
+        "DELETE FROM runs WHERE first_position = 1",
+        "UPDATE run_pages SET postings = x'00'",
+    ] {
+        fs::copy(place.path("copy"), place.path("bad")).unwrap();
+        run(&place.path("bad"), damage);
+        let before = fs::read(place.path("bad")).unwrap();
+        let copy = place.restore("bad", "data/log.db").unwrap();
+        assert!(copy.reindexed && copy.head.position == 9_000);
+        assert_eq!(fs::read(place.path("bad")).unwrap(), before);
+        let restored = place.path("data/log.db");
+        SqliteLog::verify(&restored, &[], &mut |_| ())
+            .await
+            .unwrap();
+        let log = SqliteLog::open(&restored, SqliteOptions::default()).unwrap();
+        assert_eq!(all(&log).await, all(&place.log()).await);
+        drop(log);
+        fs::remove_dir_all(place.path("data")).unwrap();
+    }
+    // A node whose index is damaged is told so, rather than left with a backup that is damaged as well.
+    run(&place.path("log.db"), "DELETE FROM run_filters");
+    let error = place.backup("next", false).unwrap_err();
+    assert!(matches!(error, BackupError::DamagedIndex { .. }), "{error}");
+    assert!(
+        error.to_string().contains("`keruen log reindex`"),
+        "{error}"
+    );
+    assert!(!place.path("next").exists() && !place.path("next.partial").exists());
+}
+
+#[tokio::test]
+async fn a_backup_is_restored_only_if_it_agrees_with_the_checkpoints() {
+    let place = Place::with_events(600).await;
+    let copy = place.backup("copy", false).unwrap();
+    let signed = |size: u64, root_hash: [u8; 32]| Checkpoint {
+        origin: "kept".to_owned(),
+        size,
+        root_hash,
+    };
+    let of_copy = signed(600, copy.head.root_hash);
+    let before = place.files();
+    let into = |checkpoints: &[Checkpoint]| {
+        let store = place.path("data/log.db");
+        restore(&place.path("copy"), &store, checkpoints, &mut go_on)
+    };
+    for wrong in [
+        signed(600, [7; 32]),
+        signed(300, copy.head.root_hash),
+        signed(601, copy.head.root_hash),
+        signed(0, [7; 32]),
+    ] {
+        let error = into(&[of_copy.clone(), wrong.clone()]).unwrap_err();
+        assert!(matches!(error, BackupError::Disagrees { .. }), "{error}");
+        assert!(error.to_string().contains("checkpoint"), "{error}");
+        assert_eq!(place.files(), before);
+        assert!(!place.path("data").exists());
+    }
+    into(&[of_copy]).unwrap();
 }

@@ -58,7 +58,7 @@ impl Store {
 
     async fn verify(&self) -> Result<Verified, VerifyError> {
         let kept = std::slice::from_ref(&self.kept);
-        PostgresLog::verify(self.database.url(), kept, &mut |_, _| {}).await
+        PostgresLog::verify(self.database.url(), kept, &mut |_| {}).await
     }
 
     async fn wrong(&self) -> Finding {

@@ -10,7 +10,7 @@ use keruen_log::{
     IndexOptions, Log, SqliteLog, SqliteOptions,
     checkpoint::Checkpoint,
     entry, tree,
-    verify::{Finding, Part, Verified, VerifyError},
+    verify::{Finding, Part, Reached, Stage, Verified, VerifyError},
 };
 use rusqlite::{Connection, params, types::Value};
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ impl Store {
     }
 
     async fn verify_against(&self, kept: &[Checkpoint]) -> Result<Verified, VerifyError> {
-        SqliteLog::verify(&self.path(), kept, &mut |_, _| {}).await
+        SqliteLog::verify(&self.path(), kept, &mut |_| {}).await
     }
 
     async fn wrong(&self) -> Finding {
@@ -83,8 +83,9 @@ async fn a_good_log_is_verified_and_counted() {
         let verified = SqliteLog::verify(
             &store.path(),
             std::slice::from_ref(&store.kept),
-            &mut |done, total| {
-                told.push((done, total));
+            &mut |reached: Reached| {
+                assert!(reached.done <= reached.total, "{reached:?}");
+                told.push(reached);
             },
         )
         .await
@@ -96,7 +97,16 @@ async fn a_good_log_is_verified_and_counted() {
         assert_eq!(verified.tiles, events / 256);
         assert_eq!(verified.checkpoints, 1);
         assert_eq!(verified.types.values().sum::<u64>(), events);
-        assert_eq!(told.last(), Some(&(events, events)));
+        for stage in [Stage::Events, Stage::Index, Stage::CommandIds] {
+            let of_stage: Vec<_> = told.iter().filter(|told| told.stage == stage).collect();
+            assert!(of_stage.is_sorted_by_key(|told| told.done), "{of_stage:?}");
+            // Fewer events than a run has are not in the index.
+            let is_told = stage != Stage::Index || events >= 50;
+            assert_eq!(of_stage.last().is_some(), is_told, "{stage:?}");
+            assert!(of_stage.last().is_none_or(|told| told.done == told.total));
+        }
+        let order: Vec<_> = told.iter().map(|told| told.stage).collect();
+        assert!(order.is_sorted_by_key(|stage| *stage as u8), "{order:?}");
     }
 }
 
@@ -131,7 +141,7 @@ async fn a_log_is_verified_while_it_grows() {
     };
     let mut seen = 0;
     while !writing.is_finished() {
-        let verified = SqliteLog::verify(&path, &[], &mut |_, _| {}).await.unwrap();
+        let verified = SqliteLog::verify(&path, &[], &mut |_| {}).await.unwrap();
         assert!(verified.events >= seen);
         seen = verified.events;
     }
@@ -554,9 +564,39 @@ async fn damage_below_the_database_is_found_and_what_is_no_log_is_said() {
         if let Some(content) = content {
             std::fs::write(&path, content).unwrap();
         }
-        match SqliteLog::verify(&path, &[], &mut |_, _| {}).await {
+        match SqliteLog::verify(&path, &[], &mut |_| {}).await {
             Err(VerifyError::Unreadable(found)) => assert!(found.contains(expected), "{found}"),
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Whoever mends one part wants to know of the others.
+#[tokio::test]
+async fn the_first_wrong_position_of_each_part_is_told() {
+    let store = Store::new(EVENTS).await;
+    let raw = store.raw();
+    raw.execute_batch(
+        "UPDATE events SET data = x'00' WHERE position IN (17, 18); \
+         UPDATE log_head SET position = position - 1; \
+         DELETE FROM run_pages WHERE run >= (SELECT id FROM runs WHERE first_position = 51 AND state = 1)",
+    )
+    .unwrap();
+    drop(raw);
+    let Err(VerifyError::Wrong(findings)) = store.verify().await else {
+        panic!("nothing was found");
+    };
+    let found: Vec<_> = findings
+        .iter()
+        .map(|finding| (finding.part, finding.position))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Part::Event, 17),
+            (Part::Head, EVENTS - 1),
+            (Part::Index, 51)
+        ],
+        "{findings:#?}"
+    );
 }

@@ -21,6 +21,10 @@ pub struct Counts {
     pub disposed: i64,
     /// Lost here, or on the way to here.
     pub lost: i64,
+    /// Passed to an owner here.
+    pub title_in: i64,
+    /// Given up by an owner here.
+    pub title_out: i64,
     /// Given back from here.
     pub returned: i64,
     /// Became part of kits here, or ceased to be a kit.
@@ -39,9 +43,29 @@ impl Counts {
             consumed: self.consumed.checked_add(other.consumed)?,
             disposed: self.disposed.checked_add(other.disposed)?,
             lost: self.lost.checked_add(other.lost)?,
+            title_in: self.title_in.checked_add(other.title_in)?,
+            title_out: self.title_out.checked_add(other.title_out)?,
             returned: self.returned.checked_add(other.returned)?,
             converted: self.converted.checked_add(other.converted)?,
         })
+    }
+
+    /// The opposite change.
+    fn taken_off(self) -> Self {
+        Self {
+            on_hand: -self.on_hand,
+            reserved: -self.reserved,
+            held: -self.held,
+            in_transit: -self.in_transit,
+            received: -self.received,
+            consumed: -self.consumed,
+            disposed: -self.disposed,
+            lost: -self.lost,
+            returned: -self.returned,
+            converted: -self.converted,
+            title_in: -self.title_in,
+            title_out: -self.title_out,
+        }
     }
 
     /// Whether there is nothing to tell.
@@ -92,6 +116,18 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             disposed: quantity,
             ..none
         },
+        Kind::Ceded => Counts {
+            on_hand: -quantity,
+            held: -held,
+            title_out: quantity,
+            ..none
+        },
+        Kind::Acquired => Counts {
+            on_hand: quantity,
+            held,
+            title_in: quantity,
+            ..none
+        },
         Kind::Held => Counts { held, ..none },
         Kind::Released => Counts {
             held: -held,
@@ -114,6 +150,11 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             lost: quantity,
             ..none
         },
+    };
+    let here = if movement.undone {
+        here.taken_off()
+    } else {
+        here
     };
     let mut changes = vec![(movement.facility_id, here)];
     if movement.kind == Kind::Departed {

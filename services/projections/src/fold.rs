@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use keruen_domain::{Boundary, Entry, asset, quality};
 use keruen_proto::{
     Event,
+    inventory::v1::ItemQuality,
     log::v1::RecordedEvent,
     stock::v1::{TraceStatus, TraceStep},
 };
@@ -17,7 +18,7 @@ use rusqlite::Connection;
 use crate::{
     counts::changes,
     failure::{ApplyError, Defect, StoreError},
-    movement::{Movement, movements},
+    movement::{Kind, Movement, movements},
     place::{Place, shift},
     resource::{self, Folded},
     rows::{NewStep, PlaceKey, PlaceValue, Rows, StockKey, Whereabouts},
@@ -57,7 +58,15 @@ pub fn apply(
         for (movement, number) in movements(&event).iter().zip(0..) {
             fold.count(movement)?.map_err(defective)?;
             fold.shift(movement, recorded.position)?;
-            fold.rows.add_step(step(recorded, movement, number));
+            // What one owner gives up and another one gets is one step.
+            let is_half = if movement.undone {
+                Kind::Acquired
+            } else {
+                Kind::Ceded
+            };
+            if movement.kind != is_half {
+                fold.rows.add_step(step(recorded, movement, number));
+            }
         }
     }
     fold.write()?;
@@ -101,10 +110,11 @@ impl Fold<'_> {
                 facility_id: facility_id.to_owned(),
                 item_id: units.item_id.clone(),
                 batch_id: units.batch_id.clone(),
-                owner_id: units.owner_id.clone(),
+                owner_id: movement.owner_id.to_owned(),
             };
             let is_blocked = self.is_blocked(&units.item_id, &units.batch_id, &units.lot)?;
-            if !self.rows.add(key, &units.lot, change, is_blocked)? {
+            let lot = self.known_lot(&units.item_id, &units.batch_id, &units.lot)?;
+            if !self.rows.add(key, &lot, change, is_blocked)? {
                 return Ok(Err(uncountable(facility_id, &units.item_id)));
             }
         }
@@ -118,12 +128,16 @@ impl Fold<'_> {
             Event::BatchReleased(event) => (&event.item_id, Some(&*event.batch_id), &event.lot),
             Event::LotRecalled(event) => (&event.item_id, None, &event.lot),
             Event::LotRecallLifted(event) => (&event.item_id, None, &event.lot),
+            Event::BatchDataCorrected(event) => {
+                (&event.item_id, Some(&*event.batch_id), &event.lot)
+            }
             _ => return Ok(Ok(())),
         };
         for key in self.rows.stock_of(item_id, batch_id, lot)? {
             let is_blocked = self.is_blocked(item_id, &key.batch_id, lot)?;
             let facility_id = key.facility_id.clone();
-            if !self.rows.restate(key, is_blocked)? {
+            let relabelled = matches!(event, Event::BatchDataCorrected(_)).then_some(lot.as_str());
+            if !self.rows.restate(key, relabelled, is_blocked)? {
                 return Ok(Err(uncountable(&facility_id, item_id)));
             }
         }
@@ -132,8 +146,26 @@ impl Fold<'_> {
 
     /// Whether nothing of a batch may be used.
     fn is_blocked(&mut self, item_id: &str, batch_id: &str, lot: &str) -> Result<bool, StoreError> {
+        let quality = self.quality(item_id)?;
+        Ok(quality.is_some_and(|quality| quality::is_blocked(quality, batch_id, lot)))
+    }
+
+    /// The lot of a batch as it is known by now: what is under way may not know better.
+    fn known_lot(
+        &mut self,
+        item_id: &str,
+        batch_id: &str,
+        lot: &str,
+    ) -> Result<String, StoreError> {
+        let quality = self.quality(item_id)?;
+        let known = quality.map_or(lot, |quality| quality::known_lot(quality, batch_id, lot));
+        Ok(known.to_owned())
+    }
+
+    /// What of an item may not be used; `None` where there never was anything.
+    fn quality(&mut self, item_id: &str) -> Result<Option<&ItemQuality>, StoreError> {
         let Some(boundary) = Boundary::quality(item_id) else {
-            return Ok(false);
+            return Ok(None);
         };
         if !self.resources.contains_key(&boundary) {
             let stored = resource::load(self.connection, &boundary)?;
@@ -143,8 +175,8 @@ impl Fold<'_> {
             Some(Some(Folded {
                 entry: Entry::Quality(quality),
                 ..
-            })) => quality::is_blocked(quality, batch_id, lot),
-            _ => false,
+            })) => Some(quality),
+            _ => None,
         })
     }
 
@@ -156,8 +188,17 @@ impl Fold<'_> {
         if let Some(from) = &shift.from {
             self.add_to_place(place_key(movement, from), -quantity, position)?;
         }
-        let key = place_key(movement, &shift.to);
-        if !shift.to.is_on_the_way() {
+        let Some(to) = &shift.to else {
+            if movement.undone && movement.kind == Kind::Entered {
+                for serial_number in &movement.units.serial_numbers {
+                    self.rows
+                        .remove_serial(&movement.units.item_id, serial_number);
+                }
+            }
+            return Ok(());
+        };
+        let key = place_key(movement, to);
+        if !to.is_on_the_way() {
             self.add_to_place(key.clone(), quantity, position)?;
         }
         for serial_number in &movement.units.serial_numbers {
@@ -256,7 +297,7 @@ fn uncountable(facility_id: &str, item_id: &str) -> Defect {
 fn place_key(movement: &Movement<'_>, place: &Place<'_>) -> PlaceKey {
     PlaceKey {
         batch_id: movement.units.batch_id.clone(),
-        owner_id: movement.units.owner_id.clone(),
+        owner_id: movement.owner_id.to_owned(),
         facility_id: place.facility_id.to_owned(),
         status: place.status.into(),
         shipment_id: place.shipment_id.to_owned(),
@@ -281,6 +322,12 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewSt
             outcome: movement.outcome.into(),
             serial_numbers: movement.units.serial_numbers.clone(),
             hold_reason: 0,
+            corrects_event_id: corrected(recorded),
+            new_owner_id: match movement.kind {
+                Kind::Acquired => movement.owner_id.to_owned(),
+                Kind::Ceded => movement.units.owner_id.clone(),
+                _ => String::new(),
+            },
         },
     }
 }
@@ -299,6 +346,7 @@ fn steps_of_batches(recorded: &RecordedEvent, event: &Event) -> Vec<NewStep> {
             from_facility_id: facility_id.to_owned(),
             facility_id: facility_id.to_owned(),
             hold_reason,
+            corrects_event_id: corrected(recorded),
             ..TraceStep::default()
         },
     };
@@ -334,4 +382,12 @@ fn step_of_asset(
     new.step.quantity = units.quantity;
     new.step.serial_numbers.clone_from(&units.serial_numbers);
     vec![new]
+}
+
+/// The event that an event corrects; empty where it corrects none.
+fn corrected(recorded: &RecordedEvent) -> String {
+    let correction = recorded.correction.as_ref();
+    correction
+        .map(|correction| correction.corrects_event_id.clone())
+        .unwrap_or_default()
 }

@@ -20,8 +20,8 @@ pub struct Place<'e> {
 pub struct Shift<'e> {
     /// The place at rest that the units leave; none where they enter the books or come off a shipment.
     pub from: Option<Place<'e>>,
-    /// Where they are now.
-    pub to: Place<'e>,
+    /// Where they are now; none where the next movement of the event says so, and where they never came.
+    pub to: Option<Place<'e>>,
 }
 
 impl Place<'_> {
@@ -32,8 +32,20 @@ impl Place<'_> {
     }
 }
 
-/// How a movement shifts its units; claims and holds move nothing.
+/// How a movement shifts its units; claims and holds move nothing. What did not happen shifts them back.
 pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
+    let shift = forward(movement)?;
+    Some(if movement.undone {
+        Shift {
+            from: shift.to,
+            to: shift.from,
+        }
+    } else {
+        shift
+    })
+}
+
+fn forward<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
     let rest = |status, facility_id| Place {
         status,
         facility_id,
@@ -47,8 +59,14 @@ pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
     let here = rest(TraceStatus::OnHand, movement.facility_id);
     let gone = |status| (Some(here), rest(status, movement.facility_id));
     let (from, to) = match movement.kind {
+        Kind::Ceded => {
+            return Some(Shift {
+                from: Some(here),
+                to: None,
+            });
+        }
         Kind::Claimed | Kind::Unclaimed | Kind::Held | Kind::Released => return None,
-        Kind::Entered | Kind::Arrived => (None, here),
+        Kind::Entered | Kind::Arrived | Kind::Acquired => (None, here),
         Kind::Departed => (
             Some(rest(TraceStatus::OnHand, movement.from_facility_id)),
             way(TraceStatus::InTransit),
@@ -60,5 +78,5 @@ pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
         Kind::WrittenOff => gone(TraceStatus::Lost),
         Kind::Returned => gone(TraceStatus::Returned),
     };
-    Some(Shift { from, to })
+    Some(Shift { from, to: Some(to) })
 }

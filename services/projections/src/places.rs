@@ -113,7 +113,7 @@ impl<'c> Places<'c> {
     ) -> Result<Vec<TracePlace>, StoreError> {
         let rows = self.rows(batch)?;
         let mut places = Vec::new();
-        let mut arrived: BTreeMap<(String, String), i64> = BTreeMap::new();
+        let mut arrived: BTreeMap<String, i64> = BTreeMap::new();
         for carried in carried {
             let Some(units) = carried
                 .lot
@@ -130,13 +130,11 @@ impl<'c> Places<'c> {
             places.extend(on_the_way(carried, units, &rows));
             let received = carried.lot.received_good + carried.lot.received_unusable;
             if received > 0 {
-                *arrived
-                    .entry((carried.destination_id.clone(), units.owner_id.clone()))
-                    .or_default() += received;
+                *arrived.entry(carried.destination_id.clone()).or_default() += received;
             }
         }
-        for ((facility_id, owner_id), quantity) in arrived {
-            places.extend(at_destination(&rows, &facility_id, &owner_id, quantity));
+        for (facility_id, quantity) in arrived {
+            places.extend(at_destination(&rows, &facility_id, quantity));
         }
         places.sort_by(|one, other| key(one).cmp(&key(other)));
         self.name(places)
@@ -255,21 +253,13 @@ fn on_the_way(carried: &Carried, units: &StockUnits, rows: &[TracePlace]) -> Vec
     places
 }
 
-/// Units that arrived, as far as they can be found where they arrived.
-fn at_destination(
-    rows: &[TracePlace],
-    facility_id: &str,
-    owner_id: &str,
-    quantity: i64,
-) -> Vec<TracePlace> {
+/// Units that arrived, as far as they can be found where they arrived, whoever owns them by now.
+fn at_destination(rows: &[TracePlace], facility_id: &str, quantity: i64) -> Vec<TracePlace> {
     let mut left = quantity;
     let mut found = Vec::new();
     // The rows stand in order of their status.
     let at_rest = rows.iter().filter(|row| {
-        row.facility_id == facility_id
-            && row.owner_id == owner_id
-            && row.shipment_id.is_empty()
-            && row.quantity > 0
+        row.facility_id == facility_id && row.shipment_id.is_empty() && row.quantity > 0
     });
     for row in at_rest {
         let taken = left.min(row.quantity);

@@ -39,6 +39,7 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         | Boundary::Key(..)
         | Boundary::Stock(..)
         | Boundary::Since(..)
+        | Boundary::Fact(..)
         | Boundary::Count(_)
         | Boundary::Goods(_) => return None,
     })
@@ -61,6 +62,7 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
         Boundary::Key(_, scheme, value) => (scheme.as_str(), Some(value.as_str())),
+        Boundary::Fact(command_id, index) => (command_id.as_str(), Some(index.as_str())),
         Boundary::Stock(facility_id, item_id) | Boundary::Since(facility_id, item_id, _) => {
             (facility_id.as_str(), Some(item_id.as_str()))
         }
@@ -124,6 +126,7 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Since(_) => Entry::Since(Message::decode(resource)?),
         Entry::Count(_) => Entry::Count(Message::decode(resource)?),
         Entry::Goods(_) => Entry::Goods(Message::decode(resource)?),
+        Entry::Fact(_) => Entry::Fact(Message::decode(resource)?),
         Entry::Request(_) => Entry::Request(Message::decode(resource)?),
         Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
     })
@@ -147,6 +150,7 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Since(_) => return false,
         Entry::Count(it) => &it.count_id,
         Entry::Goods(it) => &it.goods_id,
+        Entry::Fact(it) => &it.event_id,
         Entry::Request(it) => &it.request_id,
         Entry::Shipment(it) => &it.shipment_id,
     };
@@ -173,7 +177,7 @@ pub fn store(
         Entry::Facility(it) => {
             run(
                 include_str!("sql/put_facility.sql"),
-                params![id, position, it.encode_to_vec()],
+                params![id, it.operator_id, position, it.encode_to_vec()],
             )?;
             tenure::store(connection, it)
         }
@@ -213,6 +217,7 @@ pub fn store(
         // none.
         Entry::Stock(..)
         | Entry::Pledge(_)
+        | Entry::Fact(_)
         | Entry::Key(_)
         | Entry::Since(_)
         | Entry::Count(_)

@@ -110,7 +110,8 @@ pub struct Rows<'c> {
     stock: BTreeMap<StockKey, StockValue>,
     totals: BTreeMap<(String, String), Counts>,
     places: BTreeMap<PlaceKey, PlaceValue>,
-    serials: BTreeMap<(String, String), Whereabouts>,
+    /// `None` where a unit never came.
+    serials: BTreeMap<(String, String), Option<Whereabouts>>,
     steps: Vec<NewStep>,
 }
 
@@ -146,10 +147,20 @@ impl<'c> Rows<'c> {
         self.replace(key, &before, after, change)
     }
 
-    /// Says whether the batch of a stock row may be used; `false` where that can't be counted.
-    pub fn restate(&mut self, key: StockKey, is_blocked: bool) -> Result<bool, StoreError> {
+    /// Says whether the batch of a stock row may be used, and what its lot is where that was wrong; `false` where that
+    /// can't be counted.
+    pub fn restate(
+        &mut self,
+        key: StockKey,
+        lot: Option<&str>,
+        is_blocked: bool,
+    ) -> Result<bool, StoreError> {
         let before = self.stock_row(&key)?;
-        let after = before.clone().restated(is_blocked);
+        let after = StockValue {
+            lot: lot.unwrap_or(&before.lot).to_owned(),
+            ..before.clone()
+        };
+        let after = after.restated(is_blocked);
         self.replace(key, &before, after, Counts::default())
     }
 
@@ -217,8 +228,16 @@ impl<'c> Rows<'c> {
 
     /// Sets where a unit of an asset is.
     pub fn set_serial(&mut self, item_id: &str, serial_number: &str, whereabouts: Whereabouts) {
+        self.serials.insert(
+            (item_id.to_owned(), serial_number.to_owned()),
+            Some(whereabouts),
+        );
+    }
+
+    /// Forgets where a unit of an asset is: it never came.
+    pub fn remove_serial(&mut self, item_id: &str, serial_number: &str) {
         self.serials
-            .insert((item_id.to_owned(), serial_number.to_owned()), whereabouts);
+            .insert((item_id.to_owned(), serial_number.to_owned()), None);
     }
 
     /// Adds a step.
@@ -231,7 +250,7 @@ impl<'c> Rows<'c> {
             return Ok(value.clone());
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, held_here, \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out, held_here, \
              lot FROM stock \
              WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
         )?;
@@ -240,8 +259,8 @@ impl<'c> Rows<'c> {
             .query_row(key, |row| {
                 Ok(StockValue {
                     counts: counts(row, 0)?,
-                    held_here: row.get(10)?,
-                    lot: row.get(11)?,
+                    held_here: row.get(COUNTERS)?,
+                    lot: row.get(COUNTERS + 1)?,
                 })
             })
             .optional()?
@@ -253,7 +272,7 @@ impl<'c> Rows<'c> {
             return Ok(*counts);
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out \
              FROM stock_totals \
              WHERE facility_id = ?1 AND item_id = ?2",
         )?;
@@ -333,7 +352,9 @@ impl<'c> Rows<'c> {
                 it.returned,
                 it.converted,
                 value.lot,
-                value.held_here
+                value.held_here,
+                it.title_in,
+                it.title_out
             ])?;
         }
         Ok(())
@@ -363,7 +384,9 @@ impl<'c> Rows<'c> {
                 it.disposed,
                 it.lost,
                 it.returned,
-                it.converted
+                it.converted,
+                it.title_in,
+                it.title_out
             ])?;
         }
         Ok(())
@@ -412,7 +435,14 @@ impl<'c> Rows<'c> {
         let mut put = self
             .connection
             .prepare_cached(include_str!("sql/put_serial.sql"))?;
+        let mut delete = self
+            .connection
+            .prepare_cached("DELETE FROM serials WHERE item_id = ?1 AND serial_number = ?2")?;
         for ((item_id, serial_number), it) in &self.serials {
+            let Some(it) = it else {
+                delete.execute(params![item_id, serial_number])?;
+                continue;
+            };
             put.execute(params![
                 item_id,
                 serial_number,
@@ -459,7 +489,10 @@ impl<'c> Rows<'c> {
     }
 }
 
-/// The ten counters of a row, from column `first` on.
+/// Counters of a row.
+const COUNTERS: usize = 12;
+
+/// The counters of a row, from column `first` on.
 pub fn counts(row: &rusqlite::Row<'_>, first: usize) -> Result<Counts, rusqlite::Error> {
     Ok(Counts {
         on_hand: row.get(first)?,
@@ -472,5 +505,7 @@ pub fn counts(row: &rusqlite::Row<'_>, first: usize) -> Result<Counts, rusqlite:
         lost: row.get(first + 7)?,
         returned: row.get(first + 8)?,
         converted: row.get(first + 9)?,
+        title_in: row.get(first + 10)?,
+        title_out: row.get(first + 11)?,
     })
 }

@@ -25,6 +25,7 @@ pub struct StockQuery {
     item_id: Option<String>,
     batch_id: Option<String>,
     owner_id: Option<String>,
+    custodian_id: Option<String>,
     page_size: usize,
     fingerprint: u64,
     resume: Option<Vec<Value>>,
@@ -50,6 +51,7 @@ impl StockQuery {
             item_id: fields.filter("item_id", &request.item_id),
             batch_id: fields.filter("batch_id", &request.batch_id),
             owner_id: fields.filter("owner_id", &request.owner_id),
+            custodian_id: fields.filter("custodian_id", &request.custodian_id),
             page_size: fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS),
             fingerprint: fingerprint(request),
             resume: None,
@@ -93,7 +95,8 @@ impl StockQuery {
         names::known_commodity(connection, self.commodity_id.as_deref())?;
         names::known_item(connection, self.item_id.as_deref())?;
         names::known_batch(connection, self.batch_id.as_deref())?;
-        names::known_owner(connection, self.owner_id.as_deref())
+        names::known_owner(connection, self.owner_id.as_deref())?;
+        names::known_organisation(connection, self.custodian_id.as_deref())
     }
 
     /// What identifies a row in the order of the list.
@@ -111,7 +114,10 @@ impl StockQuery {
             || self.has_group(StockGroup::Owner)
             || self.batch_id.is_some()
             || self.owner_id.is_some();
-        let mut from = if by_batch {
+        let by_custodian = self.has_group(StockGroup::Custodian) || self.custodian_id.is_some();
+        let mut from = if by_custodian {
+            format!("({}) s", include_str!("sql/stock_in_hand.sql"))
+        } else if by_batch {
             "stock s".to_owned()
         } else {
             "stock_totals s".to_owned()
@@ -133,6 +139,7 @@ impl StockQuery {
         clauses.equal("s.item_id", self.item_id.as_deref());
         clauses.equal("s.batch_id", self.batch_id.as_deref());
         clauses.equal("s.owner_id", self.owner_id.as_deref());
+        clauses.equal("s.custodian_id", self.custodian_id.as_deref());
         let columns: Vec<&str> = self.groups.iter().map(|group| expression(*group)).collect();
         clauses.after(&columns, self.resume.clone());
         let columns = columns.join(", ");
@@ -150,7 +157,8 @@ impl StockQuery {
 const SUMS: &str = "CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGINT), CAST(SUM(s.held) AS BIGINT), \
                     CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.received) AS BIGINT), \
                     CAST(SUM(s.consumed) AS BIGINT), CAST(SUM(s.disposed) AS BIGINT), CAST(SUM(s.lost) AS BIGINT), \
-                    CAST(SUM(s.returned) AS BIGINT), CAST(SUM(s.converted) AS BIGINT)";
+                    CAST(SUM(s.returned) AS BIGINT), CAST(SUM(s.converted) AS BIGINT), \
+                    CAST(SUM(s.title_in) AS BIGINT), CAST(SUM(s.title_out) AS BIGINT)";
 
 /// What identifies the query through its pages.
 fn fingerprint(request: &ListStockRequest) -> u64 {
@@ -195,6 +203,7 @@ fn expression(group: StockGroup) -> &'static str {
         StockGroup::Item => "s.item_id",
         StockGroup::Batch => "s.batch_id",
         StockGroup::Owner => "s.owner_id",
+        StockGroup::Custodian => "s.custodian_id",
         StockGroup::Unspecified => "''",
     }
 }
@@ -207,6 +216,7 @@ fn column_of(row: &mut StockRow, group: StockGroup) -> &mut String {
         StockGroup::Item => &mut row.item_id,
         StockGroup::Batch => &mut row.batch_id,
         StockGroup::Owner => &mut row.owner_id,
+        StockGroup::Custodian => &mut row.custodian_id,
     }
 }
 
@@ -222,6 +232,8 @@ fn stock_row(groups: &[StockGroup], row: &rusqlite::Row<'_>) -> Result<StockRow,
         consumed: counts.consumed,
         disposed: counts.disposed,
         lost: counts.lost,
+        title_in: counts.title_in,
+        title_out: counts.title_out,
         returned: counts.returned,
         converted: counts.converted,
         ..StockRow::default()

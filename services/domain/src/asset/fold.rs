@@ -6,8 +6,9 @@ use keruen_proto::{
         Asset, AssetCondition, AssetConditionReported, AssetInstalled, AssetLent, AssetLoanEnded,
         AssetPlace, AssetPutIntoService, AssetRemoved, AssetRepairEnded, AssetRetired,
         AssetSentForRepair, AssetServiced, ContainerEmptied, ContainerFill, ContainerFilled,
-        DonationReceived, HoldReason, ReceiptOutcome, RepairOutcome, StockAdjusted, StockDisposed,
-        StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
+        DonationReceived, HoldReason, MovementVoided, ReceiptCorrected, ReceiptOutcome,
+        RepairOutcome, StockAdjusted, StockDisposed, StockEntered, StockHeld, StockReleased,
+        StockReturned, StockUnits, TitleTransferred, VoidedMovement,
     },
     shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
 };
@@ -19,6 +20,9 @@ impl Fold for Asset {
         DonationReceived::TYPE,
         StockAdjusted::TYPE,
         StockDisposed::TYPE,
+        TitleTransferred::TYPE,
+        ReceiptCorrected::TYPE,
+        MovementVoided::TYPE,
         StockEntered::TYPE,
         StockReturned::TYPE,
         ShipmentDispatched::TYPE,
@@ -48,12 +52,22 @@ impl Fold for Asset {
             let mut numbers = units.serial_numbers.iter();
             units.item_id == item_id.as_str() && numbers.any(|it| it == serial_number.as_str())
         };
+        let set_apart = self.set_apart;
+        if let Event::TitleTransferred(event) = event
+            && event.units.as_ref().is_some_and(is_it)
+        {
+            self.owner_id.clone_from(&event.new_owner_id);
+        }
         for movement in movements(event) {
             if is_it(movement.units) {
                 item_id.as_str().clone_into(&mut self.item_id);
                 serial_number.as_str().clone_into(&mut self.serial_number);
                 self.moved(&movement);
             }
+        }
+        // What did not happen took nothing off.
+        if matches!(event, Event::MovementVoided(_)) {
+            self.set_apart = set_apart;
         }
         if step_units(event).is_some_and(is_it) {
             self.took_step(event);
@@ -82,7 +96,8 @@ impl Life for Asset {
         }
         self.loan = None;
         self.repair = None;
-        self.set_apart = false;
+        // Whether it is held as it leaves is asked for only if that did not happen.
+        self.set_apart &= !matches!(movement.place, AssetPlace::Facility | AssetPlace::Shipment);
     }
 
     fn took_step(&mut self, event: &Event) {
@@ -237,6 +252,18 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
             .iter()
             .map(|units| at_rest(units, AssetPlace::Returned, &event.facility_id))
             .collect(),
+        Event::ReceiptCorrected(event) => {
+            let place = if event.decrease {
+                AssetPlace::NotReceived
+            } else {
+                AssetPlace::Facility
+            };
+            let units = event.units.iter();
+            units
+                .map(|units| at_rest(units, place, &event.facility_id))
+                .collect()
+        }
+        Event::MovementVoided(event) => voided(event),
         Event::ShipmentDispatched(event) => stock_units(&event.units)
             .map(|units| Movement {
                 units,
@@ -258,6 +285,20 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Where units are, if what was said of them did not happen. Title that goes back moves nothing, and whose they are stands
+/// with the units.
+fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
+    let place = if event.movement() == VoidedMovement::Increase {
+        AssetPlace::NotReceived
+    } else {
+        AssetPlace::Facility
+    };
+    let units = event.units.iter();
+    units
+        .map(|units| at_rest(units, place, &event.facility_id))
+        .collect()
 }
 
 fn stock_units(units: &[ShipmentUnits]) -> impl Iterator<Item = &StockUnits> {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use keruen_proto::{
     Event,
-    inventory::v1::{Earmark, ReceiptOutcome, StockUnits},
+    inventory::v1::{
+        Earmark, MovementVoided, ReceiptOutcome, StockUnits, TitleTransferred, VoidedMovement,
+    },
     registry::v1::Facility,
     shipments::v1::{ShipmentAllocated, ShipmentReceived, ShipmentUnits},
 };
@@ -29,6 +31,10 @@ struct Account {
     consumed: i64,
     disposed: i64,
     lost: i64,
+    /// Passed to this owner.
+    title_in: i64,
+    /// Passed to another one.
+    title_out: i64,
     returned: i64,
     converted: i64,
     facilities: BTreeMap<String, Pile>,
@@ -79,6 +85,8 @@ pub(super) struct Units {
     earmarks: BTreeMap<String, Vec<Earmark>>,
     /// Last days of use of batches that were shortened, with those that went before.
     expiries: BTreeMap<String, Vec<String>>,
+    /// Lot numbers that were wrongly said of batches.
+    lots: BTreeMap<String, Vec<String>>,
     /// What every batch was when it entered the books, without owner, expiry, quantity and serial numbers.
     batches: BTreeMap<String, StockUnits>,
     quality: Quality,
@@ -180,6 +188,7 @@ impl Units {
                     },
                 );
             }
+            Event::TitleTransferred(event) => self.transfer(event),
             Event::StockReturned(event) => {
                 self.leave(
                     event.units.as_ref(),
@@ -206,6 +215,10 @@ impl Units {
             }
             Event::StockHeld(event) => self.hold(event.units.as_ref(), &event.facility_id, 1),
             Event::StockReleased(event) => self.hold(event.units.as_ref(), &event.facility_id, -1),
+            Event::ReceiptCorrected(_)
+            | Event::StockDiscrepancyFound(_)
+            | Event::MovementVoided(_)
+            | Event::BatchDataCorrected(_) => self.correct(event),
             _ => self.take_in_shipment(event, occurred_at_us, findings),
         }
     }
@@ -286,7 +299,7 @@ impl Units {
     fn recognise(&mut self, units: &StockUnits) {
         match self.batches.get(&units.batch_id) {
             Some(known)
-                if identity(known) == identity(units) && self.is_known_expiry(known, units) => {}
+                if self.is_known_lot(known, units) && self.is_known_expiry(known, units) => {}
             Some(_) => {
                 let fault = format!(
                     "batch {} is not what it was when it entered the books",
@@ -299,6 +312,16 @@ impl Units {
                     .insert(format!("batch {} never entered the books", units.batch_id));
             }
         }
+    }
+
+    /// Whether units are said to be what their batch is, or was wrongly said to be: what is under way may not know better.
+    fn is_known_lot(&self, known: &StockUnits, units: &StockUnits) -> bool {
+        let wrong = self.lots.get(&units.batch_id);
+        let mut said = identity(units);
+        if wrong.is_some_and(|wrong| wrong.contains(&said.lot)) {
+            said.lot.clone_from(&known.lot);
+        }
+        identity(known) == said
     }
 
     /// Whether units are said to expire when their batch was, or is by now: what is under way may not know better.
@@ -368,6 +391,109 @@ impl Units {
         pile.on_hand -= quantity;
         pile.held -= held;
         book(account, quantity);
+    }
+
+    /// What was said before was wrong.
+    fn correct(&mut self, event: &Event) {
+        match event {
+            Event::ReceiptCorrected(event) if event.decrease => {
+                let (facility_id, held) = (&event.facility_id, event.held_quantity);
+                self.leave(
+                    event.units.as_ref(),
+                    facility_id,
+                    held,
+                    |account, quantity| {
+                        account.received -= quantity;
+                    },
+                );
+            }
+            Event::ReceiptCorrected(event) => {
+                self.enter(event.units.as_ref(), &event.facility_id, event.outcome());
+            }
+            Event::StockDiscrepancyFound(event) => {
+                let found = ReceiptOutcome::Good;
+                self.enter(event.units.as_ref(), &event.facility_id, found);
+            }
+            Event::MovementVoided(event) => {
+                for units in &event.units {
+                    self.undo(event, units);
+                }
+            }
+            Event::BatchDataCorrected(event) => {
+                let known = self.expiries.entry(event.batch_id.clone()).or_default();
+                known.push(event.expires_on.clone());
+                let lots = self.lots.entry(event.batch_id.clone()).or_default();
+                lots.push(event.wrong_lot.clone());
+                if let Some(batch) = self.batches.get_mut(&event.batch_id) {
+                    batch.lot.clone_from(&event.lot);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What was said of units did not happen.
+    fn undo(&mut self, event: &MovementVoided, units: &StockUnits) {
+        let (facility_id, held) = (&event.facility_id, event.held_quantity);
+        let book: fn(&mut Account, i64) = match event.movement() {
+            VoidedMovement::Increase => {
+                self.leave(Some(units), facility_id, held, |account, quantity| {
+                    account.received -= quantity;
+                });
+                return;
+            }
+            VoidedMovement::TitleTransfer => {
+                let theirs = StockUnits {
+                    owner_id: event.new_owner_id.clone(),
+                    ..units.clone()
+                };
+                self.leave(Some(&theirs), facility_id, held, |account, quantity| {
+                    account.title_in -= quantity;
+                });
+                |account, quantity| account.title_out -= quantity
+            }
+            VoidedMovement::Consumption => |account, quantity| account.consumed -= quantity,
+            VoidedMovement::Disposal => |account, quantity| account.disposed -= quantity,
+            VoidedMovement::Return => |account, quantity| account.returned -= quantity,
+            VoidedMovement::Decrease | VoidedMovement::Unspecified => {
+                |account, quantity| account.lost -= quantity
+            }
+        };
+        if let Some((account, quantity)) = self.account(Some(units)) {
+            book(account, quantity);
+        }
+        self.put(Some(units), facility_id, ReceiptOutcome::Good);
+        let held = StockUnits {
+            quantity: held,
+            ..units.clone()
+        };
+        self.hold(Some(&held), facility_id, 1);
+    }
+
+    /// Units pass to another owner where they are, held ones as held ones.
+    fn transfer(&mut self, event: &TitleTransferred) {
+        let (facility_id, held) = (&event.facility_id, event.held_quantity);
+        self.leave(
+            event.units.as_ref(),
+            facility_id,
+            held,
+            |account, quantity| {
+                account.title_out += quantity;
+            },
+        );
+        let theirs = event.units.as_ref().map(|units| StockUnits {
+            owner_id: event.new_owner_id.clone(),
+            ..units.clone()
+        });
+        if let Some((account, quantity)) = self.account(theirs.as_ref()) {
+            account.title_in += quantity;
+        }
+        self.put(theirs.as_ref(), facility_id, ReceiptOutcome::Good);
+        let held = theirs.map(|units| StockUnits {
+            quantity: held,
+            ..units
+        });
+        self.hold(held.as_ref(), facility_id, 1);
     }
 
     /// Units are held by themselves, or no longer.
@@ -577,15 +703,17 @@ fn conserved(name: &str, account: &Account, findings: &mut Findings<'_>) {
         lost,
         returned,
         converted,
+        title_in,
+        title_out,
         ..
     } = account;
-    let gone = consumed + disposed + lost + returned + converted;
-    if *received != on_hand + in_transit + gone {
+    let gone = consumed + disposed + lost + returned + converted + title_out;
+    if received + title_in != on_hand + in_transit + gone {
         findings.add(
             1,
             format!(
-                "{name}: {received} received, but {on_hand} on hand, {in_transit} in transit, {consumed} consumed, \
-                 {disposed} disposed, {lost} lost, {returned} given back, {converted} converted"
+                "{name}: {received} received, {title_in} passed to it, but {on_hand} on hand, {in_transit} in transit, {consumed} consumed, \
+                 {disposed} disposed, {lost} lost, {returned} given back, {converted} converted, {title_out} passed on"
             ),
         );
     }

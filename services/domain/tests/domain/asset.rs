@@ -483,11 +483,11 @@ fn unfit() -> Story {
         .after(receive("D1", vec![line]))
 }
 
-fn by_somebody() -> Option<FitOverride> {
-    Some(FitOverride {
+fn by_somebody() -> FitOverride {
+    FitOverride {
         authorised_by_ref: "person:7".to_owned(),
         reason: FitOverrideReason::Adapter.into(),
-    })
+    }
 }
 
 #[test]
@@ -516,14 +516,14 @@ fn equipment_goes_only_where_it_fits() {
     let unknown = story.clone().after(to("S3", "HOSP"));
     unknown.when(allocate("S3")).accepted();
     let all_the_same = AllocateShipment {
-        fit_override: by_somebody(),
+        fit_override: Some(by_somebody()),
         ..allocate("S1")
     };
     let story = story.after(all_the_same);
     let Some(Event::ShipmentAllocated(event)) = story.events.last() else {
         panic!("{:?}", story.events.last())
     };
-    assert_eq!(event.fit_override, by_somebody());
+    assert_eq!(event.fit_override, Some(by_somebody()));
 
     // The same when it is installed.
     let at_wet = story.after(dispatch("S1")).after(arrive("S1"));
@@ -538,7 +538,7 @@ fn equipment_goes_only_where_it_fits() {
         .when(installed(None))
         .refused("SITE_UNFIT")
         .saying(&["WET", "VOLTAGE"]);
-    let story = at_wet.after(installed(by_somebody()));
+    let story = at_wet.after(installed(Some(by_somebody())));
     let Some(Event::AssetInstalled(event)) = story.events.iter().rev().nth(1) else {
         panic!("{:?}", story.events.last())
     };
@@ -553,7 +553,7 @@ fn who_answers_for_nothing_is_not_recorded() {
         ..step(
             "S1",
             Step::Install {
-                fit_override: by_somebody(),
+                fit_override: Some(by_somebody()),
             },
         )
     };

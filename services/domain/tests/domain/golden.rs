@@ -10,20 +10,22 @@ use keruen_proto::{
         AdjustmentReason, AssetCondition, AssetConditionReported, AssetFault, AssetInstalled,
         AssetLent, AssetLoan, AssetLoanEnded, AssetPutIntoService, AssetRemoved, AssetRepair,
         AssetRepairEnded, AssetRetired, AssetRetirementReason, AssetSentForRepair, AssetServiced,
-        BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride, ClearanceOverrideReason,
-        CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
+        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
         ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused,
         ConsumptionPurpose, ContainerEmptied, ContainerFilled, CountKind, CountedLot,
         DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent,
         DonationClosed, DonationCondition, DonationPledged, DonationReceived, DonationReopened,
         Earmark, EnteredLine, EntryBasis, FitOverride, FitOverrideReason, FitProblem,
         GoodsIdentified, HoldReason, LotRecallLifted, LotRecalled, MeasuredOutput, MoneyPurpose,
-        OverrideReason, PledgeLine, RecallReason, ReceiptOutcome, ReceivedLine, RefusalReason,
-        ReleaseOverride, ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason,
-        StockAdjusted, StockConsumed, StockCount, StockCounted, StockDisposed, StockEntered,
-        StockHeld, StockReleased, StockReturned, StockUnits, TemperatureExcursionFound,
-        UnidentifiedGoodsReceived,
+        MovementVoided, OverrideReason, PledgeLine, RecallReason, ReceiptCorrected, ReceiptOutcome,
+        ReceivedLine, RefusalReason, ReleaseOverride, ReleaseVerdict, RepairOutcome, ReturnReason,
+        ShortfallReason, StockAdjusted, StockConsumed, StockCount, StockCounted,
+        StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld, StockReleased,
+        StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred,
+        UnidentifiedGoodsReceived, VoidedMovement,
     },
+    log::v1::CorrectionReason,
     registry::v1::{
         Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
         CommodityRetired, DocumentKind, DocumentRef, ExternalId, Facility, FacilityAmended,
@@ -457,6 +459,74 @@ fn settled() -> Vec<Event> {
     ]
 }
 
+fn passed() -> Vec<Event> {
+    vec![
+        TitleTransferred {
+            facility_id: text("HOSP"),
+            units: Some(units()),
+            held_quantity: 1,
+            new_owner_id: text("HOSPITAL"),
+            documents: documents(DocumentKind::TransferAct),
+        }
+        .into(),
+    ]
+}
+
+fn corrected() -> Vec<Event> {
+    let event_id = || text("0190a7b2-0000-7000-8000-000000000001/0");
+    vec![
+        ReceiptCorrected {
+            corrects_event_id: event_id(),
+            reason: CorrectionReason::IncorrectData.into(),
+            facility_id: text("WH"),
+            units: Some(units()),
+            decrease: true,
+            held_quantity: 1,
+            pledge_line: 2,
+            outcome: ReceiptOutcome::Damaged.into(),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        BatchDataCorrected {
+            corrects_event_id: event_id(),
+            batch_id: text("B-1"),
+            item_id: text("CONC"),
+            lot: text("L 8"),
+            expires_on: text("2022-01-31"),
+            unit_value: Some(UnitValue {
+                amount: Some(Money {
+                    currency_code: text("KZT"),
+                    minor_units: 50_000_000,
+                }),
+                basis: ValueBasis::Invoice.into(),
+            }),
+            wrong_lot: text("L 7/А"),
+            wrong_expires_on: text("2021-12-31"),
+            documents: documents(DocumentKind::Certificate),
+        }
+        .into(),
+        MovementVoided {
+            corrects_event_id: event_id(),
+            movement: VoidedMovement::TitleTransfer.into(),
+            facility_id: text("WH"),
+            units: vec![units()],
+            held_quantity: 1,
+            new_owner_id: text("HOSPITAL"),
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        StockDiscrepancyFound {
+            facility_id: text("WH"),
+            units: Some(StockUnits {
+                serial_numbers: Vec::new(),
+                ..units()
+            }),
+            corrects_event_id: event_id(),
+        }
+        .into(),
+    ]
+}
+
 fn imported() -> Vec<Event> {
     let (donation_id, consignment_id) = (|| text("D-1"), || text("C-1"));
     vec![
@@ -735,27 +805,28 @@ fn set_apart() -> Vec<Event> {
     ]
 }
 
-fn output() -> Option<MeasuredOutput> {
-    Some(MeasuredOutput {
+fn output() -> MeasuredOutput {
+    MeasuredOutput {
         value_milli: 9_800,
         unit_code: text("L2"),
-    })
+    }
 }
 
-fn one() -> Option<StockUnits> {
-    Some(StockUnits {
+fn one() -> StockUnits {
+    StockUnits {
         quantity: 1,
         serial_numbers: vec![text("S/1")],
         ..units()
-    })
+    }
 }
 
+#[expect(clippy::too_many_lines, reason = "one sample of each type")]
 fn lived() -> Vec<Event> {
     let facility_id = text("WH");
     vec![
         AssetInstalled {
             facility_id: facility_id.clone(),
-            units: one(),
+            units: Some(one()),
             fit_problems: vec![FitProblem::Voltage.into(), FitProblem::Plug.into()],
             fit_override: Some(FitOverride {
                 authorised_by_ref: text("person:7"),
@@ -766,14 +837,14 @@ fn lived() -> Vec<Event> {
         .into(),
         AssetRemoved {
             facility_id: facility_id.clone(),
-            units: one(),
+            units: Some(one()),
             documents: documents(DocumentKind::Order),
         }
         .into(),
         AssetPutIntoService {
             facility_id: facility_id.clone(),
-            units: one(),
-            output: output(),
+            units: Some(one()),
+            output: Some(output()),
             trained_user_refs: vec![text("person:7"), text("person:9")],
             service_due_on: text("2021-01-15"),
             documents: documents(DocumentKind::AcceptanceAct),
@@ -781,7 +852,7 @@ fn lived() -> Vec<Event> {
         .into(),
         AssetConditionReported {
             facility_id: facility_id.clone(),
-            units: one(),
+            units: Some(one()),
             condition: AssetCondition::OutOfOrder.into(),
             fault: Some(AssetFault::Leak.into()),
             documents: documents(DocumentKind::Order),
@@ -789,7 +860,7 @@ fn lived() -> Vec<Event> {
         .into(),
         AssetSentForRepair {
             facility_id: facility_id.clone(),
-            units: one(),
+            units: Some(one()),
             repair: Some(AssetRepair {
                 repairer_id: text("MOH"),
                 on_site: true,
@@ -800,24 +871,24 @@ fn lived() -> Vec<Event> {
         .into(),
         AssetRepairEnded {
             facility_id: facility_id.clone(),
-            units: one(),
+            units: Some(one()),
             outcome: RepairOutcome::NoFaultFound.into(),
-            output: output(),
+            output: Some(output()),
             service_due_on: text("2021-02-15"),
             documents: documents(DocumentKind::AcceptanceAct),
         }
         .into(),
         AssetServiced {
             facility_id: facility_id.clone(),
-            units: one(),
-            output: output(),
+            units: Some(one()),
+            output: Some(output()),
             service_due_on: text("2021-07-15"),
             documents: documents(DocumentKind::AcceptanceAct),
         }
         .into(),
         AssetLent {
             facility_id: facility_id.clone(),
-            units: one(),
+            units: Some(one()),
             loan: Some(AssetLoan {
                 borrower_id: text("MOH"),
                 due_on: text("2020-10-01"),
@@ -827,26 +898,26 @@ fn lived() -> Vec<Event> {
         .into(),
         AssetLoanEnded {
             facility_id: facility_id.clone(),
-            units: one(),
+            units: Some(one()),
             fault: Some(AssetFault::Damaged.into()),
             documents: documents(DocumentKind::AcceptanceAct),
         }
         .into(),
         ContainerFilled {
             facility_id: facility_id.clone(),
-            units: one(),
+            units: Some(one()),
             filler_id: text("MOH"),
             documents: documents(DocumentKind::LaboratoryReport),
         }
         .into(),
         ContainerEmptied {
             facility_id: facility_id.clone(),
-            units: one(),
+            units: Some(one()),
         }
         .into(),
         AssetRetired {
             facility_id,
-            units: one(),
+            units: Some(one()),
             reason: AssetRetirementReason::NoSupplies.into(),
             documents: documents(DocumentKind::Order),
         }
@@ -1048,6 +1119,8 @@ fn samples() -> Vec<Event> {
         unidentified(),
         settled(),
         imported(),
+        passed(),
+        corrected(),
     ]
     .concat()
 }

@@ -5,6 +5,7 @@ use keruen_domain::{
     Boundary, Command, Entry, Label, Rejection,
     calendar::facility_day,
     check::Ledger,
+    correction::{CorrectBatchData, CorrectReceipt, Remedy, VoidMovement, remedy},
     donation::{PledgeDonation, ReceiptLine, ReceiveDonation},
     quality::{HoldBatch, ReleaseBatch},
     registry::RegisterOrganisation,
@@ -12,14 +13,14 @@ use keruen_domain::{
     shipment::{FoundGoods, RequestShipment},
     stock::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
-        NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock,
+        NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
 };
 use keruen_proto::{
     Event,
     inventory::v1::{
-        AdjustmentReason, CountKind, HoldReason, ReceiptOutcome, RepairOutcome, StockLevel,
-        StockLot,
+        AdjustmentReason, AssetCondition, AssetPlace, CountKind, HoldReason, ReceiptOutcome,
+        RepairOutcome, StockLevel, StockLot,
     },
     registry::v1::{ExternalId, Facility, Item, OrganisationKind, RegistryKind, Tracking},
     shipments::v1::{Shipment, ShipmentLot, ShipmentState},
@@ -66,7 +67,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..33_u8,
+        0..40_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -226,12 +227,15 @@ impl World {
             }
             25 | 26 => self.count(step),
             27 => self.open(step),
-            30..=32 => self.live(step),
+            37..=39 => self.live(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
             19 => self.release(step),
             20 => self.set_apart(step),
+            30 | 31 => self.transfer(step),
+            32 => self.end_donation(step),
+            33..=36 => self.correct(step),
             21 => {
                 let (item_id, lot) = (ITEMS[step.which % 4], LOTS[step.other % 3]);
                 self.carry_out(&recall(item_id, lot));
@@ -240,6 +244,100 @@ impl World {
                 let (item_id, lot) = (ITEMS[step.which % 4], LOTS[step.other % 3]);
                 self.carry_out(&lift(item_id, lot));
             }
+        }
+    }
+
+    /// Some of a lot passes to another owner.
+    fn transfer(&mut self, step: &Step) {
+        let Some((facility, _, lot)) = self.lot(step) else {
+            return;
+        };
+        let owners = ["MOH", "HELP", "CREW"];
+        let numbers: Vec<_> = lot
+            .serial_numbers
+            .iter()
+            .take(2)
+            .map(|it| label(it))
+            .collect();
+        let amount = i64::try_from(numbers.len()).expect("few");
+        let counted = if numbers.is_empty() {
+            step.quantity
+        } else {
+            amount
+        };
+        self.carry_out(&TransferTitle {
+            facility_id: code(facility),
+            owner_id: step.flag.then(|| code(&lot.owner_id)),
+            new_owner_id: code(owners[step.which % 3]),
+            quantity: (step.hours % 5 != 0).then(|| quantity(counted)),
+            serial_numbers: if step.hours % 5 == 0 {
+                Vec::new()
+            } else {
+                numbers
+            },
+            ..transfer(&lot.batch_id, 1)
+        });
+    }
+
+    /// Something that was recorded is put right.
+    fn correct(&mut self, step: &Step) {
+        let correctable: Vec<usize> = (0..self.story.events.len())
+            .filter(|index| !matches!(remedy(&self.story.events[*index]), Remedy::Instead(_)))
+            .collect();
+        let Some(index) = pick(&correctable, step.which * 64 + step.other) else {
+            return;
+        };
+        let fact = fact_of(&self.story, *index);
+        let documents = Vec::new();
+        let Event::DonationReceived(receipt) = &fact.event else {
+            self.carry_out(&VoidMovement { fact, documents });
+            return;
+        };
+        let units = receipt.lines.iter().filter_map(|line| line.units.as_ref());
+        let brought: Vec<_> = units
+            .filter(|it| !it.batch_id.is_empty())
+            .cloned()
+            .collect();
+        let Some(units) = pick(&brought, step.other) else {
+            return;
+        };
+        let batch_id = code(&units.batch_id);
+        if step.hours % 4 == 0 {
+            self.carry_out(&CorrectBatchData {
+                fact,
+                batch_id,
+                lot: Some(Some(label(LOTS[step.which % 3]))),
+                expires_on: None,
+                unit_value: None,
+                documents,
+            });
+            return;
+        }
+        let Entry::Batch(batch) = self.story.read(&Boundary::Batch(batch_id.clone())) else {
+            return;
+        };
+        let numbers = units.serial_numbers.iter().take(1);
+        let serial_numbers: Vec<_> = numbers.map(|it| label(it)).collect();
+        let change = if serial_numbers.is_empty() {
+            step.quantity
+        } else {
+            1
+        };
+        let signed = if step.flag { change } else { -change };
+        self.carry_out(&CorrectReceipt {
+            fact,
+            batch_id,
+            quantity: (batch.quantity + signed).max(0),
+            serial_numbers,
+            documents,
+        });
+    }
+
+    /// A donation is closed; what comes later opens it again.
+    fn end_donation(&mut self, step: &Step) {
+        if let Some(id) = pick(&self.donations, step.which).cloned() {
+            let is_short = self.carry_out(&close_short(&id));
+            assert!(is_short || !self.carry_out(&close_donation(&id)));
         }
     }
 
@@ -300,7 +398,21 @@ impl World {
         let Some(number) = pick(&self.serial_numbers, step.which).cloned() else {
             return;
         };
-        let command = match step.other % 10 {
+        let Entry::Asset(it) = self
+            .story
+            .read(&Boundary::Asset(code("CONC"), label(&number)))
+        else {
+            return;
+        };
+        // Mostly what can follow; now and then anything.
+        let next = match (it.place(), it.condition()) {
+            _ if step.hours % 3 == 0 => step.other % 10,
+            (AssetPlace::Lent, _) => 8,
+            (_, AssetCondition::UnderRepair) => 6,
+            (_, AssetCondition::OutOfOrder) => 5,
+            _ => step.other % 10,
+        };
+        let command = match next {
             0 | 1 => asset::install(&number),
             2 => asset::put_into_service(&number),
             3 | 4 => asset::break_down(&number),
@@ -314,7 +426,7 @@ impl World {
                 },
             ),
             7 => asset::lend(&number),
-            8 if step.flag => asset::end_loan(&number),
+            8 if it.place() == AssetPlace::Lent => asset::end_loan(&number),
             8 => asset::retire(&number),
             _ => asset::step(&number, asset::Step::Remove),
         };
@@ -981,6 +1093,13 @@ fn random_histories_reach_every_kind_of_fact() {
         "StockDisposed",
         "StockHeld",
         "StockReleased",
+        "DonationClosed",
+        "DonationReopened",
+        "TitleTransferred",
+        "ReceiptCorrected",
+        "BatchDataCorrected",
+        "MovementVoided",
+        "StockDiscrepancyFound",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen:?}");
     }

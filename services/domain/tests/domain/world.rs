@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use keruen_domain::{
     Code, Label, Quantity,
+    correction::Fact,
     donation::{
         AnnounceConsignment, CloseDonation, CommitDonatedMoney, Expense, Import, MoveConsignment,
         Passage, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, ReleaseDonatedMoney,
@@ -16,7 +17,7 @@ use keruen_domain::{
     },
     stock::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
-        NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock,
+        NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
 };
 use keruen_proto::{
@@ -34,6 +35,8 @@ use keruen_proto::{
     requests::v1::{RejectionReason, RequestPriority},
     shipments::v1::{CancellationReason, LossVerdict},
 };
+
+use crate::story::Story;
 
 /// 2020-04-10, noon in Almaty (UTC+6 then).
 pub const NOON_US: i64 = 1_586_498_400_000_000;
@@ -189,6 +192,7 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::ConsignmentEnteredCustoms(_)
             | Event::ConsignmentCleared(_)
             | Event::ConsignmentRefused(_)
+            | Event::BatchDataCorrected(_)
             | Event::BatchHeld(_)
             | Event::BatchReleased(_)
             | Event::BatchExpiryShortened(_)
@@ -440,6 +444,27 @@ pub fn dispose(batch_id: &str, amount: i64) -> DisposeStock {
         quantity: quantity(amount),
         serial_numbers: Vec::new(),
         reason: DisposalReason::Damaged,
+        documents: Vec::new(),
+    }
+}
+
+/// The event at a place of a story, as whoever corrects it names it.
+pub fn fact_of(story: &Story, index: usize) -> Fact {
+    Fact {
+        event_id: format!("00000000-0000-4000-8000-{index:012x}/0"),
+        event: story.events[index].clone(),
+    }
+}
+
+/// Units of a batch at WH pass to HELP.
+pub fn transfer(batch_id: &str, amount: i64) -> TransferTitle {
+    TransferTitle {
+        facility_id: code("WH"),
+        batch_id: code(batch_id),
+        owner_id: None,
+        new_owner_id: code("HELP"),
+        quantity: Some(quantity(amount)),
+        serial_numbers: Vec::new(),
         documents: Vec::new(),
     }
 }

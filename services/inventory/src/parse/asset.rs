@@ -9,9 +9,8 @@ use keruen_proto::{
     inventory::v1::{
         AssetCondition, AssetFault, EmptyContainerRequest, EndAssetLoanRequest,
         EndAssetRepairRequest, FillContainerRequest, InstallAssetRequest, LendAssetRequest,
-        MeasuredOutput, PutAssetIntoServiceRequest, RemoveAssetRequest,
-        ReportAssetConditionRequest, RetireAssetRequest, SendAssetForRepairRequest,
-        ServiceAssetRequest,
+        PutAssetIntoServiceRequest, RemoveAssetRequest, ReportAssetConditionRequest,
+        RetireAssetRequest, SendAssetForRepairRequest, ServiceAssetRequest,
     },
     registry::v1::DocumentRef,
 };
@@ -67,7 +66,7 @@ pub fn put_into_service(
     fields: &mut Fields,
 ) -> Option<ChangeAsset> {
     parse!(message, fields, {
-        let output = output(fields, message.output.as_ref());
+        let output = fields.measured_output("output", message.output.as_ref());
         let trained_user_refs = fields.some(
             "trained_user_refs",
             &message.trained_user_refs,
@@ -84,21 +83,6 @@ pub fn put_into_service(
             },
         )
     })
-}
-
-fn output(fields: &mut Fields, output: Option<&MeasuredOutput>) -> Option<Option<MeasuredOutput>> {
-    let Some(output) = output else {
-        return Some(None);
-    };
-    if output.value_milli < 0 {
-        fields.reject(
-            "output.value_milli",
-            format!("must not be negative; found {}", output.value_milli),
-        );
-        return None;
-    }
-    fields.code("output.unit_code", &output.unit_code)?;
-    Some(Some(output.clone()))
 }
 
 /// A report that something is out of order, or works again.
@@ -148,7 +132,7 @@ pub fn send_for_repair(
 pub fn end_repair(message: &EndAssetRepairRequest, fields: &mut Fields) -> Option<ChangeAsset> {
     parse!(message, fields, {
         let outcome = fields.stated("outcome", message.outcome);
-        let output = output(fields, message.output.as_ref());
+        let output = fields.measured_output("output", message.output.as_ref());
         let service_due_on = fields.date("service_due_on", &message.service_due_on);
         let all = outcome.zip(output).zip(service_due_on);
         all.map(|((outcome, output), service_due_on)| Step::EndRepair {
@@ -162,7 +146,7 @@ pub fn end_repair(message: &EndAssetRepairRequest, fields: &mut Fields) -> Optio
 /// A service.
 pub fn service(message: &ServiceAssetRequest, fields: &mut Fields) -> Option<ChangeAsset> {
     parse!(message, fields, {
-        let output = output(fields, message.output.as_ref());
+        let output = fields.measured_output("output", message.output.as_ref());
         let service_due_on = fields.date("service_due_on", &message.service_due_on);
         output
             .zip(service_due_on)
@@ -227,6 +211,8 @@ pub fn retire(message: &RetireAssetRequest, fields: &mut Fields) -> Option<Chang
 
 #[cfg(test)]
 mod tests {
+    use keruen_proto::inventory::v1::MeasuredOutput;
+
     use super::*;
 
     #[test]

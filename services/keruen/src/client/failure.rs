@@ -12,6 +12,8 @@ pub const REFUSED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Exit status where no server answers (`EX_UNAVAILABLE`).
 pub const UNAVAILABLE: u8 = 69;
+/// Exit status where something could not be read to its end (`EX_IOERR`).
+pub const UNREADABLE: u8 = 74;
 /// Exit status where repeating makes sense: outcome unknown, or the server is busy (`EX_TEMPFAIL`).
 pub const TEMPORARY: u8 = 75;
 
@@ -49,6 +51,8 @@ pub enum Failure {
         /// What was or was not done.
         summary: String,
     },
+    /// What was to be looked at can't be read, so that nothing is said about it.
+    Unreadable(String),
     /// Stopped by Ctrl-C where that loses nothing.
     Interrupted(String),
     /// Reading or writing went wrong.
@@ -76,6 +80,7 @@ impl Failure {
             Self::Usage(_) => USAGE,
             Self::Unavailable { .. } => UNAVAILABLE,
             Self::Busy(_) | Self::NoAnswer(_) | Self::Unknown { .. } => TEMPORARY,
+            Self::Unreadable(_) => UNREADABLE,
             // 128 + SIGINT, as a shell reports it.
             Self::Interrupted(_) => 130,
             // Whoever reads the output has enough of it.
@@ -118,7 +123,9 @@ impl std::error::Error for Failure {}
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) | Self::Interrupted(message) => out.write_str(message),
+            Self::Usage(message) | Self::Unreadable(message) | Self::Interrupted(message) => {
+                out.write_str(message)
+            }
             Self::Refused(status) => write_status(out, status),
             Self::Busy(status) => {
                 write_status(out, status)?;

@@ -19,6 +19,7 @@ use crate::{
         mutation::{ListArgs, MutationArgs},
         region,
         session::{Session, tell_of_more},
+        title,
     },
     render::{stock as rows, word},
 };
@@ -35,8 +36,9 @@ Examples:
   keruen stock --by commodity --format json
 
 Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination \
-only. received, consumed, disposed, lost, returned and converted (into kits) are running \
-totals. JSON rows are flat and carry quantities as numbers."
+only. received, consumed, disposed, lost, returned, converted (into kits) and what passed from \
+owner to owner (title_in, title_out) are running totals. JSON rows are flat and carry \
+quantities as numbers."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -75,6 +77,9 @@ struct Filter {
     /// Only of this owner
     #[arg(long, value_name = "CODE")]
     owner: Option<String>,
+    /// Only in the hands of this organisation: at its facilities, or on the way in its care
+    #[arg(long, value_name = "CODE")]
+    custodian: Option<String>,
     /// No bars below the table
     #[arg(long)]
     no_bars: bool,
@@ -172,6 +177,18 @@ Examples:
 
 Held units go first.")]
     Dispose(Dispose),
+    /// Record that units at a facility passed to another owner
+    #[command(after_help = "\
+Examples:
+  keruen stock transfer-title --facility HOSP-JEZ --batch B-HJKMN-PQRSTU \\
+      --to HOSPITAL-JEZ --quantity 400 \\
+      --document kind=transfer-act,number=TA-11,date=2020-08-02
+  keruen stock transfer-title --facility WH-AST --batch B-LABS --to MOH \\
+      --document kind=donation-agreement,number=17/2020
+
+They stay where they are, in the same hands; what a shipment has claimed passes once it has arrived. \
+`keruen stock --by owner` and `--by custodian` tell the two apart.")]
+    TransferTitle(title::Transfer),
     /// Hold some units at a facility by themselves
     #[command(after_help = "\
 Examples:
@@ -361,6 +378,7 @@ impl Args {
                 };
                 session.change(&args.mutation, request).await
             }
+            Some(Verb::TransferTitle(args)) => args.run(session).await,
             Some(Verb::Hold(args)) => args.run(session).await,
             Some(Verb::Release(args)) => args.run(session).await,
             Some(Verb::Quality { item_id }) => {
@@ -390,6 +408,7 @@ async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
         item_id: filter.item.unwrap_or_default(),
         batch_id: filter.batch.unwrap_or_default(),
         owner_id: filter.owner.unwrap_or_default(),
+        custodian_id: filter.custodian.unwrap_or_default(),
         min_position: filter.list.min_position,
         ..Default::default()
     };

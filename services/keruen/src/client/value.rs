@@ -113,20 +113,6 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(unit).ok_or_else(rule)
 }
 
-/// The same, as people read it.
-pub fn bytes_text(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 4] = [
-        ("TiB", 1 << 40),
-        ("GiB", 1 << 30),
-        ("MiB", 1 << 20),
-        ("KiB", 1 << 10),
-    ];
-    match UNITS.iter().find(|(_, size)| bytes >= *size) {
-        Some((name, size)) => format!("{}.{} {name}", bytes / size, bytes % size * 10 / size),
-        None => format!("{bytes} bytes"),
-    }
-}
-
 /// A number of rows.
 pub fn limit(text: &str) -> Result<usize, String> {
     match text.parse() {

@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path};
 
-use keruen_log::{OpenError, free_bytes};
+use keruen_log::{OpenError, bytes_text, free_bytes};
 
 use super::{Visit, duration_text, finding::Finding, store::Examined};
-use crate::{client::value::bytes_text, embedded::beside};
+use crate::embedded::beside;
 
 const DAY_US: i64 = 86_400_000_000;
 /// What was recorded in this time says how fast the store grows.

@@ -4,6 +4,8 @@ mod disk;
 mod files;
 mod finding;
 mod history;
+mod relay;
+mod server;
 mod store;
 
 use anyhow::anyhow;
@@ -14,11 +16,9 @@ use crate::{
     cli::Format,
     client::{failure::Failure, session::Session, value},
     embedded::{EmbeddedStore, StoreArgs, now_us},
+    serve::Store,
 };
 use finding::{COLUMNS, Finding, State};
-
-const INSTEAD: &str = "this looks at the embedded store only. What a PostgreSQL server needs, its own tools and views \
-tell (pg_stat_replication, pg_stat_archiver); `keruen log verify` checks the log on it";
 
 /// Which node.
 #[derive(Clone, Debug, ClapArgs)]
@@ -26,15 +26,25 @@ tell (pg_stat_replication, pg_stat_archiver); `keruen log verify` checks the log
 Examples:
   keruen doctor
   keruen doctor --data /srv/keruen --format json
+  keruen doctor --nats-url nats://127.0.0.1:4222
+  keruen doctor --database-url postgres://keruen@db/keruen
 
 Looks at the store of a node, whether it runs or not, and changes nothing: is the disk large enough for how much was \
 recorded lately, is the clock right, how old is the last backup (of `keruen backup`), can this program open the store, \
 are the views far behind, are the files safe from others. Each problem comes with what to do.
 
+Of a log on PostgreSQL it tells whether the server is fit to hold it, which node writes it and in which epoch, and which nodes \
+stand by. What the server itself needs, its own tools and views tell (pg_stat_replication, pg_stat_archiver).
+
+With --nats-url it asks the node how its relay to JetStream is: the last position that it published, against the head.
+
 Exit status 0 if all is well, 1 if something needs attention: fit for a daily timer that sends mail on failure.")]
 pub struct Args {
     #[command(flatten)]
     store: StoreArgs,
+
+    #[command(flatten)]
+    relay: relay::RelayArgs,
 
     /// Room that the node leaves free on the disk, as told to `serve`
     #[arg(
@@ -55,17 +65,24 @@ pub struct Args {
 impl Args {
     /// Looks, and tells.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
-        let store = self.store.embedded(INSTEAD)?;
-        let path = store.path.clone();
-        let visit = Visit {
-            store,
-            min_free_bytes: self.min_free_disk,
-            max_backup_age_days: self.max_backup_age,
-            now_us: now_us(),
+        let (place, head, mut findings) = match self.store.store()? {
+            Store::Postgres { url, .. } => server::examine(&url).await,
+            Store::Sqlite(_) => {
+                let store = self.store.embedded("")?;
+                let place = store.path.display().to_string();
+                let visit = Visit {
+                    store,
+                    min_free_bytes: self.min_free_disk,
+                    max_backup_age_days: self.max_backup_age,
+                    now_us: now_us(),
+                };
+                let (head, findings) = tokio::task::spawn_blocking(move || visit.examine())
+                    .await
+                    .map_err(anyhow::Error::new)?;
+                (place, head, findings)
+            }
         };
-        let findings = tokio::task::spawn_blocking(move || visit.examine())
-            .await
-            .map_err(anyhow::Error::new)?;
+        findings.extend(self.relay.examine(head.as_ref()).await?);
         let problems = findings
             .iter()
             .filter(|finding| finding.state == State::Attention)
@@ -74,7 +91,7 @@ impl Args {
         let rows = findings.iter().map(Finding::cells);
         match output.format() {
             Format::Json => output.json(&json!({
-                "store": path.display().to_string(),
+                "store": place,
                 "healthy": problems == 0,
                 "checks": findings,
             }))?,
@@ -89,6 +106,12 @@ impl Args {
     }
 }
 
+/// Where the log stands.
+struct Head {
+    log_id: Vec<u8>,
+    position: u64,
+}
+
 /// One look at a node.
 struct Visit {
     store: EmbeddedStore,
@@ -98,12 +121,16 @@ struct Visit {
 }
 
 impl Visit {
-    fn examine(&self) -> Vec<Finding> {
+    fn examine(&self) -> (Option<Head>, Vec<Finding>) {
         let (reader, mut findings) = store::examine(&self.store);
         findings.extend(disk::examine(self, reader.as_ref()));
         findings.extend(history::examine(self, reader.as_ref()));
         findings.extend(files::examine(&self.store));
-        findings
+        let head = reader.map(|examined| Head {
+            log_id: examined.head.log_id.to_vec(),
+            position: examined.head.position,
+        });
+        (head, findings)
     }
 }
 

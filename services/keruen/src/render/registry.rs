@@ -2,7 +2,7 @@
 
 use keruen_proto::registry::v1::{
     Closure, ClosureReason, Commodity, Facility, FacilityKind, Item, Organisation,
-    OrganisationKind, Region, Retirement, RetirementReason, Tracking,
+    OrganisationKind, PlugType, Region, Retirement, RetirementReason, Tracking,
 };
 
 use crate::{
@@ -125,7 +125,7 @@ impl Record for Facility {
 
     fn parts(&self) -> Vec<Part> {
         let mut rows = Vec::new();
-        if let Some(site) = self.site {
+        if let Some(site) = &self.site {
             let mut tell = |what: &str, value: Option<String>| {
                 if let Some(value) = value {
                     rows.push(cells![what, value]);
@@ -143,6 +143,11 @@ impl Record for Facility {
             tell(
                 "backup power",
                 site.backup_power_hours.map(|hours| format!("{hours} h")),
+            );
+            let sockets: Vec<String> = site.plug_types().map(word::of).collect();
+            tell(
+                "mains sockets",
+                (!sockets.is_empty()).then(|| sockets.join(", ")),
             );
             tell("oxygen supply", site.oxygen_supply.map(yes_no));
             tell(
@@ -266,6 +271,16 @@ impl Record for Item {
                 site.mains_frequency_hz != 0,
                 "mains frequency",
                 format!("{} Hz", site.mains_frequency_hz),
+            );
+            tell(
+                site.plug_type.is_some(),
+                "mains socket",
+                word::field::<PlugType>(site.plug_type.unwrap_or_default()),
+            );
+            tell(
+                site.backup_power_hours != 0,
+                "backup power",
+                format!("{} h", site.backup_power_hours),
             );
             tell(site.oxygen_supply, "oxygen supply", "needed".to_owned());
             tell(

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The quantities of a row, in order of the columns.
-pub const QUANTITIES: [&str; 11] = [
+pub const QUANTITIES: [&str; 13] = [
     "on_hand",
     "reserved",
     "held",
@@ -28,6 +28,8 @@ pub const QUANTITIES: [&str; 11] = [
     "lost",
     "returned",
     "converted",
+    "title_in",
+    "title_out",
 ];
 
 const ON_HAND: Style = AnsiColor::Green.on_default();
@@ -36,7 +38,7 @@ const BOLD: Style = Style::new().bold();
 const MIN_BAR_WIDTH: usize = 10;
 const MAX_BAR_WIDTH: usize = 60;
 
-fn quantities(row: &StockRow) -> [i64; 11] {
+fn quantities(row: &StockRow) -> [i64; 13] {
     [
         row.on_hand,
         row.reserved,
@@ -49,6 +51,8 @@ fn quantities(row: &StockRow) -> [i64; 11] {
         row.lost,
         row.returned,
         row.converted,
+        row.title_in,
+        row.title_out,
     ]
 }
 
@@ -61,6 +65,7 @@ fn key(row: &StockRow, group: StockGroup) -> &str {
         StockGroup::Item => &row.item_id,
         StockGroup::Batch => &row.batch_id,
         StockGroup::Owner => &row.owner_id,
+        StockGroup::Custodian => &row.custodian_id,
     }
 }
 
@@ -72,6 +77,7 @@ impl Record for StockRow {
         "item",
         "batch",
         "owner",
+        "custodian",
         "on_hand",
         "reserved",
         "held",
@@ -83,6 +89,8 @@ impl Record for StockRow {
         "lost",
         "returned",
         "converted",
+        "title_in",
+        "title_out",
     ];
 
     fn cells(&self) -> Vec<Cell> {

@@ -15,7 +15,7 @@ use keruen_log::Bounds;
 use crate::{cli::Cli, client::value};
 
 pub use messaging::{NatsArgs, RELAY_HEALTH_SERVICE};
-pub use node::{Node, NodeOptions, SNAPSHOT_FOLDER, WRITER_HEALTH_SERVICE};
+pub use node::{KEY_FILE_NAME, Node, NodeOptions, SNAPSHOT_FOLDER, WRITER_HEALTH_SERVICE};
 pub use roles::{Role, Roles};
 pub use store::{Store, is_postgres};
 

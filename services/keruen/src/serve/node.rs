@@ -32,7 +32,7 @@ use super::{
 use crate::{cli::DEFAULT_SERVER, client::value};
 
 /// Name of the file that holds the key for checkpoints.
-const KEY_FILE_NAME: &str = "checkpoint.key";
+pub const KEY_FILE_NAME: &str = "checkpoint.key";
 /// The largest request that a service takes, in bytes.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// Calls under way on one connection.

@@ -25,6 +25,9 @@ const PAGE_POSTINGS: usize = 256;
 /// Pages that are removed besides, since runs may be small.
 const STEP_PAGES: usize = 2;
 
+/// Pages that are removed in one go where nobody waits.
+const TIDY_PAGES: u64 = 4_096;
+
 /// The runs as their only writer knows them.
 #[derive(Debug)]
 pub(crate) struct Compaction {
@@ -61,9 +64,22 @@ impl Compaction {
                 .filter(|run| output.first <= run.first && run.last <= output.last)
                 .copied()
                 .collect();
+            let covered = (inputs.first(), inputs.last());
+            if !matches!(covered, (Some(first), Some(last)) if (first.first, last.last) == (output.first, output.last))
+            {
+                return Err(Damage::of_run(&output, "what it is merged from is not there").into());
+            }
             merges.push(Merge::begin(output, &inputs, storage)?);
         }
         let indexed = complete.last().map_or(0, |run| run.last);
+        if let Some(newest) = complete.last()
+            && storage.events_at(&[indexed])?.is_empty()
+        {
+            return Err(Damage::of_run(newest, "it goes beyond the newest event").into());
+        }
+        // Not one that left something behind either: others may still hold what they read of it.
+        let with_rows = storage.ids_with_rows()?.last().copied();
+        let last_id = all.iter().map(|run| run.id).chain(with_rows).max();
         Ok(Self {
             options,
             filters,
@@ -73,7 +89,7 @@ impl Compaction {
                 .collect(),
             tail: Vec::new(),
             head: indexed,
-            next_id: all.iter().map(|run| run.id).max().unwrap_or(0) + 1,
+            next_id: last_id.unwrap_or(0) + 1,
             runs: complete,
             due_postings: 0,
             new_filters: 0,
@@ -117,7 +133,7 @@ impl Compaction {
                 Some(event) if event.position == expected => {
                     postings.extend(postings_of(hasher, event));
                 }
-                _ => return Err(Damage::new(expected, "the event is missing").into()),
+                _ => return Err(Damage::of_events(expected, "the event is missing").into()),
             }
         }
         self.add(last, &postings, storage)
@@ -166,13 +182,7 @@ impl Compaction {
         let due = self.due_postings.min(MAX_STEP_POSTINGS / STEP_RATIO);
         self.due_postings -= due;
         let mut pages = ((due * STEP_RATIO) / PAGE_POSTINGS + STEP_PAGES) as u64;
-        while pages > 0
-            && let Some(removing) = self.removals.front_mut()
-        {
-            if removing.step(&mut pages, changes) {
-                self.removals.pop_front();
-            }
-        }
+        self.remove(&mut pages, changes);
         let mut finished = Vec::new();
         for merge in &mut self.merges {
             if merge.step(due * STEP_RATIO, storage, changes)? {
@@ -183,6 +193,28 @@ impl Compaction {
             self.replace(output);
         }
         Ok(())
+    }
+
+    /// Removes so many pages of dropped runs, roughly. The run with the greatest id stays until there is one with a
+    /// greater one, so that no id is ever used twice.
+    fn remove(&mut self, pages: &mut u64, changes: &mut Changes) {
+        while *pages > 0
+            && let Some(removing) = self.removals.front_mut()
+            && removing.run().id + 1 < self.next_id
+        {
+            if removing.step(pages, changes) {
+                self.removals.pop_front();
+            }
+        }
+    }
+
+    /// Removes a part of what is left of dropped runs, apart from any append. Without changes where nothing is left to be
+    /// removed now.
+    pub fn tidy(&mut self) -> Changes {
+        let mut changes = Changes::default();
+        let mut pages = TIDY_PAGES;
+        self.remove(&mut pages, &mut changes);
+        changes
     }
 
     /// A merge has finished: its output answers for what its inputs did.

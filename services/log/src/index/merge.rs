@@ -154,6 +154,10 @@ impl Removing {
         }
     }
 
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
     /// Removes so many pages, roughly; answers whether nothing is left.
     pub fn step(&mut self, pages: &mut u64, changes: &mut Changes) -> bool {
         // A page and less than a filter each.
@@ -166,7 +170,8 @@ impl Removing {
         changes.removals.push(Removal {
             run: self.run.id,
             below_hash: if done {
-                Posting::END.hash
+                // Also what never was a hash.
+                u64::MAX
             } else {
                 slice * self.slices_done
             },

@@ -11,6 +11,7 @@ pub(crate) mod lookup;
 mod merge;
 pub(crate) mod page;
 pub(crate) mod questions;
+pub(crate) mod rebuild;
 pub(crate) mod run;
 pub(crate) mod storage;
 mod stream;
@@ -19,6 +20,7 @@ pub(crate) mod term;
 pub(crate) mod verify;
 
 pub(crate) use compaction::Compaction;
+pub use rebuild::{ReindexOptions, Reindexed};
 
 #[cfg(test)]
 mod tests;

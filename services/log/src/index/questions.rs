@@ -255,6 +255,10 @@ impl Storage for Fetched {
         Err(Gap::Missing)
     }
 
+    fn ids_with_rows(&mut self) -> Result<Vec<u64>, Gap> {
+        Err(Gap::Missing)
+    }
+
     fn filters(&mut self, keys: &[FilterKey]) -> Result<Vec<Option<Vec<u8>>>, Gap> {
         all(&self.filters, &mut self.missing.filters, keys)
     }

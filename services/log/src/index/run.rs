@@ -1,6 +1,20 @@
 //! Runs, and what a transaction changes about them.
 
-use super::{filter::Filter, page::Page};
+use super::{
+    filter::{self, Filter},
+    page::Page,
+    storage::Damage,
+};
+use crate::bounds::MAX_EVENT_TAGS;
+
+/// Ids beyond this one were never given; so many runs nobody makes.
+pub(crate) const MAX_RUN_ID: u64 = 1 << 62;
+/// Positions beyond this one were never given.
+const MAX_POSITION: u64 = 1 << 62;
+/// Levels beyond this one would need more events than there are positions.
+const MAX_LEVEL: u32 = 62;
+/// Postings of one event at most: its tags, its type and its command id.
+const MAX_EVENT_POSTINGS: u64 = MAX_EVENT_TAGS as u64 + 2;
 
 /// What a run is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +60,29 @@ pub(crate) struct Run {
     /// Pages; at most, while it is being merged.
     pub pages: u64,
     pub state: RunState,
+}
+
+impl Run {
+    /// The run, if a row can be of one: all that is made of these numbers rests on them.
+    pub fn checked(self) -> Result<Self, Damage> {
+        let is_placed = (1..=MAX_RUN_ID).contains(&self.id)
+            && self.level <= MAX_LEVEL
+            && (1..=self.last).contains(&self.first)
+            && self.last <= MAX_POSITION;
+        let postings = self
+            .last
+            .saturating_sub(self.first)
+            .saturating_add(1)
+            .saturating_mul(MAX_EVENT_POSTINGS);
+        let is_sound = is_placed
+            && self.filter_bits <= filter::filter_bits(postings)
+            && (1..=postings).contains(&self.terms)
+            && (1..=postings).contains(&self.pages);
+        if is_sound {
+            return Ok(self);
+        }
+        Err(Damage::of_run(&self, "the row of a run is malformed"))
+    }
 }
 
 /// Removes the pages and filters of a run whose first hash is below another one.

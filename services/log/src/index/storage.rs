@@ -7,6 +7,10 @@ use super::{
     run::Run,
     term::Posting,
 };
+use crate::{
+    log::ReadError,
+    verify::{Finding, Part},
+};
 
 /// An event as far as the index and the writer's memory of it are concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,20 +31,69 @@ pub(crate) type FilterKey = (u64, u64);
 /// A place in a run.
 pub(crate) type Place = (u64, Posting);
 
-/// The index contradicts the events, or itself.
+/// What mends a damaged index.
+const REMEDY: &str =
+    "the index can be made anew from the events: stop the node and run `keruen log reindex`";
+
+/// What is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damaged {
+    /// The events, or their tree. Nothing in the store can mend them.
+    Events,
+    /// The index, which can be made again from the events.
+    Index,
+}
+
+/// The index contradicts the events, or itself; or there is something wrong with the events.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the log is damaged at position {position}: {found}")]
+#[error("the log is damaged at position {position}: {}", self.said())]
 pub(crate) struct Damage {
+    pub of: Damaged,
     pub position: u64,
     pub found: String,
 }
 
 impl Damage {
+    /// Of the index.
     pub fn new(position: u64, found: impl Into<String>) -> Self {
         Self {
+            of: Damaged::Index,
             position,
             found: found.into(),
         }
+    }
+
+    /// Of the events.
+    pub fn of_events(position: u64, found: impl Into<String>) -> Self {
+        Self {
+            of: Damaged::Events,
+            ..Self::new(position, found)
+        }
+    }
+
+    /// What was found, and what to do where something can be done.
+    pub fn said(&self) -> String {
+        match self.of {
+            Damaged::Events => self.found.clone(),
+            Damaged::Index => format!("{}; {REMEDY}", self.found),
+        }
+    }
+
+    /// The same for whoever reads.
+    pub fn refused(self) -> ReadError {
+        ReadError::Damaged {
+            position: self.position,
+            found: self.said(),
+        }
+    }
+
+    /// The same for whoever verifies.
+    pub fn finding(self) -> Finding {
+        let part = match self.of {
+            Damaged::Events => Part::Event,
+            Damaged::Index => Part::Index,
+        };
+        Finding::new(part, self.position, self.said())
     }
 
     /// A page or filter of the run can't be read.
@@ -66,6 +119,9 @@ pub(crate) trait Storage {
 
     /// All runs, by first position.
     fn runs(&mut self) -> Result<Vec<Run>, Self::Error>;
+
+    /// The ids by which there are pages or filters, ascending, whether there is such a run or not.
+    fn ids_with_rows(&mut self) -> Result<Vec<u64>, Self::Error>;
 
     /// The filters, in the order of the keys.
     fn filters(&mut self, keys: &[FilterKey]) -> Result<Vec<Option<Vec<u8>>>, Self::Error>;

@@ -30,6 +30,8 @@ struct Stream {
     cursor: PageCursor,
     /// The posting at hand; [`Posting::END`] behind the last one.
     at_hand: Posting,
+    /// The last one that was at hand.
+    last: Posting,
     read_all: bool,
 }
 
@@ -123,6 +125,7 @@ impl Stream {
             ahead: VecDeque::new(),
             cursor: PageCursor::new(Posting::default(), run.first),
             at_hand: Posting::END,
+            last: Posting::default(),
             read_all: false,
         }
     }
@@ -153,6 +156,15 @@ impl Stream {
                 .next(&page.bytes)
                 .map_err(Damage::malformed(&self.run))?;
             if let Some(posting) = next {
+                let Run { first, last, .. } = self.run;
+                if posting <= self.last || !(first..=last).contains(&posting.position) {
+                    // What is made of them would be wrong without anybody's notice.
+                    return Err(Damage::of_run(
+                        &self.run,
+                        "postings are not in order, or outside of their run",
+                    ));
+                }
+                self.last = posting;
                 self.at_hand = posting;
                 return Ok(true);
             }

@@ -86,12 +86,14 @@ impl Tail {
         let mut postings = Vec::with_capacity(events.len() * 8);
         for (expected, event) in (first..).zip(&events) {
             if event.position != expected {
-                return Err(Damage::new(expected, "the event is missing").into());
+                return Err(Damage::of_events(expected, "the event is missing").into());
             }
             postings.extend(postings_of(hasher, event));
         }
         if first + events.len() as u64 != head + 1 {
-            return Err(Damage::new(first + events.len() as u64, "the event is missing").into());
+            return Err(
+                Damage::of_events(first + events.len() as u64, "the event is missing").into(),
+            );
         }
         self.extend(first, head, postings);
         Ok(())

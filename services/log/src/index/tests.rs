@@ -1,6 +1,6 @@
 //! The runs against a model, whatever happens on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::log::v1::{Query, QueryItem};
 use proptest::prelude::*;
@@ -24,6 +24,8 @@ use crate::{
     log::Range,
     matching,
 };
+
+mod rebuild;
 
 /// Rows in memory.
 #[derive(Clone, Debug, Default)]
@@ -85,9 +87,20 @@ impl Storage for Memory {
     type Error = Damage;
 
     fn runs(&mut self) -> Result<Vec<Run>, Damage> {
-        let mut runs: Vec<_> = self.runs.values().copied().collect();
+        let runs = self.runs.values().map(|run| run.checked());
+        let mut runs: Vec<_> = runs.collect::<Result<_, _>>()?;
         runs.sort_by_key(|run| (run.first, run.id));
         Ok(runs)
+    }
+
+    fn ids_with_rows(&mut self) -> Result<Vec<u64>, Damage> {
+        let of_pages = self.pages.keys().map(|(run, _)| *run);
+        let of_filters = self.filters.keys().map(|(run, _)| *run);
+        Ok(of_pages
+            .chain(of_filters)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect())
     }
 
     fn filters(&mut self, keys: &[FilterKey]) -> Result<Vec<Option<Vec<u8>>>, Damage> {
@@ -247,7 +260,7 @@ impl Written {
         let runs = self.complete();
         let indexed = runs.last().map_or(0, |run| run.last);
         assert!(head - indexed < self.options.run_events);
-        verify(&mut self.memory, &hasher(), head, |_| ()).unwrap();
+        verify(&mut self.memory, &hasher(), head, &mut |_| ()).unwrap();
         let known: Vec<u64> = self.memory.runs.keys().copied().collect();
         assert!(self.memory.pages.keys().all(|(run, _)| known.contains(run)));
         assert!(
@@ -501,12 +514,12 @@ fn thousand_events() -> Written {
 fn verification_finds_every_difference() {
     let mut written = thousand_events();
     let head = written.memory.head();
-    verify(&mut written.memory, &hasher(), head, |_| ()).unwrap();
+    verify(&mut written.memory, &hasher(), head, &mut |_| ()).unwrap();
     let run = written.complete()[0];
     let tampered = |change: &dyn Fn(&mut Memory)| {
         let mut memory = written.memory.clone();
         change(&mut memory);
-        verify(&mut memory, &hasher(), head, |_| ()).unwrap_err()
+        verify(&mut memory, &hasher(), head, &mut |_| ()).unwrap_err()
     };
     let postings_without = |memory: &mut Memory, change: &dyn Fn(&mut Vec<Posting>)| {
         let of_run: Vec<_> = memory

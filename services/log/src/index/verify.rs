@@ -8,11 +8,12 @@ use super::{
     filter,
     page::PageCursor,
     run::{Run, RunState},
-    storage::{Damage, Storage},
+    storage::{Damage, Damaged, Storage},
     stream::Streams,
     tail::postings_of,
     term::{Posting, TermHasher},
 };
+use crate::verify::{Progress, Reached, Stage};
 
 /// How many events or pages are read in one go.
 const EVENTS: u64 = 1_024;
@@ -20,28 +21,82 @@ const PAGES: usize = 64;
 /// Spans of positions whose postings are summed up apart.
 const SPANS: u64 = 4_096;
 
-/// Checks all runs against the events up to `head`, with memory that does not grow with them. The error names the
-/// first position of the run at which index and events differ; the answer is how many postings the runs have.
-/// `progress` is told up to which position runs were checked.
+/// Checks all runs against the events up to `head`. The error names the first position of the run at which index and
+/// events differ; the answer is how many postings the runs have.
+///
+/// Memory does not grow with the log: at one time there are [`PAGES`] pages of 4 KB or [`EVENTS`] events without their
+/// data, two sums of 8 bytes for each of [`SPANS`] spans of the run at hand, and, where they differ, the postings of one
+/// span. For the command ids there are four pages of each run, of which there are as many as the levels have, a dozen or
+/// two on each, and the ids behind the runs.
 pub(crate) fn verify<S: Storage>(
     storage: &mut S,
     hasher: &TermHasher,
     head: u64,
-    mut progress: impl FnMut(u64),
+    progress: Progress<'_>,
 ) -> Result<u64, S::Error> {
     let mut runs = storage.runs()?;
+    let known: Vec<_> = runs.iter().map(|run| run.id).collect();
     runs.retain(|run| run.state == RunState::Complete);
     check_side_by_side(&runs)?;
+    let indexed = runs.last().map_or(0, |run| run.last);
     let mut postings = 0;
     for run in &runs {
-        if run.last > head {
-            return Err(Damage::of_run(run, format!("it goes beyond the head, {head}")).into());
-        }
-        postings += verify_run(storage, hasher, run)?;
-        progress(run.last);
+        let mut told = |done| {
+            progress(Reached {
+                stage: Stage::Index,
+                done: run.first - 1 + done,
+                total: indexed,
+            });
+        };
+        postings += verify_run(storage, hasher, run, head, &mut told)?;
     }
-    verify_commands(storage, hasher, &runs, head)?;
+    let with_rows = storage.ids_with_rows()?;
+    if let Some(unknown) = with_rows.iter().find(|id| !known.contains(id)) {
+        let found = format!("there are pages or filters of run {unknown}, and no such run");
+        return Err(Damage::new(0, found).into());
+    }
+    verify_commands(storage, hasher, &runs, head, progress)?;
     Ok(postings)
+}
+
+/// The runs from the first on that agree with the events up to `head`.
+pub(super) fn sound_runs<S: Storage>(
+    storage: &mut S,
+    hasher: &TermHasher,
+    head: u64,
+    damage: fn(&S::Error) -> Option<&Damage>,
+    progress: Progress<'_>,
+) -> Result<Vec<Run>, S::Error> {
+    let mut runs = storage.runs()?;
+    runs.retain(|run| run.state == RunState::Complete);
+    let total = runs.last().map_or(0, |run| run.last.min(head));
+    let mut sound: Vec<Run> = Vec::new();
+    for run in runs {
+        if run.first != sound.last().map_or(1, |last| last.last + 1) {
+            break;
+        }
+        let mut told = |done| {
+            progress(Reached {
+                stage: Stage::Index,
+                done: run.first - 1 + done,
+                total,
+            });
+        };
+        match verify_run(storage, hasher, &run, head, &mut told) {
+            Ok(_) => sound.push(run),
+            Err(error) if damage(&error).is_some_and(|damage| damage.of == Damaged::Index) => {
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sound)
+}
+
+/// A part of a number.
+fn share(of: u64, done: u64, total: u64) -> u64 {
+    let share = u128::from(of) * u128::from(done.min(total)) / u128::from(total.max(1));
+    u64::try_from(share).unwrap_or(of)
 }
 
 /// Adds up numbers made of postings: sums are equal where the postings are, and nobody who did not know the key could
@@ -79,22 +134,35 @@ impl Sums {
     }
 }
 
+/// Compares a run with its events; answers how many postings it has. `told` is told of how many of its events it is
+/// done with: half of the work is the pages.
 fn verify_run<S: Storage>(
     storage: &mut S,
     hasher: &TermHasher,
     run: &Run,
+    head: u64,
+    told: &mut dyn FnMut(u64),
 ) -> Result<u64, S::Error> {
+    if run.last > head {
+        return Err(Damage::of_run(run, format!("it goes beyond the head, {head}")).into());
+    }
+    let half = (run.last - run.first).div_ceil(2);
     let key = *Uuid::new_v4().as_bytes();
     let mut indexed = Sums::new(run, key);
-    let mut postings = 0;
-    walk_run(storage, run, |posting| {
-        postings += 1;
-        indexed.add(posting);
+    let counted = walk_run(storage, run, |posting| indexed.add(posting), &mut |pages| {
+        told(share(half, pages, run.pages));
     })?;
+    counted.check(run)?;
+    let postings = counted.postings;
     let mut recorded = Sums::new(run, key);
-    walk_events(storage, hasher, run.first, run.last, |posting| {
-        recorded.add(posting);
-    })?;
+    walk_events(
+        storage,
+        hasher,
+        (run.first, run.last),
+        |posting| recorded.add(posting),
+        &mut |position| told(half + (position + 1 - run.first) / 2),
+    )?;
+    told(run.last - run.first + 1);
     let differing = indexed
         .of_spans
         .iter()
@@ -118,15 +186,24 @@ fn find_difference<S: Storage>(
     (first, last): (u64, u64),
 ) -> Result<Damage, S::Error> {
     let mut indexed = Vec::new();
-    walk_run(storage, run, |posting| {
-        if (first..=last).contains(&posting.position) {
-            indexed.push((posting.position, posting.hash));
-        }
-    })?;
+    walk_run(
+        storage,
+        run,
+        |posting| {
+            if (first..=last).contains(&posting.position) {
+                indexed.push((posting.position, posting.hash));
+            }
+        },
+        &mut |_| (),
+    )?;
     let mut recorded = Vec::new();
-    walk_events(storage, hasher, first, last, |posting| {
-        recorded.push((posting.position, posting.hash));
-    })?;
+    walk_events(
+        storage,
+        hasher,
+        (first, last),
+        |posting| recorded.push((posting.position, posting.hash)),
+        &mut |_| (),
+    )?;
     indexed.sort_unstable();
     recorded.sort_unstable();
     let missing = recorded
@@ -153,12 +230,38 @@ fn find_difference<S: Storage>(
     Ok(damage)
 }
 
-/// Hands the postings of a run to `take`, and checks that pages and filters agree with them.
+/// What a run has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    postings: u64,
+    terms: u64,
+    pages: u64,
+}
+
+impl Counted {
+    /// What the run says of itself may be more than there is, but not more than could be.
+    fn check(&self, run: &Run) -> Result<(), Damage> {
+        let fits = |stated: u64, counted: u64| (counted..=self.postings).contains(&stated);
+        if fits(run.terms, self.terms) && fits(run.pages, self.pages) {
+            return Ok(());
+        }
+        let found = format!(
+            "it says that it has {} hashes on {} pages, and it has {} on {}",
+            run.terms, run.pages, self.terms, self.pages
+        );
+        Err(Damage::of_run(run, found))
+    }
+}
+
+/// Hands the postings of a run to `take`, and checks that pages and filters agree with them. `told` is told of how many
+/// pages there were so far.
 fn walk_run<S: Storage>(
     storage: &mut S,
     run: &Run,
     mut take: impl FnMut(Posting),
-) -> Result<(), S::Error> {
+    told: &mut dyn FnMut(u64),
+) -> Result<Counted, S::Error> {
+    let mut counted = Counted::default();
     let mut next = Posting::default();
     let mut last: Option<Posting> = None;
     let mut filter = None;
@@ -170,11 +273,13 @@ fn walk_run<S: Storage>(
             .collect();
         let Some(final_page) = pages.last() else {
             return match last {
-                Some(_) => Ok(()),
+                Some(_) => Ok(counted),
                 None => Err(Damage::of_run(run, "the run has no pages").into()),
             };
         };
         next = final_page.first.next();
+        counted.pages += pages.len() as u64;
+        told(counted.pages);
         for page in &pages {
             let mut cursor = PageCursor::new(page.first, run.first);
             let mut first = true;
@@ -194,7 +299,9 @@ fn walk_run<S: Storage>(
                 }
                 if last.is_none_or(|last| last.hash != posting.hash) {
                     check_filter(storage, run, posting, &mut filter)?;
+                    counted.terms += 1;
                 }
+                counted.postings += 1;
                 last = Some(posting);
                 take(posting);
             }
@@ -232,13 +339,13 @@ fn check_filter<S: Storage>(
     .into())
 }
 
-/// Hands the postings of events to `take`.
+/// Hands the postings of events to `take`. `told` is told of the position so far.
 fn walk_events<S: Storage>(
     storage: &mut S,
     hasher: &TermHasher,
-    first: u64,
-    last: u64,
+    (first, last): (u64, u64),
     mut take: impl FnMut(Posting),
+    told: &mut dyn FnMut(u64),
 ) -> Result<(), S::Error> {
     let mut expected = first;
     while expected <= last {
@@ -254,8 +361,9 @@ fn walk_events<S: Storage>(
             .last()
             .is_none_or(|event| event.position + 1 != expected)
         {
-            return Err(Damage::new(expected, "the event is missing").into());
+            return Err(Damage::of_events(expected, "the event is missing").into());
         }
+        told(expected - 1);
     }
     Ok(())
 }
@@ -266,14 +374,23 @@ fn verify_commands<S: Storage>(
     hasher: &TermHasher,
     runs: &[Run],
     head: u64,
+    progress: Progress<'_>,
 ) -> Result<(), S::Error> {
     let indexed = runs.last().map_or(0, |run| run.last);
     let mut tail = Vec::new();
-    walk_events(storage, hasher, indexed + 1, head, |posting| {
-        if posting >= Posting::FIRST_COMMAND {
-            tail.push(posting);
-        }
-    })?;
+    walk_events(
+        storage,
+        hasher,
+        (indexed + 1, head),
+        |posting| {
+            if posting >= Posting::FIRST_COMMAND {
+                tail.push(posting);
+            }
+        },
+        &mut |_| (),
+    )?;
+    let different = Posting::END.hash - Posting::FIRST_COMMAND.hash;
+    let mut looked_at = 0_u64;
     tail.sort_unstable();
     let mut tail = tail.into_iter().peekable();
     let mut streams = Streams::new(runs, Posting::FIRST_COMMAND, storage)?;
@@ -282,9 +399,19 @@ fn verify_commands<S: Storage>(
             .peek()
             .map_or(Posting::END.hash, |posting| posting.hash);
         let least = streams.least_hash().min(of_tail);
-        if least == Posting::END.hash {
+        let is_end = least == Posting::END.hash;
+        if is_end || looked_at.is_multiple_of(EVENTS) {
+            // Hashes are spread evenly.
+            progress(Reached {
+                stage: Stage::CommandIds,
+                done: share(head, least - Posting::FIRST_COMMAND.hash, different),
+                total: head,
+            });
+        }
+        if is_end {
             return Ok(());
         }
+        looked_at += 1;
         let mut positions = Vec::new();
         for stream in 0..streams.len() {
             while streams.at_hand(stream).hash == least {
@@ -312,6 +439,6 @@ fn check_different<S: Storage>(storage: &mut S, positions: &[u64]) -> Result<(),
     let twice = ids.windows(2).find(|pair| pair[0].0 == pair[1].0);
     match twice {
         None => Ok(()),
-        Some(pair) => Err(Damage::new(pair[1].1, "the command id was used before").into()),
+        Some(pair) => Err(Damage::of_events(pair[1].1, "the command id was used before").into()),
     }
 }

@@ -19,5 +19,6 @@ pub use client::{NatsLog, NatsLogOptions};
 pub(crate) use connection::Link;
 pub use connection::{NatsConnectError, NatsConnection, NatsOptions};
 pub use endpoint::{LogEndpoint, LogEndpointOptions};
+pub use health::NatsHealthError;
 pub use names::NatsNames;
 pub use routed::RoutedLog;

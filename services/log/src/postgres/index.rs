@@ -64,10 +64,31 @@ impl Rows<'_> {
         let rows = query.fetch_all(&mut *self.connection);
         self.waiting.in_time(async { Ok(rows.await?) })
     }
+
+    /// Ids of rows that can't be of any run.
+    pub fn malformed_runs(&mut self) -> Result<Vec<i64>, Fault> {
+        let rows = self.all(sqlx::query(RUNS))?;
+        let malformed = rows.iter().filter(|row| run_of(row, 0).is_err());
+        Ok(malformed
+            .map(|row| row.try_get(0))
+            .collect::<sqlx::Result<_>>()?)
+    }
 }
 
 const RUNS: &str = "SELECT id, level, first_position, last_position, filter_bits, terms, pages, state \
     FROM keruen_log.runs ORDER BY first_position, id";
+
+/// Steps from id to id, since each may have a great many rows.
+const IDS_WITH_ROWS: &str = "WITH RECURSIVE of_pages (run) AS ( \
+        SELECT min(run) FROM keruen_log.run_pages \
+        UNION ALL SELECT (SELECT min(run) FROM keruen_log.run_pages WHERE run > of_pages.run) FROM of_pages \
+            WHERE run IS NOT NULL \
+    ), of_filters (run) AS ( \
+        SELECT min(run) FROM keruen_log.run_filters \
+        UNION ALL SELECT (SELECT min(run) FROM keruen_log.run_filters WHERE run > of_filters.run) FROM of_filters \
+            WHERE run IS NOT NULL \
+    ) \
+    SELECT run FROM of_pages WHERE run IS NOT NULL UNION SELECT run FROM of_filters WHERE run IS NOT NULL ORDER BY run";
 
 const FILTERS: &str = "SELECT wanted.number, filter \
     FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS wanted (run, first_hash, number) \
@@ -109,6 +130,12 @@ impl Storage for Rows<'_> {
             .iter()
             .map(|row| run_of(row, 0))
             .collect()
+    }
+
+    fn ids_with_rows(&mut self) -> Result<Vec<u64>, Fault> {
+        let rows = self.all(sqlx::query(IDS_WITH_ROWS))?;
+        let ids = rows.iter().map(|row| Ok(from_stored(row.try_get(0)?)));
+        Ok(ids.collect::<sqlx::Result<_>>()?)
     }
 
     fn filters(&mut self, keys: &[FilterKey]) -> Result<Vec<Option<Vec<u8>>>, Fault> {
@@ -189,15 +216,15 @@ fn number_of(row: &PgRow) -> sqlx::Result<usize> {
 
 /// A run from the columns of [`RUNS`], of which the first has this number.
 pub(super) fn run_of(row: &PgRow, column: usize) -> Result<Run, Fault> {
-    // Checks of the table keep all of them positive.
+    // Checks of the table keep all of them positive; what is not is refused below.
     let number =
         |offset: usize| -> sqlx::Result<u64> { Ok(from_stored(row.try_get(column + offset)?)) };
     let small = |offset: usize| -> sqlx::Result<u32> {
-        Ok(u32::try_from(row.try_get::<i32, _>(column + offset)?).unwrap_or(0))
+        Ok(u32::try_from(row.try_get::<i32, _>(column + offset)?).unwrap_or(u32::MAX))
     };
     let state = RunState::of_number(small(7)?.into())
         .ok_or_else(|| Damage::new(0, "a run is in no known state"))?;
-    Ok(Run {
+    let run = Run {
         id: number(0)?,
         level: small(1)?,
         first: number(2)?,
@@ -206,7 +233,8 @@ pub(super) fn run_of(row: &PgRow, column: usize) -> Result<Run, Fault> {
         terms: number(5)?,
         pages: number(6)?,
         state,
-    })
+    };
+    Ok(run.checked()?)
 }
 
 fn page_of(row: &PgRow) -> sqlx::Result<Page> {

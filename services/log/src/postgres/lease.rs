@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, Row as _,
+    postgres::{PgConnectOptions, PgRow},
+};
 
 use super::{
     opening::{self, CONNECT_TIMEOUT, PostgresRefusal},
@@ -137,34 +140,7 @@ impl Lease {
 
     /// Who has the lease.
     pub async fn holder(&mut self) -> Result<Option<Holder>, Fault> {
-        let row = answered(async {
-            Ok(sqlx::query(
-                "SELECT a.pid, a.application_name, host(a.client_addr) \
-                 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-                 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-                 AND l.classid::bigint << 32 | l.objid::bigint = $1",
-            )
-            .bind(KEY)
-            .fetch_optional(&mut self.connection)
-            .await?)
-        });
-        let Some(row) = row.await? else {
-            return Ok(None);
-        };
-        let name: String = row.try_get(1)?;
-        let name = name
-            .strip_prefix(LEADER)
-            .or(name.strip_prefix(STANDBY))
-            .unwrap_or("another program");
-        let node = match row.try_get::<Option<&str>, _>(2)? {
-            Some(address) => format!("{name} at {address}"),
-            None => name.to_owned(),
-        };
-        Ok(Some(Holder {
-            pid: row.try_get(0)?,
-            node,
-        }))
+        answered(holder(&mut self.connection)).await
     }
 
     /// The session, of one who does not hold the lease.
@@ -183,6 +159,52 @@ impl Lease {
         // Where it fails, the server notices by itself.
         drop(releasing.await);
     }
+}
+
+/// Who has the lease.
+pub(super) async fn holder(connection: &mut PgConnection) -> Result<Option<Holder>, Fault> {
+    let row = sqlx::query(
+        "SELECT a.pid, a.application_name, host(a.client_addr) \
+         FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         AND l.classid::bigint << 32 | l.objid::bigint = $1",
+    )
+    .bind(KEY)
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        Ok(Holder {
+            pid: row.try_get(0)?,
+            node: node_of(&row)?,
+        })
+    })
+    .transpose()
+}
+
+/// The nodes that ask for the lease, as far as the server shows their sessions to this user.
+pub(super) async fn standbys(connection: &mut PgConnection) -> Result<Vec<String>, Fault> {
+    let rows = sqlx::query(
+        "SELECT pid, application_name, host(client_addr) FROM pg_stat_activity \
+         WHERE datname = current_database() AND starts_with(application_name, $1) ORDER BY 2, 3",
+    )
+    .bind(STANDBY)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(node_of).collect()
+}
+
+/// The node that a session belongs to, from a row of its process id, its name and its address.
+fn node_of(row: &PgRow) -> Result<String, Fault> {
+    // Nothing is shown of the sessions of other users.
+    let name: Option<&str> = row.try_get(1)?;
+    let name = name
+        .and_then(|name| name.strip_prefix(LEADER).or(name.strip_prefix(STANDBY)))
+        .unwrap_or("another program");
+    Ok(match row.try_get::<Option<&str>, _>(2)? {
+        Some(address) => format!("{name} at {address}"),
+        None => name.to_owned(),
+    })
 }
 
 /// Waits for an answer for as long as the server waits for the next word.

@@ -7,9 +7,11 @@ mod keeper;
 mod lease;
 mod opening;
 mod readers;
+mod reindex;
 mod rows;
 mod schema;
 mod session;
+mod standing;
 mod stats;
 mod tree;
 mod verify;
@@ -23,6 +25,7 @@ use tokio::sync::watch;
 
 pub use election::TakeOver;
 pub use opening::{PostgresOpenError, PostgresRefusal};
+pub use standing::PostgresStanding;
 
 use crate::{
     append::{AppendError, Violation},

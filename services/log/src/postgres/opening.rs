@@ -11,7 +11,7 @@ use super::{
     schema,
     session::{self, Fault, INSUFFICIENT_PRIVILEGE, NO_SUCH_ROLE},
 };
-use crate::{append::Violation, index::storage::Damage};
+use crate::{append::Violation, index::storage::Damaged};
 
 const OLDEST_SERVER: i32 = 15;
 /// How long a connection may take.
@@ -129,6 +129,12 @@ pub enum PostgresRefusal {
         /// What was found.
         found: String,
     },
+    /// The index contradicts the events; the events are what they were.
+    #[error("{found}")]
+    DamagedIndex {
+        /// What was found, and what to do.
+        found: String,
+    },
     /// The server refused for another reason, or the connection broke.
     #[error("{0}")]
     Database(#[from] sqlx::Error),
@@ -145,6 +151,14 @@ pub enum PostgresRefusal {
         found: usize,
         /// The version that is needed.
         known: usize,
+        /// The node that writes it.
+        node: String,
+    },
+    /// Another node writes it, which must not be disturbed.
+    #[error(
+        "{node} writes it; stop that node first, and those that stand by, since one of them would take over"
+    )]
+    InUse {
         /// The node that writes it.
         node: String,
     },
@@ -192,8 +206,13 @@ impl From<Fault> for PostgresRefusal {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Sql(error) => Self::Database(error),
-            Fault::Damaged(Damage { position, found }) => Self::Damaged {
-                found: format!("position {position}: {found}"),
+            Fault::Damaged(damage) => match damage.of {
+                Damaged::Events => Self::Damaged {
+                    found: format!("position {}: {}", damage.position, damage.found),
+                },
+                Damaged::Index => Self::DamagedIndex {
+                    found: damage.to_string(),
+                },
             },
             other => Self::Interrupted(other.to_string()),
         }

@@ -185,13 +185,19 @@ impl Snapshot {
 pub(super) fn verify_index(
     connection: &mut PgConnection,
     waiting: Waiting<'_>,
+    progress: crate::verify::Progress<'_>,
 ) -> Result<u64, Fault> {
     let snapshot = Snapshot::read(connection, waiting)?;
     let mut rows = Rows {
         connection,
         waiting,
     };
-    verify::verify(&mut rows, &snapshot.hasher, snapshot.head_position, |_| ())
+    verify::verify(
+        &mut rows,
+        &snapshot.hasher,
+        snapshot.head_position,
+        progress,
+    )
 }
 
 /// What commands were used for, those that were. To be called in a snapshot of its own.

@@ -13,6 +13,11 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("../../../../migrations/postgres/0003_runs.sql"),
 ];
 
+/// The newest version of a log that this program knows: the number of its last migration.
+pub(super) fn known_version() -> usize {
+    MIGRATIONS.len()
+}
+
 /// Held while migrations are applied, so that two programs don't at the same time; any number does.
 const LOCK: i64 = 0x4B52_554E;
 

@@ -122,6 +122,7 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Fenced => Self::Fenced,
+            Fault::Damaged(damage) => Self::Damaged(damage.to_string()),
             Fault::Sql(error) if code(&error).as_deref() == Some(DISK_FULL) => Self::Full,
             Fault::Sql(error) if code(&error).as_deref() == Some(READ_ONLY) => Self::Failed(
                 "the server takes no writes any more; check whether it became a replica, or what made it read-only"
@@ -135,7 +136,7 @@ impl From<Fault> for StoreError {
 impl From<Fault> for ReadError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Damaged(Damage { position, found }) => Self::Damaged { position, found },
+            Fault::Damaged(damage) => damage.refused(),
             other => Self::Unavailable(other.to_string()),
         }
     }

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
 use sqlx::{Connection as _, PgConnection, Row as _, ValueRef as _, postgres::PgRow};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch, task::JoinError};
 use uuid::Uuid;
 
 use super::{
@@ -18,9 +18,8 @@ use super::{
 use crate::{
     checkpoint::Checkpoint,
     entry,
-    index::storage::Damage,
     verify::{
-        self, Finding, Part, Progress, Source, SourceError, StoredEvent, StoredHead, StoredTiles,
+        self, Finding, Progress, Source, SourceError, StoredEvent, StoredHead, StoredTiles,
         Verified, VerifyError,
     },
 };
@@ -60,6 +59,30 @@ pub(super) async fn open(url: &str) -> Result<PgConnection, String> {
         .await
         .map_err(|error| refused(opening::PostgresRefusal::of_role(error)))?;
     Ok(connection)
+}
+
+/// Does work that blocks on a thread of its own, and hands on what it tells of its progress.
+pub(super) async fn beside_progress<T: Send + 'static>(
+    progress: Progress<'_>,
+    work: impl FnOnce(Progress<'_>) -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    let (tell, mut told) = watch::channel(None);
+    let mut task = tokio::task::spawn_blocking(move || {
+        work(&mut |reached| {
+            tell.send_replace(Some(reached));
+        })
+    });
+    loop {
+        let done = tokio::select! {
+            done = &mut task => Some(done),
+            Ok(()) = told.changed() => None,
+        };
+        let reached = *told.borrow_and_update();
+        reached.into_iter().for_each(&mut *progress);
+        if let Some(done) = done {
+            return done;
+        }
+    }
 }
 
 struct StoredTables {
@@ -108,16 +131,18 @@ impl Source for StoredTables {
         .await?)
     }
 
-    async fn index(&mut self, _log_id: [u8; 16]) -> Result<Result<u64, Finding>, SourceError> {
+    async fn index(
+        &mut self,
+        _log_id: [u8; 16],
+        progress: Progress<'_>,
+    ) -> Result<Result<u64, Finding>, SourceError> {
         let runtime = Handle::current();
         let url = self.url.clone();
         // Walks through the index block.
-        let checking = tokio::task::spawn_blocking(move || index(&url, &runtime));
-        match checking.await {
+        let checked = beside_progress(progress, move |tell| index(&url, &runtime, tell));
+        match checked.await {
             Ok(Ok(entries)) => Ok(Ok(entries)),
-            Ok(Err(Fault::Damaged(Damage { position, found }))) => {
-                Ok(Err(Finding::new(Part::Index, position, found)))
-            }
+            Ok(Err(Fault::Damaged(damage))) => Ok(Err(damage.finding())),
             Ok(Err(Fault::Sql(error))) => Err(error.into()),
             Ok(Err(fault)) => Err(SourceError::Unavailable(fault.to_string())),
             Err(error) => Err(SourceError::Unavailable(error.to_string())),
@@ -126,7 +151,7 @@ impl Source for StoredTables {
 }
 
 /// On a connection of its own, in one snapshot.
-fn index(url: &str, runtime: &Handle) -> Result<u64, Fault> {
+fn index(url: &str, runtime: &Handle, progress: Progress<'_>) -> Result<u64, Fault> {
     let mut connection = runtime.block_on(async {
         let mut connection = open(url).await.map_err(Fault::Unsafe)?;
         sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -134,7 +159,7 @@ fn index(url: &str, runtime: &Handle) -> Result<u64, Fault> {
             .await?;
         Ok::<_, Fault>(connection)
     })?;
-    let entries = readers::verify_index(&mut connection, Waiting::Callers(runtime))?;
+    let entries = readers::verify_index(&mut connection, Waiting::Callers(runtime), progress)?;
     runtime.block_on(connection.close())?;
     Ok(entries)
 }

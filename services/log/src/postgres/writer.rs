@@ -70,6 +70,17 @@ impl Writer {
     pub fn open(
         address: &PgConnectOptions,
         out_of_touch: watch::Receiver<u64>,
+        index: (IndexOptions, FilterCache),
+    ) -> Result<(Self, Tip), PostgresRefusal> {
+        let (mut writer, tip) = Self::take(address, out_of_touch, index)?;
+        writer.compaction = Some(writer.read_runs(&tip)?);
+        Ok((writer, tip))
+    }
+
+    /// The same without a look at the index.
+    pub fn take(
+        address: &PgConnectOptions,
+        out_of_touch: watch::Receiver<u64>,
         (options, filters): (IndexOptions, FilterCache),
     ) -> Result<(Self, Tip), PostgresRefusal> {
         let runtime = runtime::Builder::new_current_thread()
@@ -86,7 +97,7 @@ impl Writer {
             Ok::<_, PostgresRefusal>((connection, log_id, epoch, tip))
         })?;
         tracing::info!(epoch, position = tip.position(), "log taken over");
-        let mut writer = Self {
+        let writer = Self {
             connection: Some(connection),
             runtime,
             address,
@@ -100,7 +111,6 @@ impl Writer {
             filters,
             compaction: None,
         };
-        writer.compaction = Some(writer.read_runs(&tip)?);
         Ok((writer, tip))
     }
 
@@ -109,13 +119,18 @@ impl Writer {
         self.id
     }
 
+    /// Id and epoch, which the head of the log has while it is this writer's.
+    pub fn claim(&self) -> (Uuid, i64) {
+        (self.id, self.epoch)
+    }
+
     pub fn log_id(&self) -> [u8; 16] {
         self.log_id
     }
 
     /// Runs statements on the connection, which is made again where there is none. One that fails in a way that leaves
     /// its state open is given up.
-    fn run<T>(
+    pub(super) fn run<T>(
         &mut self,
         statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
@@ -179,7 +194,7 @@ impl Writer {
     }
 
     /// Runs a look at the index, which blocks.
-    fn with_rows<T>(
+    pub(super) fn with_rows<T>(
         &mut self,
         look: impl FnOnce(&mut Rows<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
@@ -253,7 +268,12 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, changed: (&Group, &Changes), from: &Tip, to: &Tip) -> Result<(), Fault> {
+    pub(super) fn write(
+        &mut self,
+        changed: (&Group, &Changes),
+        from: &Tip,
+        to: &Tip,
+    ) -> Result<(), Fault> {
         if self.connection.is_none() {
             self.connection = Some(self.resume()?);
         }
@@ -526,7 +546,7 @@ async fn load(connection: &mut PgConnection) -> Result<(Tip, Option<Uuid>), Faul
         )
         .fetch_one(&mut *snapshot)
         .await?;
-    let damaged = |found| Fault::from(Damage::new(from_stored(position), found));
+    let damaged = |found| Fault::from(Damage::of_events(from_stored(position), found));
     if newest != position {
         return Err(damaged(format!(
             "the head is {position} and the newest event {newest}"
@@ -582,8 +602,9 @@ async fn tile_roots(
     .await?;
     let mut roots = Vec::new();
     for hashes in tiles {
-        let root = tree::tile_root(&hashes)
-            .ok_or_else(|| Damage::new(0, format!("a tile of level {level} is not complete")))?;
+        let root = tree::tile_root(&hashes).ok_or_else(|| {
+            Damage::of_events(0, format!("a tile of level {level} is not complete"))
+        })?;
         roots.extend_from_slice(&root);
     }
     Ok(roots)

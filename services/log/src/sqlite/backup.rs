@@ -17,10 +17,10 @@ use rusqlite::{
 
 use super::{
     file::{self, Fault, OpenError},
-    space,
+    reindex, space,
     stored::{CheckError, Observer, Stage, StoreReader, StoredHead, tell},
 };
-use crate::store::bytes_text;
+use crate::{bytes::bytes_text, checkpoint::Checkpoint, index::ReindexOptions, verify::Reached};
 
 /// Pages copied in one step: about 4 MiB.
 const STEP_PAGES: i32 = 1_024;
@@ -70,6 +70,22 @@ pub enum BackupError {
         /// What was found.
         found: String,
     },
+    /// Only the index is, which can be made anew from the events.
+    #[error("{path}: {found}", path = path.display())]
+    DamagedIndex {
+        /// Where.
+        path: PathBuf,
+        /// What was found, and what to do.
+        found: String,
+    },
+    /// It is not the history that a checkpoint was signed for.
+    #[error("{path} does not agree with the checkpoint: {found}", path = path.display())]
+    Disagrees {
+        /// Which of them.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
     /// The copy does not fit.
     #[error(
         "{path} needs {} and the disk has {} free; free space, or choose another place",
@@ -107,11 +123,13 @@ pub struct Copy {
     pub version: usize,
     /// Size of the file.
     pub size_bytes: u64,
+    /// The index in the backup was damaged; in the copy it was made anew from the events.
+    pub reindexed: bool,
 }
 
-/// Copies the store at `store` to `file`, also while a node writes it, which goes on undisturbed. The copy is checked
-/// against the head that was noted before: its history must pass through it. With `replace`, a file that is there
-/// already is replaced once the new one is complete.
+/// Copies the store at `store` to `file`, also while a node writes it, which goes on undisturbed. The copy is verified as
+/// `SqliteLog::verify` does, also against the head that was noted before: its history must pass through it. With
+/// `replace`, a file that is there already is replaced once the new one is complete.
 pub fn backup(
     store: &Path,
     file: &Path,
@@ -122,15 +140,21 @@ pub fn backup(
     check_place(file, store, replace)?;
     let noted = source.head()?;
     let unfinished = Unfinished::start(file)?;
-    let copy = unfinished.fill(&source, &noted, observer)?;
+    let copy = unfinished.fill(&source, (&noted, false), observer)?;
     check_place(file, store, replace)?;
     unfinished.finish(file)?;
     Ok(copy)
 }
 
 /// Puts the backup `file` at `store`, where there must be none; the folder is made where it is missing. Everything in the
-/// backup is checked before anything is written, and once more in the copy.
-pub fn restore(file: &Path, store: &Path, observer: Observer<'_>) -> Result<Copy, BackupError> {
+/// backup is verified before anything is written, also against the checkpoints, and once more in the copy. Where only the
+/// index is damaged, it is made anew in the copy.
+pub fn restore(
+    file: &Path,
+    store: &Path,
+    checkpoints: &[Checkpoint],
+    observer: Observer<'_>,
+) -> Result<Copy, BackupError> {
     if is_same_file(file, store) {
         return Err(BackupError::Place {
             path: store.to_owned(),
@@ -139,16 +163,21 @@ pub fn restore(file: &Path, store: &Path, observer: Observer<'_>) -> Result<Copy
     }
     refuse_store(store)?;
     let source = StoreReader::open(file)?;
-    let noted = source
-        .check(None, observer)
-        .map_err(|error| failed_check(error, file))?;
+    let (noted, reindexes) = match source.check(checkpoints, observer) {
+        Ok(head) => (head, false),
+        Err(CheckError::DamagedIndex(found)) => {
+            tracing::warn!(path = %file.display(), found, "the backup's index is damaged and will be made anew");
+            (source.head()?, true)
+        }
+        Err(error) => return Err(failed_check(error, file)),
+    };
     let folder = folder_of(store);
     fs::create_dir_all(&folder).map_err(|source| io_error(&folder, source))?;
     // From here on no node makes a store in that place.
     let _lock = file::lock(store)?;
     refuse_store(store)?;
     let unfinished = Unfinished::start(store)?;
-    let copy = unfinished.fill(&source, &noted, observer)?;
+    let copy = unfinished.fill(&source, (&noted, reindexes), observer)?;
     unfinished.finish(store)?;
     Ok(copy)
 }
@@ -192,19 +221,31 @@ impl Unfinished {
     fn fill(
         &self,
         source: &StoreReader,
-        noted: &StoredHead,
+        (noted, reindexes): (&StoredHead, bool),
         observer: Observer<'_>,
     ) -> Result<Copy, BackupError> {
         self.copy(source, observer)
             .map_err(|error| self.failed_copy(error, source))?;
         settle(&self.path).map_err(|error| self.failed_copy(error.into(), source))?;
+        if reindexes {
+            self.reindex(observer)?;
+        }
         self.file
             .sync_all()
             .map_err(|source| io_error(&self.path, source))?;
         let copied = StoreReader::open(&self.path)?;
+        let checkpoint = Checkpoint {
+            origin: String::new(),
+            size: noted.position,
+            root_hash: noted.root_hash,
+        };
         let head = copied
-            .check(Some(noted), observer)
+            .check(&[checkpoint], observer)
             .map_err(|error| failed_check(error, &self.path))?;
+        if head.log_id != noted.log_id {
+            let found = "it holds another log than the one that was copied".to_owned();
+            return Err(failed_check(CheckError::Damaged(found), &self.path));
+        }
         let version = copied.version();
         drop(copied);
         let metadata = fs::metadata(&self.path).map_err(|source| io_error(&self.path, source))?;
@@ -212,7 +253,24 @@ impl Unfinished {
             head,
             version,
             size_bytes: metadata.len(),
+            reindexed: reindexes,
         })
+    }
+
+    /// Makes the index of the copy anew.
+    fn reindex(&self, observer: Observer<'_>) -> Result<(), BackupError> {
+        let failed = |fault: Fault| BackupError::Open(fault.at(&self.path));
+        let connection = open_alone(&self.path).map_err(|error| failed(error.into()))?;
+        let mut stopped = false;
+        let mut progress = |reached: Reached| {
+            let told = tell(observer, Stage::Indexing, reached.done, reached.total);
+            stopped |= told.is_err();
+        };
+        reindex::rebuild(connection, ReindexOptions::default(), &mut progress).map_err(failed)?;
+        if stopped {
+            return Err(BackupError::Interrupted);
+        }
+        Ok(())
     }
 
     /// One snapshot of the source from the first page to the last: a writer appends to the write-ahead log meanwhile.
@@ -407,6 +465,14 @@ fn failed_check(error: CheckError, path: &Path) -> BackupError {
     match error {
         CheckError::Interrupted => BackupError::Interrupted,
         CheckError::Damaged(found) => BackupError::Damaged {
+            path: path.to_owned(),
+            found,
+        },
+        CheckError::DamagedIndex(found) => BackupError::DamagedIndex {
+            path: path.to_owned(),
+            found,
+        },
+        CheckError::Disagrees(found) => BackupError::Disagrees {
             path: path.to_owned(),
             found,
         },

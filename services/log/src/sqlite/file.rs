@@ -11,7 +11,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::{rows::RowError, schema};
-use crate::append::Violation;
+use crate::{append::Violation, index::storage::Damaged};
 
 /// Why a log could not be opened. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,14 @@ pub enum OpenError {
         /// What was found.
         found: String,
     },
+    /// The index contradicts the events; the events are what they were.
+    #[error("can't open the log {path}: {found}", path = path.display())]
+    DamagedIndex {
+        /// The file.
+        path: PathBuf,
+        /// What was found, and what to do.
+        found: String,
+    },
     /// The system refused.
     #[error("can't open the log {path}: {source}", path = path.display())]
     Io {
@@ -139,6 +147,8 @@ pub(super) enum Fault {
     NotALog(String),
     #[error("damaged: {0}")]
     Damaged(String),
+    #[error("{0}")]
+    DamagedIndex(String),
     #[error("can't be written: {0}")]
     ReadOnly(String),
     #[error(transparent)]
@@ -149,7 +159,10 @@ impl From<RowError> for Fault {
     fn from(error: RowError) -> Self {
         match error {
             RowError::Sqlite(error) => Self::Sqlite(error),
-            RowError::Damaged(damage) => Self::Damaged(damage.to_string()),
+            RowError::Damaged(damage) => match damage.of {
+                Damaged::Events => Self::Damaged(damage.to_string()),
+                Damaged::Index => Self::DamagedIndex(damage.to_string()),
+            },
         }
     }
 }
@@ -161,6 +174,7 @@ impl Fault {
             Self::Newer { found, known } => OpenError::NewerVersion { path, found, known },
             Self::NotALog(found) => OpenError::NotALog { path, found },
             Self::Damaged(found) => OpenError::Damaged { path, found },
+            Self::DamagedIndex(found) => OpenError::DamagedIndex { path, found },
             Self::ReadOnly(found) => OpenError::ReadOnly { path, found },
             Self::Sqlite(source) => match source.sqlite_error_code() {
                 _ if is_full(&source) => OpenError::DiskFull { path },

@@ -17,18 +17,38 @@ pub(super) struct Rows<'c>(pub &'c Connection);
 const INDEXED_EVENT: &str =
     "SELECT position, type, tags, command_id, command_hash, event_index, append_events FROM events";
 
+pub(super) const RUNS: &str = "\
+    SELECT id, level, first_position, last_position, filter_bits, terms, pages, state FROM runs \
+    ORDER BY first_position, id";
+
+/// Steps from id to id, since each may have a great many rows.
+const IDS_WITH_ROWS: &str = "\
+    WITH RECURSIVE of_pages (run) AS ( \
+        SELECT min(run) FROM run_pages \
+        UNION ALL SELECT (SELECT min(run) FROM run_pages WHERE run > of_pages.run) FROM of_pages WHERE run IS NOT NULL \
+    ), of_filters (run) AS ( \
+        SELECT min(run) FROM run_filters \
+        UNION ALL SELECT (SELECT min(run) FROM run_filters WHERE run > of_filters.run) FROM of_filters \
+            WHERE run IS NOT NULL \
+    ) \
+    SELECT run FROM of_pages WHERE run IS NOT NULL UNION SELECT run FROM of_filters WHERE run IS NOT NULL ORDER BY run";
+
 impl Storage for Rows<'_> {
     type Error = RowError;
 
     fn runs(&mut self) -> Result<Vec<Run>, RowError> {
         self.0
-            .prepare_cached(
-                "SELECT id, level, first_position, last_position, filter_bits, terms, pages, state FROM runs \
-                 ORDER BY first_position, id",
-            )?
-            .query_map([], run_of)?
-            .map(|run| run?.ok_or_else(|| Damage::new(0, "a run is in no known state").into()))
+            .prepare_cached(RUNS)?
+            .query_and_then([], run_of)?
             .collect()
+    }
+
+    fn ids_with_rows(&mut self) -> Result<Vec<u64>, RowError> {
+        Ok(self
+            .0
+            .prepare_cached(IDS_WITH_ROWS)?
+            .query_map([], |row| row.get(0).map(from_stored))?
+            .collect::<rusqlite::Result<_>>()?)
     }
 
     fn filters(&mut self, keys: &[FilterKey]) -> Result<Vec<Option<Vec<u8>>>, RowError> {
@@ -104,20 +124,24 @@ impl Storage for Rows<'_> {
     }
 }
 
-fn run_of(row: &Row<'_>) -> rusqlite::Result<Option<Run>> {
-    let Some(state) = RunState::of_number(row.get(7)?) else {
-        return Ok(None);
+/// A run from the columns of [`RUNS`].
+pub(super) fn run_of(row: &Row<'_>) -> Result<Run, RowError> {
+    let small = |column| -> rusqlite::Result<u32> {
+        Ok(u32::try_from(row.get::<_, i64>(column)?).unwrap_or(u32::MAX))
     };
-    Ok(Some(Run {
+    let state = RunState::of_number(row.get(7)?)
+        .ok_or_else(|| Damage::new(0, "a run is in no known state"))?;
+    let run = Run {
         id: from_stored(row.get(0)?),
-        level: row.get(1)?,
+        level: small(1)?,
         first: from_stored(row.get(2)?),
         last: from_stored(row.get(3)?),
-        filter_bits: row.get(4)?,
+        filter_bits: small(4)?,
         terms: from_stored(row.get(5)?),
         pages: from_stored(row.get(6)?),
         state,
-    }))
+    };
+    Ok(run.checked()?)
 }
 
 fn page_of(row: &Row<'_>) -> rusqlite::Result<Page> {

@@ -4,6 +4,7 @@ mod backup;
 mod file;
 mod index;
 mod readers;
+mod reindex;
 mod rows;
 mod schema;
 mod space;

@@ -25,14 +25,17 @@ impl From<RowError> for ReadError {
     fn from(error: RowError) -> Self {
         match error {
             RowError::Sqlite(error) => Self::Unavailable(error.to_string()),
-            RowError::Damaged(Damage { position, found }) => Self::Damaged { position, found },
+            RowError::Damaged(damage) => damage.refused(),
         }
     }
 }
 
 impl From<RowError> for StoreError {
     fn from(error: RowError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            RowError::Sqlite(error) => Self::Failed(error.to_string()),
+            RowError::Damaged(damage) => Self::Damaged(damage.to_string()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     rows::from_stored,
     verify,
 };
-use crate::{StoreStats, tree};
+use crate::{IndexStats, StoreStats, tree};
 
 impl SqliteLog {
     /// Counts what the log at `path` holds. It only reads, also while another process writes. It reads the whole file, and
@@ -42,6 +42,21 @@ impl SqliteLog {
             stats.bytes = counts(
                 "SELECT name, sum(pgsize) FROM dbstat WHERE aggregate = TRUE GROUP BY name ORDER BY 2 DESC",
             )?;
+            let runs: Vec<_> = snapshot
+                .prepare("SELECT id, level, first_position, last_position, state FROM runs")?
+                .query_map([], |row| row.try_into())?
+                .collect::<rusqlite::Result<_>>()?;
+            let of_runs = |sql| {
+                snapshot
+                    .prepare(sql)?
+                    .query_map([], |row| row.try_into())?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            };
+            let pages =
+                of_runs("SELECT run, count(*), sum(length(postings)) FROM run_pages GROUP BY run")?;
+            let filters =
+                of_runs("SELECT run, count(*), sum(length(filter)) FROM run_filters GROUP BY run")?;
+            stats.index = Some(IndexStats::of(stats.position, &runs, &pages, &filters));
             Ok::<_, rusqlite::Error>(stats)
         };
         let mut stats = counted().map_err(|error| Fault::from(error).at(path))?;

@@ -12,9 +12,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::{
     file::{self, Fault, OpenError},
     rows::{self, from_stored, stored},
-    schema, writer,
+    schema, verify, writer,
 };
 use crate::{
+    checkpoint::Checkpoint,
     entry,
     tree::{Hash, Tree},
 };
@@ -49,6 +50,10 @@ pub enum Stage {
     CheckingPages,
     /// The leaf of every event is made again.
     CheckingEvents,
+    /// The index is compared with the events.
+    CheckingIndex,
+    /// The index is made anew from the events.
+    Indexing,
 }
 
 /// How far a long work is.
@@ -63,13 +68,19 @@ pub struct Progress {
 }
 
 /// Told of progress every now and then; may ask to stop.
-pub type Observer<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+pub type Observer<'a> = &'a mut (dyn FnMut(Progress) -> ControlFlow<()> + Send);
 
 /// Why a store does not pass its check.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CheckError {
     #[error("{0}")]
     Damaged(String),
+    /// Only the index, which can be made anew.
+    #[error("{0}")]
+    DamagedIndex(String),
+    /// It is not what a checkpoint says.
+    #[error("{0}")]
+    Disagrees(String),
     #[error("stopped")]
     Interrupted,
 }
@@ -194,20 +205,36 @@ impl StoreReader {
             .map_err(|error| Fault::from(error).at(&self.path))
     }
 
-    /// Reads everything: the pages of the file, and every event, of which the leaf and with it the whole tree is made
-    /// again. The history must pass through `noted`. Answers with the head.
+    /// Reads everything: the pages of the file, and what [`SqliteLog::verify`](super::SqliteLog::verify) does. Nobody else
+    /// writes the file. The history must pass through the checkpoints. Answers with the head.
     pub(super) fn check(
         &self,
-        noted: Option<&StoredHead>,
+        checkpoints: &[Checkpoint],
         observer: Observer<'_>,
     ) -> Result<StoredHead, CheckError> {
-        let snapshot = self.connection.unchecked_transaction()?;
         tell(observer, Stage::CheckingPages, 0, 0)?;
         let verdict: String =
-            snapshot.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+            self.connection
+                .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(CheckError::Damaged(one_line(&verdict)));
         }
+        if self.version < Self::known_version() {
+            return self.check_older(checkpoints, observer);
+        }
+        verify::check(&self.path, checkpoints, observer)?;
+        self.read_head()
+            .map_err(|fault| CheckError::Damaged(fault.to_string()))
+    }
+
+    /// The same of a store whose index this program does not know: the leaf of every event and with it the whole tree is
+    /// made again.
+    fn check_older(
+        &self,
+        checkpoints: &[Checkpoint],
+        observer: Observer<'_>,
+    ) -> Result<StoredHead, CheckError> {
+        let snapshot = self.connection.unchecked_transaction()?;
         let (log_id, position, recorded_at_us, frontier) = snapshot.query_row(
             "SELECT log_id, position, recorded_at_us, frontier FROM log_head",
             [],
@@ -220,13 +247,7 @@ impl StoreReader {
                 ))
             },
         )?;
-        if let Some(noted) = noted.filter(|noted| noted.log_id != log_id) {
-            return Err(CheckError::Damaged(format!(
-                "it holds another log than the one of {} events that was copied",
-                noted.position
-            )));
-        }
-        let tree = check_tree(&snapshot, &log_id, position, noted, observer)?;
+        let tree = check_tree(&snapshot, &log_id, position, checkpoints, observer)?;
         if tree.frontier() != frontier {
             return Err(CheckError::Damaged(format!(
                 "the tree at position {position} does not agree with the head"
@@ -259,16 +280,26 @@ fn check_tree(
     snapshot: &Connection,
     log_id: &[u8; 16],
     head: u64,
-    noted: Option<&StoredHead>,
+    checkpoints: &[Checkpoint],
     observer: Observer<'_>,
 ) -> Result<Tree, CheckError> {
     let newest: i64 =
         snapshot.query_row("SELECT coalesce(max(position), 0) FROM events", [], |row| {
             row.get(0)
         })?;
-    if from_stored(newest) != head || noted.is_some_and(|noted| noted.position > head) {
+    if from_stored(newest) != head {
         return Err(CheckError::Damaged(format!(
             "the head is {head} and the newest event {newest}"
+        )));
+    }
+    let disagreeing = |size: u64, root_hash: Hash| {
+        let of_size = checkpoints.iter().find(|known| known.size == size)?;
+        (of_size.root_hash != root_hash).then_some(size)
+    };
+    if let Some(beyond) = checkpoints.iter().find(|known| known.size > head) {
+        return Err(CheckError::Disagrees(format!(
+            "a checkpoint of {} events was signed, and the log has {head}",
+            beyond.size
         )));
     }
     let mut tree = Tree::default();
@@ -278,17 +309,13 @@ fn check_tree(
         let first = tree.size() + 1;
         let last = head.min(tree.size() + CHECKED_EVENTS);
         let mut fault = None;
+        let mut other_history = None;
         rows::scan(snapshot, first, last, |event| {
             let leaf = entry::leaf_hash(log_id, &event);
             match leaf {
                 Ok(leaf) if event.position == tree.size() + 1 && leaf[..] == event.leaf_hash => {
                     tree.push(leaf, &mut tiles);
-                    if let Some(noted) = noted
-                        && noted.position == tree.size()
-                        && noted.root_hash != tree.root()
-                    {
-                        fault = Some(event.position);
-                    }
+                    other_history = other_history.or(disagreeing(tree.size(), tree.root()));
                 }
                 _ => fault = Some(tree.size() + 1),
             }
@@ -299,6 +326,11 @@ fn check_tree(
             let position = fault.unwrap_or(tree.size() + 1);
             return Err(CheckError::Damaged(format!(
                 "the event at position {position} is not the one that was recorded"
+            )));
+        }
+        if let Some(size) = other_history {
+            return Err(CheckError::Disagrees(format!(
+                "the checkpoint of {size} events has another root than the events give"
             )));
         }
         for tile in tiles.drain(..) {

@@ -1,8 +1,16 @@
 //! The file as it is, for verifying. Columns are read as what they hold, whatever the schema says.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 
 use async_trait::async_trait;
+use futures::executor::block_on;
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, types::ValueRef};
 use uuid::Uuid;
@@ -13,16 +21,20 @@ use super::{
     index::Rows,
     readers,
     rows::{RowError, stored},
+    stored::{CheckError, Observer, Stage, tell},
 };
 use crate::{
     checkpoint::Checkpoint,
     entry,
-    index::{self, storage::Damage, term::TermHasher},
+    index::{self, term::TermHasher},
     verify::{
-        self, Finding, Part, Progress, Source, SourceError, StoredEvent, StoredHead, StoredTiles,
-        Verified, VerifyError,
+        self, Finding, Part, Progress, Reached, Source, SourceError, StoredEvent, StoredHead,
+        StoredTiles, Verified, VerifyError,
     },
 };
+
+/// So many steps of a statement are taken between two looks whether it is to stop.
+const STEPS_BETWEEN_LOOKS: i32 = 1_000;
 
 impl SqliteLog {
     /// Verifies the log at `path` as it stands now, also against checkpoints that were signed earlier. It only reads, also
@@ -48,6 +60,56 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
         return Err(Fault::NotALog(found).at(path));
     }
     Ok(reader.connection)
+}
+
+/// Verifies a file that nobody writes.
+pub(super) fn check(
+    path: &Path,
+    checkpoints: &[Checkpoint],
+    observer: Observer<'_>,
+) -> Result<(), CheckError> {
+    let connection = open(path).map_err(|error| CheckError::Damaged(error.to_string()))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopping = Arc::clone(&stop);
+    connection.progress_handler(
+        STEPS_BETWEEN_LOOKS,
+        Some(move || stopping.load(Ordering::Relaxed)),
+    )?;
+    let mut progress = |reached: Reached| {
+        let stage = match reached.stage {
+            verify::Stage::Events => Stage::CheckingEvents,
+            _ => Stage::CheckingIndex,
+        };
+        if tell(observer, stage, reached.done, reached.total).is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let mut file = StoredFile(connection);
+    // It never waits for anything but the file. On a thread of its own: one that belongs to a runtime would wait for that
+    // runtime wherever the work yields to it.
+    let verified = thread::scope(|scope| {
+        let working =
+            scope.spawn(|| block_on(verify::verify(&mut file, checkpoints, &mut progress)));
+        working
+            .join()
+            .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))
+    });
+    if stop.load(Ordering::Relaxed) {
+        return Err(CheckError::Interrupted);
+    }
+    match verified {
+        Ok(_) => Ok(()),
+        Err(error @ VerifyError::Unreadable(_)) => Err(CheckError::Damaged(error.to_string())),
+        Err(VerifyError::Wrong(findings)) => {
+            let parts: Vec<_> = findings.iter().map(|finding| finding.part).collect();
+            let found = VerifyError::Wrong(findings).to_string();
+            Err(match parts.as_slice() {
+                [Part::Index] => CheckError::DamagedIndex(found),
+                [Part::Checkpoint, ..] => CheckError::Disagrees(found),
+                _ => CheckError::Damaged(found),
+            })
+        }
+    }
 }
 
 struct StoredFile(Connection);
@@ -77,22 +139,28 @@ impl Source for StoredFile {
         Ok(tile.optional()?)
     }
 
-    async fn index(&mut self, log_id: [u8; 16]) -> Result<Result<u64, Finding>, SourceError> {
-        match index(&mut self.0, log_id) {
+    async fn index(
+        &mut self,
+        log_id: [u8; 16],
+        progress: Progress<'_>,
+    ) -> Result<Result<u64, Finding>, SourceError> {
+        match index(&mut self.0, log_id, progress) {
             Ok(entries) => Ok(Ok(entries)),
-            Err(RowError::Damaged(Damage { position, found })) => {
-                Ok(Err(Finding::new(Part::Index, position, found)))
-            }
+            Err(RowError::Damaged(damage)) => Ok(Err(damage.finding())),
             Err(RowError::Sqlite(error)) => Err(error.into()),
         }
     }
 }
 
-fn index(connection: &mut Connection, log_id: [u8; 16]) -> Result<u64, RowError> {
+fn index(
+    connection: &mut Connection,
+    log_id: [u8; 16],
+    progress: Progress<'_>,
+) -> Result<u64, RowError> {
     let snapshot = connection.transaction()?;
     let head = readers::head(&snapshot)?;
     let hasher = TermHasher::new(log_id);
-    index::verify::verify(&mut Rows(&snapshot), &hasher, head, |_| ())
+    index::verify::verify(&mut Rows(&snapshot), &hasher, head, progress)
 }
 
 fn head(connection: &mut Connection) -> rusqlite::Result<StoredHead> {

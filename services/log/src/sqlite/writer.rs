@@ -217,6 +217,7 @@ fn write(
 fn of_fault(fault: &Fault) -> StoreError {
     match fault {
         Fault::Sqlite(error) => refused(error),
+        Fault::Damaged(_) | Fault::DamagedIndex(_) => StoreError::Damaged(fault.to_string()),
         other => StoreError::Failed(other.to_string()),
     }
 }

@@ -2,7 +2,9 @@
 //! position where something is wrong is named.
 //!
 //! A log is verified as it stood when the verification began, also beside a node that goes on writing: what is in it
-//! never changes. Nothing is written, and memory does not grow with the log.
+//! never changes. Nothing is written, and memory does not grow with the log: there is one page of [`PAGE_EVENTS`] events
+//! at a time (some hundred KB; at most 16 MiB, if each has 64 KiB of data), the path of the tree (less than 256 hashes of
+//! each level, a level for each factor of 256), and what the check of the index needs, which its own comment counts up.
 
 mod finding;
 mod replay;
@@ -26,9 +28,9 @@ const PAGE_EVENTS: usize = 256;
 /// Why a log could not be said to be right.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// It is wrong.
-    #[error("{0}")]
-    Wrong(Finding),
+    /// It is wrong: the first finding, then those in other parts, which were verified all the same.
+    #[error("{}", texts(.0))]
+    Wrong(Vec<Finding>),
     /// It could not be read to its end; nothing is said about it.
     #[error("the log can't be verified: {0}")]
     Unreadable(String),
@@ -36,8 +38,13 @@ pub enum VerifyError {
 
 impl From<Finding> for VerifyError {
     fn from(finding: Finding) -> Self {
-        Self::Wrong(finding)
+        Self::Wrong(vec![finding])
     }
+}
+
+fn texts(findings: &[Finding]) -> String {
+    let texts: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    texts.join("; ")
 }
 
 /// What was verified.
@@ -63,8 +70,32 @@ pub struct Verified {
     pub types: BTreeMap<String, u64>,
 }
 
-/// Is told how many of how many events were verified.
-pub type Progress<'p> = &'p mut (dyn FnMut(u64, u64) + Send);
+/// A part of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Events, leaves and tree.
+    Events,
+    /// The index of types, tags and command ids against the events.
+    Index,
+    /// Whether a command id led to two appends.
+    CommandIds,
+    /// The index is made anew; only where that was asked for.
+    Indexing,
+}
+
+/// How far the work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// What is done now.
+    pub stage: Stage,
+    /// For how many events it is done.
+    pub done: u64,
+    /// How many events there are.
+    pub total: u64,
+}
+
+/// Is told every now and then how far the work is.
+pub type Progress<'p> = &'p mut (dyn FnMut(Reached) + Send);
 
 /// Verifies what a store holds, also against checkpoints that were signed earlier.
 pub(crate) async fn verify(
@@ -83,19 +114,37 @@ pub(crate) async fn verify(
         tiles: 0,
         agreed: 0,
     };
-    run.agree()?;
-    progress(0, head.position);
-    while run.replay.position() < head.position {
-        run.page(head.position).await?;
-        progress(run.replay.position(), head.position);
-        // A backend may block; others want to go on too.
-        tokio::task::yield_now().await;
+    let mut findings = Vec::new();
+    match run.check_events(&head, progress).await {
+        Ok(()) => {}
+        Err(VerifyError::Wrong(found)) => findings.extend(found),
+        Err(error) => return Err(error),
     }
-    check_ends(&head)?;
-    run.replay.finish()?;
-    run.check_head(&head)?;
-    run.check_beyond()?;
-    let index_entries = run.check_index(&head).await?;
+    // Also where events are wrong: whoever mends one thing wants to know of the others.
+    if !findings.is_empty() {
+        findings.extend(check_ends(&head).err());
+        findings.extend(run.check_beyond(&head).err());
+    }
+    let index_entries = match run.check_index(&head, progress).await {
+        Ok(entries) => entries,
+        Err(VerifyError::Wrong(found)) => {
+            findings.extend(found);
+            0
+        }
+        // Where events can't be read, this is the same once more.
+        Err(_) if !findings.is_empty() => 0,
+        Err(error) => return Err(error),
+    };
+    // Of each part the first.
+    let mut parts = Vec::new();
+    findings.retain(|finding| {
+        let is_first = !parts.contains(&finding.part);
+        parts.push(finding.part);
+        is_first
+    });
+    if !findings.is_empty() {
+        return Err(VerifyError::Wrong(findings));
+    }
     Ok(Verified {
         log_id: head.log_id,
         events: run.replay.position(),
@@ -119,6 +168,33 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    /// Everything but the index.
+    async fn check_events(
+        &mut self,
+        head: &StoredHead,
+        progress: Progress<'_>,
+    ) -> Result<(), VerifyError> {
+        self.agree()?;
+        let mut told = |done| {
+            progress(Reached {
+                stage: Stage::Events,
+                done,
+                total: head.position,
+            });
+        };
+        told(0);
+        while self.replay.position() < head.position {
+            self.page(head.position).await?;
+            told(self.replay.position());
+            // A backend may block; others want to go on too.
+            tokio::task::yield_now().await;
+        }
+        check_ends(head)?;
+        self.replay.finish()?;
+        self.check_head(head)?;
+        Ok(self.check_beyond(head)?)
+    }
+
     async fn page(&mut self, head: u64) -> Result<(), VerifyError> {
         let after = self.replay.position();
         let rows = match self.source.events(after, head, PAGE_EVENTS).await {
@@ -130,13 +206,14 @@ impl Run<'_> {
         for row in rows {
             match self.row(row).await {
                 Ok(event) => events.push(event),
-                Err(VerifyError::Wrong(finding)) => return Err(self.first_of(finding).await),
+                Err(VerifyError::Wrong(findings)) => return Err(self.first_of(findings).await),
                 Err(error) => return Err(error),
             }
         }
         if events.is_empty() {
             let found = format!("the event is missing, and the head is {head}");
-            return Err(self.first_of(Finding::event(after + 1, found)).await);
+            let missing = vec![Finding::event(after + 1, found)];
+            return Err(self.first_of(missing).await);
         }
         Ok(())
     }
@@ -232,16 +309,17 @@ impl Run<'_> {
     }
 
     /// A finding, or what is wrong before it: an event of the same tile that agrees with itself and not with the tree.
-    async fn first_of(&mut self, finding: Finding) -> VerifyError {
+    async fn first_of(&mut self, findings: Vec<Finding>) -> VerifyError {
         let open = self.replay.tree().open_tile().to_vec();
         let size = self.replay.position();
         let number = size / TILE_HASHES as u64;
-        if finding.part != Part::Event {
-            return finding.into();
-        }
+        let of_event = findings.iter().find(|finding| finding.part == Part::Event);
+        let Some(position) = of_event.map(|finding| finding.position) else {
+            return VerifyError::Wrong(findings);
+        };
         // Where it can't be read there is nothing to compare with.
         let Ok(Some(stored)) = self.stored_tile(0, number).await else {
-            return finding.into();
+            return VerifyError::Wrong(findings);
         };
         let begun = stored.get(..open.len()).unwrap_or(&stored);
         let tile = Tile {
@@ -249,10 +327,10 @@ impl Run<'_> {
             number,
             hashes: open.clone(),
         };
-        if begun != open && finding.position > size {
+        if begun != open && position > size {
             return Self::wrong_tile(&tile, Some(begun)).into();
         }
-        finding.into()
+        VerifyError::Wrong(findings)
     }
 
     /// Compares the root with that of every checkpoint of this size.
@@ -341,8 +419,8 @@ impl Run<'_> {
     }
 
     /// A checkpoint beyond the head means that the log was cut short.
-    fn check_beyond(&self) -> Result<(), Finding> {
-        let size = self.replay.position();
+    fn check_beyond(&self, head: &StoredHead) -> Result<(), Finding> {
+        let size = head.position;
         match self.checkpoints.iter().find(|known| known.size > size) {
             None => Ok(()),
             Some(checkpoint) => Err(Finding::new(
@@ -357,8 +435,12 @@ impl Run<'_> {
         }
     }
 
-    async fn check_index(&mut self, head: &StoredHead) -> Result<u64, VerifyError> {
-        let checked = self.source.index(head.log_id).await;
+    async fn check_index(
+        &mut self,
+        head: &StoredHead,
+        progress: Progress<'_>,
+    ) -> Result<u64, VerifyError> {
+        let checked = self.source.index(head.log_id, progress).await;
         Ok(checked.map_err(|error| unread(error, head.position))??)
     }
 }

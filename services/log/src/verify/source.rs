@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use keruen_proto::log::v1::RecordedEvent;
 
-use super::finding::Finding;
+use super::{Progress, finding::Finding};
 
 /// An event as its row has it.
 #[derive(Clone, Debug)]
@@ -63,5 +63,9 @@ pub(crate) trait Source: Send {
 
     /// Checks the index of types, tags and command ids against the events, in a snapshot of its own. The answer is how
     /// many entries it has.
-    async fn index(&mut self, log_id: [u8; 16]) -> Result<Result<u64, Finding>, SourceError>;
+    async fn index(
+        &mut self,
+        log_id: [u8; 16],
+        progress: Progress<'_>,
+    ) -> Result<Result<u64, Finding>, SourceError>;
 }

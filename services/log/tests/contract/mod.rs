@@ -22,6 +22,9 @@ use uuid::Uuid;
 
 /// A place where one log can be opened, closed and opened again.
 pub trait Backend: Sized + Send + Sync + 'static {
+    /// Whether the same process appends and reads: then it knows of an event before the append is answered.
+    const ONE_PROCESS: bool = true;
+
     /// An empty place.
     fn new() -> Self;
     /// Opens the log there; the one before was dropped.

@@ -98,7 +98,7 @@ pub async fn checkpoint(log: &dyn Log) -> Checkpoint {
 /// What is wrong with a log that must be wrong.
 pub fn wrong(verified: Result<Verified, VerifyError>) -> Finding {
     match verified {
-        Err(VerifyError::Wrong(finding)) => finding,
+        Err(VerifyError::Wrong(findings)) => findings.into_iter().next().unwrap(),
         Err(other) => panic!("it was not verified: {other}"),
         Ok(verified) => panic!("nothing was found: {verified:?}"),
     }

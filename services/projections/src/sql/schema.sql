@@ -18,6 +18,8 @@ CREATE TABLE organisations (
 
 CREATE TABLE facilities (
     facility_id TEXT NOT NULL PRIMARY KEY,
+    -- Who runs it, and has in hand what is there.
+    operator_id TEXT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL
 );
@@ -143,6 +145,9 @@ CREATE TABLE stock (
     lost BIGINT NOT NULL,
     returned BIGINT NOT NULL,
     converted BIGINT NOT NULL,
+    -- Passed to this owner here, and given up by it here.
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
 ) WITHOUT ROWID;
 CREATE INDEX stock_by_item ON stock (item_id, facility_id);
@@ -164,6 +169,8 @@ CREATE TABLE stock_totals (
     lost BIGINT NOT NULL,
     returned BIGINT NOT NULL,
     converted BIGINT NOT NULL,
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id)
 ) WITHOUT ROWID;
 CREATE INDEX stock_totals_by_item ON stock_totals (item_id, facility_id);

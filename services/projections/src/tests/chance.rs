@@ -3,6 +3,7 @@
 use keruen_domain::{
     Boundary, Code, Entry, Label,
     asset::{ChangeAsset, Step},
+    correction::{CorrectBatchData, CorrectReceipt, Fact, Remedy, VoidMovement, remedy},
     donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
@@ -12,7 +13,7 @@ use keruen_domain::{
     },
     stock::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
-        NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock,
+        NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
 };
 use keruen_proto::{
@@ -87,6 +88,7 @@ impl History {
             13 => self.hold(a, b, c),
             14 => self.release(a, b),
             15 => self.recall(a, b, c),
+            20 if a.is_multiple_of(3) => self.transfer(a, b, c),
             20 => self.set_apart(a, b, c),
             21 => self.count(a, b, c),
             22 => self.give_back(a, b, c),
@@ -382,6 +384,94 @@ impl History {
     }
 
     /// Holds some units by themselves, or releases them.
+    /// Something that was recorded is put right.
+    pub fn put_right(&mut self, a: u16, b: u16, c: u16) {
+        let correctable: Vec<usize> = (0..self.events.len())
+            .filter(|index| !matches!(remedy(&self.decoded()[*index]), Remedy::Instead(_)))
+            .collect();
+        let Some(index) = pick(&correctable, b) else {
+            return;
+        };
+        let fact = Fact {
+            event_id: self.events[*index].event_id.clone(),
+            event: self.decoded()[*index].clone(),
+        };
+        let documents = vec![document(DocumentKind::AcceptanceAct)];
+        let Event::DonationReceived(receipt) = &fact.event else {
+            self.run(&VoidMovement { fact, documents });
+            return;
+        };
+        let units = receipt.lines.iter().filter_map(|line| line.units.as_ref());
+        let brought: Vec<_> = units
+            .filter(|it| !it.batch_id.is_empty())
+            .cloned()
+            .collect();
+        let Some(units) = pick(&brought, c) else {
+            return;
+        };
+        let batch_id = code(&units.batch_id);
+        let Entry::Batch(batch) = self.fold(&Boundary::Batch(batch_id.clone())) else {
+            return;
+        };
+        if a.is_multiple_of(2) {
+            let lot = Label::parse(pick(&LOTS, c).unwrap()).unwrap();
+            self.run(&CorrectBatchData {
+                fact,
+                batch_id,
+                lot: Some(Some(lot)),
+                expires_on: None,
+                unit_value: None,
+                documents,
+            });
+            return;
+        }
+        let numbers = units.serial_numbers.iter().take(1);
+        let serial_numbers: Vec<Label> = numbers.map(|it| Label::parse(it).unwrap()).collect();
+        let change = if serial_numbers.is_empty() {
+            i64::from(c % 9) - 6
+        } else {
+            -1
+        };
+        self.run(&CorrectReceipt {
+            fact,
+            batch_id,
+            quantity: (batch.quantity + change).max(0),
+            serial_numbers,
+            documents,
+        });
+    }
+
+    /// Some of a lot passes to another owner.
+    fn transfer(&mut self, a: u16, b: u16, c: u16) {
+        let (facility_id, item_id) = (
+            code(pick(&FACILITIES, a).unwrap().0),
+            code(pick(&ITEMS, b).unwrap().0),
+        );
+        let Entry::Stock(level, _) = self.fold(&Boundary::Stock(facility_id.clone(), item_id))
+        else {
+            return;
+        };
+        let Some(lot) = pick(&level.lots, b / 3) else {
+            return;
+        };
+        let numbers = lot.serial_numbers.iter().take(2);
+        let serial_numbers: Vec<Label> = numbers.map(|it| Label::parse(it).unwrap()).collect();
+        let amount = if serial_numbers.is_empty() {
+            i64::from(c % 9) + 1
+        } else {
+            i64::try_from(serial_numbers.len()).unwrap()
+        };
+        self.run(&TransferTitle {
+            facility_id,
+            batch_id: code(&lot.batch_id),
+            owner_id: Some(code(&lot.owner_id)),
+            new_owner_id: code(pick(&ORGANISATIONS[..2], c / 9).unwrap()),
+            quantity: Some(quantity(amount)),
+            serial_numbers,
+            documents: vec![document(DocumentKind::TransferAct)],
+        });
+    }
+
     fn set_apart(&mut self, a: u16, b: u16, c: u16) {
         let (facility_id, item_id) = (
             code(pick(&FACILITIES, a).unwrap().0),

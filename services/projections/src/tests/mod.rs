@@ -2,6 +2,7 @@
 
 mod answers;
 mod chance;
+mod custody;
 mod donor;
 mod endpoint;
 mod following;

@@ -50,7 +50,8 @@ fn stock_rows(connection: &Connection) -> BTreeMap<Key, Sums> {
     let mut statement = connection
         .prepare(
             "SELECT facility_id, item_id, batch_id, owner_id, \
-             on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted FROM stock",
+             on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, \
+             title_in, title_out FROM stock",
         )
         .unwrap();
     let rows = statement.query_map([], |row| {
@@ -75,7 +76,7 @@ proptest! {
 
     #[test]
     fn stock_is_what_plain_book_keeping_says(choices in choices()) {
-        let history = History::new(&choices);
+        let history = History::with_changing_registry(&choices);
         let dir = tempfile::tempdir().unwrap();
         let mut writer = built(dir.path(), &history);
         let expected = naive::stock(history.decoded());
@@ -88,21 +89,21 @@ proptest! {
         for ((facility, item, batch, owner), sums) in &expected {
             let total = totals.entry((facility.clone(), item.clone())).or_default();
             total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
-            // received = on hand + in transit + what is gone, per batch and owner.
-            let [on_hand, reserved, held, in_transit, received, gone @ ..] = *sums;
+            // received + acquired = on hand + in transit + what is gone + ceded, per batch and owner.
+            let [on_hand, reserved, held, in_transit, received, gone @ .., acquired, ceded] = *sums;
             let gone: i64 = gone.iter().sum();
             prop_assert!(on_hand >= reserved + held && reserved >= 0 && held >= 0 && in_transit >= 0);
             *balances.entry((batch.clone(), owner.clone())).or_default() +=
-                received - on_hand - in_transit - gone;
+                received + acquired - on_hand - in_transit - gone - ceded;
         }
         prop_assert!(balances.values().all(|balance| *balance == 0), "{:?}", balances);
         let connection = writer.connection();
         let mut statement = connection.prepare(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted \
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out \
              FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2").unwrap();
         for ((facility, item), total) in &totals {
             let found = statement.query_row(params![facility, item], |row| {
-                (0..10).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
+                (0..12).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
             }).unwrap();
             prop_assert_eq!(&found[..], &total[..]);
         }
@@ -207,7 +208,7 @@ proptest! {
             places.entry(key).or_default()[column] += quantity;
         }
         let mut expected: BTreeMap<(String, String, String), [i64; 7]> = BTreeMap::new();
-        for ((facility, _, batch, owner), [on_hand, _, _, in_transit, _, gone @ ..]) in
+        for ((facility, _, batch, owner), [on_hand, _, _, in_transit, _, gone @ .., _, _]) in
             naive::stock(history.decoded())
         {
             let [consumed, disposed, lost, returned, converted] = gone;

@@ -44,7 +44,7 @@ fn column(key: &Key, group: StockGroup) -> String {
         StockGroup::Item => key.1.clone(),
         StockGroup::Batch => key.2.clone(),
         StockGroup::Owner => key.3.clone(),
-        StockGroup::Unspecified => unreachable!(),
+        StockGroup::Custodian | StockGroup::Unspecified => unreachable!(),
     }
 }
 
@@ -56,7 +56,7 @@ fn columns(row: &StockRow, groups: &[StockGroup]) -> Vec<String> {
         StockGroup::Item => row.item_id.clone(),
         StockGroup::Batch => row.batch_id.clone(),
         StockGroup::Owner => row.owner_id.clone(),
-        StockGroup::Unspecified => unreachable!(),
+        StockGroup::Custodian | StockGroup::Unspecified => unreachable!(),
     };
     groups.iter().map(of).collect()
 }
@@ -74,6 +74,8 @@ fn sums(row: &StockRow) -> Sums {
         row.lost,
         row.returned,
         row.converted,
+        row.title_in,
+        row.title_out,
     ]
 }
 

@@ -1,9 +1,10 @@
 //! The log as such: where it stands, and the proof that nobody rewrote it.
 
 mod checkpoint;
-mod key;
+pub mod key;
 mod prove;
 mod reading;
+mod reindex;
 mod stats;
 mod verify;
 
@@ -18,6 +19,8 @@ pub enum Verb {
     Stats(stats::Args),
     /// Compute everything anew from the events and find the first position where something is wrong
     Verify(verify::Args),
+    /// Make the index of tags and command ids anew from the events, where it is damaged
+    Reindex(reindex::Args),
     /// Fetch a signed checkpoint, and check that it goes on from an older one
     Checkpoint(checkpoint::Args),
     /// Write a proof that an event is in the log, which anybody can check without a node
@@ -34,6 +37,7 @@ impl Verb {
         match self {
             Self::Stats(args) => args.run(session).await,
             Self::Verify(args) => args.run(session).await,
+            Self::Reindex(args) => args.run(session).await,
             Self::Checkpoint(args) => args.run(session).await,
             Self::Prove(args) => args.run(session).await,
             Self::VerifyProof(args) => args.run(session),

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use keruen_log::verify::{Reached, Stage};
 
 use crate::{client::failure::Failure, serve::Store};
 
@@ -34,10 +35,31 @@ impl StoreArgs {
     }
 }
 
-/// A progress bar on standard error, if that is a terminal.
+/// Shows how far a store was worked through. Each stage begins anew, with a rate of its own.
+pub fn show(bar: &ProgressBar, stage: &mut Option<Stage>, reached: Reached) {
+    let is_new = stage.replace(reached.stage) != Some(reached.stage);
+    if is_new {
+        bar.reset();
+        bar.set_message(match reached.stage {
+            Stage::Events => "events ",
+            Stage::Index => "index ",
+            Stage::CommandIds => "command ids ",
+            Stage::Indexing => "indexing ",
+        });
+    }
+    bar.set_length(reached.total);
+    bar.set_position(reached.done);
+    if is_new {
+        // What need not be done is not part of the rate.
+        bar.reset_eta();
+    }
+}
+
+/// A progress bar on standard error, if that is a terminal, with how many events a second are done and how long the rest
+/// takes.
 pub fn progress() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    let template = "{wide_bar} {human_pos} of {human_len} events, {per_sec}, {eta} left";
+    let template = "{msg}{wide_bar} {human_pos} of {human_len} events, {per_sec}, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::anyhow;
 use clap::Args as ClapArgs;
-use keruen_log::{PostgresLog, SqliteLog, StoreStats};
+use keruen_log::{IndexStats, PostgresLog, SqliteLog, StoreStats, bytes_text};
 use keruen_proto::{
     cloudevent,
     events::v1::{GetLogHeadRequest, ListEventsRequest, ListEventsResponse},
@@ -35,7 +35,8 @@ Examples:
 
 The root hash (RFC 6962) stands for every event up to the head: two logs with the same position and root hash hold \
 the same history. With --data or --database-url the store is read directly, also beside a running node, and the room that \
-each part of it takes is shown too.")]
+each part of it takes is shown too, and how the index of types, tags and command ids stands: so many runs on each level, \
+with their pages and filters, and the tail of newest events that are in none yet.")]
 pub struct Args {
     /// Also count events by type; of a node, that reads all events
     #[arg(long)]
@@ -126,6 +127,9 @@ fn print(session: &Session, stats: &StoreStats) -> Result<(), Failure> {
                     document.insert(name.to_owned(), json!(counts));
                 }
             }
+            if let Some(index) = &stats.index {
+                document.insert("index".to_owned(), index_json(index));
+            }
             output.json(&Value::Object(document))?;
         }
         Format::Csv => output.csv(
@@ -151,10 +155,68 @@ fn print(session: &Session, stats: &StoreStats) -> Result<(), Failure> {
                     ))?;
                 }
             }
+            if let Some(index) = &stats.index {
+                output.line("")?;
+                for line in index_lines(index) {
+                    output.line(&line)?;
+                }
+            }
             output.flush()?;
         }
     }
     Ok(())
+}
+
+fn index_json(index: &IndexStats) -> Value {
+    let levels = index.levels.iter().map(|level| {
+        json!({
+            "level": level.level,
+            "runs": level.runs,
+            "events": level.events,
+            "pages": level.pages,
+            "page_bytes": level.page_bytes,
+            "filters": level.filters,
+            "filter_bytes": level.filter_bytes,
+        })
+    });
+    json!({
+        "levels": levels.collect::<Vec<_>>(),
+        "merging_runs": index.merging_runs,
+        "dropped_runs": index.dropped_runs,
+        "tail_events": index.tail_events,
+    })
+}
+
+fn index_lines(index: &IndexStats) -> Vec<String> {
+    let mut lines: Vec<_> = index
+        .levels
+        .iter()
+        .map(|level| {
+            format!(
+                "{:>16} runs    of level {}: {} events, {} pages ({}), {} filters ({})",
+                number(level.runs),
+                level.level,
+                number(level.events),
+                number(level.pages),
+                bytes_text(level.page_bytes),
+                number(level.filters),
+                bytes_text(level.filter_bytes)
+            )
+        })
+        .collect();
+    for (runs, what) in [
+        (index.merging_runs, "being merged"),
+        (index.dropped_runs, "being removed"),
+    ] {
+        if runs > 0 {
+            lines.push(format!("{:>16} runs    {what}", number(runs)));
+        }
+    }
+    lines.push(format!(
+        "{:>16} events  in no run yet",
+        number(index.tail_events)
+    ));
+    lines
 }
 
 fn number(number: u64) -> String {

@@ -17,7 +17,7 @@ use keruen_proto::{
         GetCheckpointRequest, GetConsistencyProofRequest, GetLogHeadRequest, ListEventsRequest,
     },
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{checkpoint::hashes, hex, key, reading};
 use crate::{
@@ -41,8 +41,18 @@ Examples:
 
 Asked of a node, it reads every event, computes leaves and root anew and compares them with the signed checkpoint. With --data \
 or --database-url it reads the store itself, also beside a running node, and without changing anything: every column of every \
-event, times, appends, the stored tree, the head, and what finds events by tag, type and command id. It ends with the first \
-position where something is wrong, and exit status 1.
+event, times, appends, the stored tree, the head, and what finds events by tag, type and command id. It tells the first \
+position where something is wrong: of events and tree, of the head, of the index, and against checkpoints. Memory stays the same \
+however large the log is.
+
+Exit status:
+  0   the log is as it was recorded
+  1   something is wrong, and where
+  2   the command line, a key or a checkpoint file is wrong
+  69  no node answers
+  74  the store can't be read to its end: nothing is said about it
+  75  the node answers too slowly; try again
+A damaged index is mended by `keruen log reindex`; damaged events by a backup.
 
 With --since it also checks that history up to that checkpoint is what it was when it was signed. Whoever can write to the store \
 can write a whole new history; only a checkpoint kept elsewhere shows that.")]
@@ -79,16 +89,12 @@ impl Args {
         progress.finish_and_clear();
         match result {
             Ok(outcome) => print(session, &outcome),
-            Err(Stop::Wrong(finding)) => {
+            Err(Stop::Wrong(findings)) => {
                 if session.format() == Format::Json {
-                    session.output().json(&json!({
-                        "valid": false,
-                        "position": finding.position,
-                        "part": finding.part.name(),
-                        "found": finding.found,
-                    }))?;
+                    session.output().json(&wrong(&findings))?;
                 }
-                Err(anyhow!("the log is wrong at {finding}").into())
+                let texts: Vec<_> = findings.iter().map(ToString::to_string).collect();
+                Err(anyhow!("the log is wrong at {}", texts.join("\nand at ")).into())
             }
             Err(Stop::Failed(failure)) => Err(failure),
         }
@@ -109,10 +115,8 @@ impl Args {
                 "no --key was given: the signatures of the checkpoints were not checked"
             );
         }
-        let mut progress = |done, total| {
-            bar.set_length(total);
-            bar.set_position(done);
-        };
+        let mut stage = None;
+        let mut progress = |reached| reading::show(bar, &mut stage, reached);
         let verified = match store {
             Store::Sqlite(path) => SqliteLog::verify(path, &checkpoints, &mut progress).await,
             Store::Postgres { url, .. } => {
@@ -120,8 +124,10 @@ impl Args {
             }
         };
         let verified = verified.map_err(|error| match error {
-            VerifyError::Wrong(finding) => Stop::Wrong(finding),
-            unreadable @ VerifyError::Unreadable(_) => Stop::Failed(anyhow!(unreadable).into()),
+            VerifyError::Wrong(findings) => Stop::Wrong(findings),
+            unreadable @ VerifyError::Unreadable(_) => {
+                Stop::Failed(Failure::Unreadable(unreadable.to_string()))
+            }
         })?;
         let compared = vec![
             ("tiles", grouped_u64(verified.tiles)),
@@ -158,9 +164,25 @@ impl Args {
     }
 }
 
+/// What is wrong, for programs: the first finding by itself, and all of them.
+fn wrong(findings: &[Finding]) -> Value {
+    let one = |finding: &Finding| {
+        json!({
+            "position": finding.position,
+            "part": finding.part.name(),
+            "found": finding.found,
+        })
+    };
+    let mut document = findings.first().map_or_else(|| json!({}), one);
+    document["valid"] = json!(false);
+    document["findings"] = findings.iter().map(one).collect();
+    document
+}
+
 /// Why it ends early.
 enum Stop {
-    Wrong(Finding),
+    /// The first finding of each part.
+    Wrong(Vec<Finding>),
     Failed(Failure),
 }
 
@@ -172,7 +194,7 @@ impl From<Failure> for Stop {
 
 impl From<Finding> for Stop {
     fn from(finding: Finding) -> Self {
-        Self::Wrong(finding)
+        Self::Wrong(vec![finding])
     }
 }
 
@@ -218,7 +240,7 @@ async fn goes_on_from(
 }
 
 fn wrong_checkpoint(position: u64, found: String) -> Stop {
-    Stop::Wrong(Finding {
+    Stop::from(Finding {
         part: Part::Checkpoint,
         position,
         found,
@@ -262,7 +284,7 @@ async fn replay(
             agree(&replay, checkpoints)?;
         }
         if replay.position() == after_position {
-            return Err(Stop::Wrong(Finding {
+            return Err(Stop::from(Finding {
                 part: Part::Event,
                 position: after_position + 1,
                 found: format!("the node does not show the event, and its checkpoint is of {size}"),

@@ -1,0 +1,57 @@
+//! Ownership of stock, which moves by a deed and not by a lorry.
+
+use clap::Args;
+use keruen_proto::{inventory::v1::TransferTitleRequest, registry::v1::DocumentRef};
+
+use crate::client::{failure::Failure, line, mutation::MutationArgs, session::Session};
+
+/// A change of owner.
+#[derive(Args, Debug)]
+pub struct Transfer {
+    /// Where the units are, and stay
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    facility: Option<String>,
+    /// The batch
+    #[arg(long, value_name = "ID", required_unless_present = "json")]
+    batch: Option<String>,
+    /// Whose they are. Default: the only one that has stock of this batch there
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// To whom they belong from now on
+    #[arg(long, value_name = "CODE", required_unless_present = "json")]
+    to: Option<String>,
+    /// Base units that no shipment claims. Default: all of them that are there
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    quantity: Option<i64>,
+    /// Serial number, of an asset; repeatable. The quantity is then their number
+    #[arg(long = "serial", value_name = "NUMBER")]
+    serials: Vec<String>,
+    /// Deed of transfer: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(
+        long = "document",
+        value_name = "DOCUMENT",
+        value_parser = line::document,
+        required_unless_present = "json"
+    )]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+impl Transfer {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        let numbered = i64::try_from(self.serials.len()).unwrap_or(i64::MAX);
+        let request = TransferTitleRequest {
+            facility_id: self.facility.unwrap_or_default(),
+            batch_id: self.batch.unwrap_or_default(),
+            owner_id: self.owner.unwrap_or_default(),
+            new_owner_id: self.to.unwrap_or_default(),
+            quantity: self.quantity.unwrap_or(numbered),
+            serial_numbers: self.serials,
+            documents: self.documents,
+            ..Default::default()
+        };
+        session.change(&self.mutation, request).await
+    }
+}

@@ -1,0 +1,99 @@
+//! A log on a PostgreSQL server: whether it is fit to hold it, and who writes it.
+
+use keruen_log::{PostgresLog, PostgresRefusal, PostgresStanding};
+
+use super::{Head, finding::Finding};
+use crate::{embedded::hex, render::record::grouped};
+
+/// The server's address, where the log stands, and what was found out.
+pub async fn examine(url: &str) -> (String, Option<Head>, Vec<Finding>) {
+    let standing = match PostgresLog::standing(url).await {
+        Ok(standing) => standing,
+        Err(error) => {
+            let finding =
+                Finding::attention("store", error.reason.to_string(), remedy(&error.reason));
+            return (error.at, None, vec![finding]);
+        }
+    };
+    let findings = vec![
+        store(&standing),
+        versions(&standing),
+        safety(standing.unfit.as_ref()),
+        writer(&standing),
+    ];
+    let head = Head {
+        log_id: standing.log_id,
+        position: standing.position,
+    };
+    (standing.at, Some(head), findings)
+}
+
+fn remedy(refusal: &PostgresRefusal) -> &'static str {
+    match refusal {
+        PostgresRefusal::OlderVersion { found: 0, .. } => {
+            "name the database with --database-url; `keruen serve` makes a log in an empty one"
+        }
+        _ => "mend that, then run this once more",
+    }
+}
+
+fn store(standing: &PostgresStanding) -> Finding {
+    let position = i64::try_from(standing.position).unwrap_or(i64::MAX);
+    Finding::ok("store", format!("{} events", grouped(position)))
+        .figure("log_id", hex(&standing.log_id))
+        .figure("position", standing.position)
+        .figure("root_hash", hex(&standing.root_hash))
+        .figure("recorded_at_us", standing.recorded_at_us)
+}
+
+fn versions(standing: &PostgresStanding) -> Finding {
+    let program = env!("CARGO_PKG_VERSION");
+    let PostgresStanding {
+        store_version,
+        server_version,
+        ..
+    } = standing;
+    Finding::ok(
+        "versions",
+        format!("program {program}; store version {store_version}; PostgreSQL {server_version}"),
+    )
+    .figure("program", program)
+    .figure("store_version", *store_version)
+    .figure("server", server_version.as_str())
+}
+
+fn safety(unfit: Option<&PostgresRefusal>) -> Finding {
+    match unfit {
+        None => Finding::ok(
+            "safety",
+            "fsync, full_page_writes and synchronous_commit are on",
+        ),
+        Some(refusal) => Finding::attention(
+            "safety",
+            refusal.to_string(),
+            "no node writes to it until then",
+        ),
+    }
+}
+
+fn writer(standing: &PostgresStanding) -> Finding {
+    let PostgresStanding {
+        epoch, standbys, ..
+    } = standing;
+    let behind_it = match standbys.as_slice() {
+        [] => "none stands by".to_owned(),
+        nodes => format!("standing by: {}", nodes.join(", ")),
+    };
+    let finding = match &standing.writer {
+        Some(node) => Finding::ok("writer", format!("{node}, in epoch {epoch}; {behind_it}")),
+        None => Finding::attention(
+            "writer",
+            format!("no node writes the log, which stands in epoch {epoch}; {behind_it}"),
+            "start one: `keruen serve --database-url …`; if one runs, its own log says why it does not write",
+        ),
+    };
+    finding
+        .figure("writer", standing.writer.clone())
+        .figure("epoch", *epoch)
+        .figure("standbys", standbys.clone())
+}
