@@ -84,7 +84,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   keruen asset service CONC-10L SN-1 --service-due 2021-07-15")]
-    Service(Service),
+    Service(Maintenance),
     /// Lend an asset; it stays in the books of its facility
     #[command(after_help = "\
 Examples:
@@ -287,7 +287,7 @@ pub struct EndRepair {
 
 /// A service.
 #[derive(Args, Debug)]
-pub struct Service {
+pub struct Maintenance {
     #[command(flatten)]
     unit: Unit,
     /// What it was measured to give: NUMBER,UNIT
@@ -463,7 +463,7 @@ impl Verb {
     }
 }
 
-impl Service {
+impl Maintenance {
     async fn run(self, session: &Session) -> Result<(), Failure> {
         let (item_id, serial_number) = self.unit.into_parts();
         let request = ServiceAssetRequest {

@@ -60,7 +60,7 @@ fn document(kind: DocumentKind) -> DocumentRef {
 impl History {
     /// One thing; what the domain refuses does not happen.
     pub fn happen(&mut self, (kind, a, b, c): Choice) {
-        match kind % 26 {
+        match kind % 24 {
             0 | 1 => self.donate(a, b, c),
             2 => self.ask(a, b, c),
             3 | 4 => self.ship(a, b, c),
@@ -93,7 +93,6 @@ impl History {
             21 => self.count(a, b, c),
             22 => self.give_back(a, b, c),
             23 => self.spoil(a, b, c),
-            24 | 25 => self.live(a, b, c),
             _ => self.correct(a, b, c),
         }
     }
@@ -652,9 +651,9 @@ impl History {
         }
     }
 
-    /// Some asset takes some step, if it may.
-    fn live(&mut self, a: u16, b: u16, c: u16) {
-        let mut numbers: Vec<String> = self
+    /// Assets that may be are installed, break down, and are repaired where they stand.
+    pub fn live(&mut self) {
+        let numbers: Vec<String> = self
             .decoded()
             .iter()
             .filter_map(|event| match event {
@@ -664,34 +663,34 @@ impl History {
             .flatten()
             .filter_map(|line| line.units.as_ref())
             .flat_map(|units| units.serial_numbers.clone())
+            .take(200)
             .collect();
-        numbers.truncate(9);
-        let Some(number) = pick(&numbers, a) else {
-            return;
-        };
-        let step = match b % 6 {
-            0 => Step::Install { fit_override: None },
-            1 => Step::Remove,
-            2 | 3 => Step::BreakDown {
-                fault: AssetFault::Power,
-            },
-            4 => Step::SendForRepair {
-                repairer_id: code("CARRIER"),
-                on_site: c.is_multiple_of(2),
-                expected_on: None,
-            },
-            _ => Step::EndRepair {
-                outcome: RepairOutcome::Repaired,
-                output: None,
-                service_due_on: None,
-            },
-        };
-        self.run(&ChangeAsset {
-            item_id: code("VENT-X"),
-            serial_number: Label::parse(number).unwrap(),
-            step,
-            documents: Vec::new(),
-        });
+        for number in numbers {
+            let steps = [
+                Step::Install { fit_override: None },
+                Step::BreakDown {
+                    fault: AssetFault::Power,
+                },
+                Step::SendForRepair {
+                    repairer_id: code("CARRIER"),
+                    on_site: true,
+                    expected_on: None,
+                },
+                Step::EndRepair {
+                    outcome: RepairOutcome::Repaired,
+                    output: None,
+                    service_due_on: None,
+                },
+            ];
+            for step in steps {
+                self.run(&ChangeAsset {
+                    item_id: code("VENT-X"),
+                    serial_number: Label::parse(&number).unwrap(),
+                    step,
+                    documents: Vec::new(),
+                });
+            }
+        }
     }
 
     /// Recalls a lot, or lifts the recall.

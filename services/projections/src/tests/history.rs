@@ -56,6 +56,7 @@ pub fn eventful() -> History {
         .map(|_| (u8::try_from(next() % 256).unwrap(), next(), next(), next()))
         .collect();
     let mut history = History::new(&choices);
+    history.live();
     // At its end, something is missing that nobody has settled.
     for id in history.shipments.clone() {
         history.receive(&code(&id), 1, 1);

@@ -246,7 +246,6 @@ fn histories_know_every_kind_of_movement() {
         "StockCounted",
         "TemperatureExcursionFound",
         "BatchExpiryShortened",
-        "AssetInstalled",
         "AssetConditionReported",
         "AssetRepairEnded",
     ] {
