@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        Asset, AssetPlace, DonationReceived, ReceiptOutcome, StockAdjusted, StockDisposed,
-        StockEntered, StockReturned, StockUnits, TitleTransferred,
+        Asset, AssetPlace, DonationReceived, MovementVoided, ReceiptCorrected, ReceiptOutcome,
+        StockAdjusted, StockDisposed, StockEntered, StockReturned, StockUnits, TitleTransferred,
+        VoidedMovement,
     },
     registry::v1::{Item, Tracking},
     shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
@@ -25,6 +26,8 @@ impl Fold for Asset {
         StockAdjusted::TYPE,
         StockDisposed::TYPE,
         TitleTransferred::TYPE,
+        ReceiptCorrected::TYPE,
+        MovementVoided::TYPE,
         StockEntered::TYPE,
         StockReturned::TYPE,
         ShipmentDispatched::TYPE,
@@ -116,6 +119,18 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
             .iter()
             .map(|units| at_rest(units, AssetPlace::Returned, &event.facility_id))
             .collect(),
+        Event::ReceiptCorrected(event) => {
+            let place = if event.decrease {
+                AssetPlace::NotReceived
+            } else {
+                AssetPlace::Facility
+            };
+            let units = event.units.iter();
+            units
+                .map(|units| at_rest(units, place, &event.facility_id))
+                .collect()
+        }
+        Event::MovementVoided(event) => voided(event),
         Event::ShipmentDispatched(event) => stock_units(&event.units)
             .map(|units| Movement {
                 units,
@@ -139,6 +154,20 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
     }
 }
 
+/// Where units are, if what was said of them did not happen. Title that goes back moves nothing, and whose they are stands
+/// with the units.
+fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
+    let place = if event.movement() == VoidedMovement::Increase {
+        AssetPlace::NotReceived
+    } else {
+        AssetPlace::Facility
+    };
+    let units = event.units.iter();
+    units
+        .map(|units| at_rest(units, place, &event.facility_id))
+        .collect()
+}
+
 fn stock_units(units: &[ShipmentUnits]) -> impl Iterator<Item = &StockUnits> {
     units.iter().filter_map(|units| units.units.as_ref())
 }
@@ -159,6 +188,10 @@ fn whereabouts(asset: &Asset) -> String {
         AssetPlace::Disposed => format!("disposed of at facility {}", asset.facility_id),
         AssetPlace::Returned => format!("given back from facility {}", asset.facility_id),
         AssetPlace::Lost => format!("lost, last at facility {}", asset.facility_id),
+        AssetPlace::NotReceived => format!(
+            "not received at facility {}, as was corrected",
+            asset.facility_id
+        ),
         AssetPlace::Facility | AssetPlace::Unspecified => {
             format!("at facility {}", asset.facility_id)
         }
@@ -236,7 +269,8 @@ pub(crate) fn must_be_new(
 ) -> Result<(), Rejection> {
     match serial_numbers
         .iter()
-        .find_map(|serial_number| books.asset(item_id, serial_number))
+        .filter_map(|serial_number| books.asset(item_id, serial_number))
+        .find(|asset| asset.place() != AssetPlace::NotReceived)
     {
         Some(asset) => Err(exists(asset)),
         None => Ok(()),

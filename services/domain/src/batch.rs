@@ -3,8 +3,9 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        Batch, BatchExpiryShortened, BatchHeld, BatchReleased, DonationReceived, ReceiptOutcome,
-        StockEntered, StockUnits,
+        Batch, BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased,
+        DonationReceived, ReceiptCorrected, ReceiptOutcome, StockDiscrepancyFound, StockEntered,
+        StockUnits,
     },
     registry::v1::UnitValue,
     shipments::v1::ShipmentReceived,
@@ -22,6 +23,9 @@ impl Fold for Batch {
         ShipmentReceived::TYPE,
         BatchHeld::TYPE,
         BatchReleased::TYPE,
+        ReceiptCorrected::TYPE,
+        BatchDataCorrected::TYPE,
+        StockDiscrepancyFound::TYPE,
         StockEntered::TYPE,
         BatchExpiryShortened::TYPE,
     ];
@@ -68,6 +72,30 @@ impl Fold for Batch {
             Event::BatchExpiryShortened(event) if event.batch_id == id.as_str() => {
                 self.expires_on.clone_from(&event.expires_on);
             }
+            Event::ReceiptCorrected(event) => {
+                let units = event.units.as_ref();
+                if let Some(units) = units.filter(|units| units.batch_id == id.as_str()) {
+                    let change = if event.decrease {
+                        -units.quantity
+                    } else {
+                        units.quantity
+                    };
+                    self.quantity = self.quantity.saturating_add(change);
+                    corrected(self, &event.corrects_event_id);
+                }
+            }
+            Event::BatchDataCorrected(event) if event.batch_id == id.as_str() => {
+                self.lot.clone_from(&event.lot);
+                self.expires_on.clone_from(&event.expires_on);
+                self.unit_value.clone_from(&event.unit_value);
+                corrected(self, &event.corrects_event_id);
+            }
+            Event::StockDiscrepancyFound(event) => {
+                let units = event.units.as_ref();
+                if let Some(units) = units.filter(|units| units.batch_id == id.as_str()) {
+                    self.discrepancy = self.discrepancy.saturating_add(units.quantity);
+                }
+            }
             Event::BatchHeld(event) if event.batch_id == id.as_str() => {
                 hold(&mut self.holds, event);
             }
@@ -76,6 +104,17 @@ impl Fold for Batch {
             }
             _ => {}
         }
+    }
+}
+
+/// Notes which event was corrected, once.
+fn corrected(batch: &mut Batch, event_id: &str) {
+    if !batch
+        .corrected_event_ids
+        .iter()
+        .any(|known| known == event_id)
+    {
+        batch.corrected_event_ids.push(event_id.to_owned());
     }
 }
 
@@ -95,7 +134,6 @@ fn entered(units: &StockUnits, facility_id: &str, unit_value: Option<UnitValue>)
         owner_id: units.owner_id.clone(),
         quantity: units.quantity,
         unit_value,
-        holds: Vec::new(),
-        recall: None,
+        ..Batch::default()
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Asset, Batch, Donation, DonationPledged, ItemQuality, StockChange, StockCount, StockLevel,
+        Asset, Batch, Donation, DonationPledged, FactCorrections, ItemQuality, StockChange,
+        StockCount, StockLevel,
     },
     registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
     requests::v1::Request,
@@ -55,6 +56,8 @@ pub enum Entry {
     Since(StockChange),
     /// See [`Boundary::Count`].
     Count(StockCount),
+    /// See [`Boundary::Fact`].
+    Fact(FactCorrections),
     /// See [`Boundary::Request`].
     Request(Request),
     /// See [`Boundary::Shipment`].
@@ -90,6 +93,7 @@ unwrap_entry!(
     Quality(ItemQuality),
     Since(StockChange),
     Count(StockCount),
+    Fact(FactCorrections),
     Request(Request),
     Shipment(Shipment)
 );
@@ -130,6 +134,7 @@ impl Entry {
             }
             Boundary::Since(..) => Self::Since(StockChange::default()),
             Boundary::Count(_) => Self::Count(StockCount::default()),
+            Boundary::Fact(..) => Self::Fact(FactCorrections::default()),
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
         }
@@ -155,6 +160,7 @@ impl Entry {
             }
             Self::Since(state) => state.evolve(boundary, event),
             Self::Count(state) => state.evolve(boundary, event),
+            Self::Fact(state) => state.evolve(boundary, event),
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
         }
@@ -180,6 +186,7 @@ impl Entry {
             }
             Self::Since(state) => state.encode_to_vec(),
             Self::Count(state) => state.encode_to_vec(),
+            Self::Fact(state) => state.encode_to_vec(),
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
         }
@@ -206,6 +213,7 @@ impl Entry {
             }
             Self::Since(empty) => *empty = StockChange::decode(state)?,
             Self::Count(empty) => *empty = StockCount::decode(state)?,
+            Self::Fact(empty) => *empty = FactCorrections::decode(state)?,
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
         }
@@ -228,6 +236,7 @@ impl Entry {
             Self::Stock(..) => StockLevel::EVENT_TYPES,
             Self::Since(_) => StockChange::EVENT_TYPES,
             Self::Count(_) => StockCount::EVENT_TYPES,
+            Self::Fact(_) => FactCorrections::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
         }
@@ -325,6 +334,14 @@ impl Books {
         );
         match self.entries.get(&boundary) {
             Some(Entry::Since(change)) => Some(change),
+            _ => None,
+        }
+    }
+
+    /// What corrected an event, if it was read and anything did.
+    pub fn fact(&self, boundary: &Boundary) -> Option<&FactCorrections> {
+        match self.entries.get(boundary) {
+            Some(Entry::Fact(corrections)) if corrections.corrections > 0 => Some(corrections),
             _ => None,
         }
     }

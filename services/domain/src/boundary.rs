@@ -40,6 +40,8 @@ pub enum Boundary {
     Since(Code, Code, u64),
     /// A count of stock.
     Count(Code),
+    /// What corrected an event: its command, and its index among the events of that command.
+    Fact(Code, Label),
     /// A request.
     Request(Code),
     /// A shipment.
@@ -87,6 +89,15 @@ impl Boundary {
         Some(Self::Asset(
             Code::parse(item_id).ok()?,
             Label::parse(serial_number).ok()?,
+        ))
+    }
+
+    /// See [`Boundary::Fact`].
+    pub fn fact(event_id: &str) -> Option<Self> {
+        let (command_id, index) = event_id.split_once('/')?;
+        Some(Self::Fact(
+            Code::parse(&command_id.to_ascii_uppercase()).ok()?,
+            Label::parse(index).ok()?,
         ))
     }
 
@@ -178,6 +189,7 @@ impl Boundary {
                 stock_tag(facility, item)
             }
             Self::Count(id) => format!("count:{id}"),
+            Self::Fact(command_id, index) => format!("fact:{command_id}/{}", encoded(index)),
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
         }
@@ -199,6 +211,11 @@ impl Boundary {
             }
             _ => None,
         }
+    }
+
+    /// Whether nothing ever happens to it again, once something has.
+    pub fn is_fixed(&self) -> bool {
+        matches!(self, Self::Pledge(_))
     }
 
     /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and

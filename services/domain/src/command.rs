@@ -28,14 +28,16 @@ pub trait Command: Send + Sync + 'static {
 
 /// Which of a command's events is what the command recorded: it caused the others of its append. Claims that an
 /// adjustment breaks are given up before it in the log, since claimed units can't leave, but because of it. So is a
-/// closed donation opened again before what comes of it.
+/// closed donation opened again before what comes of it, and a discrepancy found before the correction that shows it.
 pub fn cause<'a>(events: impl IntoIterator<Item = &'a Event>) -> usize {
     events
         .into_iter()
         .position(|event| {
             !matches!(
                 event,
-                Event::AllocationReleased(_) | Event::DonationReopened(_)
+                Event::AllocationReleased(_)
+                    | Event::DonationReopened(_)
+                    | Event::StockDiscrepancyFound(_)
             )
         })
         .unwrap_or(0)

@@ -15,7 +15,7 @@ use crate::{
     rejection::Rejection,
 };
 
-mod close;
+pub(crate) mod close;
 mod consignment;
 pub(crate) mod earmark;
 mod money;

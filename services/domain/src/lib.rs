@@ -14,6 +14,7 @@ pub mod check;
 pub mod check_digit;
 pub mod code;
 pub mod command;
+pub mod correction;
 pub mod donation;
 pub(crate) mod goods;
 pub mod id;

@@ -34,6 +34,9 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::StockAdjusted(event) => (books.facility(&event.facility_id), None),
         Event::StockConsumed(event) => (books.facility(&event.facility_id), None),
         Event::StockDisposed(event) => (books.facility(&event.facility_id), None),
+        Event::ReceiptCorrected(event) => (books.facility(&event.facility_id), None),
+        Event::MovementVoided(event) => (books.facility(&event.facility_id), None),
+        Event::StockDiscrepancyFound(event) => (books.facility(&event.facility_id), None),
         Event::TitleTransferred(event) => (books.facility(&event.facility_id), None),
         Event::StockReturned(event) => (books.facility(&event.facility_id), None),
         Event::StockEntered(event) => (books.facility(&event.facility_id), None),
@@ -77,6 +80,7 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::ConsignmentEnteredCustoms(_)
         | Event::ConsignmentCleared(_)
         | Event::ConsignmentRefused(_)
+        | Event::BatchDataCorrected(_)
         | Event::BatchHeld(_)
         | Event::BatchReleased(_)
         | Event::BatchExpiryShortened(_)

@@ -16,7 +16,7 @@ pub(crate) mod hold;
 mod recall;
 pub(crate) mod state;
 
-pub use state::{is_blocked, recall_of};
+pub use state::{is_blocked, known_lot, recall_of};
 
 /// Holds a batch, wherever its units are.
 #[derive(Clone, Debug)]

@@ -182,6 +182,8 @@ rejections! {
         ("donation {donation_id} has no consignment {consignment_id}; look at the donation, or announce it first");
     UnknownCommitment { donation_id: String, commitment: i32 } = "UNKNOWN_COMMITMENT", Existence, Missing, retry false,
         ("donation {donation_id} has no commitment {commitment}; look at the donation");
+    BatchNotOfReceipt { event_id: String, batch_id: String } = "BATCH_NOT_OF_RECEIPT", Existence, Missing, retry false,
+        ("event {event_id} is not the receipt of batch {batch_id}; trace the batch to see which event is");
     SerialNumberExists { item_id: String, serial_number: String, place: String } = "SERIAL_NUMBER_EXISTS", Existence,
         AlreadyExists, retry false,
         ("serial number {serial_number:?} of item {item_id} is in the books already: {place}; check the number, and \
@@ -283,6 +285,16 @@ rejections! {
           earlier day");
     SameFacility { facility_id: String } = "SAME_FACILITY", State, malformed("destination_id"), retry false,
         ("destination_id: {facility_id} is also the origin; name another facility");
+    NotCorrectable { event_id: String, event: &'static str, instead: &'static str } = "NOT_CORRECTABLE", State, Refused,
+        retry false,
+        ("event {event_id} is a {event}, which this can't put right: {instead}");
+    AlreadyVoided { event_id: String } = "ALREADY_VOIDED", State, Refused, retry false,
+        ("event {event_id} was voided already");
+    NothingToCorrect { batch_id: String } = "NOTHING_TO_CORRECT", State, Refused, retry false,
+        ("the books say so of batch {batch_id} already; there is nothing to correct");
+    ExpiryDecided { batch_id: String, expires_on: String } = "EXPIRY_DECIDED", State, malformed("expires_on"),
+        retry false,
+        ("expires_on: that batch {batch_id} may be used until {expires_on} was decided; decide anew instead");
     SameOwner { owner_id: String } = "SAME_OWNER", State, malformed("new_owner_id"), retry false,
         ("new_owner_id: the units belong to {owner_id} already; name another organisation");
     AllocationBackdated { age_s: i64, limit_s: i64 } = "ALLOCATION_BACKDATED", State, malformed("occurred_at"),

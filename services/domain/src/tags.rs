@@ -105,6 +105,24 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::StockHeld(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
         Event::StockReleased(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
 
+        Event::ReceiptCorrected(event) => {
+            tags.fact(&event.corrects_event_id);
+            tags.units(event.units.as_ref(), Some(&event.facility_id));
+        }
+        Event::StockDiscrepancyFound(event) => {
+            tags.units(event.units.as_ref(), Some(&event.facility_id));
+        }
+        Event::MovementVoided(event) => {
+            tags.fact(&event.corrects_event_id);
+            for units in &event.units {
+                tags.units(Some(units), Some(&event.facility_id));
+            }
+        }
+        Event::BatchDataCorrected(event) => {
+            tags.fact(&event.corrects_event_id);
+            tags.batch(&event.batch_id, &event.item_id, &event.lot);
+            tags.lot(&event.item_id, &event.wrong_lot);
+        }
         Event::BatchHeld(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
         Event::BatchReleased(event) => tags.batch(&event.batch_id, &event.item_id, &event.lot),
         Event::BatchExpiryShortened(event) => {
@@ -159,6 +177,12 @@ impl Tags {
         if let Some(id) = id.filter(|id| !id.is_empty()) {
             self.0.insert(format!("{kind}:{id}"));
         }
+    }
+
+    /// The event that is corrected.
+    fn fact(&mut self, event_id: &str) {
+        self.0
+            .extend(Boundary::fact(event_id).map(|boundary| boundary.tag()));
     }
 
     /// A thing of the registry, the keys of other systems that it has, and those that it no longer has.

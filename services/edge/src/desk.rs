@@ -8,10 +8,14 @@ use std::{
 };
 
 use keruen_domain::{
-    Books, Boundary, Command, Entry, Moment, Rejection, cause, place::place, tags::tags,
+    Books, Boundary, Command, Entry, Moment, Rejection, cause,
+    correction::{Fact, correction},
+    place::place,
+    tags::tags,
 };
 use keruen_log::{
-    AppendCondition, AppendError, AppendRequest, Appended, Log, ProposedEvent, RecordedCommand,
+    AppendCondition, AppendError, AppendRequest, Appended, Log, ProposedEvent, Query, Range,
+    RecordedCommand,
 };
 use keruen_proto::{
     Event, Mutation,
@@ -191,6 +195,41 @@ impl Desk {
             return Err(status::missing(boundary));
         }
         Ok((state_of(entry)?, position))
+    }
+
+    /// The event of an id; `None` where that is no event id. Recorded events never change, so what is decided on it needs
+    /// no condition.
+    pub async fn fact(&self, event_id: &str) -> Result<Option<Fact>, Status> {
+        let Some((command_id, index)) = event_id.split_once('/') else {
+            return Ok(None);
+        };
+        let (Ok(_), Ok(index)) = (uuid::Uuid::try_parse(command_id), index.parse::<u64>()) else {
+            return Ok(None);
+        };
+        let unknown = || {
+            let message = format!("there is no event {event_id}; check the id");
+            let metadata = [("event_id", event_id.to_owned())];
+            status::with_reason(Code::NotFound, message, "UNKNOWN_EVENT", metadata)
+        };
+        let recorded = self.log.find_command(command_id).await;
+        let recorded = recorded.map_err(|error| status::load_error(&error.into()))?;
+        let appended = recorded.ok_or_else(unknown)?.appended;
+        let position = appended.first_position.saturating_add(index);
+        if position > appended.last_position {
+            return Err(unknown());
+        }
+        let range = Range::after(position - 1).up_to(position);
+        let page = self.log.read(&Query::default(), range, 1).await;
+        let page = page.map_err(|error| status::load_error(&error.into()))?;
+        let found = page.events.first().ok_or_else(unknown)?;
+        let event = Event::decode(&found.r#type, &found.data).map_err(|error| {
+            tracing::error!(%error, position, "a stored event is malformed");
+            Status::internal(error.to_string())
+        })?;
+        Ok(Some(Fact {
+            event_id: found.event_id.clone(),
+            event,
+        }))
     }
 
     /// The state of several boundaries, and the one position of the log that it reflects.
@@ -438,7 +477,7 @@ impl Desk {
                 }),
                 correlation_id: caused_by.clone(),
                 causation_id: caused_by,
-                correction: None,
+                correction: correction(event),
             });
         }
         Ok(AppendRequest {

@@ -190,7 +190,7 @@ pub fn missing(boundary: &Boundary) -> Status {
             ];
             return with_reason(Code::NotFound, message, "UNKNOWN_EXTERNAL_ID", metadata);
         }
-        Boundary::Model(..) | Boundary::Stock(..) | Boundary::Since(..) => {
+        Boundary::Model(..) | Boundary::Stock(..) | Boundary::Since(..) | Boundary::Fact(..) => {
             return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);
         }
     };

@@ -9,15 +9,16 @@ use keruen_proto::{
         AdjustStockRequest, AdjustStockResponse, AnnounceConsignmentRequest,
         AnnounceConsignmentResponse, Batch, ClearConsignmentRequest, ClearConsignmentResponse,
         CloseDonationRequest, CloseDonationResponse, CommitDonatedMoneyRequest,
-        CommitDonatedMoneyResponse, ConsumeStockRequest, ConsumeStockResponse, CountStockRequest,
-        CountStockResponse, DisposeStockRequest, DisposeStockResponse, GetAssetRequest,
-        GetAssetResponse, GetBatchRequest, GetBatchResponse, GetDonationRequest,
-        GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse, GetStockCountRequest,
-        GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse, HoldBatchRequest,
-        HoldBatchResponse, HoldStockRequest, HoldStockResponse, ItemQuality, LiftRecallRequest,
-        LiftRecallResponse, OpenStockRequest, OpenStockResponse, PledgeDonationRequest,
-        PledgeDonationResponse, RecallLotRequest, RecallLotResponse, ReceiveDonationRequest,
-        ReceiveDonationResponse, RecordConsignmentAtBorderRequest,
+        CommitDonatedMoneyResponse, ConsumeStockRequest, ConsumeStockResponse,
+        CorrectBatchDataRequest, CorrectBatchDataResponse, CorrectReceiptRequest,
+        CorrectReceiptResponse, CountStockRequest, CountStockResponse, DisposeStockRequest,
+        DisposeStockResponse, GetAssetRequest, GetAssetResponse, GetBatchRequest, GetBatchResponse,
+        GetDonationRequest, GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse,
+        GetStockCountRequest, GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse,
+        HoldBatchRequest, HoldBatchResponse, HoldStockRequest, HoldStockResponse, ItemQuality,
+        LiftRecallRequest, LiftRecallResponse, OpenStockRequest, OpenStockResponse,
+        PledgeDonationRequest, PledgeDonationResponse, RecallLotRequest, RecallLotResponse,
+        ReceiveDonationRequest, ReceiveDonationResponse, RecordConsignmentAtBorderRequest,
         RecordConsignmentAtBorderResponse, RecordConsignmentInCustomsRequest,
         RecordConsignmentInCustomsResponse, RecordTemperatureExcursionRequest,
         RecordTemperatureExcursionResponse, RefuseConsignmentRequest, RefuseConsignmentResponse,
@@ -25,6 +26,7 @@ use keruen_proto::{
         ReleaseDonatedMoneyResponse, ReleaseStockRequest, ReleaseStockResponse, ReturnStockRequest,
         ReturnStockResponse, ShortenExpiryRequest, ShortenExpiryResponse, SpendDonatedMoneyRequest,
         SpendDonatedMoneyResponse, TransferTitleRequest, TransferTitleResponse,
+        VoidMovementRequest, VoidMovementResponse,
         inventory_service_server::{InventoryService, InventoryServiceServer},
     },
     registry::v1::{Facility, Item},
@@ -302,6 +304,51 @@ impl InventoryService for InventoryEndpoint {
         let (stock_count, position) = self.desk.view_existing(&boundary).await?;
         Ok(Response::new(GetStockCountResponse {
             stock_count: Some(stock_count),
+            position,
+        }))
+    }
+
+    async fn correct_receipt(
+        &self,
+        request: Request<CorrectReceiptRequest>,
+    ) -> Result<Response<CorrectReceiptResponse>, Status> {
+        let fact = self.desk.fact(&request.get_ref().event_id);
+        let fact = fact.await?;
+        let parse =
+            |message: &_, fields: &mut Fields| parse::correction::receipt(message, fact, fields);
+        let (batch, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(CorrectReceiptResponse {
+            batch: Some(batch),
+            position,
+        }))
+    }
+
+    async fn correct_batch_data(
+        &self,
+        request: Request<CorrectBatchDataRequest>,
+    ) -> Result<Response<CorrectBatchDataResponse>, Status> {
+        let fact = self.desk.fact(&request.get_ref().event_id);
+        let fact = fact.await?;
+        let parse =
+            |message: &_, fields: &mut Fields| parse::correction::batch_data(message, fact, fields);
+        let (batch, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(CorrectBatchDataResponse {
+            batch: Some(batch),
+            position,
+        }))
+    }
+
+    async fn void_movement(
+        &self,
+        request: Request<VoidMovementRequest>,
+    ) -> Result<Response<VoidMovementResponse>, Status> {
+        let fact = self.desk.fact(&request.get_ref().event_id);
+        let fact = fact.await?;
+        let parse =
+            |message: &_, fields: &mut Fields| parse::correction::void(message, fact, fields);
+        let (stock_level, position) = self.desk.carry_out(request, parse).await?;
+        Ok(Response::new(VoidMovementResponse {
+            stock_level: Some(stock_level),
             position,
         }))
     }

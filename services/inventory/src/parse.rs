@@ -1,5 +1,6 @@
 //! Requests to the inventory service, parsed into commands.
 
+pub mod correction;
 pub mod donation;
 pub mod quality;
 pub mod stock;

@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, donation, events, facility, item, log,
-        organisation, recall, region, request, shipment, stock, trace, value,
+        asset, batch, check, commodity, consignment, correct, donation, events, facility, item,
+        log, organisation, recall, region, request, shipment, stock, trace, value,
     },
     demo, doctor, import, serve,
 };
@@ -39,6 +39,7 @@ Ask:
 Record what happens:
   donation      Pledge, receive, spend and close donations
   consignment   Follow donations from abroad through customs
+  correct       Put right what was recorded wrongly
   request       File and decide what hospitals ask for
   shipment      Move goods from one facility to another
   batch         Show a batch; hold and release it
@@ -166,6 +167,9 @@ pub enum Command {
     /// Recall a lot wherever it is
     #[command(subcommand)]
     Recall(recall::Verb),
+    /// Put right what was recorded wrongly
+    #[command(subcommand)]
+    Correct(correct::Verb),
     /// Show a unit with a serial number
     #[command(subcommand)]
     Asset(asset::Verb),

@@ -50,6 +50,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Consignment(verb) => verb.run(&session).await,
         Command::Stock(args) => args.run(&session).await,
         Command::Batch(verb) => verb.run(&session).await,
+        Command::Correct(verb) => verb.run(&session).await,
         Command::Recall(verb) => verb.run(&session).await,
         Command::Asset(verb) => verb.run(&session).await,
         Command::Request(verb) => verb.run(&session).await,

@@ -50,6 +50,24 @@ impl Counts {
         })
     }
 
+    /// The opposite change.
+    fn taken_off(self) -> Self {
+        Self {
+            on_hand: -self.on_hand,
+            reserved: -self.reserved,
+            held: -self.held,
+            in_transit: -self.in_transit,
+            received: -self.received,
+            consumed: -self.consumed,
+            disposed: -self.disposed,
+            lost: -self.lost,
+            returned: -self.returned,
+            converted: -self.converted,
+            title_in: -self.title_in,
+            title_out: -self.title_out,
+        }
+    }
+
     /// Whether there is nothing to tell.
     pub fn is_zero(self) -> bool {
         self == Self::default()
@@ -132,6 +150,11 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             lost: quantity,
             ..none
         },
+    };
+    let here = if movement.undone {
+        here.taken_off()
+    } else {
+        here
     };
     let mut changes = vec![(movement.facility_id, here)];
     if movement.kind == Kind::Departed {

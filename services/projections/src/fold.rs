@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use keruen_domain::{Boundary, Entry, quality};
 use keruen_proto::{
     Event,
+    inventory::v1::ItemQuality,
     log::v1::RecordedEvent,
     stock::v1::{TraceStatus, TraceStep},
 };
@@ -58,7 +59,12 @@ pub fn apply(
             fold.count(movement)?.map_err(defective)?;
             fold.shift(movement, recorded.position)?;
             // What one owner gives up and another one gets is one step.
-            if movement.kind != Kind::Ceded {
+            let is_half = if movement.undone {
+                Kind::Acquired
+            } else {
+                Kind::Ceded
+            };
+            if movement.kind != is_half {
                 fold.rows.add_step(step(recorded, movement, number));
             }
         }
@@ -107,7 +113,8 @@ impl Fold<'_> {
                 owner_id: movement.owner_id.to_owned(),
             };
             let is_blocked = self.is_blocked(&units.item_id, &units.batch_id, &units.lot)?;
-            if !self.rows.add(key, &units.lot, change, is_blocked)? {
+            let lot = self.known_lot(&units.item_id, &units.batch_id, &units.lot)?;
+            if !self.rows.add(key, &lot, change, is_blocked)? {
                 return Ok(Err(uncountable(facility_id, &units.item_id)));
             }
         }
@@ -121,12 +128,16 @@ impl Fold<'_> {
             Event::BatchReleased(event) => (&event.item_id, Some(&*event.batch_id), &event.lot),
             Event::LotRecalled(event) => (&event.item_id, None, &event.lot),
             Event::LotRecallLifted(event) => (&event.item_id, None, &event.lot),
+            Event::BatchDataCorrected(event) => {
+                (&event.item_id, Some(&*event.batch_id), &event.lot)
+            }
             _ => return Ok(Ok(())),
         };
         for key in self.rows.stock_of(item_id, batch_id, lot)? {
             let is_blocked = self.is_blocked(item_id, &key.batch_id, lot)?;
             let facility_id = key.facility_id.clone();
-            if !self.rows.restate(key, is_blocked)? {
+            let relabelled = matches!(event, Event::BatchDataCorrected(_)).then_some(lot.as_str());
+            if !self.rows.restate(key, relabelled, is_blocked)? {
                 return Ok(Err(uncountable(&facility_id, item_id)));
             }
         }
@@ -135,8 +146,26 @@ impl Fold<'_> {
 
     /// Whether nothing of a batch may be used.
     fn is_blocked(&mut self, item_id: &str, batch_id: &str, lot: &str) -> Result<bool, StoreError> {
+        let quality = self.quality(item_id)?;
+        Ok(quality.is_some_and(|quality| quality::is_blocked(quality, batch_id, lot)))
+    }
+
+    /// The lot of a batch as it is known by now: what is under way may not know better.
+    fn known_lot(
+        &mut self,
+        item_id: &str,
+        batch_id: &str,
+        lot: &str,
+    ) -> Result<String, StoreError> {
+        let quality = self.quality(item_id)?;
+        let known = quality.map_or(lot, |quality| quality::known_lot(quality, batch_id, lot));
+        Ok(known.to_owned())
+    }
+
+    /// What of an item may not be used; `None` where there never was anything.
+    fn quality(&mut self, item_id: &str) -> Result<Option<&ItemQuality>, StoreError> {
         let Some(boundary) = Boundary::quality(item_id) else {
-            return Ok(false);
+            return Ok(None);
         };
         if !self.resources.contains_key(&boundary) {
             let stored = resource::load(self.connection, &boundary)?;
@@ -146,8 +175,8 @@ impl Fold<'_> {
             Some(Some(Folded {
                 entry: Entry::Quality(quality),
                 ..
-            })) => quality::is_blocked(quality, batch_id, lot),
-            _ => false,
+            })) => Some(quality),
+            _ => None,
         })
     }
 
@@ -160,6 +189,12 @@ impl Fold<'_> {
             self.add_to_place(place_key(movement, from), -quantity, position)?;
         }
         let Some(to) = &shift.to else {
+            if movement.undone && movement.kind == Kind::Entered {
+                for serial_number in &movement.units.serial_numbers {
+                    self.rows
+                        .remove_serial(&movement.units.item_id, serial_number);
+                }
+            }
             return Ok(());
         };
         let key = place_key(movement, to);
@@ -287,8 +322,10 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewSt
             outcome: movement.outcome.into(),
             serial_numbers: movement.units.serial_numbers.clone(),
             hold_reason: 0,
+            corrects_event_id: corrected(recorded),
             new_owner_id: match movement.kind {
                 Kind::Acquired => movement.owner_id.to_owned(),
+                Kind::Ceded => movement.units.owner_id.clone(),
                 _ => String::new(),
             },
         },
@@ -309,6 +346,7 @@ fn steps_of_batches(recorded: &RecordedEvent, event: &Event) -> Vec<NewStep> {
             from_facility_id: facility_id.to_owned(),
             facility_id: facility_id.to_owned(),
             hold_reason,
+            corrects_event_id: corrected(recorded),
             ..TraceStep::default()
         },
     };
@@ -324,4 +362,12 @@ fn steps_of_batches(recorded: &RecordedEvent, event: &Event) -> Vec<NewStep> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The event that an event corrects; empty where it corrects none.
+fn corrected(recorded: &RecordedEvent) -> String {
+    let correction = recorded.correction.as_ref();
+    correction
+        .map(|correction| correction.corrects_event_id.clone())
+        .unwrap_or_default()
 }

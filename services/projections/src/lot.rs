@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     EventType,
-    inventory::v1::{Batch, ReceiptOutcome},
+    inventory::v1::{Batch, ReceiptCorrected, ReceiptOutcome},
     shipments::v1::ShipmentDispatched,
     stock::v1::{
         GetLotTraceRequest, LotHolder, LotTrace, TraceBatch, TracePlace, TraceStatus, TraceStep,
@@ -158,6 +158,9 @@ impl Holders {
             if step.r#type == ShipmentDispatched::TYPE {
                 let sent = &mut self.at(&step.from_facility_id).counted.sent;
                 add(sent, step.quantity);
+            } else if step.r#type == ReceiptCorrected::TYPE && !step.from_facility_id.is_empty() {
+                let received = &mut self.at(&step.facility_id).counted.received;
+                add(received, -step.quantity);
             } else if came(&step) {
                 let received = &mut self.at(&step.facility_id).counted.received;
                 add(received, step.quantity);

@@ -2,7 +2,10 @@
 
 use keruen_proto::{
     Event,
-    inventory::v1::{DonationReceived, ReceiptOutcome, StockUnits, TitleTransferred},
+    inventory::v1::{
+        DonationReceived, MovementVoided, ReceiptCorrected, ReceiptOutcome, StockUnits,
+        TitleTransferred, VoidedMovement,
+    },
     shipments::v1::{ShipmentReceived, ShipmentUnits},
 };
 
@@ -46,6 +49,8 @@ pub enum Kind {
 pub struct Movement<'e> {
     /// What happens.
     pub kind: Kind,
+    /// Whether it did not happen, as is said now: what was counted for it is taken off again.
+    pub undone: bool,
     /// To which units.
     pub units: &'e StockUnits,
     /// Whose they are after it, or were where they are given up.
@@ -158,7 +163,7 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
             &event.units,
         ),
         Event::ShipmentReceived(event) => shipment_received(event),
-        _ => Vec::new(),
+        _ => corrections(event),
     };
     movements.retain(|movement| !movement.units.batch_id.is_empty());
     movements
@@ -168,6 +173,7 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
 fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'e> {
     Movement {
         kind,
+        undone: false,
         units,
         owner_id: &units.owner_id,
         held: 0,
@@ -181,6 +187,82 @@ fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'
         request_id: "",
         outcome: ReceiptOutcome::Unspecified,
     }
+}
+
+/// What was said before was wrong.
+fn corrections(event: &Event) -> Vec<Movement<'_>> {
+    match event {
+        Event::ReceiptCorrected(event) => receipt_corrected(event),
+        Event::StockDiscrepancyFound(event) => {
+            let units = event.units.iter();
+            units
+                .map(|units| at(Kind::Entered, units, &event.facility_id))
+                .collect()
+        }
+        Event::MovementVoided(event) => voided(event),
+        _ => Vec::new(),
+    }
+}
+
+/// More units came than was said, or some of them never did.
+fn receipt_corrected(event: &ReceiptCorrected) -> Vec<Movement<'_>> {
+    let corrected = |units| {
+        let came = Movement {
+            held: held(event.outcome(), units),
+            outcome: event.outcome(),
+            ..at(Kind::Entered, units, &event.facility_id)
+        };
+        if event.decrease {
+            let held = event.held_quantity;
+            Movement {
+                held,
+                outcome: ReceiptOutcome::Unspecified,
+                ..undone(came)
+            }
+        } else {
+            came
+        }
+    };
+    event.units.iter().map(corrected).collect()
+}
+
+/// That something did not happen.
+fn undone(movement: Movement<'_>) -> Movement<'_> {
+    Movement {
+        undone: true,
+        from_facility_id: movement.facility_id,
+        ..movement
+    }
+}
+
+fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
+    let held = event.held_quantity;
+    let facility_id = &event.facility_id;
+    let undo = |kind, units| {
+        undone(Movement {
+            held,
+            ..at(kind, units, facility_id)
+        })
+    };
+    let mut movements = Vec::new();
+    for units in &event.units {
+        match event.movement() {
+            VoidedMovement::Consumption => movements.push(undo(Kind::Consumed, units)),
+            VoidedMovement::Disposal => movements.push(undo(Kind::Disposed, units)),
+            VoidedMovement::Return => movements.push(undo(Kind::Returned, units)),
+            VoidedMovement::Decrease => movements.push(undo(Kind::WrittenOff, units)),
+            VoidedMovement::Increase => movements.push(undo(Kind::Entered, units)),
+            VoidedMovement::TitleTransfer => {
+                movements.push(Movement {
+                    owner_id: &event.new_owner_id,
+                    ..undo(Kind::Acquired, units)
+                });
+                movements.push(undo(Kind::Ceded, units));
+            }
+            VoidedMovement::Unspecified => {}
+        }
+    }
+    movements
 }
 
 /// What the old owner gives up, the new one gets.

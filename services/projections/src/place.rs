@@ -20,7 +20,7 @@ pub struct Place<'e> {
 pub struct Shift<'e> {
     /// The place at rest that the units leave; none where they enter the books or come off a shipment.
     pub from: Option<Place<'e>>,
-    /// Where they are now; none where the next movement of the event says so.
+    /// Where they are now; none where the next movement of the event says so, and where they never came.
     pub to: Option<Place<'e>>,
 }
 
@@ -32,8 +32,20 @@ impl Place<'_> {
     }
 }
 
-/// How a movement shifts its units; claims and holds move nothing.
+/// How a movement shifts its units; claims and holds move nothing. What did not happen shifts them back.
 pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
+    let shift = forward(movement)?;
+    Some(if movement.undone {
+        Shift {
+            from: shift.to,
+            to: shift.from,
+        }
+    } else {
+        shift
+    })
+}
+
+fn forward<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
     let rest = |status, facility_id| Place {
         status,
         facility_id,

@@ -39,6 +39,7 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         | Boundary::Key(..)
         | Boundary::Stock(..)
         | Boundary::Since(..)
+        | Boundary::Fact(..)
         | Boundary::Count(_) => return None,
     })
 }
@@ -59,6 +60,7 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
         Boundary::Key(_, scheme, value) => (scheme.as_str(), Some(value.as_str())),
+        Boundary::Fact(command_id, index) => (command_id.as_str(), Some(index.as_str())),
         Boundary::Stock(facility_id, item_id) | Boundary::Since(facility_id, item_id, _) => {
             (facility_id.as_str(), Some(item_id.as_str()))
         }
@@ -121,6 +123,7 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Stock(_, quality) => Entry::Stock(Message::decode(resource)?, quality),
         Entry::Since(_) => Entry::Since(Message::decode(resource)?),
         Entry::Count(_) => Entry::Count(Message::decode(resource)?),
+        Entry::Fact(_) => Entry::Fact(Message::decode(resource)?),
         Entry::Request(_) => Entry::Request(Message::decode(resource)?),
         Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
     })
@@ -143,6 +146,7 @@ pub fn exists(entry: &Entry) -> bool {
         // It has no id, and is stored nowhere.
         Entry::Since(_) => return false,
         Entry::Count(it) => &it.count_id,
+        Entry::Fact(it) => &it.event_id,
         Entry::Request(it) => &it.request_id,
         Entry::Shipment(it) => &it.shipment_id,
     };
@@ -207,9 +211,12 @@ pub fn store(
         Entry::Shipment(it) => store_shipment(connection, it, position),
         // Stock has views of its own, a pledge stands with its donation; keys, counts and what moved since a position have
         // none.
-        Entry::Stock(..) | Entry::Pledge(_) | Entry::Key(_) | Entry::Since(_) | Entry::Count(_) => {
-            Ok(())
-        }
+        Entry::Stock(..)
+        | Entry::Pledge(_)
+        | Entry::Fact(_)
+        | Entry::Key(_)
+        | Entry::Since(_)
+        | Entry::Count(_) => Ok(()),
     }
 }
 

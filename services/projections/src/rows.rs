@@ -110,7 +110,8 @@ pub struct Rows<'c> {
     stock: BTreeMap<StockKey, StockValue>,
     totals: BTreeMap<(String, String), Counts>,
     places: BTreeMap<PlaceKey, PlaceValue>,
-    serials: BTreeMap<(String, String), Whereabouts>,
+    /// `None` where a unit never came.
+    serials: BTreeMap<(String, String), Option<Whereabouts>>,
     steps: Vec<NewStep>,
 }
 
@@ -146,10 +147,20 @@ impl<'c> Rows<'c> {
         self.replace(key, &before, after, change)
     }
 
-    /// Says whether the batch of a stock row may be used; `false` where that can't be counted.
-    pub fn restate(&mut self, key: StockKey, is_blocked: bool) -> Result<bool, StoreError> {
+    /// Says whether the batch of a stock row may be used, and what its lot is where that was wrong; `false` where that
+    /// can't be counted.
+    pub fn restate(
+        &mut self,
+        key: StockKey,
+        lot: Option<&str>,
+        is_blocked: bool,
+    ) -> Result<bool, StoreError> {
         let before = self.stock_row(&key)?;
-        let after = before.clone().restated(is_blocked);
+        let after = StockValue {
+            lot: lot.unwrap_or(&before.lot).to_owned(),
+            ..before.clone()
+        };
+        let after = after.restated(is_blocked);
         self.replace(key, &before, after, Counts::default())
     }
 
@@ -217,8 +228,16 @@ impl<'c> Rows<'c> {
 
     /// Sets where a unit of an asset is.
     pub fn set_serial(&mut self, item_id: &str, serial_number: &str, whereabouts: Whereabouts) {
+        self.serials.insert(
+            (item_id.to_owned(), serial_number.to_owned()),
+            Some(whereabouts),
+        );
+    }
+
+    /// Forgets where a unit of an asset is: it never came.
+    pub fn remove_serial(&mut self, item_id: &str, serial_number: &str) {
         self.serials
-            .insert((item_id.to_owned(), serial_number.to_owned()), whereabouts);
+            .insert((item_id.to_owned(), serial_number.to_owned()), None);
     }
 
     /// Adds a step.
@@ -416,7 +435,14 @@ impl<'c> Rows<'c> {
         let mut put = self
             .connection
             .prepare_cached(include_str!("sql/put_serial.sql"))?;
+        let mut delete = self
+            .connection
+            .prepare_cached("DELETE FROM serials WHERE item_id = ?1 AND serial_number = ?2")?;
         for ((item_id, serial_number), it) in &self.serials {
+            let Some(it) = it else {
+                delete.execute(params![item_id, serial_number])?;
+                continue;
+            };
             put.execute(params![
                 item_id,
                 serial_number,

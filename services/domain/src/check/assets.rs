@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     Event,
-    inventory::v1::{ReceiptOutcome, StockUnits},
+    inventory::v1::{ReceiptOutcome, StockUnits, VoidedMovement},
 };
 
 use super::Findings;
@@ -47,6 +47,23 @@ impl Assets {
             Event::StockEntered(event) => {
                 for line in &event.lines {
                     self.come(line.units.as_ref(), &facility(&event.facility_id));
+                }
+            }
+            Event::ReceiptCorrected(event) if event.decrease => {
+                self.go(event.units.as_ref(), &facility(&event.facility_id));
+            }
+            Event::ReceiptCorrected(event) => {
+                self.come(event.units.as_ref(), &facility(&event.facility_id));
+            }
+            Event::MovementVoided(event) => {
+                for units in &event.units {
+                    match event.movement() {
+                        VoidedMovement::Increase => {
+                            self.go(Some(units), &facility(&event.facility_id));
+                        }
+                        VoidedMovement::TitleTransfer => {}
+                        _ => self.come(Some(units), &facility(&event.facility_id)),
+                    }
                 }
             }
             Event::ShipmentDispatched(event) => {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use keruen_proto::{
     Event,
-    inventory::v1::{Earmark, ReceiptOutcome, StockUnits, TitleTransferred},
+    inventory::v1::{
+        Earmark, MovementVoided, ReceiptOutcome, StockUnits, TitleTransferred, VoidedMovement,
+    },
     registry::v1::Facility,
     shipments::v1::{ShipmentAllocated, ShipmentReceived, ShipmentUnits},
 };
@@ -83,6 +85,8 @@ pub(super) struct Units {
     earmarks: BTreeMap<String, Vec<Earmark>>,
     /// Last days of use of batches that were shortened, with those that went before.
     expiries: BTreeMap<String, Vec<String>>,
+    /// Lot numbers that were wrongly said of batches.
+    lots: BTreeMap<String, Vec<String>>,
     /// What every batch was when it entered the books, without owner, expiry, quantity and serial numbers.
     batches: BTreeMap<String, StockUnits>,
     quality: Quality,
@@ -211,6 +215,10 @@ impl Units {
             }
             Event::StockHeld(event) => self.hold(event.units.as_ref(), &event.facility_id, 1),
             Event::StockReleased(event) => self.hold(event.units.as_ref(), &event.facility_id, -1),
+            Event::ReceiptCorrected(_)
+            | Event::StockDiscrepancyFound(_)
+            | Event::MovementVoided(_)
+            | Event::BatchDataCorrected(_) => self.correct(event),
             _ => self.take_in_shipment(event, occurred_at_us, findings),
         }
     }
@@ -291,7 +299,7 @@ impl Units {
     fn recognise(&mut self, units: &StockUnits) {
         match self.batches.get(&units.batch_id) {
             Some(known)
-                if identity(known) == identity(units) && self.is_known_expiry(known, units) => {}
+                if self.is_known_lot(known, units) && self.is_known_expiry(known, units) => {}
             Some(_) => {
                 let fault = format!(
                     "batch {} is not what it was when it entered the books",
@@ -304,6 +312,16 @@ impl Units {
                     .insert(format!("batch {} never entered the books", units.batch_id));
             }
         }
+    }
+
+    /// Whether units are said to be what their batch is, or was wrongly said to be: what is under way may not know better.
+    fn is_known_lot(&self, known: &StockUnits, units: &StockUnits) -> bool {
+        let wrong = self.lots.get(&units.batch_id);
+        let mut said = identity(units);
+        if wrong.is_some_and(|wrong| wrong.contains(&said.lot)) {
+            said.lot.clone_from(&known.lot);
+        }
+        identity(known) == said
     }
 
     /// Whether units are said to expire when their batch was, or is by now: what is under way may not know better.
@@ -373,6 +391,83 @@ impl Units {
         pile.on_hand -= quantity;
         pile.held -= held;
         book(account, quantity);
+    }
+
+    /// What was said before was wrong.
+    fn correct(&mut self, event: &Event) {
+        match event {
+            Event::ReceiptCorrected(event) if event.decrease => {
+                let (facility_id, held) = (&event.facility_id, event.held_quantity);
+                self.leave(
+                    event.units.as_ref(),
+                    facility_id,
+                    held,
+                    |account, quantity| {
+                        account.received -= quantity;
+                    },
+                );
+            }
+            Event::ReceiptCorrected(event) => {
+                self.enter(event.units.as_ref(), &event.facility_id, event.outcome());
+            }
+            Event::StockDiscrepancyFound(event) => {
+                let found = ReceiptOutcome::Good;
+                self.enter(event.units.as_ref(), &event.facility_id, found);
+            }
+            Event::MovementVoided(event) => {
+                for units in &event.units {
+                    self.undo(event, units);
+                }
+            }
+            Event::BatchDataCorrected(event) => {
+                let known = self.expiries.entry(event.batch_id.clone()).or_default();
+                known.push(event.expires_on.clone());
+                let lots = self.lots.entry(event.batch_id.clone()).or_default();
+                lots.push(event.wrong_lot.clone());
+                if let Some(batch) = self.batches.get_mut(&event.batch_id) {
+                    batch.lot.clone_from(&event.lot);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What was said of units did not happen.
+    fn undo(&mut self, event: &MovementVoided, units: &StockUnits) {
+        let (facility_id, held) = (&event.facility_id, event.held_quantity);
+        let book: fn(&mut Account, i64) = match event.movement() {
+            VoidedMovement::Increase => {
+                self.leave(Some(units), facility_id, held, |account, quantity| {
+                    account.received -= quantity;
+                });
+                return;
+            }
+            VoidedMovement::TitleTransfer => {
+                let theirs = StockUnits {
+                    owner_id: event.new_owner_id.clone(),
+                    ..units.clone()
+                };
+                self.leave(Some(&theirs), facility_id, held, |account, quantity| {
+                    account.title_in -= quantity;
+                });
+                |account, quantity| account.title_out -= quantity
+            }
+            VoidedMovement::Consumption => |account, quantity| account.consumed -= quantity,
+            VoidedMovement::Disposal => |account, quantity| account.disposed -= quantity,
+            VoidedMovement::Return => |account, quantity| account.returned -= quantity,
+            VoidedMovement::Decrease | VoidedMovement::Unspecified => {
+                |account, quantity| account.lost -= quantity
+            }
+        };
+        if let Some((account, quantity)) = self.account(Some(units)) {
+            book(account, quantity);
+        }
+        self.put(Some(units), facility_id, ReceiptOutcome::Good);
+        let held = StockUnits {
+            quantity: held,
+            ..units.clone()
+        };
+        self.hold(Some(&held), facility_id, 1);
     }
 
     /// Units pass to another owner where they are, held ones as held ones.

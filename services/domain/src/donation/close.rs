@@ -30,7 +30,7 @@ pub(super) fn not_closed(donation: &Donation) -> Result<(), Rejection> {
 }
 
 /// That a closed donation is open again, before what opens it.
-pub(super) fn reopened(donation: &Donation) -> Option<Event> {
+pub(crate) fn reopened(donation: &Donation) -> Option<Event> {
     (donation.state() == DonationState::Closed).then(|| {
         DonationReopened {
             donation_id: donation.donation_id.clone(),

@@ -6,8 +6,8 @@ use keruen_proto::{
         Consignment, ConsignmentAnnounced, ConsignmentCleared, ConsignmentEnteredCustoms,
         ConsignmentReachedBorder, ConsignmentRefused, ConsignmentState, DonatedMoneyCommitted,
         DonatedMoneyReleased, DonatedMoneySpent, Donation, DonationClosed, DonationPledged,
-        DonationReceived, DonationReopened, DonationState, MoneyCommitment, ReceiptOutcome,
-        ReceivedLine,
+        DonationReceived, DonationReopened, DonationState, MoneyCommitment, ReceiptCorrected,
+        ReceiptOutcome, ReceivedLine,
     },
     registry::v1::{DocumentRef, Money},
 };
@@ -29,6 +29,7 @@ impl Fold for Donation {
         ConsignmentEnteredCustoms::TYPE,
         ConsignmentCleared::TYPE,
         ConsignmentRefused::TYPE,
+        ReceiptCorrected::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -44,6 +45,14 @@ impl Fold for Donation {
                 }
                 self.documents.extend_from_slice(&event.documents);
                 self.state = progress(self).into();
+            }
+            Event::ReceiptCorrected(event)
+                if event
+                    .units
+                    .as_ref()
+                    .is_some_and(|units| is_it(&units.donation_id)) =>
+            {
+                corrected(self, event);
             }
             Event::DonatedMoneySpent(event) if is_it(&event.donation_id) => spent(self, event),
             Event::DonatedMoneyCommitted(event) if is_it(&event.donation_id) => {
@@ -139,6 +148,24 @@ fn received(donation: &mut Donation, received: &ReceivedLine, consignment_id: &s
         {
             line.received = line.received.saturating_add(units.quantity);
         }
+    }
+}
+
+/// So many more or fewer came.
+fn corrected(donation: &mut Donation, event: &ReceiptCorrected) {
+    let quantity = event.units.as_ref().map_or(0, |units| units.quantity);
+    let change = if event.decrease { -quantity } else { quantity };
+    if counts(event.outcome()) {
+        for line in donation
+            .lines
+            .iter_mut()
+            .filter(|line| line.line == event.pledge_line)
+        {
+            line.received = line.received.saturating_add(change);
+        }
+    }
+    if donation.state() != DonationState::Closed {
+        donation.state = progress(donation).into();
     }
 }
 

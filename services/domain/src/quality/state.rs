@@ -3,8 +3,9 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        BatchExpiryShortened, BatchHeld, BatchHold, BatchReleased, HoldReason, ItemQuality,
-        LotRecall, LotRecallLifted, LotRecalled, ShortenedExpiry, StockLevel, StockLot, StockUnits,
+        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchHold, BatchReleased,
+        CorrectedBatch, HoldReason, ItemQuality, LotRecall, LotRecallLifted, LotRecalled,
+        ShortenedExpiry, StockLevel, StockLot, StockUnits,
     },
     registry::v1::Item,
 };
@@ -22,6 +23,7 @@ impl Fold for ItemQuality {
         LotRecalled::TYPE,
         LotRecallLifted::TYPE,
         BatchExpiryShortened::TYPE,
+        BatchDataCorrected::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -48,6 +50,16 @@ impl Fold for ItemQuality {
             }
             Event::LotRecallLifted(event) if is_it(&event.item_id) => {
                 self.recalls.retain(|recall| recall.lot != event.lot);
+            }
+            Event::BatchDataCorrected(event) if is_it(&event.item_id) => {
+                self.item_id.clone_from(&event.item_id);
+                self.corrected_batches
+                    .retain(|known| known.batch_id != event.batch_id);
+                self.corrected_batches.push(CorrectedBatch {
+                    batch_id: event.batch_id.clone(),
+                    lot: event.lot.clone(),
+                    expires_on: event.expires_on.clone(),
+                });
             }
             Event::BatchExpiryShortened(event) if is_it(&event.item_id) => {
                 self.item_id.clone_from(&event.item_id);
@@ -98,7 +110,7 @@ pub fn recall_of<'a>(quality: &'a ItemQuality, lot: &str) -> Option<&'a LotRecal
 }
 
 /// The last day of use of a batch, where it is earlier than what was printed on it.
-fn shortened_expiry<'a>(quality: &'a ItemQuality, batch_id: &str) -> Option<&'a str> {
+pub(crate) fn shortened_expiry<'a>(quality: &'a ItemQuality, batch_id: &str) -> Option<&'a str> {
     quality
         .shortened_expiries
         .iter()
@@ -106,10 +118,25 @@ fn shortened_expiry<'a>(quality: &'a ItemQuality, batch_id: &str) -> Option<&'a 
         .map(|known| &*known.expires_on)
 }
 
-/// Units with the last day of use that is known by now: it may have been shortened since they were claimed or sent.
+/// What is known of a batch better than when it came.
+fn corrected<'a>(quality: &'a ItemQuality, batch_id: &str) -> Option<&'a CorrectedBatch> {
+    let mut known = quality.corrected_batches.iter();
+    known.find(|known| known.batch_id == batch_id)
+}
+
+/// The lot of a batch as it is known by now.
+pub fn known_lot<'a>(quality: &'a ItemQuality, batch_id: &str, lot: &'a str) -> &'a str {
+    corrected(quality, batch_id).map_or(lot, |known| &known.lot)
+}
+
+/// Units with the lot and the last day of use that are known by now: it may have been shortened since they were claimed or sent.
 pub(crate) fn as_known(books: &Books, units: &StockUnits) -> StockUnits {
     let mut units = units.clone();
     let quality = books.quality(&units.item_id);
+    if let Some(known) = quality.and_then(|quality| corrected(quality, &units.batch_id)) {
+        units.lot.clone_from(&known.lot);
+        units.expires_on.clone_from(&known.expires_on);
+    }
     if let Some(day) = quality.and_then(|quality| shortened_expiry(quality, &units.batch_id)) {
         day.clone_into(&mut units.expires_on);
     }
@@ -118,12 +145,17 @@ pub(crate) fn as_known(books: &Books, units: &StockUnits) -> StockUnits {
 
 /// Whether units of this batch and lot may not be claimed, sent or issued.
 pub fn is_blocked(quality: &ItemQuality, batch_id: &str, lot: &str) -> bool {
+    let lot = known_lot(quality, batch_id, lot);
     holds_of(quality, batch_id).next().is_some() || recall_of(quality, lot).is_some()
 }
 
 /// Says of every lot at a facility how much of it is held.
 pub(crate) fn restate(level: &mut StockLevel, quality: &ItemQuality) {
     for lot in &mut level.lots {
+        if let Some(known) = corrected(quality, &lot.batch_id) {
+            lot.lot.clone_from(&known.lot);
+            lot.expires_on.clone_from(&known.expires_on);
+        }
         if let Some(day) = shortened_expiry(quality, &lot.batch_id) {
             day.clone_into(&mut lot.expires_on);
         }
@@ -180,6 +212,7 @@ pub(crate) fn check(
     batch_id: &str,
     lot: &str,
 ) -> Result<(), Rejection> {
+    let lot = known_lot(quality, batch_id, lot);
     if recall_of(quality, lot).is_some() {
         return Err(recalled(item_id, batch_id, lot));
     }

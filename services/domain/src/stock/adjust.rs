@@ -123,7 +123,10 @@ impl AdjustStock {
         for asset in known {
             let is_gone = matches!(
                 asset.place(),
-                AssetPlace::Lost | AssetPlace::Disposed | AssetPlace::Returned
+                AssetPlace::Lost
+                    | AssetPlace::Disposed
+                    | AssetPlace::Returned
+                    | AssetPlace::NotReceived
             );
             if !is_gone || asset.batch_id != batch.batch_id {
                 return Err(asset::exists(asset));

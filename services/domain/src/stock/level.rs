@@ -4,10 +4,11 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        BatchExpiryShortened, BatchHeld, BatchReleased, DonationReceived, LotChange,
-        LotRecallLifted, LotRecalled, ReceiptOutcome, Reservation, StockAdjusted, StockChange,
-        StockConsumed, StockDisposed, StockEntered, StockHeld, StockLevel, StockLot, StockReleased,
-        StockReturned, StockUnits, TitleTransferred,
+        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, DonationReceived,
+        LotChange, LotRecallLifted, LotRecalled, MovementVoided, ReceiptCorrected, ReceiptOutcome,
+        Reservation, StockAdjusted, StockChange, StockConsumed, StockDiscrepancyFound,
+        StockDisposed, StockEntered, StockHeld, StockLevel, StockLot, StockReleased, StockReturned,
+        StockUnits, TitleTransferred, VoidedMovement,
     },
     shipments::v1::{
         AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched,
@@ -32,6 +33,9 @@ impl Fold for StockLevel {
         StockHeld::TYPE,
         StockReleased::TYPE,
         TitleTransferred::TYPE,
+        ReceiptCorrected::TYPE,
+        MovementVoided::TYPE,
+        StockDiscrepancyFound::TYPE,
         StockEntered::TYPE,
         StockReturned::TYPE,
         // Those say of the item what may not be used.
@@ -40,6 +44,7 @@ impl Fold for StockLevel {
         LotRecalled::TYPE,
         LotRecallLifted::TYPE,
         BatchExpiryShortened::TYPE,
+        BatchDataCorrected::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -81,7 +86,16 @@ fn count(change: &mut StockChange, units: &StockUnits, effect: Effect<'_>) {
             count(change, &theirs, Effect::Enter { held: false });
             return;
         }
-        Effect::Enter { .. } => true,
+        Effect::PassBack { new_owner_id, .. } => {
+            let theirs = StockUnits {
+                owner_id: new_owner_id.to_owned(),
+                ..units.clone()
+            };
+            count(change, &theirs, Effect::Leave { held: 0 });
+            count(change, units, Effect::Enter { held: false });
+            return;
+        }
+        Effect::Enter { .. } | Effect::Restore { .. } => true,
         Effect::Leave { .. } | Effect::Depart { .. } => false,
         Effect::Reserve { .. } | Effect::Release { .. } | Effect::Hold | Effect::Unhold => return,
     };
@@ -129,6 +143,10 @@ enum Effect<'a> {
     Unhold,
     /// They passed to another owner; so many of them are held by themselves.
     Pass { new_owner_id: &'a str, held: i64 },
+    /// They did not pass to that owner; so many of them are held by themselves.
+    PassBack { new_owner_id: &'a str, held: i64 },
+    /// They had not gone; so many of them are held by themselves.
+    Restore { held: i64 },
     /// They left in the shipment that had claimed them.
     Depart { shipment_id: &'a str },
 }
@@ -203,8 +221,40 @@ fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
         }
         Event::StockHeld(event) => at(&event.facility_id, event.units.as_ref(), Effect::Hold),
         Event::StockReleased(event) => at(&event.facility_id, event.units.as_ref(), Effect::Unhold),
+        Event::ReceiptCorrected(event) => {
+            let effect = if event.decrease {
+                Effect::Leave {
+                    held: event.held_quantity,
+                }
+            } else {
+                enter(event.outcome()).unwrap_or(Effect::Enter { held: false })
+            };
+            at(&event.facility_id, event.units.as_ref(), effect)
+        }
+        Event::StockDiscrepancyFound(event) => {
+            let effect = Effect::Enter { held: false };
+            at(&event.facility_id, event.units.as_ref(), effect)
+        }
+        Event::MovementVoided(event) => voided(event),
         _ => effects_of_shipments(event),
     }
+}
+
+/// What did not happen is undone.
+fn voided(event: &MovementVoided) -> Vec<(&str, &StockUnits, Effect<'_>)> {
+    let held = event.held_quantity;
+    let effect = match event.movement() {
+        VoidedMovement::Increase => Effect::Leave { held },
+        VoidedMovement::TitleTransfer => Effect::PassBack {
+            new_owner_id: &event.new_owner_id,
+            held,
+        },
+        _ => Effect::Restore { held },
+    };
+    let units = event.units.iter();
+    units
+        .map(|units| (&*event.facility_id, units, effect))
+        .collect()
 }
 
 fn effects_of_shipments(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
@@ -279,12 +329,21 @@ fn at_origin<'a>(
 }
 
 fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
-    if let Effect::Pass { new_owner_id, held } = effect {
-        pass(level, units, held, new_owner_id);
-        level.lots.retain(|lot| lot.on_hand != 0);
-        return;
+    match effect {
+        Effect::Pass { new_owner_id, held } => pass(level, units, held, new_owner_id),
+        Effect::PassBack { new_owner_id, held } => {
+            let theirs = StockUnits {
+                owner_id: new_owner_id.to_owned(),
+                ..units.clone()
+            };
+            pass(level, &theirs, held, &units.owner_id);
+        }
+        effect => apply_to_lot(lot_of(level, units), units, effect),
     }
-    let lot = lot_of(level, units);
+    level.lots.retain(|lot| lot.on_hand != 0);
+}
+
+fn apply_to_lot(lot: &mut StockLot, units: &StockUnits, effect: Effect<'_>) {
     let quantity = units.quantity;
     match effect {
         Effect::Enter { held } => {
@@ -311,7 +370,16 @@ fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
             lot.held_here -= quantity;
             remove(&mut lot.serial_numbers_held_here, &units.serial_numbers);
         }
-        Effect::Pass { .. } => {}
+        Effect::Restore { held } => {
+            lot.on_hand = lot.on_hand.saturating_add(quantity);
+            lot.held_here = lot.held_here.saturating_add(held);
+            lot.serial_numbers.extend_from_slice(&units.serial_numbers);
+            if held > 0 {
+                lot.serial_numbers_held_here
+                    .extend_from_slice(&units.serial_numbers);
+            }
+        }
+        Effect::Pass { .. } | Effect::PassBack { .. } => {}
         Effect::Reserve { shipment_id } => reserve(lot, shipment_id, units),
         Effect::Release { shipment_id } => release(lot, shipment_id, units),
         Effect::Depart { shipment_id } => {
@@ -320,7 +388,6 @@ fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
             remove(&mut lot.serial_numbers, &units.serial_numbers);
         }
     }
-    level.lots.retain(|lot| lot.on_hand != 0);
 }
 
 /// The lot of the units; a new one at the end where there is none.

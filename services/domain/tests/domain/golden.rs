@@ -7,18 +7,20 @@ use keruen_domain::tags;
 use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
-        AdjustmentReason, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
-        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
-        ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused,
-        ConsumptionPurpose, CountKind, CountedLot, DisposalReason, DonatedMoneyCommitted,
-        DonatedMoneyReleased, DonatedMoneySpent, DonationClosed, DonationCondition,
-        DonationPledged, DonationReceived, DonationReopened, Earmark, EnteredLine, EntryBasis,
-        HoldReason, LotRecallLifted, LotRecalled, MoneyPurpose, OverrideReason, PledgeLine,
-        RecallReason, ReceiptOutcome, ReceivedLine, RefusalReason, ReleaseOverride, ReleaseVerdict,
-        ReturnReason, ShortfallReason, StockAdjusted, StockConsumed, StockCount, StockCounted,
-        StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
-        TemperatureExcursionFound, TitleTransferred,
+        AdjustmentReason, BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased,
+        ClearanceOverride, ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced,
+        ConsignmentCleared, ConsignmentEnteredCustoms, ConsignmentReachedBorder,
+        ConsignmentRefused, ConsumptionPurpose, CountKind, CountedLot, DisposalReason,
+        DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent, DonationClosed,
+        DonationCondition, DonationPledged, DonationReceived, DonationReopened, Earmark,
+        EnteredLine, EntryBasis, HoldReason, LotRecallLifted, LotRecalled, MoneyPurpose,
+        MovementVoided, OverrideReason, PledgeLine, RecallReason, ReceiptCorrected, ReceiptOutcome,
+        ReceivedLine, RefusalReason, ReleaseOverride, ReleaseVerdict, ReturnReason,
+        ShortfallReason, StockAdjusted, StockConsumed, StockCount, StockCounted,
+        StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld, StockReleased,
+        StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred, VoidedMovement,
     },
+    log::v1::CorrectionReason,
     registry::v1::{
         Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
         CommodityRetired, DocumentKind, DocumentRef, ExternalId, Facility, FacilityAmended,
@@ -463,6 +465,61 @@ fn passed() -> Vec<Event> {
     ]
 }
 
+fn corrected() -> Vec<Event> {
+    let event_id = || text("0190a7b2-0000-7000-8000-000000000001/0");
+    vec![
+        ReceiptCorrected {
+            corrects_event_id: event_id(),
+            reason: CorrectionReason::IncorrectData.into(),
+            facility_id: text("WH"),
+            units: Some(units()),
+            decrease: true,
+            held_quantity: 1,
+            pledge_line: 2,
+            outcome: ReceiptOutcome::Damaged.into(),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        BatchDataCorrected {
+            corrects_event_id: event_id(),
+            batch_id: text("B-1"),
+            item_id: text("CONC"),
+            lot: text("L 8"),
+            expires_on: text("2022-01-31"),
+            unit_value: Some(UnitValue {
+                amount: Some(Money {
+                    currency_code: text("KZT"),
+                    minor_units: 50_000_000,
+                }),
+                basis: ValueBasis::Invoice.into(),
+            }),
+            wrong_lot: text("L 7/А"),
+            wrong_expires_on: text("2021-12-31"),
+            documents: documents(DocumentKind::Certificate),
+        }
+        .into(),
+        MovementVoided {
+            corrects_event_id: event_id(),
+            movement: VoidedMovement::TitleTransfer.into(),
+            facility_id: text("WH"),
+            units: vec![units()],
+            held_quantity: 1,
+            new_owner_id: text("HOSPITAL"),
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        StockDiscrepancyFound {
+            facility_id: text("WH"),
+            units: Some(StockUnits {
+                serial_numbers: Vec::new(),
+                ..units()
+            }),
+            corrects_event_id: event_id(),
+        }
+        .into(),
+    ]
+}
+
 fn imported() -> Vec<Event> {
     let (donation_id, consignment_id) = (|| text("D-1"), || text("C-1"));
     vec![
@@ -884,6 +941,7 @@ fn samples() -> Vec<Event> {
         settled(),
         imported(),
         passed(),
+        corrected(),
     ]
     .concat()
 }

@@ -9,6 +9,7 @@ mod amendment;
 mod check;
 mod closing;
 mod consignment;
+mod correction;
 mod count;
 mod donation;
 mod earmark;

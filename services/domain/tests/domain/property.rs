@@ -5,6 +5,7 @@ use keruen_domain::{
     Boundary, Command, Entry, Label, Rejection,
     calendar::facility_day,
     check::Ledger,
+    correction::{CorrectBatchData, CorrectReceipt, Remedy, VoidMovement, remedy},
     donation::{PledgeDonation, ReceiptLine, ReceiveDonation},
     quality::{HoldBatch, ReleaseBatch},
     registry::RegisterOrganisation,
@@ -64,7 +65,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..33_u8,
+        0..37_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -231,6 +232,7 @@ impl World {
             20 => self.set_apart(step),
             30 | 31 => self.transfer(step),
             32 => self.end_donation(step),
+            33..=36 => self.correct(step),
             21 => {
                 let (item_id, lot) = (ITEMS[step.which % 4], LOTS[step.other % 3]);
                 self.carry_out(&recall(item_id, lot));
@@ -271,6 +273,60 @@ impl World {
                 numbers
             },
             ..transfer(&lot.batch_id, 1)
+        });
+    }
+
+    /// Something that was recorded is put right.
+    fn correct(&mut self, step: &Step) {
+        let correctable: Vec<usize> = (0..self.story.events.len())
+            .filter(|index| !matches!(remedy(&self.story.events[*index]), Remedy::Instead(_)))
+            .collect();
+        let Some(index) = pick(&correctable, step.which * 64 + step.other) else {
+            return;
+        };
+        let fact = fact_of(&self.story, *index);
+        let documents = Vec::new();
+        let Event::DonationReceived(receipt) = &fact.event else {
+            self.carry_out(&VoidMovement { fact, documents });
+            return;
+        };
+        let units = receipt.lines.iter().filter_map(|line| line.units.as_ref());
+        let brought: Vec<_> = units
+            .filter(|it| !it.batch_id.is_empty())
+            .cloned()
+            .collect();
+        let Some(units) = pick(&brought, step.other) else {
+            return;
+        };
+        let batch_id = code(&units.batch_id);
+        if step.hours % 4 == 0 {
+            self.carry_out(&CorrectBatchData {
+                fact,
+                batch_id,
+                lot: Some(Some(label(LOTS[step.which % 3]))),
+                expires_on: None,
+                unit_value: None,
+                documents,
+            });
+            return;
+        }
+        let Entry::Batch(batch) = self.story.read(&Boundary::Batch(batch_id.clone())) else {
+            return;
+        };
+        let numbers = units.serial_numbers.iter().take(1);
+        let serial_numbers: Vec<_> = numbers.map(|it| label(it)).collect();
+        let change = if serial_numbers.is_empty() {
+            step.quantity
+        } else {
+            1
+        };
+        let signed = if step.flag { change } else { -change };
+        self.carry_out(&CorrectReceipt {
+            fact,
+            batch_id,
+            quantity: (batch.quantity + signed).max(0),
+            serial_numbers,
+            documents,
         });
     }
 
@@ -988,6 +1044,10 @@ fn random_histories_reach_every_kind_of_fact() {
         "DonationClosed",
         "DonationReopened",
         "TitleTransferred",
+        "ReceiptCorrected",
+        "BatchDataCorrected",
+        "MovementVoided",
+        "StockDiscrepancyFound",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen:?}");
     }

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use keruen_domain::{
     Code, Label, Quantity,
+    correction::Fact,
     donation::{
         AnnounceConsignment, CloseDonation, CommitDonatedMoney, Expense, Import, MoveConsignment,
         Passage, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, ReleaseDonatedMoney,
@@ -34,6 +35,8 @@ use keruen_proto::{
     requests::v1::{RejectionReason, RequestPriority},
     shipments::v1::{CancellationReason, LossVerdict},
 };
+
+use crate::story::Story;
 
 /// 2020-04-10, noon in Almaty (UTC+6 then).
 pub const NOON_US: i64 = 1_586_498_400_000_000;
@@ -189,6 +192,7 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::ConsignmentEnteredCustoms(_)
             | Event::ConsignmentCleared(_)
             | Event::ConsignmentRefused(_)
+            | Event::BatchDataCorrected(_)
             | Event::BatchHeld(_)
             | Event::BatchReleased(_)
             | Event::BatchExpiryShortened(_)
@@ -441,6 +445,14 @@ pub fn dispose(batch_id: &str, amount: i64) -> DisposeStock {
         serial_numbers: Vec::new(),
         reason: DisposalReason::Damaged,
         documents: Vec::new(),
+    }
+}
+
+/// The event at a place of a story, as whoever corrects it names it.
+pub fn fact_of(story: &Story, index: usize) -> Fact {
+    Fact {
+        event_id: format!("00000000-0000-4000-8000-{index:012x}/0"),
+        event: story.events[index].clone(),
     }
 }
 

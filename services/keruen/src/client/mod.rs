@@ -6,6 +6,7 @@ pub mod batch;
 pub mod check;
 pub mod commodity;
 pub mod consignment;
+pub mod correct;
 pub mod count;
 pub mod donation;
 pub mod events;

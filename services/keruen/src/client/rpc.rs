@@ -263,6 +263,12 @@ rpcs! {
             inventory::RecordTemperatureExcursionRequest => inventory::RecordTemperatureExcursionResponse { stock_level: inventory::StockLevel }
         "batch shorten-expiry" "ShortenExpiry" shorten_expiry change
             inventory::ShortenExpiryRequest => inventory::ShortenExpiryResponse { batch: inventory::Batch }
+        "correct receipt" "CorrectReceipt" correct_receipt change
+            inventory::CorrectReceiptRequest => inventory::CorrectReceiptResponse { batch: inventory::Batch }
+        "correct batch" "CorrectBatchData" correct_batch_data change
+            inventory::CorrectBatchDataRequest => inventory::CorrectBatchDataResponse { batch: inventory::Batch }
+        "correct void" "VoidMovement" void_movement change
+            inventory::VoidMovementRequest => inventory::VoidMovementResponse { stock_level: inventory::StockLevel }
         "batch hold" "HoldBatch" hold_batch change
             inventory::HoldBatchRequest => inventory::HoldBatchResponse { batch: inventory::Batch }
         "batch release" "ReleaseBatch" release_batch change

@@ -29,6 +29,8 @@ impl Record for Batch {
         "unit_value",
         "held_for",
         "recalled_for",
+        "discrepancy",
+        "corrected_event_ids",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -43,7 +45,9 @@ impl Record for Batch {
             self.quantity,
             unit_value(self.unit_value.as_ref()),
             held_for(self.holds.iter().map(|hold| hold.reason)),
-            recalled_for(self.recall.as_ref())
+            recalled_for(self.recall.as_ref()),
+            self.discrepancy,
+            &self.corrected_event_ids[..]
         ]
     }
 }

@@ -316,6 +316,8 @@ fn step_lines(lines: &mut Vec<String>, steps: &[TraceStep], stem: &str, shown: u
             word::field::<HoldReason>(step.hold_reason),
             label("shipment", &step.shipment_id),
             label("request", &step.request_id),
+            label("now of", &step.new_owner_id),
+            label("corrects", &step.corrects_event_id),
         ] {
             if !remark.is_empty() {
                 line.push_str(" · ");

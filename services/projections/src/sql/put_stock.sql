@@ -11,6 +11,7 @@ ON CONFLICT (facility_id, item_id, batch_id, owner_id) DO UPDATE SET
     lost = excluded.lost,
     returned = excluded.returned,
     converted = excluded.converted,
+    lot = excluded.lot,
     held_here = excluded.held_here,
     title_in = excluded.title_in,
     title_out = excluded.title_out

@@ -2,6 +2,7 @@
 
 use keruen_domain::{
     Boundary, Code, Entry, Label,
+    correction::{CorrectBatchData, CorrectReceipt, Fact, Remedy, VoidMovement, remedy},
     donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
@@ -15,6 +16,7 @@ use keruen_domain::{
     },
 };
 use keruen_proto::{
+    Event,
     inventory::v1::{
         AdjustmentReason, ConsumptionPurpose, CountKind, DisposalReason, HoldReason,
         OverrideReason, RecallReason, ReceiptOutcome, ReturnReason,
@@ -379,6 +381,63 @@ impl History {
     }
 
     /// Holds some units by themselves, or releases them.
+    /// Something that was recorded is put right.
+    pub fn put_right(&mut self, a: u16, b: u16, c: u16) {
+        let correctable: Vec<usize> = (0..self.events.len())
+            .filter(|index| !matches!(remedy(&self.decoded()[*index]), Remedy::Instead(_)))
+            .collect();
+        let Some(index) = pick(&correctable, b) else {
+            return;
+        };
+        let fact = Fact {
+            event_id: self.events[*index].event_id.clone(),
+            event: self.decoded()[*index].clone(),
+        };
+        let documents = vec![document(DocumentKind::AcceptanceAct)];
+        let Event::DonationReceived(receipt) = &fact.event else {
+            self.run(&VoidMovement { fact, documents });
+            return;
+        };
+        let units = receipt.lines.iter().filter_map(|line| line.units.as_ref());
+        let brought: Vec<_> = units
+            .filter(|it| !it.batch_id.is_empty())
+            .cloned()
+            .collect();
+        let Some(units) = pick(&brought, c) else {
+            return;
+        };
+        let batch_id = code(&units.batch_id);
+        let Entry::Batch(batch) = self.fold(&Boundary::Batch(batch_id.clone())) else {
+            return;
+        };
+        if a.is_multiple_of(2) {
+            let lot = Label::parse(pick(&LOTS, c).unwrap()).unwrap();
+            self.run(&CorrectBatchData {
+                fact,
+                batch_id,
+                lot: Some(Some(lot)),
+                expires_on: None,
+                unit_value: None,
+                documents,
+            });
+            return;
+        }
+        let numbers = units.serial_numbers.iter().take(1);
+        let serial_numbers: Vec<Label> = numbers.map(|it| Label::parse(it).unwrap()).collect();
+        let change = if serial_numbers.is_empty() {
+            i64::from(c % 9) - 6
+        } else {
+            -1
+        };
+        self.run(&CorrectReceipt {
+            fact,
+            batch_id,
+            quantity: (batch.quantity + change).max(0),
+            serial_numbers,
+            documents,
+        });
+    }
+
     /// Some of a lot passes to another owner.
     fn transfer(&mut self, a: u16, b: u16, c: u16) {
         let (facility_id, item_id) = (

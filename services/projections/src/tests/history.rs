@@ -2,6 +2,7 @@
 
 use keruen_domain::{
     Books, Boundary, Code, Command, Entry, Moment, Quantity,
+    correction::correction,
     registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
     tags::tags,
 };
@@ -199,6 +200,7 @@ impl History {
             }),
             recorded_at_us: now_us,
             command_id,
+            correction: correction(&event),
             leaf_hash: position.to_be_bytes().repeat(4),
             ..RecordedEvent::default()
         });

@@ -14,13 +14,15 @@ use super::{
 };
 
 impl History {
-    /// As [`History::new`], and what the registry says changes in between.
+    /// As [`History::new`], and what the registry says changes in between, and what was recorded wrongly is put right.
     pub fn with_changing_registry(choices: &[Choice]) -> Self {
         let mut history = Self::new(&[]);
         for choice in choices {
             let (kind, a, b, c) = *choice;
             if kind >= 200 {
                 history.change_registry(a, b, c);
+            } else if kind >= 140 {
+                history.put_right(a, b, c);
             }
             history.happen(*choice);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     Event,
-    inventory::v1::{ReceiptOutcome, StockUnits},
+    inventory::v1::{ReceiptOutcome, StockUnits, VoidedMovement},
 };
 
 /// Facility, item, batch and owner.
@@ -75,6 +75,11 @@ fn hold(books: &mut Books, events: &[Event]) {
             _ => {}
         }
     }
+    for event in events {
+        if let Event::BatchDataCorrected(it) = event {
+            books.lots.insert(it.batch_id.clone(), it.lot.clone());
+        }
+    }
     for ((_, item_id, batch_id, _), sums) in &mut books.rows {
         let lot = books.lots.get(batch_id).map_or("", String::as_str);
         let is_held = held.iter().any(|(id, _)| id == batch_id);
@@ -99,6 +104,12 @@ pub fn came_and_went(event: &Event) -> Vec<(String, &StockUnits, bool)> {
             .map(|line| (it.facility_id.clone(), line.units.as_ref().unwrap(), false))
             .collect(),
         Event::StockAdjusted(it) if !it.decrease => {
+            vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
+        }
+        Event::StockDiscrepancyFound(it) => {
+            vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
+        }
+        Event::ReceiptCorrected(it) if !it.decrease => {
             vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
         }
         Event::ShipmentDispatched(it) => it
@@ -214,7 +225,70 @@ fn post(books: &mut Books, event: &Event) {
             let units = it.units.as_ref().unwrap();
             books.post(&it.facility_id, units, &[(HELD, -units.quantity)]);
         }
+        Event::ReceiptCorrected(_) | Event::StockDiscrepancyFound(_) | Event::MovementVoided(_) => {
+            post_correction(books, event);
+        }
         _ => post_shipment(books, event),
+    }
+}
+
+fn post_correction(books: &mut Books, event: &Event) {
+    match event {
+        Event::ReceiptCorrected(it) => {
+            let units = it.units.as_ref().unwrap();
+            let n = units.quantity;
+            let is_good = it.outcome() == ReceiptOutcome::Good;
+            let entries = if it.decrease {
+                [(ON_HAND, -n), (RECEIVED, -n), (HELD, -it.held_quantity)]
+            } else {
+                [
+                    (ON_HAND, n),
+                    (RECEIVED, n),
+                    (HELD, if is_good { 0 } else { n }),
+                ]
+            };
+            books.post(&it.facility_id, units, &entries);
+        }
+        Event::StockDiscrepancyFound(it) => {
+            let units = it.units.as_ref().unwrap();
+            let n = units.quantity;
+            books.post(&it.facility_id, units, &[(ON_HAND, n), (RECEIVED, n)]);
+        }
+        Event::MovementVoided(it) => {
+            for units in &it.units {
+                let (n, held) = (units.quantity, it.held_quantity);
+                let column = match it.movement() {
+                    VoidedMovement::Consumption => CONSUMED,
+                    VoidedMovement::Disposal => DISPOSED,
+                    VoidedMovement::Return => RETURNED,
+                    VoidedMovement::Decrease => LOST,
+                    VoidedMovement::TitleTransfer => TITLE_OUT,
+                    VoidedMovement::Increase => {
+                        let entries = [(ON_HAND, -n), (RECEIVED, -n), (HELD, -held)];
+                        books.post(&it.facility_id, units, &entries);
+                        continue;
+                    }
+                    VoidedMovement::Unspecified => unreachable!(),
+                };
+                books.post(
+                    &it.facility_id,
+                    units,
+                    &[(ON_HAND, n), (column, -n), (HELD, held)],
+                );
+                if column == TITLE_OUT {
+                    let theirs = StockUnits {
+                        owner_id: it.new_owner_id.clone(),
+                        ..units.clone()
+                    };
+                    books.post(
+                        &it.facility_id,
+                        &theirs,
+                        &[(ON_HAND, -n), (TITLE_IN, -n), (HELD, -held)],
+                    );
+                }
+            }
+        }
+        _ => {}
     }
 }
 

@@ -76,7 +76,7 @@ proptest! {
 
     #[test]
     fn stock_is_what_plain_book_keeping_says(choices in choices()) {
-        let history = History::new(&choices);
+        let history = History::with_changing_registry(&choices);
         let dir = tempfile::tempdir().unwrap();
         let mut writer = built(dir.path(), &history);
         let expected = naive::stock(history.decoded());

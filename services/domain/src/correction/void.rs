@@ -1,0 +1,212 @@
+//! Something that was recorded of stock did not happen.
+
+use keruen_proto::{
+    Event,
+    inventory::v1::{AssetPlace, MovementVoided, StockLot, StockUnits, VoidedMovement},
+};
+
+use super::{Remedy, VoidMovement, remedy, removal::Removal};
+use crate::{
+    asset,
+    books::Books,
+    boundary::Boundary,
+    code::Label,
+    command::{Command, Moment},
+    limits,
+    registry::{existing_facility, existing_item},
+    rejection::Rejection,
+    stock::{
+        lot,
+        pick::{Choice, insufficient},
+    },
+};
+
+/// What the event said that happened.
+struct Said<'a> {
+    movement: VoidedMovement,
+    facility_id: &'a str,
+    units: Vec<&'a StockUnits>,
+    held_quantity: i64,
+    new_owner_id: &'a str,
+}
+
+impl VoidMovement {
+    fn said(&self) -> Result<Said<'_>, Rejection> {
+        let Remedy::Void(movement) = remedy(&self.fact.event) else {
+            return Err(self.fact.not_so());
+        };
+        let (facility_id, units, held_quantity, new_owner_id): (&str, Vec<_>, i64, &str) =
+            match &self.fact.event {
+                Event::StockConsumed(it) => (&it.facility_id, it.units.iter().collect(), 0, ""),
+                Event::StockDisposed(it) => {
+                    let units = it.units.iter().collect();
+                    (&it.facility_id, units, it.held_quantity, "")
+                }
+                Event::StockReturned(it) => {
+                    let units = it.units.iter().collect();
+                    (&it.facility_id, units, it.held_quantity, "")
+                }
+                Event::StockAdjusted(it) => {
+                    let units = it.units.iter().collect();
+                    (&it.facility_id, units, it.held_quantity, "")
+                }
+                Event::TitleTransferred(it) => {
+                    let units = it.units.iter().collect();
+                    (&it.facility_id, units, 0, &it.new_owner_id)
+                }
+                _ => return Err(self.fact.not_so()),
+            };
+        Ok(Said {
+            movement,
+            facility_id,
+            units,
+            held_quantity,
+            new_owner_id,
+        })
+    }
+
+    /// What precedes, and how many of the units are held then, or had been.
+    fn prepared(&self, books: &Books, said: &Said<'_>) -> Result<(Vec<Event>, i64), Rejection> {
+        let Some(units) = said.units.first() else {
+            return Ok((Vec::new(), 0));
+        };
+        match said.movement {
+            VoidedMovement::Increase => {
+                let numbers = numbers(units);
+                let item = existing_item(books, &units.item_id)?;
+                self.removal(said, units, &numbers).prepared(books, item)
+            }
+            VoidedMovement::TitleTransfer => {
+                Ok((Vec::new(), held_by_new_owner(books, said, units)?))
+            }
+            _ => {
+                still_gone(books, units)?;
+                // Which of several units had been held nobody recorded: then all of them are, until they are looked at.
+                let is_all = !units.serial_numbers.is_empty() && said.held_quantity > 0;
+                let held = if is_all {
+                    units.quantity
+                } else {
+                    said.held_quantity
+                };
+                Ok((Vec::new(), held))
+            }
+        }
+    }
+
+    fn removal<'a>(
+        &'a self,
+        said: &'a Said<'_>,
+        units: &'a StockUnits,
+        serial_numbers: &'a [Label],
+    ) -> Removal<'a> {
+        Removal {
+            facility_id: said.facility_id,
+            units,
+            serial_numbers,
+            corrects_event_id: &self.fact.event_id,
+        }
+    }
+}
+
+fn numbers(units: &StockUnits) -> Vec<Label> {
+    let numbers = units.serial_numbers.iter();
+    numbers.filter_map(|it| Label::parse(it).ok()).collect()
+}
+
+/// Refuses units that have turned up since: they are in the books already.
+fn still_gone(books: &Books, units: &StockUnits) -> Result<(), Rejection> {
+    let back = units
+        .serial_numbers
+        .iter()
+        .filter_map(|number| books.asset(&units.item_id, number))
+        .find(|asset| {
+            !matches!(
+                asset.place(),
+                AssetPlace::Lost | AssetPlace::Disposed | AssetPlace::Returned
+            )
+        });
+    back.map_or(Ok(()), |asset| Err(asset::exists(asset)))
+}
+
+/// How many of the units that go back to their old owner are held. They must be there, and no shipment may claim them.
+fn held_by_new_owner(books: &Books, said: &Said<'_>, units: &StockUnits) -> Result<i64, Rejection> {
+    let mut level = books
+        .stock(said.facility_id, &units.item_id)
+        .cloned()
+        .unwrap_or_default();
+    level.lots.iter_mut().for_each(|lot| {
+        lot.held = 0;
+        lot.available = lot.on_hand - lot.reserved;
+    });
+    let choice = Choice {
+        batch_id: Some(&units.batch_id),
+        owner_id: Some(said.new_owner_id),
+    };
+    let too_little = || insufficient(&level, units.quantity, None, choice);
+    let lot: &StockLot =
+        lot::find(&level, &units.batch_id, said.new_owner_id).ok_or_else(too_little)?;
+    lot::check_unclaimed(&level, lot, &numbers(units))?;
+    if units.quantity > lot.available {
+        return Err(too_little());
+    }
+    Ok(if units.serial_numbers.is_empty() {
+        let free = lot.on_hand - lot.reserved - lot.held_here;
+        (units.quantity - free).max(0)
+    } else {
+        lot::count(&lot.serial_numbers_held_here, &units.serial_numbers)
+    })
+}
+
+impl Command for VoidMovement {
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries: Vec<Boundary> =
+            Boundary::fact(&self.fact.event_id).into_iter().collect();
+        let Ok(said) = self.said() else {
+            return boundaries;
+        };
+        boundaries.extend(Boundary::facility(said.facility_id));
+        for units in &said.units {
+            boundaries.extend(Boundary::item(&units.item_id));
+            boundaries.extend(Boundary::stock(said.facility_id, &units.item_id));
+            let numbers = units.serial_numbers.iter();
+            boundaries.extend(numbers.filter_map(|it| Boundary::asset(&units.item_id, it)));
+        }
+        if let (VoidedMovement::Increase, Some(units)) = (said.movement, said.units.first()) {
+            let numbers = numbers(units);
+            boundaries.extend(self.removal(&said, units, &numbers).reads(books));
+        }
+        boundaries
+    }
+
+    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+        let said = self.said()?;
+        existing_facility(books, said.facility_id)?;
+        let is_voided = Boundary::fact(&self.fact.event_id)
+            .and_then(|boundary| books.fact(&boundary))
+            .is_some_and(|corrections| corrections.voided);
+        if is_voided {
+            return Err(Rejection::AlreadyVoided {
+                event_id: self.fact.event_id.clone(),
+            });
+        }
+        let (mut events, held_quantity) = self.prepared(books, &said)?;
+        events.push(
+            MovementVoided {
+                corrects_event_id: self.fact.event_id.clone(),
+                movement: said.movement.into(),
+                facility_id: said.facility_id.to_owned(),
+                units: said.units.into_iter().cloned().collect(),
+                held_quantity,
+                new_owner_id: said.new_owner_id.to_owned(),
+                documents: self.documents.clone(),
+            }
+            .into(),
+        );
+        limits::keep(events)
+    }
+
+    fn subject(&self, _: &Books) -> Option<Boundary> {
+        let said = self.said().ok()?;
+        Boundary::stock(said.facility_id, &said.units.first()?.item_id)
+    }
+}

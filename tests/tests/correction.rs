@@ -1,0 +1,206 @@
+//! A wrong receipt, corrected after half of it was shipped and some of it consumed: the books are true, the history is
+//! whole, and the trace says so.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that can't go on fails"
+)]
+
+use keruen_tests::node::Node;
+use keruen_tests::{
+    program::{self, Outcome},
+    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH},
+};
+use serde_json::Value;
+
+struct Desk {
+    node: Node,
+}
+
+impl Desk {
+    fn run(&self, words: &str) -> Outcome {
+        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
+        program::run(arguments)
+    }
+
+    fn json(&self, words: &str) -> Value {
+        let text = self.run(&format!("{words} --format json")).success();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn refused(&self, words: &str, named: &str) {
+        let refused = self.run(words).refused(1);
+        assert!(refused.contains(named), "{named:?} in {refused}");
+    }
+
+    fn head(&self) -> u64 {
+        self.json("log stats")["position"].as_u64().unwrap()
+    }
+
+    /// The id of the newest event of a type about a batch.
+    fn event_id(&self, batch_id: &str, name: &str) -> String {
+        let steps = self.steps(batch_id);
+        let step = steps.iter().rfind(|step| {
+            let kind = step["type"].as_str().unwrap();
+            kind.ends_with(&format!(".{name}"))
+        });
+        step.unwrap_or_else(|| panic!("no {name} in {steps:?}"))["eventId"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    fn steps(&self, batch_id: &str) -> Vec<Value> {
+        let trace = self.trace(batch_id);
+        trace["batches"][0]["steps"].as_array().unwrap().clone()
+    }
+
+    fn trace(&self, batch_id: &str) -> Value {
+        self.json(&format!(
+            "trace batch {batch_id} --min-position {}",
+            self.head()
+        ))
+    }
+
+    /// On hand, received, consumed, disposed of over everything.
+    fn sums(&self) -> [i64; 4] {
+        let rows = self.json(&format!("stock --by item --min-position {}", self.head()));
+        ["on_hand", "received", "consumed", "disposed"].map(|it| rows[0][it].as_i64().unwrap())
+    }
+}
+
+async fn stocked() -> Desk {
+    let node = Node::new().await;
+    Clients::on(&node.channel()).set_scene().await;
+    let desk = Desk { node };
+    desk.run(&format!(
+        "donation pledge --id GIFT --donor {DONOR} --line item={MASK_A},quantity=100"
+    ))
+    .success();
+    desk.run(&format!(
+        "donation receive GIFT --facility {NORTH} --line item={MASK_A},quantity=100,lot=L1,batch=B1"
+    ))
+    .success();
+    desk
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_receipt_is_corrected_after_half_of_it_was_shipped_and_some_consumed() {
+    let desk = stocked().await;
+    desk.run(&format!(
+        "shipment request --id S1 --from {NORTH} --to {HOSPITAL} --line item={MASK_A},quantity=50"
+    ))
+    .success();
+    desk.run("shipment allocate S1").success();
+    desk.run(&format!("shipment dispatch S1 --custodian {CARRIER}"))
+        .success();
+    desk.run("shipment receive S1").success();
+    desk.run(&format!(
+        "stock consume --facility {HOSPITAL} --item {MASK_A} --quantity 20 --purpose patient"
+    ))
+    .success();
+    assert_eq!(desk.sums(), [80, 100, 20, 0]);
+    let head = desk.head();
+    let receipt = desk.event_id("B1", "DonationReceived");
+
+    // Forty had come. Nothing is recorded by looking at what would happen.
+    let correct = format!(
+        "correct receipt {receipt} --batch B1 --quantity 40 --document kind=acceptance-act,number=AA-2"
+    );
+    desk.run(&format!("{correct} --validate-only")).success();
+    assert_eq!(desk.head(), head);
+    let corrected = desk.json(&correct)["batch"].clone();
+    assert_eq!(
+        (&corrected["quantity"], &corrected["discrepancy"]),
+        (&"40".into(), &"10".into())
+    );
+    assert_eq!(corrected["correctedEventIds"][0], receipt);
+
+    // The books are true: 30 at the hospital, 20 used up, 40 received and 10 found.
+    assert_eq!(desk.sums(), [30, 50, 20, 0]);
+    let donation = desk.json("donation get GIFT")["donation"].clone();
+    assert_eq!(donation["lines"][0]["received"], "40");
+    assert_eq!(donation["lines"][0]["outstanding"], "60");
+    // The history is whole, and the trace says so.
+    let steps = desk.steps("B1");
+    let named: Vec<&str> = steps
+        .iter()
+        .map(|step| step["type"].as_str().unwrap().rsplit('.').next().unwrap())
+        .collect();
+    assert_eq!(named[0], "DonationReceived");
+    assert_eq!(
+        named[named.len() - 2..],
+        ["StockDiscrepancyFound", "ReceiptCorrected"]
+    );
+    assert_eq!(steps[0]["quantity"], "100");
+    assert_eq!(steps.last().unwrap()["correctsEventId"], receipt);
+    let places = desk.trace("B1")["batches"][0]["places"].clone();
+    let sum: i64 = places
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|place| place["quantity"].as_str().unwrap().parse::<i64>().unwrap())
+        .sum();
+    assert_eq!(sum, 50);
+    // Subscribers are told which event it corrects.
+    let events = desk
+        .run("events --type keruen.inventory.v1.ReceiptCorrected")
+        .success();
+    assert!(events.contains(&receipt), "{events}");
+    assert!(desk.run("check").success().contains("keep"));
+    desk.refused(&correct, "nothing to correct");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_happen_is_voided_once() {
+    let desk = stocked().await;
+    desk.run(&format!(
+        "stock dispose --facility {NORTH} --batch B1 --quantity 30 --reason damaged"
+    ))
+    .success();
+    assert_eq!(desk.sums(), [70, 100, 0, 30]);
+    let disposal = desk.event_id("B1", "StockDisposed");
+    desk.run(&format!("correct void {disposal}")).success();
+    assert_eq!(desk.sums(), [100, 100, 0, 0]);
+    desk.refused(&format!("correct void {disposal}"), "voided already");
+    let receipt = desk.event_id("B1", "DonationReceived");
+    desk.refused(&format!("correct void {receipt}"), "correct the receipt");
+    desk.refused(
+        "correct void 00000000-0000-4000-8000-000000000000/0",
+        "there is no event",
+    );
+    desk.refused("correct void NONSENSE", "must be the id of an event");
+    assert!(desk.run("check").success().contains("keep"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recall_binds_the_right_lot() {
+    let desk = stocked().await;
+    let receipt = desk.event_id("B1", "DonationReceived");
+    desk.run(&format!(
+        "recall start --item {MASK_A} --lot L1 --reason defect --authority {DONOR}"
+    ))
+    .success();
+    let available = |desk: &Desk| {
+        let rows = desk.json(&format!("stock --by item --min-position {}", desk.head()));
+        rows[0]["available"].as_i64().unwrap()
+    };
+    assert_eq!(available(&desk), 0);
+    desk.run(&format!("correct batch {receipt} --batch B1 --lot L2"))
+        .success();
+    assert_eq!(available(&desk), 100);
+    assert_eq!(desk.json("batch get B1")["batch"]["lot"], "L2");
+    desk.run(&format!(
+        "recall start --item {MASK_A} --lot L2 --reason defect --authority {DONOR}"
+    ))
+    .success();
+    assert_eq!(available(&desk), 0);
+    let shown = desk.json(&format!(
+        "recall show {MASK_A} L2 --min-position {}",
+        desk.head()
+    ));
+    assert_eq!(shown["lotTrace"]["batches"][0]["batch"]["batchId"], "B1");
+    assert!(desk.run("check").success().contains("keep"));
+}
