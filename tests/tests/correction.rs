@@ -144,6 +144,10 @@ async fn a_wrong_receipt_is_corrected_after_half_of_it_was_shipped_and_some_cons
         .map(|place| place["quantity"].as_str().unwrap().parse::<i64>().unwrap())
         .sum();
     assert_eq!(sum, 50);
+    let table = desk.run("trace batch B1 --format table").success();
+    for said in ["10 more than came", "corrects", &receipt] {
+        assert!(table.contains(said), "{said:?} in {table}");
+    }
     // Subscribers are told which event it corrects.
     let events = desk
         .run("events --type keruen.inventory.v1.ReceiptCorrected")

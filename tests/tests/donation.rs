@@ -227,6 +227,9 @@ async fn a_batch_given_to_the_ministry_is_entered_into_the_books_of_two_hospital
     }
     desk.run("shipment receive S1").success();
     desk.run("shipment receive S2").success();
+    // A table leaves out what never happened.
+    let owners = "stock --by owner --format table";
+    assert!(!desk.run(owners).success().contains("title in"));
     let deed = "--document kind=transfer-act,number=TA-1";
     // A deed is needed, and what there is.
     desk.run("stock transfer-title --facility HOSP-CITY --batch B1 --to CITY --quantity 40")
@@ -246,6 +249,8 @@ async fn a_batch_given_to_the_ministry_is_entered_into_the_books_of_two_hospital
     ))
     .success();
 
+    let owners = format!("{owners} --min-position {}", desk.head());
+    assert!(desk.run(&owners).success().contains("title in"));
     let row = |name: &str, on_hand: i64, in_transit: i64| (name.to_owned(), on_hand, in_transit);
     assert_eq!(
         stock_by(&desk, "owner"),

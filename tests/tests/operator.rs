@@ -214,6 +214,22 @@ async fn the_doctor_finds_what_is_wrong() {
     let (report, well) = doctor(&data, &[]);
     assert!(well, "{report:#}");
     assert_eq!(check(&report, "node")["running"], false);
+    assert_eq!(check(&report, "index")["runs"], 0);
+
+    let raw = rusqlite::Connection::open(data.join("keruen.db")).unwrap();
+    raw.execute_batch("INSERT INTO runs VALUES (1, 0, 5, 9, 0, 1, 1, 1)")
+        .unwrap();
+    let (report, _) = doctor(&data, &[]);
+    assert_eq!(needs_attention(&report), ["index"], "{report:#}");
+    assert!(
+        check(&report, "index")["what_to_do"]
+            .as_str()
+            .unwrap()
+            .contains("keruen log reindex --data"),
+        "{report:#}"
+    );
+    raw.execute_batch("DELETE FROM runs").unwrap();
+    drop(raw);
     let table = verb("doctor", None, &data, &[]).success();
     assert!(
         table.contains("disk") && !table.contains("what to do"),

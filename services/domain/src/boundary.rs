@@ -218,6 +218,11 @@ impl Boundary {
         }
     }
 
+    /// Whether nothing ever happens to it again, once something has.
+    pub fn is_fixed(&self) -> bool {
+        matches!(self, Self::Pledge(_))
+    }
+
     /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and
     /// everybody reads them. So it is with holds and recalls, which all facilities share, and with pledges, which never
     /// change. What moved since a position changes only with the stock.

@@ -79,6 +79,8 @@ pub enum Remedy {
     /// [`VoidMovement`], once. What was gone is there again at any time; of an increase, what has gone on since is booked
     /// as found; title goes back only while the units are where they passed, and no shipment claims them.
     Void(VoidedMovement),
+    /// [`CorrectBatchData`], at any time. How many there are is for a count to say.
+    CorrectBatch,
     /// What is done instead.
     Instead(&'static str),
 }
@@ -88,6 +90,7 @@ pub fn remedy(event: &Event) -> Remedy {
     use Remedy::{Instead, Void};
     match event {
         Event::DonationReceived(_) => Remedy::CorrectReceipt,
+        Event::StockEntered(_) | Event::ShipmentReceived(_) => Remedy::CorrectBatch,
         Event::StockConsumed(_) => Void(VoidedMovement::Consumption),
         Event::StockDisposed(_) => Void(VoidedMovement::Disposal),
         Event::StockReturned(_) => Void(VoidedMovement::Return),
@@ -101,7 +104,7 @@ pub fn remedy(event: &Event) -> Remedy {
         Event::LotRecalled(_) => Instead("lift the recall"),
         Event::LotRecallLifted(_) => Instead("recall the lot again"),
         Event::ShipmentAllocated(_) => Instead("cancel the shipment"),
-        Event::ShipmentDispatched(_) | Event::ShipmentReceived(_) | Event::LossActAccepted(_) => {
+        Event::ShipmentDispatched(_) | Event::LossActAccepted(_) => {
             Instead("record what is there, by a receipt of the shipment or a count")
         }
         Event::ReceiptCorrected(_) | Event::BatchDataCorrected(_) => {
@@ -134,6 +137,7 @@ impl Fact {
     fn not_so(&self) -> Rejection {
         let instead = match remedy(&self.event) {
             Remedy::CorrectReceipt => "correct the receipt",
+            Remedy::CorrectBatch => "correct what it says of a new batch, or count the stock",
             Remedy::Void(_) => "void it",
             Remedy::Instead(instead) => instead,
         };

@@ -19,6 +19,8 @@ const PAGE_EVENTS: usize = 1_000;
 /// Boundaries that stand much further apart than this are brought up one after the other, so that nobody reads the history
 /// of one again for the sake of another.
 const NEAR_POSITIONS: u64 = 1_000;
+/// Boundaries that never change, read with one question.
+const FIXED_AT_ONCE: usize = 256;
 
 /// Why a boundary can't be folded.
 #[derive(Debug, thiserror::Error)]
@@ -78,15 +80,38 @@ impl Boundaries {
 
     /// All of these boundaries as of one position, which comes with them.
     pub async fn load(&self, wanted: &BTreeSet<Boundary>) -> Result<(Books, u64), LoadError> {
-        let mut groups = by_nearness(self.known(wanted).await?);
+        let (mut settled, mut open) = (BTreeMap::new(), BTreeMap::new());
+        let mut fixed = BTreeMap::new();
+        for (boundary, folded) in self.known(wanted).await? {
+            let part = match (is_settled(&boundary, &folded.entry), boundary.is_fixed()) {
+                (true, _) => &mut settled,
+                (false, true) => &mut fixed,
+                (false, false) => &mut open,
+            };
+            part.insert(boundary, folded);
+        }
+        // There may be more of them than one question may name.
+        while !fixed.is_empty() {
+            let rest = fixed.keys().nth(FIXED_AT_ONCE).cloned();
+            let later = rest.map_or_else(BTreeMap::new, |rest| fixed.split_off(&rest));
+            self.catch_up(&mut fixed, None).await?;
+            settled.append(&mut fixed);
+            fixed = later;
+        }
+        let mut groups = by_nearness(open);
         // The last one stands nearest to the head. All of them end at one position.
         let mut folded = groups.pop().unwrap_or_default();
         for mut behind in groups {
             self.catch_up(&mut behind, None).await?;
             folded.append(&mut behind);
         }
-        let position = self.catch_up(&mut folded, None).await?;
+        let position = if folded.is_empty() {
+            self.log.head().await?.position
+        } else {
+            self.catch_up(&mut folded, None).await?
+        };
         self.save(&mut folded).await;
+        folded.append(&mut settled);
         let mut books = Books::default();
         for (boundary, folded) in &folded {
             books.insert(boundary.clone(), folded.entry.clone());
@@ -360,10 +385,16 @@ fn take_in(
     Ok(())
 }
 
-/// Asks for the events of these boundaries, each narrowed to the types that change it.
+/// Whether nothing can change what is known of a boundary.
+fn is_settled(boundary: &Boundary, entry: &Entry) -> bool {
+    boundary.is_fixed() && *entry != Entry::empty(boundary)
+}
+
+/// Asks for the events of these boundaries, each narrowed to the types that change it. What is settled is not asked for.
 pub fn query<'a>(boundaries: impl Iterator<Item = (&'a Boundary, &'a Entry)>) -> Query {
     Query {
         items: boundaries
+            .filter(|(boundary, entry)| !is_settled(boundary, entry))
             .flat_map(|(boundary, entry)| {
                 boundary.tags().into_iter().map(|tag| QueryItem {
                     types: entry

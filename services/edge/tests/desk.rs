@@ -541,3 +541,28 @@ async fn the_hash_covers_the_type_of_the_request() {
         .unwrap_err();
     assert_eq!(reason(&status), "COMMAND_ID_REUSED");
 }
+
+/// Stock that came with more donations than one question to the log may name is issued all the same.
+#[tokio::test]
+async fn stock_of_very_many_donations_is_issued() {
+    let place = Place::new();
+    let desk = place.desk();
+    stock_up(&desk, 1).await;
+    for number in 0..1_050 {
+        let donation_id = code(&format!("D{number}"));
+        let pledge = PledgeDonation {
+            donation_id: donation_id.clone(),
+            ..pledge(1)
+        };
+        let _: Donation = carry_out(&desk, pledge).await;
+        let mut receipt = receipt(1);
+        receipt.donation_id = donation_id;
+        receipt.lines[0].batch_id = code(&format!("B{number}"));
+        let _: Donation = carry_out(&desk, receipt).await;
+    }
+    // One that knows nothing yet reads all of it.
+    let fresh = place.desk();
+    for _ in 0..2 {
+        consume(&fresh, 1).await.unwrap();
+    }
+}

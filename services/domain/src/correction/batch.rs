@@ -3,11 +3,12 @@
 
 use keruen_proto::{
     Event,
-    inventory::v1::{Batch, BatchDataCorrected},
+    inventory::v1::{Batch, BatchDataCorrected, StockUnits},
 };
 
 use super::{CorrectBatchData, receipt::line_of};
 use crate::{
+    batch::is_new,
     books::Books,
     boundary::Boundary,
     calendar,
@@ -21,6 +22,30 @@ use crate::{
 };
 
 impl CorrectBatchData {
+    /// Refuses an event that did not bring the batch.
+    fn check_fact(&self) -> Result<(), Rejection> {
+        let is_it = |units: Option<&StockUnits>| {
+            units.is_some_and(|units| units.batch_id == self.batch_id.as_str())
+        };
+        let has_brought_it = match &self.fact.event {
+            Event::StockEntered(event) => event.lines.iter().any(|line| is_it(line.units.as_ref())),
+            Event::ShipmentReceived(event) => event
+                .units
+                .iter()
+                .filter(|found| is_new(found.outcome()))
+                .filter_map(|found| found.shipment_units.as_ref())
+                .any(|shipped| is_it(shipped.units.as_ref())),
+            _ => return line_of(&self.fact, &self.batch_id).map(|_| ()),
+        };
+        if has_brought_it {
+            return Ok(());
+        }
+        Err(Rejection::BatchNotOfReceipt {
+            event_id: self.fact.event_id.clone(),
+            batch_id: self.batch_id.to_string(),
+        })
+    }
+
     /// A last day of use that was decided is not a matter of what was printed.
     fn check_expiry(&self, books: &Books, batch: &Batch) -> Result<(), Rejection> {
         let Some(expires_on) = self.expires_on else {
@@ -77,7 +102,7 @@ impl Command for CorrectBatchData {
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
         let batch = existing_batch(books, &self.batch_id)?;
         existing_item(books, &batch.item_id)?;
-        line_of(&self.fact, &self.batch_id)?;
+        self.check_fact()?;
         let corrected = self.corrected(batch);
         let is_same = corrected.lot == batch.lot
             && corrected.expires_on == batch.expires_on

@@ -9,7 +9,10 @@ use keruen_domain::{
 };
 use keruen_proto::{
     Event,
-    inventory::v1::{AdjustmentReason, Batch, Donation, DonationState, StockLevel, VoidedMovement},
+    inventory::v1::{
+        AdjustmentReason, Batch, Donation, DonationState, ReceiptOutcome, StockLevel,
+        VoidedMovement,
+    },
     log::v1::CorrectionReason,
 };
 
@@ -279,6 +282,39 @@ fn a_batch_is_what_is_printed_on_it_wherever_it_is() {
         ..is(&decided, "B1")
     };
     decided.when(later).refused("EXPIRY_DECIDED");
+}
+
+#[test]
+fn what_a_count_or_a_shipment_brought_is_labelled_rightly_too() {
+    let story = Story::new()
+        .after(open_books(vec![new_stock("RAPID", 20, "B1")]))
+        .after(ship("S1", &[("RAPID", 5)]))
+        .after(allocate("S1"))
+        .after(dispatch("S1"))
+        .after(arrive_with(
+            "S1",
+            vec![
+                found(1, 5, ReceiptOutcome::Good),
+                unannounced("GLOVE", 3, "B2"),
+            ],
+        ));
+    for (batch_id, name) in [("B1", "StockEntered"), ("B2", "ShipmentReceived")] {
+        let relabel = |batch_id: &str| CorrectBatchData {
+            fact: newest(&story, name),
+            batch_id: code(batch_id),
+            lot: Some(Some(label("L7"))),
+            expires_on: None,
+            unit_value: None,
+            documents: Vec::new(),
+        };
+        let other = if batch_id == "B1" { "B2" } else { "B1" };
+        story
+            .clone()
+            .when(relabel(other))
+            .refused("BATCH_NOT_OF_RECEIPT");
+        let relabelled = story.clone().after(relabel(batch_id));
+        assert_eq!(batch(&relabelled, batch_id).lot, "L7");
+    }
 }
 
 #[test]

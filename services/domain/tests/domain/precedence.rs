@@ -589,3 +589,56 @@ fn of_what_becomes_of_donations() {
     ];
     assert!(stages.is_sorted());
 }
+
+#[test]
+fn of_changes_of_owner() {
+    use keruen_domain::stock::TransferTitle;
+    let story = stocked().after(retire(Boundary::Organisation(code("CREW"))));
+    let to = |owner: &str, command: TransferTitle| TransferTitle {
+        new_owner_id: code(owner),
+        serial_numbers: labels(&["S1"]),
+        ..command
+    };
+    Ladder::new(story)
+        .step(to("NOBODY", transfer("B9", 51)), "UNKNOWN_BATCH")
+        .step(to("NOBODY", transfer("B1", 51)), "UNKNOWN_ORGANISATION")
+        .step(to("CREW", transfer("B1", 51)), "RETIRED")
+        .step(to("MOH", transfer("B1", 51)), "SAME_OWNER")
+        .step(
+            to("HELP", transfer("B1", 51)),
+            "SERIAL_NUMBERS_NOT_EXPECTED",
+        )
+        .step(transfer("B1", 51), "INSUFFICIENT_STOCK")
+        .top(transfer("B1", 50));
+}
+
+#[test]
+fn of_corrections() {
+    use keruen_domain::correction::CorrectReceipt;
+    let story = stocked();
+    let at = |name: &str| {
+        let index = story.events.iter().position(|it| it.short_name() == name);
+        fact_of(&story, index.expect("an event"))
+    };
+    let came = |batch_id: &str, event: &str, amount: i64| CorrectReceipt {
+        fact: at(event),
+        batch_id: code(batch_id),
+        quantity: amount,
+        serial_numbers: labels(&["S1"]),
+        documents: Vec::new(),
+    };
+    let counted = |amount: i64| CorrectReceipt {
+        serial_numbers: Vec::new(),
+        ..came("B1", "DonationReceived", amount)
+    };
+    Ladder::new(story.clone())
+        .step(came("B9", "DonationPledged", 101), "UNKNOWN_BATCH")
+        .step(came("B1", "DonationPledged", 101), "NOT_CORRECTABLE")
+        .step(came("B1", "DonationReceived", 50), "NOTHING_TO_CORRECT")
+        .step(
+            came("B1", "DonationReceived", 101),
+            "SERIAL_NUMBERS_NOT_EXPECTED",
+        )
+        .step(counted(101), "RECEIPT_EXCEEDS_PLEDGE")
+        .top(counted(100));
+}

@@ -29,6 +29,11 @@ pub fn examine(store: &EmbeddedStore) -> (Option<Examined>, Vec<Finding>) {
         },
         versions(&opened),
     ];
+    if let Ok((reader, _)) = &opened
+        && reader.version() == StoreReader::known_version()
+    {
+        findings.push(index(store, reader));
+    }
     findings.push(match holder {
         Ok(Some(holder)) => Finding::ok("node", format!("running: {holder} has the store open"))
             .figure("running", true),
@@ -57,6 +62,29 @@ fn readable(head: &StoredHead) -> Finding {
     .figure("position", head.position)
     .figure("root_hash", hex(&head.root_hash))
     .figure("recorded_at_us", head.recorded_at_us)
+}
+
+/// As a node finds it that starts; its pages are looked at by `keruen log verify`.
+fn index(store: &EmbeddedStore, reader: &StoreReader) -> Finding {
+    match reader.index_runs() {
+        Ok(runs) => {
+            Finding::ok("index", format!("{runs} runs, which belong together")).figure("runs", runs)
+        }
+        Err(error) => {
+            let found = match error {
+                OpenError::DamagedIndex { found, .. } => found,
+                other => other.to_string(),
+            };
+            Finding::attention(
+                "index",
+                found,
+                format!(
+                    "stop the node and `keruen log reindex --data {}`",
+                    store.folder.display()
+                ),
+            )
+        }
+    }
 }
 
 fn unreadable(store: &EmbeddedStore, error: &OpenError) -> Finding {

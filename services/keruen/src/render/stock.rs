@@ -32,6 +32,9 @@ pub const QUANTITIES: [&str; 13] = [
     "title_out",
 ];
 
+/// How many of the quantities stand in every table.
+const ALWAYS: usize = 9;
+
 const ON_HAND: Style = AnsiColor::Green.on_default();
 const IN_TRANSIT: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
@@ -133,9 +136,33 @@ pub fn print(output: &mut Output, rows: &[StockRow], by: &[StockGroup]) -> io::R
         Format::Table => {
             let mut table: Vec<Vec<Cell>> = rows.iter().map(cells).collect();
             table.extend(sum(rows, by));
+            let (columns, table) = without_idle(&columns, by.len() + ALWAYS, table);
             output.table(&columns, &table)
         }
     }
+}
+
+/// Leaves out those columns from the `kept`-th on in which nothing ever happened: few owners change, and few goods go
+/// back, but a table must fit a terminal.
+fn without_idle<'a>(
+    columns: &[&'a str],
+    kept: usize,
+    table: Vec<Vec<Cell>>,
+) -> (Vec<&'a str>, Vec<Vec<Cell>>) {
+    let is_told = |index: usize| {
+        index < kept
+            || table
+                .iter()
+                .any(|row| row.get(index) != Some(&Cell::Number(0)))
+    };
+    let told: Vec<usize> = (0..columns.len()).filter(|index| is_told(*index)).collect();
+    let columns = told.iter().map(|index| columns[*index]).collect();
+    let rows = table.into_iter().map(|row| {
+        let cells = row.into_iter().enumerate();
+        let cells = cells.filter(|(index, _)| told.contains(index));
+        cells.map(|(_, cell)| cell).collect()
+    });
+    (columns, rows.collect())
 }
 
 /// The row below a table of several rows that are all of one commodity, so that they can be added up.

@@ -200,6 +200,10 @@ fn batch_lines(lines: &mut Vec<String>, traced: &TraceBatch, last: bool, steps: 
         let reason = word::field::<RecallReason>(recall.reason);
         facts.push(format!("{RED}recalled: {reason}{RED:#}"));
     }
+    if batch.discrepancy > 0 {
+        let found = grouped(batch.discrepancy);
+        facts.push(format!("{RED}{found} more than came{RED:#}"));
+    }
     lines.push(format!("{branch} {}", facts.join(" · ")));
     place_lines(
         lines,

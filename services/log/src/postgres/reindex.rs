@@ -98,9 +98,9 @@ const REMOVE_MALFORMED: &str = "\
     ), of_runs AS ( \
         DELETE FROM keruen_log.runs WHERE EXISTS (SELECT FROM own) AND id = ANY($3) \
     ), of_pages AS ( \
-        DELETE FROM keruen_log.run_pages WHERE EXISTS (SELECT FROM own) AND run NOT BETWEEN 1 AND $4 \
+        DELETE FROM keruen_log.run_pages WHERE EXISTS (SELECT FROM own) AND (run < 1 OR run > $4) \
     ), of_filters AS ( \
-        DELETE FROM keruen_log.run_filters WHERE EXISTS (SELECT FROM own) AND run NOT BETWEEN 1 AND $4 \
+        DELETE FROM keruen_log.run_filters WHERE EXISTS (SELECT FROM own) AND (run < 1 OR run > $4) \
     ) \
     SELECT FROM own";
 

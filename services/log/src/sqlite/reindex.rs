@@ -95,7 +95,7 @@ impl Rebuild for Alone {
             transaction.execute("DELETE FROM runs WHERE id = ?1", [id])?;
         }
         for table in ["run_pages", "run_filters"] {
-            let delete = format!("DELETE FROM {table} WHERE run NOT BETWEEN 1 AND ?1");
+            let delete = format!("DELETE FROM {table} WHERE run < 1 OR run > ?1");
             transaction.execute(&delete, [stored(MAX_RUN_ID)])?;
         }
         transaction.commit()?;

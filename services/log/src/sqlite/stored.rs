@@ -11,12 +11,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::{
     file::{self, Fault, OpenError},
-    rows::{self, from_stored, stored},
+    index::Rows,
+    rows::{self, RowError, from_stored, stored},
     schema, verify, writer,
 };
 use crate::{
     checkpoint::Checkpoint,
     entry,
+    index::{Compaction, IndexOptions, cache::FilterCache},
     tree::{Hash, Tree},
 };
 
@@ -203,6 +205,18 @@ impl StoreReader {
             )
             .optional()
             .map_err(|error| Fault::from(error).at(&self.path))
+    }
+
+    /// How many runs the index has. Looks at it as a node does that opens it: at the rows of its runs, not at every page.
+    pub fn index_runs(&self) -> Result<u64, OpenError> {
+        let count = || {
+            let snapshot = self.connection.unchecked_transaction()?;
+            let filters = FilterCache::new(0);
+            let mut rows = Rows(&snapshot);
+            let compaction = Compaction::load(IndexOptions::default(), filters, &mut rows)?;
+            Ok(compaction.runs().len() as u64)
+        };
+        count().map_err(|error: RowError| Fault::from(error).at(&self.path))
     }
 
     /// Reads everything: the pages of the file, and what [`SqliteLog::verify`](super::SqliteLog::verify) does. Nobody else

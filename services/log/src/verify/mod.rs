@@ -5,14 +5,17 @@
 //! never changes. Nothing is written, and memory does not grow with the log: there is one page of [`PAGE_EVENTS`] events
 //! at a time (some hundred KB; at most 16 MiB, if each has 64 KiB of data), the path of the tree (less than 256 hashes of
 //! each level, a level for each factor of 256), and what the check of the index needs, which its own comment counts up.
+//! Measured, of the whole program and a log in a file: 55 MB at 60,000 events as at 300,000.
 
 mod finding;
+mod progress;
 mod replay;
 mod source;
 
 use std::collections::BTreeMap;
 
 pub use finding::{Finding, Part};
+pub use progress::{Progress, Reached, Stage};
 pub use replay::{Replay, Step};
 pub(crate) use source::{Source, SourceError, StoredEvent, StoredHead, StoredTiles};
 
@@ -69,33 +72,6 @@ pub struct Verified {
     /// How many events there are of each type.
     pub types: BTreeMap<String, u64>,
 }
-
-/// A part of the work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Events, leaves and tree.
-    Events,
-    /// The index of types, tags and command ids against the events.
-    Index,
-    /// Whether a command id led to two appends.
-    CommandIds,
-    /// The index is made anew; only where that was asked for.
-    Indexing,
-}
-
-/// How far the work is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reached {
-    /// What is done now.
-    pub stage: Stage,
-    /// For how many events it is done.
-    pub done: u64,
-    /// How many events there are.
-    pub total: u64,
-}
-
-/// Is told every now and then how far the work is.
-pub type Progress<'p> = &'p mut (dyn FnMut(Reached) + Send);
 
 /// Verifies what a store holds, also against checkpoints that were signed earlier.
 pub(crate) async fn verify(

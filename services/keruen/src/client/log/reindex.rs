@@ -32,7 +32,7 @@ damaged on the disk, say.
 
 The index is compared with the events, from the first on. What agrees is kept, the rest is dropped and made anew. Events are \
 only read. Stop the node first, since the store must have no writer meanwhile (on PostgreSQL also the nodes that stand by). \
-It can be interrupted at any time: run it again, or start the node, and it goes on from there. Afterwards \
+It can be interrupted at any time: run it again without --from-scratch, or start the node, and it goes on from there. Afterwards \
 `keruen log verify` tells whether all is well.")]
 pub struct Args {
     #[command(flatten)]
