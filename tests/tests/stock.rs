@@ -127,6 +127,7 @@ async fn what_moves_while_people_count_is_not_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one life, told in order")]
 async fn a_pump_lives_from_identification_to_retirement() {
     let desk = Desk::new().await;
     desk.run(&format!(
