@@ -2,13 +2,20 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use keruen_proto::log::v1::Appended;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+    task::block_in_place,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -37,25 +44,49 @@ struct Job {
     answer: oneshot::Sender<Result<Appended, AppendError>>,
     /// Its share of the queue's bytes, given back when it is answered.
     share: OwnedSemaphorePermit,
+    /// Its place in the queue, given up when its group is decided on; one that does not wait has none.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// The callers' side of the writer.
 pub(crate) struct Sequencer {
     queue: RwLock<Option<mpsc::Sender<Job>>>,
     bytes: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     bounds: Bounds,
     head: Arc<RwLock<Head>>,
     position: watch::Receiver<u64>,
     fenced: watch::Receiver<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whoever is alone uses the writer himself; `None` inside once it has ended.
+    writer: Arc<Mutex<Option<Box<dyn Commit>>>>,
+    /// Whether that is worth while, see [`Store::ALONE_AT_ONCE`].
+    alone_at_once: bool,
+    /// Appends that were not answered yet.
+    in_flight: AtomicUsize,
+}
+
+/// Decides appends and commits them, whatever the store.
+trait Commit: Send {
+    /// Answers each.
+    fn commit(&mut self, jobs: Vec<Job>);
+}
+
+/// Counts one append until it is answered, or its caller has gone.
+struct InFlight<'s>(&'s AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Sequencer {
     /// Starts the writer on a loaded store.
-    pub fn start(
+    pub fn start<S: Store>(
         log_id: [u8; 16],
         tip: &Tip,
-        store: impl Store,
+        store: S,
         clock: Clock,
         bounds: Bounds,
     ) -> std::io::Result<Self> {
@@ -64,10 +95,10 @@ impl Sequencer {
     }
 
     /// The same where others announce the head as well.
-    pub fn start_announcing(
+    pub fn start_announcing<S: Store>(
         log_id: [u8; 16],
         tip: &Tip,
-        store: impl Store,
+        store: S,
         clock: Clock,
         bounds: Bounds,
         announce: watch::Sender<u64>,
@@ -76,9 +107,8 @@ impl Sequencer {
         let head = Arc::new(RwLock::new(head_of(log_id, tip)));
         let position = announce.subscribe();
         let (tell_fenced, fenced) = watch::channel(false);
-        let writer = Writer {
+        let mut writer = Writer {
             log_id,
-            bounds,
             ledger: None,
             store,
             clock,
@@ -86,23 +116,34 @@ impl Sequencer {
             announce,
             fenced: tell_fenced,
         };
+        // Before anybody waits for it. If it fails, the first group tells.
+        writer.ledger = writer.take_ledger().ok();
+        let writer: Arc<Mutex<Option<Box<dyn Commit>>>> =
+            Arc::new(Mutex::new(Some(Box::new(writer))));
+        let of_thread = Arc::clone(&writer);
         let thread = thread::Builder::new()
             .name("log-sequencer".to_owned())
-            .spawn(move || writer.run(jobs))?;
+            .spawn(move || run(&of_thread, jobs, &bounds))?;
         Ok(Self {
             queue: RwLock::new(Some(queue)),
             bytes: Arc::new(Semaphore::new(bounds.queue_bytes)),
+            places: Arc::new(Semaphore::new(bounds.queue_appends)),
             bounds,
             head,
             position,
             fenced,
             thread: Mutex::new(Some(thread)),
+            writer,
+            alone_at_once: S::ALONE_AT_ONCE,
+            in_flight: AtomicUsize::new(0),
         })
     }
 
-    /// Queues an append and waits for its answer.
+    /// Queues an append and waits for its answer; commits it here and now if nobody else appends.
     pub async fn append(&self, candidate: Candidate) -> Result<Appended, AppendError> {
-        let queued = self.enqueue(candidate)?;
+        let is_alone = self.in_flight.fetch_add(1, Ordering::AcqRel) == 0;
+        let _in_flight = InFlight(&self.in_flight);
+        let queued = self.enqueue(candidate, is_alone && self.alone_at_once && may_block())?;
         queued.await.map_err(|_| {
             AppendError::Unavailable(
                 "the log stopped before it answered; the outcome is unknown; repeat with the same command id"
@@ -114,6 +155,7 @@ impl Sequencer {
     fn enqueue(
         &self,
         candidate: Candidate,
+        at_once: bool,
     ) -> Result<oneshot::Receiver<Result<Appended, AppendError>>, AppendError> {
         // An append is at most 768 KiB.
         let size = u32::try_from(candidate.bytes).unwrap_or(u32::MAX);
@@ -131,16 +173,29 @@ impl Sequencer {
             return Err(closed());
         };
         let (answer, queued) = oneshot::channel();
-        let job = Job {
+        let mut job = Job {
             candidate,
             answer,
             share,
+            place: None,
         };
-        queue.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => AppendError::ResourceExhausted(format!(
+        if at_once
+            && let Ok(mut writer) = self.writer.try_lock()
+            && let Some(writer) = writer.as_mut()
+        {
+            block_in_place(|| writer.commit(vec![job]));
+            return Ok(queued);
+        }
+        let busy = || {
+            AppendError::ResourceExhausted(format!(
                 "{} appends wait for the writer, and no more may",
                 self.bounds.queue_appends
-            )),
+            ))
+        };
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        job.place = Some(place.map_err(|_| busy())?);
+        queue.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => busy(),
             mpsc::error::TrySendError::Closed(_) => closed(),
         })?;
         Ok(queued)
@@ -189,6 +244,11 @@ impl Drop for Sequencer {
     }
 }
 
+/// Whether the caller is on a thread that may wait: its other tasks go on elsewhere meanwhile.
+fn may_block() -> bool {
+    Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
+}
+
 fn closed() -> AppendError {
     AppendError::Unavailable("the log is closed; nothing was recorded".to_owned())
 }
@@ -203,7 +263,6 @@ fn head_of(log_id: [u8; 16], tip: &Tip) -> Head {
 
 struct Writer<S> {
     log_id: [u8; 16],
-    bounds: Bounds,
     /// `None` after a failure that left open where the log stands; the store is asked again before the next group.
     ledger: Option<Ledger>,
     store: S,
@@ -237,22 +296,39 @@ impl Failure {
     }
 }
 
-impl<S: Store> Writer<S> {
-    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        // Before anybody waits for it. If it fails, the first group tells.
-        self.ledger = self.take_ledger().ok();
-        let mut next = None;
-        while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
-            let group;
-            (group, next) = drain(first, &mut jobs, &self.bounds);
-            self.commit(group);
-            if self.store.is_fenced() {
-                self.fenced.send_replace(true);
-            }
+/// Commits what is queued, group by group, until the queue is closed; then the writer ends. So it does if a commit has
+/// panicked.
+fn run(writer: &Mutex<Option<Box<dyn Commit>>>, mut jobs: mpsc::Receiver<Job>, bounds: &Bounds) {
+    let mut next = None;
+    while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
+        let Ok(mut writer) = writer.lock() else {
+            break;
+        };
+        let Some(writer) = writer.as_mut() else {
+            break;
+        };
+        let mut group;
+        (group, next) = drain(first, &mut jobs, bounds);
+        for job in &mut group {
+            job.place = None;
+        }
+        writer.commit(group);
+    }
+    let ended = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    drop(ended);
+}
+
+impl<S: Store> Commit for Writer<S> {
+    fn commit(&mut self, jobs: Vec<Job>) {
+        self.commit_group(jobs);
+        if self.store.is_fenced() {
+            self.fenced.send_replace(true);
         }
     }
+}
 
-    fn commit(&mut self, jobs: Vec<Job>) {
+impl<S: Store> Writer<S> {
+    fn commit_group(&mut self, jobs: Vec<Job>) {
         let mut ledger = match self.take_ledger() {
             Ok(ledger) => ledger,
             Err(error) => return answer_all(jobs, &error),
@@ -270,18 +346,22 @@ impl<S: Store> Writer<S> {
             decided.push((command, job.answer, answer, job.share));
         }
         let (group, from, to) = ledger.gathered();
+        let mut committed = false;
         let (ledger, failure) = if group.events.is_empty() {
             (Some(ledger), None)
         } else {
             match self.store.commit(group, from, to) {
-                Ok(()) => (Some(self.advance(ledger)), None),
+                Ok(()) => {
+                    committed = true;
+                    self.publish(to);
+                    (Some(ledger), None)
+                }
                 Err(error) => {
                     let ids: Vec<_> = decided.iter().map(|((id, _), ..)| *id).collect();
                     self.settle(ledger, error, &ids)
                 }
             }
         };
-        self.ledger = ledger;
         for ((command_id, command_hash), channel, answer, share) in decided {
             let answer = match &failure {
                 None => answer,
@@ -290,6 +370,11 @@ impl<S: Store> Writer<S> {
             // An error only says that the caller has gone.
             drop(channel.send(answer));
             drop(share);
+        }
+        self.ledger = ledger;
+        // After the answers: nobody waits for it.
+        if committed && let Some(ledger) = &mut self.ledger {
+            ledger.advance(self.store.indexed());
         }
     }
 
@@ -307,18 +392,18 @@ impl<S: Store> Writer<S> {
         }
         let tip = self.store.load()?;
         let ledger = Ledger::new(self.log_id, tip, self.store.newest()?);
-        self.publish(&ledger);
+        self.publish(ledger.committed());
         Ok(ledger)
     }
 
     fn advance(&self, mut ledger: Ledger) -> Ledger {
         ledger.advance(self.store.indexed());
-        self.publish(&ledger);
+        self.publish(ledger.committed());
         ledger
     }
 
-    fn publish(&self, ledger: &Ledger) {
-        let head = head_of(self.log_id, ledger.committed());
+    fn publish(&self, tip: &Tip) {
+        let head = head_of(self.log_id, tip);
         let position = head.position;
         *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
         self.announce

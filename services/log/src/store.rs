@@ -104,6 +104,10 @@ pub(crate) trait Store: Send + 'static {
         Ok(Vec::new())
     }
 
+    /// Whether an append that is alone is committed on its caller's thread: worth while where a commit is mostly a wait
+    /// for somebody else, and to wake another thread and be woken by it would double that.
+    const ALONE_AT_ONCE: bool = false;
+
     /// Whether it is worth while to ask the questions of a group together: each is a journey otherwise.
     const LOOKS_AHEAD: bool = false;
 

@@ -131,6 +131,14 @@ async fn a_postgres_store_from_before_the_runs_is_indexed_anew() {
     drop(log);
     database.execute(
         "DROP TABLE keruen_log.runs, keruen_log.run_pages, keruen_log.run_filters; \
+         DROP TRIGGER log_head_is_one_row ON keruen_log.log_head; DROP FUNCTION keruen_log.check_new_head(); \
+         ALTER TABLE keruen_log.log_head DROP COLUMN previous_position, \
+            ADD CONSTRAINT log_head_id_check CHECK (true), ADD CONSTRAINT log_head_log_id_check CHECK (true), \
+            ADD CONSTRAINT log_head_position_check CHECK (true), ADD CONSTRAINT log_head_frontier_check CHECK (true); \
+         ALTER TABLE keruen_log.events \
+            ADD CONSTRAINT events_position_check CHECK (true), ADD CONSTRAINT events_check CHECK (true), \
+            ADD CONSTRAINT events_command_hash_check CHECK (true), ADD CONSTRAINT events_check1 CHECK (true), \
+            ADD CONSTRAINT events_event_index_check CHECK (true), ADD CONSTRAINT events_leaf_hash_check CHECK (true); \
          DELETE FROM keruen_log.migrations WHERE number > 2",
     );
     database.execute(include_str!("../../../migrations/postgres/0002_index.sql"));

@@ -117,10 +117,25 @@ async fn the_database_itself_refuses_to_change_history() {
         (copy("1"), "duplicate key"),
         (
             format!(
-                "BEGIN; UPDATE keruen_log.log_head SET position = 302; {}",
+                "BEGIN; UPDATE keruen_log.log_head SET position = 302, previous_position = 300; {}",
                 copy("302")
             ),
             "only appended",
+        ),
+        (
+            format!(
+                "BEGIN; UPDATE keruen_log.log_head SET position = 301, previous_position = 300; {}",
+                copy("301").replace(", leaf_hash FROM", ", '' FROM")
+            ),
+            "hashes have 32 bytes",
+        ),
+        (
+            "UPDATE keruen_log.log_head SET position = 302".to_owned(),
+            "only advances",
+        ),
+        (
+            "UPDATE keruen_log.log_head SET frontier = 'a'".to_owned(),
+            "only advances",
         ),
         (
             "UPDATE keruen_log.tiles SET number = 7".to_owned(),
@@ -143,7 +158,7 @@ async fn the_database_itself_refuses_to_change_history() {
         (
             "INSERT INTO keruen_log.log_head SELECT 2, log_id, 9, 0, 0, '' FROM keruen_log.log_head"
                 .to_owned(),
-            "check constraint",
+            "one head",
         ),
     ] {
         let said = refusal(database.url(), &sql);
@@ -151,7 +166,7 @@ async fn the_database_itself_refuses_to_change_history() {
     }
     // What the triggers let through shows that the others failed for their reason.
     database.execute(&format!(
-        "BEGIN; UPDATE keruen_log.log_head SET position = 301; {}; ROLLBACK",
+        "BEGIN; UPDATE keruen_log.log_head SET position = 301, previous_position = 300; {}; ROLLBACK",
         copy("301")
     ));
     assert_eq!(open(database.url()).await.head().await.unwrap(), head);
@@ -253,7 +268,7 @@ async fn a_database_of_another_kind_or_version_is_left_alone() {
     database.execute("INSERT INTO keruen_log.migrations VALUES (99, sha256(''))");
     let reason = refused(database.url()).await;
     assert!(
-        matches!(reason, PostgresRefusal::NewerVersion { found: 4, .. }),
+        matches!(reason, PostgresRefusal::NewerVersion { found: 5, .. }),
         "{reason}"
     );
     database.execute(epoch);
@@ -375,7 +390,7 @@ async fn whoever_keeps_the_head_locked_is_ended() {
             .unwrap();
         runtime.block_on(async {
             let mut connection = PgConnection::connect(&url).await.unwrap();
-            sqlx::raw_sql("BEGIN; UPDATE keruen_log.log_head SET position = position + 1")
+            sqlx::raw_sql("BEGIN; UPDATE keruen_log.log_head SET epoch = epoch + 1")
                 .execute(&mut connection)
                 .await
                 .unwrap();

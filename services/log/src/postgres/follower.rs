@@ -1,4 +1,4 @@
-//! Keeps the announced head up to date with what any process appends.
+//! Keeps the announced head up to date with what any process appends, and tells the others what this one does.
 
 use std::time::Duration;
 
@@ -10,12 +10,15 @@ use super::{readers::Readers, session};
 /// How long it takes at most to notice an event whose notification was lost. Notifications are dropped whenever the
 /// connection is.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it takes at least from one notification to the next: each wakes every process that listens.
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A task that looks where the log stands.
 pub(super) struct Follower(JoinHandle<()>);
 
 impl Follower {
-    /// While this process `leads` it announces what it appends by itself, and needs no notifications.
+    /// While this process `leads` it announces what it appends by itself, and notifies the others: not as part of an
+    /// append, which would wait for it.
     pub fn start(
         readers: Readers,
         announce: watch::Sender<u64>,
@@ -23,11 +26,19 @@ impl Follower {
     ) -> Self {
         Self(tokio::spawn(async move {
             let mut listener = None;
+            let mut appended = announce.subscribe();
             loop {
                 look(&readers, &announce).await;
                 if *leads.borrow_and_update() {
                     listener = None;
-                } else if listener.is_none() {
+                    tokio::select! {
+                        () = tokio::time::sleep(POLL_INTERVAL) => {}
+                        () = notify(&readers, &mut appended) => {}
+                        Ok(()) = leads.changed() => {}
+                    }
+                    continue;
+                }
+                if listener.is_none() {
                     listener = listen(&readers).await;
                     // What was appended before it listened.
                     look(&readers, &announce).await;
@@ -63,6 +74,23 @@ async fn look(readers: &Readers, announce: &watch::Sender<u64>) {
         }
         // Reads tell their callers; here it only delays.
         Err(error) => tracing::debug!(%error, "head of the log not readable"),
+    }
+}
+
+/// Tells the others each time that the position has moved; ends when that fails.
+async fn notify(readers: &Readers, appended: &mut watch::Receiver<u64>) {
+    while appended.changed().await.is_ok() {
+        let position = *appended.borrow_and_update();
+        let told = sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(session::CHANNEL)
+            .bind(position.to_string())
+            .execute(readers.pool())
+            .await;
+        if let Err(error) = told {
+            tracing::debug!(%error, "others were not notified of the head of the log");
+            return tokio::time::sleep(POLL_INTERVAL / 10).await;
+        }
+        tokio::time::sleep(NOTIFY_INTERVAL).await;
     }
 }
 

@@ -243,14 +243,14 @@ fn page_of(row: &PgRow) -> sqlx::Result<Page> {
             hash: from_stored(row.try_get(1)?),
             position: from_stored(row.try_get(2)?),
         },
-        bytes: row.try_get(3)?,
+        bytes: row.try_get::<&[u8], _>(3)?.into(),
     })
 }
 
 fn indexed_event_of(row: &PgRow) -> sqlx::Result<IndexedEvent> {
     let tags: &str = row.try_get(2)?;
     let hash: &[u8] = row.try_get(4)?;
-    // Checks of the table keep length and signs.
+    // The writer stores 32 bytes, and no number below 0; what differs is found where hashes are compared.
     let small = |column| -> sqlx::Result<u32> {
         Ok(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or(0))
     };
@@ -333,7 +333,7 @@ pub(super) fn bind_changes<'q>(statement: Statement<'q>, changes: &'q Changes) -
         .bind(column!(pages, |(run, _)| stored(*run)))
         .bind(column!(pages, |(_, page)| stored(page.first.hash)))
         .bind(column!(pages, |(_, page)| stored(page.first.position)))
-        .bind(column!(pages, |(_, page)| page.bytes.as_slice()))
+        .bind(column!(pages, |(_, page)| &page.bytes[..]))
         .bind(column!(filters, |(run, _)| stored(*run)))
         .bind(column!(filters, |(_, filter)| stored(filter.first_hash)))
         .bind(column!(filters, |(_, filter)| filter.bytes.as_slice()))

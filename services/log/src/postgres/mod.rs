@@ -1,6 +1,7 @@
 //! The log on a PostgreSQL server: one writer, fenced by the database, and readers in any process.
 
 mod election;
+mod fields;
 mod follower;
 mod index;
 mod keeper;

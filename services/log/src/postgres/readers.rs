@@ -1,6 +1,13 @@
 //! A small pool of read connections. Each read is one snapshot.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use keruen_proto::log::v1::Query;
 use sqlx::{
@@ -50,6 +57,8 @@ pub(super) struct Readers {
 struct Index {
     filters: FilterCache,
     tail: SharedTail,
+    /// Size of an event of the last full page, in bytes; 0 where there was none.
+    event_bytes: AtomicUsize,
 }
 
 /// The events up to `head_position`, of which the runs answer for most.
@@ -75,6 +84,7 @@ impl Readers {
         let index = Index {
             filters,
             tail: SharedTail::new(options.run_events),
+            event_bytes: AtomicUsize::new(0),
         };
         Self {
             pool,
@@ -102,7 +112,7 @@ impl Readers {
                 .await
                 .map_err(Fault::from)?;
         Ok(Head {
-            // Checks of the table keep the lengths.
+            // The migrations store 16 bytes, and nobody can change them.
             log_id: log_id.try_into().unwrap_or_default(),
             position: from_stored(position),
             root_hash: tree::frontier_root(&frontier),
@@ -170,7 +180,7 @@ impl Snapshot {
         };
         for row in &rows {
             snapshot.head_position = from_stored(row.try_get(0)?);
-            // A check of the table keeps the length.
+            // The migrations store 16 bytes, and nobody can change them.
             let log_id: &[u8] = row.try_get(1)?;
             snapshot.hasher = TermHasher::new(log_id.try_into().unwrap_or_default());
             if row.try_get::<Option<i64>, _>(2)?.is_some() {
@@ -210,6 +220,7 @@ pub(super) fn find_commands(
     let index = Index {
         filters,
         tail: SharedTail::new(0),
+        event_bytes: AtomicUsize::new(0),
     };
     let snapshot = Snapshot::read(connection, waiting)?;
     look_up(connection, waiting, &index, &snapshot, |lookup| {
@@ -267,7 +278,7 @@ fn read_page(
     if from > last {
         // Nothing to look for.
     } else if matching::is_everything(query) {
-        scan(&mut page, limit, connection, runtime, (from, last))?;
+        scan(&mut page, limit, connection, (runtime, index), (from, last))?;
     } else {
         look_up(connection, waiting, index, &snapshot, |lookup| {
             fill(&mut page, limit, lookup, query, (from, last))
@@ -285,12 +296,18 @@ fn scan(
     page: &mut PageInProgress,
     limit: usize,
     connection: &mut PgConnection,
-    runtime: &Handle,
+    (runtime, index): (&Handle, &Index),
     (mut from, last): (u64, u64),
 ) -> Result<(), Fault> {
     // One event more than there is room for tells that the page is not complete.
     while from <= last && page.complete {
-        let wanted = next_fetch(page, limit);
+        let wanted = match index.event_bytes.load(Ordering::Relaxed) {
+            // The first of the page: those before tell how many it will have.
+            event_bytes @ 1.. if page.events.is_empty() => {
+                limit.min(MAX_PAGE_BYTES / event_bytes) + 1
+            }
+            _ => next_fetch(page, limit),
+        };
         let events = runtime.block_on(rows::scan(connection, from, last, wanted))?;
         let exhausted = events.len() < wanted;
         for event in events {
@@ -302,6 +319,9 @@ fn scan(
         if exhausted {
             break;
         }
+    }
+    if let Some(event_bytes) = page.bytes.checked_div(page.events.len()) {
+        index.event_bytes.store(event_bytes, Ordering::Relaxed);
     }
     Ok(())
 }

@@ -1,21 +1,23 @@
 //! Events as rows.
 
-use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
+use futures::TryStreamExt as _;
+use keruen_proto::log::v1::{OccurredAt, RecordedEvent};
 use sqlx::{
-    PgConnection, Postgres, Row as _,
+    PgConnection, Postgres, Row as _, ValueRef as _,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
 use uuid::Uuid;
 
 use super::{
-    index::{self, index_changes},
+    fields::{self, COLUMNS, Copied, Malformed, columns},
+    index,
     session::Fault,
 };
 use crate::{
-    entry,
+    bounds::MAX_PAGE_BYTES,
     index::{run::Changes, storage::Damage},
-    store::{Group, Tip},
+    store::{Group, NewEvent, Tip},
 };
 
 /// A position as PostgreSQL holds it.
@@ -28,35 +30,40 @@ pub(super) fn from_stored(position: i64) -> u64 {
     u64::try_from(position).unwrap_or(0)
 }
 
-/// A SELECT of whole events; the order of the columns is that of [`event_of`].
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT position, command_id, event_index, type, tags, region, other_region, data, occurred_at_us, \
-             occurred_offset_minutes, occurred_precision, occurred_clamped, recorded_at_us, command_hash, actor, \
-             origin, correlation_id, causation_id, corrects_event_id, correction_reason, leaf_hash \
-             FROM keruen_log.events ",
-            $rest
-        )
-    };
-}
-
-/// The first events of `first..=last`, at most `limit`.
+/// The first events of `first..=last`, at most `limit`, and not many more than a page can have. By COPY, since many rows
+/// cost the server and this side less so.
 pub(super) async fn scan(
     connection: &mut PgConnection,
     first: u64,
     last: u64,
     limit: usize,
 ) -> Result<Vec<RecordedEvent>, Fault> {
-    let rows = sqlx::query(select!(
-        "WHERE position BETWEEN $1 AND $2 ORDER BY position LIMIT $3"
-    ))
-    .bind(stored(first))
-    .bind(stored(last))
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.iter().map(event_of).collect::<sqlx::Result<_>>()?)
+    // COPY takes no parameters, and these are numbers.
+    let statement = format!(
+        concat!(
+            "COPY (SELECT ",
+            columns!(),
+            " FROM keruen_log.events WHERE position BETWEEN {} AND {} ORDER BY position LIMIT {}) \
+             TO STDOUT (FORMAT binary)"
+        ),
+        stored(first),
+        stored(last),
+        limit
+    );
+    let mut copying = connection.copy_out_raw(&statement).await?;
+    let mut copied = Copied::default();
+    let mut events: Vec<RecordedEvent> = Vec::new();
+    let (mut bytes, mut measured) = (0, 0);
+    while let Some(piece) = copying.try_next().await? {
+        // The rest has to be taken from the connection all the same.
+        if bytes < MAX_PAGE_BYTES {
+            copied.read(&piece, &mut events).map_err(malformed)?;
+            let new = &events[measured..];
+            bytes += new.iter().map(|event| event.data.len()).sum::<usize>();
+            measured = events.len();
+        }
+    }
+    Ok(events)
 }
 
 /// The events at positions that the index names, which ascend.
@@ -65,11 +72,15 @@ pub(super) async fn fetch(
     positions: &[u64],
 ) -> Result<Vec<RecordedEvent>, Fault> {
     let wanted: Vec<i64> = positions.iter().copied().map(stored).collect();
-    let rows = sqlx::query(select!("WHERE position = ANY($1) ORDER BY position"))
-        .bind(wanted)
-        .fetch_all(connection)
-        .await?;
-    let events: Vec<_> = rows.iter().map(event_of).collect::<sqlx::Result<_>>()?;
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM keruen_log.events WHERE position = ANY($1) ORDER BY position"
+    ))
+    .bind(wanted)
+    .fetch_all(connection)
+    .await?;
+    let events: Vec<_> = rows.iter().map(event_of).collect::<Result<_, Fault>>()?;
     let mut found = events.iter().map(|event| event.position);
     match positions
         .iter()
@@ -82,73 +93,85 @@ pub(super) async fn fetch(
     }
 }
 
-fn event_of(row: &PgRow) -> sqlx::Result<RecordedEvent> {
-    let command_id: Uuid = row.try_get(1)?;
-    let event_index: i32 = row.try_get(2)?;
-    let tags: &str = row.try_get(4)?;
-    let correction = match row.try_get(18)? {
-        None => None,
-        Some(corrects_event_id) => Some(Correction {
-            corrects_event_id,
-            reason: row.try_get(19)?,
-        }),
-    };
-    Ok(RecordedEvent {
-        position: from_stored(row.try_get(0)?),
-        // A check of the table keeps it positive.
-        event_id: entry::event_id(command_id, u32::try_from(event_index).unwrap_or(0)),
-        r#type: row.try_get(3)?,
-        tags: tags.split_ascii_whitespace().map(str::to_owned).collect(),
-        region: row.try_get(5)?,
-        other_region: row.try_get(6)?,
-        data: row.try_get(7)?,
-        occurred_at: Some(OccurredAt {
-            time_us: row.try_get(8)?,
-            utc_offset_minutes: row.try_get(9)?,
-            precision: row.try_get(10)?,
-            clamped: row.try_get(11)?,
-        }),
-        recorded_at_us: row.try_get(12)?,
-        command_id: command_id.to_string(),
-        command_hash: row.try_get(13)?,
-        actor: row.try_get(14)?,
-        origin: row.try_get(15)?,
-        correlation_id: row.try_get(16)?,
-        causation_id: row.try_get(17)?,
-        correction,
-        leaf_hash: row.try_get(20)?,
-    })
+fn event_of(row: &PgRow) -> Result<RecordedEvent, Fault> {
+    let mut columns = [None; COLUMNS];
+    for (index, column) in columns.iter_mut().enumerate() {
+        // Answers to prepared statements come in binary form.
+        let value = row.try_get_raw(index)?;
+        if !value.is_null() {
+            *column = Some(value.as_bytes().map_err(sqlx::Error::Decode)?);
+        }
+    }
+    fields::event_of(columns.into_iter()).map_err(malformed)
 }
 
-/// A group as one statement: the head moves if it is where this writer left it, and only then the rest is stored. It
-/// answers with one row if it did. The second form also changes the index.
-const WRITE: [&str; 2] = {
-    macro_rules! write {
-        ($index:expr) => {
+fn malformed(malformed: Malformed) -> Fault {
+    Fault::Sql(sqlx::Error::Decode(malformed.into()))
+}
+
+/// A group as one statement: the head moves if it is where this writer left it, and only then the rest is stored. Each
+/// form says in its own way whether it did.
+mod statement {
+    use super::index::index_changes;
+
+    macro_rules! moved {
+        ($rest:expr) => {
             concat!(
                 "WITH moved AS ( \
-                    UPDATE keruen_log.log_head SET position = $1, recorded_at_us = $2, frontier = $3 \
+                    UPDATE keruen_log.log_head SET position = $1, recorded_at_us = $2, frontier = $3, \
+                        previous_position = $6 \
                     WHERE writer_id = $4 AND epoch = $5 AND position = $6 RETURNING position \
-                ), new_events AS ( \
-                    INSERT INTO keruen_log.events (position, command_id, command_hash, event_index, append_events, \
-                        type, tags, region, other_region, data, occurred_at_us, occurred_offset_minutes, \
-                        occurred_precision, occurred_clamped, recorded_at_us, actor, origin, correlation_id, \
-                        causation_id, corrects_event_id, correction_reason, leaf_hash) \
-                    SELECT new.* FROM moved, unnest($7::bigint[], $8::uuid[], $9::bytea[], $10::integer[], \
-                        $11::integer[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], \
-                        $17::bigint[], $18::integer[], $19::integer[], $20::boolean[], $21::bigint[], $22::text[], \
-                        $23::text[], $24::text[], $25::text[], $26::text[], $27::integer[], $28::bytea[]) AS new \
-                ), new_tiles AS ( \
-                    INSERT INTO keruen_log.tiles (level, number, hashes) \
-                    SELECT new.* FROM moved, unnest($29::integer[], $30::bigint[], $31::bytea[]) AS new \
                 )",
-                $index,
-                " SELECT pg_notify('keruen_log', moved.position::text) FROM moved"
+                $rest
             )
         };
     }
-    [write!(""), write!(index_changes!())]
-};
+
+    macro_rules! insert_events {
+        ($values:literal) => {
+            concat!(
+                " INSERT INTO keruen_log.events (position, command_id, command_hash, event_index, append_events, type, \
+                    tags, region, other_region, data, occurred_at_us, occurred_offset_minutes, occurred_precision, \
+                    occurred_clamped, recorded_at_us, actor, origin, correlation_id, causation_id, corrects_event_id, \
+                    correction_reason, leaf_hash) SELECT ",
+                $values
+            )
+        };
+    }
+
+    macro_rules! insert_many {
+        () => {
+            insert_events!(
+                "new.* FROM moved, unnest($7::bigint[], $8::uuid[], $9::bytea[], $10::integer[], $11::integer[], \
+                $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::bigint[], $18::integer[], \
+                $19::integer[], $20::boolean[], $21::bigint[], $22::text[], $23::text[], $24::text[], $25::text[], \
+                $26::text[], $27::integer[], $28::bytea[]) AS new"
+            )
+        };
+    }
+
+    /// One event and nothing else: as many rows as events are inserted if the head moved.
+    pub const ONE_EVENT: &str = moved!(insert_events!(
+        "$7::bigint, $8::uuid, $9::bytea, $10::integer, $11::integer, $12::text, $13::text, $14::text, $15::text, \
+        $16::bytea, $17::bigint, $18::integer, $19::integer, $20::boolean, $21::bigint, $22::text, $23::text, \
+        $24::text, $25::text, $26::text, $27::integer, $28::bytea FROM moved"
+    ));
+
+    /// Events and nothing else, likewise.
+    pub const EVENTS: &str = moved!(insert_many!());
+
+    /// Everything that a group may change; one row comes back if the head moved.
+    pub const ALL: &str = moved!(concat!(
+        ", new_events AS (",
+        insert_many!(),
+        "), new_tiles AS ( \
+            INSERT INTO keruen_log.tiles (level, number, hashes) \
+            SELECT new.* FROM moved, unnest($29::integer[], $30::bigint[], $31::bytea[]) AS new \
+        )",
+        index_changes!(),
+        " SELECT FROM moved"
+    ));
+}
 
 /// Writes a group. False if the head was not where this writer left it; nothing is written then.
 pub(super) async fn write(
@@ -157,29 +180,65 @@ pub(super) async fn write(
     (group, changes): (&Group, &Changes),
     (from, to): (&Tip, &Tip),
 ) -> Result<bool, Fault> {
-    let [alone, with_index] = WRITE;
-    let text = if changes.is_empty() {
-        alone
-    } else {
-        with_index
+    let moving = |text| {
+        sqlx::query(text)
+            .bind(stored(to.position()))
+            .bind(to.recorded_at_us)
+            .bind(to.tree.frontier())
+            .bind(writer_id)
+            .bind(epoch)
+            .bind(stored(from.position()))
     };
-    let statement = sqlx::query(text)
-        .bind(stored(to.position()))
-        .bind(to.recorded_at_us)
-        .bind(to.tree.frontier())
-        .bind(writer_id)
-        .bind(epoch)
-        .bind(stored(from.position()));
-    let mut statement = bind_tiles(bind_events(statement, group), group);
-    if !changes.is_empty() {
-        statement = index::bind_changes(statement, changes);
-    }
-    Ok(statement.fetch_optional(connection).await?.is_some())
+    let inserted = match group.events.as_slice() {
+        [only] if group.tiles.is_empty() && changes.is_empty() => {
+            bind_event(moving(statement::ONE_EVENT), only)
+        }
+        [_, ..] if group.tiles.is_empty() && changes.is_empty() => {
+            bind_events(moving(statement::EVENTS), group)
+        }
+        _ => {
+            let statement = bind_tiles(bind_events(moving(statement::ALL), group), group);
+            let statement = index::bind_changes(statement, changes);
+            return Ok(statement.fetch_optional(connection).await?.is_some());
+        }
+    };
+    Ok(inserted.execute(connection).await?.rows_affected() > 0)
 }
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
-/// In the order of the columns in [`WRITE`].
+/// In the order of the columns in [`statement`].
+fn bind_event<'q>(statement: Statement<'q>, new: &'q NewEvent) -> Statement<'q> {
+    let event = &new.event;
+    let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let occurred_at = occurred_at(event);
+    let correction = event.correction.as_ref();
+    statement
+        .bind(stored(event.position))
+        .bind(new.command_id)
+        .bind(event.command_hash.as_slice())
+        .bind(number(new.index))
+        .bind(number(new.append_events))
+        .bind(event.r#type.as_str())
+        .bind(event.tags.join(" "))
+        .bind(event.region.as_str())
+        .bind(event.other_region.as_str())
+        .bind(event.data.as_slice())
+        .bind(occurred_at.time_us)
+        .bind(occurred_at.utc_offset_minutes)
+        .bind(occurred_at.precision)
+        .bind(occurred_at.clamped)
+        .bind(event.recorded_at_us)
+        .bind(event.actor.as_str())
+        .bind(event.origin.as_str())
+        .bind(event.correlation_id.as_str())
+        .bind(event.causation_id.as_str())
+        .bind(correction.map(|correction| correction.corrects_event_id.as_str()))
+        .bind(correction.map(|correction| correction.reason))
+        .bind(event.leaf_hash.as_slice())
+}
+
+/// In the order of the columns in [`statement`].
 fn bind_events<'q>(statement: Statement<'q>, group: &'q Group) -> Statement<'q> {
     macro_rules! column {
         ($of:expr) => {

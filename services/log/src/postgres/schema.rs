@@ -7,10 +7,11 @@ use uuid::Uuid;
 use super::opening::PostgresRefusal;
 
 /// All migrations; the first has number 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../../migrations/postgres/0001_log.sql"),
     include_str!("../../../../migrations/postgres/0002_index.sql"),
     include_str!("../../../../migrations/postgres/0003_runs.sql"),
+    include_str!("../../../../migrations/postgres/0004_checks.sql"),
 ];
 
 /// The newest version of a log that this program knows: the number of its last migration.

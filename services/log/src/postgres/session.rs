@@ -22,16 +22,21 @@ const DISK_FULL: &str = "53100";
 const ENDING_CLASSES: [&str; 2] = ["08", "57P"];
 
 /// Gives up all rights but those of a writer, and pins what a later change of the server's settings could loosen.
-/// `jit`: its compilation takes longer than any statement here.
+/// `jit`: its compilation takes longer than any statement here. `plan_cache_mode`, `enable_seqscan`: each statement has one
+/// good plan, by the indexes, whatever the statistics say and however large a group is. `keruen_log.appends`: spares the
+/// checks that are for statements which others write, see `migrations/postgres/0004_checks.sql`.
 pub(super) const BECOME_WRITER: &str = "\
     SET ROLE keruen_writer; \
     SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false); \
     SET default_transaction_isolation = 'read committed'; \
-    SET statement_timeout = 0; SET lock_timeout = 0; SET jit = off";
+    SET statement_timeout = 0; SET lock_timeout = 0; SET jit = off; \
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+    SET keruen_log.appends = 'with the head'";
 
-/// Gives up all rights but those of a reader.
+/// Gives up all rights but those of a reader. Each of its statements has one good plan as well.
 pub(super) const BECOME_READER: &str = "\
-    SET ROLE keruen_reader; SET default_transaction_read_only = on; SET jit = off";
+    SET ROLE keruen_reader; SET default_transaction_read_only = on; SET jit = off; \
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off";
 
 /// Sets up a connection that writes.
 pub(super) async fn become_writer(connection: &mut PgConnection) -> sqlx::Result<()> {

@@ -359,6 +359,7 @@ impl Store for Writer {
         Ok(self.with_rows(|rows| rows.events(indexed + 1, u64::MAX))?)
     }
 
+    const ALONE_AT_ONCE: bool = true;
     const LOOKS_AHEAD: bool = true;
 
     fn look_ahead(&mut self, command_ids: &[Uuid], questions: &[Question<'_>]) -> Answers {
@@ -512,7 +513,7 @@ async fn take_over(
         () = clear_the_way(address, pid) => return Err(Fault::Fenced),
     };
     let row = raised.ok_or(Fault::Fenced)?;
-    // A check of the table keeps the length.
+    // The migrations store 16 bytes, and nobody can change them.
     let log_id = row.try_get::<&[u8], _>(0)?.try_into().unwrap_or_default();
     Ok((log_id, row.try_get(1)?))
 }

@@ -213,7 +213,7 @@ fn again(candidate: &Candidate) -> Candidate {
 async fn play(fate: Fate) -> (Sequencer, Fake, Vec<Result<Appended, AppendError>>) {
     let store = Fake::default();
     let sequencer = store.start();
-    let first = sequencer.enqueue(candidate("t:0", None)).unwrap();
+    let first = sequencer.enqueue(candidate("t:0", None), false).unwrap();
     store.wait_for_commit(1);
     let created = candidate("t:1", Some(0));
     let duplicate = again(&created);
@@ -223,7 +223,7 @@ async fn play(fate: Fate) -> (Sequencer, Fake, Vec<Result<Appended, AppendError>
         duplicate,
         candidate("t:2", None),
     ]
-    .map(|candidate| sequencer.enqueue(candidate).unwrap());
+    .map(|candidate| sequencer.enqueue(candidate, false).unwrap());
     store.next_commit(Fate::Written);
     assert_eq!(first.await.unwrap().unwrap().first_position, 1);
     store.wait_for_commit(2);
@@ -336,10 +336,10 @@ async fn a_fenced_writer_says_what_became_of_its_group() {
 async fn an_append_whose_caller_has_gone_is_not_recorded() {
     let store = Fake::default();
     let sequencer = store.start();
-    let first = sequencer.enqueue(candidate("t:0", None)).unwrap();
+    let first = sequencer.enqueue(candidate("t:0", None), false).unwrap();
     store.wait_for_commit(1);
-    drop(sequencer.enqueue(candidate("t:1", None)).unwrap());
-    let third = sequencer.enqueue(candidate("t:2", None)).unwrap();
+    drop(sequencer.enqueue(candidate("t:1", None), false).unwrap());
+    let third = sequencer.enqueue(candidate("t:2", None), false).unwrap();
     store.next_commit(Fate::Written);
     store.next_commit(Fate::Written);
     assert_eq!(first.await.unwrap(), Ok(one(1)));
@@ -355,14 +355,14 @@ async fn the_queue_is_bounded_in_bytes() {
         candidate.bytes = bytes;
         candidate
     };
-    let first = sequencer.enqueue(sized(600_000)).unwrap();
+    let first = sequencer.enqueue(sized(600_000), false).unwrap();
     let refused = sequencer.append(sized(400_001)).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
         "the log is busy: of the 1000000 bytes that may wait for the writer, 400000 are left, and this append has \
          400001; nothing was recorded, repeat later"
     );
-    let second = sequencer.enqueue(sized(400_000)).unwrap();
+    let second = sequencer.enqueue(sized(400_000), false).unwrap();
     store.next_commit(Fate::Written);
     store.next_commit(Fate::Written);
     for queued in [first, second] {
@@ -389,6 +389,7 @@ fn a_group_is_bounded() {
             candidate,
             answer: oneshot::channel().0,
             share: Arc::clone(&bytes).try_acquire_many_owned(0).unwrap(),
+            place: None,
         }
     };
     let mut fill = |count: usize, events: usize, bytes_each: usize| {
