@@ -151,6 +151,8 @@ pub(super) enum Fault {
     DamagedIndex(String),
     #[error("can't be written: {0}")]
     ReadOnly(String),
+    #[error("a thread can't be started: {0}")]
+    Thread(io::Error),
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
 }
@@ -176,6 +178,7 @@ impl Fault {
             Self::Damaged(found) => OpenError::Damaged { path, found },
             Self::DamagedIndex(found) => OpenError::DamagedIndex { path, found },
             Self::ReadOnly(found) => OpenError::ReadOnly { path, found },
+            Self::Thread(source) => OpenError::Io { path, source },
             Self::Sqlite(source) => match source.sqlite_error_code() {
                 _ if is_full(&source) => OpenError::DiskFull { path },
                 Some(ErrorCode::NotADatabase) => OpenError::NotALog {

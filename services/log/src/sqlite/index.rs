@@ -151,7 +151,7 @@ fn page_of(row: &Row<'_>) -> rusqlite::Result<Page> {
     };
     Ok(Page {
         first,
-        bytes: row.get(2)?,
+        bytes: row.get_ref(2)?.as_blob()?.into(),
     })
 }
 
@@ -217,7 +217,12 @@ pub(super) fn write(connection: &Connection, changes: &Changes) -> rusqlite::Res
     )?;
     for (run, page) in &changes.pages {
         let Posting { hash, position } = page.first;
-        statement.execute((stored(*run), stored(hash), stored(position), &page.bytes))?;
+        statement.execute((
+            stored(*run),
+            stored(hash),
+            stored(position),
+            &page.bytes[..],
+        ))?;
     }
     let mut statement = prepare(
         "INSERT INTO run_filters (run, first_hash, filter) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",

@@ -1,6 +1,7 @@
 //! The log in one SQLite file: one writer thread, a few read connections.
 
 mod backup;
+mod checkpointer;
 mod file;
 mod index;
 mod readers;
@@ -103,8 +104,9 @@ impl SqliteLog {
         let (connection, lock, path) = file::open(path, options.max_pages)?;
         let filters = FilterCache::new(options.index.filter_cache_bytes);
         let reserve = Reserve::new(&path, options.min_free_bytes, options.free_space);
-        let (writer, tip) = Writer::start(connection, reserve, options.index, filters.clone())
-            .map_err(|error| error.at(&path))?;
+        let (writer, tip) =
+            Writer::start(connection, &path, reserve, options.index, filters.clone())
+                .map_err(|error| error.at(&path))?;
         let index = readers::Index {
             hasher: TermHasher::new(writer.log_id()),
             filters,
@@ -149,8 +151,8 @@ impl Log for SqliteLog {
         let limit = limit.clamp(1, MAX_PAGE_EVENTS);
         let query = query.clone();
         self.readers
-            .run(move |connection, index| {
-                readers::read_page(connection, index, &query, range, limit)
+            .run(move |connection, readers| {
+                readers::read_page(connection, readers, &query, range, limit)
             })
             .await
     }
@@ -163,7 +165,7 @@ impl Log for SqliteLog {
         let command_id = syntax::uuid(command_id)
             .map_err(|rule| ReadError::InvalidArgument(Violation::new("command_id", rule)))?;
         self.readers
-            .run(move |connection, index| readers::find_command(connection, index, command_id))
+            .run(move |connection, readers| readers::find_command(connection, readers, command_id))
             .await
     }
 

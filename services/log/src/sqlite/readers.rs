@@ -2,11 +2,16 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
-use keruen_proto::log::v1::Query;
+use keruen_proto::log::v1::{Query, RecordedEvent};
+use prost::Message as _;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -16,6 +21,7 @@ use super::{
     rows::{self, RowError},
 };
 use crate::{
+    bounds::MAX_PAGE_BYTES,
     cursor::Cursor,
     index::{
         cache::FilterCache, lookup::Lookup, run::RunState, storage::Storage as _, tail::SharedTail,
@@ -25,6 +31,9 @@ use crate::{
     matching,
     page::PageInProgress,
 };
+
+/// Fewer events than this are not worth another thread.
+const MIN_HALF: u64 = 256;
 
 /// What all reads of the index share.
 #[derive(Debug)]
@@ -41,6 +50,8 @@ pub(super) struct Readers {
     index: Index,
     idle: Mutex<Vec<Connection>>,
     permits: Semaphore,
+    /// Size of an event of the last full page, in bytes; 0 where there was none.
+    event_bytes: AtomicUsize,
 }
 
 impl Readers {
@@ -50,13 +61,14 @@ impl Readers {
             index,
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(connections.max(1)),
+            event_bytes: AtomicUsize::new(0),
         }
     }
 
     /// Runs a read on a thread for blocking work.
     pub async fn run<T: Send + 'static>(
         self: &Arc<Self>,
-        read: impl FnOnce(&mut Connection, &Index) -> Result<T, RowError> + Send + 'static,
+        read: impl FnOnce(&mut Connection, &Self) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let unavailable = |error: &dyn std::fmt::Display| ReadError::Unavailable(error.to_string());
         let _permit = self
@@ -67,7 +79,7 @@ impl Readers {
         let readers = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || {
             let mut connection = readers.take()?;
-            let result = read(&mut connection, &readers.index)?;
+            let result = read(&mut connection, &readers)?;
             // One that has failed is closed instead.
             readers.idle().push(connection);
             Ok::<T, RowError>(result)
@@ -84,6 +96,66 @@ impl Readers {
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.pragma_update(None, "trusted_schema", false)?;
         Ok(connection)
+    }
+
+    /// How many events the next full page is expected to have; 0 if that is not known.
+    fn expected(&self, limit: usize) -> usize {
+        MAX_PAGE_BYTES
+            .checked_div(self.event_bytes.load(Ordering::Relaxed))
+            .map_or(0, |fitting| fitting.min(limit))
+    }
+
+    /// Reads events into a page. Where many are expected, half of them on another thread: to make an event of a row takes
+    /// longer than to find the row, and events never change, so that two snapshots do.
+    fn scan(
+        &self,
+        snapshot: &Connection,
+        page: &mut PageInProgress,
+        (from, last): (u64, u64),
+        limit: usize,
+    ) -> Result<(), RowError> {
+        let half = self.expected(limit) as u64 / 2;
+        let middle = from.saturating_add(half);
+        let mut next = from;
+        if half >= MIN_HALF && middle + half <= last {
+            let later = thread::scope(|scope| {
+                let later = scope.spawn(|| self.events(middle, middle + half - 1));
+                rows::scan(snapshot, from, middle - 1, |event| page.add(event))?;
+                later
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })?;
+            if page.complete {
+                next = middle + later.len() as u64;
+                for (event, bytes) in later {
+                    if !page.add_sized(event, bytes) {
+                        break;
+                    }
+                }
+            }
+        }
+        if page.complete {
+            rows::scan(snapshot, next, last, |event| page.add(event))?;
+        }
+        if let Some(event_bytes) = page.bytes.checked_div(page.events.len()) {
+            self.event_bytes.store(event_bytes, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Events and their sizes, on a connection of their own, no more than a page can have.
+    fn events(&self, first: u64, last: u64) -> Result<Vec<(RecordedEvent, usize)>, RowError> {
+        let connection = self.take()?;
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        rows::scan(&connection, first, last, |event| {
+            let event_bytes = event.encoded_len();
+            bytes += event_bytes;
+            events.push((event, event_bytes));
+            bytes < MAX_PAGE_BYTES
+        })?;
+        self.idle().push(connection);
+        Ok(events)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
@@ -125,12 +197,12 @@ fn look_up<T>(
 /// Looks up what a command id was used for.
 pub(super) fn find_command(
     connection: &mut Connection,
-    index: &Index,
+    readers: &Readers,
     command_id: Uuid,
 ) -> Result<Option<RecordedCommand>, RowError> {
     let snapshot = connection.transaction()?;
     let head_position = head(&snapshot)?;
-    look_up(&snapshot, index, head_position, |lookup| {
+    look_up(&snapshot, &readers.index, head_position, |lookup| {
         lookup.find_command(command_id)
     })
 }
@@ -138,7 +210,7 @@ pub(super) fn find_command(
 /// Reads a page in one snapshot.
 pub(super) fn read_page(
     connection: &mut Connection,
-    index: &Index,
+    readers: &Readers,
     query: &Query,
     range: Range,
     limit: usize,
@@ -151,9 +223,9 @@ pub(super) fn read_page(
     if from > last {
         // Nothing to look for.
     } else if matching::is_everything(query) {
-        rows::scan(&snapshot, from, last, |event| page.add(event))?;
+        readers.scan(&snapshot, &mut page, (from, last), limit)?;
     } else {
-        look_up(&snapshot, index, head_position, |lookup| {
+        look_up(&snapshot, &readers.index, head_position, |lookup| {
             fill(&mut page, &snapshot, lookup, query, (from, last))
         })?;
     }

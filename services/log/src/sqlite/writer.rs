@@ -1,10 +1,13 @@
 //! The write connection.
 
+use std::path::Path;
+
 use keruen_proto::log::v1::Query;
 use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
 use super::{
+    checkpointer::Checkpointer,
     file::{self, Fault},
     index::{self, Rows},
     rows::{self, RowError, from_stored, stored},
@@ -31,6 +34,8 @@ const PROGRESS_EVENTS: u64 = 100_000;
 /// The one connection that writes.
 #[derive(Debug)]
 pub(super) struct Writer {
+    // Dropped before the connection, whose end copies the rest and removes the write-ahead log.
+    checkpointer: Checkpointer,
     connection: Connection,
     log_id: [u8; 16],
     epoch: i64,
@@ -46,6 +51,7 @@ impl Writer {
     /// Takes over the log with a new epoch, reads where it stands, and indexes what is not.
     pub fn start(
         mut connection: Connection,
+        path: &Path,
         reserve: Reserve,
         options: IndexOptions,
         filters: FilterCache,
@@ -60,6 +66,7 @@ impl Writer {
         transaction.commit()?;
         let (tip, _) = load(&connection)?;
         let mut writer = Self {
+            checkpointer: Checkpointer::start(path, &connection)?,
             connection,
             log_id,
             epoch,
@@ -90,6 +97,8 @@ impl Writer {
                 index::write(&transaction, &changes)?;
                 transaction.commit()?;
                 compaction.committed(&changes);
+                self.checkpointer
+                    .committed(&self.connection, &Group::default(), &changes);
             }
             if compaction.head() - told >= PROGRESS_EVENTS {
                 told = compaction.head();
@@ -175,6 +184,8 @@ impl Store for Writer {
             return Err(StoreError::Fenced);
         }
         compaction.committed(&changes);
+        self.checkpointer
+            .committed(&self.connection, group, &changes);
         self.compaction = Some(compaction);
         Ok(())
     }
