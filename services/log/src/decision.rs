@@ -183,13 +183,14 @@ impl Ledger {
             events,
             ..
         } = candidate;
+        let command_id_text = command_id.to_string();
         let mut new_events = Vec::with_capacity(events.len());
         for (index, (proposed, occurred_at)) in (0..append_events).zip(events) {
             let event = RecordedEvent {
                 position: first_position + u64::from(index),
                 event_id: entry::event_id(command_id, index),
                 recorded_at_us,
-                command_id: command_id.to_string(),
+                command_id: command_id_text.clone(),
                 command_hash: command_hash.to_vec(),
                 actor: actor.clone(),
                 origin: origin.clone(),
@@ -205,8 +206,8 @@ impl Ledger {
         }
         // All leaves before any state changes, so that a failure leaves nothing behind.
         for new in &mut new_events {
-            let leaf =
-                entry::leaf_hash(&self.log_id, &new.event).map_err(AppendError::InvalidArgument)?;
+            let leaf = entry::leaf_hash_of(&self.log_id, (new.command_id, new.index), &new.event)
+                .map_err(AppendError::InvalidArgument)?;
             new.event.leaf_hash = leaf.to_vec();
             new.terms = self.terms(new);
         }

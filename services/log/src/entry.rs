@@ -3,7 +3,7 @@
 
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Hyphenated};
 
 use crate::{
     append::Violation,
@@ -16,14 +16,30 @@ pub const ENTRY_VERSION: u8 = 1;
 
 /// `<command_id>/<index>`: the same on every node, for ever.
 pub fn event_id(command_id: Uuid, index: u32) -> String {
-    format!("{}/{index}", command_id.hyphenated())
+    let mut id = String::with_capacity(Hyphenated::LENGTH + 4);
+    id.push_str(
+        command_id
+            .hyphenated()
+            .encode_lower(&mut Uuid::encode_buffer()),
+    );
+    id.push('/');
+    id.push_str(&index.to_string());
+    id
 }
 
 /// The canonical entry of an event in the log with this id. Fails on an event that no log can have written: without a
 /// time that occurred, with an `event_id` that does not belong to its `command_id`, with a hash of another length, or
 /// with tags that are not sorted.
 pub fn entry(log_id: &[u8; 16], event: &RecordedEvent) -> Result<Vec<u8>, Violation> {
-    let (command_id, index) = identity(event)?;
+    entry_of(log_id, identity(event)?, event)
+}
+
+/// The same of an event whose command id and index are known.
+fn entry_of(
+    log_id: &[u8; 16],
+    (command_id, index): (Uuid, u32),
+    event: &RecordedEvent,
+) -> Result<Vec<u8>, Violation> {
     let command_hash = <&Hash>::try_from(event.command_hash.as_slice())
         .map_err(|_| Violation::new("command_hash", "must have 32 bytes"))?;
     let occurred_at = event
@@ -71,6 +87,15 @@ pub fn entry(log_id: &[u8; 16], event: &RecordedEvent) -> Result<Vec<u8>, Violat
 /// The leaf hash of an event, from its entry.
 pub fn leaf_hash(log_id: &[u8; 16], event: &RecordedEvent) -> Result<Hash, Violation> {
     Ok(tree::leaf_hash(&entry(log_id, event)?))
+}
+
+/// The same of an event that is made with this command id and index.
+pub(crate) fn leaf_hash_of(
+    log_id: &[u8; 16],
+    identity: (Uuid, u32),
+    event: &RecordedEvent,
+) -> Result<Hash, Violation> {
+    Ok(tree::leaf_hash(&entry_of(log_id, identity, event)?))
 }
 
 /// Command id and index of an event, as its event id and its command id both say.

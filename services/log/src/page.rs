@@ -29,7 +29,13 @@ impl PageInProgress {
 
     /// False if the event has no room.
     pub fn add(&mut self, event: RecordedEvent) -> bool {
-        let bytes = self.bytes + event.encoded_len();
+        let event_bytes = event.encoded_len();
+        self.add_sized(event, event_bytes)
+    }
+
+    /// The same of an event whose size as a message is known.
+    pub fn add_sized(&mut self, event: RecordedEvent, event_bytes: usize) -> bool {
+        let bytes = self.bytes + event_bytes;
         if self.is_full() || (bytes > MAX_PAGE_BYTES && !self.events.is_empty()) {
             self.complete = false;
             return false;

@@ -1,5 +1,7 @@
 //! Append requests and queries, checked against every bound before they reach the sequencer.
 
+use std::fmt;
+
 use keruen_proto::log::v1::{
     AppendCondition, AppendRequest, Correction, CorrectionReason, OccurredAt, ProposedEvent, Query,
     TimePrecision,
@@ -79,7 +81,7 @@ impl Candidate {
             .into_iter()
             .enumerate()
             .map(|(index, event)| {
-                parse_event(&format!("events[{index}]"), event, bounds, transcoder)
+                parse_event(format_args!("events[{index}]"), event, bounds, transcoder)
             })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
@@ -111,19 +113,22 @@ fn parse_condition(condition: AppendCondition) -> Result<Condition, Violation> {
 }
 
 fn parse_event(
-    path: &str,
+    path: fmt::Arguments<'_>,
     mut event: ProposedEvent,
     bounds: &Bounds,
     transcoder: Option<&Transcoder>,
 ) -> Result<(ProposedEvent, OccurredAt), Violation> {
-    at(path_of(path, "type"), syntax::event_type(&event.r#type))?;
+    at(
+        format_args!("{path}.type"),
+        syntax::event_type(&event.r#type),
+    )?;
     for (index, tag) in event.tags.iter().enumerate() {
-        at(format!("{path}.tags[{index}]"), syntax::tag(tag))?;
+        at(format_args!("{path}.tags[{index}]"), syntax::tag(tag))?;
     }
     event.tags.sort_unstable();
     event.tags.dedup();
     within(
-        path_of(path, "tags"),
+        format_args!("{path}.tags"),
         "tags",
         event.tags.len(),
         MAX_EVENT_TAGS,
@@ -146,13 +151,13 @@ fn parse_event(
 }
 
 fn check_data(
-    path: &str,
+    path: fmt::Arguments<'_>,
     event: &ProposedEvent,
     bounds: &Bounds,
     transcoder: Option<&Transcoder>,
 ) -> Result<(), Violation> {
     within(
-        path_of(path, "data"),
+        format_args!("{path}.data"),
         "bytes",
         event.data.len(),
         bounds.data_bytes,
@@ -161,18 +166,18 @@ fn check_data(
         return Ok(());
     };
     let json_bytes = at(
-        path_of(path, "data"),
+        format_args!("{path}.data"),
         transcoder(&event.r#type, &event.data),
     )?;
     within(
-        path_of(path, "data"),
+        format_args!("{path}.data"),
         "bytes as JSON",
         json_bytes,
         bounds.json_bytes,
     )
 }
 
-fn check_correction(path: &str, correction: &Correction) -> Result<(), Violation> {
+fn check_correction(path: fmt::Arguments<'_>, correction: &Correction) -> Result<(), Violation> {
     at(
         format!("{path}.correction.corrects_event_id"),
         syntax::event_id(&correction.corrects_event_id),
@@ -186,10 +191,13 @@ fn check_correction(path: &str, correction: &Correction) -> Result<(), Violation
     }
 }
 
-fn check_occurred_at(path: &str, occurred_at: Option<OccurredAt>) -> Result<OccurredAt, Violation> {
-    let path = path_of(path, "occurred_at");
+fn check_occurred_at(
+    path: fmt::Arguments<'_>,
+    occurred_at: Option<OccurredAt>,
+) -> Result<OccurredAt, Violation> {
+    let path = format_args!("{path}.occurred_at");
     let Some(occurred_at) = occurred_at else {
-        return Err(Violation::new(path, "is missing"));
+        return Err(Violation::new(path.to_string(), "is missing"));
     };
     let OccurredAt {
         time_us,
@@ -220,49 +228,49 @@ fn check_occurred_at(path: &str, occurred_at: Option<OccurredAt>) -> Result<Occu
 }
 
 /// Checks a query; `path` is the field that holds it.
-pub(crate) fn check_query(path: &str, query: &Query) -> Result<(), Violation> {
+pub(crate) fn check_query(path: impl fmt::Display, query: &Query) -> Result<(), Violation> {
     within(
-        path_of(path, "items"),
+        format_args!("{path}.items"),
         "items",
         query.items.len(),
         MAX_QUERY_ITEMS,
     )?;
     let mut terms = 0;
     for (index, item) in query.items.iter().enumerate() {
-        let path = format!("{path}.items[{index}]");
+        let path = format_args!("{path}.items[{index}]");
         within(
-            path_of(&path, "types"),
+            format_args!("{path}.types"),
             "types",
             item.types.len(),
             MAX_ITEM_TERMS,
         )?;
         within(
-            path_of(&path, "tags"),
+            format_args!("{path}.tags"),
             "tags",
             item.tags.len(),
             MAX_ITEM_TERMS,
         )?;
         terms += item.types.len() + item.tags.len();
         for (index, name) in item.types.iter().enumerate() {
-            at(format!("{path}.types[{index}]"), syntax::event_type(name))?;
+            at(
+                format_args!("{path}.types[{index}]"),
+                syntax::event_type(name),
+            )?;
         }
         for (index, tag) in item.tags.iter().enumerate() {
-            at(format!("{path}.tags[{index}]"), syntax::tag(tag))?;
+            at(format_args!("{path}.tags[{index}]"), syntax::tag(tag))?;
         }
     }
     within(path, "types and tags", terms, MAX_QUERY_TERMS)
 }
 
-fn path_of(path: &str, field: &str) -> String {
-    format!("{path}.{field}")
-}
-
-fn at<T>(path: impl Into<String>, result: Result<T, String>) -> Result<T, Violation> {
-    result.map_err(|rule| Violation::new(path, rule))
+/// The path is written out only where the rule is broken.
+fn at<T>(path: impl fmt::Display, result: Result<T, String>) -> Result<T, Violation> {
+    result.map_err(|rule| Violation::new(path.to_string(), rule))
 }
 
 fn optional(
-    path: &str,
+    path: fmt::Arguments<'_>,
     field: &str,
     text: &str,
     check: fn(&str) -> Result<(), String>,
@@ -270,11 +278,11 @@ fn optional(
     if text.is_empty() {
         return Ok(());
     }
-    at(path_of(path, field), check(text))
+    at(format_args!("{path}.{field}"), check(text))
 }
 
 fn within(
-    path: impl Into<String>,
+    path: impl fmt::Display,
     unit: &str,
     found: usize,
     at_most: usize,
@@ -283,7 +291,7 @@ fn within(
         return Ok(());
     }
     Err(Violation::new(
-        path,
+        path.to_string(),
         format!("must have at most {at_most} {unit}, found {found}"),
     ))
 }

@@ -45,14 +45,32 @@ impl FilterCache {
         runs: impl IntoIterator<Item = &'r Run>,
         hash: u64,
     ) -> Result<Vec<&'r Run>, S::Error> {
-        let runs: Vec<_> = runs.into_iter().collect();
-        self.load(storage, runs.iter().map(|run| (*run, hash)))?;
         let mut holding = Vec::new();
-        for run in runs {
-            if self.may_hold(storage, run, hash)? {
-                holding.push(run);
+        let mut unknown = Vec::new();
+        {
+            let mut cached = self.lock();
+            for run in runs {
+                match cached.get(&key(run, hash)) {
+                    None => {
+                        holding.push(run);
+                        unknown.push(run);
+                    }
+                    Some(filter) if may_hold(filter, run, hash)? => holding.push(run),
+                    Some(_) => {}
+                }
             }
         }
+        if unknown.is_empty() {
+            return Ok(holding);
+        }
+        self.load(storage, unknown.iter().map(|run| (*run, hash)))?;
+        let mut ruled_out = Vec::new();
+        for run in unknown {
+            if !self.may_hold(storage, run, hash)? {
+                ruled_out.push(run.id);
+            }
+        }
+        holding.retain(|run| !ruled_out.contains(&run.id));
         Ok(holding)
     }
 
@@ -92,20 +110,32 @@ impl FilterCache {
         run: &Run,
         hash: u64,
     ) -> Result<bool, S::Error> {
-        let key = (run.id, filter::first_hash(run.filter_bits, hash));
+        let key = key(run, hash);
         let cached = self.lock().get(&key).cloned();
         let filter = match cached {
             Some(filter) => filter,
             // More were asked for at once than there is room for.
             None => storage.filters(&[key])?.pop().flatten().map(Into::into),
         };
-        let Some(filter) = filter else {
-            return Ok(true);
-        };
-        Ok(filter::may_hold(run.filter_bits, &filter, hash).map_err(Damage::malformed(run))?)
+        Ok(may_hold(&filter, run, hash)?)
     }
 
     fn lock(&self) -> MutexGuard<'_, LruCache<FilterKey, Cached>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Of the filter of a run that tells of the hash.
+fn key(run: &Run, hash: u64) -> FilterKey {
+    (run.id, filter::first_hash(run.filter_bits, hash))
+}
+
+/// Whether the run may have the hash.
+fn may_hold(cached: &Cached, run: &Run, hash: u64) -> Result<bool, Damage> {
+    match cached {
+        None => Ok(true),
+        Some(filter) => {
+            filter::may_hold(run.filter_bits, filter, hash).map_err(Damage::malformed(run))
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Pages of postings: a run is a sequence of them.
 
+use std::sync::Arc;
+
 use super::term::{HASH_BITS, Posting};
 
 /// Size of a page at most, in bytes: with what stands around it, one page of an SQLite file and half a page of a
@@ -18,7 +20,7 @@ const MAX_ENTRY_BYTES: usize = 20;
 pub(crate) struct Page {
     /// Its first posting.
     pub first: Posting,
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<[u8]>,
 }
 
 /// Bytes that are not a page.
@@ -77,9 +79,11 @@ impl PageBuilder {
         if self.bytes.is_empty() {
             return None;
         }
+        let bytes = self.bytes.as_slice().into();
+        self.bytes.clear();
         Some(Page {
             first: self.first,
-            bytes: std::mem::take(&mut self.bytes),
+            bytes,
         })
     }
 
@@ -179,8 +183,12 @@ impl Page {
     /// The hash that it ends with.
     pub fn last_hash(&self) -> Result<u64, Malformed> {
         // Hashes don't depend on where the run begins.
-        let last = self.postings(0)?.pop();
-        last.map(|posting| posting.hash).ok_or(Malformed)
+        let mut cursor = PageCursor::new(self.first, 0);
+        let mut last = None;
+        while let Some(posting) = cursor.next(&self.bytes)? {
+            last = Some(posting.hash);
+        }
+        last.ok_or(Malformed)
     }
 
     /// All postings.
@@ -267,7 +275,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let page = Page { first: Posting { hash: 7, position: 1 }, bytes };
+            let page = Page { first: Posting { hash: 7, position: 1 }, bytes: bytes.into() };
             if let Ok(postings) = page.postings(1) {
                 prop_assert!(postings.len() <= page.bytes.len());
             }
@@ -295,7 +303,8 @@ mod tests {
                     0x00, 0x03, 0x03, 0x84, 0x03, // 301: 4.
                     0x01, 0x00, // 70,000: 4 + 4,095.
                     0xc3, 0xa0, 0x04, 0xfe, 0x3f,
-                ],
+                ]
+                .into(),
             }]
         );
     }

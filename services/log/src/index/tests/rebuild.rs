@@ -1,5 +1,7 @@
 //! Whatever is damaged of the index, it is found out or does no harm, and can be made anew.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::index::{
     rebuild::{self, Rebuild, ReindexOptions, Reindexed},
@@ -127,7 +129,7 @@ impl Harm {
             Self::FlipPage(row, bit) => {
                 let page = page(memory, row).and_then(|key| memory.pages.get_mut(&key));
                 if let Some(page) = page {
-                    flip(&mut page.bytes, bit);
+                    flip(Arc::make_mut(&mut page.bytes), bit);
                 }
             }
             Self::MovePage(row, bit) => {
@@ -184,7 +186,7 @@ impl Harm {
                 };
                 let page = Page {
                     first,
-                    bytes: vec![0, 0],
+                    bytes: [0, 0].into(),
                 };
                 memory.pages.insert((run, first), page);
             }
