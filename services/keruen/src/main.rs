@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Events are many small texts that are made on one thread and freed on another, which is what this allocator is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     keruen::main()
 }

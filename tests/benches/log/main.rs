@@ -25,6 +25,10 @@ use serde_json::{Map, json};
 use report::Report;
 use store::{Backend, Place};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the log on PostgreSQL and SQLite, prints a table and writes target/bench/log.json.
 ///
 /// Everything runs against real stores on disk, with fsync, and beside a baseline in the same run. Progress goes to
