@@ -56,7 +56,8 @@ impl Ledger {
     /// The gathered group was committed, and the store answers for the events up to `indexed`.
     pub fn advance(&mut self, indexed: u64) {
         self.committed = self.pending.clone();
-        self.recent.absorb(self.group.events.drain(..));
+        self.recent.absorb(&mut self.group.events);
+        self.group.events.clear();
         self.recent.evict(indexed);
         self.group.tiles.clear();
     }
@@ -184,9 +185,10 @@ impl Ledger {
             ..
         } = candidate;
         let command_id_text = command_id.to_string();
+        // All leaves before any state changes, so that a failure leaves nothing behind.
         let mut new_events = Vec::with_capacity(events.len());
-        for (index, (proposed, occurred_at)) in (0..append_events).zip(events) {
-            let event = RecordedEvent {
+        for (index, (proposed, occurred_at, data_hash)) in (0..append_events).zip(events) {
+            let mut event = RecordedEvent {
                 position: first_position + u64::from(index),
                 event_id: entry::event_id(command_id, index),
                 recorded_at_us,
@@ -196,20 +198,18 @@ impl Ledger {
                 origin: origin.clone(),
                 ..recorded(proposed, clamped(occurred_at, recorded_at_us))
             };
-            new_events.push(NewEvent {
+            let leaf = entry::leaf_hash_of(&self.log_id, (command_id, index), &event, &data_hash)
+                .map_err(AppendError::InvalidArgument)?;
+            event.leaf_hash = leaf.to_vec();
+            let mut new = NewEvent {
                 event,
                 command_id,
                 index,
                 append_events,
                 terms: Vec::new(),
-            });
-        }
-        // All leaves before any state changes, so that a failure leaves nothing behind.
-        for new in &mut new_events {
-            let leaf = entry::leaf_hash_of(&self.log_id, (new.command_id, new.index), &new.event)
-                .map_err(AppendError::InvalidArgument)?;
-            new.event.leaf_hash = leaf.to_vec();
-            new.terms = self.terms(new);
+            };
+            new.terms = self.terms(&new);
+            new_events.push(new);
         }
         self.gather(new_events, recorded_at_us);
         let appended = Appended {
@@ -232,9 +232,9 @@ impl Ledger {
         terms
     }
 
-    fn gather(&mut self, new_events: Vec<NewEvent>, recorded_at_us: i64) {
+    fn gather(&mut self, mut new_events: Vec<NewEvent>, recorded_at_us: i64) {
         self.pending.recorded_at_us = recorded_at_us;
-        for new in new_events {
+        for new in &new_events {
             // The leaf hash was made above and has 32 bytes.
             let leaf = new
                 .event
@@ -243,9 +243,9 @@ impl Ledger {
                 .try_into()
                 .unwrap_or_default();
             self.pending.tree.push(leaf, &mut self.group.tiles);
-            self.recent.note(&new);
-            self.group.events.push(new);
+            self.recent.note(new);
         }
+        self.group.events.append(&mut new_events);
     }
 }
 

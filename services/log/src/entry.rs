@@ -31,14 +31,16 @@ pub fn event_id(command_id: Uuid, index: u32) -> String {
 /// time that occurred, with an `event_id` that does not belong to its `command_id`, with a hash of another length, or
 /// with tags that are not sorted.
 pub fn entry(log_id: &[u8; 16], event: &RecordedEvent) -> Result<Vec<u8>, Violation> {
-    entry_of(log_id, identity(event)?, event)
+    let data_hash = Sha256::digest(&event.data).into();
+    entry_of(log_id, identity(event)?, event, &data_hash)
 }
 
-/// The same of an event whose command id and index are known.
+/// The same of an event whose command id and index are known, and SHA-256 of its data.
 fn entry_of(
     log_id: &[u8; 16],
     (command_id, index): (Uuid, u32),
     event: &RecordedEvent,
+    data_hash: &Hash,
 ) -> Result<Vec<u8>, Violation> {
     let command_hash = <&Hash>::try_from(event.command_hash.as_slice())
         .map_err(|_| Violation::new("command_hash", "must have 32 bytes"))?;
@@ -80,7 +82,7 @@ fn entry_of(
             entry.push(small("correction.reason", correction.reason)?);
         }
     }
-    entry.extend_from_slice(&Sha256::digest(&event.data));
+    entry.extend_from_slice(data_hash);
     Ok(entry)
 }
 
@@ -89,13 +91,16 @@ pub fn leaf_hash(log_id: &[u8; 16], event: &RecordedEvent) -> Result<Hash, Viola
     Ok(tree::leaf_hash(&entry(log_id, event)?))
 }
 
-/// The same of an event that is made with this command id and index.
+/// The same of an event that is made with this command id and index, and has data with this SHA-256.
 pub(crate) fn leaf_hash_of(
     log_id: &[u8; 16],
     identity: (Uuid, u32),
     event: &RecordedEvent,
+    data_hash: &Hash,
 ) -> Result<Hash, Violation> {
-    Ok(tree::leaf_hash(&entry_of(log_id, identity, event)?))
+    Ok(tree::leaf_hash(&entry_of(
+        log_id, identity, event, data_hash,
+    )?))
 }
 
 /// Command id and index of an event, as its event id and its command id both say.

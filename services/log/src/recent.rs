@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasherDefault, Hasher},
+    mem,
 };
 
 use keruen_proto::log::v1::{Query, QueryItem};
@@ -124,15 +125,16 @@ impl Recent {
         self.events.push_back(event);
     }
 
-    /// The pending events, all of which were noted, are committed.
-    pub fn absorb(&mut self, pending: impl Iterator<Item = NewEvent>) {
-        for mut new in pending {
-            new.terms.truncate(1 + new.event.tags.len());
+    /// The pending events, all of which were noted, are committed. Takes out of them what is kept.
+    pub fn absorb(&mut self, pending: &mut [NewEvent]) {
+        for new in pending {
+            let mut terms = mem::take(&mut new.terms);
+            terms.truncate(1 + new.event.tags.len());
             self.keep(Event {
                 command_id: (new.index == 0).then_some(new.command_id),
-                r#type: new.event.r#type,
-                tags: new.event.tags,
-                terms: new.terms,
+                r#type: mem::take(&mut new.event.r#type),
+                tags: mem::take(&mut new.event.tags),
+                terms,
             });
         }
     }
@@ -312,8 +314,8 @@ mod tests {
                 }
                 events
             };
-            let written = noted(&mut recent, &committed);
-            recent.absorb(written.into_iter());
+            let mut written = noted(&mut recent, &committed);
+            recent.absorb(&mut written);
             let rolled_back = noted(&mut recent, &lost);
             recent.forget(&rolled_back);
             let pending_events = noted(&mut recent, &pending);
@@ -337,7 +339,7 @@ mod tests {
             position += 1;
             let event = new(position, "a.A", tags);
             recent.note(&event);
-            recent.absorb(std::iter::once(event));
+            recent.absorb(&mut [event]);
         };
         for index in 0..MAX_EVENTS + 10 {
             push(&mut recent, &[format!("t:{index}")]);

@@ -7,6 +7,7 @@ use keruen_proto::log::v1::{
     TimePrecision,
 };
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
         MAX_UTC_OFFSET_MINUTES, TIME_RANGE_US,
     },
     syntax,
+    tree::Hash,
 };
 
 /// Size in bytes of an event's JSON, from its type and data; an error refuses the append.
@@ -28,8 +30,9 @@ pub(crate) struct Candidate {
     pub command_hash: [u8; 32],
     pub actor: String,
     pub origin: String,
-    /// At least one; with tags sorted and without duplicates, and a time that occurred.
-    pub events: Vec<(ProposedEvent, OccurredAt)>,
+    /// At least one; with tags sorted and without duplicates, a time that occurred, and SHA-256 of its data: what each
+    /// caller can do by himself, the one writer need not.
+    pub events: Vec<(ProposedEvent, OccurredAt, Hash)>,
     pub condition: Option<Condition>,
     /// Microseconds since 1970-01-01T00:00:00Z; 0 means never.
     pub deadline_us: i64,
@@ -117,7 +120,7 @@ fn parse_event(
     mut event: ProposedEvent,
     bounds: &Bounds,
     transcoder: Option<&Transcoder>,
-) -> Result<(ProposedEvent, OccurredAt), Violation> {
+) -> Result<(ProposedEvent, OccurredAt, Hash), Violation> {
     at(
         format_args!("{path}.type"),
         syntax::event_type(&event.r#type),
@@ -147,7 +150,8 @@ fn parse_event(
     }
     let occurred_at = check_occurred_at(path, event.occurred_at)?;
     check_data(path, &event, bounds, transcoder)?;
-    Ok((event, occurred_at))
+    let data_hash = Sha256::digest(&event.data).into();
+    Ok((event, occurred_at, data_hash))
 }
 
 fn check_data(

@@ -168,10 +168,10 @@ impl Sequencer {
                     self.bytes.available_permits()
                 ))
             })?;
-        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(queue) = queue.as_ref() else {
+        let queue = || self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        if queue().is_none() {
             return Err(closed());
-        };
+        }
         let (answer, queued) = oneshot::channel();
         let mut job = Job {
             candidate,
@@ -194,6 +194,8 @@ impl Sequencer {
         };
         let place = Arc::clone(&self.places).try_acquire_owned();
         job.place = Some(place.map_err(|_| busy())?);
+        let queue = queue();
+        let queue = queue.as_ref().ok_or_else(closed)?;
         queue.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => busy(),
             mpsc::error::TrySendError::Closed(_) => closed(),

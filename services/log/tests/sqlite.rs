@@ -482,3 +482,27 @@ async fn a_closed_log_finishes_what_is_queued_and_ends_its_followers() {
     assert_eq!(events, 50);
     assert_eq!(end, ReadError::Unavailable("the log was closed".to_owned()));
 }
+
+/// What is written stands in the file before the log is closed, and the write-ahead log begins anew while others append
+/// without a pause.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_write_ahead_log_does_not_grow_with_the_log() {
+    const APPENDED_BYTES: u64 = 192 << 20;
+    let (_folder, path) = place();
+    let log = open(&path);
+    let appends = APPENDED_BYTES / (60_000 * 10);
+    for _ in 0..appends {
+        log.append(request(60_000, 10)).await.unwrap();
+    }
+    let size = |path: &Path| fs::metadata(path).unwrap().len();
+    let write_ahead_bytes = size(&path.with_file_name("log.db-wal"));
+    assert!(
+        write_ahead_bytes < APPENDED_BYTES / 2,
+        "{write_ahead_bytes} bytes"
+    );
+    let file_bytes = size(&path);
+    assert!(file_bytes > APPENDED_BYTES / 2, "{file_bytes} bytes");
+    drop(log);
+    assert!(!path.with_file_name("log.db-wal").exists());
+    assert_eq!(open(&path).head().await.unwrap().position, appends * 10);
+}

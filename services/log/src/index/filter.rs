@@ -25,6 +25,13 @@ pub(crate) struct Filter {
     pub bytes: Vec<u8>,
 }
 
+impl Filter {
+    /// Whether it lets nothing through, since it was made of no hash.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == [0; 3]
+    }
+}
+
 /// How many upper bits of a hash choose the filter, in a run of at most so many hashes.
 pub(crate) fn filter_bits(hashes: u64) -> u32 {
     let filters = hashes.div_ceil(FILTER_HASHES).max(1);

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     compaction::check_side_by_side,
-    filter,
+    filter::{Filter, FilterBuilder},
     page::PageCursor,
     run::{Run, RunState},
     storage::{Damage, Damaged, Storage},
@@ -169,7 +169,10 @@ fn verify_run<S: Storage>(
         .zip(&recorded.of_spans)
         .position(|(one, other)| one != other);
     match differing {
-        None => Ok(postings),
+        None => match counted.wrong_filter {
+            None => Ok(postings),
+            Some(damage) => Err(damage.into()),
+        },
         Some(index) => {
             let first = run.first + index as u64 * indexed.span;
             let last = run.last.min(first + indexed.span - 1);
@@ -231,14 +234,40 @@ fn find_difference<S: Storage>(
 }
 
 /// What a run has.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Counted {
     postings: u64,
     terms: u64,
     pages: u64,
+    /// The first filter that does not agree with the postings. If these are wrong, that is the news.
+    wrong_filter: Option<Damage>,
 }
 
 impl Counted {
+    /// Filters must be what is made of the hashes of their run. One of no hash may be missing.
+    fn check_filters<S: Storage>(
+        &mut self,
+        storage: &mut S,
+        run: &Run,
+        expected: &[Filter],
+    ) -> Result<(), S::Error> {
+        let keys: Vec<_> = expected
+            .iter()
+            .map(|filter| (run.id, filter.first_hash))
+            .collect();
+        for (expected, stored) in expected.iter().zip(storage.filters(&keys)?) {
+            let found = match stored {
+                Some(stored) if stored == expected.bytes => continue,
+                Some(_) => "a filter of the index does not agree with the postings",
+                None if expected.is_empty() => continue,
+                None => "a filter of the index is missing",
+            };
+            self.wrong_filter
+                .get_or_insert_with(|| Damage::of_run(run, found));
+        }
+        Ok(())
+    }
+
     /// What the run says of itself may be more than there is, but not more than could be.
     fn check(&self, run: &Run) -> Result<(), Damage> {
         let fits = |stated: u64, counted: u64| (counted..=self.postings).contains(&stated);
@@ -264,7 +293,8 @@ fn walk_run<S: Storage>(
     let mut counted = Counted::default();
     let mut next = Posting::default();
     let mut last: Option<Posting> = None;
-    let mut filter = None;
+    let mut filters = FilterBuilder::starting_with(run.filter_bits, 0);
+    let mut complete = Vec::new();
     loop {
         let pages: Vec<_> = storage
             .pages_from(&[(run.id, next)], PAGES)?
@@ -272,10 +302,12 @@ fn walk_run<S: Storage>(
             .flatten()
             .collect();
         let Some(final_page) = pages.last() else {
-            return match last {
-                Some(_) => Ok(counted),
-                None => Err(Damage::of_run(run, "the run has no pages").into()),
-            };
+            if last.is_none() {
+                return Err(Damage::of_run(run, "the run has no pages").into());
+            }
+            filters.finish(|filter| complete.push(filter));
+            counted.check_filters(storage, run, &complete)?;
+            return Ok(counted);
         };
         next = final_page.first.next();
         counted.pages += pages.len() as u64;
@@ -298,7 +330,7 @@ fn walk_run<S: Storage>(
                     return Err(Damage::of_run(run, "a posting is outside of its run").into());
                 }
                 if last.is_none_or(|last| last.hash != posting.hash) {
-                    check_filter(storage, run, posting, &mut filter)?;
+                    filters.push(posting.hash, |filter| complete.push(filter));
                     counted.terms += 1;
                 }
                 counted.postings += 1;
@@ -309,34 +341,9 @@ fn walk_run<S: Storage>(
                 return Err(Damage::of_run(run, "a page of the index is empty").into());
             }
         }
+        counted.check_filters(storage, run, &complete)?;
+        complete.clear();
     }
-}
-
-/// Filters must let every hash through that their run has.
-fn check_filter<S: Storage>(
-    storage: &mut S,
-    run: &Run,
-    posting: Posting,
-    at_hand: &mut Option<(u64, Vec<u8>)>,
-) -> Result<(), S::Error> {
-    let first_hash = filter::first_hash(run.filter_bits, posting.hash);
-    if at_hand.as_ref().is_none_or(|(hash, _)| *hash != first_hash) {
-        let filter = storage.filters(&[(run.id, first_hash)])?.pop().flatten();
-        let filter = filter
-            .ok_or_else(|| Damage::new(posting.position, "a filter of the index is missing"))?;
-        *at_hand = Some((first_hash, filter));
-    }
-    let filter = at_hand.as_ref().map_or(&[][..], |(_, filter)| filter);
-    let held =
-        filter::may_hold(run.filter_bits, filter, posting.hash).map_err(Damage::malformed(run))?;
-    if held {
-        return Ok(());
-    }
-    Err(Damage::new(
-        posting.position,
-        "a filter of the index leaves out the event",
-    )
-    .into())
 }
 
 /// Hands the postings of events to `take`. `told` is told of the position so far.
