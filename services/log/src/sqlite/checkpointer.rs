@@ -26,9 +26,12 @@ const PAGES_OF_COMMIT: usize = 3;
 const EVENT_BYTES: usize = 600;
 /// So many pages are worth a copy; roughly what SQLite does by itself. It only decides when.
 const WORTH_PAGES: usize = 1_000;
-/// The write-ahead log begins anew only when all of it was copied at a moment when nobody wrote. At this length, 64 MiB,
-/// the writer makes that moment.
-const LONGEST_PAGES: u64 = 16_384;
+/// The write-ahead log begins anew only when all of it was copied at a moment when nobody wrote, and a commit that makes
+/// its file longer takes twice as long as one that writes over an older part. At this length, 16 MiB, the writer makes
+/// that moment.
+const LONGEST_PAGES: u64 = 4_096;
+/// In groups smaller than this there is no crowd that would wait for the writer while it copies by itself.
+const CROWD_EVENTS: usize = 64;
 
 /// The writer's side.
 #[derive(Debug)]
@@ -75,7 +78,8 @@ impl Checkpointer {
             return;
         }
         self.written_pages = 0;
-        if self.pages.load(Ordering::Relaxed) >= LONGEST_PAGES {
+        if group.events.len() < CROWD_EVENTS || self.pages.load(Ordering::Relaxed) >= LONGEST_PAGES
+        {
             match checkpoint(writer) {
                 // The next write begins anew.
                 Ok((pages, copied)) if pages == copied => self.pages.store(0, Ordering::Relaxed),
