@@ -31,6 +31,7 @@ use crate::{
     bounds::{Bounds, MAX_PAGE_EVENTS},
     index::{IndexOptions, cache::FilterCache, tail::SharedTail, term::TermHasher},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
+    matching,
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock, Sequencer},
     syntax,
@@ -149,6 +150,9 @@ impl Log for SqliteLog {
     async fn read(&self, query: &Query, range: Range, limit: usize) -> Result<Page, ReadError> {
         request::check_query("query", query).map_err(ReadError::InvalidArgument)?;
         let limit = limit.clamp(1, MAX_PAGE_EVENTS);
+        if matching::is_everything(query) {
+            return self.readers.scan(range, limit).await;
+        }
         let query = query.clone();
         self.readers
             .run(move |connection, readers| {
