@@ -114,7 +114,9 @@ impl SqliteLog {
             tail: SharedTail::new(options.index.run_events),
         };
         let readers = Readers::new(path.clone(), index, options.readers);
-        let sequencer = Sequencer::start(writer.log_id(), &tip, writer, options.clock, bounds)
+        let log_id = writer.log_id();
+        let store = writer::Shared::new(writer);
+        let sequencer = Sequencer::start(log_id, &tip, store, options.clock, bounds)
             .map_err(|source| OpenError::Io { path, source })?;
         Ok(Self {
             sequencer,
