@@ -18,6 +18,7 @@ mod earmark;
 mod excursion;
 mod golden;
 mod identity;
+mod mobile;
 mod money;
 mod packs;
 mod precedence;

@@ -20,6 +20,7 @@ pub mod hold;
 pub mod item;
 pub mod line;
 pub mod log;
+pub mod mobile_unit;
 pub mod money;
 pub mod mutation;
 pub mod organisation;
