@@ -29,7 +29,7 @@ const UNITS: [(&str, &str, &[&str]); 3] = [
     ("PUMP", "BP", &["P-1", "P-2", "P-3", "P-4"]),
 ];
 
-fn stocked() -> Story {
+pub fn stocked() -> Story {
     let registered = UNITS.map(|(id, _, _)| {
         let item = Some(item(id, "OXYGEN", Tracking::Serial, false));
         ItemRegistered { item }.into()
@@ -67,7 +67,7 @@ fn step(number: &str, step: Step) -> ChangeAsset {
     }
 }
 
-fn put(number: &str, inside: &str) -> ChangeAsset {
+pub fn put(number: &str, inside: &str) -> ChangeAsset {
     let inside = Step::PutInside {
         item_id: code(item_of(inside)),
         serial_number: label(inside),
@@ -75,7 +75,7 @@ fn put(number: &str, inside: &str) -> ChangeAsset {
     step(number, inside)
 }
 
-fn take_out(number: &str) -> ChangeAsset {
+pub fn take_out(number: &str) -> ChangeAsset {
     step(number, Step::TakeOut)
 }
 

@@ -17,7 +17,7 @@ use crate::{amendment::retire, story::Story, world::*};
 const HOME: &str = "KZ-75";
 
 /// LAB is a mobile unit whose home is in KZ-75.
-fn story() -> Story {
+pub fn story() -> Story {
     let unit = Facility {
         kind: FacilityKind::MobileUnit.into(),
         ..facility("LAB", HOME)
@@ -66,7 +66,7 @@ fn schedule(stops: &[PlannedStop]) -> ScheduleMobileUnit {
     }
 }
 
-fn report(first_day: &str, last_day: &str, amount: i64) -> ReportThroughput {
+pub fn report(first_day: &str, last_day: &str, amount: i64) -> ReportThroughput {
     ReportThroughput {
         facility_id: code("LAB"),
         commodity_id: code("TEST"),
@@ -241,7 +241,7 @@ fn a_schedule_is_in_order_and_is_used_up() {
     assert_eq!(unit(&story).schedule, [later]);
     // Somewhere that was not planned: what is past is off.
     let story = story
-        .after(schedule(&[karatau.clone()]))
+        .after(schedule(std::slice::from_ref(&karatau)))
         .on("2021-07-08")
         .after(deploy("KZ-75", "Almaty"));
     assert_eq!(unit(&story).schedule, [karatau]);
