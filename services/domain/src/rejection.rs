@@ -500,7 +500,14 @@ rejections! {
     BatchHeld { batch_id: String, reasons: String } = "BATCH_HELD", Lines, Refused, retry true,
         ("batch {batch_id} is held for {reasons}; release it first, or take another batch");
 
+    UnknownPack { field: String, item_id: String, pack_id: String, known: String } = "UNKNOWN_PACK", Lines,
+        malformed(field), retry false,
+        ("{field}: item {item_id} comes in no pack {pack_id}; its packs, with their base units, are: {known}");
+
     // Quantities and amounts.
+    PacksOverflow { field: String, packs: i64, pack_id: String, pack_quantity: i64 } = "PACKS_OVERFLOW", Quantities,
+        malformed(field), retry false,
+        ("{field}: {packs} {pack_id} of {pack_quantity} come to more than 9007199254740991 (2^53 − 1) base units");
     QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,
         ("{field}: comes to {sum} together, at most 9007199254740991 (2^53 − 1)");
     InsufficientStock {
