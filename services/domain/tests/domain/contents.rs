@@ -437,10 +437,17 @@ fn contents_of_something_damaged_are_looked_at_one_by_one() {
         ..release_here(batch, 1)
     };
     assert_eq!(counts(&story, "HOSP", "PUMP"), (2, 0, 2, 0));
-    story
+    // What was looked at is held only because it is inside.
+    let looked_at = story.clone().after(release("BP", "P-2"));
+    assert_eq!(counts(&looked_at, "HOSP", "PUMP"), (2, 0, 2, 0));
+    looked_at
         .clone()
         .when(release("BP", "P-2"))
-        .refused("ASSET_STATE");
+        .refused("ASSET_STATE")
+        .saying(&["take it out first"]);
+    let looked_at = looked_at.after(take_out("P-2"));
+    assert_eq!(counts(&looked_at, "HOSP", "PUMP"), (2, 0, 1, 1));
+    assert_eq!(looked_at.violations(), Vec::<String>::new());
     // It can't be sent on before.
     let mut on = ship("S2", &[("LAB", 1)]);
     (on.origin_id, on.destination_id) = (code("HOSP"), code("FAR"));

@@ -43,10 +43,10 @@ Examples:
     /// Report what a mobile unit did in a period
     #[command(after_help = "\
 Examples:
-  keruen mobile-unit report LAB-1 TEST-SARS2 --from 2021-03-01 --until 2021-03-05 \\
-      --quantity 1240
-  keruen mobile-unit report LAB-1 TEST-SARS2 --from 2021-03-01 --until 2021-03-05 \\
-      --quantity 1260 --corrected
+  keruen mobile-unit report LAB-1 TEST-SARS2 --quantity 1240 \\
+      --from 2021-03-01 --until 2021-03-05
+  keruen mobile-unit report LAB-1 TEST-SARS2 --quantity 1260 \\
+      --from 2021-03-01 --until 2021-03-05 --corrected
 
 Periods of one commodity don't overlap; what was reported wrongly is corrected for the very \
 same period.")]
