@@ -46,7 +46,7 @@ Examples:
   keruen asset list --item CONC-10L --condition out-of-order
   keruen asset list --service-due 30 --overdue --under-repair --format csv
 
---service-due, --overdue and --under-repair together list what any of them applies to.")]
+Together, --service-due, --overdue and --under-repair list what any of them applies to.")]
     List(List),
     /// Install an asset where it stands
     #[command(after_help = "\
