@@ -40,6 +40,10 @@ pub const EXCURSION_BATCHES: usize = 50;
 pub const PLUG_TYPES: usize = 14;
 /// People who were taught to run an asset, in one command.
 pub const TRAINED_USERS: usize = 40;
+/// Assets that may lie one inside the other, the outermost included.
+pub const ASSET_DEPTH: usize = 3;
+/// Assets that may be inside another one in all.
+pub const ASSET_CONTENTS: usize = 30;
 /// Documents of one command.
 pub const DOCUMENTS: usize = 16;
 /// Keys of other systems of one thing.
@@ -47,9 +51,21 @@ pub const EXTERNAL_IDS: usize = 16;
 /// Regions that a facility belonged to, one after the other, when it is entered.
 pub const REGION_ASSIGNMENTS: usize = 16;
 /// Regions that a facility may have belonged to in the end, moves included.
-pub const REGIONS_IN_TURN: usize = 250;
+pub const REGIONS_IN_TURN: usize = 1_000;
+/// Stays of a mobile unit that are known one by one.
+pub const STAYS: usize = 250;
+/// Stops of a schedule.
+pub const SCHEDULE_STOPS: usize = 60;
+/// Periods that a mobile unit reported on and that are known one by one.
+pub const THROUGHPUT_PERIODS: usize = 400;
 /// Closures of a facility.
 pub const CLOSURES: usize = 250;
+/// Verifications of an organisation, one after the other.
+pub const VERIFICATIONS: usize = 100;
+/// Packs of an item.
+pub const PACKS: usize = 20;
+/// Items that may be used instead of another one.
+pub const SUBSTITUTES: usize = 20;
 /// Minimum reserves of a facility.
 pub const MINIMUM_RESERVES: usize = 100;
 /// Accessories of an item.

@@ -264,6 +264,24 @@ rejections! {
         ("{field}: {name} of {id} can't be amended: {why}");
     NothingChanges { id: String } = "NOTHING_CHANGES", State, Refused, retry false,
         ("the registry says so of {id} already; there is nothing to change");
+    FreezingContradicted {
+        item_id: String, freezing: &'static str, lowest_millicelsius: i32, highest_millicelsius: i32
+    } = "FREEZING_CONTRADICTED", State, malformed("item.freezing"), retry false,
+        ("item.freezing: {freezing} contradicts the temperatures to keep item {item_id} at, {lowest_millicelsius} to \
+          {highest_millicelsius} thousandths of a degree Celsius; what must never freeze is kept at 0 or above, what must \
+          stay frozen at 0 or below");
+    ExternalIdTwice { id: String, scheme: String, value: String } = "EXTERNAL_ID_TWICE", State,
+        malformed("item.external_ids"), retry false,
+        ("item.external_ids: {scheme} {value:?} stands for item {id} twice, or for it and for a pack of it; a number stands \
+          for one of them");
+    VerifiedByItself { organisation_id: String } = "VERIFIED_BY_ITSELF", State, malformed("verified_by_id"),
+        retry false,
+        ("verified_by_id: {organisation_id} can't stand by itself; name the organisation that looked at its papers");
+    VerificationOutOfOrder { field: String, day: String, earliest: String } = "VERIFICATION_OUT_OF_ORDER", State,
+        malformed(field), retry false,
+        ("{field}: {day} lies before {earliest}; name that day or a later one");
+    NotVerified { organisation_id: String } = "NOT_VERIFIED", State, Refused, retry false,
+        ("organisation {organisation_id} has no verification that could be revoked");
     NotADonor { organisation_id: String } = "NOT_A_DONOR", State, Refused, retry false,
         ("organisation {organisation_id} is not registered as a DONOR; name the organisation that gives");
     NoMoneyPledged { donation_id: String } = "NO_MONEY_PLEDGED", State, Refused, retry false,
@@ -286,6 +304,33 @@ rejections! {
     AssetHeld { item_id: String, serial_number: String, batch_id: String } = "ASSET_HELD", State, Refused, retry true,
         ("serial number {serial_number:?} of item {item_id} is held, or its batch {batch_id} is held or recalled; release \
           it first");
+    NotAMobileUnit { facility_id: String, kind: String } = "NOT_A_MOBILE_UNIT", State, malformed("facility_id"),
+        retry false,
+        ("facility_id: {facility_id} is a {kind}, and only a MOBILE_UNIT goes from place to place; check the code");
+    NotDeployed { facility_id: String, day: String } = "NOT_DEPLOYED", State, Refused, retry true,
+        ("mobile unit {facility_id} does not stand anywhere on {day}; record first where it was deployed");
+    DaysOutOfOrder { field: String, day: String, earliest: String } = "DAYS_OUT_OF_ORDER", State, malformed(field),
+        retry false,
+        ("{field}: {day} lies before {earliest}, the earliest that it may be");
+    PeriodNotOver { last_day: String, today: String } = "PERIOD_NOT_OVER", State, malformed("throughput.last_day"),
+        retry true,
+        ("throughput.last_day: {last_day} lies after {today}; report what has been done, not what is planned");
+    PeriodOverlaps { facility_id: String, commodity_id: String, first_day: String, last_day: String } =
+        "PERIOD_OVERLAPS", State, Refused, retry false,
+        ("mobile unit {facility_id} has reported on {commodity_id} from {first_day} to {last_day} already; report other \
+          days, or correct that very period");
+    PeriodNotReported { facility_id: String, commodity_id: String, first_day: String, last_day: String } =
+        "PERIOD_NOT_REPORTED", State, Refused, retry false,
+        ("mobile unit {facility_id} has not reported on {commodity_id} from {first_day} to {last_day}, so there is nothing \
+          to correct; check both days");
+    AssetNotEmpty { item_id: String, serial_number: String, contents: String } = "ASSET_NOT_EMPTY", State, Refused,
+        retry true,
+        ("serial number {serial_number:?} of item {item_id} has something inside it: {contents}; take that out first");
+    AssetNesting {
+        item_id: String, serial_number: String, inside_item_id: String, inside_serial_number: String, why: String
+    } = "ASSET_NESTING", State, Refused, retry false,
+        ("serial number {serial_number:?} of item {item_id} can't go into serial number {inside_serial_number:?} of item \
+          {inside_item_id}: {why}");
     BooksOpenAlready { facility_id: String, item_id: String, on_hand: i64 } = "BOOKS_OPEN_ALREADY", State, Refused,
         retry false,
         ("the books of item {item_id} at {facility_id} are open already, with {on_hand} on hand; record by a count what \
@@ -455,7 +500,14 @@ rejections! {
     BatchHeld { batch_id: String, reasons: String } = "BATCH_HELD", Lines, Refused, retry true,
         ("batch {batch_id} is held for {reasons}; release it first, or take another batch");
 
+    UnknownPack { field: String, item_id: String, pack_id: String, known: String } = "UNKNOWN_PACK", Lines,
+        malformed(field), retry false,
+        ("{field}: item {item_id} comes in no pack {pack_id}; its packs, with their base units, are: {known}");
+
     // Quantities and amounts.
+    PacksOverflow { field: String, packs: i64, pack_id: String, pack_quantity: i64 } = "PACKS_OVERFLOW", Quantities,
+        malformed(field), retry false,
+        ("{field}: {packs} {pack_id} of {pack_quantity} come to more than 9007199254740991 (2^53 − 1) base units");
     QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,
         ("{field}: comes to {sum} together, at most 9007199254740991 (2^53 − 1)");
     InsufficientStock {
@@ -517,6 +569,9 @@ rejections! {
     TooManyEntries { facility_id: String, what: &'static str, limit: usize } = "TOO_MANY_ENTRIES", Quantities, Refused,
         retry false,
         ("facility {facility_id} has {limit} {what} already, and can't have more");
+    TooManyRecords { kind: &'static str, id: String, what: &'static str, limit: usize } = "TOO_MANY_RECORDS", Quantities,
+        Refused, retry false,
+        ("{kind} {id} has {limit} {what} already, and can't have more");
     TooManyClaims { facility_id: String, batch_id: String, shipments: usize, limit: usize } = "TOO_MANY_CLAIMS",
         Quantities, Refused, retry true,
         ("a decrease of batch {batch_id} at {facility_id} by so many breaks the claims of {shipments} shipments, at \

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use keruen_proto::{
     Event,
-    inventory::v1::{ReceiptOutcome, StockUnits},
+    inventory::v1::{AssetRef, ReceiptOutcome, StockUnits},
     registry::v1::{ExternalId, Item},
     shipments::v1::ShipmentUnits,
 };
@@ -31,6 +31,8 @@ pub fn tags(event: &Event) -> Vec<String> {
             tags.thing(event.organisation.as_ref(), &event.released);
         }
         Event::OrganisationRetired(event) => tags.id("organisation", Some(&event.organisation_id)),
+        Event::OrganisationVerified(event) => tags.id("organisation", Some(&event.organisation_id)),
+        Event::VerificationRevoked(event) => tags.id("organisation", Some(&event.organisation_id)),
         Event::FacilityRegistered(event) => tags.thing(event.facility.as_ref(), &[]),
         Event::FacilityAmended(event) => tags.thing(event.facility.as_ref(), &event.released),
         Event::FacilityRetired(event) => tags.id("facility", Some(&event.facility_id)),
@@ -38,6 +40,10 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::FacilityClosed(event) => tags.id("facility", Some(&event.facility_id)),
         Event::FacilityReopened(event) => tags.id("facility", Some(&event.facility_id)),
         Event::MinimumReserveSet(event) => tags.id("facility", Some(&event.facility_id)),
+        Event::MobileUnitDeployed(event) => tags.id("mobileunit", Some(&event.facility_id)),
+        Event::MobileUnitDeparted(event) => tags.id("mobileunit", Some(&event.facility_id)),
+        Event::MobileUnitScheduled(event) => tags.id("mobileunit", Some(&event.facility_id)),
+        Event::ThroughputReported(event) => tags.id("mobileunit", Some(&event.facility_id)),
         Event::CommodityRegistered(event) => tags.thing(event.commodity.as_ref(), &[]),
         Event::CommodityAmended(event) => tags.thing(event.commodity.as_ref(), &event.released),
         Event::CommodityRetired(event) => tags.id("commodity", Some(&event.commodity_id)),
@@ -111,6 +117,14 @@ pub fn tags(event: &Event) -> Vec<String> {
         // What an asset goes through changes nothing of the stock by itself.
         Event::AssetInstalled(event) => tags.units(event.units.as_ref(), None),
         Event::AssetRemoved(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetPutInside(event) => {
+            tags.units(event.units.as_ref(), None);
+            tags.asset(event.inside.as_ref());
+        }
+        Event::AssetTakenOut(event) => {
+            tags.units(event.units.as_ref(), None);
+            tags.asset(event.inside.as_ref());
+        }
         Event::AssetPutIntoService(event) => tags.units(event.units.as_ref(), None),
         Event::AssetConditionReported(event) => tags.units(event.units.as_ref(), None),
         Event::AssetSentForRepair(event) => tags.units(event.units.as_ref(), None),
@@ -210,6 +224,12 @@ impl Tags {
     fn fact(&mut self, event_id: &str) {
         self.0
             .extend(Boundary::fact(event_id).map(|boundary| boundary.tag()));
+    }
+
+    /// An asset as such.
+    fn asset(&mut self, asset: Option<&AssetRef>) {
+        self.0
+            .extend(asset.map(|asset| asset_tag(&asset.item_id, &asset.serial_number)));
     }
 
     /// A thing of the registry, the keys of other systems that it has, and those that it no longer has.

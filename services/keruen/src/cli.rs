@@ -7,8 +7,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, correct, donation, events, facility, goods,
-        item, log, organisation, recall, region, request, shipment, stock, trace, value,
+        asset, batch, check, commodity, consignment, correct, donation, events, facility, find,
+        goods, item, log, mobile_unit, organisation, recall, region, request, shipment, stock,
+        trace, value,
     },
     demo, doctor, import, serve,
 };
@@ -50,9 +51,11 @@ Record what happens:
 Master data:
   organisation  Donors, ministries, carriers and so on
   facility      Warehouses, hospitals, laboratories
+  mobile-unit   Where mobile units are, where they go next, what they have done
   commodity     What needs are about
   item          Products that serve a commodity
   region        Regions and the days on which they exist
+  find          Find what a GTIN, BIN or another key of another system stands for
   import        Enter many facilities, items or donations from a CSV file
 
 Options:
@@ -145,6 +148,9 @@ pub enum Command {
     /// Warehouses, hospitals, laboratories
     #[command(subcommand)]
     Facility(facility::Verb),
+    /// Where mobile units are, where they go next, what they have done
+    #[command(subcommand)]
+    MobileUnit(mobile_unit::Verb),
     /// What needs are about
     #[command(subcommand)]
     Commodity(commodity::Verb),
@@ -154,6 +160,8 @@ pub enum Command {
     /// Regions and the days on which they exist
     #[command(subcommand)]
     Region(region::Verb),
+    /// Find what a GTIN, BIN or another key of another system stands for
+    Find(find::Args),
     /// Pledge, receive, spend and close donations
     #[command(subcommand)]
     Donation(donation::Verb),

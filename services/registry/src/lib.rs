@@ -2,6 +2,8 @@
 
 mod directory;
 mod endpoint;
+mod find;
+mod mobile;
 mod parse;
 
 pub use endpoint::RegistryEndpoint;

@@ -1,13 +1,14 @@
-//! Whether an item fits the site where it is to be used: mains, plug, backup power, oxygen, altitude, cold storage.
+//! Whether an item fits the site where it is to be used: mains, plug, backup power, oxygen, altitude, cold storage; and,
+//! once it is put to use, whether its accessories are there.
 //!
 //! What is not known of a site is not held against it.
 
 use keruen_proto::{
     inventory::v1::{FitOverride, FitProblem},
-    registry::v1::{Facility, FacilityKind, Item, PlugType, SiteData, SiteNeeds},
+    registry::v1::{Facility, FacilityKind, Freezing, Item, PlugType, SiteData, SiteNeeds},
 };
 
-use crate::rejection::Rejection;
+use crate::{books::Books, boundary::Boundary, rejection::Rejection};
 
 /// What a site lacks that an item needs, and in which way.
 struct Lack {
@@ -17,9 +18,11 @@ struct Lack {
 
 /// What a facility lacks that an item needs. Where things are only stored, just their storage matters.
 fn lacks(item: &Item, facility: &Facility) -> Vec<Lack> {
-    let (Some(needs), Some(site)) = (&item.site_needs, &facility.site) else {
+    let Some(site) = &facility.site else {
         return Vec::new();
     };
+    let none = SiteNeeds::default();
+    let needs = item.site_needs.as_ref().unwrap_or(&none);
     let is_store = matches!(
         facility.kind(),
         FacilityKind::Warehouse | FacilityKind::FrontOffice
@@ -33,6 +36,12 @@ fn lacks(item: &Item, facility: &Facility) -> Vec<Lack> {
         lacks.push(Lack {
             problem: FitProblem::ColdStorage,
             what: "needs cold storage, and there is none".to_owned(),
+        });
+    }
+    if item.freezing == Some(Freezing::Always.into()) && site.freezer == Some(false) {
+        lacks.push(Lack {
+            problem: FitProblem::Freezer,
+            what: "must stay frozen, and there is no freezer".to_owned(),
         });
     }
     lacks
@@ -133,7 +142,48 @@ pub(crate) fn check(
     facility: &Facility,
     fit_override: Option<&FitOverride>,
 ) -> Result<Vec<FitProblem>, Rejection> {
-    let lacks = lacks(item, facility);
+    answered(item, facility, lacks(item, facility), fit_override)
+}
+
+/// What must be read to know whether its accessories are there.
+pub(super) fn reads(item: &Item, facility_id: &str) -> impl Iterator<Item = Boundary> {
+    let accessories = item.accessories.iter();
+    accessories.filter_map(move |it| Boundary::stock(facility_id, &it.item_id))
+}
+
+/// The same where it is to be used from now on: then what it needs to be of use must be there as well, free to be used.
+pub(super) fn check_use(
+    books: &Books,
+    item: &Item,
+    facility: &Facility,
+    fit_override: Option<&FitOverride>,
+) -> Result<Vec<FitProblem>, Rejection> {
+    let mut lacks = lacks(item, facility);
+    for accessory in &item.accessories {
+        let level = books.stock(&facility.facility_id, &accessory.item_id);
+        let lots = level.map_or(&[][..], |level| &level.lots);
+        let there = lots
+            .iter()
+            .fold(0_i64, |sum, lot| sum.saturating_add(lot.available));
+        if there < accessory.quantity {
+            lacks.push(Lack {
+                problem: FitProblem::Accessory,
+                what: format!(
+                    "needs {} of item {} to be of use, and {there} are available",
+                    accessory.quantity, accessory.item_id
+                ),
+            });
+        }
+    }
+    answered(item, facility, lacks, fit_override)
+}
+
+fn answered(
+    item: &Item,
+    facility: &Facility,
+    lacks: Vec<Lack>,
+    fit_override: Option<&FitOverride>,
+) -> Result<Vec<FitProblem>, Rejection> {
     if lacks.is_empty() || fit_override.is_some() {
         return Ok(lacks.into_iter().map(|lack| lack.problem).collect());
     }

@@ -8,10 +8,11 @@ use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
         AdjustmentReason, AssetCondition, AssetConditionReported, AssetFault, AssetInstalled,
-        AssetLent, AssetLoan, AssetLoanEnded, AssetPutIntoService, AssetRemoved, AssetRepair,
-        AssetRepairEnded, AssetRetired, AssetRetirementReason, AssetSentForRepair, AssetServiced,
-        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
-        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        AssetLent, AssetLoan, AssetLoanEnded, AssetPutInside, AssetPutIntoService, AssetRef,
+        AssetRemoved, AssetRepair, AssetRepairEnded, AssetRetired, AssetRetirementReason,
+        AssetSentForRepair, AssetServiced, AssetTakenOut, BatchDataCorrected, BatchExpiryShortened,
+        BatchHeld, BatchReleased, ClearanceOverride, ClearanceOverrideReason,
+        CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
         ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused,
         ConsumptionPurpose, ContainerEmptied, ContainerFilled, CountKind, CountedLot,
         DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent,
@@ -30,11 +31,13 @@ use keruen_proto::{
         Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
         CommodityRetired, DocumentKind, DocumentRef, ExternalId, Facility, FacilityAmended,
         FacilityClosed, FacilityKind, FacilityRegionAssigned, FacilityRegistered, FacilityReopened,
-        FacilityRetired, GeoPoint, Item, ItemAmended, ItemRegistered, ItemRetired, LocalizedText,
-        MinimumReserve, MinimumReserveSet, Money, Organisation, OrganisationAmended,
-        OrganisationKind, OrganisationRegistered, OrganisationRetired, PlugType, RegionAssignment,
-        Retirement, RetirementReason, SiteData, SiteNeeds, StorageRange, Tracking, UnitValue,
-        ValueBasis,
+        FacilityRetired, Freezing, GeoPoint, Item, ItemAmended, ItemRegistered, ItemRetired,
+        LocalizedText, MinimumReserve, MinimumReserveSet, MobileUnitDeparted, MobileUnitDeployed,
+        MobileUnitScheduled, Money, Organisation, OrganisationAmended, OrganisationKind,
+        OrganisationRegistered, OrganisationRetired, OrganisationVerified, Pack, PlannedStop,
+        PlugType, RegionAssignment, Retirement, RetirementReason, RevocationReason, SiteData,
+        SiteNeeds, Stop, StorageRange, Substitute, Throughput, ThroughputReported, Tracking,
+        UnitValue, ValueBasis, Verification, VerificationRevoked,
     },
     requests::v1::{
         ApprovedLine, RejectionReason, RequestApproved, RequestFiled, RequestLine, RequestPriority,
@@ -232,6 +235,7 @@ fn amended() -> Vec<Event> {
                 kinds: vec![OrganisationKind::Ministry.into()],
                 external_ids: external_ids(),
                 retired: Some(retirement()),
+                ..Organisation::default()
             }),
             changed: vec![text("kinds"), text("external_ids")],
             released: released(),
@@ -312,6 +316,29 @@ fn retired() -> Vec<Event> {
         ItemRetired {
             item_id: text("CONC"),
             retirement: Some(retirement()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+    ]
+}
+
+fn verified() -> Vec<Event> {
+    vec![
+        OrganisationVerified {
+            organisation_id: text("HELP"),
+            verification: Some(Verification {
+                verified_by_id: text("MOH"),
+                verified_on: text("2020-06-30"),
+                valid_until: text("2021-06-30"),
+                documents: documents(DocumentKind::Certificate),
+                ..Verification::default()
+            }),
+        }
+        .into(),
+        VerificationRevoked {
+            organisation_id: text("HELP"),
+            revoked_on: text("2020-08-01"),
+            reason: RevocationReason::LicenceEnded.into(),
             documents: documents(DocumentKind::Order),
         }
         .into(),
@@ -656,6 +683,7 @@ fn shipped() -> Vec<Event> {
                 request_id: text("R-1"),
                 request_line: 2,
                 owner_id: text("MOH"),
+                ..ShipmentLine::default()
             }],
         }
         .into(),
@@ -812,6 +840,61 @@ fn output() -> MeasuredOutput {
     }
 }
 
+fn laboratory() -> AssetRef {
+    AssetRef {
+        item_id: text("LAB"),
+        serial_number: text("№ 1"),
+    }
+}
+
+fn stop() -> Stop {
+    Stop {
+        region_id: text("KZ-31"),
+        place: Some(name()),
+        location: Some(GeoPoint {
+            latitude_e7: 435_667_000,
+            longitude_e7: 697_500_000,
+        }),
+    }
+}
+
+fn moved() -> Vec<Event> {
+    let facility_id = text("LAB");
+    vec![
+        MobileUnitDeployed {
+            facility_id: facility_id.clone(),
+            stop: Some(stop()),
+            deployed_on: text("2021-03-01"),
+        }
+        .into(),
+        MobileUnitDeparted {
+            facility_id: facility_id.clone(),
+            departed_on: text("2021-03-05"),
+        }
+        .into(),
+        MobileUnitScheduled {
+            facility_id: facility_id.clone(),
+            stops: vec![PlannedStop {
+                stop: Some(stop()),
+                first_day: text("2021-03-06"),
+                last_day: text("2021-03-12"),
+            }],
+        }
+        .into(),
+        ThroughputReported {
+            facility_id,
+            throughput: Some(Throughput {
+                commodity_id: text("TEST-SARS2"),
+                first_day: text("2021-03-01"),
+                last_day: text("2021-03-05"),
+                quantity: 1_240,
+            }),
+            corrected: true,
+        }
+        .into(),
+    ]
+}
+
 fn one() -> StockUnits {
     StockUnits {
         quantity: 1,
@@ -838,6 +921,20 @@ fn lived() -> Vec<Event> {
         AssetRemoved {
             facility_id: facility_id.clone(),
             units: Some(one()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        AssetPutInside {
+            facility_id: facility_id.clone(),
+            units: Some(one()),
+            inside: Some(laboratory()),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        AssetTakenOut {
+            facility_id: facility_id.clone(),
+            units: Some(one()),
+            inside: Some(laboratory()),
             documents: documents(DocumentKind::Order),
         }
         .into(),
@@ -1037,7 +1134,20 @@ fn grown() -> Vec<(&'static str, Event)> {
                         ..needs
                     });
                 }
-                grown.push(("ItemRegistered.v3", event.into()));
+                grown.push(("ItemRegistered.v3", event.clone().into()));
+                if let Some(item) = &mut event.item {
+                    item.packs = vec![Pack {
+                        pack_id: text("BOX"),
+                        quantity: 25,
+                        gtin: text("04006381333931"),
+                    }];
+                    item.substitutes = vec![Substitute {
+                        item_id: text("CONC-B"),
+                        stated_by_id: text("MOH"),
+                    }];
+                    item.freezing = Some(Freezing::Never.into());
+                }
+                grown.push(("ItemRegistered.v4", event.into()));
             }
             Event::ShipmentAllocated(event) => {
                 let event = ShipmentAllocated {
@@ -1054,7 +1164,12 @@ fn grown() -> Vec<(&'static str, Event)> {
                 if let Some(site) = site {
                     site.plug_types = vec![PlugType::C.into(), PlugType::F.into()];
                 }
-                grown.push(("FacilityRegistered.v2", event.into()));
+                grown.push(("FacilityRegistered.v2", event.clone().into()));
+                let site = event.facility.as_mut().and_then(|it| it.site.as_mut());
+                if let Some(site) = site {
+                    site.freezer = Some(true);
+                }
+                grown.push(("FacilityRegistered.v3", event.into()));
             }
             Event::StockConsumed(event) => {
                 let event = StockConsumed {
@@ -1113,9 +1228,11 @@ fn samples() -> Vec<Event> {
         set_apart(),
         amended(),
         retired(),
+        verified(),
         placed(),
         counted(),
         lived(),
+        moved(),
         unidentified(),
         settled(),
         imported(),

@@ -5,6 +5,8 @@ use keruen_domain::Rejection;
 const TESTS: &[&str] = &[
     include_str!("registry.rs"),
     include_str!("amendment.rs"),
+    include_str!("verification.rs"),
+    include_str!("packs.rs"),
     include_str!("donation.rs"),
     include_str!("closing.rs"),
     include_str!("consignment.rs"),
@@ -15,6 +17,8 @@ const TESTS: &[&str] = &[
     include_str!("stock.rs"),
     include_str!("count.rs"),
     include_str!("asset.rs"),
+    include_str!("contents.rs"),
+    include_str!("mobile.rs"),
     include_str!("unidentified.rs"),
     include_str!("excursion.rs"),
     include_str!("request.rs"),

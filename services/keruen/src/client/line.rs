@@ -7,7 +7,10 @@ use keruen_proto::{
         ConsumptionPurpose, CountLine, Earmark, NewStockLine, PledgeLine, ReceiptLine,
         ReceiptOutcome,
     },
-    registry::v1::{Accessory, DocumentKind, DocumentRef, MinimumReserve, UnitValue, ValueBasis},
+    registry::v1::{
+        Accessory, DocumentKind, DocumentRef, LocalizedText, MinimumReserve, Pack, PlannedStop,
+        Stop, Substitute, UnitValue, ValueBasis,
+    },
     requests::v1::{ApprovedLine, RequestLine},
     shipments::v1::{ShipmentLine, ShipmentReceiptLine},
 };
@@ -101,7 +104,9 @@ impl Pairs {
     fn quantity(&self) -> Result<i64, String> {
         let serials = self.all("serial").len();
         match self.get("quantity") {
-            None if serials > 0 => i64::try_from(serials).map_err(|error| error.to_string()),
+            None if serials > 0 && self.get("pack").is_none() => {
+                i64::try_from(serials).map_err(|error| error.to_string())
+            }
             _ => self.required("quantity", value::whole),
         }
     }
@@ -139,14 +144,15 @@ fn small(text: &str) -> Result<i32, String> {
         .map_err(|_| format!("must be a line number; found {text:?}"))
 }
 
-/// `commodity=CODE|item=CODE,quantity=N`
+/// `commodity=CODE|item=CODE,quantity=N[,pack=CODE]`
 pub fn pledge(text: &str) -> Result<PledgeLine, String> {
-    let pairs = Pairs::parse(text, &["commodity", "item", "quantity"])?;
+    let pairs = Pairs::parse(text, &["commodity", "item", "quantity", "pack"])?;
     let (commodity_id, item_id) = pairs.goods()?;
     Ok(PledgeLine {
         commodity_id,
         item_id,
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         ..PledgeLine::default()
     })
 }
@@ -167,14 +173,15 @@ pub fn earmark(text: &str) -> Result<Earmark, String> {
     })
 }
 
-/// `commodity=CODE|item=CODE,quantity=N`
+/// `commodity=CODE|item=CODE,quantity=N[,pack=CODE]`
 pub fn request(text: &str) -> Result<RequestLine, String> {
-    let pairs = Pairs::parse(text, &["commodity", "item", "quantity"])?;
+    let pairs = Pairs::parse(text, &["commodity", "item", "quantity", "pack"])?;
     let (commodity_id, item_id) = pairs.goods()?;
     Ok(RequestLine {
         commodity_id,
         item_id,
         requested: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         ..RequestLine::default()
     })
 }
@@ -188,11 +195,12 @@ pub fn approval(text: &str) -> Result<ApprovedLine, String> {
     })
 }
 
-/// `item=CODE,quantity=N[,outcome=…][,lot=…][,expires=DAY][,serial=…]…[,pledge-line=N][,value=MONEY[,basis=…]][,batch=ID]`
+/// `item=CODE,quantity=N[,pack=CODE][,outcome=…][,lot=…][,expires=DAY][,serial=…]…[,pledge-line=N][,value=MONEY[,basis=…]][,batch=ID]`
 pub fn receipt(text: &str) -> Result<ReceiptLine, String> {
     const KEYS: &[&str] = &[
         "item",
         "quantity",
+        "pack",
         "outcome",
         "lot",
         "expires",
@@ -206,6 +214,7 @@ pub fn receipt(text: &str) -> Result<ReceiptLine, String> {
     Ok(ReceiptLine {
         item_id: pairs.required_text("item")?,
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         outcome: pairs.read("outcome", word::number::<ReceiptOutcome>)?,
         lot: pairs.text("lot"),
         expires_on: pairs.read("expires", value::date)?,
@@ -236,15 +245,17 @@ fn unit_value(pairs: &Pairs) -> Result<Option<UnitValue>, String> {
     }
 }
 
-/// `item=CODE,quantity=N[,owner=CODE][,lot=…][,expires=DAY][,serial=…]…[,value=MONEY[,basis=…]][,held=yes][,batch=ID]`
+/// `item=CODE,quantity=N[,pack=CODE][,owner=CODE][,lot=…][,expires=DAY][,serial=…]…[,value=MONEY[,basis=…]][,held=yes][,batch=ID]`
 pub fn new_stock(text: &str) -> Result<NewStockLine, String> {
     const KEYS: &[&str] = &[
-        "item", "quantity", "owner", "lot", "expires", "serial", "value", "basis", "held", "batch",
+        "item", "quantity", "pack", "owner", "lot", "expires", "serial", "value", "basis", "held",
+        "batch",
     ];
     let pairs = Pairs::parse(text, KEYS)?;
     Ok(NewStockLine {
         item_id: pairs.text("item"),
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         owner_id: pairs.text("owner"),
         lot: pairs.text("lot"),
         expires_on: pairs.read("expires", value::date)?,
@@ -255,22 +266,30 @@ pub fn new_stock(text: &str) -> Result<NewStockLine, String> {
     })
 }
 
-/// `batch=ID,quantity=N[,owner=CODE][,serial=…]…`
+/// `batch=ID,quantity=N[,pack=CODE][,owner=CODE][,serial=…]…`
 pub fn counted(text: &str) -> Result<CountLine, String> {
-    let pairs = Pairs::parse(text, &["batch", "quantity", "owner", "serial"])?;
+    let pairs = Pairs::parse(text, &["batch", "quantity", "pack", "owner", "serial"])?;
     Ok(CountLine {
         batch_id: pairs.required_text("batch")?,
         owner_id: pairs.text("owner"),
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         serial_numbers: pairs.all("serial"),
     })
 }
 
-/// `item=CODE,quantity=N[,request=ID[,request-line=N]][,owner=CODE]`
+/// `item=CODE,quantity=N[,pack=CODE][,request=ID[,request-line=N]][,owner=CODE]`
 pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
     let pairs = Pairs::parse(
         text,
-        &["item", "quantity", "request", "request-line", "owner"],
+        &[
+            "item",
+            "quantity",
+            "pack",
+            "request",
+            "request-line",
+            "owner",
+        ],
     )?;
     let request_line = match (pairs.get("request"), pairs.get("request-line")) {
         (None, Some(_)) => return Err("request-line needs a request".to_owned()),
@@ -281,6 +300,7 @@ pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
     Ok(ShipmentLine {
         item_id: pairs.required_text("item")?,
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         request_id: pairs.text("request"),
         request_line,
         owner_id: pairs.text("owner"),
@@ -288,10 +308,10 @@ pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
     })
 }
 
-/// `line=N,quantity=N[,outcome=…][,batch=ID][,owner=CODE][,serial=…]…[,item=CODE][,lot=…][,expires=DAY]`
+/// `line=N,quantity=N[,pack=CODE][,outcome=…][,batch=ID][,owner=CODE][,serial=…]…[,item=CODE][,lot=…][,expires=DAY]`
 pub fn shipment_receipt(text: &str) -> Result<ShipmentReceiptLine, String> {
     const KEYS: &[&str] = &[
-        "line", "quantity", "outcome", "batch", "owner", "serial", "item", "lot", "expires",
+        "line", "quantity", "pack", "outcome", "batch", "owner", "serial", "item", "lot", "expires",
     ];
     let pairs = Pairs::parse(text, KEYS)?;
     Ok(ShipmentReceiptLine {
@@ -299,6 +319,7 @@ pub fn shipment_receipt(text: &str) -> Result<ShipmentReceiptLine, String> {
         batch_id: pairs.text("batch"),
         owner_id: pairs.text("owner"),
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         outcome: pairs.read("outcome", word::number::<ReceiptOutcome>)?,
         serial_numbers: pairs.all("serial"),
         item_id: pairs.text("item"),
@@ -313,6 +334,57 @@ pub fn accessory(text: &str) -> Result<Accessory, String> {
     Ok(Accessory {
         item_id: pairs.required_text("item")?,
         quantity: pairs.quantity()?,
+    })
+}
+
+/// `CODE=BASE-UNITS[,gtin=DIGITS]`
+pub fn pack(text: &str) -> Result<Pack, String> {
+    let (pack, rest) = text.split_once(',').unwrap_or((text, ""));
+    let rule = || format!("must be CODE=BASE-UNITS, for example BOX=25; found {pack:?}");
+    let (pack_id, quantity) = pack.split_once('=').ok_or_else(rule)?;
+    let gtin = match rest.split_once('=') {
+        Some(("gtin", digits)) if !digits.is_empty() => digits.to_owned(),
+        _ if !text.contains(',') => String::new(),
+        _ => return Err(format!("only gtin=DIGITS may follow; found {rest:?}")),
+    };
+    Ok(Pack {
+        pack_id: pack_id.to_owned(),
+        quantity: value::whole(quantity)?,
+        gtin,
+    })
+}
+
+/// `ITEM=ORGANISATION`
+pub fn substitute(text: &str) -> Result<Substitute, String> {
+    match text.split_once('=') {
+        Some((item_id, stated_by_id)) if !item_id.is_empty() && !stated_by_id.is_empty() => {
+            Ok(Substitute {
+                item_id: item_id.to_owned(),
+                stated_by_id: stated_by_id.to_owned(),
+            })
+        }
+        _ => Err(format!(
+            "must be ITEM=ORGANISATION, who says so, for example TEST-B=MOH; found {text:?}"
+        )),
+    }
+}
+
+/// `region=CODE,place=NAME,from=DAY,until=DAY[,place-kk=NAME][,place-ru=NAME]`
+pub fn stop(text: &str) -> Result<PlannedStop, String> {
+    const KEYS: &[&str] = &["region", "place", "place-kk", "place-ru", "from", "until"];
+    let pairs = Pairs::parse(text, KEYS)?;
+    Ok(PlannedStop {
+        stop: Some(Stop {
+            region_id: pairs.required_text("region")?,
+            place: Some(LocalizedText {
+                en: pairs.required_text("place")?,
+                kk: pairs.text("place-kk"),
+                ru: pairs.text("place-ru"),
+            }),
+            location: None,
+        }),
+        first_day: value::date(&pairs.required_text("from")?)?,
+        last_day: value::date(&pairs.required_text("until")?)?,
     })
 }
 
@@ -377,7 +449,7 @@ mod tests {
         let cases = [
             (
                 "item=A,qty=1",
-                r#"unknown key "qty"; keys are commodity, item, quantity"#,
+                r#"unknown key "qty"; keys are commodity, item, quantity, pack"#,
             ),
             ("item=A,quantity=1,item=B", "item stands there twice"),
             ("item=A,quantity=", "quantity has no value"),
@@ -389,11 +461,11 @@ mod tests {
             ("quantity=1", "name a commodity or an item"),
             (
                 "item",
-                r#""item" is not key=value; keys are commodity, item, quantity"#,
+                r#""item" is not key=value; keys are commodity, item, quantity, pack"#,
             ),
             (
                 "item=A,quantity=1,",
-                r#""" is not key=value; keys are commodity, item, quantity"#,
+                r#""" is not key=value; keys are commodity, item, quantity, pack"#,
             ),
             (
                 r"item=A\n,quantity=1",
@@ -409,7 +481,30 @@ mod tests {
                 .contains("good, damaged, missing")
         );
         assert!(receipt("item=A,quantity=1,basis=invoice").is_err());
+        assert!(receipt("item=A,pack=BOX,serial=S1").is_err());
         assert!(shipment("item=A,quantity=1,request-line=2").is_err());
+    }
+
+    #[test]
+    fn a_pack_holds_base_units() {
+        let boxed = pack("BOX=25,gtin=4006381333931").unwrap();
+        assert_eq!((boxed.pack_id.as_str(), boxed.quantity), ("BOX", 25));
+        assert_eq!(boxed.gtin, "4006381333931");
+        assert_eq!(pack("CASE=500").unwrap().gtin, "");
+        for wrong in [
+            "BOX",
+            "BOX=x",
+            "BOX=5,",
+            "BOX=5,gtin",
+            "BOX=5,gtin=",
+            "BOX=5,ean=1",
+        ] {
+            assert!(pack(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(substitute("B=MOH").unwrap().stated_by_id, "MOH");
+        assert!(
+            substitute("B").is_err() && substitute("=MOH").is_err() && substitute("B=").is_err()
+        );
     }
 
     #[test]

@@ -176,6 +176,10 @@ rpcs! {
             registry::AmendOrganisationRequest => registry::AmendOrganisationResponse { organisation: registry::Organisation }
         "organisation retire" "RetireOrganisation" retire_organisation change
             registry::RetireOrganisationRequest => registry::RetireOrganisationResponse { organisation: registry::Organisation }
+        "organisation verify" "VerifyOrganisation" verify_organisation change
+            registry::VerifyOrganisationRequest => registry::VerifyOrganisationResponse { organisation: registry::Organisation }
+        "organisation revoke-verification" "RevokeVerification" revoke_verification change
+            registry::RevokeVerificationRequest => registry::RevokeVerificationResponse { organisation: registry::Organisation }
         "organisation get" "GetOrganisation" get_organisation show
             registry::GetOrganisationRequest => registry::GetOrganisationResponse { organisation: registry::Organisation }
         "organisation list" "ListOrganisations" list_organisations list
@@ -198,6 +202,18 @@ rpcs! {
             registry::GetFacilityRequest => registry::GetFacilityResponse { facility: registry::Facility }
         "facility list" "ListFacilities" list_facilities list
             registry::ListFacilitiesRequest => registry::ListFacilitiesResponse { facilities: registry::Facility }
+        "mobile-unit deploy" "DeployMobileUnit" deploy_mobile_unit change
+            registry::DeployMobileUnitRequest => registry::DeployMobileUnitResponse { mobile_unit: registry::MobileUnit }
+        "mobile-unit depart" "DepartMobileUnit" depart_mobile_unit change
+            registry::DepartMobileUnitRequest => registry::DepartMobileUnitResponse { mobile_unit: registry::MobileUnit }
+        "mobile-unit schedule" "ScheduleMobileUnit" schedule_mobile_unit change
+            registry::ScheduleMobileUnitRequest => registry::ScheduleMobileUnitResponse { mobile_unit: registry::MobileUnit }
+        "mobile-unit report" "ReportThroughput" report_throughput change
+            registry::ReportThroughputRequest => registry::ReportThroughputResponse { mobile_unit: registry::MobileUnit }
+        "mobile-unit get" "GetMobileUnit" get_mobile_unit show
+            registry::GetMobileUnitRequest => registry::GetMobileUnitResponse { row: registry::MobileUnitRow }
+        "mobile-unit list" "ListMobileUnits" list_mobile_units list
+            registry::ListMobileUnitsRequest => registry::ListMobileUnitsResponse { rows: registry::MobileUnitRow }
         "commodity register" "RegisterCommodity" register_commodity change
             registry::RegisterCommodityRequest => registry::RegisterCommodityResponse { commodity: registry::Commodity }
         "commodity amend" "AmendCommodity" amend_commodity change
@@ -218,6 +234,8 @@ rpcs! {
             registry::GetItemRequest => registry::GetItemResponse { item: registry::Item }
         "item list" "ListItems" list_items list
             registry::ListItemsRequest => registry::ListItemsResponse { items: registry::Item }
+        "find" "FindByExternalId" find_by_external_id plain
+            registry::FindByExternalIdRequest => registry::FindByExternalIdResponse { matches: registry::ExternalIdMatch }
     }
     "keruen.inventory.v1.InventoryService" InventoryClient {
         "donation pledge" "PledgeDonation" pledge_donation change
@@ -302,6 +320,10 @@ rpcs! {
             inventory::InstallAssetRequest => inventory::InstallAssetResponse { asset: inventory::Asset }
         "asset remove" "RemoveAsset" remove_asset change
             inventory::RemoveAssetRequest => inventory::RemoveAssetResponse { asset: inventory::Asset }
+        "asset put-in" "PutAssetInside" put_asset_inside change
+            inventory::PutAssetInsideRequest => inventory::PutAssetInsideResponse { asset: inventory::Asset }
+        "asset take-out" "TakeAssetOut" take_asset_out change
+            inventory::TakeAssetOutRequest => inventory::TakeAssetOutResponse { asset: inventory::Asset }
         "asset put-into-service" "PutAssetIntoService" put_asset_into_service change
             inventory::PutAssetIntoServiceRequest => inventory::PutAssetIntoServiceResponse { asset: inventory::Asset }
         "asset report" "ReportAssetCondition" report_asset_condition change
@@ -364,6 +386,8 @@ rpcs! {
             stock::GetDonationCertificateRequest => stock::GetDonationCertificateResponse { certificate: stock::DonationCertificate }
         "request list" "ListRequests" list_requests list
             stock::ListRequestsRequest => stock::ListRequestsResponse { rows: stock::RequestRow }
+        "asset list" "ListAssets" list_assets list
+            stock::ListAssetsRequest => stock::ListAssetsResponse { rows: stock::AssetRow }
         "shipment list" "ListShipments" list_shipments list
             stock::ListShipmentsRequest => stock::ListShipmentsResponse { shipments: shipments::Shipment }
     }

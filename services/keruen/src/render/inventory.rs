@@ -2,10 +2,12 @@
 
 use keruen_proto::{
     inventory::v1::{
-        Asset, AssetCondition, AssetFault, AssetPlace, Batch, ContainerFill, CountKind, HoldReason,
-        ItemQuality, LotRecall, RecallReason, StockCount, StockLevel, UnidentifiedGoods,
+        Asset, AssetCondition, AssetFault, AssetPlace, AssetRef, Batch, ContainerFill, CountKind,
+        HoldReason, ItemQuality, LotRecall, RecallReason, StockCount, StockLevel,
+        UnidentifiedGoods,
     },
     registry::v1::DocumentRef,
+    stock::v1::AssetRow,
 };
 
 use crate::{
@@ -126,6 +128,8 @@ impl Record for Asset {
         "due_on",
         "repairer",
         "fill",
+        "inside",
+        "contents",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -146,9 +150,53 @@ impl Record for Asset {
             loan.borrower_id,
             loan.due_on,
             repair.repairer_id,
-            word::field::<ContainerFill>(self.fill)
+            word::field::<ContainerFill>(self.fill),
+            self.inside.as_ref().map(unit).unwrap_or_default(),
+            self.contents.iter().map(unit).collect::<Vec<_>>()
         ]
     }
+}
+
+impl Record for AssetRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "item_id",
+        "serial_number",
+        "region_id",
+        "facility_id",
+        "place",
+        "condition",
+        "owner_id",
+        "service_due_on",
+        "lent_to",
+        "due_on",
+        "repairer",
+        "inside",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let asset = self.asset.clone().unwrap_or_default();
+        let loan = asset.loan.unwrap_or_default();
+        let repair = asset.repair.unwrap_or_default();
+        cells![
+            asset.item_id,
+            asset.serial_number,
+            &self.region_id,
+            asset.facility_id,
+            word::field::<AssetPlace>(asset.place),
+            word::field::<AssetCondition>(asset.condition),
+            asset.owner_id,
+            asset.service_due_on,
+            loan.borrower_id,
+            loan.due_on,
+            repair.repairer_id,
+            asset.inside.as_ref().map(unit).unwrap_or_default()
+        ]
+    }
+}
+
+/// An asset as people name it.
+pub fn unit(asset: &AssetRef) -> String {
+    format!("{} {}", asset.item_id, asset.serial_number)
 }
 
 impl Record for UnidentifiedGoods {
