@@ -176,10 +176,8 @@ impl History for Lookups {
         let writer_id = self.writer_id;
         self.ask(|rows, _| {
             let asked = is_current(rows.connection, writer_id);
-            match rows.waiting.in_time(asked)? {
-                true => Ok(()),
-                false => Err(Fault::Fenced),
-            }
+            let is_own = rows.waiting.in_time(asked)?;
+            is_own.then_some(()).ok_or(Fault::Fenced)
         })
     }
 }

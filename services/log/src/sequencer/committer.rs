@@ -65,8 +65,11 @@ impl<S: Store> Committer<S> {
             from,
             to,
         };
-        let begun = self.work.as_ref().map(|thread| thread.send(work));
-        if !matches!(begun, Some(Ok(()))) {
+        let has_begun = match &self.work {
+            Some(thread) => thread.send(work).is_ok(),
+            None => false,
+        };
+        if !has_begun {
             self.broke_down();
         }
     }
