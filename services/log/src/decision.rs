@@ -98,6 +98,11 @@ impl Ledger {
         self.group = Group::default();
     }
 
+    /// Whether the command is known without a look at the store.
+    pub fn knows(&self, command_id: Uuid) -> bool {
+        self.recent.command(command_id).is_some()
+    }
+
     /// What deciding on these candidates will ask the store, as far as can be told before. The command ids need not be
     /// in order; the questions are, with none where none will be asked.
     pub fn questions<'c>(

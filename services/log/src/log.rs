@@ -68,7 +68,7 @@ pub struct Page {
     pub events: Vec<RecordedEvent>,
     /// Head of the log in the snapshot that the events were read from.
     pub head_position: u64,
-    /// False if the page was filled before the range was exhausted: go on after the last event.
+    /// False if the page ends before the range is exhausted: go on after the last event.
     pub complete: bool,
 }
 

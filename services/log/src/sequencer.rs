@@ -60,7 +60,7 @@ pub(crate) struct Sequencer {
     fenced: watch::Receiver<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Whoever is alone uses the writer himself; `None` inside once it has ended.
-    writer: Arc<Mutex<Option<Box<dyn Commit>>>>,
+    writer: Arc<Place>,
     /// Whether that is worth while, see [`Store::ALONE_AT_ONCE`].
     alone_at_once: bool,
     /// Appends that were not answered yet.
@@ -114,8 +114,7 @@ impl Sequencer {
         let in_flight = Arc::new(AtomicUsize::new(0));
         let told = (Arc::clone(&head), announce, tell_fenced);
         let writer = Writer::new(log_id, store, clock, Arc::clone(&in_flight), told)?;
-        let writer: Arc<Mutex<Option<Box<dyn Commit>>>> =
-            Arc::new(Mutex::new(Some(Box::new(writer))));
+        let writer: Arc<Place> = Arc::new(Mutex::new(Some(Box::new(writer))));
         let of_thread = Arc::clone(&writer);
         let thread = thread::Builder::new()
             .name("log-sequencer".to_owned())
@@ -242,10 +241,24 @@ impl Drop for Sequencer {
     }
 }
 
+/// The place of the writer that appends use by turns.
+type Place = Mutex<Option<Box<dyn Commit>>>;
+
+/// Takes the writer from its place at the end, also where a commit has panicked: whoever waits for it is told then.
+struct Ending<'p>(&'p Place);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(ended);
+    }
+}
+
 /// Commits what is queued until the queue is closed; then the writer ends. So it does if a commit has panicked.
-fn run(writer: &Mutex<Option<Box<dyn Commit>>>, mut jobs: mpsc::Receiver<Job>, bounds: &Bounds) {
+fn run(place: &Place, mut jobs: mpsc::Receiver<Job>, bounds: &Bounds) {
+    let _ending = Ending(place);
     while let Some(first) = jobs.blocking_recv() {
-        let Ok(mut writer) = writer.lock() else {
+        let Ok(mut writer) = place.lock() else {
             break;
         };
         let Some(writer) = writer.as_mut() else {
@@ -253,8 +266,6 @@ fn run(writer: &Mutex<Option<Box<dyn Commit>>>, mut jobs: mpsc::Receiver<Job>, b
         };
         writer.work(first, &mut jobs, bounds);
     }
-    let ended = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-    drop(ended);
 }
 
 /// Whether the caller is on a thread that may wait: its other tasks go on elsewhere meanwhile.

@@ -90,14 +90,28 @@ pub(crate) enum StoreError {
     Fenced,
 }
 
+/// How the index stands.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    /// Complete ones, by first position.
+    pub runs: Vec<Run>,
+    /// Epoch in which the writer wrote them: another one's connections may lead elsewhere.
+    pub epoch: i64,
+}
+
 /// What deciding asks about the events that the store answers for. It is asked while a group is under way, too, and does
 /// not know of that one then.
 pub(crate) trait History: Send + 'static {
     /// Whether it is worth while to ask the questions of a group together: each is a journey otherwise.
     const LOOKS_AHEAD: bool = false;
 
-    /// The index stands as it did when the last group was committed.
-    fn follow(&mut self, _runs: Vec<Run>) {}
+    /// The index stands so since the last group was committed.
+    fn follow(&mut self, _standing: Standing) {}
+
+    /// Whether it has seen that somebody else has taken over the log.
+    fn is_fenced(&self) -> bool {
+        false
+    }
 
     /// Answers what it can of the questions that are about to be asked: what command ids were used for, and what matches
     /// queries.
@@ -141,9 +155,9 @@ pub(crate) trait Store: Send + 'static {
     /// Reads where the log stands.
     fn load(&mut self) -> Result<Tip, StoreError>;
 
-    /// The runs of the index, for the history to follow. Read again if need be.
-    fn runs(&mut self) -> Result<Vec<Run>, StoreError> {
-        Ok(Vec::new())
+    /// How the index stands, for the history to follow. Read again if need be.
+    fn standing(&mut self) -> Result<Standing, StoreError> {
+        Ok(Standing::default())
     }
 
     /// Position up to which the store answers for the events. Those behind it are the writer's own to remember.

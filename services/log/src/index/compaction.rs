@@ -136,6 +136,14 @@ impl Compaction {
                 _ => return Err(Damage::of_events(expected, "the event is missing").into()),
             }
         }
+        if last - self.indexed() < self.options.run_events {
+            // Nothing to be done before the next append. One that had to read on merges once, as any other: what it
+            // removes was not asked any more before it.
+            self.head = last;
+            self.due_postings += postings.len();
+            self.tail.append(&mut postings);
+            return Ok(Changes::default());
+        }
         self.add(last, postings.into_iter(), storage)
     }
 

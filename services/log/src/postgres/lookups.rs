@@ -14,6 +14,7 @@ use super::{
     index::{Rows, Waiting},
     opening,
     session::{self, Fault},
+    writer::PATIENCE,
 };
 use crate::{
     index::{
@@ -25,7 +26,7 @@ use crate::{
         term::TermHasher,
     },
     log::{Range, RecordedCommand},
-    store::{History, StoreError},
+    store::{History, Standing, StoreError},
 };
 
 /// How long a lost connection is tried again before its callers are told.
@@ -44,6 +45,9 @@ pub(super) struct Lookups {
     hasher: TermHasher,
     filters: FilterCache,
     runs: Vec<Run>,
+    /// The head had it when the runs were written. A server that is behind does not know of them.
+    epoch: i64,
+    fenced: bool,
 }
 
 impl Lookups {
@@ -64,6 +68,8 @@ impl Lookups {
             hasher,
             filters,
             runs: Vec::new(),
+            epoch: 0,
+            fenced: false,
         })
     }
 
@@ -71,7 +77,7 @@ impl Lookups {
         let deadline = Instant::now() + CONNECT_TIMEOUT;
         loop {
             self.out_of_touch.mark_unchanged();
-            let connecting = session::in_time(connect(&self.address));
+            let connecting = session::in_time(connect(&self.address, self.epoch));
             match self.runtime.block_on(connecting) {
                 Err(Fault::Sql(_) | Fault::Timeout(_)) if Instant::now() < deadline => {
                     std::thread::sleep(RETRY_DELAY);
@@ -135,8 +141,17 @@ impl Lookups {
 impl History for Lookups {
     const LOOKS_AHEAD: bool = true;
 
-    fn follow(&mut self, runs: Vec<Run>) {
+    fn follow(&mut self, Standing { runs, epoch }: Standing) {
         self.runs = runs;
+        if epoch != self.epoch {
+            // The writer has connected again, maybe to another server.
+            self.epoch = epoch;
+            self.connection = None;
+        }
+    }
+
+    fn is_fenced(&self) -> bool {
+        self.fenced
     }
 
     fn look_ahead(
@@ -165,39 +180,55 @@ impl History for Lookups {
     }
 
     fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
+        if self.runs.is_empty() {
+            return Ok(None);
+        }
         self.look_up(|lookup| lookup.find_command(command_id))
     }
 
     fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
+        if self.runs.is_empty() {
+            return Ok(None);
+        }
         self.look_up(|lookup| lookup.find_match(query, range))
     }
 
     fn confirm(&mut self) -> Result<(), StoreError> {
         let writer_id = self.writer_id;
-        self.ask(|rows, _| {
+        let is_own = self.ask(|rows, _| {
             let asked = is_current(rows.connection, writer_id);
-            let is_own = rows.waiting.in_time(asked)?;
-            is_own.then_some(()).ok_or(Fault::Fenced)
-        })
+            rows.waiting.in_time(asked)
+        })?;
+        self.fenced |= !is_own;
+        is_own.then_some(()).ok_or(StoreError::Fenced)
     }
 }
 
 impl Drop for Lookups {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
+            let closing = async { tokio::time::timeout(PATIENCE, connection.close()).await };
             // The server notices by itself where this fails.
-            drop(
-                self.runtime
-                    .block_on(session::in_time(async { Ok(connection.close().await?) })),
-            );
+            drop(self.runtime.block_on(closing));
         }
     }
 }
 
-async fn connect(address: &PgConnectOptions) -> Result<PgConnection, Fault> {
+async fn connect(address: &PgConnectOptions, epoch: i64) -> Result<PgConnection, Fault> {
     let mut connection = opening::connect(address).await?;
     session::become_reader(&mut connection).await?;
-    Ok(connection)
+    let is_there: bool = sqlx::query_scalar(
+        "SELECT epoch >= $1 AND NOT pg_is_in_recovery() FROM keruen_log.log_head",
+    )
+    .bind(epoch)
+    .fetch_one(&mut connection)
+    .await?;
+    if is_there {
+        return Ok(connection);
+    }
+    Err(Fault::Unsafe(
+        "the address leads to a server that is behind the one that was written to".to_owned(),
+    ))
 }
 
 /// Whether the head of the log says that this writer has it.

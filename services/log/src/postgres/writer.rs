@@ -30,7 +30,7 @@ use crate::{
         term::TermHasher,
     },
     log::RecordedCommand,
-    store::{Group, NewEvent, Store, StoreError, Tip},
+    store::{Group, NewEvent, Standing, Store, StoreError, Tip},
 };
 
 /// How long a lost connection is tried again before its callers are told.
@@ -39,7 +39,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Events that are indexed between two words about it.
 const PROGRESS_EVENTS: u64 = 100_000;
 /// How long another backend may keep the head from a writer that takes the log over.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The one connection that writes.
 pub(super) struct Writer {
@@ -322,8 +322,11 @@ impl Store for Writer {
         Lookups::new(&self.address, self.id, self.out_of_touch.clone(), index)
     }
 
-    fn runs(&mut self) -> Result<Vec<Run>, StoreError> {
-        Ok(self.known_runs()?)
+    fn standing(&mut self) -> Result<Standing, StoreError> {
+        Ok(Standing {
+            runs: self.known_runs()?,
+            epoch: self.epoch,
+        })
     }
 
     fn load(&mut self) -> Result<Tip, StoreError> {

@@ -33,6 +33,8 @@ enum Fate {
     Fenced,
     /// Written, and then somebody else has taken over.
     WrittenFenced,
+    /// Something went wrong that should be impossible.
+    Panicked,
 }
 
 /// A store in memory that waits at each commit until it is told what becomes of it.
@@ -185,6 +187,7 @@ impl<const BESIDE: bool> Store for Committing<BESIDE> {
         state.unreadable = matches!(fate, Fate::Unreadable | Fate::WrittenUnreadable);
         match fate {
             Fate::Written => Ok(()),
+            Fate::Panicked => panic!("this test wants it so"),
             Fate::Fenced | Fate::WrittenFenced => Err(StoreError::Fenced),
             _ => Err(StoreError::Failed("the cable is cut".to_owned())),
         }
@@ -252,6 +255,9 @@ async fn play<const BESIDE: bool>(
         candidate("t:2", None),
     ]
     .map(|candidate| sequencer.enqueue(candidate, false).unwrap());
+    if BESIDE {
+        all_are_decided(&sequencer).await;
+    }
     store.next_commit(Fate::Written);
     assert_eq!(first.await.unwrap().unwrap().first_position, 1);
     store.wait_for_commit(2);
@@ -268,6 +274,13 @@ async fn play<const BESIDE: bool>(
     store.next_commit(fate);
     let answers = group.await.into_iter().map(Result::unwrap).collect();
     (sequencer, store, answers)
+}
+
+/// Waits until all that is queued is: appends give up their places then.
+async fn all_are_decided(sequencer: &Sequencer) {
+    while sequencer.places.available_permits() < 100 {
+        tokio::task::yield_now().await;
+    }
 }
 
 fn one(position: u64) -> Appended {
@@ -306,6 +319,7 @@ on_both! {
     an_append_whose_caller_has_gone_is_not_recorded
     the_queue_is_bounded_in_bytes
     a_position_that_is_being_committed_is_waited_for
+    nobody_waits_for_a_writer_that_broke_down
 }
 
 async fn a_group_is_answered_after_its_commit<const BESIDE: bool>() {
@@ -431,6 +445,24 @@ async fn a_position_that_is_being_committed_is_waited_for<const BESIDE: bool>() 
     assert!(refused.contains("must not be above the head"), "{refused}");
 }
 
+async fn nobody_waits_for_a_writer_that_broke_down<const BESIDE: bool>() {
+    let store = Fake::default();
+    let sequencer = store.start::<BESIDE>();
+    let first = sequencer.enqueue(candidate("t:0", None), false).unwrap();
+    store.wait_for_commit(1);
+    let second = sequencer.enqueue(candidate("t:1", None), false).unwrap();
+    store.next_commit(Fate::Panicked);
+    for queued in [first, second] {
+        let told = tokio::time::timeout(Duration::from_mins(1), queued).await;
+        assert!(told.expect("callers are told").is_err());
+    }
+    let refused = sequencer.append(candidate("t:2", None)).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Unavailable(_)), "{refused}");
+    let mut fenced = sequencer.fenced();
+    let told = tokio::time::timeout(Duration::from_mins(1), fenced.changed()).await;
+    assert!(told.expect("whoever elects writers is told").is_err());
+}
+
 #[tokio::test]
 async fn what_was_decided_meanwhile_falls_with_what_is_lost() {
     let store = Fake::default();
@@ -445,10 +477,7 @@ async fn what_was_decided_meanwhile_falls_with_what_is_lost() {
         candidate("t:2", Some(0)),
     ]
     .map(|candidate| sequencer.enqueue(candidate, false).unwrap());
-    // They give up their places when they are decided.
-    while sequencer.places.available_permits() < 100 {
-        tokio::task::yield_now().await;
-    }
+    all_are_decided(&sequencer).await;
     let mut answers = futures::future::join_all(behind);
     assert!(
         futures::poll!(&mut answers).is_pending(),

@@ -23,6 +23,7 @@ use crate::{
     decision::Ledger,
     index::questions::Answers,
     log::{Head, RecordedCommand},
+    request::Candidate,
     store::{History as _, Store, StoreError, Tip},
 };
 
@@ -40,7 +41,7 @@ struct Decided {
 }
 
 /// How large the group is that is being gathered.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Size {
     appends: usize,
     events: usize,
@@ -48,10 +49,26 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// Takes `first` and what is queued behind it, within the bounds of a group, without waiting for more. What no longer
-    /// fits is handed back, to be the first of the next group. By itself an append may exceed the bounds.
+    fn with(self, job: &Job) -> Self {
+        Self {
+            appends: self.appends + 1,
+            events: self.events + job.candidate.events.len(),
+            bytes: self.bytes + job.candidate.bytes,
+        }
+    }
+
+    /// By itself an append may exceed the bounds.
+    fn is_within(self, bounds: &Bounds) -> bool {
+        self.appends == 1
+            || self.appends <= bounds.group_appends
+                && self.events <= bounds.group_events
+                && self.bytes <= bounds.group_bytes
+    }
+
+    /// Takes `first` and what is queued behind it to a group of this size, within the bounds of one, without waiting for
+    /// more. What no longer fits is handed back, to be the first of the next group.
     pub fn drain(
-        &mut self,
+        mut self,
         first: Job,
         jobs: &mut mpsc::Receiver<Job>,
         bounds: &Bounds,
@@ -59,16 +76,10 @@ impl Size {
         let mut taken = Vec::new();
         let mut next = Some(first);
         while let Some(job) = next {
-            let events = self.events + job.candidate.events.len();
-            let bytes = self.bytes + job.candidate.bytes;
-            let has_room = self.appends < bounds.group_appends
-                && events <= bounds.group_events
-                && bytes <= bounds.group_bytes;
-            if self.appends > 0 && !has_room {
+            self = self.with(&job);
+            if !self.is_within(bounds) {
                 return (taken, Some(job));
             }
-            self.appends += 1;
-            (self.events, self.bytes) = (events, bytes);
             taken.push(job);
             // Not taken from the queue where there is no room anyway.
             next = (self.appends < bounds.group_appends)
@@ -175,13 +186,21 @@ impl<S: Store> Writer<S> {
 
     /// Asks the store where the log stands, if that is not known.
     fn prepare(&mut self) -> Result<(), StoreError> {
+        let prepared = self.read_ledger();
+        if prepared == Err(StoreError::Fenced) {
+            self.fenced.send_replace(true);
+        }
+        prepared
+    }
+
+    fn read_ledger(&mut self) -> Result<(), StoreError> {
         if self.ledger.is_some() {
             return Ok(());
         }
         let store = self.store.as_mut().ok_or_else(is_away)?;
         let tip = store.load()?;
         let ledger = Ledger::new(self.log_id, tip, store.newest()?);
-        self.history.follow(store.runs()?);
+        self.history.follow(store.standing()?);
         self.publish(ledger.committed());
         self.ledger = Some(ledger);
         Ok(())
@@ -205,10 +224,12 @@ impl<S: Store> Writer<S> {
         for job in &mut jobs {
             job.place = None;
         }
-        let mut answers = match self.look_ahead(&jobs) {
-            Ok(answers) => answers,
-            Err(error) => return answer_all(jobs, &error),
-        };
+        let mut answers = self.look_ahead(&jobs);
+        if let Err(error) = &answers
+            && self.ledger.is_none()
+        {
+            return answer_all(jobs, error);
+        }
         for (number, job) in jobs.into_iter().enumerate() {
             // Its caller has gone; nobody would learn what became of it.
             if job.answer.is_closed() {
@@ -217,30 +238,41 @@ impl<S: Store> Writer<S> {
             while self.is_ahead(&job) {
                 self.wait_for_store();
                 // What they say ends where the memory of the newest events began.
-                answers = Answers::default();
+                answers = answers.map(|_| Answers::default());
             }
-            let now_us = (self.clock)();
-            let Job {
-                candidate,
-                answer: channel,
-                share,
-                ..
-            } = job;
-            let (command_id, command_hash) = (candidate.command_id, candidate.command_hash);
-            let answer = match (self.prepare(), &mut self.ledger) {
-                (Ok(()), Some(ledger)) => {
-                    ledger.decide(candidate, now_us, (number, &answers), &mut self.history)
-                }
-                (Err(error), _) => Err(error.into()),
-                (Ok(()), None) => Err(is_away().into()),
-            };
+            self.size = self.size.with(&job);
+            let (command_id, command_hash) = (job.candidate.command_id, job.candidate.command_hash);
+            let answer = self.answer_of(job.candidate, number, &answers);
             self.gathered.push(Decided {
                 command_id,
                 command_hash,
-                channel,
+                channel: job.answer,
                 answer,
-                _share: share,
+                _share: job.share,
             });
+        }
+        if self.history.is_fenced() {
+            self.fenced.send_replace(true);
+        }
+    }
+
+    fn answer_of(
+        &mut self,
+        candidate: Candidate,
+        number: usize,
+        answers: &Result<Answers, StoreError>,
+    ) -> Result<Appended, AppendError> {
+        self.prepare()?;
+        let ledger = self.ledger.as_mut().ok_or_else(is_away)?;
+        let now_us = (self.clock)();
+        match answers {
+            Ok(answers) => ledger.decide(candidate, now_us, (number, answers), &mut self.history),
+            // A repetition of what is in memory needs no look at the store.
+            Err(_) if ledger.knows(candidate.command_id) => {
+                let none = Answers::default();
+                ledger.decide(candidate, now_us, (number, &none), &mut self.history)
+            }
+            Err(error) => Err(error.clone().into()),
         }
     }
 
@@ -344,9 +376,9 @@ impl<S: Store> Writer<S> {
         let group = ledger.arrive();
         let tip = ledger.committed().clone();
         let arrived = std::mem::take(&mut self.waiting);
-        let (indexed, followed) = match store.runs() {
-            Ok(runs) => {
-                self.history.follow(runs);
+        let (indexed, followed) = match store.standing() {
+            Ok(standing) => {
+                self.history.follow(standing);
                 (store.indexed(), Ok(()))
             }
             Err(error) => (0, Err(error)),
@@ -358,7 +390,7 @@ impl<S: Store> Writer<S> {
         answer(arrived);
         match (followed, &mut self.ledger) {
             (Ok(()), Some(ledger)) => ledger.absorb(group, indexed),
-            (Err(error), _) => self.give_up(&Failure::without_effect(error)),
+            (Err(error), _) => self.give_up(&Failure::without_effect(unknown(error))),
             (Ok(()), None) => {}
         }
     }
@@ -386,11 +418,11 @@ impl<S: Store> Writer<S> {
             Ok(tip) if Some(&tip) == ledger.expected() => self.arrive(),
             Ok(tip) if tip == *ledger.committed() => {
                 ledger.roll_back();
-                let runs = store.runs();
-                let runs = runs.map(|runs| self.history.follow(runs));
+                let standing = store.standing();
+                let followed = standing.map(|standing| self.history.follow(standing));
                 let ledger = self.ledger.take();
                 self.give_up(&Failure::without_effect(error));
-                self.ledger = ledger.filter(|_| runs.is_ok());
+                self.ledger = ledger.filter(|_| followed.is_ok());
             }
             Ok(_) | Err(StoreError::Fenced) => self.look_up(StoreError::Fenced),
             Err(unread) => {

@@ -48,7 +48,7 @@ pub(super) struct Readers {
     index: Index,
     idle: Mutex<Vec<Connection>>,
     permits: Semaphore,
-    /// Size of an event of the last full page, in bytes; 0 where there was none.
+    /// Size of an event of the last page, in bytes; 0 where there was none.
     event_bytes: AtomicUsize,
 }
 
@@ -114,7 +114,8 @@ impl Readers {
             if page.complete {
                 page.append(rest);
             }
-            let reached = page.events.last().map_or(0, |event| event.position);
+            let last = page.events.last();
+            let reached = last.map_or(range.after_position, |event| event.position);
             page.complete = reached >= up_to.min(head_position);
             (page, head_position)
         };

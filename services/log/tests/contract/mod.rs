@@ -66,6 +66,7 @@ macro_rules! contract_suite {
             conditions::a_position_above_the_head_is_refused,
             queries::reads_agree_with_a_filter,
             queries::pages_are_bounded,
+            queries::large_pages_go_on_and_end,
             follows::followers_see_everything_once,
             follows::the_head_is_announced_after_the_commit,
         );

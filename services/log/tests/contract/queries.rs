@@ -92,6 +92,38 @@ async fn paged(
     }
 }
 
+pub async fn large_pages_go_on_and_end<B: Backend>() {
+    let backend = B::new();
+    let log = backend.open(Settings::default());
+    for _ in 0..3 {
+        let events = vec![event("Small", &["x:1"]); 700];
+        log.append(request(events)).await.unwrap();
+    }
+    // Twice, since the first time tells how large events are.
+    for limit in [10_000, 10_000, 1_001, 600] {
+        let mut range = Range::after(0);
+        let mut positions = Vec::new();
+        loop {
+            let page = log.read(&Query::default(), range, limit).await.unwrap();
+            positions.extend(page.events.iter().map(|event| event.position));
+            range.after_position = page.reached_position(range);
+            if page.complete {
+                break;
+            }
+            assert!(
+                !page.events.is_empty(),
+                "a page that is not the last goes on"
+            );
+        }
+        assert!(positions.into_iter().eq(1..=2_100));
+        let page = log.read(&Query::default(), range, limit).await.unwrap();
+        assert_eq!((page.events.len(), page.complete), (0, true), "at the head");
+        let until = Range::after(0).up_to(1_500);
+        let page = log.read(&Query::default(), until, 10_000).await.unwrap();
+        assert_eq!((page.events.len(), page.complete), (1_500, true));
+    }
+}
+
 pub async fn pages_are_bounded<B: Backend>() {
     let backend = B::new();
     let log = backend.open(Settings::default());
