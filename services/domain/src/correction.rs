@@ -111,6 +111,7 @@ pub fn remedy(event: &Event) -> Remedy {
             Instead("correct the receipt once more")
         }
         Event::MovementVoided(_) => Instead("record anew what did happen"),
+        Event::StockDiscrepancyFound(_) => Instead("count the stock, or void what showed it"),
         Event::DonationClosed(_) => Instead("receive what comes: that opens it again"),
         _ => Instead("record what is true by a fact of its own, or count the stock"),
     }

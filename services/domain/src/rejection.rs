@@ -446,7 +446,7 @@ rejections! {
         ("{field}: batch {batch_id} of {owner_id} stands in an earlier line; add both up");
     BatchOfOtherItem { field: String, batch_id: String, item_id: String, batch_item_id: String } =
         "BATCH_OF_OTHER_ITEM", Lines, malformed(field), retry false,
-        ("{field}: batch {batch_id} is of item {batch_item_id}, and {item_id} is counted; count each item by itself");
+        ("{field}: batch {batch_id} is of item {batch_item_id}, not of {item_id}; record each item by itself");
     LotRecalled { item_id: String, batch_id: String, lot: String } = "LOT_RECALLED", Lines, Refused, retry true,
         ("batch {batch_id} is of lot {lot:?} of item {item_id}, which is recalled; take another batch, and keep this \
           one apart until the recall is lifted");

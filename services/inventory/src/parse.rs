@@ -8,7 +8,9 @@ pub mod quality;
 pub mod stock;
 
 use keruen_domain::{
-    Label, Quantity, limits,
+    Label, Quantity,
+    id::IdKind,
+    limits,
     stock::{AdjustStock, Change, ConsumeStock, DisposeStock, TransferTitle},
 };
 use keruen_edge::Fields;
@@ -57,6 +59,7 @@ pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<Con
     let batch_id = fields.optional_code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
     let purpose: Option<ConsumptionPurpose> = fields.stated("purpose", message.purpose);
+    let new_batch_id = fields.new_code("batch_id", "", IdKind::Batch);
     Some(ConsumeStock {
         facility_id: facility_id?,
         item_id: item_id?,
@@ -65,6 +68,7 @@ pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<Con
         owner_id: owner_id?,
         purpose: purpose?,
         already_used: message.already_used,
+        new_batch_id: new_batch_id?,
     })
 }
 
@@ -120,6 +124,7 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Dis
         owner_id: owner_id?,
         quantity: quantity?,
         serial_numbers: serial_numbers?,
+        already_disposed: message.already_disposed,
         reason: reason?,
         documents: documents?,
     })

@@ -107,6 +107,7 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
         Kind::Missed => none,
         Kind::Consumed => Counts {
             on_hand: -quantity,
+            held: -held,
             consumed: quantity,
             ..none
         },

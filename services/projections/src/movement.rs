@@ -3,8 +3,8 @@
 use keruen_proto::{
     Event,
     inventory::v1::{
-        DonationReceived, MovementVoided, ReceiptCorrected, ReceiptOutcome, StockUnits,
-        TitleTransferred, VoidedMovement,
+        DonationReceived, MovementVoided, ReceiptCorrected, ReceiptOutcome, StockConsumed,
+        StockUnits, TitleTransferred, VoidedMovement,
     },
     shipments::v1::{ShipmentReceived, ShipmentUnits},
 };
@@ -93,11 +93,7 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
                 })
                 .collect()
         }
-        Event::StockConsumed(event) => event
-            .units
-            .iter()
-            .map(|units| at(Kind::Consumed, units, &event.facility_id))
-            .collect(),
+        Event::StockConsumed(event) => consumed(event),
         Event::StockDisposed(event) => event
             .units
             .iter()
@@ -235,23 +231,38 @@ fn undone(movement: Movement<'_>) -> Movement<'_> {
     }
 }
 
+fn consumed(event: &StockConsumed) -> Vec<Movement<'_>> {
+    let used = event.units.iter().enumerate();
+    used.map(|(index, units)| {
+        let particulars = event.particulars.get(index);
+        Movement {
+            held: particulars.map_or(0, |it| it.held_quantity),
+            ..at(Kind::Consumed, units, &event.facility_id)
+        }
+    })
+    .collect()
+}
+
 fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
-    let held = event.held_quantity;
     let facility_id = &event.facility_id;
-    let undo = |kind, units| {
-        undone(Movement {
-            held,
-            ..at(kind, units, facility_id)
-        })
-    };
     let mut movements = Vec::new();
-    for units in &event.units {
+    for (index, units) in event.units.iter().enumerate() {
+        let held = event.held_quantities.get(index);
+        let held = held.copied().unwrap_or(event.held_quantity);
+        let undo = |kind, units| {
+            undone(Movement {
+                held,
+                ..at(kind, units, facility_id)
+            })
+        };
         match event.movement() {
             VoidedMovement::Consumption => movements.push(undo(Kind::Consumed, units)),
             VoidedMovement::Disposal => movements.push(undo(Kind::Disposed, units)),
             VoidedMovement::Return => movements.push(undo(Kind::Returned, units)),
             VoidedMovement::Decrease => movements.push(undo(Kind::WrittenOff, units)),
-            VoidedMovement::Increase => movements.push(undo(Kind::Entered, units)),
+            VoidedMovement::Increase | VoidedMovement::Discrepancy => {
+                movements.push(undo(Kind::Entered, units));
+            }
             VoidedMovement::TitleTransfer => {
                 movements.push(Movement {
                     owner_id: &event.new_owner_id,

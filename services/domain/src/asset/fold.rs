@@ -290,7 +290,10 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
 /// Where units are, if what was said of them did not happen. Title that goes back moves nothing, and whose they are stands
 /// with the units.
 fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
-    let place = if event.movement() == VoidedMovement::Increase {
+    let place = if matches!(
+        event.movement(),
+        VoidedMovement::Increase | VoidedMovement::Discrepancy
+    ) {
         AssetPlace::NotReceived
     } else {
         AssetPlace::Facility

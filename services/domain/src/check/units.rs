@@ -17,6 +17,7 @@ use crate::{
     books::Fold as _,
     boundary::Boundary,
     calendar::{facility_day, is_expired},
+    code::UNATTRIBUTED,
     donation::earmark::{self, Use},
     registry,
 };
@@ -172,10 +173,17 @@ impl Units {
                 );
             }
             Event::StockConsumed(event) => {
-                for units in &event.units {
-                    self.leave(Some(units), &event.facility_id, 0, |account, quantity| {
-                        account.consumed += quantity;
-                    });
+                for (index, units) in event.units.iter().enumerate() {
+                    let particulars = event.particulars.get(index);
+                    let held = particulars.map_or(0, |it| it.held_quantity);
+                    self.leave(
+                        Some(units),
+                        &event.facility_id,
+                        held,
+                        |account, quantity| {
+                            account.consumed += quantity;
+                        },
+                    );
                 }
             }
             Event::StockDisposed(event) => {
@@ -412,11 +420,21 @@ impl Units {
             }
             Event::StockDiscrepancyFound(event) => {
                 let found = ReceiptOutcome::Good;
-                self.enter(event.units.as_ref(), &event.facility_id, found);
+                let (units, facility_id) = (event.units.as_ref(), &event.facility_id);
+                // Where nobody knows of which batch they are, they are one of their own.
+                let is_new = units.is_some_and(|units| {
+                    units.donation_id == UNATTRIBUTED && !self.batches.contains_key(&units.batch_id)
+                });
+                if is_new {
+                    self.arrive(units, facility_id, found);
+                } else {
+                    self.enter(units, facility_id, found);
+                }
             }
             Event::MovementVoided(event) => {
-                for units in &event.units {
-                    self.undo(event, units);
+                for (index, units) in event.units.iter().enumerate() {
+                    let held = event.held_quantities.get(index);
+                    self.undo(event, units, *held.unwrap_or(&event.held_quantity));
                 }
             }
             Event::BatchDataCorrected(event) => {
@@ -433,10 +451,10 @@ impl Units {
     }
 
     /// What was said of units did not happen.
-    fn undo(&mut self, event: &MovementVoided, units: &StockUnits) {
-        let (facility_id, held) = (&event.facility_id, event.held_quantity);
+    fn undo(&mut self, event: &MovementVoided, units: &StockUnits, held: i64) {
+        let facility_id = &event.facility_id;
         let book: fn(&mut Account, i64) = match event.movement() {
-            VoidedMovement::Increase => {
+            VoidedMovement::Increase | VoidedMovement::Discrepancy => {
                 self.leave(Some(units), facility_id, held, |account, quantity| {
                     account.received -= quantity;
                 });

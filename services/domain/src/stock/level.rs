@@ -181,7 +181,14 @@ fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
         Event::StockConsumed(event) => event
             .units
             .iter()
-            .map(|units| (&*event.facility_id, units, Effect::Leave { held: 0 }))
+            .enumerate()
+            .map(|(index, units)| {
+                let held = event
+                    .particulars
+                    .get(index)
+                    .map_or(0, |it| it.held_quantity);
+                (&*event.facility_id, units, Effect::Leave { held })
+            })
             .collect(),
         Event::StockDisposed(event) => event
             .units
@@ -242,18 +249,21 @@ fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
 
 /// What did not happen is undone.
 fn voided(event: &MovementVoided) -> Vec<(&str, &StockUnits, Effect<'_>)> {
-    let held = event.held_quantity;
-    let effect = match event.movement() {
-        VoidedMovement::Increase => Effect::Leave { held },
+    let effect = |held| match event.movement() {
+        VoidedMovement::Increase | VoidedMovement::Discrepancy => Effect::Leave { held },
         VoidedMovement::TitleTransfer => Effect::PassBack {
             new_owner_id: &event.new_owner_id,
             held,
         },
         _ => Effect::Restore { held },
     };
-    let units = event.units.iter();
+    let units = event.units.iter().enumerate();
     units
-        .map(|units| (&*event.facility_id, units, effect))
+        .map(|(index, units)| {
+            let held = event.held_quantities.get(index);
+            let held = held.copied().unwrap_or(event.held_quantity);
+            (&*event.facility_id, units, effect(held))
+        })
         .collect()
 }
 

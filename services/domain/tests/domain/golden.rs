@@ -23,7 +23,7 @@ use keruen_proto::{
         ShortfallReason, StockAdjusted, StockConsumed, StockCount, StockCounted,
         StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld, StockReleased,
         StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred,
-        UnidentifiedGoodsReceived, VoidedMovement,
+        UnidentifiedGoodsReceived, UseParticulars, VoidedMovement,
     },
     log::v1::CorrectionReason,
     registry::v1::{
@@ -513,6 +513,7 @@ fn corrected() -> Vec<Event> {
             held_quantity: 1,
             new_owner_id: text("HOSPITAL"),
             documents: documents(DocumentKind::CountSheet),
+            held_quantities: Vec::new(),
         }
         .into(),
         StockDiscrepancyFound {
@@ -588,6 +589,7 @@ fn stocked() -> Vec<Event> {
             purpose: ConsumptionPurpose::Patient.into(),
             batches_assumed: true,
             already_used: None,
+            particulars: Vec::new(),
         }
         .into(),
         StockDisposed {
@@ -596,6 +598,7 @@ fn stocked() -> Vec<Event> {
             held_quantity: 2,
             reason: DisposalReason::Spoiled.into(),
             documents: documents(DocumentKind::DisposalAct),
+            found_quantity: 0,
         }
         .into(),
     ]
@@ -995,6 +998,7 @@ fn counted() -> Vec<Event> {
             recipient_id: text("KASPI"),
             reason: ReturnReason::Unsuitable.into(),
             documents: documents(DocumentKind::Waybill),
+            found_quantity: 0,
         }
         .into(),
         TemperatureExcursionFound {
@@ -1017,6 +1021,59 @@ fn counted() -> Vec<Event> {
         }
         .into(),
     ]
+}
+
+/// Facts that say more than the books knew.
+fn gone_beyond() -> Vec<(&'static str, Event)> {
+    let mut grown = Vec::new();
+    for sample in samples() {
+        match sample {
+            Event::StockConsumed(event) => {
+                let found = StockConsumed {
+                    particulars: vec![
+                        UseParticulars {
+                            held_quantity: 1,
+                            found_quantity: 0,
+                        },
+                        UseParticulars {
+                            held_quantity: 0,
+                            found_quantity: 5,
+                        },
+                    ],
+                    already_used: Some(true),
+                    ..event
+                };
+                grown.push(("StockConsumed.v3", found.into()));
+            }
+            Event::StockDisposed(event) => {
+                let event = StockDisposed {
+                    found_quantity: 1,
+                    ..event
+                };
+                grown.push(("StockDisposed.v2", event.into()));
+            }
+            Event::StockReturned(event) => {
+                let event = StockReturned {
+                    found_quantity: 1,
+                    ..event
+                };
+                grown.push(("StockReturned.v2", event.into()));
+            }
+            Event::MovementVoided(event) => {
+                let event = MovementVoided {
+                    movement: VoidedMovement::Consumption.into(),
+                    units: vec![units(), unattributed()],
+                    held_quantity: 0,
+                    new_owner_id: String::new(),
+                    held_quantities: vec![1, 0],
+                    ..event
+                };
+                grown.push(("MovementVoided.v2", event.into()));
+            }
+            _ => {}
+        }
+    }
+    grown
 }
 
 /// Fields that types got later, each with the name of its version.
@@ -1102,6 +1159,7 @@ fn grown() -> Vec<(&'static str, Event)> {
             _ => {}
         }
     }
+    grown.extend(gone_beyond());
     grown
 }
 

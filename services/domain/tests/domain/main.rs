@@ -16,6 +16,7 @@ mod donation;
 mod earmark;
 mod excursion;
 mod golden;
+mod gone;
 mod identity;
 mod money;
 mod precedence;

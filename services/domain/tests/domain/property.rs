@@ -493,6 +493,7 @@ impl World {
             }),
             serial_numbers,
             recipient_id: step.flag.then(|| code("HELP")),
+            already_returned: step.hours % 2 == 0,
             ..give_back(&lot.batch_id, 1)
         };
         self.carry_out(&command);
@@ -720,14 +721,26 @@ impl World {
         let Some((facility, item_id, lot)) = self.lot(step) else {
             return;
         };
+        let already_used = step.hours % 3 == 0;
+        let new_batch_id = self.name("B");
         let command = ConsumeStock {
             facility_id: code(facility),
             batch_id: step.flag.then(|| code(&lot.batch_id)),
             owner_id: (step.which.is_multiple_of(2)).then(|| code(&lot.owner_id)),
-            already_used: step.hours % 3 == 0,
+            already_used,
+            new_batch_id: code(&new_batch_id),
             ..consume(item_id, step.quantity)
         };
-        self.carry_out(&command);
+        // What has happened is never refused, but where it concerns too much at once, and of assets.
+        match self.story.decide(&command) {
+            Err(rejection) if already_used && item_id != "CONC" => {
+                assert_eq!(rejection.reason(), "TOO_MANY_TAGS");
+            }
+            _ => {}
+        }
+        if self.carry_out(&command) {
+            self.batches.push(new_batch_id);
+        }
     }
 
     fn dispose(&mut self, step: &Step) {
@@ -749,6 +762,7 @@ impl World {
                 1
             }),
             serial_numbers,
+            already_disposed: step.flag,
             ..dispose(&lot.batch_id, 1)
         };
         self.carry_out(&command);

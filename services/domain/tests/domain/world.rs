@@ -432,6 +432,7 @@ pub fn consume(item_id: &str, amount: i64) -> ConsumeStock {
         owner_id: None,
         purpose: ConsumptionPurpose::Patient,
         already_used: false,
+        new_batch_id: code("NEW"),
     }
 }
 
@@ -443,6 +444,7 @@ pub fn dispose(batch_id: &str, amount: i64) -> DisposeStock {
         owner_id: None,
         quantity: quantity(amount),
         serial_numbers: Vec::new(),
+        already_disposed: false,
         reason: DisposalReason::Damaged,
         documents: Vec::new(),
     }
@@ -522,6 +524,7 @@ pub fn give_back(batch_id: &str, amount: i64) -> ReturnStock {
         quantity: quantity(amount),
         serial_numbers: Vec::new(),
         recipient_id: None,
+        already_returned: false,
         reason: ReturnReason::Unsuitable,
         documents: Vec::new(),
     }

@@ -30,6 +30,7 @@ impl Record for Batch {
         "held_for",
         "recalled_for",
         "discrepancy",
+        "unexplained",
         "corrected_event_ids",
     ];
 
@@ -47,6 +48,7 @@ impl Record for Batch {
             held_for(self.holds.iter().map(|hold| hold.reason)),
             recalled_for(self.recall.as_ref()),
             self.discrepancy,
+            self.unexplained,
             &self.corrected_event_ids[..]
         ]
     }

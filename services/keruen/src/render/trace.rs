@@ -202,7 +202,14 @@ fn batch_lines(lines: &mut Vec<String>, traced: &TraceBatch, last: bool, steps: 
     }
     if batch.discrepancy > 0 {
         let found = grouped(batch.discrepancy);
-        facts.push(format!("{RED}{found} more than came{RED:#}"));
+        let settled = if batch.unexplained == 0 {
+            ", settled".to_owned()
+        } else if batch.unexplained < batch.discrepancy {
+            format!(", {} unexplained", grouped(batch.unexplained))
+        } else {
+            String::new()
+        };
+        facts.push(format!("{RED}{found} more than came{settled}{RED:#}"));
     }
     lines.push(format!("{branch} {}", facts.join(" · ")));
     place_lines(

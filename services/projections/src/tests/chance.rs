@@ -613,6 +613,7 @@ impl History {
             }),
             serial_numbers,
             recipient_id: Some(code("KASPI")),
+            already_returned: c % 5 == 4,
             reason: ReturnReason::NotNeeded,
             documents: Vec::new(),
         });
@@ -728,7 +729,8 @@ impl History {
             batch_id: None,
             owner_id: None,
             purpose: ConsumptionPurpose::Patient,
-            already_used: c.is_multiple_of(4),
+            already_used: c.is_multiple_of(7),
+            new_batch_id: self.new_id("U"),
         });
     }
 
@@ -768,6 +770,7 @@ impl History {
                 owner_id,
                 quantity,
                 serial_numbers,
+                already_disposed: b % 6 == 5,
                 reason,
                 documents,
             });

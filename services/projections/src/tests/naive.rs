@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     Event,
-    inventory::v1::{ReceiptOutcome, StockUnits, VoidedMovement},
+    inventory::v1::{ReceiptOutcome, StockConsumed, StockUnits, VoidedMovement},
 };
 
 /// Facility, item, batch and owner.
@@ -163,12 +163,7 @@ fn post(books: &mut Books, event: &Event) {
             let n = units.quantity;
             books.post(&it.facility_id, units, &[(ON_HAND, n), (RECEIVED, n)]);
         }
-        Event::StockConsumed(it) => {
-            for units in &it.units {
-                let n = units.quantity;
-                books.post(&it.facility_id, units, &[(ON_HAND, -n), (CONSUMED, n)]);
-            }
-        }
+        Event::StockConsumed(it) => consume(books, it),
         Event::StockDisposed(it) => {
             let units = it.units.as_ref().unwrap();
             let n = units.quantity;
@@ -232,6 +227,15 @@ fn post(books: &mut Books, event: &Event) {
     }
 }
 
+fn consume(books: &mut Books, it: &StockConsumed) {
+    for (index, units) in it.units.iter().enumerate() {
+        let n = units.quantity;
+        let held = it.particulars.get(index).map_or(0, |it| it.held_quantity);
+        let entries = [(ON_HAND, -n), (CONSUMED, n), (HELD, -held)];
+        books.post(&it.facility_id, units, &entries);
+    }
+}
+
 fn post_correction(books: &mut Books, event: &Event) {
     match event {
         Event::ReceiptCorrected(it) => {
@@ -255,15 +259,16 @@ fn post_correction(books: &mut Books, event: &Event) {
             books.post(&it.facility_id, units, &[(ON_HAND, n), (RECEIVED, n)]);
         }
         Event::MovementVoided(it) => {
-            for units in &it.units {
-                let (n, held) = (units.quantity, it.held_quantity);
+            for (index, units) in it.units.iter().enumerate() {
+                let held = *it.held_quantities.get(index).unwrap_or(&it.held_quantity);
+                let n = units.quantity;
                 let column = match it.movement() {
                     VoidedMovement::Consumption => CONSUMED,
                     VoidedMovement::Disposal => DISPOSED,
                     VoidedMovement::Return => RETURNED,
                     VoidedMovement::Decrease => LOST,
                     VoidedMovement::TitleTransfer => TITLE_OUT,
-                    VoidedMovement::Increase => {
+                    VoidedMovement::Increase | VoidedMovement::Discrepancy => {
                         let entries = [(ON_HAND, -n), (RECEIVED, -n), (HELD, -held)];
                         books.post(&it.facility_id, units, &entries);
                         continue;

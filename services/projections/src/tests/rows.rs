@@ -244,6 +244,7 @@ fn histories_know_every_kind_of_movement() {
         "StockEntered",
         "StockReturned",
         "StockCounted",
+        "StockDiscrepancyFound",
         "TemperatureExcursionFound",
         "BatchExpiryShortened",
         "AssetConditionReported",
