@@ -8,7 +8,7 @@
 
 use keruen_proto::registry::v1::{
     AmendFacilityRequest, AmendItemRequest, AmendOrganisationRequest, Facility, Item, Organisation,
-    RegisterFacilityRequest, Retirement,
+    Pack, RegisterFacilityRequest, Retirement, Substitute,
 };
 use keruen_tests::{
     message::{self, command_id},
@@ -253,4 +253,204 @@ async fn amendments_are_parsed_like_registrations() {
     };
     refused!(stage.registry.register_facility(retired))
         .is_field("facility.retired", "must be left out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organisation_is_verified_and_its_certificates_say_so() {
+    let stage = Stage::set().await;
+    told(
+        &stage,
+        "organisation verify DONOR --by CARRIER --on 2020-01-01 --document kind=certificate,number=REG-17",
+    );
+    told(
+        &stage,
+        "donation pledge --id D1 --donor DONOR --recipient CARRIER --line commodity=MASK,quantity=5",
+    );
+    let certificate = told(&stage, "donation certificate D1");
+    let verification = &certificate["certificate"]["donorVerification"];
+    assert_eq!(verification["verifiedById"], "CARRIER");
+    assert_eq!(verification["documents"][0]["number"], "REG-17");
+    assert!(certificate["certificate"]["recipientVerification"].is_null());
+    let balance = told(&stage, "donation balance DONOR");
+    assert_eq!(&balance["balance"]["donorVerification"], verification);
+    let page = stage.node.cli(["donation", "certificate", "D1"]).success();
+    assert!(
+        page.contains("donor's verification") && page.contains("REG-17"),
+        "{page}"
+    );
+    refused_by(
+        &stage,
+        "organisation verify DONOR --by DONOR --document kind=certificate,number=1",
+        &["VERIFIED_BY_ITSELF", "papers"],
+    );
+    told(
+        &stage,
+        "organisation revoke-verification DONOR --reason licence-ended",
+    );
+    refused_by(
+        &stage,
+        "organisation revoke-verification DONOR --reason licence-ended",
+        &["NOT_VERIFIED"],
+    );
+    let certificate = told(&stage, "donation certificate D1");
+    assert!(certificate["certificate"]["donorVerification"].is_null());
+    let page = stage.node.cli(["organisation", "get", "DONOR"]).success();
+    for part in [
+        "verified on",
+        "2020-01-01",
+        "licence-ended",
+        "certificate REG-17",
+    ] {
+        assert!(page.contains(part), "{part} is not in:\n{page}");
+    }
+    let listed = stage
+        .node
+        .cli(["organisation", "list", "--format", "csv"])
+        .success();
+    let donor = listed.lines().find(|line| line.starts_with("DONOR"));
+    assert!(donor.unwrap().contains(",CARRIER,2020-01-01,"), "{listed}");
+    stage.node.cli(["check"]).success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_key_of_another_system_stands_for_is_found() {
+    let stage = Stage::set().await;
+    told(
+        &stage,
+        &format!(
+            "item amend {MASK_A} --gtin 96385074 --pack BOX=25,gtin=4006381333931 --external-id BIN=971240001315"
+        ),
+    );
+    told(
+        &stage,
+        "organisation amend DONOR --external-id BIN=971240001315",
+    );
+    told(
+        &stage,
+        &format!("facility amend {NORTH} --external-id GLN=4870000000005"),
+    );
+    told(
+        &stage,
+        &format!("commodity amend {MASK} --external-id UNSPSC=46182001"),
+    );
+    let found = |line: &str| {
+        let rows = told(&stage, line);
+        let rows = rows.as_array().unwrap().iter();
+        let row = |row: &Value| {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            (
+                text("kind"),
+                text("holderId"),
+                text("packId"),
+                text("packQuantity"),
+            )
+        };
+        rows.map(row).collect::<Vec<_>>()
+    };
+    let row = |kind: &str, id: &str, pack: &str, quantity: &str| {
+        let kind = format!("REGISTRY_KIND_{kind}");
+        (kind, id.to_owned(), pack.to_owned(), quantity.to_owned())
+    };
+    assert_eq!(
+        found("find GTIN 00000096385074"),
+        [row("ITEM", MASK_A, "", "0")]
+    );
+    for gtin in ["4006381333931", "04006381333931"] {
+        assert_eq!(
+            found(&format!("find GTIN {gtin}")),
+            [row("ITEM", MASK_A, "BOX", "25")]
+        );
+    }
+    assert_eq!(
+        found("find GLN 4870000000005"),
+        [row("FACILITY", NORTH, "", "0")]
+    );
+    assert_eq!(
+        found("find UNSPSC 46182001"),
+        [row("COMMODITY", MASK, "", "0")]
+    );
+    let both = [
+        row("ORGANISATION", "DONOR", "", "0"),
+        row("ITEM", MASK_A, "", "0"),
+    ];
+    assert_eq!(found("find BIN 971240001315"), both);
+    assert_eq!(found("find BIN 971240001315 --kind item"), both[1..]);
+    // What is retired keeps its key until somebody else takes it.
+    told(
+        &stage,
+        &format!("item retire {MASK_A} --reason discontinued"),
+    );
+    let shown = stage.node.cli(["find", "GTIN", "96385074"]).success();
+    assert!(
+        shown.contains(MASK_A) && shown.contains("retired on"),
+        "{shown}"
+    );
+    refused_by(
+        &stage,
+        "find GTIN 4006381333932",
+        &["external_id.value", "check digit"],
+    );
+    refused_by(&stage, "find GLN 4006381333931", &["nothing has the GLN"]);
+    refused_by(
+        &stage,
+        "find BIN 971240001315 --kind facility",
+        &["nothing has the BIN"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_says_what_it_comes_in_and_what_to_use_instead() {
+    let mut stage = Stage::set().await;
+    let amended = told(
+        &stage,
+        &format!(
+            "item amend {MASK_A} --pack BOX=25 --pack CASE=500 --substitute PUMP-A=DONOR --storage 2..8 --freezing never"
+        ),
+    );
+    assert_eq!(amended["item"]["packs"][1]["quantity"], "500");
+    let page = stage.node.cli(["item", "get", MASK_A]).success();
+    for part in ["BOX", "may be used instead", "PUMP-A", "never"] {
+        assert!(page.contains(part), "{part} is not in:\n{page}");
+    }
+    refused_by(
+        &stage,
+        &format!("item amend {MASK_A} --storage=-20..-15"),
+        &["FREEZING_CONTRADICTED", "-20000 to -15000"],
+    );
+    let amend = |item: Item, field: &str| AmendItemRequest {
+        command_id: command_id(),
+        item: Some(Item {
+            item_id: MASK_A.to_owned(),
+            ..item
+        }),
+        fields: vec![field.to_owned()],
+        ..AmendItemRequest::default()
+    };
+    let packs = |packs: &[(&str, i64)]| {
+        let pack = |(pack_id, quantity): &(&str, i64)| Pack {
+            pack_id: (*pack_id).to_owned(),
+            quantity: *quantity,
+            gtin: String::new(),
+        };
+        let item = Item {
+            packs: packs.iter().map(pack).collect(),
+            ..Item::default()
+        };
+        amend(item, "packs")
+    };
+    refused!(stage.registry.amend_item(packs(&[("BOX", 1)])))
+        .is_field("item.packs[0].quantity", "2 or more");
+    refused!(stage.registry.amend_item(packs(&[("BOX", 5), ("BOX", 6)])))
+        .is_field("item.packs[1].pack_id", "found BOX again");
+    refused!(stage.registry.amend_item(packs(&[("big box", 5)])))
+        .is_field("item.packs[0].pack_id", "must begin");
+    let itself = Item {
+        substitutes: vec![Substitute {
+            item_id: MASK_A.to_owned(),
+            stated_by_id: "DONOR".to_owned(),
+        }],
+        ..Item::default()
+    };
+    refused!(stage.registry.amend_item(amend(itself, "substitutes")))
+        .is_field("item.substitutes[0].item_id", "another item");
 }

@@ -50,6 +50,12 @@ pub const REGION_ASSIGNMENTS: usize = 16;
 pub const REGIONS_IN_TURN: usize = 250;
 /// Closures of a facility.
 pub const CLOSURES: usize = 250;
+/// Verifications of an organisation, one after the other.
+pub const VERIFICATIONS: usize = 100;
+/// Packs of an item.
+pub const PACKS: usize = 20;
+/// Items that may be used instead of another one.
+pub const SUBSTITUTES: usize = 20;
 /// Minimum reserves of a facility.
 pub const MINIMUM_RESERVES: usize = 100;
 /// Accessories of an item.

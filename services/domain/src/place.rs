@@ -77,6 +77,8 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::OrganisationRegistered(_)
         | Event::OrganisationAmended(_)
         | Event::OrganisationRetired(_)
+        | Event::OrganisationVerified(_)
+        | Event::VerificationRevoked(_)
         | Event::CommodityRegistered(_)
         | Event::CommodityAmended(_)
         | Event::CommodityRetired(_)

@@ -24,6 +24,7 @@ pub mod facility;
 mod fold;
 pub mod retire;
 mod thing;
+pub mod verify;
 
 pub use amend::Amend;
 pub use facility::{
@@ -32,6 +33,7 @@ pub use facility::{
 pub use fold::subject;
 pub use retire::Retire;
 pub use thing::{Rule, Thing};
+pub use verify::{RevokeVerification, VerifyOrganisation, verification_on};
 
 /// Enters an organisation. Its fields have been parsed: codes, names and kinds are valid.
 #[derive(Clone, Debug)]
@@ -159,6 +161,7 @@ impl Command for RegisterItem {
         let item_id = self.0.item_id.clone();
         check_existence(books, &self.0, Rejection::ItemExists { item_id })?;
         in_use(books, &self.0.names(), moment)?;
+        self.0.check_whole()?;
         limits::keep(vec![
             ItemRegistered {
                 item: Some(self.0.clone()),

@@ -264,6 +264,24 @@ rejections! {
         ("{field}: {name} of {id} can't be amended: {why}");
     NothingChanges { id: String } = "NOTHING_CHANGES", State, Refused, retry false,
         ("the registry says so of {id} already; there is nothing to change");
+    FreezingContradicted {
+        item_id: String, freezing: &'static str, lowest_millicelsius: i32, highest_millicelsius: i32
+    } = "FREEZING_CONTRADICTED", State, malformed("item.freezing"), retry false,
+        ("item.freezing: {freezing} contradicts the temperatures to keep item {item_id} at, {lowest_millicelsius} to \
+          {highest_millicelsius} thousandths of a degree Celsius; what must never freeze is kept at 0 or above, what must \
+          stay frozen at 0 or below");
+    ExternalIdTwice { id: String, scheme: String, value: String } = "EXTERNAL_ID_TWICE", State,
+        malformed("item.external_ids"), retry false,
+        ("item.external_ids: {scheme} {value:?} stands for item {id} twice, or for it and for a pack of it; a number stands \
+          for one of them");
+    VerifiedByItself { organisation_id: String } = "VERIFIED_BY_ITSELF", State, malformed("verified_by_id"),
+        retry false,
+        ("verified_by_id: {organisation_id} can't stand by itself; name the organisation that looked at its papers");
+    VerificationOutOfOrder { field: String, day: String, earliest: String } = "VERIFICATION_OUT_OF_ORDER", State,
+        malformed(field), retry false,
+        ("{field}: {day} lies before {earliest}; name that day or a later one");
+    NotVerified { organisation_id: String } = "NOT_VERIFIED", State, Refused, retry false,
+        ("organisation {organisation_id} has no verification that could be revoked");
     NotADonor { organisation_id: String } = "NOT_A_DONOR", State, Refused, retry false,
         ("organisation {organisation_id} is not registered as a DONOR; name the organisation that gives");
     NoMoneyPledged { donation_id: String } = "NO_MONEY_PLEDGED", State, Refused, retry false,
@@ -517,6 +535,9 @@ rejections! {
     TooManyEntries { facility_id: String, what: &'static str, limit: usize } = "TOO_MANY_ENTRIES", Quantities, Refused,
         retry false,
         ("facility {facility_id} has {limit} {what} already, and can't have more");
+    TooManyRecords { kind: &'static str, id: String, what: &'static str, limit: usize } = "TOO_MANY_RECORDS", Quantities,
+        Refused, retry false,
+        ("{kind} {id} has {limit} {what} already, and can't have more");
     TooManyClaims { facility_id: String, batch_id: String, shipments: usize, limit: usize } = "TOO_MANY_CLAIMS",
         Quantities, Refused, retry true,
         ("a decrease of batch {batch_id} at {facility_id} by so many breaks the claims of {shipments} shipments, at \

@@ -31,6 +31,8 @@ pub fn tags(event: &Event) -> Vec<String> {
             tags.thing(event.organisation.as_ref(), &event.released);
         }
         Event::OrganisationRetired(event) => tags.id("organisation", Some(&event.organisation_id)),
+        Event::OrganisationVerified(event) => tags.id("organisation", Some(&event.organisation_id)),
+        Event::VerificationRevoked(event) => tags.id("organisation", Some(&event.organisation_id)),
         Event::FacilityRegistered(event) => tags.thing(event.facility.as_ref(), &[]),
         Event::FacilityAmended(event) => tags.thing(event.facility.as_ref(), &event.released),
         Event::FacilityRetired(event) => tags.id("facility", Some(&event.facility_id)),

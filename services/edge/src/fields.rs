@@ -421,19 +421,20 @@ impl Fields {
 
     /// Keys of other systems.
     pub fn external_ids(&mut self, field: &str, ids: &[ExternalId]) -> Option<Vec<ExternalId>> {
-        self.each(field, ids, limits::EXTERNAL_IDS, |fields, path, id| {
-            let scheme = fields.code(&format!("{path}.scheme"), &id.scheme);
-            let value = fields.label(&format!("{path}.value"), &id.value);
-            let _ = (scheme?, value?);
-            if let Some(rule) = check_digit::fault(&id.scheme, &id.value) {
-                fields.reject(
-                    format!("{path}.value"),
-                    format!("{rule}; found {:?}", id.value),
-                );
-                return None;
-            }
-            Some(id.clone())
-        })
+        self.each(field, ids, limits::EXTERNAL_IDS, Self::external_id)
+    }
+
+    /// A key of another system.
+    pub fn external_id(&mut self, field: &str, id: &ExternalId) -> Option<ExternalId> {
+        let scheme = self.code(&format!("{field}.scheme"), &id.scheme);
+        let value = self.label(&format!("{field}.value"), &id.value);
+        let _ = (scheme?, value?);
+        if let Some(rule) = check_digit::fault(&id.scheme, &id.value) {
+            let rule = format!("{rule}; found {:?}", id.value);
+            self.reject(format!("{field}.value"), rule);
+            return None;
+        }
+        Some(id.clone())
     }
 
     /// A positive amount of money.

@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, correct, donation, events, facility, goods,
-        item, log, organisation, recall, region, request, shipment, stock, trace, value,
+        asset, batch, check, commodity, consignment, correct, donation, events, facility, find,
+        goods, item, log, organisation, recall, region, request, shipment, stock, trace, value,
     },
     demo, doctor, import, serve,
 };
@@ -53,6 +53,7 @@ Master data:
   commodity     What needs are about
   item          Products that serve a commodity
   region        Regions and the days on which they exist
+  find          Find what a GTIN, BIN or another key of another system stands for
   import        Enter many facilities, items or donations from a CSV file
 
 Options:
@@ -154,6 +155,8 @@ pub enum Command {
     /// Regions and the days on which they exist
     #[command(subcommand)]
     Region(region::Verb),
+    /// Find what a GTIN, BIN or another key of another system stands for
+    Find(find::Args),
     /// Pledge, receive, spend and close donations
     #[command(subcommand)]
     Donation(donation::Verb),

@@ -46,6 +46,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Commodity(verb) => verb.run(&session).await,
         Command::Item(verb) => verb.run(&session).await,
         Command::Region(verb) => verb.run(&session).await,
+        Command::Find(args) => args.run(&session).await,
         Command::Donation(verb) => verb.run(&session).await,
         Command::Consignment(verb) => verb.run(&session).await,
         Command::Stock(args) => args.run(&session).await,

@@ -37,8 +37,8 @@ impl BalanceQuery {
         Ok(Self { donor_id })
     }
 
-    /// Adds up all donations of the donor.
-    pub fn answer(self, connection: &Connection) -> Result<DonorBalance, Refusal> {
+    /// Adds up all donations of the donor, as verified on `today`, ISO 8601.
+    pub fn answer(self, connection: &Connection, today: &str) -> Result<DonorBalance, Refusal> {
         names::known_organisation(connection, Some(&self.donor_id))?;
         let mut statement =
             connection.prepare_cached("SELECT resource FROM donations WHERE donor_id = ?1")?;
@@ -47,8 +47,11 @@ impl BalanceQuery {
         while let Some(row) = rows.next()? {
             sums.add(&Donation::decode(row.get::<_, Vec<u8>>(0)?.as_slice())?);
         }
+        let (donor_name, donor_verification) =
+            names::verified_organisation(connection, &self.donor_id, today)?;
         Ok(DonorBalance {
-            donor_name: names::organisation(connection, &self.donor_id)?,
+            donor_name,
+            donor_verification,
             donor_id: self.donor_id,
             donations: sums.donations,
             open_donations: sums.open,
@@ -162,9 +165,14 @@ impl CertificateQuery {
             currency_code,
             minor_units,
         };
+        let verified = |id| names::verified_organisation(connection, id, today);
+        let (donor_name, donor_verification) = verified(&donation.donor_id)?;
+        let (recipient_name, recipient_verification) = verified(&donation.recipient_id)?;
         Ok(DonationCertificate {
-            donor_name: names::organisation(connection, &donation.donor_id)?,
-            recipient_name: names::organisation(connection, &donation.recipient_id)?,
+            donor_name,
+            donor_verification,
+            recipient_name,
+            recipient_verification,
             donation: Some(donation),
             goods,
             value: value.into_iter().map(money).collect(),

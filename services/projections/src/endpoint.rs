@@ -184,7 +184,11 @@ impl StockService for StockEndpoint {
         let query = BalanceQuery::parse(request.get_ref())?;
         self.wait(request.get_ref().min_position, request.metadata())
             .await?;
-        let (balance, position) = self.views.read(move |rows| query.answer(rows)).await?;
+        let today = self.today();
+        let (balance, position) = self
+            .views
+            .read(move |rows| query.answer(rows, &today))
+            .await?;
         Ok(Response::new(GetDonorBalanceResponse {
             balance: Some(balance),
             position,

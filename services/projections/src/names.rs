@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use keruen_domain::{Rejection, code::UNATTRIBUTED, quality::recall_of, region};
+use chrono::NaiveDate;
+use keruen_domain::{
+    Rejection, code::UNATTRIBUTED, quality::recall_of, region, registry::verification_on,
+};
 use keruen_proto::{
     inventory::v1::{ItemQuality, LotRecall},
-    registry::v1::{Facility, Item, LocalizedText, Organisation},
+    registry::v1::{Facility, Item, LocalizedText, Organisation, Verification},
 };
 use prost::Message;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -31,6 +34,21 @@ pub fn organisation(
 ) -> Result<Option<LocalizedText>, StoreError> {
     let sql = "SELECT resource FROM organisations WHERE organisation_id = ?1";
     Ok(resource::<Organisation>(connection, sql, id)?.and_then(|organisation| organisation.name))
+}
+
+/// The name of an organisation, and its verification that counts on a day, ISO 8601.
+pub fn verified_organisation(
+    connection: &Connection,
+    id: &str,
+    today: &str,
+) -> Result<(Option<LocalizedText>, Option<Verification>), StoreError> {
+    let sql = "SELECT resource FROM organisations WHERE organisation_id = ?1";
+    let Some(organisation) = resource::<Organisation>(connection, sql, id)? else {
+        return Ok((None, None));
+    };
+    let today: Option<NaiveDate> = today.parse().ok();
+    let counts = today.and_then(|today| verification_on(&organisation, today).cloned());
+    Ok((organisation.name, counts))
 }
 
 /// The name of an item.

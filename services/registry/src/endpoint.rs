@@ -8,24 +8,26 @@ use keruen_proto::registry::v1::{
     AmendCommodityRequest, AmendCommodityResponse, AmendFacilityRequest, AmendFacilityResponse,
     AmendItemRequest, AmendItemResponse, AmendOrganisationRequest, AmendOrganisationResponse,
     AssignFacilityRegionRequest, AssignFacilityRegionResponse, CloseFacilityRequest,
-    CloseFacilityResponse, GetCommodityRequest, GetCommodityResponse, GetFacilityRequest,
-    GetFacilityResponse, GetItemRequest, GetItemResponse, GetOrganisationRequest,
-    GetOrganisationResponse, ListCommoditiesRequest, ListCommoditiesResponse,
-    ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest, ListItemsResponse,
-    ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse,
-    RegisterCommodityRequest, RegisterCommodityResponse, RegisterFacilityRequest,
-    RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
+    CloseFacilityResponse, FindByExternalIdRequest, FindByExternalIdResponse, GetCommodityRequest,
+    GetCommodityResponse, GetFacilityRequest, GetFacilityResponse, GetItemRequest, GetItemResponse,
+    GetOrganisationRequest, GetOrganisationResponse, ListCommoditiesRequest,
+    ListCommoditiesResponse, ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest,
+    ListItemsResponse, ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest,
+    ListRegionsResponse, RegisterCommodityRequest, RegisterCommodityResponse,
+    RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
     RegisterOrganisationRequest, RegisterOrganisationResponse, ReopenFacilityRequest,
     ReopenFacilityResponse, RetireCommodityRequest, RetireCommodityResponse, RetireFacilityRequest,
     RetireFacilityResponse, RetireItemRequest, RetireItemResponse, RetireOrganisationRequest,
-    RetireOrganisationResponse, SetMinimumReserveRequest, SetMinimumReserveResponse,
+    RetireOrganisationResponse, RevokeVerificationRequest, RevokeVerificationResponse,
+    SetMinimumReserveRequest, SetMinimumReserveResponse, VerifyOrganisationRequest,
+    VerifyOrganisationResponse,
     registry_service_server::{RegistryService, RegistryServiceServer},
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
     directory::{Directory, Entries},
-    parse,
+    find, parse,
 };
 
 const DEFAULT_PAGE_SIZE: i32 = 100;
@@ -179,6 +181,44 @@ impl RegistryService for RegistryEndpoint {
             parse::retired_organisation,
             RetireOrganisationResponse { organisation }
         )
+    }
+
+    async fn verify_organisation(
+        &self,
+        request: Request<VerifyOrganisationRequest>,
+    ) -> Result<Response<VerifyOrganisationResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::verified,
+            VerifyOrganisationResponse { organisation }
+        )
+    }
+
+    async fn revoke_verification(
+        &self,
+        request: Request<RevokeVerificationRequest>,
+    ) -> Result<Response<RevokeVerificationResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::revoked,
+            RevokeVerificationResponse { organisation }
+        )
+    }
+
+    async fn find_by_external_id(
+        &self,
+        request: Request<FindByExternalIdRequest>,
+    ) -> Result<Response<FindByExternalIdResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let sought = parse::sought(request.get_ref(), &mut fields);
+        let keys = fields.finish(sought)?;
+        let (matches, position) = find::matches(&self.desk, keys).await?;
+        Ok(Response::new(FindByExternalIdResponse {
+            matches,
+            position,
+        }))
     }
 
     async fn get_organisation(

@@ -2,6 +2,7 @@
 
 mod directory;
 mod endpoint;
+mod find;
 mod parse;
 
 pub use endpoint::RegistryEndpoint;

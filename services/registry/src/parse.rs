@@ -8,17 +8,19 @@ use keruen_domain::{
     Boundary, Code, check_digit, limits,
     registry::{
         Amend, AssignFacilityRegion, CloseFacility, RegisterCommodity, RegisterFacility,
-        RegisterItem, RegisterOrganisation, ReopenFacility, Retire, Rule, SetMinimumReserve, Thing,
+        RegisterItem, RegisterOrganisation, ReopenFacility, Retire, RevokeVerification, Rule,
+        SetMinimumReserve, Thing, VerifyOrganisation,
     },
 };
 use keruen_edge::Fields;
 use keruen_proto::registry::v1::{
     Accessory, AmendCommodityRequest, AmendFacilityRequest, AmendItemRequest,
     AmendOrganisationRequest, AssignFacilityRegionRequest, CloseFacilityRequest, Commodity,
-    Facility, FacilityKind, GeoPoint, Item, MinimumReserve, Organisation, OrganisationKind,
-    PlugType, RegionAssignment, RegistryKind, ReopenFacilityRequest, RetireCommodityRequest,
-    RetireFacilityRequest, RetireItemRequest, RetireOrganisationRequest, SetMinimumReserveRequest,
-    SiteData, SiteNeeds, StorageRange, Tracking,
+    Facility, FacilityKind, FindByExternalIdRequest, Freezing, GeoPoint, Item, MinimumReserve,
+    Organisation, OrganisationKind, Pack, PlugType, RegionAssignment, RegistryKind,
+    ReopenFacilityRequest, RetireCommodityRequest, RetireFacilityRequest, RetireItemRequest,
+    RetireOrganisationRequest, RevokeVerificationRequest, SetMinimumReserveRequest, SiteData,
+    SiteNeeds, StorageRange, Tracking, VerifyOrganisationRequest,
 };
 
 /// How many kinds an organisation may have: as many as there are, and some to spare.
@@ -117,8 +119,50 @@ fn organisation_field(fields: &mut Fields, it: &Organisation, name: &str) -> Opt
             .map(drop),
         "external_ids" => fields.external_ids(&path, &it.external_ids).map(drop),
         "retired" => absent(fields, &path, it.retired.is_none()),
+        "verifications" => absent(fields, &path, it.verifications.is_empty()),
         _ => Some(()),
     }
+}
+
+/// An organisation that was verified.
+pub fn verified(
+    message: &VerifyOrganisationRequest,
+    fields: &mut Fields,
+) -> Option<VerifyOrganisation> {
+    let organisation_id = fields.code("organisation_id", &message.organisation_id);
+    let verified_by_id = fields.code("verified_by_id", &message.verified_by_id);
+    let verified_on = fields.date("verified_on", &message.verified_on);
+    let valid_until = fields.date("valid_until", &message.valid_until);
+    let documents = fields.some(
+        "documents",
+        &message.documents,
+        limits::DOCUMENTS,
+        Fields::document,
+    );
+    Some(VerifyOrganisation {
+        organisation_id: organisation_id?,
+        verified_by_id: verified_by_id?,
+        verified_on: verified_on?,
+        valid_until: valid_until?,
+        documents: documents?,
+    })
+}
+
+/// A verification that was revoked.
+pub fn revoked(
+    message: &RevokeVerificationRequest,
+    fields: &mut Fields,
+) -> Option<RevokeVerification> {
+    let organisation_id = fields.code("organisation_id", &message.organisation_id);
+    let revoked_on = fields.date("revoked_on", &message.revoked_on);
+    let reason = fields.stated("reason", message.reason);
+    let documents = fields.documents("documents", &message.documents);
+    Some(RevokeVerification {
+        organisation_id: organisation_id?,
+        revoked_on: revoked_on?,
+        reason: reason?,
+        documents: documents?,
+    })
 }
 
 /// A facility to be entered.
@@ -443,6 +487,11 @@ fn item_field(fields: &mut Fields, it: &Item, name: &str) -> Option<()> {
         "storage" => (it.storage.as_ref()).map_or(Some(()), |range| storage_range(fields, *range)),
         "site_needs" => (it.site_needs.as_ref()).map_or(Some(()), |it| site_needs(fields, *it)),
         "accessories" => accessories(fields, it),
+        "packs" => packs(fields, &path, &it.packs),
+        "substitutes" => substitutes(fields, it),
+        "freezing" => it.freezing.map_or(Some(()), |freezing| {
+            fields.stated::<Freezing>(&path, freezing).map(drop)
+        }),
         "external_ids" => fields.external_ids(&path, &it.external_ids).map(drop),
         "retired" => absent(fields, &path, it.retired.is_none()),
         _ => Some(()),
@@ -461,12 +510,51 @@ fn printed(fields: &mut Fields, item: &Item, path: &str, text: &str) -> Option<(
 fn accessories(fields: &mut Fields, item: &Item) -> Option<()> {
     let path = "item.accessories";
     let ids = fields.each(path, &item.accessories, limits::ACCESSORIES, accessory)?;
-    if let Some(index) = ids.iter().position(|id| id.as_str() == item.item_id) {
-        let field = format!("{path}[{index}].item_id");
-        fields.reject(field, "must be another item: nothing is its own accessory");
-        return None;
-    }
+    not_itself(fields, path, item, &ids)?;
     each_once(fields, path, "item_id", &ids)
+}
+
+/// Nothing needs or replaces itself.
+fn not_itself(fields: &mut Fields, path: &str, item: &Item, ids: &[Code]) -> Option<()> {
+    let Some(index) = ids.iter().position(|id| id.as_str() == item.item_id) else {
+        return Some(());
+    };
+    let rule = format!("must be another item; found {} itself", item.item_id);
+    fields.reject(format!("{path}[{index}].item_id"), rule);
+    None
+}
+
+fn substitutes(fields: &mut Fields, item: &Item) -> Option<()> {
+    let path = "item.substitutes";
+    let ids = fields.each(
+        path,
+        &item.substitutes,
+        limits::SUBSTITUTES,
+        |fields, path, substitute| {
+            let id = fields.code(&format!("{path}.item_id"), &substitute.item_id);
+            let by = fields.code(&format!("{path}.stated_by_id"), &substitute.stated_by_id);
+            by.and(id)
+        },
+    )?;
+    not_itself(fields, path, item, &ids)?;
+    each_once(fields, path, "item_id", &ids)
+}
+
+/// Quantities are told in packs, so each code must mean one number of base units.
+fn packs(fields: &mut Fields, path: &str, packs: &[Pack]) -> Option<()> {
+    let ids = fields.each(path, packs, limits::PACKS, |fields, path, pack| {
+        let id = fields.code(&format!("{path}.pack_id"), &pack.pack_id);
+        let quantity = fields.quantity(&format!("{path}.quantity"), pack.quantity);
+        let gtin = gtin(fields, &format!("{path}.gtin"), &pack.gtin);
+        if pack.quantity == 1 {
+            let rule = "must be 2 or more: one base unit needs no pack";
+            fields.reject(format!("{path}.quantity"), rule);
+            return None;
+        }
+        let _ = (quantity?, gtin?);
+        id
+    })?;
+    each_once(fields, path, "pack_id", &ids)
 }
 
 fn gtin(fields: &mut Fields, path: &str, text: &str) -> Option<()> {
@@ -573,6 +661,18 @@ retired! {
     retired_commodity, RetireCommodityRequest, Commodity, commodity_id;
     /// An item to be taken out of use.
     retired_item, RetireItemRequest, Item, item_id;
+}
+
+/// Keys that may be meant: of one kind of things, or of any.
+pub fn sought(message: &FindByExternalIdRequest, fields: &mut Fields) -> Option<Vec<Boundary>> {
+    let kind = fields.stated_or("kind", message.kind, RegistryKind::Unspecified);
+    let key = fields.there("external_id", message.external_id.as_ref())?;
+    let key = fields.external_id("external_id", key);
+    let (kind, key) = (kind?, key?);
+    let kinds = (1..).map_while(|number| RegistryKind::try_from(number).ok());
+    let meant = kinds.filter(|known| kind == RegistryKind::Unspecified || kind == *known);
+    let boundaries = meant.filter_map(|kind| Boundary::key(kind, &key));
+    Some(boundaries.collect())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use keruen_proto::{
     inventory::v1::{FitOverride, FitProblem},
-    registry::v1::{Facility, FacilityKind, Item, PlugType, SiteData, SiteNeeds},
+    registry::v1::{Facility, FacilityKind, Freezing, Item, PlugType, SiteData, SiteNeeds},
 };
 
 use crate::rejection::Rejection;
@@ -17,9 +17,11 @@ struct Lack {
 
 /// What a facility lacks that an item needs. Where things are only stored, just their storage matters.
 fn lacks(item: &Item, facility: &Facility) -> Vec<Lack> {
-    let (Some(needs), Some(site)) = (&item.site_needs, &facility.site) else {
+    let Some(site) = &facility.site else {
         return Vec::new();
     };
+    let none = SiteNeeds::default();
+    let needs = item.site_needs.as_ref().unwrap_or(&none);
     let is_store = matches!(
         facility.kind(),
         FacilityKind::Warehouse | FacilityKind::FrontOffice
@@ -33,6 +35,12 @@ fn lacks(item: &Item, facility: &Facility) -> Vec<Lack> {
         lacks.push(Lack {
             problem: FitProblem::ColdStorage,
             what: "needs cold storage, and there is none".to_owned(),
+        });
+    }
+    if item.freezing == Some(Freezing::Always.into()) && site.freezer == Some(false) {
+        lacks.push(Lack {
+            problem: FitProblem::Freezer,
+            what: "must stay frozen, and there is no freezer".to_owned(),
         });
     }
     lacks

@@ -97,6 +97,7 @@ impl<T: Thing> Command for Amend<T> {
         }
         self.check_fields(before)?;
         in_use(books, &names, moment)?;
+        after.check_whole()?;
         let changed: Vec<String> = T::RULES
             .iter()
             .map(|(name, _)| *name)

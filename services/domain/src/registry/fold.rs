@@ -7,7 +7,8 @@ use keruen_proto::{
         ExternalIdHolder, Facility, FacilityAmended, FacilityClosed, FacilityRegionAssigned,
         FacilityRegistered, FacilityReopened, FacilityRetired, Item, ItemAmended, ItemRegistered,
         ItemRetired, MinimumReserve, MinimumReserveSet, Organisation, OrganisationAmended,
-        OrganisationRegistered, OrganisationRetired, RegionAssignment, RegistryKind,
+        OrganisationRegistered, OrganisationRetired, OrganisationVerified, RegionAssignment,
+        RegistryKind, VerificationRevoked,
     },
 };
 
@@ -20,6 +21,8 @@ pub fn subject(event: &Event) -> Option<Boundary> {
         Event::OrganisationRegistered(event) => of(event.organisation.as_ref()),
         Event::OrganisationAmended(event) => of(event.organisation.as_ref()),
         Event::OrganisationRetired(event) => Boundary::organisation(&event.organisation_id),
+        Event::OrganisationVerified(event) => Boundary::organisation(&event.organisation_id),
+        Event::VerificationRevoked(event) => Boundary::organisation(&event.organisation_id),
         Event::FacilityRegistered(event) => of(event.facility.as_ref()),
         Event::FacilityAmended(event) => of(event.facility.as_ref()),
         Event::FacilityRetired(event) => Boundary::facility(&event.facility_id),
@@ -61,6 +64,8 @@ impl Fold for Organisation {
         OrganisationRegistered::TYPE,
         OrganisationAmended::TYPE,
         OrganisationRetired::TYPE,
+        OrganisationVerified::TYPE,
+        VerificationRevoked::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -73,6 +78,15 @@ impl Fold for Organisation {
                 amend(self, event.organisation.as_ref(), &event.changed);
             }
             Event::OrganisationRetired(event) => self.retired.clone_from(&event.retirement),
+            Event::OrganisationVerified(event) => {
+                self.verifications.extend(event.verification.clone());
+            }
+            Event::VerificationRevoked(event) => {
+                if let Some(last) = self.verifications.last_mut() {
+                    last.revoked_on.clone_from(&event.revoked_on);
+                    last.revocation_reason = Some(event.reason);
+                }
+            }
             _ => {}
         }
     }

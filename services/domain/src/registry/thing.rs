@@ -3,14 +3,15 @@
 use keruen_proto::{
     Event,
     registry::v1::{
-        Commodity, CommodityAmended, ExternalId, Facility, FacilityAmended, Item, ItemAmended,
-        Organisation, OrganisationAmended, RegistryKind, Retirement,
+        Commodity, CommodityAmended, ExternalId, Facility, FacilityAmended, Freezing, Item,
+        ItemAmended, Organisation, OrganisationAmended, RegistryKind, Retirement,
     },
 };
 
 use crate::{
     books::{Books, Entry, Fold},
     boundary::Boundary,
+    rejection::Rejection,
 };
 
 /// Whether a field of a thing may change after it was entered.
@@ -47,6 +48,9 @@ pub trait Thing: Fold + PartialEq + TryFrom<Entry> + Send + Sync + 'static {
     /// Other things that it names.
     fn names(&self) -> Vec<Boundary>;
 
+    /// Refuses what only two fields together can get wrong.
+    fn check_whole(&self) -> Result<(), Rejection>;
+
     /// Whether a field is the same in both.
     fn agrees(&self, other: &Self, field: &str) -> bool;
 
@@ -62,11 +66,12 @@ pub trait Thing: Fold + PartialEq + TryFrom<Entry> + Send + Sync + 'static {
 
 const ID: Rule = Rule::Fixed("every record names it; register it anew and retire this one");
 const RETIRED: Rule = Rule::Fixed("it is retired by a command of its own");
+const VERIFIED: Rule = Rule::Fixed("it is verified, and that is revoked, by commands of their own");
 const IDENTITY: Rule =
     Rule::WhereEmpty("goods are told apart by it; register another item and retire this one");
 
 macro_rules! things {
-    ($($type:ident, $member:ident, $id:ident, $event:ident, keys $keys:expr, model $model:expr, names $names:expr, {
+    ($($type:ident, $member:ident, $id:ident, $event:ident, keys $keys:expr, model $model:expr, names $names:expr, check $check:expr, {
         $($field:ident: $rule:expr,)*
     })*) => {$(
         impl Thing for $type {
@@ -94,6 +99,11 @@ macro_rules! things {
             fn names(&self) -> Vec<Boundary> {
                 let names: fn(&Self) -> Vec<Boundary> = $names;
                 names(self)
+            }
+
+            fn check_whole(&self) -> Result<(), Rejection> {
+                let check: fn(&Self) -> Result<(), Rejection> = $check;
+                check(self)
             }
 
             fn agrees(&self, other: &Self, field: &str) -> bool {
@@ -127,14 +137,15 @@ macro_rules! things {
 }
 
 things! {
-    Organisation, organisation, organisation_id, OrganisationAmended, keys |it| it.external_ids.clone(), model |_| None, names |_| Vec::new(), {
+    Organisation, organisation, organisation_id, OrganisationAmended, keys |it| it.external_ids.clone(), model |_| None, names |_| Vec::new(), check |_| Ok(()), {
         organisation_id: ID,
         name: Rule::Free,
         kinds: Rule::Free,
         external_ids: Rule::Free,
         retired: RETIRED,
+        verifications: VERIFIED,
     }
-    Facility, facility, facility_id, FacilityAmended, keys |it| it.external_ids.clone(), model |_| None, names facility_names, {
+    Facility, facility, facility_id, FacilityAmended, keys |it| it.external_ids.clone(), model |_| None, names facility_names, check |_| Ok(()), {
         facility_id: ID,
         name: Rule::Free,
         kind: Rule::Free,
@@ -148,14 +159,14 @@ things! {
         closures: Rule::Fixed("a facility is closed and reopened by commands of their own"),
         retired: RETIRED,
     }
-    Commodity, commodity, commodity_id, CommodityAmended, keys |it| it.external_ids.clone(), model |_| None, names |_| Vec::new(), {
+    Commodity, commodity, commodity_id, CommodityAmended, keys |it| it.external_ids.clone(), model |_| None, names |_| Vec::new(), check |_| Ok(()), {
         commodity_id: ID,
         name: Rule::Free,
         base_unit: Rule::Fixed("quantities in the books are counted in it; register another commodity and retire this one"),
         retired: RETIRED,
         external_ids: Rule::Free,
     }
-    Item, item, item_id, ItemAmended, keys item_keys, model item_model, names item_names, {
+    Item, item, item_id, ItemAmended, keys item_keys, model item_model, names item_names, check item_whole, {
         item_id: ID,
         commodity_id: Rule::Fixed("stock and requests are counted under it; register another item and retire this one"),
         name: Rule::Free,
@@ -168,7 +179,10 @@ things! {
         refillable: Rule::Free,
         storage: Rule::Free,
         site_needs: Rule::Free,
+        freezing: Rule::Free,
         accessories: Rule::Free,
+        packs: Rule::Free,
+        substitutes: Rule::Free,
         external_ids: Rule::Free,
         retired: RETIRED,
     }
@@ -183,11 +197,55 @@ fn facility_names(facility: &Facility) -> Vec<Boundary> {
 }
 
 fn item_names(item: &Item) -> Vec<Boundary> {
-    let accessories = item.accessories.iter();
+    let accessories = item.accessories.iter().map(|it| &it.item_id);
+    let instead = item.substitutes.iter().map(|it| &it.item_id);
+    let stated_by = item.substitutes.iter().map(|it| &it.stated_by_id);
     Boundary::commodity(&item.commodity_id)
         .into_iter()
-        .chain(accessories.filter_map(|accessory| Boundary::item(&accessory.item_id)))
+        .chain(stated_by.filter_map(|id| Boundary::organisation(id)))
+        .chain(
+            accessories
+                .chain(instead)
+                .filter_map(|id| Boundary::item(id)),
+        )
         .collect()
+}
+
+/// Refuses a storage range that contradicts what frost does, and a GTIN that stands for two things at once.
+fn item_whole(item: &Item) -> Result<(), Rejection> {
+    if let (Some(range), Some(freezing)) = (item.storage, item.freezing) {
+        let agrees = match Freezing::try_from(freezing) {
+            Ok(Freezing::Never) => range.minimum_millicelsius >= 0,
+            Ok(Freezing::Always) => range.maximum_millicelsius <= 0,
+            Ok(Freezing::Unspecified) | Err(_) => true,
+        };
+        if !agrees {
+            return Err(Rejection::FreezingContradicted {
+                item_id: item.item_id.clone(),
+                freezing: freezing_word(freezing),
+                lowest_millicelsius: range.minimum_millicelsius,
+                highest_millicelsius: range.maximum_millicelsius,
+            });
+        }
+    }
+    let keys: Vec<Option<Boundary>> = item_keys(item)
+        .iter()
+        .map(|key| Boundary::key(RegistryKind::Item, key))
+        .collect();
+    let twice = (1..keys.len()).find(|index| keys[..*index].contains(&keys[*index]));
+    match twice.and_then(|index| item_keys(item).into_iter().nth(index)) {
+        Some(key) => Err(Rejection::ExternalIdTwice {
+            id: item.item_id.clone(),
+            scheme: key.scheme,
+            value: key.value,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn freezing_word(freezing: i32) -> &'static str {
+    let name = Freezing::try_from(freezing).map_or("", |it| it.as_str_name());
+    name.trim_start_matches("FREEZING_")
 }
 
 fn item_model(item: &Item) -> Option<(&str, &str)> {
@@ -196,8 +254,11 @@ fn item_model(item: &Item) -> Option<(&str, &str)> {
 }
 
 fn item_keys(item: &Item) -> Vec<ExternalId> {
-    let gtin = (!item.gtin.is_empty()).then(|| gtin(&item.gtin));
-    gtin.into_iter()
+    let packs = item.packs.iter().map(|pack| &pack.gtin);
+    std::iter::once(&item.gtin)
+        .chain(packs)
+        .filter(|digits| !digits.is_empty())
+        .map(|digits| gtin(digits))
         .chain(item.external_ids.iter().cloned())
         .collect()
 }

@@ -133,7 +133,10 @@ fn what_records_rest_on_never_changes() {
             .filter(|(_, rule)| matches!(rule, Rule::Fixed(_)));
         fixed.map(|(name, _)| *name).collect()
     }
-    assert_eq!(fixed::<Organisation>(), ["organisation_id", "retired"]);
+    assert_eq!(
+        fixed::<Organisation>(),
+        ["organisation_id", "retired", "verifications"]
+    );
     assert_eq!(
         fixed::<Facility>(),
         ["facility_id", "regions", "closures", "retired"]

@@ -442,6 +442,7 @@ fn unfit() -> Story {
         oxygen_supply: Some(false),
         altitude_m: Some(2_900),
         cold_storage: None,
+        freezer: Some(false),
     };
     let of_kind = |id: &str, kind: FacilityKind| Facility {
         kind: kind.into(),

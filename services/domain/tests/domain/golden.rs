@@ -30,11 +30,12 @@ use keruen_proto::{
         Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
         CommodityRetired, DocumentKind, DocumentRef, ExternalId, Facility, FacilityAmended,
         FacilityClosed, FacilityKind, FacilityRegionAssigned, FacilityRegistered, FacilityReopened,
-        FacilityRetired, GeoPoint, Item, ItemAmended, ItemRegistered, ItemRetired, LocalizedText,
-        MinimumReserve, MinimumReserveSet, Money, Organisation, OrganisationAmended,
-        OrganisationKind, OrganisationRegistered, OrganisationRetired, PlugType, RegionAssignment,
-        Retirement, RetirementReason, SiteData, SiteNeeds, StorageRange, Tracking, UnitValue,
-        ValueBasis,
+        FacilityRetired, Freezing, GeoPoint, Item, ItemAmended, ItemRegistered, ItemRetired,
+        LocalizedText, MinimumReserve, MinimumReserveSet, Money, Organisation, OrganisationAmended,
+        OrganisationKind, OrganisationRegistered, OrganisationRetired, OrganisationVerified, Pack,
+        PlugType, RegionAssignment, Retirement, RetirementReason, RevocationReason, SiteData,
+        SiteNeeds, StorageRange, Substitute, Tracking, UnitValue, ValueBasis, Verification,
+        VerificationRevoked,
     },
     requests::v1::{
         ApprovedLine, RejectionReason, RequestApproved, RequestFiled, RequestLine, RequestPriority,
@@ -232,6 +233,7 @@ fn amended() -> Vec<Event> {
                 kinds: vec![OrganisationKind::Ministry.into()],
                 external_ids: external_ids(),
                 retired: Some(retirement()),
+                ..Organisation::default()
             }),
             changed: vec![text("kinds"), text("external_ids")],
             released: released(),
@@ -312,6 +314,29 @@ fn retired() -> Vec<Event> {
         ItemRetired {
             item_id: text("CONC"),
             retirement: Some(retirement()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+    ]
+}
+
+fn verified() -> Vec<Event> {
+    vec![
+        OrganisationVerified {
+            organisation_id: text("HELP"),
+            verification: Some(Verification {
+                verified_by_id: text("MOH"),
+                verified_on: text("2020-06-30"),
+                valid_until: text("2021-06-30"),
+                documents: documents(DocumentKind::Certificate),
+                ..Verification::default()
+            }),
+        }
+        .into(),
+        VerificationRevoked {
+            organisation_id: text("HELP"),
+            revoked_on: text("2020-08-01"),
+            reason: RevocationReason::LicenceEnded.into(),
             documents: documents(DocumentKind::Order),
         }
         .into(),
@@ -1094,7 +1119,20 @@ fn grown() -> Vec<(&'static str, Event)> {
                         ..needs
                     });
                 }
-                grown.push(("ItemRegistered.v3", event.into()));
+                grown.push(("ItemRegistered.v3", event.clone().into()));
+                if let Some(item) = &mut event.item {
+                    item.packs = vec![Pack {
+                        pack_id: text("BOX"),
+                        quantity: 25,
+                        gtin: text("04006381333931"),
+                    }];
+                    item.substitutes = vec![Substitute {
+                        item_id: text("CONC-B"),
+                        stated_by_id: text("MOH"),
+                    }];
+                    item.freezing = Some(Freezing::Never.into());
+                }
+                grown.push(("ItemRegistered.v4", event.into()));
             }
             Event::ShipmentAllocated(event) => {
                 let event = ShipmentAllocated {
@@ -1111,7 +1149,12 @@ fn grown() -> Vec<(&'static str, Event)> {
                 if let Some(site) = site {
                     site.plug_types = vec![PlugType::C.into(), PlugType::F.into()];
                 }
-                grown.push(("FacilityRegistered.v2", event.into()));
+                grown.push(("FacilityRegistered.v2", event.clone().into()));
+                let site = event.facility.as_mut().and_then(|it| it.site.as_mut());
+                if let Some(site) = site {
+                    site.freezer = Some(true);
+                }
+                grown.push(("FacilityRegistered.v3", event.into()));
             }
             Event::StockConsumed(event) => {
                 let event = StockConsumed {
@@ -1171,6 +1214,7 @@ fn samples() -> Vec<Event> {
         set_apart(),
         amended(),
         retired(),
+        verified(),
         placed(),
         counted(),
         lived(),

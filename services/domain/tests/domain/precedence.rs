@@ -4,6 +4,8 @@
 use keruen_domain::{
     Boundary, Command,
     donation::{PledgeDonation, ReceiptLine, ReceiveDonation, SpendDonatedMoney},
+    limits,
+    registry::VerifyOrganisation,
     rejection::Stage,
     request::FileRequest,
     shipment::RequestShipment,
@@ -17,6 +19,7 @@ use keruen_proto::{
 use crate::{
     amendment::{amend, close, move_to, retire},
     story::Story,
+    verification::verify,
     world::*,
 };
 
@@ -641,4 +644,24 @@ fn of_corrections() {
         )
         .step(counted(101), "RECEIPT_EXCEEDS_PLEDGE")
         .top(counted(100));
+}
+
+#[test]
+fn of_verifications() {
+    let full =
+        (0..limits::VERIFICATIONS).fold(Story::new(), |story, _| story.after(verify("HELP")));
+    let faulty = |by: &str| VerifyOrganisation {
+        verified_by_id: code(by),
+        verified_on: Some(date("2020-04-09")),
+        ..verify("HELP")
+    };
+    let reasons = [
+        (faulty("NOBODY"), "UNKNOWN_ORGANISATION"),
+        (faulty("HELP"), "VERIFIED_BY_ITSELF"),
+        (faulty("MOH"), "VERIFICATION_OUT_OF_ORDER"),
+        (verify("HELP"), "TOO_MANY_RECORDS"),
+    ];
+    let stages =
+        reasons.map(|(command, reason)| full.clone().when(command).refused(reason).0.stage());
+    assert!(stages.is_sorted(), "{stages:?}");
 }

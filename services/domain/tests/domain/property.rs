@@ -30,7 +30,9 @@ use proptest::prelude::*;
 use crate::{
     amendment::{amend, close, move_to, reopen, retire},
     asset,
+    packs::pack,
     story::Story,
+    verification::{revoke, verify},
     world::*,
 };
 
@@ -568,14 +570,23 @@ impl World {
                 };
                 let amended = Item {
                     external_ids: if step.flag { vec![key] } else { Vec::new() },
+                    packs: vec![pack("BOX", step.quantity + 1, "")],
                     ..item(item_id, "TEST", Tracking::Batch, false)
                 };
-                self.carry_out(&amend(amended, &["external_ids"]));
+                let fields = ["external_ids", "packs"];
+                self.carry_out(&amend(
+                    amended,
+                    &fields[..=usize::from(step.hours % 2 == 0)],
+                ));
             }
             _ => {
                 let id = self.name("X");
                 let new = organisation(&id, OrganisationKind::Charity);
                 assert!(self.carry_out(&RegisterOrganisation(new)));
+                assert!(self.carry_out(&verify(&id)));
+                if step.flag {
+                    assert!(self.carry_out(&revoke(&id)));
+                }
                 assert!(self.carry_out(&retire(Boundary::Organisation(code(&id)))));
                 self.organisations.push(id);
             }
@@ -810,7 +821,7 @@ impl World {
         if step.hours % 4 == 0
             && let Some(line) = command.lines.last_mut()
         {
-            line.owner_id = Some(code(RECIPIENTS[step.which % 2]));
+            line.owner_id = Some(code(RECIPIENTS[usize::from(step.hours % 2 == 0)]));
         }
         if self.carry_out(&command) {
             if step.hours % 3 != 1 {

@@ -5,6 +5,8 @@ use keruen_domain::Rejection;
 const TESTS: &[&str] = &[
     include_str!("registry.rs"),
     include_str!("amendment.rs"),
+    include_str!("verification.rs"),
+    include_str!("packs.rs"),
     include_str!("donation.rs"),
     include_str!("closing.rs"),
     include_str!("consignment.rs"),

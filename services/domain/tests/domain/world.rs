@@ -175,6 +175,8 @@ pub fn stands_somewhere(event: &Event) -> bool {
         Event::OrganisationRegistered(_)
             | Event::OrganisationAmended(_)
             | Event::OrganisationRetired(_)
+            | Event::OrganisationVerified(_)
+            | Event::VerificationRevoked(_)
             | Event::CommodityRegistered(_)
             | Event::CommodityAmended(_)
             | Event::CommodityRetired(_)

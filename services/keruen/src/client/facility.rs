@@ -149,6 +149,9 @@ struct SiteArgs {
     /// Whether there is cold storage (2 to 8 °C)
     #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
     cold_storage: Option<bool>,
+    /// Whether there is a freezer (-15 °C or colder)
+    #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
+    freezer: Option<bool>,
 }
 
 impl SiteArgs {
@@ -162,6 +165,7 @@ impl SiteArgs {
             altitude_m: self.altitude,
             cold_storage: self.cold_storage,
             plug_types: self.plugs.into_iter().map(Into::into).collect(),
+            freezer: self.freezer,
         };
         (site != SiteData::default()).then_some(site)
     }

@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::registry::v1::{
-    Accessory, AmendItemRequest, ExternalId, GetItemRequest, Item, ListItemsRequest, PlugType,
-    RegisterItemRequest, RetireItemRequest, SiteNeeds, StorageRange, Tracking,
+    Accessory, AmendItemRequest, ExternalId, Freezing, GetItemRequest, Item, ListItemsRequest,
+    Pack, PlugType, RegisterItemRequest, RetireItemRequest, SiteNeeds, StorageRange, Substitute,
+    Tracking,
 };
 
 use crate::{
@@ -31,14 +32,19 @@ Examples:
   keruen item register O2-CONC-5L --commodity O2-CONCENTRATOR \\
       --name-en 'Oxygen concentrator, 5 l/min' --tracking serial \\
       --manufacturer 'Longfei' --model 'LFY-I-5A' --needs-mains-voltage 220 \\
-      --accessory item=CANNULA,quantity=2")]
+      --accessory item=CANNULA,quantity=2
+  keruen item register VACCINE-A --commodity VACCINE --name-en 'Vaccine A' \\
+      --tracking batch --expires --storage 2..8 --freezing never \\
+      --pack BOX=10,gtin=4006381333931 --pack CASE=200")]
     Register(Box<Register>),
     /// Change what the registry says of an item
     #[command(after_help = "\
 Examples:
   keruen item amend TEST-RAPID-A --storage 2..8
   keruen item amend TEST-RAPID-A --gtin 4006381333931 --expires true
-  keruen item amend O2-CONC-5L --clear accessories")]
+  keruen item amend O2-CONC-5L --clear accessories
+  keruen item amend TEST-RAPID-A --substitute TEST-RAPID-B=MOH
+  keruen item amend TEST-RAPID-A --pack BOX=25 --pack CASE=500")]
     Amend(Box<Amend>),
     /// Take an item out of use; what happened with it stays
     #[command(after_help = "\
@@ -98,6 +104,15 @@ pub struct Register {
     /// Something that it needs to be of use: item=CODE,quantity=N for each unit; repeatable
     #[arg(long = "accessory", value_name = "ACCESSORY", value_parser = line::accessory)]
     accessories: Vec<Accessory>,
+    /// A package in which its units come: CODE=BASE-UNITS[,gtin=DIGITS]; repeatable
+    #[arg(long = "pack", value_name = "PACK", value_parser = line::pack)]
+    packs: Vec<Pack>,
+    /// An item that may be used instead, and the organisation that says so; repeatable, the best first
+    #[arg(long = "substitute", value_name = "ITEM=ORGANISATION", value_parser = line::substitute)]
+    substitutes: Vec<Substitute>,
+    /// What frost does to it: it must never freeze, or must always stay frozen
+    #[arg(long, value_parser = word::parser::<Freezing>())]
+    freezing: Option<Freezing>,
     /// Key of another system; repeatable
     #[arg(long = "external-id", value_name = "SCHEME=VALUE", value_parser = value::external_id)]
     external_ids: Vec<ExternalId>,
@@ -181,6 +196,15 @@ pub struct Amend {
     /// Something that it needs to be of use: item=CODE,quantity=N for each unit; repeatable
     #[arg(long = "accessory", value_name = "ACCESSORY", value_parser = line::accessory)]
     accessories: Vec<Accessory>,
+    /// A package in which its units come: CODE=BASE-UNITS[,gtin=DIGITS]; repeatable; they take the place of the old ones
+    #[arg(long = "pack", value_name = "PACK", value_parser = line::pack)]
+    packs: Vec<Pack>,
+    /// An item that may be used instead, and the organisation that says so; repeatable, the best first
+    #[arg(long = "substitute", value_name = "ITEM=ORGANISATION", value_parser = line::substitute)]
+    substitutes: Vec<Substitute>,
+    /// What frost does to it: it must never freeze, or must always stay frozen
+    #[arg(long, value_parser = word::parser::<Freezing>())]
+    freezing: Option<Freezing>,
     #[command(flatten)]
     needs: NeedsArgs,
     /// Key of another system; repeatable; they take the place of the old ones
@@ -212,6 +236,9 @@ impl Verb {
                     storage: args.storage,
                     site_needs: args.needs.into_needs(),
                     accessories: args.accessories,
+                    packs: args.packs,
+                    substitutes: args.substitutes,
+                    freezing: args.freezing.map(Into::into),
                     external_ids: args.external_ids,
                     release_required: args.release_required.then_some(true),
                     refillable: args.refillable.then_some(true),
@@ -239,6 +266,9 @@ impl Verb {
                     storage: fields.given("storage", args.storage),
                     site_needs: fields.given("site_needs", args.needs.into_needs()),
                     accessories: fields.listed("accessories", args.accessories),
+                    packs: fields.listed("packs", args.packs),
+                    substitutes: fields.listed("substitutes", args.substitutes),
+                    freezing: fields.given("freezing", args.freezing.map(Into::into)),
                     external_ids: fields.listed("external_ids", args.external_ids),
                     ..Default::default()
                 };

@@ -7,7 +7,10 @@ use keruen_proto::{
         ConsumptionPurpose, CountLine, Earmark, NewStockLine, PledgeLine, ReceiptLine,
         ReceiptOutcome,
     },
-    registry::v1::{Accessory, DocumentKind, DocumentRef, MinimumReserve, UnitValue, ValueBasis},
+    registry::v1::{
+        Accessory, DocumentKind, DocumentRef, MinimumReserve, Pack, Substitute, UnitValue,
+        ValueBasis,
+    },
     requests::v1::{ApprovedLine, RequestLine},
     shipments::v1::{ShipmentLine, ShipmentReceiptLine},
 };
@@ -316,6 +319,38 @@ pub fn accessory(text: &str) -> Result<Accessory, String> {
     })
 }
 
+/// `CODE=BASE-UNITS[,gtin=DIGITS]`
+pub fn pack(text: &str) -> Result<Pack, String> {
+    let (pack, rest) = text.split_once(',').unwrap_or((text, ""));
+    let rule = || format!("must be CODE=BASE-UNITS, for example BOX=25; found {pack:?}");
+    let (pack_id, quantity) = pack.split_once('=').ok_or_else(rule)?;
+    let gtin = match rest.split_once('=') {
+        Some(("gtin", digits)) if !digits.is_empty() => digits.to_owned(),
+        _ if !text.contains(',') => String::new(),
+        _ => return Err(format!("only gtin=DIGITS may follow; found {rest:?}")),
+    };
+    Ok(Pack {
+        pack_id: pack_id.to_owned(),
+        quantity: value::whole(quantity)?,
+        gtin,
+    })
+}
+
+/// `ITEM=ORGANISATION`
+pub fn substitute(text: &str) -> Result<Substitute, String> {
+    match text.split_once('=') {
+        Some((item_id, stated_by_id)) if !item_id.is_empty() && !stated_by_id.is_empty() => {
+            Ok(Substitute {
+                item_id: item_id.to_owned(),
+                stated_by_id: stated_by_id.to_owned(),
+            })
+        }
+        _ => Err(format!(
+            "must be ITEM=ORGANISATION, who says so, for example TEST-B=MOH; found {text:?}"
+        )),
+    }
+}
+
 /// `commodity=CODE,quantity=N`
 pub fn reserve(text: &str) -> Result<MinimumReserve, String> {
     let pairs = Pairs::parse(text, &["commodity", "quantity"])?;
@@ -410,6 +445,28 @@ mod tests {
         );
         assert!(receipt("item=A,quantity=1,basis=invoice").is_err());
         assert!(shipment("item=A,quantity=1,request-line=2").is_err());
+    }
+
+    #[test]
+    fn a_pack_holds_base_units() {
+        let boxed = pack("BOX=25,gtin=4006381333931").unwrap();
+        assert_eq!((boxed.pack_id.as_str(), boxed.quantity), ("BOX", 25));
+        assert_eq!(boxed.gtin, "4006381333931");
+        assert_eq!(pack("CASE=500").unwrap().gtin, "");
+        for wrong in [
+            "BOX",
+            "BOX=x",
+            "BOX=5,",
+            "BOX=5,gtin",
+            "BOX=5,gtin=",
+            "BOX=5,ean=1",
+        ] {
+            assert!(pack(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(substitute("B=MOH").unwrap().stated_by_id, "MOH");
+        assert!(
+            substitute("B").is_err() && substitute("=MOH").is_err() && substitute("B=").is_err()
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod events;
 pub mod excursion;
 pub mod facility;
 pub mod failure;
+pub mod find;
 pub mod give_back;
 pub mod goods;
 pub mod hold;

@@ -2,15 +2,17 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::registry::v1::{
-    AmendOrganisationRequest, ExternalId, GetOrganisationRequest, ListOrganisationsRequest,
-    LocalizedText, Organisation, OrganisationKind, RegisterOrganisationRequest,
-    RetireOrganisationRequest,
+    AmendOrganisationRequest, DocumentRef, ExternalId, GetOrganisationRequest,
+    ListOrganisationsRequest, LocalizedText, Organisation, OrganisationKind,
+    RegisterOrganisationRequest, RetireOrganisationRequest, RevocationReason,
+    RevokeVerificationRequest, VerifyOrganisationRequest,
 };
 
 use crate::{
     client::{
         amendment::{Fields, NewNameArgs, RegistryListArgs, RetireArgs},
         failure::Failure,
+        line,
         mutation::MutationArgs,
         session::Session,
         value,
@@ -36,6 +38,19 @@ Examples:
   keruen organisation amend HELP --kind charity --kind carrier
   keruen organisation amend HELP --clear external_ids")]
     Amend(Box<Amend>),
+    /// Record that somebody has verified an organisation
+    #[command(after_help = "\
+Examples:
+  keruen organisation verify HELP --by MOH --valid-until 2021-07-01 \\
+      --document kind=certificate,number=REG-17,date=2020-06-30")]
+    Verify(Verify),
+    /// Revoke the verification of an organisation
+    #[command(after_help = "\
+Examples:
+  keruen organisation revoke-verification HELP --reason licence-ended
+  keruen organisation revoke-verification HELP --reason misconduct \\
+      --on 2020-08-01 --document kind=order,number=55")]
+    RevokeVerification(RevokeVerification),
     /// Take an organisation out of use; what happened with it stays
     #[command(after_help = "\
 Examples:
@@ -126,6 +141,47 @@ pub struct Amend {
     mutation: MutationArgs,
 }
 
+/// An organisation that was verified.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// Its code
+    #[arg(required_unless_present = "json")]
+    organisation_id: Option<String>,
+    /// The organisation that looked at its papers
+    #[arg(long = "by", value_name = "CODE", required_unless_present = "json")]
+    verified_by: Option<String>,
+    /// First day on which it counts. Default: the day on which it happened
+    #[arg(long = "on", value_name = "DAY", value_parser = value::date)]
+    verified_on: Option<String>,
+    /// Last day on which it counts. Default: it has no end
+    #[arg(long, value_name = "DAY", value_parser = value::date)]
+    valid_until: Option<String>,
+    /// What it rests on: kind=…,number=…[,date=DAY]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", required_unless_present = "json", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// A verification to be revoked.
+#[derive(Args, Debug)]
+pub struct RevokeVerification {
+    /// Code of the organisation
+    #[arg(required_unless_present = "json")]
+    organisation_id: Option<String>,
+    /// Why
+    #[arg(long, required_unless_present = "json", value_parser = word::parser::<RevocationReason>())]
+    reason: Option<RevocationReason>,
+    /// First day on which it counts no more. Default: the day on which it happened
+    #[arg(long = "on", value_name = "DAY", value_parser = value::date)]
+    revoked_on: Option<String>,
+    /// What that rests on: kind=…,number=…[,date=DAY]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
 impl Verb {
     /// Does it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
@@ -160,6 +216,27 @@ impl Verb {
                 let request = AmendOrganisationRequest {
                     organisation: Some(organisation),
                     fields: fields.into_names(),
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::Verify(args) => {
+                let request = VerifyOrganisationRequest {
+                    organisation_id: args.organisation_id.unwrap_or_default(),
+                    verified_by_id: args.verified_by.unwrap_or_default(),
+                    verified_on: args.verified_on.unwrap_or_default(),
+                    valid_until: args.valid_until.unwrap_or_default(),
+                    documents: args.documents,
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::RevokeVerification(args) => {
+                let request = RevokeVerificationRequest {
+                    organisation_id: args.organisation_id.unwrap_or_default(),
+                    revoked_on: args.revoked_on.unwrap_or_default(),
+                    reason: args.reason.map_or(0, Into::into),
+                    documents: args.documents,
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

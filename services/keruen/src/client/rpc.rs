@@ -176,6 +176,10 @@ rpcs! {
             registry::AmendOrganisationRequest => registry::AmendOrganisationResponse { organisation: registry::Organisation }
         "organisation retire" "RetireOrganisation" retire_organisation change
             registry::RetireOrganisationRequest => registry::RetireOrganisationResponse { organisation: registry::Organisation }
+        "organisation verify" "VerifyOrganisation" verify_organisation change
+            registry::VerifyOrganisationRequest => registry::VerifyOrganisationResponse { organisation: registry::Organisation }
+        "organisation revoke-verification" "RevokeVerification" revoke_verification change
+            registry::RevokeVerificationRequest => registry::RevokeVerificationResponse { organisation: registry::Organisation }
         "organisation get" "GetOrganisation" get_organisation show
             registry::GetOrganisationRequest => registry::GetOrganisationResponse { organisation: registry::Organisation }
         "organisation list" "ListOrganisations" list_organisations list
@@ -218,6 +222,8 @@ rpcs! {
             registry::GetItemRequest => registry::GetItemResponse { item: registry::Item }
         "item list" "ListItems" list_items list
             registry::ListItemsRequest => registry::ListItemsResponse { items: registry::Item }
+        "find" "FindByExternalId" find_by_external_id plain
+            registry::FindByExternalIdRequest => registry::FindByExternalIdResponse { matches: registry::ExternalIdMatch }
     }
     "keruen.inventory.v1.InventoryService" InventoryClient {
         "donation pledge" "PledgeDonation" pledge_donation change

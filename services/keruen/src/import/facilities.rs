@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use keruen_proto::registry::v1::{
-    Facility, FacilityKind, GeoPoint, GetFacilityRequest, LocalizedText, MinimumReserve,
+    Facility, FacilityKind, GeoPoint, GetFacilityRequest, LocalizedText, MinimumReserve, PlugType,
     RegisterFacilityRequest, SiteData,
 };
 use serde_json::Value;
@@ -98,6 +98,16 @@ const COLUMNS: &[Column] = &[
         name: "cold_storage",
         required: false,
         about: "true or false",
+    },
+    Column {
+        name: "freezer",
+        required: false,
+        about: "true where there is a freezer (-15 °C or colder), or false",
+    },
+    Column {
+        name: "plug_types",
+        required: false,
+        about: "Types of its mains sockets, by letter: c;f",
     },
     Column {
         name: "minimum_reserves",
@@ -214,9 +224,15 @@ fn site(row: &Row, errors: &mut Errors) -> Option<SiteData> {
         oxygen_supply: row.parse("oxygen_supply", errors, value::truth),
         altitude_m: row.parse("altitude_m", errors, small),
         cold_storage: row.parse("cold_storage", errors, value::truth),
-        ..SiteData::default()
+        plug_types: row.many("plug_types", errors, plug),
+        freezer: row.parse("freezer", errors, value::truth),
     };
     (site != SiteData::default()).then_some(site)
+}
+
+/// Type of a mains plug or socket, by its letter.
+pub fn plug(text: &str) -> Result<i32, String> {
+    word::number::<PlugType>(&text.to_ascii_lowercase())
 }
 
 /// A whole number of 32 bits.
@@ -295,6 +311,34 @@ mod tests {
                 "f.csv:8: row 7, column latitude: latitude must be a number with at most 7 decimal places; found \"43.2x\""
             ]
         );
+    }
+
+    #[test]
+    fn what_a_site_offers_is_read() {
+        let text = "facility_id,kind,name_en,region_id,time_zone,operator_id,plug_types,backup_power_hours,freezer\n\
+                    A,hospital,N,KZ-75,Asia/Almaty,MOH,C;f,4,yes\n";
+        let plan = plan("f.csv", text.as_bytes()).unwrap();
+        let facility = plan.entries[0].request.facility.clone().unwrap();
+        let site = facility.site.unwrap();
+        let plugs: Vec<PlugType> = site.plug_types().collect();
+        assert_eq!(plugs, [PlugType::C, PlugType::F]);
+        assert_eq!(
+            (site.backup_power_hours, site.freezer),
+            (Some(4), Some(true))
+        );
+        let wrong = text.replace("C;f,4,yes", "C;x,4h,maybe");
+        let Err(Failure::File { errors, .. }) = super::plan("f.csv", wrong.as_bytes()) else {
+            panic!("it is wrong")
+        };
+        let wanted = [
+            "row 1, column backup_power_hours: must be a whole number; found \"4h\"",
+            "row 1, column plug_types: \"x\" is not one of a, b, c",
+            "row 1, column freezer: must be true or false; found \"maybe\"",
+        ];
+        assert_eq!(errors.len(), wanted.len(), "{errors:?}");
+        for (error, wanted) in errors.iter().zip(wanted) {
+            assert!(error.contains(wanted), "{error}");
+        }
     }
 
     #[test]

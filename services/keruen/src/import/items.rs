@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 
 use keruen_proto::registry::v1::{
-    Accessory, GetItemRequest, Item, RegisterItemRequest, SiteNeeds, Tracking,
+    Accessory, Freezing, GetItemRequest, Item, RegisterItemRequest, SiteNeeds, Tracking,
 };
 use serde_json::Value;
 
 use super::{
     errors::Errors,
-    facilities::{coded_quantity, names, small},
+    facilities::{coded_quantity, names, plug, small},
     plan::{Entry, Imported, Plan, note_duplicates},
     sheet::{self, Column, Row},
 };
 use crate::{
-    client::{failure::Failure, value},
+    client::{failure::Failure, line, value},
     render::word,
 };
 
@@ -75,9 +75,19 @@ const COLUMNS: &[Column] = &[
         about: "true where every batch is held on receipt until a verdict releases it",
     },
     Column {
+        name: "refillable",
+        required: false,
+        about: "true where units are containers that are filled again, such as cylinders",
+    },
+    Column {
         name: "storage_c",
         required: false,
         about: "Temperatures in °C, for example 2..8",
+    },
+    Column {
+        name: "freezing",
+        required: false,
+        about: "never (frost spoils it) or always (it must stay frozen)",
     },
     Column {
         name: "needs_mains_voltage_v",
@@ -88,6 +98,16 @@ const COLUMNS: &[Column] = &[
         name: "needs_mains_frequency_hz",
         required: false,
         about: "Mains frequency that it needs, in hertz",
+    },
+    Column {
+        name: "needs_plug",
+        required: false,
+        about: "Mains plug that it has, by its letter",
+    },
+    Column {
+        name: "needs_backup_power_hours",
+        required: false,
+        about: "Hours for which backup power must last",
     },
     Column {
         name: "needs_oxygen_supply",
@@ -110,6 +130,16 @@ const COLUMNS: &[Column] = &[
         about: "What each unit needs: ITEM=QUANTITY;ITEM=QUANTITY",
     },
     Column {
+        name: "packs",
+        required: false,
+        about: "Packages: BOX=25;CASE=500, with a GTIN: BOX=25,gtin=4006381333931",
+    },
+    Column {
+        name: "substitutes",
+        required: false,
+        about: "What may be used instead, and who says so: ITEM=ORGANISATION;ITEM=ORGANISATION",
+    },
+    Column {
         name: "external_ids",
         required: false,
         about: "SCHEME=VALUE;SCHEME=VALUE",
@@ -124,7 +154,7 @@ pub fn help() -> String {
         "items",
         COLUMNS,
         EXAMPLE,
-        "Commodities must be registered. Accessories may stand in the same file, in any order.",
+        "Commodities must be registered. Accessories and substitutes may stand in the same file, in any order.",
     )
 }
 
@@ -153,11 +183,7 @@ pub fn plan(place: &str, bytes: &[u8]) -> Result<Plan<RegisterItemRequest>, Fail
             key: item.item_id.clone(),
             line: row.line,
             number: row.number,
-            needs: item
-                .accessories
-                .iter()
-                .map(|accessory| accessory.item_id.clone())
-                .collect(),
+            needs: others(&item).cloned().collect(),
             request: RegisterItemRequest {
                 item: Some(item),
                 ..Default::default()
@@ -189,6 +215,12 @@ fn item(row: &Row, errors: &mut Errors) -> Item {
         release_required: row
             .parse("release_required", errors, value::truth)
             .filter(|required| *required),
+        refillable: row
+            .parse("refillable", errors, value::truth)
+            .filter(|refillable| *refillable),
+        freezing: row.parse("freezing", errors, word::number::<Freezing>),
+        packs: row.many("packs", errors, line::pack),
+        substitutes: row.many("substitutes", errors, line::substitute),
         storage: row.parse("storage_c", errors, value::storage),
         site_needs: needs(row, errors),
         accessories: row.many("accessories", errors, accessory),
@@ -214,9 +246,18 @@ fn needs(row: &Row, errors: &mut Errors) -> Option<SiteNeeds> {
         cold_storage: row
             .parse("needs_cold_storage", errors, value::truth)
             .unwrap_or_default(),
-        ..SiteNeeds::default()
+        plug_type: row.parse("needs_plug", errors, plug),
+        backup_power_hours: row
+            .parse("needs_backup_power_hours", errors, small)
+            .unwrap_or_default(),
     };
     (needs != SiteNeeds::default()).then_some(needs)
+}
+
+/// The items that it names.
+fn others(item: &Item) -> impl Iterator<Item = &String> {
+    let accessories = item.accessories.iter().map(|it| &it.item_id);
+    accessories.chain(item.substitutes.iter().map(|it| &it.item_id))
 }
 
 fn accessory(text: &str) -> Result<Accessory, String> {
@@ -241,12 +282,16 @@ impl Imported for RegisterItemRequest {
         if let Some(item) = &mut self.item {
             item.accessories
                 .retain(|accessory| !others.contains(&accessory.item_id));
+            item.substitutes
+                .retain(|substitute| !others.contains(&substitute.item_id));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use keruen_proto::registry::v1::PlugType;
+
     use super::*;
 
     #[test]
@@ -259,6 +304,50 @@ mod tests {
             .filter_map(|entry| Some(entry.request.item.as_ref()?.tracking))
             .collect();
         assert_eq!(tracking.len(), 2, "it shows both kinds");
+    }
+
+    #[test]
+    fn what_an_item_needs_and_comes_in_is_read() {
+        let text = "item_id,commodity_id,name_en,tracking,refillable,freezing,needs_plug,needs_backup_power_hours,packs,substitutes\n\
+                    A,V,N,batch,yes,never,f,4,\"BOX=25,gtin=4006381333931;CASE=500\",B=MOH;C=MOH\n";
+        let plan = plan("f.csv", text.as_bytes()).unwrap();
+        let item = plan.entries[0].request.item.clone().unwrap();
+        assert_eq!(
+            (item.refillable, item.freezing()),
+            (Some(true), Freezing::Never)
+        );
+        let needs = item.site_needs.unwrap();
+        assert_eq!(
+            (needs.plug_type(), needs.backup_power_hours),
+            (PlugType::F, 4)
+        );
+        let packs: Vec<(&str, i64, &str)> = item
+            .packs
+            .iter()
+            .map(|it| (it.pack_id.as_str(), it.quantity, it.gtin.as_str()))
+            .collect();
+        assert_eq!(packs, [("BOX", 25, "4006381333931"), ("CASE", 500, "")]);
+        assert!(
+            ["B", "C"]
+                .iter()
+                .all(|id| plan.entries[0].needs.contains(*id))
+        );
+        let wrong = text
+            .replace("BOX=25,gtin", "BOX=25,ean")
+            .replace("B=MOH", "B")
+            .replace("never", "no");
+        let Err(Failure::File { errors, .. }) = super::plan("f.csv", wrong.as_bytes()) else {
+            panic!("it is wrong")
+        };
+        let wanted = [
+            "row 1, column freezing: \"no\" is not one of never, always",
+            "row 1, column packs: only gtin=DIGITS may follow; found \"ean=4006381333931\"",
+            "row 1, column substitutes: must be ITEM=ORGANISATION",
+        ];
+        assert_eq!(errors.len(), wanted.len(), "{errors:?}");
+        for (error, wanted) in errors.iter().zip(wanted) {
+            assert!(error.contains(wanted), "{error}");
+        }
     }
 
     #[test]

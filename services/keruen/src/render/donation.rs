@@ -6,6 +6,7 @@ use keruen_proto::{
         DonationState, Earmark, MoneyCommitment, MoneyPurpose, PledgeLine, ReceiptOutcome,
         RefusalReason, ShortfallReason,
     },
+    registry::v1::Verification,
     stock::v1::{CertifiedGoods, DonationCertificate, DonorBalance},
 };
 
@@ -14,6 +15,7 @@ use crate::{
     client::value,
     render::{
         record::{Cell, Part, Record, documents, unit_value},
+        registry::verifications,
         word,
     },
 };
@@ -216,6 +218,7 @@ impl Record for DonorBalance {
             ]
         });
         vec![
+            verification("donor's verification", self.donor_verification.as_ref()),
             Part {
                 title: "goods",
                 columns: &[
@@ -270,6 +273,11 @@ impl Record for DonationCertificate {
     fn parts(&self) -> Vec<Part> {
         let given = self.donation.iter();
         vec![
+            verification("donor's verification", self.donor_verification.as_ref()),
+            verification(
+                "recipient's verification",
+                self.recipient_verification.as_ref(),
+            ),
             Part {
                 title: "goods",
                 columns: &[
@@ -291,6 +299,14 @@ impl Record for DonationCertificate {
                 .next()
                 .unwrap_or_else(|| documents(&[])),
         ]
+    }
+}
+
+/// A verification that counts today; nothing where there is none.
+fn verification(title: &'static str, verification: Option<&Verification>) -> Part {
+    Part {
+        title,
+        ..verifications(verification.map_or(&[], std::slice::from_ref))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Master data.
 
 use keruen_proto::registry::v1::{
-    Closure, ClosureReason, Commodity, Facility, FacilityKind, Item, Organisation,
-    OrganisationKind, PlugType, Region, Retirement, RetirementReason, Tracking,
+    Closure, ClosureReason, Commodity, DocumentKind, DocumentRef, ExternalIdMatch, Facility,
+    FacilityKind, Freezing, Item, Organisation, OrganisationKind, PlugType, Region, RegistryKind,
+    Retirement, RetirementReason, RevocationReason, Tracking, Verification,
 };
 
 use crate::{
@@ -41,6 +42,39 @@ impl Record for Region {
     }
 }
 
+impl Record for ExternalIdMatch {
+    const COLUMNS: &'static [&'static str] = &[
+        "kind",
+        "id",
+        "name_en",
+        "name_kk",
+        "name_ru",
+        "external_id",
+        "pack_id",
+        "pack_quantity",
+        "retired_on",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let names = self.name.clone().unwrap_or_default();
+        let quantity = match self.pack_quantity {
+            0 => Cell::from(""),
+            quantity => Cell::from(quantity),
+        };
+        cells![
+            word::field::<RegistryKind>(self.kind),
+            &self.holder_id,
+            names.en,
+            names.kk,
+            names.ru,
+            external_ids(self.external_id.as_slice()),
+            &self.pack_id,
+            quantity,
+            retired_on(self.retired.as_ref())
+        ]
+    }
+}
+
 impl Record for Organisation {
     const COLUMNS: &'static [&'static str] = &[
         "organisation_id",
@@ -50,10 +84,14 @@ impl Record for Organisation {
         "name_ru",
         "external_ids",
         "retired_on",
+        "verified_by_id",
+        "verified_on",
+        "verified_until",
     ];
 
     fn cells(&self) -> Vec<Cell> {
         let names = self.name.clone().unwrap_or_default();
+        let last = self.verifications.last();
         let kinds: Vec<String> = self
             .kinds
             .iter()
@@ -66,12 +104,18 @@ impl Record for Organisation {
             names.kk,
             names.ru,
             external_ids(&self.external_ids),
-            retired_on(self.retired.as_ref())
+            retired_on(self.retired.as_ref()),
+            last.map_or("", |it| it.verified_by_id.as_str()),
+            last.map_or("", |it| it.verified_on.as_str()),
+            last.map_or("", counts_until)
         ]
     }
 
     fn parts(&self) -> Vec<Part> {
-        vec![retirement(self.retired.as_ref())]
+        vec![
+            verifications(&self.verifications),
+            retirement(self.retired.as_ref()),
+        ]
     }
 }
 
@@ -155,6 +199,7 @@ impl Record for Facility {
                 site.altitude_m.map(|metres| format!("{metres} m")),
             );
             tell("cold storage", site.cold_storage.map(yes_no));
+            tell("freezer", site.freezer.map(yes_no));
         }
         let reserves = self
             .minimum_reserves
@@ -222,10 +267,17 @@ impl Record for Item {
         "storage_c",
         "external_ids",
         "retired_on",
+        "packs",
+        "freezing",
     ];
 
     fn cells(&self) -> Vec<Cell> {
         let names = self.name.clone().unwrap_or_default();
+        let packs: Vec<String> = self
+            .packs
+            .iter()
+            .map(|pack| format!("{}={}", pack.pack_id, pack.quantity))
+            .collect();
         let degrees = |millicelsius: i32| {
             let text = value::decimal_text(millicelsius.into(), 3);
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -250,7 +302,9 @@ impl Record for Item {
             self.expires,
             storage,
             external_ids(&self.external_ids),
-            retired_on(self.retired.as_ref())
+            retired_on(self.retired.as_ref()),
+            packs,
+            word::field::<Freezing>(self.freezing.unwrap_or_default())
         ]
     }
 
@@ -290,6 +344,10 @@ impl Record for Item {
             );
             tell(site.cold_storage, "cold storage", "needed".to_owned());
         }
+        let packs = self.packs.iter();
+        let packs = packs.map(|pack| cells![&pack.pack_id, pack.quantity, &pack.gtin]);
+        let instead = self.substitutes.iter();
+        let instead = instead.map(|it| cells![&it.item_id, &it.stated_by_id]);
         let accessories = self
             .accessories
             .iter()
@@ -300,6 +358,16 @@ impl Record for Item {
                 title: "needs of a site",
                 columns: &["what", "value"],
                 rows: needs,
+            },
+            Part {
+                title: "packs",
+                columns: &["pack_id", "quantity", "gtin"],
+                rows: packs.collect(),
+            },
+            Part {
+                title: "may be used instead",
+                columns: &["item_id", "stated_by_id"],
+                rows: instead.collect(),
             },
             Part {
                 title: "needed with each unit",
@@ -328,6 +396,49 @@ fn retirement(retired: Option<&Retirement>) -> Part {
         columns: &["retired_on", "reason", "successor_id"],
         rows: retired.map(row).into_iter().collect(),
     }
+}
+
+/// The last day on which a verification counts, or the day on which it was revoked, whichever comes first.
+fn counts_until(verification: &Verification) -> &str {
+    match (
+        verification.valid_until.as_str(),
+        verification.revoked_on.as_str(),
+    ) {
+        (day, "") | ("", day) => day,
+        (last_day, revoked_on) => last_day.min(revoked_on),
+    }
+}
+
+/// When an organisation was verified, oldest first.
+pub fn verifications(verifications: &[Verification]) -> Part {
+    let row = |it: &Verification| {
+        let documents: Vec<String> = it.documents.iter().map(document).collect();
+        cells![
+            &it.verified_by_id,
+            &it.verified_on,
+            &it.valid_until,
+            &it.revoked_on,
+            word::field::<RevocationReason>(it.revocation_reason.unwrap_or_default()),
+            documents
+        ]
+    };
+    Part {
+        title: "verified",
+        columns: &[
+            "verified_by_id",
+            "verified_on",
+            "valid_until",
+            "revoked_on",
+            "reason",
+            "documents",
+        ],
+        rows: verifications.iter().map(row).collect(),
+    }
+}
+
+fn document(document: &DocumentRef) -> String {
+    let kind = word::field::<DocumentKind>(document.kind);
+    format!("{kind} {}", document.number)
 }
 
 fn closures(closures: &[Closure]) -> Part {

@@ -11,8 +11,8 @@ use keruen_proto::{
     },
     log::v1::TimePrecision,
     registry::v1::{
-        ClosureReason, DocumentKind, FacilityKind, OrganisationKind, PlugType, RetirementReason,
-        Tracking, ValueBasis,
+        ClosureReason, DocumentKind, FacilityKind, Freezing, OrganisationKind, PlugType,
+        RegistryKind, RetirementReason, RevocationReason, Tracking, ValueBasis,
     },
     requests::v1::{RejectionReason, RequestPriority, RequestState},
     shipments::v1::{CancellationReason, LossVerdict, ShipmentState},
@@ -57,6 +57,7 @@ words! {
     DonationCondition "DONATION_CONDITION_"
     DonationState "DONATION_STATE_"
     FacilityKind "FACILITY_KIND_"
+    Freezing "FREEZING_"
     FitOverrideReason "FIT_OVERRIDE_REASON_"
     HoldReason "HOLD_REASON_"
     LossVerdict "LOSS_VERDICT_"
@@ -67,6 +68,7 @@ words! {
     RecallReason "RECALL_REASON_"
     ReceiptOutcome "RECEIPT_OUTCOME_"
     RefusalReason "REFUSAL_REASON_"
+    RegistryKind "REGISTRY_KIND_"
     RejectionReason "REJECTION_REASON_"
     ReleaseVerdict "RELEASE_VERDICT_"
     RepairOutcome "REPAIR_OUTCOME_"
@@ -74,6 +76,7 @@ words! {
     RequestState "REQUEST_STATE_"
     RetirementReason "RETIREMENT_REASON_"
     ReturnReason "RETURN_REASON_"
+    RevocationReason "REVOCATION_REASON_"
     ShipmentState "SHIPMENT_STATE_"
     ShortfallReason "SHORTFALL_REASON_"
     StockGroup "STOCK_GROUP_"

@@ -71,7 +71,7 @@ fn a_balance_adds_up_all_donations_of_a_donor() {
         min_position: 0,
     };
     let query = BalanceQuery::parse(&request).unwrap();
-    let balance = query.answer(writer.connection()).unwrap();
+    let balance = query.answer(writer.connection(), TODAY).unwrap();
 
     // Promised per item, and received of it, by the events alone.
     let mut expected: BTreeMap<&str, [i64; 2]> = BTreeMap::new();
@@ -122,7 +122,7 @@ fn a_balance_adds_up_all_donations_of_a_donor() {
         min_position: 0,
     };
     let query = BalanceQuery::parse(&unknown).unwrap();
-    assert!(query.answer(writer.connection()).is_err());
+    assert!(query.answer(writer.connection(), TODAY).is_err());
 }
 
 #[test]

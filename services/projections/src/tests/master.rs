@@ -2,10 +2,14 @@
 
 use keruen_domain::{
     Boundary,
-    registry::{Amend, AssignFacilityRegion, RegisterOrganisation, Retire, SetMinimumReserve},
+    registry::{
+        Amend, AssignFacilityRegion, RegisterOrganisation, Retire, RevokeVerification,
+        SetMinimumReserve, VerifyOrganisation,
+    },
 };
 use keruen_proto::registry::v1::{
     Facility, Item, LocalizedText, Organisation, OrganisationKind, RetirementReason,
+    RevocationReason,
 };
 
 use super::{
@@ -72,6 +76,21 @@ impl History {
                     kinds: vec![OrganisationKind::Charity.into()],
                     ..Organisation::default()
                 }));
+                self.expect(&VerifyOrganisation {
+                    organisation_id: code(&id),
+                    verified_by_id: code("MOH"),
+                    verified_on: None,
+                    valid_until: None,
+                    documents: Vec::new(),
+                });
+                if c.is_multiple_of(2) {
+                    self.expect(&RevokeVerification {
+                        organisation_id: code(&id),
+                        revoked_on: None,
+                        reason: RevocationReason::Mistake,
+                        documents: Vec::new(),
+                    });
+                }
                 self.run(&Retire {
                     subject: Boundary::Organisation(code(&id)),
                     reason: RetirementReason::Mistake,
