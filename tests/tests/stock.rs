@@ -267,10 +267,7 @@ async fn a_hospital_used_more_than_the_books_know_of() {
         "stock --by facility,batch --facility {HOSPITAL} --min-position {head}"
     ));
     let found = rows.as_array().unwrap();
-    let found = found
-        .iter()
-        .find(|row| row["batch"] != "B-USED")
-        .unwrap();
+    let found = found.iter().find(|row| row["batch"] != "B-USED").unwrap();
     assert_eq!(
         (&found["received"], &found["consumed"]),
         (&15.into(), &15.into())
