@@ -4,8 +4,8 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         Batch, BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased,
-        DonationReceived, MovementVoided, ReceiptCorrected, ReceiptOutcome, StockAdjusted,
-        StockDiscrepancyFound, StockEntered, StockUnits, VoidedMovement,
+        DonationReceived, KitsAssembled, MovementVoided, ReceiptCorrected, ReceiptOutcome,
+        StockAdjusted, StockDiscrepancyFound, StockEntered, StockUnits, VoidedMovement,
     },
     registry::v1::UnitValue,
     shipments::v1::ShipmentReceived,
@@ -30,6 +30,7 @@ impl Fold for Batch {
         BatchExpiryShortened::TYPE,
         StockAdjusted::TYPE,
         MovementVoided::TYPE,
+        KitsAssembled::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -102,6 +103,19 @@ impl Fold for Batch {
                     }
                     self.discrepancy = self.discrepancy.saturating_add(units.quantity);
                     explain(self, 0);
+                }
+            }
+            Event::KitsAssembled(event) => {
+                let kits = event.kits.as_ref();
+                if let Some(kits) = kits.filter(|kits| kits.batch_id == id.as_str()) {
+                    let of_each = |units: &StockUnits| StockUnits {
+                        quantity: units.quantity / kits.quantity.max(1),
+                        ..units.clone()
+                    };
+                    *self = Self {
+                        components: event.components.iter().map(of_each).collect(),
+                        ..entered(kits, &event.facility_id, None)
+                    };
                 }
             }
             Event::StockAdjusted(event) => {

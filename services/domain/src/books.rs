@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Asset, Batch, Donation, DonationPledged, FactCorrections, ItemQuality, StockChange,
-        StockCount, StockLevel, UnidentifiedGoods,
+        Asset, Batch, Donation, DonationPledged, FactCorrections, ItemQuality, KitsOfBatch,
+        LotInKits, StockChange, StockCount, StockLevel, UnidentifiedGoods,
     },
     registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
     requests::v1::Request,
@@ -58,6 +58,10 @@ pub enum Entry {
     Count(StockCount),
     /// See [`Boundary::Goods`].
     Goods(UnidentifiedGoods),
+    /// See [`Boundary::KitsOfBatch`].
+    KitsOfBatch(KitsOfBatch),
+    /// See [`Boundary::LotInKits`].
+    LotInKits(LotInKits),
     /// See [`Boundary::Fact`].
     Fact(FactCorrections),
     /// See [`Boundary::Request`].
@@ -96,6 +100,8 @@ unwrap_entry!(
     Since(StockChange),
     Count(StockCount),
     Goods(UnidentifiedGoods),
+    KitsOfBatch(KitsOfBatch),
+    LotInKits(LotInKits),
     Fact(FactCorrections),
     Request(Request),
     Shipment(Shipment)
@@ -138,6 +144,8 @@ impl Entry {
             Boundary::Since(..) => Self::Since(StockChange::default()),
             Boundary::Count(_) => Self::Count(StockCount::default()),
             Boundary::Goods(_) => Self::Goods(UnidentifiedGoods::default()),
+            Boundary::KitsOfBatch(_) => Self::KitsOfBatch(KitsOfBatch::default()),
+            Boundary::LotInKits(..) => Self::LotInKits(LotInKits::default()),
             Boundary::Fact(..) => Self::Fact(FactCorrections::default()),
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
@@ -165,6 +173,8 @@ impl Entry {
             Self::Since(state) => state.evolve(boundary, event),
             Self::Count(state) => state.evolve(boundary, event),
             Self::Goods(state) => state.evolve(boundary, event),
+            Self::KitsOfBatch(state) => state.evolve(boundary, event),
+            Self::LotInKits(state) => state.evolve(boundary, event),
             Self::Fact(state) => state.evolve(boundary, event),
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
@@ -192,6 +202,8 @@ impl Entry {
             Self::Since(state) => state.encode_to_vec(),
             Self::Count(state) => state.encode_to_vec(),
             Self::Goods(state) => state.encode_to_vec(),
+            Self::KitsOfBatch(state) => state.encode_to_vec(),
+            Self::LotInKits(state) => state.encode_to_vec(),
             Self::Fact(state) => state.encode_to_vec(),
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
@@ -220,6 +232,8 @@ impl Entry {
             Self::Since(empty) => *empty = StockChange::decode(state)?,
             Self::Count(empty) => *empty = StockCount::decode(state)?,
             Self::Goods(empty) => *empty = UnidentifiedGoods::decode(state)?,
+            Self::KitsOfBatch(empty) => *empty = KitsOfBatch::decode(state)?,
+            Self::LotInKits(empty) => *empty = LotInKits::decode(state)?,
             Self::Fact(empty) => *empty = FactCorrections::decode(state)?,
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
@@ -244,6 +258,8 @@ impl Entry {
             Self::Since(_) => StockChange::EVENT_TYPES,
             Self::Count(_) => StockCount::EVENT_TYPES,
             Self::Goods(_) => UnidentifiedGoods::EVENT_TYPES,
+            Self::KitsOfBatch(_) => KitsOfBatch::EVENT_TYPES,
+            Self::LotInKits(_) => LotInKits::EVENT_TYPES,
             Self::Fact(_) => FactCorrections::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
@@ -352,6 +368,22 @@ impl Books {
     pub fn fact(&self, boundary: &Boundary) -> Option<&FactCorrections> {
         match self.entries.get(boundary) {
             Some(Entry::Fact(corrections)) if corrections.corrections > 0 => Some(corrections),
+            _ => None,
+        }
+    }
+
+    /// The batches of kits that contain units of a batch, if they were read.
+    pub fn kits_of_batch(&self, boundary: &Boundary) -> Option<&KitsOfBatch> {
+        match self.entries.get(boundary) {
+            Some(Entry::KitsOfBatch(kits)) => Some(kits),
+            _ => None,
+        }
+    }
+
+    /// The batches of a lot that went into kits, if they were read.
+    pub fn lot_in_kits(&self, boundary: &Boundary) -> Option<&LotInKits> {
+        match self.entries.get(boundary) {
+            Some(Entry::LotInKits(known)) => Some(known),
             _ => None,
         }
     }

@@ -42,6 +42,10 @@ pub enum Boundary {
     Count(Code),
     /// Goods that nobody could name when they arrived.
     Goods(Code),
+    /// Batches of kits that contain units of a batch.
+    KitsOfBatch(Code),
+    /// Batches of a lot that went into kits: item and lot.
+    LotInKits(Code, Label),
     /// What corrected an event: its command, and its index among the events of that command.
     Fact(Code, Label),
     /// A request.
@@ -78,6 +82,8 @@ impl Boundary {
         pledge, Pledge;
         /// See [`Boundary::Batch`].
         batch, Batch;
+        /// See [`Boundary::KitsOfBatch`].
+        kits_of_batch, KitsOfBatch;
         /// See [`Boundary::Count`].
         count, Count;
         /// See [`Boundary::Goods`].
@@ -167,6 +173,8 @@ impl Boundary {
             Self::Quality(id) => format!("quality:{id}"),
             // Its events are a part of those of the stock.
             Self::Since(_, _, position) => format!("{}@{position}", self.tag()),
+            // Its events carry the tag of the batch, which is a boundary of its own.
+            Self::KitsOfBatch(id) => format!("kits:{id}"),
             // Its event carries the tag of the donation, which is a boundary of its own.
             Self::Pledge(id) => format!("pledge:{id}"),
             _ => self.tag(),
@@ -187,7 +195,8 @@ impl Boundary {
                 encoded(value)
             ),
             Self::Donation(id) | Self::Pledge(id) => format!("donation:{id}"),
-            Self::Batch(id) => format!("batch:{id}"),
+            Self::Batch(id) | Self::KitsOfBatch(id) => format!("batch:{id}"),
+            Self::LotInKits(item, lot) => lot_tag(item, lot),
             Self::Asset(item, serial) => asset_tag(item, serial),
             Self::Stock(facility, item) | Self::Since(facility, item, _) => {
                 stock_tag(facility, item)
@@ -225,7 +234,7 @@ impl Boundary {
 
     /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and
     /// everybody reads them. So it is with holds and recalls, which all facilities share, and with pledges, which never
-    /// change. What moved since a position changes only with the stock.
+    /// change. What moved since a position changes only with the stock, and what went into kits hardly ever.
     pub fn is_contended(&self) -> bool {
         !matches!(
             self,
@@ -237,6 +246,8 @@ impl Boundary {
                 | Self::Key(..)
                 | Self::Quality(_)
                 | Self::Since(..)
+                | Self::KitsOfBatch(_)
+                | Self::LotInKits(..)
                 | Self::Pledge(_)
         )
     }

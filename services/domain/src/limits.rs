@@ -40,6 +40,14 @@ pub const EXCURSION_BATCHES: usize = 50;
 pub const PLUG_TYPES: usize = 14;
 /// People who were taught to run an asset, in one command.
 pub const TRAINED_USERS: usize = 40;
+/// What a kit may consist of.
+pub const KIT_COMPONENTS: usize = 20;
+/// Batches of kits that one command may make.
+pub const KIT_BATCHES: usize = 10;
+/// Batches of components that one command may name.
+pub const COMPONENT_BATCHES: usize = 40;
+/// Batches of kits that one lot may go into: its recall holds all of them in one append.
+pub const KITS_OF_LOT: usize = 500;
 /// Documents of one command.
 pub const DOCUMENTS: usize = 16;
 /// Keys of other systems of one thing.

@@ -39,6 +39,8 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::StockDiscrepancyFound(event) => (books.facility(&event.facility_id), None),
         Event::TitleTransferred(event) => (books.facility(&event.facility_id), None),
         Event::StockReturned(event) => (books.facility(&event.facility_id), None),
+        Event::KitsAssembled(event) => (books.facility(&event.facility_id), None),
+        Event::KitsBroken(event) => (books.facility(&event.facility_id), None),
         Event::StockEntered(event) => (books.facility(&event.facility_id), None),
         Event::StockCounted(event) => (
             event

@@ -162,6 +162,7 @@ impl Command for RegisterItem {
         check_existence(books, &self.0, Rejection::ItemExists { item_id })?;
         in_use(books, &self.0.names(), moment)?;
         self.0.check_whole()?;
+        check_components(books, &self.0)?;
         limits::keep(vec![
             ItemRegistered {
                 item: Some(self.0.clone()),
@@ -173,6 +174,22 @@ impl Command for RegisterItem {
     fn subject(&self, _: &Books) -> Option<Boundary> {
         Boundary::item(&self.0.item_id)
     }
+}
+
+/// Refuses components that kits can't be put together of: units with serial numbers, and kits.
+pub(crate) fn check_components(books: &Books, item: &Item) -> Result<(), Rejection> {
+    for (index, component) in item.components.iter().enumerate() {
+        let known = existing_item(books, &component.item_id)?;
+        let is_serial = known.tracking() == Tracking::Serial;
+        if is_serial || is_kit(known) || item.tracking() == Tracking::Serial {
+            return Err(Rejection::ComponentUnfit {
+                field: format!("item.components[{index}].item_id"),
+                item_id: item.item_id.clone(),
+                component_id: component.item_id.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn item_of_model<'a>(books: &'a Books, manufacturer: &str, model: &str) -> Option<&'a Item> {

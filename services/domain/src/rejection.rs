@@ -235,6 +235,18 @@ rejections! {
         ("purpose: commitment {commitment} is for {purpose}, not for {given}");
     AgreementRequired { donation_id: String } = "AGREEMENT_REQUIRED", State, malformed("documents"), retry false,
         ("documents: donation {donation_id} is given as agreed; name the DONATION_AGREEMENT");
+    HeldForComponent { batch_id: String } = "HELD_FOR_COMPONENT", State, Refused, retry true,
+        ("batch {batch_id} is held since something in its kits is held or recalled; release that, or take the kits apart");
+    NotAKit { item_id: String } = "NOT_A_KIT", State, Refused, retry false,
+        ("item {item_id} is no kit; say with the item what it consists of, or name one that is");
+    KitUnfit { item_id: String, component_id: String } = "KIT_UNFIT", State, Refused, retry false,
+        ("component {component_id} of kit {item_id} is a kit itself or has serial numbers; amend the components of \
+          {item_id}");
+    ComponentsUnknown { batch_id: String } = "COMPONENTS_UNKNOWN", State, Refused, retry false,
+        ("batch {batch_id} was not put together here, so nobody knows what is in it; count what is there instead");
+    KitOwnerRequired { item_id: String, facility_id: String, owners: String } = "KIT_OWNER_REQUIRED", State,
+        malformed("owner_id"), retry false,
+        ("owner_id: components of {item_id} at {facility_id} belong to {owners}; name one, since a kit has one owner");
     RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused, retry true,
         ("request {request_id} is {state}; this needs {allowed}");
     ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,
@@ -473,6 +485,14 @@ rejections! {
     BatchHeld { batch_id: String, reasons: String } = "BATCH_HELD", Lines, Refused, retry true,
         ("batch {batch_id} is held for {reasons}; release it first, or take another batch");
 
+    ComponentUnfit { field: String, item_id: String, component_id: String } = "COMPONENT_UNFIT", Lines, malformed(field),
+        retry false,
+        ("{field}: {component_id} can't be a component of {item_id}: a kit and its components are counted by batch, and no \
+          kit holds another one");
+    NotAComponent { field: String, batch_id: String, batch_item_id: String, item_id: String } = "NOT_A_COMPONENT", Lines,
+        malformed(field), retry false,
+        ("{field}: batch {batch_id} is of item {batch_item_id}, which is no component of {item_id}; leave it out");
+
     // Quantities and amounts.
     QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,
         ("{field}: comes to {sum} together, at most 9007199254740991 (2^53 − 1)");
@@ -538,6 +558,13 @@ rejections! {
     TooManyRecords { kind: &'static str, id: String, what: &'static str, limit: usize } = "TOO_MANY_RECORDS", Quantities,
         Refused, retry false,
         ("{kind} {id} has {limit} {what} already, and can't have more");
+    TooManyKitBatches { item_id: String, assembled: i64, limit: usize } = "TOO_MANY_KIT_BATCHES", Quantities, Refused,
+        retry true,
+        ("after {assembled} kits of {item_id} their components come of other batches for the {limit}th time; assemble \
+          {assembled} first");
+    InTooManyKits { batch_id: String, limit: usize } = "IN_TOO_MANY_KITS", Quantities, Refused, retry false,
+        ("units of the lot of batch {batch_id} are in {limit} batches of kits already; assemble more kits at once, of \
+          another lot");
     TooManyClaims { facility_id: String, batch_id: String, shipments: usize, limit: usize } = "TOO_MANY_CLAIMS",
         Quantities, Refused, retry true,
         ("a decrease of batch {batch_id} at {facility_id} by so many breaks the claims of {shipments} shipments, at \

@@ -134,6 +134,16 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::StockHeld(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
         Event::StockReleased(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
 
+        Event::KitsAssembled(event) => {
+            for units in event.kits.iter().chain(&event.components) {
+                tags.units(Some(units), Some(&event.facility_id));
+            }
+        }
+        Event::KitsBroken(event) => {
+            for units in event.kits.iter().chain(&event.components) {
+                tags.units(Some(units), Some(&event.facility_id));
+            }
+        }
         Event::ReceiptCorrected(event) => {
             tags.fact(&event.corrects_event_id);
             tags.units(event.units.as_ref(), Some(&event.facility_id));

@@ -4,6 +4,7 @@ pub mod asset;
 pub mod correction;
 pub mod donation;
 pub mod goods;
+pub mod kit;
 pub mod quality;
 pub mod stock;
 

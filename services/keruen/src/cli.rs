@@ -8,7 +8,8 @@ use crate::{
     backup,
     client::{
         asset, batch, check, commodity, consignment, correct, donation, events, facility, find,
-        goods, item, log, organisation, recall, region, request, shipment, stock, trace, value,
+        goods, item, kit, log, organisation, recall, region, request, shipment, stock, trace,
+        value,
     },
     demo, doctor, import, serve,
 };
@@ -40,6 +41,7 @@ Record what happens:
   donation      Pledge, receive, spend and close donations
   consignment   Follow donations from abroad through customs
   correct       Put right what was recorded wrongly
+  kit           Kits, put together and taken apart
   request       File and decide what hospitals ask for
   shipment      Move goods from one facility to another
   batch         Show a batch; hold and release it
@@ -174,6 +176,9 @@ pub enum Command {
     /// Put right what was recorded wrongly
     #[command(subcommand)]
     Correct(correct::Verb),
+    /// Kits: put together of components of known batches, and taken apart
+    #[command(subcommand)]
+    Kit(kit::Verb),
     /// Install, repair, lend and retire a unit with a serial number; show it
     #[command(subcommand)]
     Asset(asset::Verb),

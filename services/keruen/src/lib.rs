@@ -52,6 +52,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Stock(args) => args.run(&session).await,
         Command::Batch(verb) => verb.run(&session).await,
         Command::Correct(verb) => verb.run(&session).await,
+        Command::Kit(verb) => verb.run(&session).await,
         Command::Recall(verb) => verb.run(&session).await,
         Command::Asset(verb) => verb.run(&session).await,
         Command::Goods(verb) => verb.run(&session).await,

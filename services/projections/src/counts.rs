@@ -146,6 +146,17 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             returned: quantity,
             ..none
         },
+        Kind::Converted => Counts {
+            on_hand: -quantity,
+            held: -held,
+            converted: quantity,
+            ..none
+        },
+        Kind::Restored => Counts {
+            on_hand: quantity,
+            held,
+            ..none
+        },
         Kind::Settled => Counts {
             in_transit: -quantity,
             lost: quantity,
@@ -162,6 +173,13 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
         let there = Counts {
             on_hand: -quantity,
             reserved: -quantity,
+            ..none
+        };
+        changes.push((movement.from_facility_id, there));
+    }
+    if movement.kind == Kind::Restored {
+        let there = Counts {
+            converted: -quantity,
             ..none
         };
         changes.push((movement.from_facility_id, there));

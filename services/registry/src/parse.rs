@@ -16,8 +16,8 @@ use keruen_edge::Fields;
 use keruen_proto::registry::v1::{
     Accessory, AmendCommodityRequest, AmendFacilityRequest, AmendItemRequest,
     AmendOrganisationRequest, AssignFacilityRegionRequest, CloseFacilityRequest, Commodity,
-    Facility, FacilityKind, FindByExternalIdRequest, Freezing, GeoPoint, Item, MinimumReserve,
-    Organisation, OrganisationKind, Pack, PlugType, RegionAssignment, RegistryKind,
+    Facility, FacilityKind, FindByExternalIdRequest, Freezing, GeoPoint, Item, KitComponent,
+    MinimumReserve, Organisation, OrganisationKind, Pack, PlugType, RegionAssignment, RegistryKind,
     ReopenFacilityRequest, RetireCommodityRequest, RetireFacilityRequest, RetireItemRequest,
     RetireOrganisationRequest, RevokeVerificationRequest, SetMinimumReserveRequest, SiteData,
     SiteNeeds, StorageRange, Tracking, VerifyOrganisationRequest,
@@ -487,6 +487,7 @@ fn item_field(fields: &mut Fields, it: &Item, name: &str) -> Option<()> {
         "storage" => (it.storage.as_ref()).map_or(Some(()), |range| storage_range(fields, *range)),
         "site_needs" => (it.site_needs.as_ref()).map_or(Some(()), |it| site_needs(fields, *it)),
         "accessories" => accessories(fields, it),
+        "components" => components(fields, it),
         "packs" => packs(fields, &path, &it.packs),
         "substitutes" => substitutes(fields, it),
         "freezing" => it.freezing.map_or(Some(()), |freezing| {
@@ -505,6 +506,18 @@ fn printed(fields: &mut Fields, item: &Item, path: &str, text: &str) -> Option<(
     } else {
         fields.optional_label(path, text).map(drop)
     }
+}
+
+fn components(fields: &mut Fields, item: &Item) -> Option<()> {
+    let path = "item.components";
+    let component = |fields: &mut Fields, path: &str, it: &KitComponent| {
+        let item = fields.code(&format!("{path}.item_id"), &it.item_id);
+        let quantity = fields.quantity(&format!("{path}.quantity"), it.quantity);
+        quantity.and(item)
+    };
+    let ids = fields.each(path, &item.components, limits::KIT_COMPONENTS, component)?;
+    not_itself(fields, path, item, &ids)?;
+    each_once(fields, path, "item_id", &ids)
 }
 
 fn accessories(fields: &mut Fields, item: &Item) -> Option<()> {

@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Earmark, MovementVoided, ReceiptOutcome, StockUnits, TitleTransferred, VoidedMovement,
+        Earmark, KitsBroken, MovementVoided, ReceiptOutcome, StockUnits, TitleTransferred,
+        VoidedMovement,
     },
     registry::v1::Facility,
     shipments::v1::{ShipmentAllocated, ShipmentReceived, ShipmentUnits},
@@ -217,6 +218,19 @@ impl Units {
                     self.arrive(line.units.as_ref(), &event.facility_id, outcome);
                 }
             }
+            Event::KitsAssembled(event) => {
+                for units in &event.components {
+                    self.leave(Some(units), &event.facility_id, 0, |account, quantity| {
+                        account.converted += quantity;
+                    });
+                }
+                self.arrive(
+                    event.kits.as_ref(),
+                    &event.facility_id,
+                    ReceiptOutcome::Good,
+                );
+            }
+            Event::KitsBroken(event) => self.take_apart(event),
             Event::BatchExpiryShortened(event) => {
                 let known = self.expiries.entry(event.batch_id.clone()).or_default();
                 known.push(event.expires_on.clone());
@@ -399,6 +413,43 @@ impl Units {
         pile.on_hand -= quantity;
         pile.held -= held;
         book(account, quantity);
+    }
+
+    /// Kits become components again: of those who had owned them, who then passed them on to who owns the kits.
+    fn take_apart(&mut self, event: &KitsBroken) {
+        let (facility_id, held) = (&event.facility_id, event.held_quantity);
+        self.leave(
+            event.kits.as_ref(),
+            facility_id,
+            held,
+            |account, quantity| {
+                account.converted += quantity;
+            },
+        );
+        let kits = event.kits.as_ref().map_or(1, |kits| kits.quantity);
+        for units in &event.components {
+            let theirs = StockUnits {
+                owner_id: event.assembled_for_owner_id.clone(),
+                ..units.clone()
+            };
+            if let Some((account, quantity)) = self.account(Some(&theirs)) {
+                account.converted -= quantity;
+            }
+            if theirs.owner_id != units.owner_id {
+                if let Some((account, quantity)) = self.account(Some(&theirs)) {
+                    account.title_out += quantity;
+                }
+                if let Some((account, quantity)) = self.account(Some(units)) {
+                    account.title_in += quantity;
+                }
+            }
+            self.put(Some(units), facility_id, ReceiptOutcome::Good);
+            let held = StockUnits {
+                quantity: units.quantity / kits * held,
+                ..units.clone()
+            };
+            self.hold(Some(&held), facility_id, 1);
+        }
     }
 
     /// What was said before was wrong.

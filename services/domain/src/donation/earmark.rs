@@ -65,11 +65,14 @@ pub(crate) enum Use<'a> {
     Sent(&'a Facility, NaiveDate),
     /// To be used up at a facility, on a day.
     Consumed(&'a Facility, NaiveDate, ConsumptionPurpose),
+    /// To become a part of kits, of which nobody could say any more for whom they are meant.
+    Kit,
 }
 
 impl Use<'_> {
     fn fits(self, earmark: &Earmark) -> bool {
         match self {
+            Self::Kit => false,
             // On their way to those they are meant for, goods pass through warehouses anywhere.
             Self::Sent(facility, today) => {
                 facility.kind() == FacilityKind::Warehouse || is_at(earmark, facility, today)

@@ -181,6 +181,7 @@ things! {
         site_needs: Rule::Free,
         freezing: Rule::Free,
         accessories: Rule::Free,
+        components: Rule::Free,
         packs: Rule::Free,
         substitutes: Rule::Free,
         external_ids: Rule::Free,
@@ -199,6 +200,7 @@ fn facility_names(facility: &Facility) -> Vec<Boundary> {
 fn item_names(item: &Item) -> Vec<Boundary> {
     let accessories = item.accessories.iter().map(|it| &it.item_id);
     let instead = item.substitutes.iter().map(|it| &it.item_id);
+    let components = item.components.iter().map(|it| &it.item_id);
     let stated_by = item.substitutes.iter().map(|it| &it.stated_by_id);
     Boundary::commodity(&item.commodity_id)
         .into_iter()
@@ -206,6 +208,7 @@ fn item_names(item: &Item) -> Vec<Boundary> {
         .chain(
             accessories
                 .chain(instead)
+                .chain(components)
                 .filter_map(|id| Boundary::item(id)),
         )
         .collect()

@@ -23,6 +23,14 @@ fn only_for(purpose: ConsumptionPurpose) -> Earmark {
     }
 }
 
+/// A pledge whose goods are all meant for KZ-75.
+pub fn earmarked_all(donation_id: &str, commodities: &[(&str, i64)]) -> PledgeDonation {
+    PledgeDonation {
+        earmarks: vec![only_region("KZ-75")],
+        ..pledge(donation_id, commodities)
+    }
+}
+
 fn earmarked(donation_id: &str, earmarks: Vec<Earmark>) -> PledgeDonation {
     PledgeDonation {
         earmarks,

@@ -17,12 +17,12 @@ use keruen_proto::{
         DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent,
         DonationClosed, DonationCondition, DonationPledged, DonationReceived, DonationReopened,
         Earmark, EnteredLine, EntryBasis, FitOverride, FitOverrideReason, FitProblem,
-        GoodsIdentified, HoldReason, LotRecallLifted, LotRecalled, MeasuredOutput, MoneyPurpose,
-        MovementVoided, OverrideReason, PledgeLine, RecallReason, ReceiptCorrected, ReceiptOutcome,
-        ReceivedLine, RefusalReason, ReleaseOverride, ReleaseVerdict, RepairOutcome, ReturnReason,
-        ShortfallReason, StockAdjusted, StockConsumed, StockCount, StockCounted,
-        StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld, StockReleased,
-        StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred,
+        GoodsIdentified, HoldReason, KitsAssembled, KitsBroken, LotRecallLifted, LotRecalled,
+        MeasuredOutput, MoneyPurpose, MovementVoided, OverrideReason, PledgeLine, RecallReason,
+        ReceiptCorrected, ReceiptOutcome, ReceivedLine, RefusalReason, ReleaseOverride,
+        ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason, StockAdjusted, StockConsumed,
+        StockCount, StockCounted, StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld,
+        StockReleased, StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred,
         UnidentifiedGoodsReceived, UseParticulars, VoidedMovement,
     },
     log::v1::CorrectionReason,
@@ -31,11 +31,11 @@ use keruen_proto::{
         CommodityRetired, DocumentKind, DocumentRef, ExternalId, Facility, FacilityAmended,
         FacilityClosed, FacilityKind, FacilityRegionAssigned, FacilityRegistered, FacilityReopened,
         FacilityRetired, Freezing, GeoPoint, Item, ItemAmended, ItemRegistered, ItemRetired,
-        LocalizedText, MinimumReserve, MinimumReserveSet, Money, Organisation, OrganisationAmended,
-        OrganisationKind, OrganisationRegistered, OrganisationRetired, OrganisationVerified, Pack,
-        PlugType, RegionAssignment, Retirement, RetirementReason, RevocationReason, SiteData,
-        SiteNeeds, StorageRange, Substitute, Tracking, UnitValue, ValueBasis, Verification,
-        VerificationRevoked,
+        KitComponent, LocalizedText, MinimumReserve, MinimumReserveSet, Money, Organisation,
+        OrganisationAmended, OrganisationKind, OrganisationRegistered, OrganisationRetired,
+        OrganisationVerified, Pack, PlugType, RegionAssignment, Retirement, RetirementReason,
+        RevocationReason, SiteData, SiteNeeds, StorageRange, Substitute, Tracking, UnitValue,
+        ValueBasis, Verification, VerificationRevoked,
     },
     requests::v1::{
         ApprovedLine, RejectionReason, RequestApproved, RequestFiled, RequestLine, RequestPriority,
@@ -1048,6 +1048,24 @@ fn counted() -> Vec<Event> {
     ]
 }
 
+/// An item that is a kit.
+fn kit_registered() -> Vec<(&'static str, Event)> {
+    let component = |item_id: &str, quantity| KitComponent {
+        item_id: text(item_id),
+        quantity,
+    };
+    first()
+        .into_iter()
+        .filter_map(|sample| match sample {
+            Event::ItemRegistered(mut event) => {
+                event.item.as_mut()?.components = vec![component("GLOVE", 2), component("PCR", 1)];
+                Some(("ItemRegistered.v5", event.into()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
 /// Facts that say more than the books knew.
 fn gone_beyond() -> Vec<(&'static str, Event)> {
     let mut grown = Vec::new();
@@ -1203,10 +1221,48 @@ fn grown() -> Vec<(&'static str, Event)> {
         }
     }
     grown.extend(gone_beyond());
+    grown.extend(kit_registered());
     grown
 }
 
 /// One of every type, with as many of its fields set as can be.
+fn kits() -> Vec<Event> {
+    let component = |batch_id: &str, quantity| StockUnits {
+        batch_id: text(batch_id),
+        quantity,
+        serial_numbers: Vec::new(),
+        ..units()
+    };
+    let kits = || StockUnits {
+        batch_id: text("B-KIT"),
+        donation_id: text("UNATTRIBUTED"),
+        item_id: text("KIT"),
+        owner_id: text("MOH"),
+        expires_on: text("2021-12-31"),
+        quantity: 4,
+        ..StockUnits::default()
+    };
+    vec![
+        KitsAssembled {
+            facility_id: text("WH"),
+            kits: Some(kits()),
+            components: vec![component("B-1", 8), component("B-2", 12)],
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        KitsBroken {
+            facility_id: text("HOSP"),
+            kits: Some(kits()),
+            held_quantity: 1,
+            components: vec![component("B-1", 8), component("B-2", 12)],
+            assembled_at_facility_id: text("WH"),
+            assembled_for_owner_id: text("KASPI"),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+    ]
+}
+
 fn samples() -> Vec<Event> {
     [
         first(),
@@ -1223,6 +1279,7 @@ fn samples() -> Vec<Event> {
         imported(),
         passed(),
         corrected(),
+        kits(),
     ]
     .concat()
 }

@@ -18,6 +18,7 @@ mod excursion;
 mod golden;
 mod gone;
 mod identity;
+mod kit;
 mod money;
 mod packs;
 mod precedence;

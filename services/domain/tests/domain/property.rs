@@ -7,6 +7,7 @@ use keruen_domain::{
     check::Ledger,
     correction::{CorrectBatchData, CorrectReceipt, Remedy, VoidMovement, remedy},
     donation::{PledgeDonation, ReceiptLine, ReceiveDonation},
+    kit::{AssembleKits, BreakKits},
     quality::{HoldBatch, ReleaseBatch},
     registry::RegisterOrganisation,
     request::FileRequest,
@@ -44,6 +45,8 @@ const HOLD_REASONS: [HoldReason; 3] = [
     HoldReason::TemperatureExcursion,
 ];
 const ITEMS: [&str; 4] = ["RAPID", "PCR", "GLOVE", "CONC"];
+/// With the kit that is made of some of them.
+const ALL_ITEMS: [&str; 5] = ["RAPID", "PCR", "GLOVE", "CONC", "KIT"];
 const RECIPIENTS: [&str; 2] = ["MOH", "HELP"];
 const OUTCOMES: [ReceiptOutcome; 8] = [
     ReceiptOutcome::Good,
@@ -69,7 +72,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..40_u8,
+        0..43_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -131,6 +134,7 @@ impl World {
                 item.release_required = Some(true);
             }
         }
+        registry.push(kit_item());
         world.append(registry);
         for (id, recipient) in ["DM", "DH"].into_iter().zip(RECIPIENTS) {
             let pledge = PledgeDonation {
@@ -187,7 +191,7 @@ impl World {
     fn lot(&self, step: &Step) -> Option<(&'static str, &'static str, StockLot)> {
         let lots: Vec<_> = FACILITIES
             .into_iter()
-            .flat_map(|facility| ITEMS.map(|item| (facility, item)))
+            .flat_map(|facility| ALL_ITEMS.map(|item| (facility, item)))
             .flat_map(|(facility, item)| {
                 self.level(facility, item)
                     .lots
@@ -230,6 +234,8 @@ impl World {
             25 | 26 => self.count(step),
             27 => self.open(step),
             37..=39 => self.live(step),
+            40..=41 => self.assemble(step),
+            42 => self.take_apart(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
@@ -433,6 +439,37 @@ impl World {
             _ => asset::step(&number, asset::Step::Remove),
         };
         self.carry_out(&command);
+    }
+
+    /// Kits are put together, now and then of one owner's only.
+    fn assemble(&mut self, step: &Step) {
+        let ids: Vec<String> = (0..4).map(|_| self.name("B")).collect();
+        let command = AssembleKits {
+            facility_id: code(FACILITIES[step.which % 3]),
+            owner_id: Some(code(RECIPIENTS[step.other % 2])).filter(|_| step.flag),
+            kit_batch_ids: ids.iter().map(|id| code(id)).collect(),
+            ..assemble(step.quantity % 5 + 1, &[])
+        };
+        if self.carry_out(&command) {
+            self.batches.extend(ids);
+        }
+    }
+
+    /// Some kits are taken apart.
+    fn take_apart(&mut self, step: &Step) {
+        let lots = FACILITIES.into_iter().flat_map(|facility| {
+            let lots = self.level(facility, "KIT").lots.into_iter();
+            lots.map(move |lot| (facility, lot))
+        });
+        let lots: Vec<_> = lots.collect();
+        let Some((facility, lot)) = pick(&lots, step.which).cloned() else {
+            return;
+        };
+        self.carry_out(&BreakKits {
+            facility_id: code(facility),
+            owner_id: step.flag.then(|| code(&lot.owner_id)),
+            ..take_apart(&lot.batch_id, step.quantity % 3 + 1)
+        });
     }
 
     /// Opens the books of an item, where nothing is there.
@@ -881,9 +918,9 @@ impl World {
         let mut all = Vec::new();
         for facility in FACILITIES {
             all.push(Boundary::Facility(code(facility)));
-            all.extend(ITEMS.map(|item| Boundary::Stock(code(facility), code(item))));
+            all.extend(ALL_ITEMS.map(|item| Boundary::Stock(code(facility), code(item))));
         }
-        for item in ITEMS {
+        for item in ALL_ITEMS {
             all.push(Boundary::Item(code(item)));
             all.push(Boundary::Quality(code(item)));
             all.push(Boundary::Model(label("Maker"), label(&format!("{item}/1"))));
@@ -903,6 +940,13 @@ impl World {
         all.extend([0, 40].map(|after| Boundary::Since(code("WH"), code("GLOVE"), after)));
         all.extend(self.batches.iter().map(|id| Boundary::Batch(code(id))));
         all.extend(
+            self.batches
+                .iter()
+                .map(|id| Boundary::KitsOfBatch(code(id))),
+        );
+        let lots = ["L1", "L2", "L3"].map(|lot| Boundary::LotInKits(code("RAPID"), label(lot)));
+        all.extend(lots);
+        all.extend(
             self.serial_numbers
                 .iter()
                 .map(|number| Boundary::Asset(code("CONC"), label(number))),
@@ -916,7 +960,7 @@ impl World {
     fn compare(&self) {
         for (facility, item) in FACILITIES
             .into_iter()
-            .flat_map(|facility| ITEMS.map(|item| (facility, item)))
+            .flat_map(|facility| ALL_ITEMS.map(|item| (facility, item)))
         {
             for lot in self.level(facility, item).lots {
                 let books = self.ledger.on_hand(facility, &lot.batch_id, &lot.owner_id);
@@ -1054,6 +1098,8 @@ fn is_sure(boundary: &Boundary) -> bool {
             | Boundary::Count(_)
             | Boundary::Quality(_)
             | Boundary::Batch(_)
+            | Boundary::KitsOfBatch(_)
+            | Boundary::LotInKits(..)
             | Boundary::Asset(..)
             | Boundary::Key(..)
     )
@@ -1125,6 +1171,8 @@ fn random_histories_reach_every_kind_of_fact() {
         "BatchDataCorrected",
         "MovementVoided",
         "StockDiscrepancyFound",
+        "KitsAssembled",
+        "KitsBroken",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen:?}");
     }

@@ -106,6 +106,8 @@ pub const TEXTS: Texts = Texts {
     consignment_cleared: "Cleared by customs",
     consignment_refused: "Not let into the country",
     goods_received: "Arrived, not known yet what",
+    kits_assembled: "Put together as kits",
+    kits_broken: "Kits taken apart",
     goods_identified: "Found out what it is",
     asset_installed: "Installed",
     asset_removed: "Taken down",

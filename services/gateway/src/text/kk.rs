@@ -107,6 +107,8 @@ pub const TEXTS: Texts = Texts {
     consignment_cleared: "Кеденнен өтті",
     consignment_refused: "Елге кіргізілмеді",
     goods_received: "Келді, не екені әлі белгісіз",
+    kits_assembled: "Жиынтыққа біріктірілді",
+    kits_broken: "Жиынтықтар бөлшектелді",
     goods_identified: "Не екені анықталды",
     asset_installed: "Орнатылды",
     asset_removed: "Бөлшектелді",

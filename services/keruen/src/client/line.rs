@@ -8,8 +8,8 @@ use keruen_proto::{
         ReceiptOutcome,
     },
     registry::v1::{
-        Accessory, DocumentKind, DocumentRef, MinimumReserve, Pack, Substitute, UnitValue,
-        ValueBasis,
+        Accessory, DocumentKind, DocumentRef, KitComponent, MinimumReserve, Pack, Substitute,
+        UnitValue, ValueBasis,
     },
     requests::v1::{ApprovedLine, RequestLine},
     shipments::v1::{ShipmentLine, ShipmentReceiptLine},
@@ -349,6 +349,15 @@ pub fn substitute(text: &str) -> Result<Substitute, String> {
             "must be ITEM=ORGANISATION, who says so, for example TEST-B=MOH; found {text:?}"
         )),
     }
+}
+
+/// `item=CODE,quantity=N`
+pub fn component(text: &str) -> Result<KitComponent, String> {
+    let pairs = Pairs::parse(text, &["item", "quantity"])?;
+    Ok(KitComponent {
+        item_id: pairs.required_text("item")?,
+        quantity: pairs.quantity()?,
+    })
 }
 
 /// `commodity=CODE,quantity=N`

@@ -18,6 +18,7 @@ pub mod give_back;
 pub mod goods;
 pub mod hold;
 pub mod item;
+pub mod kit;
 pub mod line;
 pub mod log;
 pub mod money;

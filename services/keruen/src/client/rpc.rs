@@ -294,6 +294,10 @@ rpcs! {
             inventory::RecallLotRequest => inventory::RecallLotResponse { item_quality: inventory::ItemQuality }
         "recall lift" "LiftRecall" lift_recall change
             inventory::LiftRecallRequest => inventory::LiftRecallResponse { item_quality: inventory::ItemQuality }
+        "kit assemble" "AssembleKits" assemble_kits change
+            inventory::AssembleKitsRequest => inventory::AssembleKitsResponse { stock_level: inventory::StockLevel }
+        "kit break" "BreakKits" break_kits change
+            inventory::BreakKitsRequest => inventory::BreakKitsResponse { stock_level: inventory::StockLevel }
         "stock quality" "GetItemQuality" get_item_quality show
             inventory::GetItemQualityRequest => inventory::GetItemQualityResponse { item_quality: inventory::ItemQuality }
         "stock level" "GetStockLevel" get_stock_level show

@@ -52,6 +52,31 @@ impl Record for Batch {
             &self.corrected_event_ids[..]
         ]
     }
+
+    fn parts(&self) -> Vec<Part> {
+        let of_each = self.components.iter().map(|units| {
+            cells![
+                &units.batch_id,
+                &units.donation_id,
+                &units.item_id,
+                &units.lot,
+                &units.expires_on,
+                units.quantity
+            ]
+        });
+        vec![Part {
+            title: "each kit holds",
+            columns: &[
+                "batch_id",
+                "donation_id",
+                "item_id",
+                "lot",
+                "expires_on",
+                "quantity",
+            ],
+            rows: of_each.collect(),
+        }]
+    }
 }
 
 fn held_for(reasons: impl Iterator<Item = i32>) -> Vec<String> {

@@ -348,6 +348,11 @@ impl Record for Item {
         let packs = packs.map(|pack| cells![&pack.pack_id, pack.quantity, &pack.gtin]);
         let instead = self.substitutes.iter();
         let instead = instead.map(|it| cells![&it.item_id, &it.stated_by_id]);
+        let components = self
+            .components
+            .iter()
+            .map(|component| cells![&component.item_id, component.quantity])
+            .collect();
         let accessories = self
             .accessories
             .iter()
@@ -373,6 +378,11 @@ impl Record for Item {
                 title: "needed with each unit",
                 columns: &["item_id", "quantity"],
                 rows: accessories,
+            },
+            Part {
+                title: "each kit consists of",
+                columns: &["item_id", "quantity"],
+                rows: components,
             },
             retirement(self.retired.as_ref()),
         ]

@@ -5,6 +5,7 @@ use keruen_domain::{
     asset::{ChangeAsset, Step},
     correction::{CorrectBatchData, CorrectReceipt, Fact, Remedy, VoidMovement, remedy},
     donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    kit::{AssembleKits, BreakKits},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
     shipment::{
@@ -60,7 +61,7 @@ fn document(kind: DocumentKind) -> DocumentRef {
 impl History {
     /// One thing; what the domain refuses does not happen.
     pub fn happen(&mut self, (kind, a, b, c): Choice) {
-        match kind % 24 {
+        match kind % 26 {
             0 | 1 => self.donate(a, b, c),
             2 => self.ask(a, b, c),
             3 | 4 => self.ship(a, b, c),
@@ -93,7 +94,46 @@ impl History {
             21 => self.count(a, b, c),
             22 => self.give_back(a, b, c),
             23 => self.spoil(a, b, c),
+            24 => self.assemble(a, b, c),
+            25 => self.take_apart(a, b, c),
             _ => self.correct(a, b, c),
+        }
+    }
+
+    /// Kits are put together of the tests that are there.
+    fn assemble(&mut self, a: u16, b: u16, c: u16) {
+        let kit_batch_id = self.new_id("K");
+        self.run(&AssembleKits {
+            facility_id: code(pick(&FACILITIES, a % 6).unwrap().0),
+            item_id: code("KIT-A"),
+            quantity: quantity(i64::from(c % 4) + 1),
+            owner_id: Some(code(pick(&ORGANISATIONS[..2], b).unwrap())),
+            batch_ids: Vec::new(),
+            kit_batch_ids: vec![
+                kit_batch_id.clone(),
+                code(&format!("{kit_batch_id}-2")),
+                code(&format!("{kit_batch_id}-3")),
+            ],
+            documents: Vec::new(),
+        });
+    }
+
+    /// Some of the kits somewhere are taken apart.
+    fn take_apart(&mut self, a: u16, b: u16, c: u16) {
+        for (facility_id, _) in FACILITIES {
+            let boundary = Boundary::Stock(code(facility_id), code("KIT-A"));
+            let Entry::Stock(level, _) = self.fold(&boundary) else {
+                return;
+            };
+            if let Some(lot) = pick(&level.lots, a).filter(|_| !b.is_multiple_of(3)) {
+                self.run(&BreakKits {
+                    facility_id: code(facility_id),
+                    batch_id: code(&lot.batch_id),
+                    owner_id: Some(code(&lot.owner_id)),
+                    quantity: quantity(i64::from(c % 2) + 1),
+                    documents: Vec::new(),
+                });
+            }
         }
     }
 

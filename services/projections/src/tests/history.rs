@@ -10,8 +10,8 @@ use keruen_proto::{
     Event,
     log::v1::{OccurredAt, RecordedEvent, TimePrecision},
     registry::v1::{
-        Commodity, Facility, FacilityKind, Item, LocalizedText, Organisation, OrganisationKind,
-        RegionAssignment, Tracking,
+        Commodity, Facility, FacilityKind, Item, KitComponent, LocalizedText, Organisation,
+        OrganisationKind, RegionAssignment, Tracking,
     },
 };
 
@@ -23,10 +23,12 @@ pub const FACILITIES: [(&str, &str); 4] = [
     ("H-AST", "KZ-71"),
     ("L-TAL", "KZ-33"),
 ];
-pub const ITEMS: [(&str, &str); 3] = [
+/// `KIT-A` consists of two of `TEST-A`.
+pub const ITEMS: [(&str, &str); 4] = [
     ("TEST-A", "TEST"),
     ("TEST-B", "TEST"),
     ("VENT-X", "VENTILATOR"),
+    ("KIT-A", "TEST"),
 ];
 pub const ORGANISATIONS: [&str; 3] = ["KASPI", "MOH", "CARRIER"];
 /// 2026-03-01T00:00:00Z; each event is a minute later.
@@ -62,6 +64,13 @@ pub fn eventful() -> History {
         history.receive(&code(&id), 1, 1);
     }
     history
+}
+
+fn two_tests() -> KitComponent {
+    KitComponent {
+        item_id: "TEST-A".to_owned(),
+        quantity: 2,
+    }
 }
 
 pub fn code(text: &str) -> Code {
@@ -143,6 +152,7 @@ impl History {
                 manufacturer: "Maker".to_owned(),
                 model: id.to_owned(),
                 release_required: (id == "TEST-B").then_some(true),
+                components: (id == "KIT-A").then(two_tests).into_iter().collect(),
                 ..Item::default()
             }));
         }

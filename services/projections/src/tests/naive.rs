@@ -23,6 +23,7 @@ const CONSUMED: usize = 5;
 const DISPOSED: usize = 6;
 const LOST: usize = 7;
 const RETURNED: usize = 8;
+const CONVERTED: usize = 9;
 const TITLE_IN: usize = 10;
 const TITLE_OUT: usize = 11;
 
@@ -223,7 +224,43 @@ fn post(books: &mut Books, event: &Event) {
         Event::ReceiptCorrected(_) | Event::StockDiscrepancyFound(_) | Event::MovementVoided(_) => {
             post_correction(books, event);
         }
+        Event::KitsAssembled(_) | Event::KitsBroken(_) => post_kits(books, event),
         _ => post_shipment(books, event),
+    }
+}
+
+fn post_kits(books: &mut Books, event: &Event) {
+    match event {
+        Event::KitsAssembled(it) => {
+            for units in &it.components {
+                let n = units.quantity;
+                books.post(&it.facility_id, units, &[(ON_HAND, -n), (CONVERTED, n)]);
+            }
+            let kits = it.kits.as_ref().unwrap();
+            let n = kits.quantity;
+            books.post(&it.facility_id, kits, &[(ON_HAND, n), (RECEIVED, n)]);
+        }
+        Event::KitsBroken(it) => {
+            let kits = it.kits.as_ref().unwrap();
+            let (n, held) = (kits.quantity, it.held_quantity);
+            let entries = [(ON_HAND, -n), (CONVERTED, n), (HELD, -held)];
+            books.post(&it.facility_id, kits, &entries);
+            for units in &it.components {
+                let theirs = StockUnits {
+                    owner_id: it.assembled_for_owner_id.clone(),
+                    ..units.clone()
+                };
+                let all = units.quantity;
+                let held = all / n * held;
+                books.post(&it.assembled_at_facility_id, &theirs, &[(CONVERTED, -all)]);
+                if theirs.owner_id != units.owner_id {
+                    books.post(&it.facility_id, &theirs, &[(TITLE_OUT, all)]);
+                    books.post(&it.facility_id, units, &[(TITLE_IN, all)]);
+                }
+                books.post(&it.facility_id, units, &[(ON_HAND, all), (HELD, held)]);
+            }
+        }
+        _ => {}
     }
 }
 

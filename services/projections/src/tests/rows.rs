@@ -245,6 +245,8 @@ fn histories_know_every_kind_of_movement() {
         "StockReturned",
         "StockCounted",
         "StockDiscrepancyFound",
+        "KitsAssembled",
+        "KitsBroken",
         "TemperatureExcursionFound",
         "BatchExpiryShortened",
         "AssetConditionReported",
