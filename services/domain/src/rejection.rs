@@ -495,7 +495,7 @@ rejections! {
 
     // Quantities and amounts.
     QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,
-        ("{field}: comes to {sum} together, at most 9007199254740991 (2^53 − 1)");
+        ("{field}: comes to {sum} together, at most 1000000000000 (a million million)");
     InsufficientStock {
         facility_id: Box<str>, item_id: Box<str>, batch_id: Box<str>, owner_id: Box<str>, requested: i64, available: i64,
         on_hand: i64, reserved: i64, held: i64, expired: i64

@@ -164,6 +164,50 @@ impl History {
         code(&format!("{prefix}-{}", self.events.len()))
     }
 
+    /// Units that nobody announced came with a donation.
+    pub fn surplus(&mut self, batch_id: &str, units: i64) {
+        if self
+            .events
+            .iter()
+            .all(|event| !event.tags.iter().any(|tag| tag == "donation:M"))
+        {
+            self.expect(&PledgeDonation {
+                donation_id: code("M"),
+                donor_id: code("KASPI"),
+                recipient_id: code(ORGANISATIONS[0]),
+                lines: vec![PledgedGoods {
+                    line: 1,
+                    commodity_id: None,
+                    item_id: Some(code("TEST-A")),
+                    quantity: quantity(1),
+                }],
+                money: None,
+                expected_on: None,
+                documents: Vec::new(),
+                anonymous: false,
+                conditions: Vec::new(),
+                earmarks: Vec::new(),
+            });
+        }
+        self.expect(&ReceiveDonation {
+            donation_id: code("M"),
+            facility_id: code(FACILITIES[0].0),
+            lines: vec![ReceiptLine {
+                item_id: code("TEST-A"),
+                quantity: quantity(units),
+                outcome: ReceiptOutcome::Surplus,
+                lot: None,
+                expires_on: None,
+                serial_numbers: Vec::new(),
+                unit_value: None,
+                pledge_line: None,
+                batch_id: code(batch_id),
+            }],
+            documents: Vec::new(),
+            import: Import::default(),
+        });
+    }
+
     fn donate(&mut self, a: u16, b: u16, c: u16) {
         let donation_id = self.new_id("D");
         let (item_id, _) = *pick(&ITEMS, a).unwrap();
