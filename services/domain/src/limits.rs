@@ -40,6 +40,10 @@ pub const EXCURSION_BATCHES: usize = 50;
 pub const PLUG_TYPES: usize = 14;
 /// People who were taught to run an asset, in one command.
 pub const TRAINED_USERS: usize = 40;
+/// Assets that may lie one inside the other, the outermost included.
+pub const ASSET_DEPTH: usize = 3;
+/// Assets that may be inside another one in all.
+pub const ASSET_CONTENTS: usize = 30;
 /// Documents of one command.
 pub const DOCUMENTS: usize = 16;
 /// Keys of other systems of one thing.

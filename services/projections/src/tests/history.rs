@@ -23,10 +23,11 @@ pub const FACILITIES: [(&str, &str); 4] = [
     ("H-AST", "KZ-71"),
     ("L-TAL", "KZ-33"),
 ];
-pub const ITEMS: [(&str, &str); 3] = [
+pub const ITEMS: [(&str, &str); 4] = [
     ("TEST-A", "TEST"),
     ("TEST-B", "TEST"),
     ("VENT-X", "VENTILATOR"),
+    ("LAB-X", "LABORATORY"),
 ];
 pub const ORGANISATIONS: [&str; 3] = ["KASPI", "MOH", "CARRIER"];
 /// 2026-03-01T00:00:00Z; each event is a minute later.
@@ -52,7 +53,7 @@ pub fn eventful() -> History {
             .wrapping_add(1_442_695_040_888_963_407);
         u16::try_from(state >> 48).unwrap()
     };
-    let choices: Vec<Choice> = (0..900)
+    let choices: Vec<Choice> = (0..1_200)
         .map(|_| (u8::try_from(next() % 256).unwrap(), next(), next(), next()))
         .collect();
     let mut history = History::new(&choices);
@@ -62,6 +63,11 @@ pub fn eventful() -> History {
         history.receive(&code(&id), 1, 1);
     }
     history
+}
+
+/// Whether units of the item are told apart.
+pub fn is_asset(item_id: &str) -> bool {
+    matches!(item_id, "VENT-X" | "LAB-X")
 }
 
 pub fn code(text: &str) -> Code {
@@ -121,7 +127,7 @@ impl History {
                 ..Facility::default()
             }));
         }
-        for id in ["TEST", "VENTILATOR"] {
+        for id in ["TEST", "VENTILATOR", "LABORATORY"] {
             self.expect(&RegisterCommodity(Commodity {
                 commodity_id: id.to_owned(),
                 name: name(id),
@@ -130,7 +136,7 @@ impl History {
             }));
         }
         for (id, commodity_id) in ITEMS {
-            let tracking = if id == "VENT-X" {
+            let tracking = if is_asset(id) {
                 Tracking::Serial
             } else {
                 Tracking::Batch
