@@ -10,7 +10,7 @@
 use keruen_tests::node::Node;
 use keruen_tests::{
     program::{self, Outcome},
-    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH, PUMP_A, SOUTH},
+    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH, PUMP, PUMP_A, SOUTH},
 };
 use serde_json::Value;
 
@@ -123,6 +123,61 @@ async fn what_moves_while_people_count_is_not_missing() {
     desk.refused("goods identify G1", "ALREADY_IDENTIFIED");
     let goods = desk.json("goods get G1");
     assert_eq!(goods["unidentifiedGoods"]["identifiedPackages"], "3");
+    assert!(desk.run("check").success().contains("keep"));
+}
+
+/// What is in a mobile laboratory goes along with it, and every answer knows where it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_laboratory_takes_along_what_is_in_it() {
+    let desk = Desk::new().await;
+    let register = |item: &str| {
+        format!(
+            "item register {item} --commodity {PUMP} --name-en {item} --tracking serial \
+             --manufacturer Maker --model {item}"
+        )
+    };
+    for item in ["LAB", "CYCLER"] {
+        desk.run(&register(item)).success();
+    }
+    desk.run(&format!(
+        "stock open --facility {NORTH} --line item=LAB,serial=L-1,batch=BL \
+         --line item=CYCLER,serial=C-1,serial=C-2,batch=BC"
+    ))
+    .success();
+    desk.run("asset put-in CYCLER C-1 --inside LAB,L-1")
+        .success();
+    desk.refused("asset put-in LAB L-1 --inside CYCLER,C-1", "ASSET_NESTING");
+    desk.refused("asset retire LAB L-1 --reason replaced", "ASSET_NOT_EMPTY");
+    assert_eq!(desk.stock(NORTH, "CYCLER"), [2, 1, 1]);
+    desk.run(&format!(
+        "shipment request --id S1 --from {NORTH} --to {HOSPITAL} --line item=LAB,quantity=1"
+    ))
+    .success();
+    desk.run("shipment allocate S1").success();
+    desk.run(&format!("shipment dispatch S1 --custodian {CARRIER}"))
+        .success();
+    desk.refused("asset take-out CYCLER C-1", "SHIPMENT");
+    let place = |key: &str| {
+        let trace = desk.json("trace asset CYCLER C-1");
+        trace["batches"][0]["places"][0][key]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(desk.stock(NORTH, "CYCLER"), [1, 0, 1]);
+    assert_eq!(place("status"), "TRACE_STATUS_IN_TRANSIT");
+    assert_eq!(place("custodianId"), CARRIER);
+    desk.run("shipment receive S1").success();
+    assert_eq!(desk.stock(HOSPITAL, "CYCLER"), [1, 1, 0]);
+    assert_eq!(place("facilityId"), HOSPITAL);
+    let shown = desk.json("asset get LAB L-1");
+    assert_eq!(shown["asset"]["contents"][0]["serialNumber"], "C-1");
+    let shown = desk.run("trace asset CYCLER C-1").success();
+    assert!(shown.contains("inside LAB L-1"), "{shown}");
+    let shown = desk.run("trace asset LAB L-1").success();
+    assert!(shown.contains("inside it: CYCLER C-1"), "{shown}");
+    desk.run("asset take-out CYCLER C-1").success();
+    assert_eq!(desk.stock(HOSPITAL, "CYCLER"), [1, 0, 1]);
     assert!(desk.run("check").success().contains("keep"));
 }
 

@@ -17,6 +17,7 @@ use crate::{
     rejection::Rejection,
 };
 
+pub(crate) mod contents;
 pub(crate) mod fit;
 mod fold;
 mod life;
@@ -68,6 +69,8 @@ pub(crate) fn wrong_state(
         AssetPlace::Installed if !fits_place => "take it down first",
         AssetPlace::Lent if !fits_place => "record first that it came back from the loan",
         AssetPlace::Repairer if !fits_place => "end its repair first",
+        AssetPlace::Inside if !asset.shipment_id.is_empty() => "receive the shipment first",
+        AssetPlace::Inside if !fits_place => "take it out first",
         _ if !fits_place => "check where it is",
         _ => match condition {
             AssetCondition::Retired => "it is never to be used again",
@@ -97,43 +100,70 @@ pub(crate) fn wrong_state(
     }
 }
 
-/// Refuses to let units leave for good that are not in the store: somebody has them, or they are installed.
+/// Refuses to let units leave for good that are not in the store: somebody has them, they are installed or inside
+/// something, or something is inside them.
 pub(crate) fn check_in_store(
     books: &Books,
     item_id: &str,
     serial_numbers: &[Label],
 ) -> Result<(), Rejection> {
     use AssetCondition::{Identified, InService, OutOfOrder, Retired, UnderRepair};
-    let away = serial_numbers
+    let assets = serial_numbers
         .iter()
-        .filter_map(|number| books.asset(item_id, number))
-        .find(|asset| is_away(asset) || asset.place() == AssetPlace::Installed);
-    match away {
-        Some(asset) => Err(wrong_state(
-            asset,
-            &[AssetPlace::Facility],
-            &[Identified, InService, OutOfOrder, UnderRepair, Retired],
-        )),
-        None => Ok(()),
+        .filter_map(|number| books.asset(item_id, number));
+    for asset in assets {
+        let is_put_to_use = matches!(asset.place(), AssetPlace::Installed | AssetPlace::Inside);
+        if is_away(asset) || is_put_to_use {
+            return Err(wrong_state(
+                asset,
+                &[AssetPlace::Facility],
+                &[Identified, InService, OutOfOrder, UnderRepair, Retired],
+            ));
+        }
+        contents::check_empty(asset)?;
     }
+    Ok(())
 }
 
 /// Whether an asset is in the books of its facility, but with somebody else.
-pub(crate) fn is_away(asset: &Asset) -> bool {
+fn is_away(asset: &Asset) -> bool {
     matches!(asset.place(), AssetPlace::Lent | AssetPlace::Repairer)
 }
 
-/// Refuses to release units that are held because of their own state.
+/// Whether a unit, or what it is inside, is in the books of its facility, but with somebody else.
+pub(crate) fn is_elsewhere(books: &Books, item_id: &str, serial_number: &str) -> bool {
+    let asset = books.asset(item_id, serial_number);
+    asset.is_some_and(|asset| {
+        let path = contents::path(books, asset);
+        path.into_iter().any(is_away)
+    })
+}
+
+/// What must be read to know whether a unit is elsewhere, and what would be lost with it.
+pub(crate) fn reads_around(books: &Books, item_id: &str, serial_number: &str) -> Vec<Boundary> {
+    let mut boundaries: Vec<Boundary> = Boundary::asset(item_id, serial_number)
+        .into_iter()
+        .collect();
+    if let Some(asset) = books.asset(item_id, serial_number) {
+        boundaries.extend(contents::reads(books, asset));
+        let path = contents::path(books, asset);
+        let around = path.iter().filter_map(|it| it.inside.as_ref());
+        boundaries.extend(around.filter_map(|it| Boundary::asset(&it.item_id, &it.serial_number)));
+    }
+    boundaries
+}
+
+/// Refuses to release units that must be held because of their own state, whatever else they were held for.
 pub(crate) fn check_not_set_apart(
     books: &Books,
     item_id: &str,
     serial_numbers: &[Label],
 ) -> Result<(), Rejection> {
-    let set_apart = serial_numbers
+    let bound = serial_numbers
         .iter()
         .filter_map(|number| books.asset(item_id, number))
-        .find(|asset| asset.set_apart);
-    match set_apart {
+        .find(|asset| !is_free(asset));
+    match bound {
         Some(asset) => Err(wrong_state(
             asset,
             &[AssetPlace::Facility],
@@ -190,6 +220,13 @@ fn whereabouts(asset: &Asset) -> String {
         AssetPlace::Installed => format!("installed at facility {}", asset.facility_id),
         AssetPlace::Lent => format!("lent by facility {}", asset.facility_id),
         AssetPlace::Repairer => format!("sent for repair by facility {}", asset.facility_id),
+        AssetPlace::Inside => {
+            let outer = asset.inside.clone().unwrap_or_default();
+            format!(
+                "inside serial number {:?} of item {}",
+                outer.serial_number, outer.item_id
+            )
+        }
         AssetPlace::Facility | AssetPlace::Unspecified => {
             format!("at facility {}", asset.facility_id)
         }

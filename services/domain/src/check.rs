@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 1 | per batch and owner: received + passed to the owner = on hand + in transit + consumed + disposed + lost + given back + converted + passed on; a batch enters once, and every movement says of it what its receipt said |
 //! | 2 | on hand, reserved, held, available and in transit are never negative; what is held or recalled is not sent |
-//! | 3 | an asset is at exactly one facility, or in exactly one shipment |
+//! | 3 | an asset is at exactly one facility, or in exactly one shipment; inside at most one other one, and then where that one is |
 //! | 4 | per line of a request: received ≤ allocated ≤ approved ≤ requested |
 //! | 6 | what is allocated is neither held, recalled nor expired, and nothing that expires earlier is left behind; it is meant for where it goes |
 //!

@@ -37,25 +37,33 @@ pub trait Command: Send + Sync + 'static {
 /// Which of a command's events is what the command recorded: it caused the others of its append. Claims that an
 /// adjustment breaks are given up before it in the log, since claimed units can't leave, but because of it. So is a
 /// closed donation opened again before what comes of it, and a discrepancy found before the correction that shows it.
+/// What is inside something that is sent is claimed with it; what is inside something is out of it before it leaves alone.
 pub fn cause<'a>(events: impl IntoIterator<Item = &'a Event>) -> usize {
-    events
-        .into_iter()
-        .position(|event| {
-            !matches!(
-                event,
-                Event::AllocationReleased(_)
-                    | Event::DonationReopened(_)
-                    | Event::StockDiscrepancyFound(_)
-            )
-        })
+    let events: Vec<&Event> = events.into_iter().collect();
+    let dispatched = |event: &&Event| matches!(event, Event::ShipmentDispatched(_));
+    let precedes = |event: &&Event| {
+        matches!(
+            event,
+            Event::AllocationReleased(_)
+                | Event::DonationReopened(_)
+                | Event::StockDiscrepancyFound(_)
+                | Event::AssetTakenOut(_)
+                | Event::StockReleased(_)
+        )
+    };
+    let mut all = events.iter();
+    all.position(dispatched)
+        .or_else(|| events.iter().position(|event| !precedes(event)))
         .unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use keruen_proto::{
-        inventory::v1::{DonatedMoneySpent, DonationReceived, StockAdjusted},
-        shipments::v1::AllocationReleased,
+        inventory::v1::{
+            AssetTakenOut, DonatedMoneySpent, DonationReceived, StockAdjusted, StockReleased,
+        },
+        shipments::v1::{AllocationReleased, ShipmentAllocated, ShipmentDispatched},
     };
 
     use super::*;
@@ -73,5 +81,20 @@ mod tests {
             StockAdjusted::default().into(),
         ];
         assert_eq!(cause(&adjusted), 2);
+    }
+
+    #[test]
+    fn what_is_inside_something_does_not_cause_what_becomes_of_it() {
+        let out = || AssetTakenOut::default().into();
+        let released = || StockReleased::default().into();
+        assert_eq!(cause(&[out(), StockAdjusted::default().into()]), 1);
+        assert_eq!(cause(&[out(), released()]), 0);
+        assert_eq!(cause(&[released()]), 0);
+        let sent = [
+            released(),
+            ShipmentAllocated::default().into(),
+            ShipmentDispatched::default().into(),
+        ];
+        assert_eq!(cause(&sent), 2);
     }
 }

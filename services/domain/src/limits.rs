@@ -48,6 +48,10 @@ pub const KIT_BATCHES: usize = 10;
 pub const COMPONENT_BATCHES: usize = 40;
 /// Batches of kits that one lot may go into: its recall holds all of them in one append.
 pub const KITS_OF_LOT: usize = 500;
+/// Assets that may lie one inside the other, the outermost included.
+pub const ASSET_DEPTH: usize = 3;
+/// Assets that may be inside another one in all.
+pub const ASSET_CONTENTS: usize = 30;
 /// Documents of one command.
 pub const DOCUMENTS: usize = 16;
 /// Keys of other systems of one thing.

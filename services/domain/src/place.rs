@@ -53,6 +53,8 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::GoodsIdentified(event) => (books.facility(&event.facility_id), None),
         Event::AssetInstalled(event) => (books.facility(&event.facility_id), None),
         Event::AssetRemoved(event) => (books.facility(&event.facility_id), None),
+        Event::AssetPutInside(event) => (books.facility(&event.facility_id), None),
+        Event::AssetTakenOut(event) => (books.facility(&event.facility_id), None),
         Event::AssetPutIntoService(event) => (books.facility(&event.facility_id), None),
         Event::AssetConditionReported(event) => (books.facility(&event.facility_id), None),
         Event::AssetSentForRepair(event) => (books.facility(&event.facility_id), None),

@@ -316,6 +316,14 @@ rejections! {
     AssetHeld { item_id: String, serial_number: String, batch_id: String } = "ASSET_HELD", State, Refused, retry true,
         ("serial number {serial_number:?} of item {item_id} is held, or its batch {batch_id} is held or recalled; release \
           it first");
+    AssetNotEmpty { item_id: String, serial_number: String, contents: String } = "ASSET_NOT_EMPTY", State, Refused,
+        retry true,
+        ("serial number {serial_number:?} of item {item_id} has something inside it: {contents}; take that out first");
+    AssetNesting {
+        item_id: String, serial_number: String, inside_item_id: String, inside_serial_number: String, why: String
+    } = "ASSET_NESTING", State, Refused, retry false,
+        ("serial number {serial_number:?} of item {item_id} can't go into serial number {inside_serial_number:?} of item \
+          {inside_item_id}: {why}");
     BooksOpenAlready { facility_id: String, item_id: String, on_hand: i64 } = "BOOKS_OPEN_ALREADY", State, Refused,
         retry false,
         ("the books of item {item_id} at {facility_id} are open already, with {on_hand} on hand; record by a count what \

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use keruen_proto::{
     Event,
-    inventory::v1::{ReceiptOutcome, StockUnits},
+    inventory::v1::{AssetRef, ReceiptOutcome, StockUnits},
     registry::v1::{ExternalId, Item},
     shipments::v1::ShipmentUnits,
 };
@@ -113,6 +113,14 @@ pub fn tags(event: &Event) -> Vec<String> {
         // What an asset goes through changes nothing of the stock by itself.
         Event::AssetInstalled(event) => tags.units(event.units.as_ref(), None),
         Event::AssetRemoved(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetPutInside(event) => {
+            tags.units(event.units.as_ref(), None);
+            tags.asset(event.inside.as_ref());
+        }
+        Event::AssetTakenOut(event) => {
+            tags.units(event.units.as_ref(), None);
+            tags.asset(event.inside.as_ref());
+        }
         Event::AssetPutIntoService(event) => tags.units(event.units.as_ref(), None),
         Event::AssetConditionReported(event) => tags.units(event.units.as_ref(), None),
         Event::AssetSentForRepair(event) => tags.units(event.units.as_ref(), None),
@@ -222,6 +230,12 @@ impl Tags {
     fn fact(&mut self, event_id: &str) {
         self.0
             .extend(Boundary::fact(event_id).map(|boundary| boundary.tag()));
+    }
+
+    /// An asset as such.
+    fn asset(&mut self, asset: Option<&AssetRef>) {
+        self.0
+            .extend(asset.map(|asset| asset_tag(&asset.item_id, &asset.serial_number)));
     }
 
     /// A thing of the registry, the keys of other systems that it has, and those that it no longer has.

@@ -97,7 +97,8 @@ texts! {
     quantity, owner, custodian, serial_numbers, shares_label, steps_heading, step_from, step_to, shipment, request,
     steps_rest, rows_rest, batches_rest, numbers_rest,
     // What happened.
-    kits_assembled, kits_broken, goods_received, goods_identified, asset_installed, asset_removed, asset_in_service, asset_condition,
+    kits_assembled, kits_broken,
+    goods_received, goods_identified, asset_installed, asset_removed, asset_put_inside, asset_taken_out, asset_in_service, asset_condition,
     asset_repair, asset_repair_ended, asset_serviced, asset_lent, asset_loan_ended, container_filled,
     container_emptied, asset_retired,
     money_committed, money_released, donation_closed, donation_reopened, consignment_announced, consignment_at_border,
@@ -209,6 +210,8 @@ impl Texts {
             "GoodsIdentified" => self.goods_identified,
             "AssetInstalled" => self.asset_installed,
             "AssetRemoved" => self.asset_removed,
+            "AssetPutInside" => self.asset_put_inside,
+            "AssetTakenOut" => self.asset_taken_out,
             "AssetPutIntoService" => self.asset_in_service,
             "AssetConditionReported" => self.asset_condition,
             "AssetSentForRepair" => self.asset_repair,

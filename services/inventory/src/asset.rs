@@ -7,10 +7,11 @@ use keruen_proto::inventory::v1::{
     EmptyContainerRequest, EmptyContainerResponse, EndAssetLoanRequest, EndAssetLoanResponse,
     EndAssetRepairRequest, EndAssetRepairResponse, FillContainerRequest, FillContainerResponse,
     InstallAssetRequest, InstallAssetResponse, LendAssetRequest, LendAssetResponse,
-    PutAssetIntoServiceRequest, PutAssetIntoServiceResponse, RemoveAssetRequest,
-    RemoveAssetResponse, ReportAssetConditionRequest, ReportAssetConditionResponse,
-    RetireAssetRequest, RetireAssetResponse, SendAssetForRepairRequest, SendAssetForRepairResponse,
-    ServiceAssetRequest, ServiceAssetResponse,
+    PutAssetInsideRequest, PutAssetInsideResponse, PutAssetIntoServiceRequest,
+    PutAssetIntoServiceResponse, RemoveAssetRequest, RemoveAssetResponse,
+    ReportAssetConditionRequest, ReportAssetConditionResponse, RetireAssetRequest,
+    RetireAssetResponse, SendAssetForRepairRequest, SendAssetForRepairResponse,
+    ServiceAssetRequest, ServiceAssetResponse, TakeAssetOutRequest, TakeAssetOutResponse,
     asset_service_server::{AssetService, AssetServiceServer},
 };
 use tonic::{Request, Response, Status};
@@ -55,6 +56,20 @@ impl AssetService for AssetEndpoint {
         request: Request<RemoveAssetRequest>,
     ) -> Result<Response<RemoveAssetResponse>, Status> {
         step!(self, request, remove, RemoveAssetResponse)
+    }
+
+    async fn put_asset_inside(
+        &self,
+        request: Request<PutAssetInsideRequest>,
+    ) -> Result<Response<PutAssetInsideResponse>, Status> {
+        step!(self, request, put_inside, PutAssetInsideResponse)
+    }
+
+    async fn take_asset_out(
+        &self,
+        request: Request<TakeAssetOutRequest>,
+    ) -> Result<Response<TakeAssetOutResponse>, Status> {
+        step!(self, request, take_out, TakeAssetOutResponse)
     }
 
     async fn put_asset_into_service(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use keruen_domain::{Boundary, Entry, asset, quality};
 use keruen_proto::{
     Event,
-    inventory::v1::ItemQuality,
+    inventory::v1::{AssetRef, ItemQuality},
     log::v1::RecordedEvent,
     stock::v1::{TraceStatus, TraceStep},
 };
@@ -52,7 +52,11 @@ pub fn apply(
             .map_err(|error| defective(Defect::Undecodable(error.to_string())))?;
         fold.evolve(recorded, &event)?;
         fold.restate(&event)?.map_err(defective)?;
-        for step in steps_of_batches(recorded, &event) {
+        let step_of_outer = fold.step_of_outer(recorded, &event);
+        for step in steps_of_batches(recorded, &event)
+            .into_iter()
+            .chain(step_of_outer)
+        {
             fold.rows.add_step(step);
         }
         for (movement, number) in movements(&event).iter().zip(0..) {
@@ -105,6 +109,32 @@ impl Fold<'_> {
             self.set_on_the_way(&boundary, recorded.position)?;
         }
         Ok(())
+    }
+
+    /// What an asset went through as another one was put into it or taken out of it.
+    fn step_of_outer(&self, recorded: &RecordedEvent, event: &Event) -> Option<NewStep> {
+        let (facility_id, units, outer) = match event {
+            Event::AssetPutInside(it) => (&it.facility_id, &it.units, &it.inside),
+            Event::AssetTakenOut(it) => (&it.facility_id, &it.units, &it.inside),
+            _ => return None,
+        };
+        let outer = outer.as_ref()?;
+        let boundary = Boundary::asset(&outer.item_id, &outer.serial_number)?;
+        let Some(Folded {
+            entry: Entry::Asset(asset),
+            ..
+        }) = self.resources.get(&boundary)?
+        else {
+            return None;
+        };
+        let mut new = step_at(recorded, &asset.batch_id, &asset.item_id, facility_id);
+        new.step.quantity = 1;
+        new.step.serial_numbers = vec![asset.serial_number.clone()];
+        new.step.content = units.as_ref().map(|units| AssetRef {
+            item_id: units.item_id.clone(),
+            serial_number: units.serial_numbers.first().cloned().unwrap_or_default(),
+        });
+        Some(new)
     }
 
     fn count(&mut self, movement: &Movement<'_>) -> Result<Result<(), Defect>, StoreError> {
@@ -328,6 +358,8 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewSt
             hold_reason: 0,
             corrects_event_id: corrected(recorded),
             kit_batch_id: movement.kit_batch_id.to_owned(),
+            inside: None,
+            content: None,
             new_owner_id: match movement.kind {
                 Kind::Acquired => movement.owner_id.to_owned(),
                 Kind::Ceded => movement.units.owner_id.clone(),
@@ -337,11 +369,11 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewSt
     }
 }
 
-/// What happened to batches without moving any of their units.
-fn steps_of_batches(recorded: &RecordedEvent, event: &Event) -> Vec<NewStep> {
-    let step = |batch_id: &String, item_id: &String, facility_id: &str, hold_reason: i32| NewStep {
-        batch_id: batch_id.clone(),
-        item_id: item_id.clone(),
+/// Something that happened to a batch, or at a facility to a unit of it, and moved nothing.
+fn step_at(recorded: &RecordedEvent, batch_id: &str, item_id: &str, facility_id: &str) -> NewStep {
+    NewStep {
+        batch_id: batch_id.to_owned(),
+        item_id: item_id.to_owned(),
         number: 0,
         step: TraceStep {
             position: recorded.position,
@@ -350,10 +382,18 @@ fn steps_of_batches(recorded: &RecordedEvent, event: &Event) -> Vec<NewStep> {
             occurred_at: recorded.occurred_at,
             from_facility_id: facility_id.to_owned(),
             facility_id: facility_id.to_owned(),
-            hold_reason,
             corrects_event_id: corrected(recorded),
             ..TraceStep::default()
         },
+    }
+}
+
+/// What happened to batches without moving any of their units.
+fn steps_of_batches(recorded: &RecordedEvent, event: &Event) -> Vec<NewStep> {
+    let step = |batch_id: &String, item_id: &String, facility_id: &str, hold_reason: i32| {
+        let mut new = step_at(recorded, batch_id, item_id, facility_id);
+        new.step.hold_reason = hold_reason;
+        new
     };
     match event {
         Event::BatchHeld(it) => vec![step(&it.batch_id, &it.item_id, "", it.reason)],
@@ -386,6 +426,11 @@ fn step_of_asset(
     let mut new = step(&units.batch_id, &units.item_id, facility_id, 0);
     new.step.quantity = units.quantity;
     new.step.serial_numbers.clone_from(&units.serial_numbers);
+    new.step.inside = match event {
+        Event::AssetPutInside(it) => it.inside.clone(),
+        Event::AssetTakenOut(it) => it.inside.clone(),
+        _ => None,
+    };
     vec![new]
 }
 

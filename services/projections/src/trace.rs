@@ -167,7 +167,9 @@ fn of_asset(
     let batch = batch(connection, &asset.batch_id)?.ok_or_else(|| {
         StoreError::Damaged(format!("batch {} of an asset is not there", asset.batch_id))
     })?;
-    of_batch(connection, places, batch, Some(&serial_number))
+    let (mut answer, steps) = of_batch(connection, places, batch, Some(&serial_number))?;
+    answer.asset = Some(asset);
+    Ok((answer, steps))
 }
 
 fn of_request(

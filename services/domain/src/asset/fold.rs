@@ -4,11 +4,12 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         Asset, AssetCondition, AssetConditionReported, AssetInstalled, AssetLent, AssetLoanEnded,
-        AssetPlace, AssetPutIntoService, AssetRemoved, AssetRepairEnded, AssetRetired,
-        AssetSentForRepair, AssetServiced, ContainerEmptied, ContainerFill, ContainerFilled,
-        DonationReceived, HoldReason, MovementVoided, ReceiptCorrected, ReceiptOutcome,
-        RepairOutcome, StockAdjusted, StockDisposed, StockEntered, StockHeld, StockReleased,
-        StockReturned, StockUnits, TitleTransferred, VoidedMovement,
+        AssetPlace, AssetPutInside, AssetPutIntoService, AssetRef, AssetRemoved, AssetRepairEnded,
+        AssetRetired, AssetSentForRepair, AssetServiced, AssetTakenOut, ContainerEmptied,
+        ContainerFill, ContainerFilled, DonationReceived, HoldReason, MovementVoided,
+        ReceiptCorrected, ReceiptOutcome, RepairOutcome, StockAdjusted, StockDisposed,
+        StockEntered, StockHeld, StockReleased, StockReturned, StockUnits, TitleTransferred,
+        VoidedMovement,
     },
     shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
 };
@@ -32,6 +33,8 @@ impl Fold for Asset {
         StockReleased::TYPE,
         AssetInstalled::TYPE,
         AssetRemoved::TYPE,
+        AssetPutInside::TYPE,
+        AssetTakenOut::TYPE,
         AssetPutIntoService::TYPE,
         AssetConditionReported::TYPE,
         AssetSentForRepair::TYPE,
@@ -48,22 +51,33 @@ impl Fold for Asset {
         let Boundary::Asset(item_id, serial_number) = boundary else {
             return;
         };
-        let is_it = |units: &StockUnits| {
-            let mut numbers = units.serial_numbers.iter();
-            units.item_id == item_id.as_str() && numbers.any(|it| it == serial_number.as_str())
+        let this = AssetRef {
+            item_id: item_id.to_string(),
+            serial_number: serial_number.to_string(),
         };
+        let is_it = |units: &StockUnits| is_one_of(&this, units);
         let set_apart = self.set_apart;
         if let Event::TitleTransferred(event) = event
             && event.units.as_ref().is_some_and(is_it)
         {
             self.owner_id.clone_from(&event.new_owner_id);
         }
-        for movement in movements(event) {
-            if is_it(movement.units) {
-                item_id.as_str().clone_into(&mut self.item_id);
-                serial_number.as_str().clone_into(&mut self.serial_number);
-                self.moved(&movement);
-            }
+        if let Event::MovementVoided(event) = event
+            && event.movement() == VoidedMovement::TitleTransfer
+            && let Some(units) = event.units.iter().find(|units| is_it(units))
+        {
+            self.owner_id.clone_from(&units.owner_id);
+        }
+        let movements = movements(event);
+        for movement in movements.iter().filter(|it| is_it(it.units)) {
+            self.item_id.clone_from(&this.item_id);
+            self.serial_number.clone_from(&this.serial_number);
+            let outer = self.inside.clone();
+            let goes_along = outer.is_some_and(|outer| {
+                let mut all = movements.iter();
+                all.any(|other| other.place == movement.place && is_one_of(&outer, other.units))
+            });
+            self.moved(movement, goes_along);
         }
         // What did not happen took nothing off.
         if matches!(event, Event::MovementVoided(_)) {
@@ -72,32 +86,69 @@ impl Fold for Asset {
         if step_units(event).is_some_and(is_it) {
             self.took_step(event);
         }
+        self.opened(&this, event);
     }
 }
 
+/// Whether an asset is one of some units.
+fn is_one_of(asset: &AssetRef, units: &StockUnits) -> bool {
+    units.item_id == asset.item_id && units.serial_numbers.contains(&asset.serial_number)
+}
+
 trait Life {
-    fn moved(&mut self, movement: &Movement<'_>);
+    fn moved(&mut self, movement: &Movement<'_>, goes_along: bool);
+    fn opened(&mut self, this: &AssetRef, event: &Event);
     fn took_step(&mut self, event: &Event);
     fn repaired(&mut self, outcome: RepairOutcome);
 }
 
 impl Life for Asset {
-    /// It came to a place; what it went through stays with it.
-    fn moved(&mut self, movement: &Movement<'_>) {
+    /// It came to a place, perhaps along with what it is inside; what it went through stays with it.
+    fn moved(&mut self, movement: &Movement<'_>, goes_along: bool) {
+        let stays_in_books = matches!(movement.place, AssetPlace::Facility | AssetPlace::Shipment);
         let units = movement.units;
         self.batch_id.clone_from(&units.batch_id);
         self.donation_id.clone_from(&units.donation_id);
         self.owner_id.clone_from(&units.owner_id);
-        self.place = movement.place.into();
+        if goes_along && stays_in_books {
+            self.place = AssetPlace::Inside.into();
+        } else {
+            self.place = movement.place.into();
+            self.inside = None;
+            self.loan = None;
+            self.repair = None;
+        }
+        if !stays_in_books {
+            self.contents.clear();
+        }
         movement.facility_id.clone_into(&mut self.facility_id);
         movement.shipment_id.clone_into(&mut self.shipment_id);
         if self.condition() == AssetCondition::Unspecified {
             self.condition = AssetCondition::Identified.into();
         }
-        self.loan = None;
-        self.repair = None;
         // Whether it is held as it leaves is asked for only if that did not happen.
-        self.set_apart &= !matches!(movement.place, AssetPlace::Facility | AssetPlace::Shipment);
+        self.set_apart &= !stays_in_books;
+    }
+
+    /// Something was put into it, or taken out.
+    fn opened(&mut self, this: &AssetRef, event: &Event) {
+        let (outer, units, is_in) = match event {
+            Event::AssetPutInside(it) => (&it.inside, &it.units, true),
+            Event::AssetTakenOut(it) => (&it.inside, &it.units, false),
+            _ => return,
+        };
+        if outer.as_ref() != Some(this) {
+            return;
+        }
+        if let Some(units) = units {
+            let is_meant = |it: &AssetRef| is_one_of(it, units);
+            self.contents.retain(|it| !is_meant(it));
+            let came = units.serial_numbers.iter().filter(|_| is_in);
+            self.contents.extend(came.map(|number| AssetRef {
+                item_id: units.item_id.clone(),
+                serial_number: number.clone(),
+            }));
+        }
     }
 
     fn took_step(&mut self, event: &Event) {
@@ -106,6 +157,14 @@ impl Life for Asset {
             Event::StockReleased(_) => self.set_apart = false,
             Event::AssetInstalled(_) => self.place = AssetPlace::Installed.into(),
             Event::AssetRemoved(_) => self.place = AssetPlace::Facility.into(),
+            Event::AssetPutInside(event) => {
+                self.place = AssetPlace::Inside.into();
+                self.inside.clone_from(&event.inside);
+            }
+            Event::AssetTakenOut(_) => {
+                self.place = AssetPlace::Facility.into();
+                self.inside = None;
+            }
             Event::AssetPutIntoService(event) => {
                 self.condition = AssetCondition::InService.into();
                 self.output.clone_from(&event.output);
@@ -190,6 +249,8 @@ pub fn life_units(event: &Event) -> Option<(&str, &StockUnits)> {
     let (facility_id, units) = match event {
         Event::AssetInstalled(it) => (&it.facility_id, &it.units),
         Event::AssetRemoved(it) => (&it.facility_id, &it.units),
+        Event::AssetPutInside(it) => (&it.facility_id, &it.units),
+        Event::AssetTakenOut(it) => (&it.facility_id, &it.units),
         Event::AssetPutIntoService(it) => (&it.facility_id, &it.units),
         Event::AssetConditionReported(it) => (&it.facility_id, &it.units),
         Event::AssetSentForRepair(it) => (&it.facility_id, &it.units),
@@ -287,9 +348,11 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
     }
 }
 
-/// Where units are, if what was said of them did not happen. Title that goes back moves nothing, and whose they are stands
-/// with the units.
+/// Where units are, if what was said of them did not happen. Title that goes back moves nothing.
 fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
+    if event.movement() == VoidedMovement::TitleTransfer {
+        return Vec::new();
+    }
     let place = if matches!(
         event.movement(),
         VoidedMovement::Increase | VoidedMovement::Discrepancy

@@ -8,16 +8,17 @@ use keruen_proto::{
     Event,
     inventory::v1::{
         Asset, AssetCondition, AssetConditionReported, AssetFault, AssetInstalled, AssetLent,
-        AssetLoan, AssetLoanEnded, AssetPlace, AssetPutIntoService, AssetRemoved, AssetRepair,
-        AssetRepairEnded, AssetRetired, AssetRetirementReason, AssetSentForRepair, AssetServiced,
-        ContainerEmptied, ContainerFilled, FitOverride, FitProblem, HoldReason, MeasuredOutput,
-        RepairOutcome, StockHeld, StockLot, StockReleased, StockUnits,
+        AssetLoan, AssetLoanEnded, AssetPlace, AssetPutInside, AssetPutIntoService, AssetRef,
+        AssetRemoved, AssetRepair, AssetRepairEnded, AssetRetired, AssetRetirementReason,
+        AssetSentForRepair, AssetServiced, AssetTakenOut, ContainerEmptied, ContainerFilled,
+        FitOverride, FitProblem, HoldReason, MeasuredOutput, RepairOutcome, StockHeld, StockLot,
+        StockReleased, StockUnits,
     },
     registry::v1::{DocumentKind, DocumentRef},
     shipments::v1::ReleaseReason,
 };
 
-use super::{fit, is_free, state_of};
+use super::{contents, fit, is_free, state_of};
 use crate::{
     books::{Books, Fold as _},
     boundary::Boundary,
@@ -53,6 +54,15 @@ pub enum Step {
     },
     /// It is taken down and put back into the store.
     Remove,
+    /// It is put into another one, and is from then on where that one is.
+    PutInside {
+        /// The item of the other one.
+        item_id: Code,
+        /// Serial number of the other one.
+        serial_number: Label,
+    },
+    /// It is taken out of what it is inside.
+    TakeOut,
     /// It is put into service.
     PutIntoService {
         /// What it was measured to give.
@@ -142,28 +152,35 @@ enum Stock {
 impl Step {
     fn needs(&self) -> Needs {
         use AssetCondition::{Identified, InService, OutOfOrder, UnderRepair};
-        use AssetPlace::{Facility, Installed, Lent, Repairer};
+        use AssetPlace::{Facility, Inside, Installed, Lent, Repairer};
         let (places, conditions): (&[_], &[_]) = match self {
             Self::Install { .. } | Self::Lend { .. } => (&[Facility], &[Identified, InService]),
             Self::Remove => (&[Installed], &[Identified, InService, OutOfOrder]),
-            Self::PutIntoService { .. } => (&[Facility, Installed], &[Identified]),
-            Self::BreakDown { .. } | Self::Service { .. } | Self::Fill { .. } | Self::Empty => {
-                (&[Facility, Installed, Lent], &[Identified, InService])
-            }
+            Self::TakeOut => (&[Inside], &[Identified, InService, OutOfOrder]),
+            Self::PutIntoService { .. } => (&[Facility, Installed, Inside], &[Identified]),
+            Self::BreakDown { .. } | Self::Service { .. } | Self::Fill { .. } | Self::Empty => (
+                &[Facility, Installed, Lent, Inside],
+                &[Identified, InService],
+            ),
             Self::Recover | Self::SendForRepair { on_site: true, .. } => {
-                (&[Facility, Installed, Lent], &[OutOfOrder])
+                (&[Facility, Installed, Lent, Inside], &[OutOfOrder])
             }
             Self::SendForRepair { on_site: false, .. } => (&[Facility], &[OutOfOrder]),
-            Self::EndRepair { .. } => (&[Facility, Installed, Lent, Repairer], &[UnderRepair]),
+            Self::EndRepair { .. } => (
+                &[Facility, Installed, Lent, Repairer, Inside],
+                &[UnderRepair],
+            ),
             Self::EndLoan { .. } => (&[Lent], &[Identified, InService, OutOfOrder, UnderRepair]),
-            Self::Retire { .. } => (&[Facility], &[Identified, InService, OutOfOrder]),
+            Self::PutInside { .. } | Self::Retire { .. } => {
+                (&[Facility], &[Identified, InService, OutOfOrder])
+            }
         };
         Needs { places, conditions }
     }
 
     fn stock(&self) -> Stock {
         match self {
-            Self::Install { .. } | Self::Lend { .. } => Stock::Free,
+            Self::Install { .. } | Self::Lend { .. } | Self::PutInside { .. } => Stock::Free,
             Self::PutIntoService { .. } => Stock::Usable,
             Self::Retire { .. } | Self::SendForRepair { on_site: false, .. } => Stock::Unclaimed,
             _ => Stock::Any,
@@ -203,9 +220,10 @@ impl Command for ChangeAsset {
                 .map(Boundary::Organisation),
         );
         if let Some(asset) = self.asset(books) {
+            boundaries.extend(self.reads_around(books, asset));
             boundaries.extend(Boundary::facility(&asset.facility_id));
             boundaries.extend(Boundary::stock(&asset.facility_id, &self.item_id));
-            let claims = self.lot(books, asset).map(|lot| self.claims(lot));
+            let claims = contents::lot_of(books, asset).map(|lot| self.claims(lot));
             boundaries.extend(claims::reads(books, &claims.unwrap_or_default()));
         }
         boundaries
@@ -220,7 +238,9 @@ impl Command for ChangeAsset {
         if let Some(id) = self.step.organisation() {
             existing_organisation(books, id)?;
         }
+        let outer = self.outer(books)?;
         self.check_state(asset)?;
+        self.check_around(books, asset, outer)?;
         let facility = existing_facility(books, &asset.facility_id)?;
         if let Some(id) = self.step.organisation() {
             in_use(books, &[Boundary::Organisation(id.clone())], moment)?;
@@ -238,10 +258,14 @@ impl Command for ChangeAsset {
             fit_problems = fit::check(item, facility, fit_override.as_ref())?;
         }
         // The books say that it is in this facility's stock.
-        let lot = self
-            .lot(books, asset)
-            .ok_or_else(|| self.elsewhere(asset))?;
+        let lot = contents::lot_of(books, asset).ok_or_else(|| self.elsewhere(asset))?;
         self.check_stock(asset, lot)?;
+        if let Some(outer) = outer {
+            contents::check_nesting(books, asset, outer)?;
+        }
+        if matches!(self.step, Step::Lend { .. }) {
+            contents::check_usable(books, asset)?;
+        }
         let serial_numbers = vec![self.serial_number.to_string()];
         let units = units_of(&self.item_id, lot, 1, serial_numbers);
         let claims = self.claims(lot);
@@ -269,13 +293,89 @@ impl ChangeAsset {
         books.asset(&self.item_id, &self.serial_number)
     }
 
-    /// The lot that it is a unit of.
-    fn lot<'a>(&self, books: &'a Books, asset: &Asset) -> Option<&'a StockLot> {
-        let level = books.stock(&asset.facility_id, &self.item_id)?;
-        level.lots.iter().find(|lot| {
-            let mut there = lot.serial_numbers.iter();
-            there.any(|number| number == self.serial_number.as_str())
-        })
+    /// What must be read of the assets around it and inside it.
+    fn reads_around(&self, books: &Books, asset: &Asset) -> Vec<Boundary> {
+        let mut boundaries = Vec::new();
+        let mut innermost = asset;
+        if let Step::PutInside {
+            item_id,
+            serial_number,
+        } = &self.step
+        {
+            boundaries.push(Boundary::Asset(item_id.clone(), serial_number.clone()));
+            let Some(outer) = books.asset(item_id, serial_number) else {
+                return boundaries;
+            };
+            innermost = outer;
+        }
+        if matches!(self.step, Step::PutInside { .. } | Step::TakeOut) {
+            let path = contents::path(books, innermost);
+            let around = path.iter().filter_map(|it| it.inside.as_ref());
+            boundaries
+                .extend(around.filter_map(|it| Boundary::asset(&it.item_id, &it.serial_number)));
+            if let Some(root) = path.last() {
+                boundaries.extend(Boundary::stock(&root.facility_id, &root.item_id));
+                boundaries.extend(contents::reads(books, root));
+            }
+        }
+        if matches!(self.step, Step::PutInside { .. } | Step::Lend { .. }) {
+            boundaries.extend(contents::reads(books, asset));
+        }
+        boundaries
+    }
+
+    /// The asset into which it is put; `None` where it is put into none.
+    fn outer<'a>(&self, books: &'a Books) -> Result<Option<&'a Asset>, Rejection> {
+        let Step::PutInside {
+            item_id,
+            serial_number,
+        } = &self.step
+        else {
+            return Ok(None);
+        };
+        match books.asset(item_id, serial_number) {
+            Some(outer) => Ok(Some(outer)),
+            None => Err(Rejection::UnknownAsset {
+                item_id: item_id.to_string(),
+                serial_number: serial_number.to_string(),
+            }),
+        }
+    }
+
+    /// Refuses what the assets around it, or inside it, do not allow.
+    fn check_around(
+        &self,
+        books: &Books,
+        asset: &Asset,
+        outer: Option<&Asset>,
+    ) -> Result<(), Rejection> {
+        use AssetCondition::{Identified, InService, OutOfOrder, UnderRepair};
+        const USED: &[AssetCondition] = &[Identified, InService, OutOfOrder, UnderRepair];
+        match self.step {
+            Step::Retire { .. } => return contents::check_empty(asset),
+            Step::PutInside { .. } | Step::TakeOut => {}
+            _ => return Ok(()),
+        }
+        for around in contents::path(books, outer.unwrap_or(asset)) {
+            let (place, condition) = state_of(around);
+            let is_root = around.inside.is_none();
+            if is_root && !(contents::OPEN.contains(&place) && USED.contains(&condition)) {
+                return Err(super::wrong_state(around, contents::OPEN, USED));
+            }
+        }
+        match outer {
+            Some(outer) if outer.facility_id != asset.facility_id => Err(Rejection::AssetNesting {
+                item_id: self.item_id.to_string(),
+                serial_number: self.serial_number.to_string(),
+                inside_item_id: outer.item_id.clone(),
+                inside_serial_number: outer.serial_number.clone(),
+                why: format!(
+                    "it is at facility {}, and that one at {}; bring them together first",
+                    asset.facility_id, outer.facility_id
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The claims that break: what is out of order must not go.
@@ -372,6 +472,26 @@ impl ChangeAsset {
             Step::Remove => AssetRemoved {
                 facility_id,
                 units,
+                documents,
+            }
+            .into(),
+            Step::PutInside {
+                item_id,
+                serial_number,
+            } => AssetPutInside {
+                facility_id,
+                units,
+                inside: Some(AssetRef {
+                    item_id: item_id.to_string(),
+                    serial_number: serial_number.to_string(),
+                }),
+                documents,
+            }
+            .into(),
+            Step::TakeOut => AssetTakenOut {
+                facility_id,
+                units,
+                inside: asset.inside.clone(),
                 documents,
             }
             .into(),

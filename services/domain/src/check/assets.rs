@@ -1,10 +1,10 @@
-//! Where every asset is.
+//! Where every asset is, and what it is inside.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     Event,
-    inventory::v1::{ReceiptOutcome, StockUnits, VoidedMovement},
+    inventory::v1::{AssetRef, ReceiptOutcome, StockUnits, VoidedMovement},
 };
 
 use super::Findings;
@@ -18,6 +18,12 @@ pub(super) struct Assets {
     /// Units that are to be somewhere, and those that are not.
     touched: BTreeMap<Key, bool>,
     miscounted: BTreeSet<String>,
+    /// The one that an asset is inside.
+    inside: BTreeMap<Key, Key>,
+    /// What is inside an asset.
+    contents: BTreeMap<Key, BTreeSet<Key>>,
+    /// What was put into something while it was inside something, or taken out of what it was not inside.
+    misplaced: BTreeSet<String>,
 }
 
 impl Assets {
@@ -88,12 +94,88 @@ impl Assets {
                     self.come(units, &facility(&event.destination_id));
                 }
             }
+            Event::AssetPutInside(event) => {
+                self.put(event.units.as_ref(), event.inside.as_ref(), true);
+            }
+            Event::AssetTakenOut(event) => {
+                self.put(event.units.as_ref(), event.inside.as_ref(), false);
+            }
             Event::LossActAccepted(event) => {
                 for units in &event.units {
                     self.go(units.units.as_ref(), &shipment(&event.shipment_id));
                 }
             }
             _ => {}
+        }
+    }
+
+    fn put(&mut self, units: Option<&StockUnits>, outer: Option<&AssetRef>, is_in: bool) {
+        let Some(outer) = outer else { return };
+        let outer = (outer.item_id.clone(), outer.serial_number.clone());
+        for key in self.keys(units) {
+            let was_inside = self.inside.remove(&key);
+            if let Some(known) = &was_inside {
+                self.contents.entry(known.clone()).or_default().remove(&key);
+            }
+            let expected = (!is_in).then_some(&outer);
+            if was_inside.as_ref() != expected {
+                self.misplaced.insert(format!(
+                    "asset {:?} of item {} was put into or taken out of {:?} of item {}, but was inside {was_inside:?}",
+                    key.1, key.0, outer.1, outer.0
+                ));
+            }
+            if is_in {
+                self.contents
+                    .entry(outer.clone())
+                    .or_default()
+                    .insert(key.clone());
+                self.inside.insert(key.clone(), outer.clone());
+            }
+            self.touched.insert(key, true);
+        }
+    }
+
+    /// Whatever is inside an asset is where that one is, and nothing is inside itself.
+    fn check_inside(&mut self, key: &Key, findings: &mut Findings<'_>) {
+        let is_gone = |places: &BTreeMap<Key, Vec<String>>, key: &Key| {
+            places.get(key).is_none_or(Vec::is_empty)
+        };
+        if is_gone(&self.places, key) {
+            // What is lost together is no longer one inside the other.
+            let inner = self.contents.remove(key).unwrap_or_default();
+            for key in &inner {
+                self.inside.remove(key);
+                if !is_gone(&self.places, key) {
+                    findings.add(3, format!("asset {key:?} is inside one that is nowhere"));
+                }
+            }
+            if let Some(outer) = self.inside.remove(key) {
+                self.contents.entry(outer.clone()).or_default().remove(key);
+                if !is_gone(&self.places, &outer) {
+                    findings.add(3, format!("asset {key:?} is nowhere, but inside {outer:?}"));
+                }
+            }
+            return;
+        }
+        let inner = self.contents.get(key).into_iter().flatten();
+        let together = inner.map(|inner| (inner, key));
+        let outer = self.inside.get(key).map(|outer| (key, outer));
+        for (inner, outer) in together.chain(outer) {
+            if self.places.get(inner) != self.places.get(outer) {
+                findings.add(
+                    3,
+                    format!("asset {inner:?} is inside {outer:?}, but elsewhere"),
+                );
+            }
+        }
+        let mut around = self.inside.get(key);
+        let mut seen = BTreeSet::from([key]);
+        while let Some(outer) = around {
+            if !seen.insert(outer) {
+                findings.add(3, format!("asset {key:?} is inside itself"));
+                break;
+            }
+            around = self.inside.get(outer);
         }
     }
 
@@ -143,7 +225,14 @@ impl Assets {
         for what in std::mem::take(&mut self.miscounted) {
             findings.add(3, what);
         }
-        for (key, is_somewhere) in std::mem::take(&mut self.touched) {
+        for what in std::mem::take(&mut self.misplaced) {
+            findings.add(3, what);
+        }
+        let touched = std::mem::take(&mut self.touched);
+        for key in touched.keys() {
+            self.check_inside(key, findings);
+        }
+        for (key, is_somewhere) in touched {
             let places = self.places.get(&key).map(Vec::as_slice).unwrap_or_default();
             if places.len() != usize::from(is_somewhere) {
                 let (item_id, serial_number) = &key;

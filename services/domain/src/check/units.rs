@@ -643,6 +643,10 @@ impl Units {
             let Some(units) = &claimed.units else {
                 continue;
             };
+            // What is inside something else goes along; nobody chose it.
+            if claimed.line == 0 {
+                continue;
+            }
             if is_expired(&self.expires_on(units), today) {
                 findings.add(
                     6,

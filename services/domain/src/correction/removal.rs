@@ -8,7 +8,7 @@ use keruen_proto::{
 };
 
 use crate::{
-    asset,
+    asset::{self, contents},
     books::Books,
     boundary::Boundary,
     code::Label,
@@ -80,10 +80,14 @@ impl Removal<'_> {
                 ..lot.clone()
             };
             lot::check_serial_numbers_there(level, &named, self.serial_numbers)?;
+            for asset in contents::of_units(books, self.units) {
+                contents::check_empty(asset)?;
+            }
         }
         let reason = ReleaseReason::StockAdjusted;
         let claims = self.claims(books);
         let mut events = claims::give_up(books, self.facility_id, &claims, self.units, reason)?;
+        events.extend(contents::severed(books, self.units));
         let gone_on = self.units.quantity - there;
         if gone_on > 0 {
             let found = StockDiscrepancyFound {

@@ -10,6 +10,7 @@ use keruen_proto::{
 
 use super::{CancelShipment, DispatchShipment, as_known, existing, reads, wrong_state};
 use crate::{
+    asset::contents,
     books::Books,
     boundary::Boundary,
     calendar::{self, facility_day, is_expired},
@@ -37,8 +38,9 @@ fn claims(shipment: &Shipment) -> Vec<ShipmentUnits> {
         .collect()
 }
 
-/// Reads the shipment but no stock: whatever breaks a claim is also a fact about the shipment. That what was claimed has
-/// been held or recalled since is a fact about its item.
+/// Reads the shipment but no stock of what is claimed: whatever breaks a claim is also a fact about the shipment. That
+/// what was claimed has been held or recalled since is a fact about its item. Of assets it reads what is inside them:
+/// that goes along, claimed or not.
 impl Command for DispatchShipment {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let mut boundaries = reads(books, &self.shipment_id);
@@ -46,6 +48,7 @@ impl Command for DispatchShipment {
         if let Some(shipment) = books.shipment(&self.shipment_id) {
             let item_ids = shipment.lines.iter().map(|line| &*line.item_id);
             boundaries.extend(quality::reads(item_ids));
+            boundaries.extend(contents::reads_of_shipment(books, shipment));
         }
         boundaries
     }
@@ -60,12 +63,14 @@ impl Command for DispatchShipment {
             &[Boundary::Organisation(self.custodian_id.clone())],
             moment,
         )?;
-        let units = claims(&as_known(books, shipment));
+        let mut units = claims(&as_known(books, shipment));
         if units.is_empty() {
             return Err(Rejection::NothingAllocated {
                 shipment_id: self.shipment_id.to_string(),
             });
         }
+        let along = contents::along(books, shipment, &units)?;
+        units.extend(along.units);
         let today = facility_day(origin, moment.occurred_at_us);
         let expired = |units: &&StockUnits| is_expired(&units.expires_on, today);
         if let Some(expired) = units
@@ -82,7 +87,8 @@ impl Command for DispatchShipment {
         for units in units.iter().filter_map(|units| units.units.as_ref()) {
             quality::check_usable(books, units)?;
         }
-        limits::keep(vec![
+        let mut events = along.before;
+        events.push(
             ShipmentDispatched {
                 shipment_id: shipment.shipment_id.clone(),
                 origin_id: shipment.origin_id.clone(),
@@ -98,7 +104,8 @@ impl Command for DispatchShipment {
                 documents: self.documents.clone(),
             }
             .into(),
-        ])
+        );
+        limits::keep(events)
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {

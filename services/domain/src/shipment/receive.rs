@@ -5,7 +5,9 @@ use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     inventory::v1::{ReceiptOutcome, StockUnits},
-    shipments::v1::{ReceivedUnits, Shipment, ShipmentReceived, ShipmentState, ShipmentUnits},
+    shipments::v1::{
+        ReceivedUnits, Shipment, ShipmentLot, ShipmentReceived, ShipmentState, ShipmentUnits,
+    },
 };
 
 use super::{
@@ -14,11 +16,11 @@ use super::{
     wrong_state,
 };
 use crate::{
-    asset,
+    asset::{self, contents},
     batch::is_new,
     books::Books,
     boundary::Boundary,
-    calendar::facility_day,
+    calendar::{facility_day, is_expired},
     code::Label,
     command::{Command, Moment},
     limits,
@@ -33,6 +35,7 @@ impl Command for ReceiveShipment {
         if let Some(shipment) = books.shipment(&self.shipment_id) {
             let item_ids = shipment.lines.iter().map(|line| &*line.item_id);
             boundaries.extend(quality::reads(item_ids));
+            boundaries.extend(contents::reads_of_receipt(shipment));
         }
         for found in self.new_goods() {
             boundaries.push(Boundary::Batch(found.new_batch_id.clone()));
@@ -51,10 +54,16 @@ impl Command for ReceiveShipment {
         check_under_way(shipment)?;
         let shipment = &as_known(books, shipment);
         let today = facility_day(destination, moment.occurred_at_us);
-        let units = match &self.lines {
+        let mut units = match &self.lines {
             Some(lines) => found(books, shipment, lines, today)?,
             None => everything(shipment, today)?,
         };
+        let along = contents::found_along(books, shipment, &units, |units| {
+            is_expired(&units.expires_on, today)
+        });
+        units.extend_from_slice(&along);
+        // Missing units come first, so that each can turn up in the same receipt but once.
+        units.sort_by_key(|units| units.outcome() != ReceiptOutcome::Missing);
         let new_batches = units
             .iter()
             .filter(|found| is_new(found.outcome()))
@@ -76,6 +85,7 @@ impl Command for ReceiveShipment {
             .into(),
         ];
         events.extend(held);
+        events.extend(contents::set_apart_again(&shipment.destination_id, &along));
         limits::keep(events)
     }
 
@@ -129,7 +139,8 @@ fn check_under_way(shipment: &Shipment) -> Result<(), Rejection> {
 /// Everything that is on its way, in good condition.
 fn everything(shipment: &Shipment, today: NaiveDate) -> Result<Vec<ReceivedUnits>, Rejection> {
     let mut received = Vec::new();
-    for lot in shipment.lots.iter().filter(|lot| lot.in_transit > 0) {
+    let under_way = |lot: &&ShipmentLot| lot.in_transit > 0 && !contents::goes_along(lot);
+    for lot in shipment.lots.iter().filter(under_way) {
         let (Some(of_line), Some(units)) = (&lot.shipment_units, units_of(lot)) else {
             continue;
         };

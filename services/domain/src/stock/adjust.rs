@@ -1,5 +1,5 @@
 //! The books of one batch are corrected to what is there. Where that breaks claims of shipments, they are given up in
-//! the same append.
+//! the same append; and with an asset is lost what is inside it.
 
 use std::collections::BTreeSet;
 
@@ -47,6 +47,9 @@ impl Command for AdjustStock {
                     .filter_map(|serial_number| Boundary::asset(&batch.item_id, serial_number)),
             ),
             Change::Decrease(quantity) => {
+                for number in &self.serial_numbers {
+                    boundaries.extend(asset::reads_around(books, &batch.item_id, number));
+                }
                 let claims = self
                     .lot(books, batch)
                     .map(|lot| self.broken_claims(lot, quantity.get()));
@@ -211,7 +214,14 @@ impl AdjustStock {
         let claims = self.broken_claims(lot, units.quantity);
         let reason = ReleaseReason::StockAdjusted;
         let mut events = claims::give_up(books, &self.facility_id, &claims, &units, reason)?;
+        events.extend(asset::contents::severed(books, &units));
+        let along: Vec<_> = asset::contents::lost_with(books, &units).collect();
         events.push(self.adjusted(units, true, held));
+        for (out, units) in along {
+            events.push(out.into());
+            // What is inside something is held.
+            events.push(self.adjusted(units, true, 1));
+        }
         Ok(events)
     }
 

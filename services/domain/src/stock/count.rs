@@ -115,7 +115,7 @@ impl Command for CountStock {
             let missing = compared
                 .iter()
                 .flat_map(|it| &it.counted.missing_serial_numbers);
-            boundaries.extend(missing.filter_map(|it| Boundary::asset(&self.item_id, it)));
+            boundaries.extend(missing.flat_map(|it| asset::reads_around(books, &self.item_id, it)));
             for correction in compared.iter().flat_map(|it| it.corrections(self)) {
                 boundaries.extend(correction.reads(books));
             }
@@ -362,10 +362,7 @@ impl Past<'_> {
         let on_hand = now.map_or(0, |now| now.on_hand);
         let there = now.map_or(&[][..], |now| &now.serial_numbers);
         let is_in = |list: &[String], number: &String| list.contains(number);
-        let is_away = |number: &String| {
-            let asset = self.books.asset(&self.item.item_id, number);
-            asset.is_some_and(asset::is_away)
-        };
+        let is_away = |number: &String| asset::is_elsewhere(self.books, &self.item.item_id, number);
         // What came since need not be on the sheet, what went since was there, and what is lent or with a repairer is in
         // the books, but not on the shelf.
         let missing = there

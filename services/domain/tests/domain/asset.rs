@@ -186,7 +186,10 @@ fn a_concentrator_lives_through_everything() {
     refused(
         &story,
         put_into_service("S1"),
-        &["IN_SERVICE", "needs FACILITY or INSTALLED, and IDENTIFIED"],
+        &[
+            "IN_SERVICE",
+            "needs FACILITY or INSTALLED or INSIDE, and IDENTIFIED",
+        ],
     );
 
     // It breaks down, is taken down and sent for repair elsewhere.

@@ -8,10 +8,11 @@ use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
         AdjustmentReason, AssetCondition, AssetConditionReported, AssetFault, AssetInstalled,
-        AssetLent, AssetLoan, AssetLoanEnded, AssetPutIntoService, AssetRemoved, AssetRepair,
-        AssetRepairEnded, AssetRetired, AssetRetirementReason, AssetSentForRepair, AssetServiced,
-        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
-        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        AssetLent, AssetLoan, AssetLoanEnded, AssetPutInside, AssetPutIntoService, AssetRef,
+        AssetRemoved, AssetRepair, AssetRepairEnded, AssetRetired, AssetRetirementReason,
+        AssetSentForRepair, AssetServiced, AssetTakenOut, BatchDataCorrected, BatchExpiryShortened,
+        BatchHeld, BatchReleased, ClearanceOverride, ClearanceOverrideReason,
+        CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
         ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused,
         ConsumptionPurpose, ContainerEmptied, ContainerFilled, CountKind, CountedLot,
         DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent,
@@ -840,6 +841,13 @@ fn output() -> MeasuredOutput {
     }
 }
 
+fn laboratory() -> AssetRef {
+    AssetRef {
+        item_id: text("LAB"),
+        serial_number: text("№ 1"),
+    }
+}
+
 fn one() -> StockUnits {
     StockUnits {
         quantity: 1,
@@ -866,6 +874,20 @@ fn lived() -> Vec<Event> {
         AssetRemoved {
             facility_id: facility_id.clone(),
             units: Some(one()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        AssetPutInside {
+            facility_id: facility_id.clone(),
+            units: Some(one()),
+            inside: Some(laboratory()),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        AssetTakenOut {
+            facility_id: facility_id.clone(),
+            units: Some(one()),
+            inside: Some(laboratory()),
             documents: documents(DocumentKind::Order),
         }
         .into(),

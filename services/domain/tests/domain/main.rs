@@ -10,6 +10,7 @@ mod asset;
 mod check;
 mod closing;
 mod consignment;
+mod contents;
 mod correction;
 mod count;
 mod donation;

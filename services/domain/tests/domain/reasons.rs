@@ -17,6 +17,7 @@ const TESTS: &[&str] = &[
     include_str!("stock.rs"),
     include_str!("count.rs"),
     include_str!("asset.rs"),
+    include_str!("contents.rs"),
     include_str!("unidentified.rs"),
     include_str!("excursion.rs"),
     include_str!("request.rs"),

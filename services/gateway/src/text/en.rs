@@ -111,6 +111,8 @@ pub const TEXTS: Texts = Texts {
     goods_identified: "Found out what it is",
     asset_installed: "Installed",
     asset_removed: "Taken down",
+    asset_put_inside: "Put inside other equipment",
+    asset_taken_out: "Taken out of other equipment",
     asset_in_service: "Put into service",
     asset_condition: "Condition reported",
     asset_repair: "Sent for repair",

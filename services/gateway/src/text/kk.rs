@@ -112,6 +112,8 @@ pub const TEXTS: Texts = Texts {
     goods_identified: "Не екені анықталды",
     asset_installed: "Орнатылды",
     asset_removed: "Бөлшектелді",
+    asset_put_inside: "Басқа жабдықтың ішіне қойылды",
+    asset_taken_out: "Басқа жабдықтан шығарылды",
     asset_in_service: "Іске қосылды",
     asset_condition: "Жай-күйі хабарланды",
     asset_repair: "Жөндеуге берілді",

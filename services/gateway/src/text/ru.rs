@@ -112,6 +112,8 @@ pub const TEXTS: Texts = Texts {
     goods_identified: "Опознано",
     asset_installed: "Установлено",
     asset_removed: "Демонтировано",
+    asset_put_inside: "Помещено в другое оборудование",
+    asset_taken_out: "Извлечено из другого оборудования",
     asset_in_service: "Введено в эксплуатацию",
     asset_condition: "Сообщено о состоянии",
     asset_repair: "Отдано в ремонт",

@@ -9,8 +9,9 @@ use keruen_proto::{
     inventory::v1::{
         AssetCondition, AssetFault, EmptyContainerRequest, EndAssetLoanRequest,
         EndAssetRepairRequest, FillContainerRequest, InstallAssetRequest, LendAssetRequest,
-        PutAssetIntoServiceRequest, RemoveAssetRequest, ReportAssetConditionRequest,
-        RetireAssetRequest, SendAssetForRepairRequest, ServiceAssetRequest,
+        PutAssetInsideRequest, PutAssetIntoServiceRequest, RemoveAssetRequest,
+        ReportAssetConditionRequest, RetireAssetRequest, SendAssetForRepairRequest,
+        ServiceAssetRequest, TakeAssetOutRequest,
     },
     registry::v1::DocumentRef,
 };
@@ -58,6 +59,26 @@ pub fn install(message: &InstallAssetRequest, fields: &mut Fields) -> Option<Cha
 /// Something that is taken down.
 pub fn remove(message: &RemoveAssetRequest, fields: &mut Fields) -> Option<ChangeAsset> {
     parse!(message, fields, Some(Step::Remove))
+}
+
+/// Something that is put into another one.
+pub fn put_inside(message: &PutAssetInsideRequest, fields: &mut Fields) -> Option<ChangeAsset> {
+    parse!(message, fields, {
+        let inside = message.inside.clone().unwrap_or_default();
+        let item_id = fields.code("inside.item_id", &inside.item_id);
+        let serial_number = fields.label("inside.serial_number", &inside.serial_number);
+        item_id
+            .zip(serial_number)
+            .map(|(item_id, serial_number)| Step::PutInside {
+                item_id,
+                serial_number,
+            })
+    })
+}
+
+/// Something that is taken out of another one.
+pub fn take_out(message: &TakeAssetOutRequest, fields: &mut Fields) -> Option<ChangeAsset> {
+    parse!(message, fields, Some(Step::TakeOut))
 }
 
 /// Something that is put into service.

@@ -3,11 +3,12 @@
 use clap::{Args, Subcommand};
 use keruen_proto::{
     inventory::v1::{
-        AssetCondition, AssetFault, AssetRetirementReason, EmptyContainerRequest,
+        AssetCondition, AssetFault, AssetRef, AssetRetirementReason, EmptyContainerRequest,
         EndAssetLoanRequest, EndAssetRepairRequest, FillContainerRequest, FitOverride,
         FitOverrideReason, GetAssetRequest, InstallAssetRequest, LendAssetRequest, MeasuredOutput,
-        PutAssetIntoServiceRequest, RemoveAssetRequest, RepairOutcome, ReportAssetConditionRequest,
-        RetireAssetRequest, SendAssetForRepairRequest, ServiceAssetRequest,
+        PutAssetInsideRequest, PutAssetIntoServiceRequest, RemoveAssetRequest, RepairOutcome,
+        ReportAssetConditionRequest, RetireAssetRequest, SendAssetForRepairRequest,
+        ServiceAssetRequest, TakeAssetOutRequest,
     },
     registry::v1::DocumentRef,
 };
@@ -40,12 +41,26 @@ Examples:
 
 Refused where the site is known to lack what the item needs: mains, plug, backup power, \
 oxygen, altitude, cold storage; unless somebody answers for it.")]
-    Install(Install),
+    Install(Step<FitArgs>),
     /// Take an installed asset down and put it back into the store
     #[command(after_help = "\
 Examples:
   keruen asset remove CONC-10L SN-1")]
-    Remove(Plain),
+    Remove(Step<Nothing>),
+    /// Put an asset into another one, such as a mobile laboratory
+    #[command(after_help = "\
+Examples:
+  keruen asset put-in THERMOCYCLER T-7 --inside LAB-MOBILE,LAB-1
+  keruen asset get LAB-MOBILE LAB-1     what is inside it
+
+It is from then on where the other one is: it is sent, received, lent and lost with it. Both \
+stand at one facility. At most 30 are inside one, and 3 one inside the other.")]
+    PutIn(Step<Outer>),
+    /// Take an asset out of the one that it is inside
+    #[command(after_help = "\
+Examples:
+  keruen asset take-out THERMOCYCLER T-7")]
+    TakeOut(Step<Nothing>),
     /// Put an asset into service
     #[command(after_help = "\
 Examples:
@@ -55,7 +70,7 @@ Examples:
 
 It rests on an acceptance-act. The unit of the output is a UN/ECE Recommendation 20 \
 code: L2 is litres per minute.")]
-    PutIntoService(PutIntoService),
+    PutIntoService(Step<Commissioning>),
     /// Record that an asset is out of order, or works again
     #[command(after_help = "\
 Examples:
@@ -63,7 +78,7 @@ Examples:
   keruen asset report CONC-10L SN-1 --condition in-service
 
 What is out of order is held: shipments lose their claims to it.")]
-    Report(Report),
+    Report(Step<Report>),
     /// Record that the repair of an asset begins, where it stands or elsewhere
     #[command(after_help = "\
 Examples:
@@ -73,34 +88,34 @@ Examples:
 
 It must have been reported to be out of order; what is installed is taken down first, \
 unless it is repaired on the site.")]
-    SendForRepair(SendForRepair),
+    SendForRepair(Step<Repair>),
     /// Record that the repair of an asset ended; it is back where it was
     #[command(after_help = "\
 Examples:
   keruen asset end-repair CONC-10L SN-1 --outcome repaired --output 9.9,L2
   keruen asset end-repair CONC-10L SN-1 --outcome not-repairable")]
-    EndRepair(EndRepair),
+    EndRepair(Step<Repaired>),
     /// Record that an asset was serviced
     #[command(after_help = "\
 Examples:
   keruen asset service CONC-10L SN-1 --service-due 2021-07-15")]
-    Service(Maintenance),
+    Service(Step<Serviced>),
     /// Lend an asset; it stays in the books of its facility
     #[command(after_help = "\
 Examples:
   keruen asset lend CONC-10L SN-1 --borrower HOSP-2 --due 2020-10-01")]
-    Lend(Lend),
+    Lend(Step<Loan>),
     /// Record that an asset that was lent came back
     #[command(after_help = "\
 Examples:
   keruen asset end-loan CONC-10L SN-1
   keruen asset end-loan CONC-10L SN-1 --fault damaged")]
-    EndLoan(EndLoan),
+    EndLoan(Step<Back>),
     /// Record that a refillable container was filled
     #[command(after_help = "\
 Examples:
   keruen asset fill CYL-40L C-118 --filler GAS-PLANT")]
-    Fill(Fill),
+    Fill(Step<Filling>),
     /// Record that a refillable container is empty
     #[command(after_help = "\
 Examples:
@@ -114,7 +129,7 @@ Examples:
   keruen asset retire CONC-10L SN-1 --reason worn-out
 
 It stays where it is until `keruen stock dispose` takes it off the books.")]
-    Retire(Retire),
+    Retire(Step<Retirement>),
 }
 
 /// Which unit.
@@ -128,14 +143,32 @@ struct Unit {
     serial_number: Option<String>,
 }
 
-impl Unit {
-    fn into_parts(self) -> (String, String) {
-        (
-            self.item_id.unwrap_or_default(),
-            self.serial_number.unwrap_or_default(),
-        )
-    }
+/// A step in the life of a unit, with what it says of its own.
+#[derive(Args, Debug)]
+pub struct Step<Own: Args> {
+    #[command(flatten)]
+    unit: Unit,
+    #[command(flatten)]
+    own: Own,
+    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
 }
+
+/// A step that rests on nothing.
+#[derive(Args, Debug)]
+pub struct Bare {
+    #[command(flatten)]
+    unit: Unit,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
+/// Nothing more to say.
+#[derive(Args, Debug)]
+pub struct Nothing {}
 
 /// Who answers for it that something goes where it does not fit.
 #[derive(Args, Debug)]
@@ -158,6 +191,25 @@ impl FitArgs {
     }
 }
 
+/// What it is put into.
+#[derive(Args, Debug)]
+pub struct Outer {
+    /// The asset into which it is put: ITEM,SERIAL
+    #[arg(long, value_name = "ITEM,SERIAL", required_unless_present = "json", value_parser = unit)]
+    inside: Option<AssetRef>,
+}
+
+/// `LAB-MOBILE,LAB-1`
+fn unit(text: &str) -> Result<AssetRef, String> {
+    let (item_id, serial_number) = text
+        .split_once(',')
+        .ok_or_else(|| format!("must be ITEM,SERIAL, for example LAB-MOBILE,1; found {text:?}"))?;
+    Ok(AssetRef {
+        item_id: item_id.to_owned(),
+        serial_number: serial_number.to_owned(),
+    })
+}
+
 /// `9.8,L2`
 fn output(text: &str) -> Result<MeasuredOutput, String> {
     let (number, unit) = text
@@ -169,85 +221,41 @@ fn output(text: &str) -> Result<MeasuredOutput, String> {
     })
 }
 
-/// A step that says nothing more.
+/// What was measured, and when it is due for service.
 #[derive(Args, Debug)]
-pub struct Plain {
-    #[command(flatten)]
-    unit: Unit,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
-}
-
-/// A step that rests on nothing.
-#[derive(Args, Debug)]
-pub struct Bare {
-    #[command(flatten)]
-    unit: Unit,
-    #[command(flatten)]
-    mutation: MutationArgs,
-}
-
-/// An installation.
-#[derive(Args, Debug)]
-pub struct Install {
-    #[command(flatten)]
-    unit: Unit,
-    #[command(flatten)]
-    fit: FitArgs,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
+pub struct Serviced {
+    /// What it was measured to give: NUMBER,UNIT
+    #[arg(long, value_name = "OUTPUT", value_parser = output)]
+    output: Option<MeasuredOutput>,
+    /// Day on which it is due for service
+    #[arg(long = "service-due", value_name = "DAY", value_parser = value::date)]
+    service_due_on: Option<String>,
 }
 
 /// A putting into service.
 #[derive(Args, Debug)]
-pub struct PutIntoService {
+pub struct Commissioning {
     #[command(flatten)]
-    unit: Unit,
-    /// What it was measured to give: NUMBER,UNIT
-    #[arg(long, value_name = "OUTPUT", value_parser = output)]
-    output: Option<MeasuredOutput>,
+    serviced: Serviced,
     /// Who was taught to run it: a reference, never a name; repeatable
     #[arg(long = "trained", value_name = "REF", required_unless_present = "json")]
     trained_user_refs: Vec<String>,
-    /// Day on which it is due for service
-    #[arg(long = "service-due", value_name = "DAY", value_parser = value::date)]
-    service_due_on: Option<String>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 /// A report.
 #[derive(Args, Debug)]
 pub struct Report {
-    #[command(flatten)]
-    unit: Unit,
     /// In what condition it is
     #[arg(long, value_name = "CONDITION", required_unless_present = "json", value_parser = word::parser::<AssetCondition>())]
     condition: Option<AssetCondition>,
     /// What is wrong with it
     #[arg(long, value_parser = word::parser::<AssetFault>())]
     fault: Option<AssetFault>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 /// A repair that begins.
 #[derive(Args, Debug)]
-pub struct SendForRepair {
-    #[command(flatten)]
-    unit: Unit,
+pub struct Repair {
     /// Organisation that repairs it
     #[arg(long, value_name = "CODE", required_unless_present = "json")]
     repairer: Option<String>,
@@ -257,117 +265,70 @@ pub struct SendForRepair {
     /// Day on which it is expected to be done
     #[arg(long, value_name = "DAY", value_parser = value::date)]
     expected_on: Option<String>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 /// A repair that ended.
 #[derive(Args, Debug)]
-pub struct EndRepair {
-    #[command(flatten)]
-    unit: Unit,
+pub struct Repaired {
     /// What came of it
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<RepairOutcome>())]
     outcome: Option<RepairOutcome>,
-    /// What it was measured to give: NUMBER,UNIT
-    #[arg(long, value_name = "OUTPUT", value_parser = output)]
-    output: Option<MeasuredOutput>,
-    /// Day on which it is due for service
-    #[arg(long = "service-due", value_name = "DAY", value_parser = value::date)]
-    service_due_on: Option<String>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
     #[command(flatten)]
-    mutation: MutationArgs,
-}
-
-/// A service.
-#[derive(Args, Debug)]
-pub struct Maintenance {
-    #[command(flatten)]
-    unit: Unit,
-    /// What it was measured to give: NUMBER,UNIT
-    #[arg(long, value_name = "OUTPUT", value_parser = output)]
-    output: Option<MeasuredOutput>,
-    /// Day on which it is due for service
-    #[arg(long = "service-due", value_name = "DAY", value_parser = value::date)]
-    service_due_on: Option<String>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
+    serviced: Serviced,
 }
 
 /// A loan.
 #[derive(Args, Debug)]
-pub struct Lend {
-    #[command(flatten)]
-    unit: Unit,
+pub struct Loan {
     /// Organisation that gets it
     #[arg(long, value_name = "CODE", required_unless_present = "json")]
     borrower: Option<String>,
     /// Day on which it is due back
     #[arg(long = "due", value_name = "DAY", required_unless_present = "json", value_parser = value::date)]
     due_on: Option<String>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 /// A loan that ended.
 #[derive(Args, Debug)]
-pub struct EndLoan {
-    #[command(flatten)]
-    unit: Unit,
+pub struct Back {
     /// What is wrong with it
     #[arg(long, value_parser = word::parser::<AssetFault>())]
     fault: Option<AssetFault>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 /// A filling.
 #[derive(Args, Debug)]
-pub struct Fill {
-    #[command(flatten)]
-    unit: Unit,
+pub struct Filling {
     /// Organisation that filled it. Default: the facility itself
     #[arg(long, value_name = "CODE")]
     filler: Option<String>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 /// A retirement.
 #[derive(Args, Debug)]
-pub struct Retire {
-    #[command(flatten)]
-    unit: Unit,
+pub struct Retirement {
     /// Why
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<AssetRetirementReason>())]
     reason: Option<AssetRetirementReason>,
-    /// What it rests on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
+}
+
+/// Gives the command of a step: the unit and what it rests on are said of each.
+macro_rules! take {
+    ($session:ident, $step:ident, $request:ident { $($field:ident: $value:expr),* $(,)? }) => {{
+        let request = $request {
+            item_id: $step.unit.item_id.unwrap_or_default(),
+            serial_number: $step.unit.serial_number.unwrap_or_default(),
+            documents: $step.documents,
+            $($field: $value,)*
+            ..Default::default()
+        };
+        $session.change(&$step.mutation, request).await
+    }};
 }
 
 impl Verb {
     /// Does it.
+    #[expect(clippy::too_many_lines, reason = "one arm for each verb")]
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Get {
@@ -381,168 +342,102 @@ impl Verb {
                     })
                     .await
             }
-            Self::Install(args) => {
-                let (item_id, serial_number) = args.unit.into_parts();
-                let request = InstallAssetRequest {
-                    item_id,
-                    serial_number,
-                    fit_override: args.fit.into_override(),
-                    documents: args.documents,
+            Self::Install(it) => take!(
+                session,
+                it,
+                InstallAssetRequest {
+                    fit_override: it.own.into_override(),
+                }
+            ),
+            Self::Remove(it) => take!(session, it, RemoveAssetRequest {}),
+            Self::PutIn(it) => take!(
+                session,
+                it,
+                PutAssetInsideRequest {
+                    inside: it.own.inside,
+                }
+            ),
+            Self::TakeOut(it) => take!(session, it, TakeAssetOutRequest {}),
+            Self::PutIntoService(it) => take!(
+                session,
+                it,
+                PutAssetIntoServiceRequest {
+                    output: it.own.serviced.output,
+                    trained_user_refs: it.own.trained_user_refs,
+                    service_due_on: it.own.serviced.service_due_on.unwrap_or_default(),
+                }
+            ),
+            Self::Report(it) => take!(
+                session,
+                it,
+                ReportAssetConditionRequest {
+                    condition: it.own.condition.map_or(0, Into::into),
+                    fault: it.own.fault.map_or(0, Into::into),
+                }
+            ),
+            Self::SendForRepair(it) => take!(
+                session,
+                it,
+                SendAssetForRepairRequest {
+                    repairer_id: it.own.repairer.unwrap_or_default(),
+                    on_site: it.own.on_site,
+                    expected_on: it.own.expected_on.unwrap_or_default(),
+                }
+            ),
+            Self::EndRepair(it) => take!(
+                session,
+                it,
+                EndAssetRepairRequest {
+                    outcome: it.own.outcome.map_or(0, Into::into),
+                    output: it.own.serviced.output,
+                    service_due_on: it.own.serviced.service_due_on.unwrap_or_default(),
+                }
+            ),
+            Self::Service(it) => take!(
+                session,
+                it,
+                ServiceAssetRequest {
+                    output: it.own.output,
+                    service_due_on: it.own.service_due_on.unwrap_or_default(),
+                }
+            ),
+            Self::Lend(it) => take!(
+                session,
+                it,
+                LendAssetRequest {
+                    borrower_id: it.own.borrower.unwrap_or_default(),
+                    due_on: it.own.due_on.unwrap_or_default(),
+                }
+            ),
+            Self::EndLoan(it) => take!(
+                session,
+                it,
+                EndAssetLoanRequest {
+                    fault: it.own.fault.map_or(0, Into::into),
+                }
+            ),
+            Self::Fill(it) => take!(
+                session,
+                it,
+                FillContainerRequest {
+                    filler_id: it.own.filler.unwrap_or_default(),
+                }
+            ),
+            Self::Empty(it) => {
+                let request = EmptyContainerRequest {
+                    item_id: it.unit.item_id.unwrap_or_default(),
+                    serial_number: it.unit.serial_number.unwrap_or_default(),
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                session.change(&it.mutation, request).await
             }
-            Self::Remove(args) => {
-                let (item_id, serial_number) = args.unit.into_parts();
-                let request = RemoveAssetRequest {
-                    item_id,
-                    serial_number,
-                    documents: args.documents,
-                    ..Default::default()
-                };
-                session.change(&args.mutation, request).await
-            }
-            Self::PutIntoService(args) => {
-                let (item_id, serial_number) = args.unit.into_parts();
-                let request = PutAssetIntoServiceRequest {
-                    item_id,
-                    serial_number,
-                    output: args.output,
-                    trained_user_refs: args.trained_user_refs,
-                    service_due_on: args.service_due_on.unwrap_or_default(),
-                    documents: args.documents,
-                    ..Default::default()
-                };
-                session.change(&args.mutation, request).await
-            }
-            Self::Report(args) => {
-                let (item_id, serial_number) = args.unit.into_parts();
-                let request = ReportAssetConditionRequest {
-                    item_id,
-                    serial_number,
-                    condition: args.condition.map_or(0, Into::into),
-                    fault: args.fault.map_or(0, Into::into),
-                    documents: args.documents,
-                    ..Default::default()
-                };
-                session.change(&args.mutation, request).await
-            }
-            Self::SendForRepair(args) => {
-                let (item_id, serial_number) = args.unit.into_parts();
-                let request = SendAssetForRepairRequest {
-                    item_id,
-                    serial_number,
-                    repairer_id: args.repairer.unwrap_or_default(),
-                    on_site: args.on_site,
-                    expected_on: args.expected_on.unwrap_or_default(),
-                    documents: args.documents,
-                    ..Default::default()
-                };
-                session.change(&args.mutation, request).await
-            }
-            Self::EndRepair(args) => {
-                let (item_id, serial_number) = args.unit.into_parts();
-                let request = EndAssetRepairRequest {
-                    item_id,
-                    serial_number,
-                    outcome: args.outcome.map_or(0, Into::into),
-                    output: args.output,
-                    service_due_on: args.service_due_on.unwrap_or_default(),
-                    documents: args.documents,
-                    ..Default::default()
-                };
-                session.change(&args.mutation, request).await
-            }
-            Self::Service(args) => args.run(session).await,
-            Self::Lend(args) => args.run(session).await,
-            Self::EndLoan(args) => args.run(session).await,
-            Self::Fill(args) => args.run(session).await,
-            Self::Empty(args) => args.run(session).await,
-            Self::Retire(args) => args.run(session).await,
+            Self::Retire(it) => take!(
+                session,
+                it,
+                RetireAssetRequest {
+                    reason: it.own.reason.map_or(0, Into::into),
+                }
+            ),
         }
-    }
-}
-
-impl Maintenance {
-    async fn run(self, session: &Session) -> Result<(), Failure> {
-        let (item_id, serial_number) = self.unit.into_parts();
-        let request = ServiceAssetRequest {
-            item_id,
-            serial_number,
-            output: self.output,
-            service_due_on: self.service_due_on.unwrap_or_default(),
-            documents: self.documents,
-            ..Default::default()
-        };
-        session.change(&self.mutation, request).await
-    }
-}
-
-impl Lend {
-    async fn run(self, session: &Session) -> Result<(), Failure> {
-        let (item_id, serial_number) = self.unit.into_parts();
-        let request = LendAssetRequest {
-            item_id,
-            serial_number,
-            borrower_id: self.borrower.unwrap_or_default(),
-            due_on: self.due_on.unwrap_or_default(),
-            documents: self.documents,
-            ..Default::default()
-        };
-        session.change(&self.mutation, request).await
-    }
-}
-
-impl EndLoan {
-    async fn run(self, session: &Session) -> Result<(), Failure> {
-        let (item_id, serial_number) = self.unit.into_parts();
-        let request = EndAssetLoanRequest {
-            item_id,
-            serial_number,
-            fault: self.fault.map_or(0, Into::into),
-            documents: self.documents,
-            ..Default::default()
-        };
-        session.change(&self.mutation, request).await
-    }
-}
-
-impl Fill {
-    async fn run(self, session: &Session) -> Result<(), Failure> {
-        let (item_id, serial_number) = self.unit.into_parts();
-        let request = FillContainerRequest {
-            item_id,
-            serial_number,
-            filler_id: self.filler.unwrap_or_default(),
-            documents: self.documents,
-            ..Default::default()
-        };
-        session.change(&self.mutation, request).await
-    }
-}
-
-impl Bare {
-    async fn run(self, session: &Session) -> Result<(), Failure> {
-        let (item_id, serial_number) = self.unit.into_parts();
-        let request = EmptyContainerRequest {
-            item_id,
-            serial_number,
-            ..Default::default()
-        };
-        session.change(&self.mutation, request).await
-    }
-}
-
-impl Retire {
-    async fn run(self, session: &Session) -> Result<(), Failure> {
-        let (item_id, serial_number) = self.unit.into_parts();
-        let request = RetireAssetRequest {
-            item_id,
-            serial_number,
-            reason: self.reason.map_or(0, Into::into),
-            documents: self.documents,
-            ..Default::default()
-        };
-        session.change(&self.mutation, request).await
     }
 }

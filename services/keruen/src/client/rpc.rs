@@ -312,6 +312,10 @@ rpcs! {
             inventory::InstallAssetRequest => inventory::InstallAssetResponse { asset: inventory::Asset }
         "asset remove" "RemoveAsset" remove_asset change
             inventory::RemoveAssetRequest => inventory::RemoveAssetResponse { asset: inventory::Asset }
+        "asset put-in" "PutAssetInside" put_asset_inside change
+            inventory::PutAssetInsideRequest => inventory::PutAssetInsideResponse { asset: inventory::Asset }
+        "asset take-out" "TakeAssetOut" take_asset_out change
+            inventory::TakeAssetOutRequest => inventory::TakeAssetOutResponse { asset: inventory::Asset }
         "asset put-into-service" "PutAssetIntoService" put_asset_into_service change
             inventory::PutAssetIntoServiceRequest => inventory::PutAssetIntoServiceResponse { asset: inventory::Asset }
         "asset report" "ReportAssetCondition" report_asset_condition change

@@ -166,7 +166,7 @@ Examples:
       --purpose control --batch B-HJKMN-PQRSTU \\
       --occurred-at 2020-07-20T18:00:00+06:00
 
-  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 40 \
+  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 40 \\
       --purpose patient --already-used
 
 Without --batch the books take those that expire first. What is held, recalled, expired \
@@ -181,7 +181,7 @@ Examples:
       --quantity 40 --reason damaged \\
       --document kind=disposal-act,number=DA-2
 
-  keruen stock dispose --facility HOSP-JEZ --batch B-HJKMN-PQRSTU \
+  keruen stock dispose --facility HOSP-JEZ --batch B-HJKMN-PQRSTU \\
       --quantity 9 --reason spoiled --already-disposed
 
 Held units go first, claimed ones never, unless it has happened already: that is recorded \

@@ -2,8 +2,9 @@
 
 use keruen_proto::{
     inventory::v1::{
-        Asset, AssetCondition, AssetFault, AssetPlace, Batch, ContainerFill, CountKind, HoldReason,
-        ItemQuality, LotRecall, RecallReason, StockCount, StockLevel, UnidentifiedGoods,
+        Asset, AssetCondition, AssetFault, AssetPlace, AssetRef, Batch, ContainerFill, CountKind,
+        HoldReason, ItemQuality, LotRecall, RecallReason, StockCount, StockLevel,
+        UnidentifiedGoods,
     },
     registry::v1::DocumentRef,
 };
@@ -153,6 +154,8 @@ impl Record for Asset {
         "due_on",
         "repairer",
         "fill",
+        "inside",
+        "contents",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -173,9 +176,16 @@ impl Record for Asset {
             loan.borrower_id,
             loan.due_on,
             repair.repairer_id,
-            word::field::<ContainerFill>(self.fill)
+            word::field::<ContainerFill>(self.fill),
+            self.inside.as_ref().map(unit).unwrap_or_default(),
+            self.contents.iter().map(unit).collect::<Vec<_>>()
         ]
     }
+}
+
+/// An asset as people name it.
+pub fn unit(asset: &AssetRef) -> String {
+    format!("{} {}", asset.item_id, asset.serial_number)
 }
 
 impl Record for UnidentifiedGoods {

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Write as _, io};
 
 use anstyle::{AnsiColor, Style};
 use keruen_proto::{
-    inventory::v1::{Donation, DonationState, HoldReason, RecallReason, ReceiptOutcome},
+    inventory::v1::{
+        Asset, AssetCondition, AssetPlace, Donation, DonationState, HoldReason, RecallReason,
+        ReceiptOutcome,
+    },
     requests::v1::RequestState,
     stock::v1::{GetTraceResponse, TraceBatch, TracePlace, TraceStatus, TraceStep},
 };
@@ -16,6 +19,7 @@ use crate::{
     render::{
         Output,
         donation::goods,
+        inventory::unit,
         record::{Cell, grouped, money_grouped, name, time},
         word,
     },
@@ -112,6 +116,9 @@ pub fn tree(trace: &GetTraceResponse, steps: usize) -> String {
             ));
         }
     }
+    if let Some(asset) = &trace.asset {
+        lines.extend(asset_lines(asset));
+    }
     for (index, batch) in trace.batches.iter().enumerate() {
         let last = index + 1 == trace.batches.len();
         lines.push("│".to_owned());
@@ -129,6 +136,21 @@ pub fn tree(trace: &GetTraceResponse, steps: usize) -> String {
         let _ = writeln!(text, "{line}");
     }
     text
+}
+
+/// Where an asset is and whether it works, and what is around it and inside it.
+fn asset_lines(asset: &Asset) -> Vec<String> {
+    let place = word::field::<AssetPlace>(asset.place).replace('-', " ");
+    let condition = word::field::<AssetCondition>(asset.condition).replace('-', " ");
+    let inside = asset.inside.as_ref().map(unit).unwrap_or_default();
+    let mut lines = vec![one_line(&format!(
+        "asset {} {} · {place} {inside} · {condition}",
+        asset.item_id, asset.serial_number
+    ))];
+    for inner in &asset.contents {
+        lines.push(one_line(&format!("│  inside it: {}", unit(inner))));
+    }
+    lines
 }
 
 fn donation_lines(donation: &Donation, donor: &str) -> Vec<String> {
@@ -344,6 +366,11 @@ fn step_lines(lines: &mut Vec<String>, steps: &[TraceStep], stem: &str, shown: u
             label("now of", &step.new_owner_id),
             label("corrects", &step.corrects_event_id),
             label("kits", &step.kit_batch_id),
+            label(
+                "inside",
+                &step.inside.as_ref().map(unit).unwrap_or_default(),
+            ),
+            step.content.as_ref().map(unit).unwrap_or_default(),
         ] {
             if !remark.is_empty() {
                 line.push_str(" · ");

@@ -28,7 +28,7 @@ use keruen_proto::{
     shipments::v1::{CancellationReason, LossVerdict, Shipment},
 };
 
-use super::history::{FACILITIES, History, ITEMS, ORGANISATIONS, code, quantity};
+use super::history::{FACILITIES, History, ITEMS, ORGANISATIONS, code, is_asset, quantity};
 
 const LOTS: [&str; 3] = ["L 1", "L 2", "№ 3"];
 const HOLD_REASONS: [HoldReason; 3] = [
@@ -61,6 +61,9 @@ fn document(kind: DocumentKind) -> DocumentRef {
 impl History {
     /// One thing; what the domain refuses does not happen.
     pub fn happen(&mut self, (kind, a, b, c): Choice) {
+        if kind >= 216 {
+            return self.nest(a, b, c);
+        }
         match kind % 26 {
             0 | 1 => self.donate(a, b, c),
             2 => self.ask(a, b, c),
@@ -89,7 +92,7 @@ impl History {
             13 => self.hold(a, b, c),
             14 => self.release(a, b),
             15 => self.recall(a, b, c),
-            20 if a.is_multiple_of(3) => self.transfer(a, b, c),
+            20 if a.is_multiple_of(2) => self.transfer(a, b, c),
             20 => self.set_apart(a, b, c),
             21 => self.count(a, b, c),
             22 => self.give_back(a, b, c),
@@ -212,7 +215,7 @@ impl History {
         let donation_id = self.new_id("D");
         let (item_id, _) = *pick(&ITEMS, a).unwrap();
         let owner = *pick(&ORGANISATIONS[..2], b).unwrap();
-        let is_asset = item_id == "VENT-X";
+        let is_asset = is_asset(item_id);
         let total = i64::from(c % 40) + 4;
         self.expect(&PledgeDonation {
             donation_id: donation_id.clone(),
@@ -623,7 +626,7 @@ impl History {
         else {
             return;
         };
-        let is_asset = item_id.as_str() == "VENT-X";
+        let is_asset = is_asset(&item_id);
         let new = NewStock {
             item_id: item_id.clone(),
             quantity: quantity(i64::from(c % 9) + 1),
@@ -734,6 +737,37 @@ impl History {
                 documents: vec![document(DocumentKind::QualityDecision)],
             });
         }
+    }
+
+    /// A ventilator is put into a laboratory at the same facility, or taken out.
+    fn nest(&mut self, a: u16, b: u16, c: u16) {
+        let facility_id = code(pick(&FACILITIES, a).unwrap().0);
+        let mut numbers = ["VENT-X", "LAB-X"].map(|item_id| {
+            let boundary = Boundary::Stock(facility_id.clone(), code(item_id));
+            let Entry::Stock(level, _) = self.fold(&boundary) else {
+                return Vec::new();
+            };
+            let lots = level.lots.into_iter();
+            lots.flat_map(|lot| lot.serial_numbers).collect()
+        });
+        let laboratories = std::mem::take(&mut numbers[1]);
+        let (Some(inner), Some(outer)) = (pick(&numbers[0], b), pick(&laboratories, c / 5)) else {
+            return;
+        };
+        let step = if c.is_multiple_of(5) {
+            Step::TakeOut
+        } else {
+            Step::PutInside {
+                item_id: code("LAB-X"),
+                serial_number: Label::parse(outer).unwrap(),
+            }
+        };
+        self.run(&ChangeAsset {
+            item_id: code("VENT-X"),
+            serial_number: Label::parse(inner).unwrap(),
+            step,
+            documents: Vec::new(),
+        });
     }
 
     /// Assets that may be are installed, break down, and are repaired where they stand.

@@ -24,11 +24,12 @@ pub const FACILITIES: [(&str, &str); 4] = [
     ("L-TAL", "KZ-33"),
 ];
 /// `KIT-A` consists of two of `TEST-A`.
-pub const ITEMS: [(&str, &str); 4] = [
+pub const ITEMS: [(&str, &str); 5] = [
     ("TEST-A", "TEST"),
     ("TEST-B", "TEST"),
     ("VENT-X", "VENTILATOR"),
     ("KIT-A", "TEST"),
+    ("LAB-X", "LABORATORY"),
 ];
 pub const ORGANISATIONS: [&str; 3] = ["KASPI", "MOH", "CARRIER"];
 /// 2026-03-01T00:00:00Z; each event is a minute later.
@@ -54,7 +55,7 @@ pub fn eventful() -> History {
             .wrapping_add(1_442_695_040_888_963_407);
         u16::try_from(state >> 48).unwrap()
     };
-    let choices: Vec<Choice> = (0..900)
+    let choices: Vec<Choice> = (0..1_200)
         .map(|_| (u8::try_from(next() % 256).unwrap(), next(), next(), next()))
         .collect();
     let mut history = History::new(&choices);
@@ -71,6 +72,11 @@ fn two_tests() -> KitComponent {
         item_id: "TEST-A".to_owned(),
         quantity: 2,
     }
+}
+
+/// Whether units of the item are told apart.
+pub fn is_asset(item_id: &str) -> bool {
+    matches!(item_id, "VENT-X" | "LAB-X")
 }
 
 pub fn code(text: &str) -> Code {
@@ -130,7 +136,7 @@ impl History {
                 ..Facility::default()
             }));
         }
-        for id in ["TEST", "VENTILATOR"] {
+        for id in ["TEST", "VENTILATOR", "LABORATORY"] {
             self.expect(&RegisterCommodity(Commodity {
                 commodity_id: id.to_owned(),
                 name: name(id),
@@ -139,7 +145,7 @@ impl History {
             }));
         }
         for (id, commodity_id) in ITEMS {
-            let tracking = if id == "VENT-X" {
+            let tracking = if is_asset(id) {
                 Tracking::Serial
             } else {
                 Tracking::Batch

@@ -18,18 +18,20 @@ use keruen_proto::{
         AmendCommodityRequest, AmendCommodityResponse, AmendFacilityRequest, AmendFacilityResponse,
         AmendItemRequest, AmendItemResponse, AmendOrganisationRequest, AmendOrganisationResponse,
         AssignFacilityRegionRequest, AssignFacilityRegionResponse, CloseFacilityRequest,
-        CloseFacilityResponse, GetCommodityRequest, GetCommodityResponse, GetFacilityRequest,
-        GetFacilityResponse, GetItemRequest, GetItemResponse, GetOrganisationRequest,
-        GetOrganisationResponse, ListCommoditiesRequest, ListCommoditiesResponse,
-        ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest, ListItemsResponse,
-        ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest,
-        ListRegionsResponse, RegisterCommodityRequest, RegisterCommodityResponse,
-        RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest,
-        RegisterItemResponse, RegisterOrganisationRequest, RegisterOrganisationResponse,
-        ReopenFacilityRequest, ReopenFacilityResponse, RetireCommodityRequest,
-        RetireCommodityResponse, RetireFacilityRequest, RetireFacilityResponse, RetireItemRequest,
-        RetireItemResponse, RetireOrganisationRequest, RetireOrganisationResponse,
-        SetMinimumReserveRequest, SetMinimumReserveResponse,
+        CloseFacilityResponse, FindByExternalIdRequest, FindByExternalIdResponse,
+        GetCommodityRequest, GetCommodityResponse, GetFacilityRequest, GetFacilityResponse,
+        GetItemRequest, GetItemResponse, GetOrganisationRequest, GetOrganisationResponse,
+        ListCommoditiesRequest, ListCommoditiesResponse, ListFacilitiesRequest,
+        ListFacilitiesResponse, ListItemsRequest, ListItemsResponse, ListOrganisationsRequest,
+        ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse,
+        RegisterCommodityRequest, RegisterCommodityResponse, RegisterFacilityRequest,
+        RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
+        RegisterOrganisationRequest, RegisterOrganisationResponse, ReopenFacilityRequest,
+        ReopenFacilityResponse, RetireCommodityRequest, RetireCommodityResponse,
+        RetireFacilityRequest, RetireFacilityResponse, RetireItemRequest, RetireItemResponse,
+        RetireOrganisationRequest, RetireOrganisationResponse, RevokeVerificationRequest,
+        RevokeVerificationResponse, SetMinimumReserveRequest, SetMinimumReserveResponse,
+        VerifyOrganisationRequest, VerifyOrganisationResponse,
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
     stock::v1::{
@@ -201,6 +203,27 @@ impl RegistryService for Served {
             next_page_token: String::new(),
             position: self.position(),
         })
+    }
+
+    async fn verify_organisation(
+        &self,
+        _: Request<VerifyOrganisationRequest>,
+    ) -> Result<Response<VerifyOrganisationResponse>, Status> {
+        not_read()
+    }
+
+    async fn revoke_verification(
+        &self,
+        _: Request<RevokeVerificationRequest>,
+    ) -> Result<Response<RevokeVerificationResponse>, Status> {
+        not_read()
+    }
+
+    async fn find_by_external_id(
+        &self,
+        _: Request<FindByExternalIdRequest>,
+    ) -> Result<Response<FindByExternalIdResponse>, Status> {
+        not_read()
     }
 
     async fn register_organisation(
