@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Asset, Batch, Donation, DonationPledged, FactCorrections, ItemQuality, KitsOfBatch,
-        LotInKits, StockChange, StockCount, StockLevel, UnidentifiedGoods,
+        Asset, Batch, Donation, DonationPledged, EarmarkChanges, FactCorrections, ItemQuality,
+        KitsOfBatch, LotInKits, StockChange, StockCount, StockLevel, UnidentifiedGoods,
     },
     registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
     requests::v1::Request,
@@ -44,6 +44,8 @@ pub enum Entry {
     Donation(Donation),
     /// See [`Boundary::Pledge`].
     Pledge(DonationPledged),
+    /// See [`Boundary::EarmarkChanges`].
+    EarmarkChanges(EarmarkChanges),
     /// See [`Boundary::Batch`].
     Batch(Batch),
     /// See [`Boundary::Asset`].
@@ -94,6 +96,7 @@ unwrap_entry!(
     Key(ExternalIdHolder),
     Donation(Donation),
     Pledge(DonationPledged),
+    EarmarkChanges(EarmarkChanges),
     Batch(Batch),
     Asset(Asset),
     Quality(ItemQuality),
@@ -130,6 +133,7 @@ impl Entry {
             Boundary::Key(..) => Self::Key(ExternalIdHolder::default()),
             Boundary::Donation(_) => Self::Donation(Donation::default()),
             Boundary::Pledge(_) => Self::Pledge(DonationPledged::default()),
+            Boundary::EarmarkChanges => Self::EarmarkChanges(EarmarkChanges::default()),
             Boundary::Batch(_) => Self::Batch(Batch::default()),
             Boundary::Asset(..) => Self::Asset(Asset::default()),
             Boundary::Quality(_) => Self::Quality(ItemQuality::default()),
@@ -162,6 +166,7 @@ impl Entry {
             Self::Key(state) => state.evolve(boundary, event),
             Self::Donation(state) => state.evolve(boundary, event),
             Self::Pledge(state) => state.evolve(boundary, event),
+            Self::EarmarkChanges(state) => state.evolve(boundary, event),
             Self::Batch(state) => state.evolve(boundary, event),
             Self::Asset(state) => state.evolve(boundary, event),
             Self::Quality(state) => state.evolve(boundary, event),
@@ -191,6 +196,7 @@ impl Entry {
             Self::Key(state) => state.encode_to_vec(),
             Self::Donation(state) => state.encode_to_vec(),
             Self::Pledge(state) => state.encode_to_vec(),
+            Self::EarmarkChanges(state) => state.encode_to_vec(),
             Self::Batch(state) => state.encode_to_vec(),
             Self::Asset(state) => state.encode_to_vec(),
             Self::Quality(state) => state.encode_to_vec(),
@@ -221,6 +227,7 @@ impl Entry {
             Self::Key(empty) => *empty = ExternalIdHolder::decode(state)?,
             Self::Donation(empty) => *empty = Donation::decode(state)?,
             Self::Pledge(empty) => *empty = DonationPledged::decode(state)?,
+            Self::EarmarkChanges(empty) => *empty = EarmarkChanges::decode(state)?,
             Self::Batch(empty) => *empty = Batch::decode(state)?,
             Self::Asset(empty) => *empty = Asset::decode(state)?,
             Self::Quality(empty) => *empty = ItemQuality::decode(state)?,
@@ -251,6 +258,7 @@ impl Entry {
             Self::Key(_) => ExternalIdHolder::EVENT_TYPES,
             Self::Donation(_) => Donation::EVENT_TYPES,
             Self::Pledge(_) => DonationPledged::EVENT_TYPES,
+            Self::EarmarkChanges(_) => EarmarkChanges::EVENT_TYPES,
             Self::Batch(_) => Batch::EVENT_TYPES,
             Self::Asset(_) => Asset::EVENT_TYPES,
             Self::Quality(_) => ItemQuality::EVENT_TYPES,
@@ -368,6 +376,14 @@ impl Books {
     pub fn fact(&self, boundary: &Boundary) -> Option<&FactCorrections> {
         match self.entries.get(boundary) {
             Some(Entry::Fact(corrections)) if corrections.corrections > 0 => Some(corrections),
+            _ => None,
+        }
+    }
+
+    /// What donors said later about for whom they had given, if it was read.
+    pub fn earmark_changes(&self) -> Option<&EarmarkChanges> {
+        match self.entries.get(&Boundary::EarmarkChanges) {
+            Some(Entry::EarmarkChanges(changes)) => Some(changes),
             _ => None,
         }
     }

@@ -6,6 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::code::{Code, Label};
 
+/// The tag of every change of earmarks.
+pub const EARMARKS_TAG: &str = "earmarks:CHANGED";
+
 /// What stays as it is in a printed number within a tag.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -30,6 +33,8 @@ pub enum Boundary {
     Donation(Code),
     /// What was pledged with a donation: above all, for whom it is meant.
     Pledge(Code),
+    /// What donors said later about for whom they had given.
+    EarmarkChanges,
     /// A batch.
     Batch(Code),
     /// One unit of an item: item and serial number.
@@ -195,6 +200,7 @@ impl Boundary {
                 encoded(value)
             ),
             Self::Donation(id) | Self::Pledge(id) => format!("donation:{id}"),
+            Self::EarmarkChanges => EARMARKS_TAG.to_owned(),
             Self::Batch(id) | Self::KitsOfBatch(id) => format!("batch:{id}"),
             Self::LotInKits(item, lot) => lot_tag(item, lot),
             Self::Asset(item, serial) => asset_tag(item, serial),
@@ -249,6 +255,7 @@ impl Boundary {
                 | Self::KitsOfBatch(_)
                 | Self::LotInKits(..)
                 | Self::Pledge(_)
+                | Self::EarmarkChanges
         )
     }
 }

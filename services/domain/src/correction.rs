@@ -112,6 +112,7 @@ pub fn remedy(event: &Event) -> Remedy {
         }
         Event::KitsAssembled(_) => Instead("take the kits apart"),
         Event::KitsBroken(_) => Instead("put the kits together again"),
+        Event::EarmarksChanged(_) => Instead("change the earmarks once more"),
         Event::MovementVoided(_) => Instead("record anew what did happen"),
         Event::StockDiscrepancyFound(_) => Instead("count the stock, or void what showed it"),
         Event::DonationClosed(_) => Instead("receive what comes: that opens it again"),

@@ -95,6 +95,7 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::DonatedMoneyReleased(_)
         | Event::DonationClosed(_)
         | Event::DonationReopened(_)
+        | Event::EarmarksChanged(_)
         | Event::ConsignmentAnnounced(_)
         | Event::ConsignmentReachedBorder(_)
         | Event::ConsignmentEnteredCustoms(_)

@@ -247,6 +247,8 @@ rejections! {
     KitOwnerRequired { item_id: String, facility_id: String, owners: String } = "KIT_OWNER_REQUIRED", State,
         malformed("owner_id"), retry false,
         ("owner_id: components of {item_id} at {facility_id} belong to {owners}; name one, since a kit has one owner");
+    EarmarksUnchanged { donation_id: String } = "EARMARKS_UNCHANGED", State, Refused, retry false,
+        ("donation {donation_id} is meant for just that already; nothing was recorded");
     RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused, retry true,
         ("request {request_id} is {state}; this needs {allowed}");
     ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,

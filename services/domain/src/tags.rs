@@ -16,7 +16,7 @@ use keruen_proto::{
 };
 
 use crate::{
-    boundary::{Boundary, asset_tag, lot_tag, model_tag, stock_tag},
+    boundary::{Boundary, EARMARKS_TAG, asset_tag, lot_tag, model_tag, stock_tag},
     code::UNATTRIBUTED,
     registry::Thing,
 };
@@ -56,6 +56,10 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::DonatedMoneyCommitted(event) => tags.id("donation", Some(&event.donation_id)),
         Event::DonatedMoneyReleased(event) => tags.id("donation", Some(&event.donation_id)),
         Event::DonationClosed(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::EarmarksChanged(event) => {
+            tags.id("donation", Some(&event.donation_id));
+            tags.0.insert(EARMARKS_TAG.to_owned());
+        }
         Event::DonationReopened(event) => tags.id("donation", Some(&event.donation_id)),
         Event::ConsignmentAnnounced(event) => tags.id("donation", Some(&event.donation_id)),
         Event::ConsignmentReachedBorder(event) => tags.id("donation", Some(&event.donation_id)),

@@ -8,14 +8,15 @@ use keruen_proto::{
     inventory::v1::{
         AdjustStockRequest, AdjustStockResponse, AnnounceConsignmentRequest,
         AnnounceConsignmentResponse, AssembleKitsRequest, AssembleKitsResponse, Batch,
-        BreakKitsRequest, BreakKitsResponse, ClearConsignmentRequest, ClearConsignmentResponse,
-        CloseDonationRequest, CloseDonationResponse, CommitDonatedMoneyRequest,
-        CommitDonatedMoneyResponse, ConsumeStockRequest, ConsumeStockResponse,
-        CorrectBatchDataRequest, CorrectBatchDataResponse, CorrectReceiptRequest,
-        CorrectReceiptResponse, CountStockRequest, CountStockResponse, DisposeStockRequest,
-        DisposeStockResponse, GetAssetRequest, GetAssetResponse, GetBatchRequest, GetBatchResponse,
-        GetDonationRequest, GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse,
-        GetStockCountRequest, GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse,
+        BreakKitsRequest, BreakKitsResponse, ChangeEarmarksRequest, ChangeEarmarksResponse,
+        ClearConsignmentRequest, ClearConsignmentResponse, CloseDonationRequest,
+        CloseDonationResponse, CommitDonatedMoneyRequest, CommitDonatedMoneyResponse,
+        ConsumeStockRequest, ConsumeStockResponse, CorrectBatchDataRequest,
+        CorrectBatchDataResponse, CorrectReceiptRequest, CorrectReceiptResponse, CountStockRequest,
+        CountStockResponse, DisposeStockRequest, DisposeStockResponse, GetAssetRequest,
+        GetAssetResponse, GetBatchRequest, GetBatchResponse, GetDonationRequest,
+        GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse, GetStockCountRequest,
+        GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse,
         GetUnidentifiedGoodsRequest, GetUnidentifiedGoodsResponse, HoldBatchRequest,
         HoldBatchResponse, HoldStockRequest, HoldStockResponse, IdentifyGoodsRequest,
         IdentifyGoodsResponse, ItemQuality, LiftRecallRequest, LiftRecallResponse,
@@ -462,6 +463,18 @@ impl InventoryService for InventoryEndpoint {
         let (item_quality, position) = self.desk.carry_out(request, lift).await?;
         Ok(Response::new(LiftRecallResponse {
             item_quality: Some(item_quality),
+            position,
+        }))
+    }
+
+    async fn change_earmarks(
+        &self,
+        request: Request<ChangeEarmarksRequest>,
+    ) -> Result<Response<ChangeEarmarksResponse>, Status> {
+        let change = parse::donation::change_earmarks;
+        let (donation, position) = self.desk.carry_out(request, change).await?;
+        Ok(Response::new(ChangeEarmarksResponse {
+            donation: Some(donation),
             position,
         }))
     }

@@ -156,6 +156,10 @@ impl Units {
                 let earmarks = event.earmarks.clone();
                 self.earmarks.insert(event.donation_id.clone(), earmarks);
             }
+            Event::EarmarksChanged(event) => {
+                let earmarks = event.earmarks.clone();
+                self.earmarks.insert(event.donation_id.clone(), earmarks);
+            }
             Event::StockAdjusted(event) if event.decrease => {
                 self.leave(
                     event.units.as_ref(),

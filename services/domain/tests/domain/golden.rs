@@ -17,14 +17,15 @@ use keruen_proto::{
         ConsumptionPurpose, ContainerEmptied, ContainerFilled, CountKind, CountedLot,
         DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent,
         DonationClosed, DonationCondition, DonationPledged, DonationReceived, DonationReopened,
-        Earmark, EnteredLine, EntryBasis, FitOverride, FitOverrideReason, FitProblem,
-        GoodsIdentified, HoldReason, KitsAssembled, KitsBroken, LotRecallLifted, LotRecalled,
-        MeasuredOutput, MoneyPurpose, MovementVoided, OverrideReason, PledgeLine, RecallReason,
-        ReceiptCorrected, ReceiptOutcome, ReceivedLine, RefusalReason, ReleaseOverride,
-        ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason, StockAdjusted, StockConsumed,
-        StockCount, StockCounted, StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld,
-        StockReleased, StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred,
-        UnidentifiedGoodsReceived, UseParticulars, VoidedMovement,
+        Earmark, EarmarksChanged, EnteredLine, EntryBasis, FitOverride, FitOverrideReason,
+        FitProblem, GoodsIdentified, HoldReason, KitsAssembled, KitsBroken, LotRecallLifted,
+        LotRecalled, MeasuredOutput, MoneyPurpose, MovementVoided, OverrideReason, PledgeLine,
+        RecallReason, ReceiptCorrected, ReceiptOutcome, ReceivedLine, RefusalReason,
+        ReleaseOverride, ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason,
+        StockAdjusted, StockConsumed, StockCount, StockCounted, StockDiscrepancyFound,
+        StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
+        TemperatureExcursionFound, TitleTransferred, UnidentifiedGoodsReceived, UseParticulars,
+        VoidedMovement,
     },
     log::v1::CorrectionReason,
     registry::v1::{
@@ -1248,6 +1249,23 @@ fn grown() -> Vec<(&'static str, Event)> {
 }
 
 /// One of every type, with as many of its fields set as can be.
+fn meant() -> Vec<Event> {
+    vec![
+        EarmarksChanged {
+            donation_id: text("D-1"),
+            earmarks: vec![Earmark {
+                item_id: text("CONC"),
+                region_id: text("KZ-62"),
+                facility_id: text("HOSP"),
+                purpose: Some(ConsumptionPurpose::Patient.into()),
+            }],
+            authorised_by_ref: text("person:7"),
+            documents: documents(DocumentKind::DonationAgreement),
+        }
+        .into(),
+    ]
+}
+
 fn kits() -> Vec<Event> {
     let component = |batch_id: &str, quantity| StockUnits {
         batch_id: text(batch_id),
@@ -1302,6 +1320,7 @@ fn samples() -> Vec<Event> {
         passed(),
         corrected(),
         kits(),
+        meant(),
     ]
     .concat()
 }

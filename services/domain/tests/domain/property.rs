@@ -6,7 +6,7 @@ use keruen_domain::{
     calendar::facility_day,
     check::Ledger,
     correction::{CorrectBatchData, CorrectReceipt, Remedy, VoidMovement, remedy},
-    donation::{PledgeDonation, ReceiptLine, ReceiveDonation},
+    donation::{ChangeEarmarks, PledgeDonation, ReceiptLine, ReceiveDonation},
     kit::{AssembleKits, BreakKits},
     quality::{HoldBatch, ReleaseBatch},
     registry::RegisterOrganisation,
@@ -20,8 +20,8 @@ use keruen_domain::{
 use keruen_proto::{
     Event,
     inventory::v1::{
-        AdjustmentReason, AssetCondition, AssetPlace, CountKind, HoldReason, ReceiptOutcome,
-        RepairOutcome, StockLevel, StockLot,
+        AdjustmentReason, AssetCondition, AssetPlace, CountKind, Earmark, HoldReason,
+        ReceiptOutcome, RepairOutcome, StockLevel, StockLot,
     },
     registry::v1::{ExternalId, Facility, Item, OrganisationKind, RegistryKind, Tracking},
     shipments::v1::{Shipment, ShipmentLot, ShipmentState},
@@ -341,8 +341,34 @@ impl World {
         });
     }
 
+    /// A donor says anew for whom it gave.
+    fn mean(&mut self, step: &Step) {
+        let Some(id) = pick(&self.donations, step.which).cloned() else {
+            return;
+        };
+        let only = |facility: &str| Earmark {
+            facility_id: facility.to_owned(),
+            ..Earmark::default()
+        };
+        let earmarks = if step.flag {
+            Vec::new()
+        } else {
+            vec![only(FACILITIES[1 + step.other % 2])]
+        };
+        self.carry_out(&ChangeEarmarks {
+            donation_id: code(&id),
+            earmarks,
+            authorised_by_ref: label("person:7"),
+            documents: Vec::new(),
+        });
+    }
+
     /// A donation is closed; what comes later opens it again.
     fn end_donation(&mut self, step: &Step) {
+        if step.hours % 2 == 0 {
+            self.mean(step);
+            return;
+        }
         if let Some(id) = pick(&self.donations, step.which).cloned() {
             let is_short = self.carry_out(&close_short(&id));
             assert!(is_short || !self.carry_out(&close_donation(&id)));
@@ -944,6 +970,7 @@ impl World {
                 .iter()
                 .map(|id| Boundary::KitsOfBatch(code(id))),
         );
+        all.push(Boundary::EarmarkChanges);
         let lots = ["L1", "L2", "L3"].map(|lot| Boundary::LotInKits(code("RAPID"), label(lot)));
         all.extend(lots);
         all.extend(
@@ -1098,6 +1125,7 @@ fn is_sure(boundary: &Boundary) -> bool {
             | Boundary::Count(_)
             | Boundary::Quality(_)
             | Boundary::Batch(_)
+            | Boundary::EarmarkChanges
             | Boundary::KitsOfBatch(_)
             | Boundary::LotInKits(..)
             | Boundary::Asset(..)
@@ -1173,6 +1201,7 @@ fn random_histories_reach_every_kind_of_fact() {
         "StockDiscrepancyFound",
         "KitsAssembled",
         "KitsBroken",
+        "EarmarksChanged",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen:?}");
     }

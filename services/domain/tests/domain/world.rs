@@ -190,6 +190,7 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::DonatedMoneyReleased(_)
             | Event::DonationClosed(_)
             | Event::DonationReopened(_)
+            | Event::EarmarksChanged(_)
             | Event::ConsignmentAnnounced(_)
             | Event::ConsignmentReachedBorder(_)
             | Event::ConsignmentEnteredCustoms(_)

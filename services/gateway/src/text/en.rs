@@ -106,6 +106,7 @@ pub const TEXTS: Texts = Texts {
     consignment_cleared: "Cleared by customs",
     consignment_refused: "Not let into the country",
     goods_received: "Arrived, not known yet what",
+    earmarks_changed: "Meant for others from now on",
     kits_assembled: "Put together as kits",
     kits_broken: "Kits taken apart",
     goods_identified: "Found out what it is",

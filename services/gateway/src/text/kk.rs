@@ -107,6 +107,7 @@ pub const TEXTS: Texts = Texts {
     consignment_cleared: "Кеденнен өтті",
     consignment_refused: "Елге кіргізілмеді",
     goods_received: "Келді, не екені әлі белгісіз",
+    earmarks_changed: "Мақсатын беруші өзгертті",
     kits_assembled: "Жиынтыққа біріктірілді",
     kits_broken: "Жиынтықтар бөлшектелді",
     goods_identified: "Не екені анықталды",

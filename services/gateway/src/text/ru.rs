@@ -107,6 +107,7 @@ pub const TEXTS: Texts = Texts {
     consignment_cleared: "Выпущено таможней",
     consignment_refused: "Не пропущено в страну",
     goods_received: "Поступило, ещё не опознано",
+    earmarks_changed: "Назначение изменено дарителем",
     kits_assembled: "Собрано в комплекты",
     kits_broken: "Комплекты разобраны",
     goods_identified: "Опознано",

@@ -294,6 +294,8 @@ rpcs! {
             inventory::RecallLotRequest => inventory::RecallLotResponse { item_quality: inventory::ItemQuality }
         "recall lift" "LiftRecall" lift_recall change
             inventory::LiftRecallRequest => inventory::LiftRecallResponse { item_quality: inventory::ItemQuality }
+        "donation change-earmarks" "ChangeEarmarks" change_earmarks change
+            inventory::ChangeEarmarksRequest => inventory::ChangeEarmarksResponse { donation: inventory::Donation }
         "kit assemble" "AssembleKits" assemble_kits change
             inventory::AssembleKitsRequest => inventory::AssembleKitsResponse { stock_level: inventory::StockLevel }
         "kit break" "BreakKits" break_kits change
