@@ -1224,8 +1224,7 @@ fn grown() -> Vec<(&'static str, Event)> {
             _ => {}
         }
     }
-    grown.extend(gone_beyond());
-    grown
+    [grown, gone_beyond()].concat()
 }
 
 /// One of every type, with as many of its fields set as can be.
