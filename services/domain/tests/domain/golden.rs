@@ -1243,9 +1243,7 @@ fn grown() -> Vec<(&'static str, Event)> {
             _ => {}
         }
     }
-    grown.extend(gone_beyond());
-    grown.extend(kit_registered());
-    grown
+    [grown, gone_beyond(), kit_registered()].concat()
 }
 
 /// One of every type, with as many of its fields set as can be.
