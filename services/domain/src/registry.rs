@@ -5,7 +5,7 @@ use keruen_proto::{
     Event,
     registry::v1::{
         Commodity, CommodityRegistered, Facility, FacilityRegistered, Item, ItemRegistered,
-        Organisation, OrganisationRegistered, RegistryKind, Retirement,
+        Organisation, OrganisationRegistered, RegistryKind, Retirement, Tracking,
     },
 };
 
@@ -181,7 +181,7 @@ pub(crate) fn check_components(books: &Books, item: &Item) -> Result<(), Rejecti
     for (index, component) in item.components.iter().enumerate() {
         let known = existing_item(books, &component.item_id)?;
         let is_serial = known.tracking() == Tracking::Serial;
-        if is_serial || is_kit(known) || item.tracking() == Tracking::Serial {
+        if is_serial || crate::kit::is_kit(known) || item.tracking() == Tracking::Serial {
             return Err(Rejection::ComponentUnfit {
                 field: format!("item.components[{index}].item_id"),
                 item_id: item.item_id.clone(),

@@ -225,7 +225,11 @@ fn a_donor_says_anew_for_whom_it_gave() {
         .after(allocate("S1"))
         .after(changed(vec![only_region("KZ-11")]));
     sent.clone().after(dispatch("S1"));
-    sent.after(ship("S2", &[("RAPID", 10)]))
+    let to_almaty = RequestShipment {
+        destination_id: code("CARD"),
+        ..ship("S2", &[("RAPID", 10)])
+    };
+    sent.after(to_almaty)
         .when(allocate("S2"))
         .refused("STOCK_EARMARKED");
 }

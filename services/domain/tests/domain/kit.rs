@@ -10,7 +10,7 @@ use keruen_domain::{
 use keruen_proto::{
     Event,
     inventory::v1::{Batch, HoldReason, StockLevel},
-    registry::v1::{Item, KitComponent, Tracking},
+    registry::v1::{Item, ItemAmended, KitComponent, Tracking},
 };
 
 use crate::{earmark::earmarked_all, story::Story, world::*};
@@ -164,14 +164,14 @@ fn kits_have_one_owner() {
     let refusal = story.clone().when(assemble(1, &["K1"]));
     refusal
         .refused("KIT_OWNER_REQUIRED")
-        .saying(&["HOSPITAL", "MOH"]);
+        .saying(&["HELP", "MOH"]);
     let theirs = |owner: &str| AssembleKits {
         owner_id: Some(code(owner)),
         ..assemble(1, &["K1"])
     };
     story
         .clone()
-        .when(theirs("HOSPITAL"))
+        .when(theirs("HELP"))
         .refused("INSUFFICIENT_STOCK");
     assert_eq!(batch(&story.after(theirs("MOH")), "K1").owner_id, "MOH");
 }
@@ -234,7 +234,7 @@ fn kits_are_taken_apart_elsewhere_and_by_whoever_owns_them_by_then() {
             &*lot.owner_id,
             lot.on_hand
         ),
-        ("B1", "D1", "HOSPITAL", 6)
+        ("B1", "D1", "HELP", 6)
     );
     assert_eq!(story.violations(), Vec::<String>::new());
 }
@@ -305,6 +305,43 @@ fn what_is_in_kits_is_what_its_label_says_and_expires_when_it_was_decided() {
     let story = story.after(shorten("B1", "2020-10-01"));
     assert_eq!(batch(&story, "K1").expires_on, "2020-10-01");
     assert_eq!(story.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn a_lot_goes_into_no_more_kits_than_one_recall_can_hold() {
+    let mut story = Story::new()
+        .given([kit_item()])
+        .after(pledge("D1", &[("TEST", 2_000), ("GLOVES", 2_000)]))
+        .after(receive("D1", vec![line("RAPID", 1_500, "B1")]))
+        .after(receive("D1", vec![line("GLOVE", 2_000, "G1")]));
+    for number in 0..keruen_domain::limits::KITS_OF_LOT {
+        story = story.after(assemble(1, &[&format!("K{number}")]));
+    }
+    story
+        .clone()
+        .when(assemble(1, &["K"]))
+        .refused("IN_TOO_MANY_KITS");
+    let held = story.after(hold("B1"));
+    let last = held.events.last().expect("an event");
+    assert!(matches!(last, Event::BatchHeld(event) if event.reason() == HoldReason::Component));
+}
+
+#[test]
+fn kits_of_what_became_a_kit_itself_are_not_put_together() {
+    let amended = Item {
+        components: vec![KitComponent {
+            item_id: "PCR".to_owned(),
+            quantity: 1,
+        }],
+        ..item("GLOVE", "GLOVES", Tracking::Batch, false)
+    };
+    let amended = ItemAmended {
+        item: Some(amended),
+        changed: vec!["components".to_owned()],
+        released: Vec::new(),
+    };
+    let story = stocked().given([amended.into()]);
+    story.when(assemble(1, &["K1"])).refused("KIT_UNFIT");
 }
 
 #[test]

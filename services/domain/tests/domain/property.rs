@@ -72,7 +72,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..43_u8,
+        0..46_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -233,9 +233,9 @@ impl World {
             }
             25 | 26 => self.count(step),
             27 => self.open(step),
-            37..=39 => self.live(step),
+            37..=39 | 43 | 44 => self.live(step),
             40..=41 => self.assemble(step),
-            42 => self.take_apart(step),
+            42 | 45 => self.take_apart(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
@@ -365,7 +365,7 @@ impl World {
 
     /// A donation is closed; what comes later opens it again.
     fn end_donation(&mut self, step: &Step) {
-        if step.hours % 2 == 0 {
+        if step.hours % 4 == 0 {
             self.mean(step);
             return;
         }
@@ -470,11 +470,21 @@ impl World {
     /// Kits are put together, now and then of one owner's only.
     fn assemble(&mut self, step: &Step) {
         let ids: Vec<String> = (0..4).map(|_| self.name("B")).collect();
+        // Mostly where and of whom there may be enough.
+        let lots = FACILITIES.into_iter().flat_map(|facility| {
+            let lots = self.level(facility, "RAPID").lots.into_iter();
+            let usable = lots.filter(|lot| lot.available > 1);
+            usable.map(move |lot| (facility, lot.owner_id))
+        });
+        let lots: Vec<_> = lots.collect();
+        let Some((facility, owner_id)) = pick(&lots, step.which).cloned() else {
+            return;
+        };
         let command = AssembleKits {
-            facility_id: code(FACILITIES[step.which % 3]),
-            owner_id: Some(code(RECIPIENTS[step.other % 2])).filter(|_| step.flag),
+            facility_id: code(facility),
+            owner_id: Some(code(&owner_id)).filter(|_| step.hours % 4 > 0),
             kit_batch_ids: ids.iter().map(|id| code(id)).collect(),
-            ..assemble(step.quantity % 5 + 1, &[])
+            ..assemble(step.quantity % 3 + 1, &[])
         };
         if self.carry_out(&command) {
             self.batches.extend(ids);

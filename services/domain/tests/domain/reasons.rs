@@ -23,6 +23,8 @@ const TESTS: &[&str] = &[
     include_str!("request.rs"),
     include_str!("shipment.rs"),
     include_str!("quality.rs"),
+    include_str!("kit.rs"),
+    include_str!("gone.rs"),
 ];
 
 #[test]
