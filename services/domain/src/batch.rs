@@ -108,14 +108,7 @@ impl Fold for Batch {
             Event::KitsAssembled(event) => {
                 let kits = event.kits.as_ref();
                 if let Some(kits) = kits.filter(|kits| kits.batch_id == id.as_str()) {
-                    let of_each = |units: &StockUnits| StockUnits {
-                        quantity: units.quantity / kits.quantity.max(1),
-                        ..units.clone()
-                    };
-                    *self = Self {
-                        components: event.components.iter().map(of_each).collect(),
-                        ..entered(kits, &event.facility_id, None)
-                    };
+                    *self = assembled(event, kits);
                 }
             }
             Event::StockAdjusted(event) => {
@@ -150,6 +143,18 @@ fn corrected(batch: &mut Batch, event_id: &str) {
         .any(|known| known == event_id)
     {
         batch.corrected_event_ids.push(event_id.to_owned());
+    }
+}
+
+/// A batch of kits, with what each of them holds.
+fn assembled(event: &KitsAssembled, kits: &StockUnits) -> Batch {
+    let of_each = |units: &StockUnits| StockUnits {
+        quantity: units.quantity / kits.quantity.max(1),
+        ..units.clone()
+    };
+    Batch {
+        components: event.components.iter().map(of_each).collect(),
+        ..entered(kits, &event.facility_id, None)
     }
 }
 

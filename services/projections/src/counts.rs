@@ -74,12 +74,12 @@ impl Counts {
     }
 }
 
-/// What a movement adds to the rows of its batch and owner, by facility.
-pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
+/// What a movement counts for where it happens.
+fn here(movement: &Movement<'_>) -> Counts {
     let quantity = movement.units.quantity;
     let held = movement.held;
     let none = Counts::default();
-    let here = match movement.kind {
+    match movement.kind {
         Kind::Entered => Counts {
             on_hand: quantity,
             received: quantity,
@@ -162,7 +162,14 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             lost: quantity,
             ..none
         },
-    };
+    }
+}
+
+/// What a movement adds to the rows of its batch and owner, by facility.
+pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
+    let quantity = movement.units.quantity;
+    let none = Counts::default();
+    let here = here(movement);
     let here = if movement.undone {
         here.taken_off()
     } else {

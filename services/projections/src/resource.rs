@@ -39,6 +39,9 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         | Boundary::Key(..)
         | Boundary::Stock(..)
         | Boundary::Since(..)
+        | Boundary::EarmarkChanges
+        | Boundary::KitsOfBatch(_)
+        | Boundary::LotInKits(..)
         | Boundary::Fact(..)
         | Boundary::Count(_)
         | Boundary::Goods(_) => return None,
@@ -55,6 +58,7 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Donation(id)
         | Boundary::Pledge(id)
         | Boundary::Batch(id)
+        | Boundary::KitsOfBatch(id)
         | Boundary::Count(id)
         | Boundary::Goods(id)
         | Boundary::Request(id)
@@ -62,6 +66,8 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
         Boundary::Key(_, scheme, value) => (scheme.as_str(), Some(value.as_str())),
+        Boundary::LotInKits(item_id, lot) => (item_id.as_str(), Some(lot.as_str())),
+        Boundary::EarmarkChanges => ("", None),
         Boundary::Fact(command_id, index) => (command_id.as_str(), Some(index.as_str())),
         Boundary::Stock(facility_id, item_id) | Boundary::Since(facility_id, item_id, _) => {
             (facility_id.as_str(), Some(item_id.as_str()))
@@ -124,6 +130,9 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         // Stock has views of its own, and is stored nowhere as a whole.
         Entry::Stock(_, quality) => Entry::Stock(Message::decode(resource)?, quality),
         Entry::Since(_) => Entry::Since(Message::decode(resource)?),
+        Entry::EarmarkChanges(_) => Entry::EarmarkChanges(Message::decode(resource)?),
+        Entry::KitsOfBatch(_) => Entry::KitsOfBatch(Message::decode(resource)?),
+        Entry::LotInKits(_) => Entry::LotInKits(Message::decode(resource)?),
         Entry::Count(_) => Entry::Count(Message::decode(resource)?),
         Entry::Goods(_) => Entry::Goods(Message::decode(resource)?),
         Entry::Fact(_) => Entry::Fact(Message::decode(resource)?),
@@ -147,7 +156,10 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Quality(it) => &it.item_id,
         Entry::Stock(it, _) => &it.item_id,
         // It has no id, and is stored nowhere.
-        Entry::Since(_) => return false,
+        Entry::Since(_)
+        | Entry::EarmarkChanges(_)
+        | Entry::KitsOfBatch(_)
+        | Entry::LotInKits(_) => return false,
         Entry::Count(it) => &it.count_id,
         Entry::Goods(it) => &it.goods_id,
         Entry::Fact(it) => &it.event_id,
@@ -220,6 +232,9 @@ pub fn store(
         | Entry::Fact(_)
         | Entry::Key(_)
         | Entry::Since(_)
+        | Entry::EarmarkChanges(_)
+        | Entry::KitsOfBatch(_)
+        | Entry::LotInKits(_)
         | Entry::Count(_)
         | Entry::Goods(_) => Ok(()),
     }

@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Earmark, KitsBroken, MovementVoided, ReceiptOutcome, StockUnits, TitleTransferred,
-        VoidedMovement,
+        Earmark, KitsAssembled, KitsBroken, MovementVoided, ReceiptOutcome, StockUnits,
+        TitleTransferred, VoidedMovement,
     },
     registry::v1::Facility,
     shipments::v1::{ShipmentAllocated, ShipmentReceived, ShipmentUnits},
@@ -222,18 +222,7 @@ impl Units {
                     self.arrive(line.units.as_ref(), &event.facility_id, outcome);
                 }
             }
-            Event::KitsAssembled(event) => {
-                for units in &event.components {
-                    self.leave(Some(units), &event.facility_id, 0, |account, quantity| {
-                        account.converted += quantity;
-                    });
-                }
-                self.arrive(
-                    event.kits.as_ref(),
-                    &event.facility_id,
-                    ReceiptOutcome::Good,
-                );
-            }
+            Event::KitsAssembled(event) => self.assemble(event),
             Event::KitsBroken(event) => self.take_apart(event),
             Event::BatchExpiryShortened(event) => {
                 let known = self.expiries.entry(event.batch_id.clone()).or_default();
@@ -417,6 +406,20 @@ impl Units {
         pile.on_hand -= quantity;
         pile.held -= held;
         book(account, quantity);
+    }
+
+    /// Components become kits.
+    fn assemble(&mut self, event: &KitsAssembled) {
+        for units in &event.components {
+            self.leave(Some(units), &event.facility_id, 0, |account, quantity| {
+                account.converted += quantity;
+            });
+        }
+        self.arrive(
+            event.kits.as_ref(),
+            &event.facility_id,
+            ReceiptOutcome::Good,
+        );
     }
 
     /// Kits become components again: of those who had owned them, who then passed them on to who owns the kits.
