@@ -104,6 +104,9 @@ pub fn came_and_went(event: &Event) -> Vec<(String, &StockUnits, bool)> {
             .iter()
             .map(|line| (it.facility_id.clone(), line.units.as_ref().unwrap(), false))
             .collect(),
+        Event::KitsAssembled(it) => {
+            vec![(it.facility_id.clone(), it.kits.as_ref().unwrap(), false)]
+        }
         Event::StockAdjusted(it) if !it.decrease => {
             vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
         }
