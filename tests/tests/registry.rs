@@ -454,3 +454,121 @@ async fn an_item_says_what_it_comes_in_and_what_to_use_instead() {
     refused!(stage.registry.amend_item(amend(itself, "substitutes")))
         .is_field("item.substitutes[0].item_id", "another item");
 }
+
+/// How many of the item there are at a place.
+fn level(stage: &Stage, facility: &str) -> i64 {
+    let level = told(stage, &format!("stock level {facility} {MASK_A}"));
+    let lots = level["stockLevel"]["lots"].as_array().unwrap();
+    let on_hand = |lot: &Value| lot["onHand"].as_str().unwrap().parse::<i64>().unwrap();
+    lots.iter().map(on_hand).sum()
+}
+
+/// What is done with packs at SOUTH, and how many base units are left there.
+const IN_PACKS: &[(&str, i64)] = &[
+    (
+        "consume --facility SOUTH --item MASK-A --batch B1 --quantity 1 --pack BOX --purpose patient",
+        178,
+    ),
+    (
+        "dispose --facility SOUTH --batch B1 --quantity 1 --pack BOX --reason damaged",
+        153,
+    ),
+    (
+        "adjust --facility SOUTH --batch B1 --delta=-1 --pack BOX --reason lost",
+        128,
+    ),
+    (
+        "hold --facility SOUTH --batch B1 --quantity 1 --pack BOX --reason damaged",
+        128,
+    ),
+    (
+        "release --facility SOUTH --batch B1 --quantity 1 --pack BOX --override-by person:7 --override-reason held-by-mistake",
+        128,
+    ),
+    (
+        "transfer-title --facility SOUTH --batch B1 --to DONOR --quantity 1 --pack BOX --document kind=transfer-act,number=1",
+        128,
+    ),
+    (
+        "return --facility SOUTH --batch B1 --owner DONOR --quantity 1 --pack BOX --reason unsuitable",
+        103,
+    ),
+    (
+        "count --facility SOUTH --item MASK-A --kind cycle --line batch=B1,quantity=5,pack=BOX --line batch=B2,quantity=3 --found quantity=1,pack=BOX,owner=CARRIER",
+        153,
+    ),
+    (
+        "open --facility HOSPITAL --line item=MASK-A,quantity=2,pack=BOX,owner=DONOR",
+        153,
+    ),
+];
+
+/// A stage where masks come in packs, and eight boxes of them were received.
+async fn boxed() -> Stage {
+    let stage = Stage::set().await;
+    told(&stage, "item amend MASK-A --pack BOX=25 --pack CASE=500");
+    told(
+        &stage,
+        "donation pledge --id D1 --donor DONOR --recipient CARRIER --line item=MASK-A,quantity=4,pack=CASE",
+    );
+    told(
+        &stage,
+        "donation receive D1 --facility SOUTH --line item=MASK-A,quantity=8,pack=BOX,lot=L1,batch=B1 --line item=MASK-A,quantity=3,batch=B2",
+    );
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quantities_are_told_in_packs_and_recorded_in_base_units() {
+    let stage = boxed().await;
+    let donation = told(&stage, "donation get D1");
+    let line = &donation["donation"]["lines"][0];
+    assert_eq!(line["quantity"], "2000");
+    assert_eq!(line["packId"], "");
+    assert_eq!(level(&stage, SOUTH), 203);
+    for (line, left) in IN_PACKS {
+        told(&stage, &format!("stock {line}"));
+        assert_eq!(level(&stage, SOUTH), *left, "{line}");
+    }
+    assert_eq!(level(&stage, HOSPITAL), 50);
+    stage.node.cli(["check"]).success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packs_are_asked_for_shipped_and_refused() {
+    let stage = boxed().await;
+    told(
+        &stage,
+        "shipment request --id S1 --from SOUTH --to HOSPITAL --line item=MASK-A,quantity=2,pack=BOX",
+    );
+    told(&stage, "shipment allocate S1");
+    told(&stage, "shipment dispatch S1 --custodian CARRIER");
+    told(
+        &stage,
+        "shipment receive S1 --line line=1,quantity=2,pack=BOX",
+    );
+    assert_eq!((level(&stage, SOUTH), level(&stage, HOSPITAL)), (153, 50));
+    told(
+        &stage,
+        "request file --id R1 --facility HOSPITAL --line item=MASK-A,quantity=2,pack=CASE",
+    );
+    let request = told(&stage, "request get R1");
+    assert_eq!(request["request"]["lines"][0]["requested"], "1000");
+    let receive = "donation receive D1 --facility SOUTH --line item=MASK-A";
+    refused_by(
+        &stage,
+        &format!("{receive},quantity=8,pack=CRATE"),
+        &["lines[0].pack_id", "CRATE", "BOX (25), CASE (500)"],
+    );
+    refused_by(
+        &stage,
+        &format!("{receive},quantity=900719925474099,pack=BOX"),
+        &["PACKS_OVERFLOW", "900719925474099 BOX of 25"],
+    );
+    refused_by(
+        &stage,
+        "donation pledge --donor DONOR --line commodity=MASK,quantity=4,pack=BOX",
+        &["lines[0].pack_id", "packs are of an item"],
+    );
+    stage.node.cli(["check"]).success();
+}

@@ -502,8 +502,14 @@ rejections! {
     NotAComponent { field: String, batch_id: String, batch_item_id: String, item_id: String } = "NOT_A_COMPONENT", Lines,
         malformed(field), retry false,
         ("{field}: batch {batch_id} is of item {batch_item_id}, which is no component of {item_id}; leave it out");
+    UnknownPack { field: String, item_id: String, pack_id: String, known: String } = "UNKNOWN_PACK", Lines,
+        malformed(field), retry false,
+        ("{field}: item {item_id} comes in no pack {pack_id}; its packs, with their base units, are: {known}");
 
     // Quantities and amounts.
+    PacksOverflow { field: String, packs: i64, pack_id: String, pack_quantity: i64 } = "PACKS_OVERFLOW", Quantities,
+        malformed(field), retry false,
+        ("{field}: {packs} {pack_id} of {pack_quantity} come to more than 1000000000000 (a million million) base units");
     QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,
         ("{field}: comes to {sum} together, at most 1000000000000 (a million million)");
     InsufficientStock {

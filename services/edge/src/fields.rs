@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, NaiveDate};
 use keruen_domain::{
-    Code, Label, Quantity, check_digit,
+    Code, Contents, InPacks, Label, Quantity, check_digit,
     code::{MAX_QUANTITY, UNATTRIBUTED},
     id::{IdKind, generate, is_mistyped},
     limits,
@@ -286,6 +286,68 @@ impl Fields {
     /// A quantity: 1 to a million million.
     pub fn quantity(&mut self, field: &str, value: i64) -> Option<Quantity> {
         self.found(field, Quantity::parse(value), &value.to_string())
+    }
+
+    /// The pack in which the quantity of the request is told, if it is told in one.
+    pub fn in_packs(&mut self, pack_id: &str, contents: Contents<&str>) -> Option<Vec<InPacks>> {
+        let told = self.told_in_packs(String::new(), 0, pack_id, contents)?;
+        Some(told.into_iter().collect())
+    }
+
+    /// The packs in which quantities of lines are told; the lines' quantities are the command's, from `first` on.
+    pub fn lines_in_packs<'a, L>(
+        &mut self,
+        field: &str,
+        first: usize,
+        lines: &'a [L],
+        told: impl Fn(&'a L) -> (&'a str, Contents<&'a str>),
+    ) -> Option<Vec<InPacks>> {
+        let mut all = Some(Vec::new());
+        for (index, line) in lines.iter().enumerate() {
+            let (pack_id, contents) = told(line);
+            let path = format!("{field}[{index}]");
+            let line = self.told_in_packs(path, first + index, pack_id, contents);
+            all = all.zip(line).map(|(mut all, line)| {
+                all.extend(line);
+                all
+            });
+        }
+        all
+    }
+
+    #[expect(
+        clippy::option_option,
+        reason = "malformed, absent and given are three things"
+    )]
+    fn told_in_packs(
+        &mut self,
+        path: String,
+        index: usize,
+        pack_id: &str,
+        contents: Contents<&str>,
+    ) -> Option<Option<InPacks>> {
+        if pack_id.is_empty() {
+            return Some(None);
+        }
+        let field = match path.as_str() {
+            "" => "pack_id".to_owned(),
+            path => format!("{path}.pack_id"),
+        };
+        let pack_id = self.code(&field, pack_id);
+        if contents.is_empty() {
+            self.reject(
+                field,
+                "must be empty: packs are of an item, and none is named",
+            );
+            return None;
+        }
+        Some(Some(InPacks {
+            path,
+            index,
+            pack_id: pack_id?,
+            // A malformed id has been noted where it stands.
+            contents: contents.parse()?,
+        }))
     }
 
     /// A calendar date, or `None` where the field is empty.

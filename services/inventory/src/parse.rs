@@ -9,9 +9,10 @@ pub mod quality;
 pub mod stock;
 
 use keruen_domain::{
-    Label, Quantity,
+    Contents, Label, Packed, Quantity,
     id::IdKind,
     limits,
+    pack::Amount,
     stock::{AdjustStock, Change, ConsumeStock, DisposeStock, TransferTitle},
 };
 use keruen_edge::Fields;
@@ -21,7 +22,7 @@ use keruen_proto::inventory::v1::{
 };
 
 /// Books to be corrected.
-pub fn adjust(message: &AdjustStockRequest, fields: &mut Fields) -> Option<AdjustStock> {
+pub fn adjust(message: &AdjustStockRequest, fields: &mut Fields) -> Option<Packed<AdjustStock>> {
     let facility_id = fields.code("facility_id", &message.facility_id);
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
@@ -29,7 +30,8 @@ pub fn adjust(message: &AdjustStockRequest, fields: &mut Fields) -> Option<Adjus
     let serial_numbers = serial_numbers(fields, &message.serial_numbers);
     let reason: Option<AdjustmentReason> = fields.stated("reason", message.reason);
     let documents = fields.documents("documents", &message.documents);
-    Some(AdjustStock {
+    let in_packs = fields.in_packs(&message.pack_id, Contents::Batch(&message.batch_id));
+    let command = AdjustStock {
         facility_id: facility_id?,
         batch_id: batch_id?,
         owner_id: owner_id?,
@@ -37,7 +39,12 @@ pub fn adjust(message: &AdjustStockRequest, fields: &mut Fields) -> Option<Adjus
         serial_numbers: serial_numbers?,
         reason: reason?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, _| {
+        match &mut it.change {
+            Change::Increase(quantity) | Change::Decrease(quantity) => Some(quantity),
+        }
+    }))
 }
 
 fn change(fields: &mut Fields, delta: i64) -> Option<Change> {
@@ -53,7 +60,7 @@ fn change(fields: &mut Fields, delta: i64) -> Option<Change> {
 }
 
 /// Stock that was used up.
-pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<ConsumeStock> {
+pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<Packed<ConsumeStock>> {
     let facility_id = fields.code("facility_id", &message.facility_id);
     let item_id = fields.code("item_id", &message.item_id);
     let quantity = fields.quantity("quantity", message.quantity);
@@ -61,7 +68,8 @@ pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<Con
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
     let purpose: Option<ConsumptionPurpose> = fields.stated("purpose", message.purpose);
     let new_batch_id = fields.new_code("batch_id", "", IdKind::Batch);
-    Some(ConsumeStock {
+    let in_packs = fields.in_packs(&message.pack_id, Contents::Item(&message.item_id));
+    let command = ConsumeStock {
         facility_id: facility_id?,
         item_id: item_id?,
         quantity: quantity?,
@@ -70,11 +78,14 @@ pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<Con
         purpose: purpose?,
         already_used: message.already_used,
         new_batch_id: new_batch_id?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, _| {
+        Some(&mut it.quantity)
+    }))
 }
 
 /// Units that passed to another owner.
-pub fn title(message: &TransferTitleRequest, fields: &mut Fields) -> Option<TransferTitle> {
+pub fn title(message: &TransferTitleRequest, fields: &mut Fields) -> Option<Packed<TransferTitle>> {
     let facility_id = fields.code("facility_id", &message.facility_id);
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
@@ -99,7 +110,14 @@ pub fn title(message: &TransferTitleRequest, fields: &mut Fields) -> Option<Tran
         );
     }
     let documents = fields.documents("documents", &message.documents);
-    Some(TransferTitle {
+    let in_packs = fields.in_packs(&message.pack_id, Contents::Batch(&message.batch_id));
+    if message.quantity == 0 && !message.pack_id.is_empty() {
+        fields.reject(
+            "pack_id",
+            "must be empty where everything passes: no quantity is told",
+        );
+    }
+    let command = TransferTitle {
         facility_id: facility_id?,
         batch_id: batch_id?,
         owner_id: owner_id?,
@@ -107,11 +125,14 @@ pub fn title(message: &TransferTitleRequest, fields: &mut Fields) -> Option<Tran
         quantity: quantity?,
         serial_numbers: serial_numbers?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, _| {
+        it.quantity.as_mut().map(|it| -> &mut dyn Amount { it })
+    }))
 }
 
 /// Stock that was disposed of.
-pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<DisposeStock> {
+pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Packed<DisposeStock>> {
     let facility_id = fields.code("facility_id", &message.facility_id);
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
@@ -119,7 +140,8 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Dis
     let serial_numbers = serial_numbers(fields, &message.serial_numbers);
     let reason: Option<DisposalReason> = fields.stated("reason", message.reason);
     let documents = fields.documents("documents", &message.documents);
-    Some(DisposeStock {
+    let in_packs = fields.in_packs(&message.pack_id, Contents::Batch(&message.batch_id));
+    let command = DisposeStock {
         facility_id: facility_id?,
         batch_id: batch_id?,
         owner_id: owner_id?,
@@ -128,7 +150,10 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Dis
         already_disposed: message.already_disposed,
         reason: reason?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, _| {
+        Some(&mut it.quantity)
+    }))
 }
 
 fn serial_numbers(fields: &mut Fields, given: &[String]) -> Option<Vec<Label>> {

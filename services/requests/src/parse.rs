@@ -1,6 +1,7 @@
 //! Requests to the request service, parsed into commands.
 
 use keruen_domain::{
+    Contents, Packed,
     id::IdKind,
     limits,
     request::{ApproveRequest, ApprovedQuantity, FileRequest, NeededGoods, RejectRequest},
@@ -12,7 +13,7 @@ use keruen_proto::requests::v1::{
 };
 
 /// A request to be filed.
-pub fn file(message: &FileRequestRequest, fields: &mut Fields) -> Option<FileRequest> {
+pub fn file(message: &FileRequestRequest, fields: &mut Fields) -> Option<Packed<FileRequest>> {
     let request_id = fields.new_code("request_id", &message.request_id, IdKind::Request);
     let facility_id = fields.code("facility_id", &message.facility_id);
     let given: Vec<i32> = message.lines.iter().map(|line| line.line).collect();
@@ -28,13 +29,19 @@ pub fn file(message: &FileRequestRequest, fields: &mut Fields) -> Option<FileReq
             ..line
         })
         .collect();
-    Some(FileRequest {
+    let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {
+        (&line.pack_id, Contents::Item(&line.item_id))
+    });
+    let command = FileRequest {
         request_id: request_id?,
         facility_id: facility_id?,
         lines,
         priority: priority?,
         needed_by: needed_by?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, index| {
+        Some(&mut it.lines.get_mut(index)?.quantity)
+    }))
 }
 
 fn needed_goods(fields: &mut Fields, path: &str, line: &RequestLine) -> Option<NeededGoods> {

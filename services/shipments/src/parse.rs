@@ -1,6 +1,7 @@
 //! Requests to the shipment service, parsed into commands.
 
 use keruen_domain::{
+    Contents, Packed,
     id::IdKind,
     limits,
     shipment::{
@@ -19,7 +20,10 @@ use keruen_proto::{
 };
 
 /// A shipment to be requested.
-pub fn request(message: &RequestShipmentRequest, fields: &mut Fields) -> Option<RequestShipment> {
+pub fn request(
+    message: &RequestShipmentRequest,
+    fields: &mut Fields,
+) -> Option<Packed<RequestShipment>> {
     let shipment_id = fields.new_code("shipment_id", &message.shipment_id, IdKind::Shipment);
     let origin_id = fields.code("origin_id", &message.origin_id);
     let destination_id = fields.code("destination_id", &message.destination_id);
@@ -39,12 +43,18 @@ pub fn request(message: &RequestShipmentRequest, fields: &mut Fields) -> Option<
             ..line
         })
         .collect();
-    Some(RequestShipment {
+    let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {
+        (&line.pack_id, Contents::Item(&line.item_id))
+    });
+    let command = RequestShipment {
         shipment_id: shipment_id?,
         origin_id: origin_id?,
         destination_id: destination_id?,
         lines,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, index| {
+        Some(&mut it.lines.get_mut(index)?.quantity)
+    }))
 }
 
 fn goods_to_send(fields: &mut Fields, path: &str, line: &ShipmentLine) -> Option<GoodsToSend> {
@@ -109,7 +119,10 @@ pub fn dispatch(
 }
 
 /// A shipment that was received, or a part of it.
-pub fn receive(message: &ReceiveShipmentRequest, fields: &mut Fields) -> Option<ReceiveShipment> {
+pub fn receive(
+    message: &ReceiveShipmentRequest,
+    fields: &mut Fields,
+) -> Option<Packed<ReceiveShipment>> {
     let shipment_id = fields.code("shipment_id", &message.shipment_id);
     let lines = fields.each("lines", &message.lines, limits::FOUND_LINES, found_goods);
     let counts = message.lines.iter().map(|line| line.serial_numbers.len());
@@ -117,12 +130,23 @@ pub fn receive(message: &ReceiveShipmentRequest, fields: &mut Fields) -> Option<
     let signed_by_ref = fields.optional_label("signed_by_ref", &message.signed_by_ref);
     let documents = fields.documents("documents", &message.documents);
     let (lines, ()) = lines.zip(fitting)?;
-    Some(ReceiveShipment {
+    let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {
+        let contents = match (line.item_id.as_str(), line.batch_id.as_str()) {
+            ("", "") => Contents::ShipmentLine(message.shipment_id.as_str(), line.line),
+            ("", batch_id) => Contents::Batch(batch_id),
+            (item_id, _) => Contents::Item(item_id),
+        };
+        (&line.pack_id, contents)
+    });
+    let command = ReceiveShipment {
         shipment_id: shipment_id?,
         lines: (!lines.is_empty()).then_some(lines),
         signed_by_ref: signed_by_ref?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, index| {
+        Some(&mut it.lines.as_mut()?.get_mut(index)?.quantity)
+    }))
 }
 
 fn found_goods(fields: &mut Fields, path: &str, line: &ShipmentReceiptLine) -> Option<FoundGoods> {

@@ -686,6 +686,7 @@ fn shipped() -> Vec<Event> {
                 request_id: text("R-1"),
                 request_line: 2,
                 owner_id: text("MOH"),
+                ..ShipmentLine::default()
             }],
         }
         .into(),

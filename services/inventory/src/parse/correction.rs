@@ -1,7 +1,7 @@
 //! Requests for corrections, parsed into commands.
 
 use keruen_domain::{
-    Label,
+    Contents, Label, Packed,
     code::MAX_QUANTITY,
     correction::{CorrectBatchData, CorrectReceipt, Fact, VoidMovement},
     limits,
@@ -25,7 +25,7 @@ pub fn receipt(
     message: &CorrectReceiptRequest,
     fact: Option<Fact>,
     fields: &mut Fields,
-) -> Option<CorrectReceipt> {
+) -> Option<Packed<CorrectReceipt>> {
     let fact = named(fields, &message.event_id, fact);
     let batch_id = fields.code("batch_id", &message.batch_id);
     if !(0..=MAX_QUANTITY).contains(&message.quantity) {
@@ -42,13 +42,17 @@ pub fn receipt(
         |fields, path, serial| fields.label(path, serial),
     );
     let documents = fields.documents("documents", &message.documents);
-    Some(CorrectReceipt {
+    let in_packs = fields.in_packs(&message.pack_id, Contents::Batch(&message.batch_id));
+    let command = CorrectReceipt {
         fact: fact?,
         batch_id: batch_id?,
         quantity: message.quantity,
         serial_numbers: serial_numbers?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, _| {
+        Some(&mut it.quantity)
+    }))
 }
 
 /// What a batch is, in truth.

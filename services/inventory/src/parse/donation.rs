@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use keruen_domain::{
-    Code,
+    Code, Contents, Packed,
     donation::{
         AnnounceConsignment, ChangeEarmarks, CloseDonation, CommitDonatedMoney, Expense, Import,
         MoveConsignment, Passage, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation,
@@ -26,7 +26,10 @@ use keruen_proto::{
 };
 
 /// A donation to be pledged.
-pub fn pledge(message: &PledgeDonationRequest, fields: &mut Fields) -> Option<PledgeDonation> {
+pub fn pledge(
+    message: &PledgeDonationRequest,
+    fields: &mut Fields,
+) -> Option<Packed<PledgeDonation>> {
     let donation_id = fields.new_code("donation_id", &message.donation_id, IdKind::Donation);
     let donor_id = fields.code("donor_id", &message.donor_id);
     let recipient_id = fields.optional_code("recipient_id", &message.recipient_id);
@@ -54,7 +57,10 @@ pub fn pledge(message: &PledgeDonationRequest, fields: &mut Fields) -> Option<Pl
             ..line
         })
         .collect();
-    Some(PledgeDonation {
+    let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {
+        (&line.pack_id, Contents::Item(&line.item_id))
+    });
+    let command = PledgeDonation {
         donation_id: donation_id?,
         recipient_id: recipient_id?.unwrap_or_else(|| donor_id.clone()),
         donor_id,
@@ -65,7 +71,10 @@ pub fn pledge(message: &PledgeDonationRequest, fields: &mut Fields) -> Option<Pl
         anonymous: message.anonymous,
         conditions: conditions?,
         earmarks: earmarks?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, index| {
+        Some(&mut it.lines.get_mut(index)?.quantity)
+    }))
 }
 
 fn conditions(fields: &mut Fields, given: &[i32]) -> Option<Vec<DonationCondition>> {
@@ -159,14 +168,20 @@ fn pledged_goods(fields: &mut Fields, path: &str, line: &PledgeLine) -> Option<P
 }
 
 /// Donated goods that arrived.
-pub fn receive(message: &ReceiveDonationRequest, fields: &mut Fields) -> Option<ReceiveDonation> {
+pub fn receive(
+    message: &ReceiveDonationRequest,
+    fields: &mut Fields,
+) -> Option<Packed<ReceiveDonation>> {
     let donation_id = fields.code("donation_id", &message.donation_id);
     let facility_id = fields.code("facility_id", &message.facility_id);
     let lines = receipt_lines(fields, &message.lines);
     let documents = fields.documents("documents", &message.documents);
     let consignment_id = fields.optional_code("consignment_id", &message.consignment_id);
     let clearance_override = clearance_override(fields, message.clearance_override.as_ref());
-    Some(ReceiveDonation {
+    let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {
+        (&line.pack_id, Contents::Item(&line.item_id))
+    });
+    let command = ReceiveDonation {
         donation_id: donation_id?,
         facility_id: facility_id?,
         lines: lines?,
@@ -175,7 +190,10 @@ pub fn receive(message: &ReceiveDonationRequest, fields: &mut Fields) -> Option<
             consignment_id: consignment_id?,
             clearance_override: clearance_override?,
         },
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, index| {
+        Some(&mut it.lines.get_mut(index)?.quantity)
+    }))
 }
 
 #[expect(
@@ -258,7 +276,10 @@ fn receipt_line(fields: &mut Fields, path: &str, line: &v1::ReceiptLine) -> Opti
 }
 
 /// Donated money that was spent.
-pub fn spend(message: &SpendDonatedMoneyRequest, fields: &mut Fields) -> Option<SpendDonatedMoney> {
+pub fn spend(
+    message: &SpendDonatedMoneyRequest,
+    fields: &mut Fields,
+) -> Option<Packed<SpendDonatedMoney>> {
     let donation_id = fields.code("donation_id", &message.donation_id);
     let amount = fields.there("amount", message.amount.as_ref());
     let amount = amount.and_then(|amount| fields.money("amount", amount));
@@ -267,14 +288,23 @@ pub fn spend(message: &SpendDonatedMoneyRequest, fields: &mut Fields) -> Option<
     let expense = purpose.and_then(|purpose| expense(message, purpose, fields));
     let commitment = commitment_number(fields, message.commitment);
     let documents = fields.documents("documents", &message.documents);
-    Some(SpendDonatedMoney {
+    let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {
+        (&line.pack_id, Contents::Item(&line.item_id))
+    });
+    let command = SpendDonatedMoney {
         donation_id: donation_id?,
         amount: amount?,
         supplier_id: supplier_id?,
         expense: expense?,
         commitment: commitment?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, index| {
+        match &mut it.expense {
+            Expense::Goods { lines, .. } => Some(&mut lines.get_mut(index)?.quantity),
+            Expense::Service { .. } => None,
+        }
+    }))
 }
 
 fn expense(

@@ -1,6 +1,7 @@
 //! Requests about goods that nobody can name yet, parsed into commands.
 
 use keruen_domain::{
+    Contents, Packed,
     id::IdKind,
     limits,
     unidentified::{IdentifyGoods, ReceiveUnidentifiedGoods},
@@ -32,7 +33,10 @@ pub fn receive(
 }
 
 /// Packages of which it is known by now what they are.
-pub fn identify(message: &IdentifyGoodsRequest, fields: &mut Fields) -> Option<IdentifyGoods> {
+pub fn identify(
+    message: &IdentifyGoodsRequest,
+    fields: &mut Fields,
+) -> Option<Packed<IdentifyGoods>> {
     let goods_id = fields.code("goods_id", &message.goods_id);
     let packages = match message.packages {
         0 => Some(None),
@@ -43,11 +47,17 @@ pub fn identify(message: &IdentifyGoodsRequest, fields: &mut Fields) -> Option<I
     fields.serial_numbers_of("lines", counts)?;
     let donation_id = fields.optional_code("donation_id", &message.donation_id);
     let documents = fields.documents("documents", &message.documents);
-    Some(IdentifyGoods {
+    let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {
+        (&line.pack_id, Contents::Item(&line.item_id))
+    });
+    let command = IdentifyGoods {
         goods_id: goods_id?,
         packages: packages?,
         lines: lines?,
         donation_id: donation_id?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, index| {
+        Some(&mut it.lines.get_mut(index)?.quantity)
+    }))
 }

@@ -1,6 +1,7 @@
 //! Requests about the quality of stock, parsed into commands.
 
 use keruen_domain::{
+    Contents, Packed,
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch},
     stock::{HoldStock, ReleaseStock},
 };
@@ -99,7 +100,7 @@ fn grounds(
 }
 
 /// Units to be held by themselves.
-pub fn hold_stock(message: &HoldStockRequest, fields: &mut Fields) -> Option<HoldStock> {
+pub fn hold_stock(message: &HoldStockRequest, fields: &mut Fields) -> Option<Packed<HoldStock>> {
     let facility_id = fields.code("facility_id", &message.facility_id);
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
@@ -107,7 +108,8 @@ pub fn hold_stock(message: &HoldStockRequest, fields: &mut Fields) -> Option<Hol
     let serial_numbers = serial_numbers(fields, &message.serial_numbers);
     let reason = hold_reason(fields, message.reason);
     let documents = fields.documents("documents", &message.documents);
-    Some(HoldStock {
+    let in_packs = fields.in_packs(&message.pack_id, Contents::Batch(&message.batch_id));
+    let command = HoldStock {
         facility_id: facility_id?,
         batch_id: batch_id?,
         owner_id: owner_id?,
@@ -115,11 +117,17 @@ pub fn hold_stock(message: &HoldStockRequest, fields: &mut Fields) -> Option<Hol
         serial_numbers: serial_numbers?,
         reason: reason?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, _| {
+        Some(&mut it.quantity)
+    }))
 }
 
 /// Units to be released that are held by themselves.
-pub fn release_stock(message: &ReleaseStockRequest, fields: &mut Fields) -> Option<ReleaseStock> {
+pub fn release_stock(
+    message: &ReleaseStockRequest,
+    fields: &mut Fields,
+) -> Option<Packed<ReleaseStock>> {
     let facility_id = fields.code("facility_id", &message.facility_id);
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
@@ -127,7 +135,8 @@ pub fn release_stock(message: &ReleaseStockRequest, fields: &mut Fields) -> Opti
     let serial_numbers = serial_numbers(fields, &message.serial_numbers);
     let grounds = grounds(fields, message.verdict, message.release_override.as_ref());
     let documents = fields.documents("documents", &message.documents);
-    Some(ReleaseStock {
+    let in_packs = fields.in_packs(&message.pack_id, Contents::Batch(&message.batch_id));
+    let command = ReleaseStock {
         facility_id: facility_id?,
         batch_id: batch_id?,
         owner_id: owner_id?,
@@ -135,7 +144,10 @@ pub fn release_stock(message: &ReleaseStockRequest, fields: &mut Fields) -> Opti
         serial_numbers: serial_numbers?,
         grounds: grounds?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, _| {
+        Some(&mut it.quantity)
+    }))
 }
 
 /// A lot to be recalled.

@@ -1,7 +1,7 @@
 //! Requests about stock that is opened, counted, given back or spoiled, parsed into commands.
 
 use keruen_domain::{
-    Code,
+    Code, Contents, Packed,
     id::IdKind,
     limits,
     quality::ShortenExpiry,
@@ -19,17 +19,23 @@ use super::serial_numbers;
 const TEMPERATURES: std::ops::RangeInclusive<i32> = -273_150..=200_000;
 
 /// Books to be opened.
-pub fn open(message: &OpenStockRequest, fields: &mut Fields) -> Option<OpenStock> {
+pub fn open(message: &OpenStockRequest, fields: &mut Fields) -> Option<Packed<OpenStock>> {
     let facility_id = fields.code("facility_id", &message.facility_id);
     let lines = fields.some("lines", &message.lines, limits::RECEIPT_LINES, new_stock);
     let counts = message.lines.iter().map(|line| line.serial_numbers.len());
     fields.serial_numbers_of("lines", counts)?;
     let documents = fields.documents("documents", &message.documents);
-    Some(OpenStock {
+    let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {
+        (&line.pack_id, Contents::Item(&line.item_id))
+    });
+    let command = OpenStock {
         facility_id: facility_id?,
         lines: lines?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, index| {
+        Some(&mut it.lines.get_mut(index)?.quantity)
+    }))
 }
 
 /// Units that become a batch of their own.
@@ -61,7 +67,7 @@ pub fn new_stock(fields: &mut Fields, path: &str, line: &NewStockLine) -> Option
 }
 
 /// A count. That its position is not above the head is for the caller to see to.
-pub fn count(message: &CountStockRequest, fields: &mut Fields) -> Option<CountStock> {
+pub fn count(message: &CountStockRequest, fields: &mut Fields) -> Option<Packed<CountStock>> {
     let count_id = fields.new_code("count_id", &message.count_id, IdKind::Count);
     let facility_id = fields.code("facility_id", &message.facility_id);
     let item_id = fields.code("item_id", &message.item_id);
@@ -73,7 +79,18 @@ pub fn count(message: &CountStockRequest, fields: &mut Fields) -> Option<CountSt
     let counts = message.found.iter().map(|line| line.serial_numbers.len());
     fields.serial_numbers_of("found", counts)?;
     let documents = fields.documents("documents", &message.documents);
-    Some(CountStock {
+    let item_id_of_count = Contents::Item(message.item_id.as_str());
+    let counted = fields.lines_in_packs("lines", 0, &message.lines, |line| {
+        (&line.pack_id, item_id_of_count)
+    });
+    let found_in_packs =
+        fields.lines_in_packs("found", message.lines.len(), &message.found, |line| {
+            (&line.pack_id, item_id_of_count)
+        });
+    let in_packs = counted
+        .zip(found_in_packs)
+        .map(|(lines, found)| [lines, found].concat());
+    let command = CountStock {
         count_id: count_id?,
         facility_id: facility_id?,
         item_id: item_id?,
@@ -82,7 +99,13 @@ pub fn count(message: &CountStockRequest, fields: &mut Fields) -> Option<CountSt
         lines: lines?,
         found: found?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, index| {
+        match index.checked_sub(it.lines.len()) {
+            None => Some(&mut it.lines.get_mut(index)?.quantity),
+            Some(index) => Some(&mut it.found.get_mut(index)?.quantity),
+        }
+    }))
 }
 
 fn counted(fields: &mut Fields, path: &str, line: &CountLine) -> Option<CountedUnits> {
@@ -110,7 +133,7 @@ fn counted(fields: &mut Fields, path: &str, line: &CountLine) -> Option<CountedU
 }
 
 /// Stock to be given back.
-pub fn give_back(message: &ReturnStockRequest, fields: &mut Fields) -> Option<ReturnStock> {
+pub fn give_back(message: &ReturnStockRequest, fields: &mut Fields) -> Option<Packed<ReturnStock>> {
     let facility_id = fields.code("facility_id", &message.facility_id);
     let batch_id = fields.code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
@@ -119,7 +142,8 @@ pub fn give_back(message: &ReturnStockRequest, fields: &mut Fields) -> Option<Re
     let recipient_id = fields.optional_code("recipient_id", &message.recipient_id);
     let reason: Option<ReturnReason> = fields.stated("reason", message.reason);
     let documents = fields.documents("documents", &message.documents);
-    Some(ReturnStock {
+    let in_packs = fields.in_packs(&message.pack_id, Contents::Batch(&message.batch_id));
+    let command = ReturnStock {
         facility_id: facility_id?,
         batch_id: batch_id?,
         owner_id: owner_id?,
@@ -129,7 +153,10 @@ pub fn give_back(message: &ReturnStockRequest, fields: &mut Fields) -> Option<Re
         already_returned: message.already_returned,
         reason: reason?,
         documents: documents?,
-    })
+    };
+    Some(Packed::new(command, in_packs?, |it, _| {
+        Some(&mut it.quantity)
+    }))
 }
 
 /// Stock that was kept too warm or too cold.

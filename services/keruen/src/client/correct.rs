@@ -62,6 +62,9 @@ pub struct Receipt {
         required_unless_present = "json"
     )]
     quantity: Option<i64>,
+    /// Pack of the item in which that is told, for example BOX. Default: base units
+    #[arg(long, value_name = "CODE")]
+    pack: Option<String>,
     /// Serial number, of an asset; repeatable
     #[arg(long = "serial", value_name = "NUMBER")]
     serials: Vec<String>,
@@ -122,6 +125,7 @@ impl Verb {
                     event_id: args.event_id.unwrap_or_default(),
                     batch_id: args.batch.unwrap_or_default(),
                     quantity: args.quantity.unwrap_or_default(),
+                    pack_id: args.pack.unwrap_or_default(),
                     serial_numbers: args.serials,
                     documents: args.documents,
                     ..Default::default()

@@ -20,7 +20,7 @@ pub struct Open {
     /// Where
     #[arg(long, value_name = "CODE", required_unless_present = "json")]
     facility: Option<String>,
-    /// What is there: item=CODE,quantity=N[,owner=CODE][,lot=TEXT][,expires=DAY][,serial=NUMBER]…[,value=MONEY[,basis=BASIS]][,held=yes][,batch=ID]; repeatable
+    /// What is there: item=CODE,quantity=N[,pack=CODE][,owner=CODE][,lot=TEXT][,expires=DAY][,serial=NUMBER]…[,value=MONEY[,basis=BASIS]][,held=yes][,batch=ID]; repeatable
     #[arg(long = "line", value_name = "LINE", required_unless_present = "json", value_parser = line::new_stock)]
     lines: Vec<NewStockLine>,
     /// Inventory of the store and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
@@ -62,7 +62,7 @@ pub struct Count {
     /// stand now
     #[arg(long, value_name = "POSITION")]
     at_position: Option<u64>,
-    /// What is there: batch=ID,quantity=N[,owner=CODE][,serial=NUMBER]…; repeatable
+    /// What is there: batch=ID,quantity=N[,pack=CODE][,owner=CODE][,serial=NUMBER]…; repeatable
     #[arg(long = "line", value_name = "LINE", value_parser = line::counted)]
     lines: Vec<CountLine>,
     /// What is there of which the books know no batch, as in `stock open`; repeatable

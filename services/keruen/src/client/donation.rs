@@ -38,7 +38,7 @@ Examples:
   keruen donation pledge --donor DEGDAR --line item=VENT-A,quantity=20 \\
       --earmark region=KZ-62 --condition report-use --expected-on 2020-07-20
 
-A line is commodity=CODE or item=CODE, and quantity=N in base units. An earmark is any of region=CODE, \
+A line is commodity=CODE or item=CODE, and quantity=N in base units, or, with pack=CODE, in packs of the item. An earmark is any of region=CODE, \
 facility=CODE and purpose=patient|control|training, for all goods or for item=CODE: stock of the donation is then \
 allocated and issued only where one of them fits. On its way it may pass through any warehouse.")]
     Pledge(Pledge),
@@ -67,7 +67,7 @@ Examples:
       --line item=VENT-A,serial=SN-1,serial=SN-2 \\
       --occurred-at 2020-07-14T09:30:00+06:00
 
-A line is item=CODE,quantity=N and, where they apply, outcome=good|damaged|missing|surplus|wrong|expired, lot=LOT, \
+A line is item=CODE,quantity=N and, where they apply, pack=CODE, outcome=good|damaged|missing|surplus|wrong|expired, lot=LOT, \
 expires=DAY, serial=NUMBER (repeatable; quantity is then their number), pledge-line=N, value=12.50USD with \
 basis=donor-declared|invoice|market-estimate, batch=ID. A comma in a value is written \\,.
 
@@ -180,7 +180,7 @@ pub struct Pledge {
     /// Organisation to which the goods will belong. Default: the donor
     #[arg(long, value_name = "CODE")]
     recipient: Option<String>,
-    /// Goods promised: commodity=CODE,quantity=N or item=CODE,quantity=N; repeatable
+    /// Goods promised: commodity=CODE,quantity=N or item=CODE,quantity=N[,pack=CODE]; repeatable
     #[arg(long = "line", value_name = "LINE", value_parser = line::pledge)]
     lines: Vec<PledgeLine>,
     /// Money promised, for example 4000000USD

@@ -31,6 +31,9 @@ pub struct Return {
         required_unless_present = "json"
     )]
     quantity: Option<i64>,
+    /// Pack of the item in which that is told, for example BOX. Default: base units
+    #[arg(long, value_name = "CODE")]
+    pack: Option<String>,
     /// Serial number, of an asset; repeatable
     #[arg(long = "serial", value_name = "NUMBER")]
     serials: Vec<String>,
@@ -58,6 +61,7 @@ impl Return {
             batch_id: self.batch.unwrap_or_default(),
             owner_id: self.owner.unwrap_or_default(),
             quantity: self.quantity.unwrap_or_default(),
+            pack_id: self.pack.unwrap_or_default(),
             serial_numbers: self.serials,
             recipient_id: self.recipient.unwrap_or_default(),
             reason: self.reason.map_or(0, Into::into),

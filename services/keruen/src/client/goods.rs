@@ -76,7 +76,7 @@ pub struct Identify {
     /// How many packages were identified. Default: all that were left
     #[arg(long, value_name = "N")]
     packages: Option<i64>,
-    /// What was in them: item=CODE,quantity=N[,owner=CODE][,lot=TEXT][,expires=DAY][,serial=NUMBER]…[,value=MONEY[,basis=BASIS]][,held=yes][,batch=ID]; repeatable
+    /// What was in them: item=CODE,quantity=N[,pack=CODE][,owner=CODE][,lot=TEXT][,expires=DAY][,serial=NUMBER]…[,value=MONEY[,basis=BASIS]][,held=yes][,batch=ID]; repeatable
     #[arg(long = "line", value_name = "LINE", value_parser = line::new_stock)]
     lines: Vec<NewStockLine>,
     /// Donation that they belong to. Default: nobody knows

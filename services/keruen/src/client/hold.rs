@@ -31,6 +31,9 @@ struct Units {
         required_unless_present = "json"
     )]
     quantity: Option<i64>,
+    /// Pack of the item in which that is told, for example BOX. Default: base units
+    #[arg(long, value_name = "CODE")]
+    pack: Option<String>,
     /// Serial number, of an asset; repeatable
     #[arg(long = "serial", value_name = "NUMBER")]
     serials: Vec<String>,
@@ -70,6 +73,7 @@ impl Hold {
             batch_id: self.units.batch.unwrap_or_default(),
             owner_id: self.units.owner.unwrap_or_default(),
             quantity: self.units.quantity.unwrap_or_default(),
+            pack_id: self.units.pack.unwrap_or_default(),
             serial_numbers: self.units.serials,
             reason: self.reason.map_or(0, Into::into),
             documents: self.units.documents,
@@ -88,6 +92,7 @@ impl Release {
             batch_id: self.units.batch.unwrap_or_default(),
             owner_id: self.units.owner.unwrap_or_default(),
             quantity: self.units.quantity.unwrap_or_default(),
+            pack_id: self.units.pack.unwrap_or_default(),
             serial_numbers: self.units.serials,
             verdict,
             release_override,

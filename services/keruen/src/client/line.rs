@@ -104,7 +104,9 @@ impl Pairs {
     fn quantity(&self) -> Result<i64, String> {
         let serials = self.all("serial").len();
         match self.get("quantity") {
-            None if serials > 0 => i64::try_from(serials).map_err(|error| error.to_string()),
+            None if serials > 0 && self.get("pack").is_none() => {
+                i64::try_from(serials).map_err(|error| error.to_string())
+            }
             _ => self.required("quantity", value::whole),
         }
     }
@@ -142,14 +144,15 @@ fn small(text: &str) -> Result<i32, String> {
         .map_err(|_| format!("must be a line number; found {text:?}"))
 }
 
-/// `commodity=CODE|item=CODE,quantity=N`
+/// `commodity=CODE|item=CODE,quantity=N[,pack=CODE]`
 pub fn pledge(text: &str) -> Result<PledgeLine, String> {
-    let pairs = Pairs::parse(text, &["commodity", "item", "quantity"])?;
+    let pairs = Pairs::parse(text, &["commodity", "item", "quantity", "pack"])?;
     let (commodity_id, item_id) = pairs.goods()?;
     Ok(PledgeLine {
         commodity_id,
         item_id,
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         ..PledgeLine::default()
     })
 }
@@ -170,14 +173,15 @@ pub fn earmark(text: &str) -> Result<Earmark, String> {
     })
 }
 
-/// `commodity=CODE|item=CODE,quantity=N`
+/// `commodity=CODE|item=CODE,quantity=N[,pack=CODE]`
 pub fn request(text: &str) -> Result<RequestLine, String> {
-    let pairs = Pairs::parse(text, &["commodity", "item", "quantity"])?;
+    let pairs = Pairs::parse(text, &["commodity", "item", "quantity", "pack"])?;
     let (commodity_id, item_id) = pairs.goods()?;
     Ok(RequestLine {
         commodity_id,
         item_id,
         requested: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         ..RequestLine::default()
     })
 }
@@ -191,11 +195,12 @@ pub fn approval(text: &str) -> Result<ApprovedLine, String> {
     })
 }
 
-/// `item=CODE,quantity=N[,outcome=…][,lot=…][,expires=DAY][,serial=…]…[,pledge-line=N][,value=MONEY[,basis=…]][,batch=ID]`
+/// `item=CODE,quantity=N[,pack=CODE][,outcome=…][,lot=…][,expires=DAY][,serial=…]…[,pledge-line=N][,value=MONEY[,basis=…]][,batch=ID]`
 pub fn receipt(text: &str) -> Result<ReceiptLine, String> {
     const KEYS: &[&str] = &[
         "item",
         "quantity",
+        "pack",
         "outcome",
         "lot",
         "expires",
@@ -209,6 +214,7 @@ pub fn receipt(text: &str) -> Result<ReceiptLine, String> {
     Ok(ReceiptLine {
         item_id: pairs.required_text("item")?,
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         outcome: pairs.read("outcome", word::number::<ReceiptOutcome>)?,
         lot: pairs.text("lot"),
         expires_on: pairs.read("expires", value::date)?,
@@ -239,15 +245,17 @@ fn unit_value(pairs: &Pairs) -> Result<Option<UnitValue>, String> {
     }
 }
 
-/// `item=CODE,quantity=N[,owner=CODE][,lot=…][,expires=DAY][,serial=…]…[,value=MONEY[,basis=…]][,held=yes][,batch=ID]`
+/// `item=CODE,quantity=N[,pack=CODE][,owner=CODE][,lot=…][,expires=DAY][,serial=…]…[,value=MONEY[,basis=…]][,held=yes][,batch=ID]`
 pub fn new_stock(text: &str) -> Result<NewStockLine, String> {
     const KEYS: &[&str] = &[
-        "item", "quantity", "owner", "lot", "expires", "serial", "value", "basis", "held", "batch",
+        "item", "quantity", "pack", "owner", "lot", "expires", "serial", "value", "basis", "held",
+        "batch",
     ];
     let pairs = Pairs::parse(text, KEYS)?;
     Ok(NewStockLine {
         item_id: pairs.text("item"),
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         owner_id: pairs.text("owner"),
         lot: pairs.text("lot"),
         expires_on: pairs.read("expires", value::date)?,
@@ -258,22 +266,30 @@ pub fn new_stock(text: &str) -> Result<NewStockLine, String> {
     })
 }
 
-/// `batch=ID,quantity=N[,owner=CODE][,serial=…]…`
+/// `batch=ID,quantity=N[,pack=CODE][,owner=CODE][,serial=…]…`
 pub fn counted(text: &str) -> Result<CountLine, String> {
-    let pairs = Pairs::parse(text, &["batch", "quantity", "owner", "serial"])?;
+    let pairs = Pairs::parse(text, &["batch", "quantity", "pack", "owner", "serial"])?;
     Ok(CountLine {
         batch_id: pairs.required_text("batch")?,
         owner_id: pairs.text("owner"),
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         serial_numbers: pairs.all("serial"),
     })
 }
 
-/// `item=CODE,quantity=N[,request=ID[,request-line=N]][,owner=CODE]`
+/// `item=CODE,quantity=N[,pack=CODE][,request=ID[,request-line=N]][,owner=CODE]`
 pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
     let pairs = Pairs::parse(
         text,
-        &["item", "quantity", "request", "request-line", "owner"],
+        &[
+            "item",
+            "quantity",
+            "pack",
+            "request",
+            "request-line",
+            "owner",
+        ],
     )?;
     let request_line = match (pairs.get("request"), pairs.get("request-line")) {
         (None, Some(_)) => return Err("request-line needs a request".to_owned()),
@@ -284,6 +300,7 @@ pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
     Ok(ShipmentLine {
         item_id: pairs.required_text("item")?,
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         request_id: pairs.text("request"),
         request_line,
         owner_id: pairs.text("owner"),
@@ -291,10 +308,10 @@ pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
     })
 }
 
-/// `line=N,quantity=N[,outcome=…][,batch=ID][,owner=CODE][,serial=…]…[,item=CODE][,lot=…][,expires=DAY]`
+/// `line=N,quantity=N[,pack=CODE][,outcome=…][,batch=ID][,owner=CODE][,serial=…]…[,item=CODE][,lot=…][,expires=DAY]`
 pub fn shipment_receipt(text: &str) -> Result<ShipmentReceiptLine, String> {
     const KEYS: &[&str] = &[
-        "line", "quantity", "outcome", "batch", "owner", "serial", "item", "lot", "expires",
+        "line", "quantity", "pack", "outcome", "batch", "owner", "serial", "item", "lot", "expires",
     ];
     let pairs = Pairs::parse(text, KEYS)?;
     Ok(ShipmentReceiptLine {
@@ -302,6 +319,7 @@ pub fn shipment_receipt(text: &str) -> Result<ShipmentReceiptLine, String> {
         batch_id: pairs.text("batch"),
         owner_id: pairs.text("owner"),
         quantity: pairs.quantity()?,
+        pack_id: pairs.text("pack"),
         outcome: pairs.read("outcome", word::number::<ReceiptOutcome>)?,
         serial_numbers: pairs.all("serial"),
         item_id: pairs.text("item"),
@@ -421,7 +439,7 @@ mod tests {
         let cases = [
             (
                 "item=A,qty=1",
-                r#"unknown key "qty"; keys are commodity, item, quantity"#,
+                r#"unknown key "qty"; keys are commodity, item, quantity, pack"#,
             ),
             ("item=A,quantity=1,item=B", "item stands there twice"),
             ("item=A,quantity=", "quantity has no value"),
@@ -433,11 +451,11 @@ mod tests {
             ("quantity=1", "name a commodity or an item"),
             (
                 "item",
-                r#""item" is not key=value; keys are commodity, item, quantity"#,
+                r#""item" is not key=value; keys are commodity, item, quantity, pack"#,
             ),
             (
                 "item=A,quantity=1,",
-                r#""" is not key=value; keys are commodity, item, quantity"#,
+                r#""" is not key=value; keys are commodity, item, quantity, pack"#,
             ),
             (
                 r"item=A\n,quantity=1",
@@ -453,6 +471,7 @@ mod tests {
                 .contains("good, damaged, missing")
         );
         assert!(receipt("item=A,quantity=1,basis=invoice").is_err());
+        assert!(receipt("item=A,pack=BOX,serial=S1").is_err());
         assert!(shipment("item=A,quantity=1,request-line=2").is_err());
     }
 

@@ -32,7 +32,7 @@ Examples:
       --line commodity=TEST-SARS2,quantity=500 --line item=VENT-A,quantity=1 \\
       --needed-by 2030-01-31
 
-A line is commodity=CODE, or item=CODE where nothing else will do, and quantity=N in base units.")]
+A line is commodity=CODE, or item=CODE where nothing else will do, and quantity=N in base units,\nor, with pack=CODE, in packs of the item.")]
     File(FileRequest),
     /// Approve a request, in full or less
     #[command(after_help = "\
@@ -89,7 +89,7 @@ pub struct FileRequest {
     /// Who needs it
     #[arg(long, value_name = "CODE", required_unless_present = "json")]
     facility: Option<String>,
-    /// What is needed: commodity=CODE,quantity=N or item=CODE,quantity=N; repeatable
+    /// What is needed: commodity=CODE,quantity=N or item=CODE,quantity=N[,pack=CODE]; repeatable
     #[arg(long = "line", value_name = "LINE", required_unless_present = "json", value_parser = line::request)]
     lines: Vec<RequestLine>,
     /// How urgent it is. Default: routine

@@ -34,7 +34,7 @@ Examples:
   keruen shipment request --from WH-ALA --to HOSP-JEZ \\
       --line item=TEST-RAPID-A,quantity=500,owner=MOH
 
-A line is item=CODE,quantity=N and, where they apply, request=ID, request-line=N (default 1), owner=CODE.")]
+A line is item=CODE,quantity=N and, where they apply, pack=CODE, request=ID, request-line=N (default 1), owner=CODE.")]
     Request(RequestShipment),
     /// Claim stock at the origin, first expired first out
     #[command(after_help = "\
@@ -58,7 +58,7 @@ Examples:
   keruen shipment receive S-JEZ-1 --line line=1,serial=SN-1 \\
       --line line=1,serial=SN-2,outcome=damaged
 
-Without --line everything that is on its way was received in good condition. A line is line=N,quantity=N and, where \
+Without --line everything that is on its way was received in good condition. A line is line=N,quantity=N[,pack=CODE] and, where \
 they apply, outcome=good|damaged|missing|surplus|wrong|expired, batch=ID, owner=CODE, serial=NUMBER (repeatable); \
 surplus and wrong goods also item=CODE, lot=LOT, expires=DAY.")]
     Receive(Receive),

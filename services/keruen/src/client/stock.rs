@@ -162,6 +162,8 @@ Examples:
 Examples:
   keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A \\
       --quantity 120 --purpose patient
+  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 2 \\
+      --pack BOX --purpose patient
   keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 5 \\
       --purpose control --batch B-HJKMN-PQRSTU \\
       --occurred-at 2020-07-20T18:00:00+06:00
@@ -260,6 +262,9 @@ pub struct Adjust {
         required_unless_present = "json"
     )]
     delta: Option<i64>,
+    /// Pack of the item in which that is told, for example BOX. Default: base units
+    #[arg(long, value_name = "CODE")]
+    pack: Option<String>,
     /// Serial number, of an asset; repeatable
     #[arg(long = "serial", value_name = "NUMBER")]
     serials: Vec<String>,
@@ -290,6 +295,9 @@ pub struct Consume {
         required_unless_present = "json"
     )]
     quantity: Option<i64>,
+    /// Pack of the item in which that is told, for example BOX. Default: base units
+    #[arg(long, value_name = "CODE")]
+    pack: Option<String>,
     /// The batch. Default: those that expire first, marked as assumed
     #[arg(long, value_name = "ID")]
     batch: Option<String>,
@@ -326,6 +334,9 @@ pub struct Dispose {
         required_unless_present = "json"
     )]
     quantity: Option<i64>,
+    /// Pack of the item in which that is told, for example BOX. Default: base units
+    #[arg(long, value_name = "CODE")]
+    pack: Option<String>,
     /// Serial number, of an asset; repeatable
     #[arg(long = "serial", value_name = "NUMBER")]
     serials: Vec<String>,
@@ -358,6 +369,7 @@ impl Args {
                     batch_id: args.batch.unwrap_or_default(),
                     owner_id: args.owner.unwrap_or_default(),
                     delta: args.delta.unwrap_or_default(),
+                    pack_id: args.pack.unwrap_or_default(),
                     serial_numbers: args.serials,
                     reason: args.reason.map_or(0, Into::into),
                     documents: args.documents,
@@ -370,6 +382,7 @@ impl Args {
                     facility_id: args.facility.unwrap_or_default(),
                     item_id: args.item.unwrap_or_default(),
                     quantity: args.quantity.unwrap_or_default(),
+                    pack_id: args.pack.unwrap_or_default(),
                     batch_id: args.batch.unwrap_or_default(),
                     owner_id: args.owner.unwrap_or_default(),
                     purpose: args.purpose.map_or(0, Into::into),
@@ -384,6 +397,7 @@ impl Args {
                     batch_id: args.batch.unwrap_or_default(),
                     owner_id: args.owner.unwrap_or_default(),
                     quantity: args.quantity.unwrap_or_default(),
+                    pack_id: args.pack.unwrap_or_default(),
                     serial_numbers: args.serials,
                     reason: args.reason.map_or(0, Into::into),
                     documents: args.documents,

@@ -23,6 +23,9 @@ pub struct Transfer {
     /// Base units that no shipment claims. Default: all of them that are there
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     quantity: Option<i64>,
+    /// Pack of the item in which that is told, for example BOX. Default: base units
+    #[arg(long, value_name = "CODE")]
+    pack: Option<String>,
     /// Serial number, of an asset; repeatable. The quantity is then their number
     #[arg(long = "serial", value_name = "NUMBER")]
     serials: Vec<String>,
@@ -48,6 +51,7 @@ impl Transfer {
             owner_id: self.owner.unwrap_or_default(),
             new_owner_id: self.to.unwrap_or_default(),
             quantity: self.quantity.unwrap_or(numbered),
+            pack_id: self.pack.unwrap_or_default(),
             serial_numbers: self.serials,
             documents: self.documents,
             ..Default::default()

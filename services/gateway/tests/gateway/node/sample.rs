@@ -382,6 +382,7 @@ impl Sample {
             } else {
                 0
             },
+            ..RequestLine::default()
         };
         RequestRow {
             request: Some(Request {
