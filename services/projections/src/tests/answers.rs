@@ -103,7 +103,7 @@ fn places_of_a_batch_add_up_to_what_was_received() {
         }
     }
     assert_eq!(traced.len(), received.len());
-    assert_eq!(statuses.len(), 7, "{statuses:?}");
+    assert_eq!(statuses.len(), 8, "{statuses:?}");
 }
 
 #[test]

@@ -321,8 +321,18 @@ impl History {
             let Entry::Request(request) = self.fold(&Boundary::request(id)?) else {
                 return None;
             };
-            Some(request.facility_id)
+            let commodity_id = request.lines.first()?.commodity_id.clone();
+            Some((request.facility_id, commodity_id))
         });
+        // What is asked for is sent, mostly.
+        let fits = |(_, commodity_id): &&(&str, &str)| {
+            asking
+                .as_ref()
+                .is_none_or(|(_, asked)| asked == commodity_id)
+        };
+        let fitting: Vec<_> = ITEMS.iter().filter(fits).collect();
+        let item_id = pick(&fitting, b).map_or(item_id, |(item_id, _)| item_id);
+        let asking = asking.map(|(facility_id, _)| facility_id);
         let origin_id = FACILITIES[usize::from(b) % 2].0;
         let destination_id =
             asking.unwrap_or_else(|| FACILITIES[usize::from(c) % FACILITIES.len()].0.to_owned());

@@ -55,7 +55,7 @@ pub fn eventful() -> History {
             .wrapping_add(1_442_695_040_888_963_407);
         u16::try_from(state >> 48).unwrap()
     };
-    let choices: Vec<Choice> = (0..1_600)
+    let choices: Vec<Choice> = (0..1_200)
         .map(|_| (u8::try_from(next() % 256).unwrap(), next(), next(), next()))
         .collect();
     let mut history = History::new(&choices);

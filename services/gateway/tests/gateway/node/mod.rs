@@ -205,27 +205,6 @@ impl RegistryService for Served {
         })
     }
 
-    async fn verify_organisation(
-        &self,
-        _: Request<VerifyOrganisationRequest>,
-    ) -> Result<Response<VerifyOrganisationResponse>, Status> {
-        not_read()
-    }
-
-    async fn revoke_verification(
-        &self,
-        _: Request<RevokeVerificationRequest>,
-    ) -> Result<Response<RevokeVerificationResponse>, Status> {
-        not_read()
-    }
-
-    async fn find_by_external_id(
-        &self,
-        _: Request<FindByExternalIdRequest>,
-    ) -> Result<Response<FindByExternalIdResponse>, Status> {
-        not_read()
-    }
-
     async fn register_organisation(
         &self,
         _: Request<RegisterOrganisationRequest>,
