@@ -48,7 +48,7 @@ pub struct History {
 
 /// A long history in which everything happens.
 pub fn eventful() -> History {
-    let mut state = 7_u64;
+    let mut state = 12_u64;
     let mut next = || {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
