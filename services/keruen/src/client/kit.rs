@@ -14,8 +14,9 @@ pub enum Verb {
     /// Put kits together of what their item consists of
     #[command(after_help = "\
 Examples:
-  keruen item register KIT-TEST --commodity KIT --name-en 'Test kit' --tracking batch \\
-      --component item=SWAB,quantity=2 --component item=TEST-RAPID-A,quantity=1
+  keruen item register KIT-TEST --commodity KIT --name-en Kit \\
+      --tracking batch --component item=SWAB,quantity=2 \\
+      --component item=TEST-RAPID-A,quantity=1
   keruen kit assemble --facility WH-ALA --item KIT-TEST --quantity 40
   keruen kit assemble --facility WH-ALA --item KIT-TEST --quantity 40 --owner MOH \\
       --from B-HJKMN-PQRSTU
