@@ -563,7 +563,7 @@ async fn packs_are_asked_for_shipped_and_refused() {
     refused_by(
         &stage,
         &format!("{receive},quantity=999999999999,pack=BOX"),
-        &["PACKS_OVERFLOW", "900719925474099 BOX of 25"],
+        &["PACKS_OVERFLOW", "999999999999 BOX of 25"],
     );
     refused_by(
         &stage,

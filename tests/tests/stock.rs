@@ -1,5 +1,5 @@
-//! What a store knows, on the command line: counts while goods move, goods that nobody can name, and the life of a
-//! pump from identification to retirement.
+//! What a store knows, on the command line: counts while goods move, goods that nobody can name, the life of a pump from
+//! identification to retirement, and where mobile units go.
 
 #![allow(
     clippy::expect_used,
@@ -123,6 +123,120 @@ async fn what_moves_while_people_count_is_not_missing() {
     desk.refused("goods identify G1", "ALREADY_IDENTIFIED");
     let goods = desk.json("goods get G1");
     assert_eq!(goods["unidentifiedGoods"]["identifiedPackages"], "3");
+    assert!(desk.run("check").success().contains("keep"));
+}
+
+/// Who must see to what, in one list.
+#[tokio::test(flavor = "multi_thread")]
+async fn equipment_that_somebody_must_see_to_is_listed() {
+    let desk = Desk::new().await;
+    desk.run(&format!(
+        "stock open --facility {NORTH} --line item={PUMP_A},serial=S-1,serial=S-2,serial=S-3,batch=B1"
+    ))
+    .success();
+    desk.run(&format!(
+        "stock open --facility {SOUTH} --line item={PUMP_A},serial=S-4,batch=B2"
+    ))
+    .success();
+    desk.run(&format!(
+        "asset put-into-service {PUMP_A} S-1 --trained person:9 --service-due 2099-01-15 \
+         --document kind=acceptance-act,number=A-1"
+    ))
+    .success();
+    desk.run(&format!(
+        "asset lend {PUMP_A} S-2 --borrower {DONOR} --due 2020-06-01 --occurred-at 2020-05-01T09:00:00Z"
+    ))
+    .success();
+    desk.run(&format!(
+        "asset report {PUMP_A} S-3 --condition out-of-order --fault leak"
+    ))
+    .success();
+    desk.run(&format!(
+        "asset send-for-repair {PUMP_A} S-3 --repairer {CARRIER}"
+    ))
+    .success();
+    desk.run(&format!(
+        "stock adjust --facility {SOUTH} --batch B2 --delta=-1 --serial S-4 --reason lost"
+    ))
+    .success();
+    let head = desk.json("log stats")["position"].as_u64().unwrap();
+    let listed = |filter: &str| {
+        let shown = desk
+            .run(&format!(
+                "asset list {filter} --min-position {head} --format csv"
+            ))
+            .success();
+        let serials = shown
+            .lines()
+            .skip(1)
+            .filter_map(|row| row.split(',').nth(1));
+        serials.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(listed(""), "S-1 S-2 S-3");
+    assert_eq!(listed("--gone"), "S-1 S-2 S-3 S-4");
+    assert_eq!(listed(&format!("--facility {SOUTH} --gone")), "S-4");
+    assert_eq!(listed("--service-due 30"), "");
+    assert_eq!(listed("--service-due 36500"), "S-1");
+    assert_eq!(listed("--overdue"), "S-2");
+    assert_eq!(listed("--under-repair"), "S-3");
+    assert_eq!(listed("--service-due 36500 --overdue"), "S-1 S-2");
+    assert_eq!(listed("--condition out-of-order"), "");
+    assert_eq!(listed(&format!("--item {MASK_A}")), "");
+    let paged = desk.run(&format!("asset list --limit 2 --min-position {head}"));
+    assert!(paged.success().contains("S-2"));
+    desk.refused("asset list --region KZ-99", "UNKNOWN_REGION");
+    desk.refused("asset list --service-due=-1", "service_due_within_days");
+}
+
+/// Where it is, where it goes next and what it has done is one answer; its stock is counted where it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mobile_unit_says_where_it_is_and_where_it_goes_next() {
+    let desk = Desk::new().await;
+    desk.run(&format!(
+        "facility register VAN --name-en Van --kind mobile-unit --region KZ-75 \
+         --time-zone Asia/Almaty --operator {DONOR}"
+    ))
+    .success();
+    desk.run(&format!(
+        "stock open --facility VAN --line item={MASK_A},quantity=5,batch=BV"
+    ))
+    .success();
+    desk.refused(
+        &format!("mobile-unit deploy {NORTH} --region KZ-31 --name-en Aral"),
+        "NOT_A_MOBILE_UNIT",
+    );
+    desk.refused("mobile-unit depart VAN", "NOT_DEPLOYED");
+    desk.run(
+        "mobile-unit schedule VAN --stop region=KZ-31,place=Zhanatas,from=2098-03-01,until=2098-03-05 \
+         --stop region=KZ-43,place=Aral,from=2098-03-06,until=2098-03-07",
+    )
+    .success();
+    desk.run("mobile-unit deploy VAN --region KZ-31 --name-en Zhanatas --location 43.56,69.75")
+        .success();
+    let report = "mobile-unit report VAN MASK --from 2021-03-01 --until 2021-03-05 --quantity";
+    desk.run(&format!("{report} 1240")).success();
+    desk.refused(&format!("{report} 1260"), "PERIOD_OVERLAPS");
+    desk.run(&format!("{report} 1260 --corrected")).success();
+    let shown = desk.json("mobile-unit get VAN");
+    assert_eq!(shown["row"]["regionId"], "KZ-31");
+    let unit = &shown["row"]["mobileUnit"];
+    assert_eq!(unit["stays"][0]["stop"]["place"]["en"], "Zhanatas");
+    assert_eq!(unit["schedule"][0]["stop"]["place"]["en"], "Aral");
+    assert_eq!(unit["throughput"][0]["quantity"], "1260");
+    let told = desk.run("mobile-unit get VAN").success();
+    for part in ["deployed", "Zhanatas", "Aral", "252.0"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let list = |filter: &str| desk.run(&format!("mobile-unit list {filter}")).success();
+    assert!(list("--region KZ-31").contains("VAN"));
+    assert!(!list("--region KZ-43").contains("VAN"));
+    let head = desk.json("log stats")["position"].as_u64().unwrap();
+    let rows = desk.json(&format!(
+        "stock --by region --facility VAN --min-position {head}"
+    ));
+    assert_eq!(rows[0]["region"], "KZ-31");
+    desk.run("mobile-unit depart VAN").success();
+    assert!(list("").contains("under-way"));
     assert!(desk.run("check").success().contains("keep"));
 }
 

@@ -153,7 +153,7 @@ pub(crate) fn reads_around(books: &Books, item_id: &str, serial_number: &str) ->
     boundaries
 }
 
-/// Refuses to release units that must be held because of their own state, whatever else they were held for.
+/// Refuses to release units that are held only because of their own state.
 pub(crate) fn check_not_set_apart(
     books: &Books,
     item_id: &str,
@@ -162,7 +162,7 @@ pub(crate) fn check_not_set_apart(
     let bound = serial_numbers
         .iter()
         .filter_map(|number| books.asset(item_id, number))
-        .find(|asset| !is_free(asset));
+        .find(|asset| asset.set_apart && !is_free(asset));
     match bound {
         Some(asset) => Err(wrong_state(
             asset,
@@ -175,19 +175,43 @@ pub(crate) fn check_not_set_apart(
 
 /// That units that turned up again are held, because they did not work when they were lost.
 pub(crate) fn held_again(books: &Books, facility_id: &str, units: &StockUnits) -> Option<Event> {
-    let does_not_work = |number: &&String| {
-        books.asset(&units.item_id, number).is_some_and(|asset| {
-            let back = Asset {
-                place: AssetPlace::Facility.into(),
-                ..asset.clone()
-            };
-            !is_free(&back)
-        })
+    held_where(books, facility_id, units, |asset| {
+        let back = Asset {
+            place: AssetPlace::Facility.into(),
+            ..asset.clone()
+        };
+        !is_free(&back)
+    })
+}
+
+/// That units that are no longer held for something else are held because of their own state.
+pub(crate) fn held_still(books: &Books, facility_id: &str, units: &StockUnits) -> Option<Event> {
+    held_where(books, facility_id, units, |asset| !is_free(asset))
+}
+
+/// The units that are held because of their own state: those that were lent or are being repaired elsewhere are not there.
+pub(crate) fn set_apart_there(
+    books: &Books,
+    item_id: &str,
+    serial_numbers: &[String],
+) -> Vec<String> {
+    let is_meant = |number: &&String| {
+        let asset = books.asset(item_id, number);
+        asset.is_some_and(|asset| asset.set_apart && !is_away(asset))
     };
+    serial_numbers.iter().filter(is_meant).cloned().collect()
+}
+
+fn held_where(
+    books: &Books,
+    facility_id: &str,
+    units: &StockUnits,
+    is_meant: impl Fn(&Asset) -> bool,
+) -> Option<Event> {
     let held: Vec<String> = units
         .serial_numbers
         .iter()
-        .filter(does_not_work)
+        .filter(|number| books.asset(&units.item_id, number).is_some_and(&is_meant))
         .cloned()
         .collect();
     let quantity = i64::try_from(held.len()).unwrap_or(i64::MAX);

@@ -8,7 +8,7 @@ use keruen_proto::{
         Asset, Batch, Donation, DonationPledged, EarmarkChanges, FactCorrections, ItemQuality,
         KitsOfBatch, LotInKits, StockChange, StockCount, StockLevel, UnidentifiedGoods,
     },
-    registry::v1::{Commodity, ExternalIdHolder, Facility, Item, Organisation},
+    registry::v1::{Commodity, ExternalIdHolder, Facility, Item, MobileUnit, Organisation},
     requests::v1::Request,
     shipments::v1::Shipment,
 };
@@ -34,6 +34,8 @@ pub enum Entry {
     Organisation(Organisation),
     /// See [`Boundary::Facility`].
     Facility(Facility),
+    /// See [`Boundary::MobileUnit`].
+    MobileUnit(MobileUnit),
     /// See [`Boundary::Commodity`].
     Commodity(Commodity),
     /// See [`Boundary::Item`] and [`Boundary::Model`].
@@ -91,6 +93,7 @@ macro_rules! unwrap_entry {
 unwrap_entry!(
     Organisation(Organisation),
     Facility(Facility),
+    MobileUnit(MobileUnit),
     Commodity(Commodity),
     Item(Item),
     Key(ExternalIdHolder),
@@ -128,6 +131,7 @@ impl Entry {
         match boundary {
             Boundary::Organisation(_) => Self::Organisation(Organisation::default()),
             Boundary::Facility(_) => Self::Facility(Facility::default()),
+            Boundary::MobileUnit(_) => Self::MobileUnit(MobileUnit::default()),
             Boundary::Commodity(_) => Self::Commodity(Commodity::default()),
             Boundary::Item(_) | Boundary::Model(..) => Self::Item(Item::default()),
             Boundary::Key(..) => Self::Key(ExternalIdHolder::default()),
@@ -161,6 +165,7 @@ impl Entry {
         match self {
             Self::Organisation(state) => state.evolve(boundary, event),
             Self::Facility(state) => state.evolve(boundary, event),
+            Self::MobileUnit(state) => state.evolve(boundary, event),
             Self::Commodity(state) => state.evolve(boundary, event),
             Self::Item(state) => state.evolve(boundary, event),
             Self::Key(state) => state.evolve(boundary, event),
@@ -191,6 +196,7 @@ impl Entry {
         match self {
             Self::Organisation(state) => state.encode_to_vec(),
             Self::Facility(state) => state.encode_to_vec(),
+            Self::MobileUnit(state) => state.encode_to_vec(),
             Self::Commodity(state) => state.encode_to_vec(),
             Self::Item(state) => state.encode_to_vec(),
             Self::Key(state) => state.encode_to_vec(),
@@ -222,6 +228,7 @@ impl Entry {
         match &mut entry {
             Self::Organisation(empty) => *empty = Organisation::decode(state)?,
             Self::Facility(empty) => *empty = Facility::decode(state)?,
+            Self::MobileUnit(empty) => *empty = MobileUnit::decode(state)?,
             Self::Commodity(empty) => *empty = Commodity::decode(state)?,
             Self::Item(empty) => *empty = Item::decode(state)?,
             Self::Key(empty) => *empty = ExternalIdHolder::decode(state)?,
@@ -253,6 +260,7 @@ impl Entry {
         match self {
             Self::Organisation(_) => Organisation::EVENT_TYPES,
             Self::Facility(_) => Facility::EVENT_TYPES,
+            Self::MobileUnit(_) => MobileUnit::EVENT_TYPES,
             Self::Commodity(_) => Commodity::EVENT_TYPES,
             Self::Item(_) => Item::EVENT_TYPES,
             Self::Key(_) => ExternalIdHolder::EVENT_TYPES,
@@ -320,6 +328,8 @@ impl Books {
         organisation, Organisation, Organisation, organisation_id;
         /// The facility, if it was read and exists.
         facility, Facility, Facility, facility_id;
+        /// What the mobile unit does, if it was read and ever did anything.
+        mobile_unit, MobileUnit, MobileUnit, facility_id;
         /// The commodity, if it was read and exists.
         commodity, Commodity, Commodity, commodity_id;
         /// The item, if it was read and exists.

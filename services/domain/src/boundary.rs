@@ -19,6 +19,8 @@ pub enum Boundary {
     Organisation(Code),
     /// A facility in the registry.
     Facility(Code),
+    /// What a mobile unit does: where it stands, is to go, and what came of it. The facility as such is another boundary.
+    MobileUnit(Code),
     /// A commodity in the registry.
     Commodity(Code),
     /// An item in the registry.
@@ -75,6 +77,8 @@ impl Boundary {
         organisation, Organisation;
         /// See [`Boundary::Facility`].
         facility, Facility;
+        /// See [`Boundary::MobileUnit`].
+        mobile_unit, MobileUnit;
         /// See [`Boundary::Commodity`].
         commodity, Commodity;
         /// See [`Boundary::Item`].
@@ -191,6 +195,7 @@ impl Boundary {
         match self {
             Self::Organisation(id) => format!("organisation:{id}"),
             Self::Facility(id) => format!("facility:{id}"),
+            Self::MobileUnit(id) => format!("mobileunit:{id}"),
             Self::Commodity(id) => format!("commodity:{id}"),
             Self::Item(id) | Self::Quality(id) => item_tag(id),
             Self::Model(manufacturer, model) => model_tag(manufacturer, model),

@@ -59,7 +59,13 @@ pub const EXTERNAL_IDS: usize = 16;
 /// Regions that a facility belonged to, one after the other, when it is entered.
 pub const REGION_ASSIGNMENTS: usize = 16;
 /// Regions that a facility may have belonged to in the end, moves included.
-pub const REGIONS_IN_TURN: usize = 250;
+pub const REGIONS_IN_TURN: usize = 1_000;
+/// Stays of a mobile unit that are known one by one.
+pub const STAYS: usize = 250;
+/// Stops of a schedule.
+pub const SCHEDULE_STOPS: usize = 60;
+/// Periods that a mobile unit reported on and that are known one by one.
+pub const THROUGHPUT_PERIODS: usize = 400;
 /// Closures of a facility.
 pub const CLOSURES: usize = 250;
 /// Verifications of an organisation, one after the other.

@@ -1,6 +1,9 @@
 //! Where an event stands: its regions and the offset of the place's clock.
 
-use keruen_proto::{Event, registry::v1::Facility};
+use keruen_proto::{
+    Event,
+    registry::v1::{Facility, MobileUnitDeployed},
+};
 
 use crate::{
     books::Books,
@@ -30,6 +33,10 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::FacilityClosed(event) => (books.facility(&event.facility_id), None),
         Event::FacilityReopened(event) => (books.facility(&event.facility_id), None),
         Event::MinimumReserveSet(event) => (books.facility(&event.facility_id), None),
+        Event::MobileUnitDeployed(event) => (books.facility(&event.facility_id), None),
+        Event::MobileUnitDeparted(event) => (books.facility(&event.facility_id), None),
+        Event::MobileUnitScheduled(event) => (books.facility(&event.facility_id), None),
+        Event::ThroughputReported(event) => (books.facility(&event.facility_id), None),
         Event::DonationReceived(event) => (books.facility(&event.facility_id), None),
         Event::StockAdjusted(event) => (books.facility(&event.facility_id), None),
         Event::StockConsumed(event) => (books.facility(&event.facility_id), None),
@@ -109,8 +116,15 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::LotRecallLifted(_) => (None, None),
     };
     let time_us = moment.occurred_at_us;
+    // Where something has come to, and not where it was before.
+    let region = match event {
+        Event::MobileUnitDeployed(MobileUnitDeployed {
+            stop: Some(stop), ..
+        }) => stop.region_id.clone(),
+        _ => region_of(here, time_us),
+    };
     Place {
-        region: region_of(here, time_us),
+        region,
         other_region: region_of(there, time_us),
         utc_offset_minutes: here.map_or(0, |facility| utc_offset_minutes(facility, time_us)),
     }

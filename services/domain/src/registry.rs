@@ -22,6 +22,7 @@ use crate::{
 pub mod amend;
 pub mod facility;
 mod fold;
+pub mod mobile;
 pub mod retire;
 mod thing;
 pub mod verify;
@@ -31,6 +32,7 @@ pub use facility::{
     AssignFacilityRegion, CloseFacility, ReopenFacility, SetMinimumReserve, closure_on,
 };
 pub use fold::subject;
+pub use mobile::{DepartMobileUnit, DeployMobileUnit, ReportThroughput, ScheduleMobileUnit};
 pub use retire::Retire;
 pub use thing::{Rule, Thing};
 pub use verify::{RevokeVerification, VerifyOrganisation, verification_on};

@@ -318,6 +318,25 @@ rejections! {
     AssetHeld { item_id: String, serial_number: String, batch_id: String } = "ASSET_HELD", State, Refused, retry true,
         ("serial number {serial_number:?} of item {item_id} is held, or its batch {batch_id} is held or recalled; release \
           it first");
+    NotAMobileUnit { facility_id: String, kind: String } = "NOT_A_MOBILE_UNIT", State, malformed("facility_id"),
+        retry false,
+        ("facility_id: {facility_id} is a {kind}, and only a MOBILE_UNIT goes from place to place; check the code");
+    NotDeployed { facility_id: String, day: String } = "NOT_DEPLOYED", State, Refused, retry true,
+        ("mobile unit {facility_id} does not stand anywhere on {day}; record first where it was deployed");
+    DaysOutOfOrder { field: String, day: String, earliest: String } = "DAYS_OUT_OF_ORDER", State, malformed(field),
+        retry false,
+        ("{field}: {day} lies before {earliest}, the earliest that it may be");
+    PeriodNotOver { last_day: String, today: String } = "PERIOD_NOT_OVER", State, malformed("throughput.last_day"),
+        retry true,
+        ("throughput.last_day: {last_day} lies after {today}; report what has been done, not what is planned");
+    PeriodOverlaps { facility_id: String, commodity_id: String, first_day: String, last_day: String } =
+        "PERIOD_OVERLAPS", State, Refused, retry false,
+        ("mobile unit {facility_id} has reported on {commodity_id} from {first_day} to {last_day} already; report other \
+          days, or correct that very period");
+    PeriodNotReported { facility_id: String, commodity_id: String, first_day: String, last_day: String } =
+        "PERIOD_NOT_REPORTED", State, Refused, retry false,
+        ("mobile unit {facility_id} has not reported on {commodity_id} from {first_day} to {last_day}, so there is nothing \
+          to correct; check both days");
     AssetNotEmpty { item_id: String, serial_number: String, contents: String } = "ASSET_NOT_EMPTY", State, Refused,
         retry true,
         ("serial number {serial_number:?} of item {item_id} has something inside it: {contents}; take that out first");

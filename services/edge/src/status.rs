@@ -145,7 +145,7 @@ pub fn missing(boundary: &Boundary) -> Status {
         Boundary::Organisation(code) => Rejection::UnknownOrganisation {
             organisation_id: id(code),
         },
-        Boundary::Facility(code) => Rejection::UnknownFacility {
+        Boundary::Facility(code) | Boundary::MobileUnit(code) => Rejection::UnknownFacility {
             facility_id: id(code),
         },
         Boundary::Commodity(code) => Rejection::UnknownCommodity {

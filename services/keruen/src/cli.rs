@@ -8,8 +8,8 @@ use crate::{
     backup,
     client::{
         asset, batch, check, commodity, consignment, correct, donation, events, facility, find,
-        goods, item, kit, log, organisation, recall, region, request, shipment, stock, trace,
-        value,
+        goods, item, kit, log, mobile_unit, organisation, recall, region, request, shipment, stock,
+        trace, value,
     },
     demo, doctor, import, serve,
 };
@@ -52,6 +52,7 @@ Record what happens:
 Master data:
   organisation  Donors, ministries, carriers and so on
   facility      Warehouses, hospitals, laboratories
+  mobile-unit   Where mobile units are, where they go next, what they have done
   commodity     What needs are about
   item          Products that serve a commodity
   region        Regions and the days on which they exist
@@ -148,6 +149,9 @@ pub enum Command {
     /// Warehouses, hospitals, laboratories
     #[command(subcommand)]
     Facility(facility::Verb),
+    /// Where mobile units are, where they go next, what they have done
+    #[command(subcommand)]
+    MobileUnit(mobile_unit::Verb),
     /// What needs are about
     #[command(subcommand)]
     Commodity(commodity::Verb),

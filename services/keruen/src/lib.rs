@@ -43,6 +43,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(args) => Ok(demo::run(args).await?),
         Command::Organisation(verb) => verb.run(&session).await,
         Command::Facility(verb) => verb.run(&session).await,
+        Command::MobileUnit(verb) => verb.run(&session).await,
         Command::Commodity(verb) => verb.run(&session).await,
         Command::Item(verb) => verb.run(&session).await,
         Command::Region(verb) => verb.run(&session).await,

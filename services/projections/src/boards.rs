@@ -30,20 +30,23 @@ pub struct Page<T> {
 }
 
 /// Where a page begins, how long it is, and what query it belongs to.
-struct Paging {
-    page_size: usize,
-    fingerprint: u64,
-    resume: Option<Vec<Value>>,
+pub struct Paging {
+    /// Rows of a page.
+    pub page_size: usize,
+    /// Of the query.
+    pub fingerprint: u64,
+    /// Keys of the row that it follows.
+    pub resume: Option<Vec<Value>>,
 }
 
 impl Paging {
     /// One row more than asked for tells whether there is a next page.
-    fn limit(&self, clauses: &mut Clauses) -> String {
+    pub fn limit(&self, clauses: &mut Clauses) -> String {
         clauses.parameter(i64::try_from(self.page_size + 1).unwrap_or(i64::MAX))
     }
 
-    /// Runs a query whose last columns are the keys of its order, `keys` of them, all integers.
-    fn page<T>(
+    /// Runs a query whose last columns are the keys of its order, `keys` of them.
+    pub fn page<T>(
         &self,
         connection: &Connection,
         sql: &str,
@@ -71,7 +74,7 @@ impl Paging {
                 break;
             }
             last = (0..keys)
-                .map(|key| row.get(first_key + key).map(Value::Integer))
+                .map(|key| row.get(first_key + key))
                 .collect::<Result<_, rusqlite::Error>>()?;
             page.rows.push(read);
         }

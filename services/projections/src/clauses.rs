@@ -1,6 +1,9 @@
 //! Conditions of a query that depend on what was asked, with every value as a parameter.
 
-use rusqlite::{ToSql, types::ToSqlOutput};
+use rusqlite::{
+    ToSql,
+    types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef},
+};
 use serde::{Deserialize, Serialize};
 
 /// A parameter, or a key of a row.
@@ -18,6 +21,15 @@ impl ToSql for Value {
         match self {
             Self::Integer(value) => value.to_sql(),
             Self::Text(value) => value.to_sql(),
+        }
+    }
+}
+
+impl FromSql for Value {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Integer(number) => Ok(Self::Integer(number)),
+            _ => value.as_str().map(Self::from),
         }
     }
 }

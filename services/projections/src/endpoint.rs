@@ -10,13 +10,14 @@ use keruen_log::Log;
 use keruen_proto::stock::v1::{
     GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
     GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
-    GetTraceResponse, ListDonationsRequest, ListDonationsResponse, ListRequestsRequest,
-    ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListStockRequest,
-    ListStockResponse, stock_service_server::StockService,
+    GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
+    ListDonationsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
+    ListShipmentsResponse, ListStockRequest, ListStockResponse, stock_service_server::StockService,
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
+    assets::AssetsQuery,
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
     donor::{BalanceQuery, CertificateQuery},
     lot::LotQuery,
@@ -226,6 +227,25 @@ impl StockService for StockEndpoint {
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(ListRequestsResponse {
+            rows: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn list_assets(
+        &self,
+        request: Request<ListAssetsRequest>,
+    ) -> Result<Response<ListAssetsResponse>, Status> {
+        let query = AssetsQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let today = self.views.today();
+        let (page, position) = self
+            .views
+            .read(move |rows| query.answer(rows, today))
+            .await?;
+        Ok(Response::new(ListAssetsResponse {
             rows: page.rows,
             next_page_token: page.next_page_token,
             position,

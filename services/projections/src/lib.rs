@@ -7,6 +7,7 @@
 //! The same code takes in one new event and the whole history. An event that it can't take in parks the views before
 //! it: they stay readable and say so, and never skip it.
 
+mod assets;
 mod boards;
 mod clauses;
 mod counts;

@@ -35,6 +35,7 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         Boundary::Request(_) => ("requests", "request_id", ""),
         Boundary::Shipment(_) => ("shipments", "shipment_id", ""),
         Boundary::Pledge(_)
+        | Boundary::MobileUnit(_)
         | Boundary::Model(..)
         | Boundary::Key(..)
         | Boundary::Stock(..)
@@ -52,6 +53,7 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
     match boundary {
         Boundary::Organisation(id)
         | Boundary::Facility(id)
+        | Boundary::MobileUnit(id)
         | Boundary::Commodity(id)
         | Boundary::Item(id)
         | Boundary::Quality(id)
@@ -119,6 +121,7 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
     Ok(match Entry::empty(boundary) {
         Entry::Organisation(_) => Entry::Organisation(Message::decode(resource)?),
         Entry::Facility(_) => Entry::Facility(Message::decode(resource)?),
+        Entry::MobileUnit(_) => Entry::MobileUnit(Message::decode(resource)?),
         Entry::Commodity(_) => Entry::Commodity(Message::decode(resource)?),
         Entry::Item(_) => Entry::Item(Message::decode(resource)?),
         Entry::Key(_) => Entry::Key(Message::decode(resource)?),
@@ -146,6 +149,7 @@ pub fn exists(entry: &Entry) -> bool {
     let id = match entry {
         Entry::Organisation(it) => &it.organisation_id,
         Entry::Facility(it) => &it.facility_id,
+        Entry::MobileUnit(it) => &it.facility_id,
         Entry::Commodity(it) => &it.commodity_id,
         Entry::Item(it) => &it.item_id,
         Entry::Key(it) => &it.holder_id,
@@ -220,7 +224,13 @@ pub fn store(
                 it.serial_number,
                 it.batch_id,
                 position,
-                it.encode_to_vec()
+                it.encode_to_vec(),
+                it.facility_id,
+                it.owner_id,
+                it.place,
+                it.condition,
+                it.service_due_on,
+                it.loan.as_ref().map_or("", |loan| &loan.due_on)
             ],
         ),
         Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
@@ -228,6 +238,7 @@ pub fn store(
         // Stock has views of its own, a pledge stands with its donation; keys, counts and what moved since a position have
         // none.
         Entry::Stock(..)
+        | Entry::MobileUnit(_)
         | Entry::Pledge(_)
         | Entry::Fact(_)
         | Entry::Key(_)

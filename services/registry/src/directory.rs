@@ -7,7 +7,7 @@ use keruen_edge::{boundaries::LoadError, status};
 use keruen_log::{Log, Query, QueryItem, Range};
 use keruen_proto::{
     Event,
-    registry::v1::{Commodity, Facility, Item, Organisation},
+    registry::v1::{Commodity, Facility, Item, MobileUnit, Organisation},
 };
 use tokio::sync::Mutex;
 use tonic::Status;
@@ -23,6 +23,8 @@ pub struct Entries {
     pub organisations: BTreeMap<String, Organisation>,
     /// Facilities.
     pub facilities: BTreeMap<String, Facility>,
+    /// What mobile units do.
+    pub mobile_units: BTreeMap<String, MobileUnit>,
     /// Commodities.
     pub commodities: BTreeMap<String, Commodity>,
     /// Items.
@@ -72,6 +74,7 @@ impl Directory {
                 types: [
                     Organisation::EVENT_TYPES,
                     Facility::EVENT_TYPES,
+                    MobileUnit::EVENT_TYPES,
                     Commodity::EVENT_TYPES,
                     Item::EVENT_TYPES,
                 ]
@@ -110,6 +113,7 @@ impl Entries {
         match &boundary {
             Boundary::Organisation(id) => fold(&mut self.organisations, id, &boundary, event),
             Boundary::Facility(id) => fold(&mut self.facilities, id, &boundary, event),
+            Boundary::MobileUnit(id) => fold(&mut self.mobile_units, id, &boundary, event),
             Boundary::Commodity(id) => fold(&mut self.commodities, id, &boundary, event),
             Boundary::Item(id) => fold(&mut self.items, id, &boundary, event),
             _ => {}

@@ -2,32 +2,36 @@
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
-use keruen_domain::{Boundary, calendar::kazakhstan_day, region, registry::Thing};
+use keruen_domain::{Boundary, Rejection, calendar::kazakhstan_day, region, registry::Thing};
 use keruen_edge::{Desk, Fields, status};
 use keruen_proto::registry::v1::{
     AmendCommodityRequest, AmendCommodityResponse, AmendFacilityRequest, AmendFacilityResponse,
     AmendItemRequest, AmendItemResponse, AmendOrganisationRequest, AmendOrganisationResponse,
     AssignFacilityRegionRequest, AssignFacilityRegionResponse, CloseFacilityRequest,
-    CloseFacilityResponse, FindByExternalIdRequest, FindByExternalIdResponse, GetCommodityRequest,
-    GetCommodityResponse, GetFacilityRequest, GetFacilityResponse, GetItemRequest, GetItemResponse,
-    GetOrganisationRequest, GetOrganisationResponse, ListCommoditiesRequest,
+    CloseFacilityResponse, DepartMobileUnitRequest, DepartMobileUnitResponse,
+    DeployMobileUnitRequest, DeployMobileUnitResponse, FacilityKind, FindByExternalIdRequest,
+    FindByExternalIdResponse, GetCommodityRequest, GetCommodityResponse, GetFacilityRequest,
+    GetFacilityResponse, GetItemRequest, GetItemResponse, GetMobileUnitRequest,
+    GetMobileUnitResponse, GetOrganisationRequest, GetOrganisationResponse, ListCommoditiesRequest,
     ListCommoditiesResponse, ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest,
-    ListItemsResponse, ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest,
-    ListRegionsResponse, RegisterCommodityRequest, RegisterCommodityResponse,
-    RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
+    ListItemsResponse, ListMobileUnitsRequest, ListMobileUnitsResponse, ListOrganisationsRequest,
+    ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse, MobileUnitRow,
+    RegisterCommodityRequest, RegisterCommodityResponse, RegisterFacilityRequest,
+    RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
     RegisterOrganisationRequest, RegisterOrganisationResponse, ReopenFacilityRequest,
-    ReopenFacilityResponse, RetireCommodityRequest, RetireCommodityResponse, RetireFacilityRequest,
-    RetireFacilityResponse, RetireItemRequest, RetireItemResponse, RetireOrganisationRequest,
-    RetireOrganisationResponse, RevokeVerificationRequest, RevokeVerificationResponse,
-    SetMinimumReserveRequest, SetMinimumReserveResponse, VerifyOrganisationRequest,
-    VerifyOrganisationResponse,
+    ReopenFacilityResponse, ReportThroughputRequest, ReportThroughputResponse,
+    RetireCommodityRequest, RetireCommodityResponse, RetireFacilityRequest, RetireFacilityResponse,
+    RetireItemRequest, RetireItemResponse, RetireOrganisationRequest, RetireOrganisationResponse,
+    RevokeVerificationRequest, RevokeVerificationResponse, ScheduleMobileUnitRequest,
+    ScheduleMobileUnitResponse, SetMinimumReserveRequest, SetMinimumReserveResponse,
+    VerifyOrganisationRequest, VerifyOrganisationResponse,
     registry_service_server::{RegistryService, RegistryServiceServer},
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
     directory::{Directory, Entries},
-    find, parse,
+    find, mobile, parse,
 };
 
 const DEFAULT_PAGE_SIZE: i32 = 100;
@@ -51,16 +55,7 @@ impl RegistryEndpoint {
         asked: PageAsked<'_>,
         entries_of: impl FnOnce(&Entries) -> &BTreeMap<String, T>,
     ) -> Result<Page<T>, Status> {
-        let size = match asked.page_size {
-            0 => DEFAULT_PAGE_SIZE,
-            1..=MAX_PAGE_SIZE => asked.page_size,
-            found => {
-                let rule = format!(
-                    "must be 1 to {MAX_PAGE_SIZE}, or 0 for {DEFAULT_PAGE_SIZE}; found {found}"
-                );
-                return Err(status::field_violation("page_size", &rule));
-            }
-        };
+        let size = page_size(asked.page_size)?;
         // A page is followed by what sorts after its last code, so the token is that code.
         let mut fields = Fields::of_query();
         let after = fields.optional_code("page_token", asked.page_token);
@@ -71,8 +66,7 @@ impl RegistryEndpoint {
                 let mut rest = entries_of(entries)
                     .range::<str, _>((start, Bound::Unbounded))
                     .filter(|(_, entry)| asked.show_retired || entry.retired().is_none());
-                let wanted = usize::try_from(size).unwrap_or(0);
-                let shown: Vec<_> = rest.by_ref().take(wanted).collect();
+                let shown: Vec<_> = rest.by_ref().take(size).collect();
                 let next = match (shown.last(), rest.next()) {
                     (Some((code, _)), Some(_)) => (*code).clone(),
                     _ => String::new(),
@@ -85,6 +79,21 @@ impl RegistryEndpoint {
             })
             .await
     }
+}
+
+/// How many rows a page has.
+fn page_size(asked: i32) -> Result<usize, Status> {
+    let size = match asked {
+        0 => DEFAULT_PAGE_SIZE,
+        1..=MAX_PAGE_SIZE => asked,
+        found => {
+            let rule = format!(
+                "must be 1 to {MAX_PAGE_SIZE}, or 0 for {DEFAULT_PAGE_SIZE}; found {found}"
+            );
+            return Err(status::field_violation("page_size", &rule));
+        }
+    };
+    Ok(usize::try_from(size).unwrap_or(0))
 }
 
 struct PageAsked<'a> {
@@ -347,6 +356,119 @@ impl RegistryService for RegistryEndpoint {
         request: Request<ListFacilitiesRequest>,
     ) -> Result<Response<ListFacilitiesResponse>, Status> {
         list!(self, request, ListFacilitiesResponse { facilities })
+    }
+
+    async fn deploy_mobile_unit(
+        &self,
+        request: Request<DeployMobileUnitRequest>,
+    ) -> Result<Response<DeployMobileUnitResponse>, Status> {
+        change!(
+            self,
+            request,
+            mobile::deployed,
+            DeployMobileUnitResponse { mobile_unit }
+        )
+    }
+
+    async fn depart_mobile_unit(
+        &self,
+        request: Request<DepartMobileUnitRequest>,
+    ) -> Result<Response<DepartMobileUnitResponse>, Status> {
+        change!(
+            self,
+            request,
+            mobile::departed,
+            DepartMobileUnitResponse { mobile_unit }
+        )
+    }
+
+    async fn schedule_mobile_unit(
+        &self,
+        request: Request<ScheduleMobileUnitRequest>,
+    ) -> Result<Response<ScheduleMobileUnitResponse>, Status> {
+        change!(
+            self,
+            request,
+            mobile::scheduled,
+            ScheduleMobileUnitResponse { mobile_unit }
+        )
+    }
+
+    async fn report_throughput(
+        &self,
+        request: Request<ReportThroughputRequest>,
+    ) -> Result<Response<ReportThroughputResponse>, Status> {
+        change!(
+            self,
+            request,
+            mobile::reported,
+            ReportThroughputResponse { mobile_unit }
+        )
+    }
+
+    async fn get_mobile_unit(
+        &self,
+        request: Request<GetMobileUnitRequest>,
+    ) -> Result<Response<GetMobileUnitResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let code = fields.code("facility_id", &request.get_ref().facility_id);
+        let code = fields.finish(code)?;
+        let now_us = self.desk.now_us();
+        let found = |entries: &Entries| match entries.facilities.get(code.as_str()) {
+            Some(facility) if facility.kind() == FacilityKind::MobileUnit => {
+                Ok((mobile::row(entries, facility, now_us), entries.position))
+            }
+            Some(facility) => Err(mobile::not_one(facility)),
+            None => Err(Rejection::UnknownFacility {
+                facility_id: code.to_string(),
+            }),
+        };
+        let found = self.directory.look_up(0, found).await?;
+        let (row, position) = found.map_err(|rejection| status::rejection(&rejection))?;
+        Ok(Response::new(GetMobileUnitResponse {
+            row: Some(row),
+            position,
+        }))
+    }
+
+    async fn list_mobile_units(
+        &self,
+        request: Request<ListMobileUnitsRequest>,
+    ) -> Result<Response<ListMobileUnitsResponse>, Status> {
+        let message = request.get_ref();
+        let size = page_size(message.page_size)?;
+        let mut fields = Fields::of_query();
+        let after = fields.optional_code("page_token", &message.page_token);
+        let region_id = fields.optional_code("region_id", &message.region_id);
+        let (after, region_id) = fields.finish(after.zip(region_id))?;
+        if let Some(unknown) = region_id.as_ref().filter(|id| region::find(id).is_none()) {
+            return Err(status::rejection(&Rejection::UnknownRegion {
+                region_id: unknown.to_string(),
+            }));
+        }
+        let now_us = self.desk.now_us();
+        let look = |entries: &Entries| {
+            let is_shown = |row: &MobileUnitRow| {
+                let id = row.mobile_unit.as_ref().map(|it| &*it.facility_id);
+                let facility = id.and_then(|id| entries.facilities.get(id));
+                message.show_retired || facility.is_some_and(|it| it.retired.is_none())
+            };
+            let mut rest = mobile::units(entries, after.as_deref(), region_id.as_deref(), now_us)
+                .filter(is_shown);
+            let rows: Vec<MobileUnitRow> = rest.by_ref().take(size).collect();
+            let last = rows.last().and_then(|row| row.mobile_unit.as_ref());
+            let next_page_token = match (last, rest.next()) {
+                (Some(last), Some(_)) => last.facility_id.clone(),
+                _ => String::new(),
+            };
+            ListMobileUnitsResponse {
+                rows,
+                next_page_token,
+                position: entries.position,
+            }
+        };
+        let answer = self.directory.look_up(message.min_position, look).await?;
+        Ok(Response::new(answer))
     }
 
     async fn register_commodity(

@@ -3,6 +3,7 @@
 mod directory;
 mod endpoint;
 mod find;
+mod mobile;
 mod parse;
 
 pub use endpoint::RegistryEndpoint;

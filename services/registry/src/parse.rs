@@ -194,7 +194,9 @@ fn facility_field(fields: &mut Fields, it: &Facility, name: &str) -> Option<()> 
         "regions" => regions(fields, &it.regions),
         "time_zone" => time_zone(fields, &it.time_zone),
         "operator_id" => fields.code(&path, &it.operator_id).map(drop),
-        "location" => (it.location.as_ref()).map_or(Some(()), |place| location(fields, *place)),
+        "location" => {
+            (it.location.as_ref()).map_or(Some(()), |place| location(fields, &path, *place))
+        }
         "site" => (it.site.as_ref()).map_or(Some(()), |site| site_data(fields, site)),
         "minimum_reserves" => minimum_reserves(fields, &path, &it.minimum_reserves),
         "external_ids" => fields.external_ids(&path, &it.external_ids).map(drop),
@@ -332,17 +334,18 @@ fn time_zone(fields: &mut Fields, text: &str) -> Option<()> {
     None
 }
 
-fn location(fields: &mut Fields, place: GeoPoint) -> Option<()> {
+/// A place on the map.
+pub fn location(fields: &mut Fields, path: &str, place: GeoPoint) -> Option<()> {
     let latitude = range(
         fields,
-        "facility.location.latitude_e7",
+        &format!("{path}.latitude_e7"),
         place.latitude_e7,
         -900_000_000,
         900_000_000,
     );
     let longitude = range(
         fields,
-        "facility.location.longitude_e7",
+        &format!("{path}.longitude_e7"),
         place.longitude_e7,
         -1_800_000_000,
         1_800_000_000,

@@ -1,4 +1,5 @@
-//! Whether an item fits the site where it is to be used: mains, plug, backup power, oxygen, altitude, cold storage.
+//! Whether an item fits the site where it is to be used: mains, plug, backup power, oxygen, altitude, cold storage; and,
+//! once it is put to use, whether its accessories are there.
 //!
 //! What is not known of a site is not held against it.
 
@@ -7,7 +8,7 @@ use keruen_proto::{
     registry::v1::{Facility, FacilityKind, Freezing, Item, PlugType, SiteData, SiteNeeds},
 };
 
-use crate::rejection::Rejection;
+use crate::{books::Books, boundary::Boundary, rejection::Rejection};
 
 /// What a site lacks that an item needs, and in which way.
 struct Lack {
@@ -141,7 +142,48 @@ pub(crate) fn check(
     facility: &Facility,
     fit_override: Option<&FitOverride>,
 ) -> Result<Vec<FitProblem>, Rejection> {
-    let lacks = lacks(item, facility);
+    answered(item, facility, lacks(item, facility), fit_override)
+}
+
+/// What must be read to know whether its accessories are there.
+pub(super) fn reads(item: &Item, facility_id: &str) -> impl Iterator<Item = Boundary> {
+    let accessories = item.accessories.iter();
+    accessories.filter_map(move |it| Boundary::stock(facility_id, &it.item_id))
+}
+
+/// The same where it is to be used from now on: then what it needs to be of use must be there as well, free to be used.
+pub(super) fn check_use(
+    books: &Books,
+    item: &Item,
+    facility: &Facility,
+    fit_override: Option<&FitOverride>,
+) -> Result<Vec<FitProblem>, Rejection> {
+    let mut lacks = lacks(item, facility);
+    for accessory in &item.accessories {
+        let level = books.stock(&facility.facility_id, &accessory.item_id);
+        let lots = level.map_or(&[][..], |level| &level.lots);
+        let there = lots
+            .iter()
+            .fold(0_i64, |sum, lot| sum.saturating_add(lot.available));
+        if there < accessory.quantity {
+            lacks.push(Lack {
+                problem: FitProblem::Accessory,
+                what: format!(
+                    "needs {} of item {} to be of use, and {there} are available",
+                    accessory.quantity, accessory.item_id
+                ),
+            });
+        }
+    }
+    answered(item, facility, lacks, fit_override)
+}
+
+fn answered(
+    item: &Item,
+    facility: &Facility,
+    lacks: Vec<Lack>,
+    fit_override: Option<&FitOverride>,
+) -> Result<Vec<FitProblem>, Rejection> {
     if lacks.is_empty() || fit_override.is_some() {
         return Ok(lacks.into_iter().map(|lack| lack.problem).collect());
     }

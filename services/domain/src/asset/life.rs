@@ -219,8 +219,19 @@ impl Command for ChangeAsset {
                 .cloned()
                 .map(Boundary::Organisation),
         );
+        if let Step::PutInside {
+            item_id,
+            serial_number,
+        } = &self.step
+        {
+            boundaries.push(Boundary::Asset(item_id.clone(), serial_number.clone()));
+        }
         if let Some(asset) = self.asset(books) {
             boundaries.extend(self.reads_around(books, asset));
+            let item = books.item(&self.item_id);
+            if let (Step::Install { .. }, Some(item)) = (&self.step, item) {
+                boundaries.extend(fit::reads(item, &asset.facility_id));
+            }
             boundaries.extend(Boundary::facility(&asset.facility_id));
             boundaries.extend(Boundary::stock(&asset.facility_id, &self.item_id));
             let claims = contents::lot_of(books, asset).map(|lot| self.claims(lot));
@@ -255,7 +266,7 @@ impl Command for ChangeAsset {
         self.check_documents()?;
         let mut fit_problems = Vec::new();
         if let Step::Install { fit_override } = &self.step {
-            fit_problems = fit::check(item, facility, fit_override.as_ref())?;
+            fit_problems = fit::check_use(books, item, facility, fit_override.as_ref())?;
         }
         // The books say that it is in this facility's stock.
         let lot = contents::lot_of(books, asset).ok_or_else(|| self.elsewhere(asset))?;
@@ -302,7 +313,6 @@ impl ChangeAsset {
             serial_number,
         } = &self.step
         {
-            boundaries.push(Boundary::Asset(item_id.clone(), serial_number.clone()));
             let Some(outer) = books.asset(item_id, serial_number) else {
                 return boundaries;
             };

@@ -71,7 +71,7 @@ fn changing<'a>(books: &'a Books, id: &Code) -> Result<&'a Facility, Rejection> 
     Ok(facility)
 }
 
-fn full(facility: &Facility, what: &'static str, limit: usize) -> Rejection {
+pub(super) fn full(facility: &Facility, what: &'static str, limit: usize) -> Rejection {
     Rejection::TooManyEntries {
         facility_id: facility.facility_id.clone(),
         what,

@@ -2,13 +2,14 @@
 
 use keruen_proto::{
     Event,
-    inventory::v1::{HoldReason, StockHeld, StockLot, TemperatureExcursionFound},
+    inventory::v1::{HoldReason, StockHeld, StockLot, StockReleased, TemperatureExcursionFound},
     registry::v1::Item,
     shipments::v1::ReleaseReason,
 };
 
 use super::{RecordExcursion, claims, lot::existing_batch, pick::units_of};
 use crate::{
+    asset,
     books::Books,
     boundary::Boundary,
     code::Code,
@@ -29,6 +30,9 @@ impl Command for RecordExcursion {
         for lot in self.lots(books) {
             let claims = claims::broken(lot, lot.on_hand, &lot.serial_numbers);
             boundaries.extend(claims::reads(books, &claims));
+            let held = lot.serial_numbers_held_here.iter();
+            let assets = held.filter_map(|number| Boundary::asset(&self.item_id, number));
+            boundaries.extend(assets.take(limits::SERIAL_NUMBERS));
         }
         boundaries
     }
@@ -60,7 +64,7 @@ impl Command for RecordExcursion {
                 &units,
                 reason,
             )?);
-            held.extend(self.held(lot));
+            held.extend(self.held(books, lot));
         }
         claims::check_number(&self.facility_id, &lots[0].batch_id, given_up.len())?;
         let mut batch_ids: Vec<String> = lots.iter().map(|lot| lot.batch_id.clone()).collect();
@@ -119,20 +123,34 @@ impl RecordExcursion {
         Ok(())
     }
 
-    /// That those units of a lot are held which are not held by themselves already.
-    fn held(&self, lot: &StockLot) -> Option<Event> {
-        let quantity = lot.on_hand - lot.held_here;
-        let free = lot
-            .serial_numbers
-            .iter()
-            .filter(|number| !lot.serial_numbers_held_here.contains(number));
-        let serial_numbers = free.cloned().collect();
-        let event = StockHeld {
-            facility_id: self.facility_id.to_string(),
-            units: Some(units_of(&self.item_id, lot, quantity, serial_numbers)),
-            reason: HoldReason::TemperatureExcursion.into(),
-            documents: self.documents.clone(),
-        };
-        (quantity > 0).then(|| event.into())
+    /// That those units of a lot are held which are not held by themselves already. What is held only because it is in use
+    /// or does not work is held for this instead, and stays so when that ends.
+    fn held(&self, books: &Books, lot: &StockLot) -> Vec<Event> {
+        let held_here = &lot.serial_numbers_held_here;
+        let set_apart = asset::set_apart_there(books, &self.item_id, held_here);
+        let released = i64::try_from(set_apart.len()).unwrap_or(i64::MAX);
+        let quantity = lot.on_hand - lot.held_here + released;
+        let is_meant = |number: &&String| !held_here.contains(number) || set_apart.contains(number);
+        let numbers = lot.serial_numbers.iter().filter(is_meant);
+        let units = units_of(&self.item_id, lot, quantity, numbers.cloned().collect());
+        let mut events = Vec::new();
+        if released > 0 {
+            let released = StockReleased {
+                facility_id: self.facility_id.to_string(),
+                units: Some(units_of(&self.item_id, lot, released, set_apart)),
+                ..StockReleased::default()
+            };
+            events.push(released.into());
+        }
+        if quantity > 0 {
+            let held = StockHeld {
+                facility_id: self.facility_id.to_string(),
+                units: Some(units),
+                reason: HoldReason::TemperatureExcursion.into(),
+                documents: self.documents.clone(),
+            };
+            events.push(held.into());
+        }
+        events
     }
 }

@@ -150,16 +150,20 @@ impl Command for ReleaseStock {
             return Err(too_many(lot.held_here));
         }
         let (verdict, release_override) = self.grounds.stored();
-        limits::keep(vec![
+        let units = named.units(&level, lot);
+        let held = asset::held_still(books, &self.facility_id, &units);
+        let mut events = vec![
             StockReleased {
                 facility_id: self.facility_id.to_string(),
-                units: Some(named.units(&level, lot)),
+                units: Some(units),
                 verdict,
                 release_override,
                 documents: self.documents.clone(),
             }
             .into(),
-        ])
+        ];
+        events.extend(held);
+        limits::keep(events)
     }
 
     fn subject(&self, books: &Books) -> Option<Boundary> {

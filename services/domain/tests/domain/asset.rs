@@ -645,3 +645,245 @@ fn what_came_damaged_may_be_repaired() {
     };
     story.when(release).accepted();
 }
+
+/// Whether CONC5, which needs something, may go to a hospital with such a site; if not, why.
+fn fit(kind: FacilityKind, needs: SiteNeeds, site: SiteData) -> Option<String> {
+    let there = Facility {
+        kind: kind.into(),
+        site: Some(site),
+        ..facility("THERE", "KZ-75")
+    };
+    let conc5 = Item {
+        site_needs: Some(needs),
+        ..item("CONC5", "OXYGEN", Tracking::Serial, false)
+    };
+    let line = ReceiptLine {
+        item_id: code("CONC5"),
+        ..assets("B5", &["X1"])
+    };
+    let mut sent = ship("S1", &[("CONC5", 1)]);
+    sent.destination_id = code("THERE");
+    let story = Story::new()
+        .given([
+            FacilityRegistered {
+                facility: Some(there),
+            }
+            .into(),
+            ItemRegistered { item: Some(conc5) }.into(),
+        ])
+        .after(pledge("D1", &[("OXYGEN", 9)]))
+        .after(receive("D1", vec![line]))
+        .after(sent);
+    let install = |story: &Story| {
+        let command = ChangeAsset {
+            item_id: code("CONC5"),
+            ..install("X1")
+        };
+        story.decide(&command)
+    };
+    let allocated = story.decide(&allocate("S1"));
+    // Whatever may be sent may be installed, and the other way round.
+    let override_all = AllocateShipment {
+        fit_override: Some(by_somebody()),
+        ..allocate("S1")
+    };
+    let at_site = story
+        .after(override_all)
+        .after(dispatch("S1"))
+        .after(arrive("S1"));
+    assert_eq!(allocated.is_ok(), install(&at_site).is_ok());
+    allocated.err().map(|refusal| {
+        assert_eq!(refusal.reason(), "SITE_UNFIT");
+        refusal.to_string()
+    })
+}
+
+/// What a need and a site come to: the first of two that differ least fits, the other one does not, and what is not known
+/// is not held against the site.
+#[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
+fn each_need_has_its_boundary() {
+    use FacilityKind::{Hospital, Laboratory, MobileUnit, Warehouse};
+    use PlugType::{C, E, F, G};
+    let needs = SiteNeeds::default;
+    let site = SiteData::default;
+    let volts = |it: i32| SiteData {
+        mains_voltage_v: it,
+        ..site()
+    };
+    let hertz = |it: i32| SiteData {
+        mains_frequency_hz: it,
+        ..site()
+    };
+    let hours = |it: Option<i32>| SiteData {
+        backup_power_hours: it,
+        ..site()
+    };
+    let oxygen = |it: Option<bool>| SiteData {
+        oxygen_supply: it,
+        ..site()
+    };
+    let high = |it: Option<i32>| SiteData {
+        altitude_m: it,
+        ..site()
+    };
+    let cold = |it: Option<bool>| SiteData {
+        cold_storage: it,
+        ..site()
+    };
+    let plugs = |it: &[PlugType]| SiteData {
+        plug_types: it.iter().map(|it| (*it).into()).collect(),
+        ..site()
+    };
+    let need_plug = |it: PlugType| SiteNeeds {
+        plug_type: Some(it.into()),
+        ..needs()
+    };
+    let need_volts = SiteNeeds {
+        mains_voltage_v: 230,
+        ..needs()
+    };
+    let need_hertz = SiteNeeds {
+        mains_frequency_hz: 50,
+        ..needs()
+    };
+    let need_hours = SiteNeeds {
+        backup_power_hours: 4,
+        ..needs()
+    };
+    let need_oxygen = SiteNeeds {
+        oxygen_supply: true,
+        ..needs()
+    };
+    let need_low = SiteNeeds {
+        maximum_altitude_m: 2_400,
+        ..needs()
+    };
+    let need_cold = SiteNeeds {
+        cold_storage: true,
+        ..needs()
+    };
+    for (needs, fits, fails, why) in [
+        (
+            need_volts,
+            vec![volts(230), volts(0)],
+            volts(229),
+            "VOLTAGE",
+        ),
+        (
+            need_hertz,
+            vec![hertz(50), hertz(0)],
+            hertz(60),
+            "FREQUENCY",
+        ),
+        (
+            need_hours,
+            vec![hours(Some(4)), hours(None)],
+            hours(Some(3)),
+            "BACKUP_POWER",
+        ),
+        (
+            need_oxygen,
+            vec![oxygen(Some(true)), oxygen(None)],
+            oxygen(Some(false)),
+            "OXYGEN",
+        ),
+        (
+            need_low,
+            vec![high(Some(2_400)), high(None), high(Some(-28))],
+            high(Some(2_401)),
+            "ALTITUDE",
+        ),
+        (
+            need_cold,
+            vec![cold(Some(true)), cold(None)],
+            cold(Some(false)),
+            "COLD_STORAGE",
+        ),
+        (
+            need_plug(F),
+            vec![plugs(&[F]), plugs(&[]), plugs(&[G, E])],
+            plugs(&[G, C]),
+            "PLUG",
+        ),
+        (need_plug(C), vec![plugs(&[F])], plugs(&[G]), "PLUG"),
+    ] {
+        for kind in [Hospital, Laboratory, MobileUnit] {
+            for site in &fits {
+                assert_eq!(fit(kind, needs, site.clone()), None, "{why}");
+            }
+            let refusal = fit(kind, needs, fails.clone()).expect("refused");
+            assert!(refusal.contains(why), "{why} in {refusal}");
+        }
+        let stored = fit(Warehouse, needs, fails);
+        assert_eq!(stored.is_some(), why == "COLD_STORAGE", "{why} in a store");
+    }
+}
+
+/// CONC6 is of no use without a cannula and two filters.
+#[test]
+fn what_is_put_to_use_has_its_accessories() {
+    let accessory = |item_id: &str, amount: i64| keruen_proto::registry::v1::Accessory {
+        item_id: item_id.to_owned(),
+        quantity: amount,
+    };
+    let conc6 = Item {
+        accessories: vec![accessory("GLOVE", 1), accessory("PCR", 2)],
+        ..item("CONC6", "OXYGEN", Tracking::Serial, false)
+    };
+    let line = ReceiptLine {
+        item_id: code("CONC6"),
+        ..assets("B6", &["X1"])
+    };
+    let story = Story::new()
+        .given([ItemRegistered { item: Some(conc6) }.into()])
+        .after(pledge("D1", &[("OXYGEN", 9)]))
+        .after(receive("D1", vec![line]));
+    let installed = |fit_override| ChangeAsset {
+        item_id: code("CONC6"),
+        ..step("X1", Step::Install { fit_override })
+    };
+    story
+        .clone()
+        .when(installed(None))
+        .refused("SITE_UNFIT")
+        .saying(&[
+            "ACCESSORY",
+            "needs 1 of item GLOVE to be of use, and 0 are available",
+            "needs 2 of item PCR",
+        ]);
+    let opened = |amount: i64| {
+        open_books(vec![
+            new_stock("GLOVE", 1, "BG"),
+            new_stock("PCR", amount, "BP"),
+        ])
+    };
+    story
+        .clone()
+        .after(opened(1))
+        .when(installed(None))
+        .refused("SITE_UNFIT")
+        .saying(&["needs 2 of item PCR to be of use, and 1 are available"]);
+    story
+        .clone()
+        .after(opened(2))
+        .when(installed(None))
+        .accepted();
+    // What is held does not count.
+    story
+        .clone()
+        .after(opened(2))
+        .after(hold_here("BP", 1))
+        .when(installed(None))
+        .refused("SITE_UNFIT");
+    let elsewhere = FitOverride {
+        reason: FitOverrideReason::AccessoriesElsewhere.into(),
+        ..by_somebody()
+    };
+    let story = story.after(installed(Some(elsewhere.clone())));
+    let Some(Event::AssetInstalled(event)) = story.events.iter().rev().nth(1) else {
+        panic!("{:?}", story.events.last())
+    };
+    assert_eq!(event.fit_override, Some(elsewhere));
+    assert!(event.fit_problems().all(|it| it == FitProblem::Accessory));
+}

@@ -29,7 +29,7 @@ const UNITS: [(&str, &str, &[&str]); 3] = [
     ("PUMP", "BP", &["P-1", "P-2", "P-3", "P-4"]),
 ];
 
-fn stocked() -> Story {
+pub fn stocked() -> Story {
     let registered = UNITS.map(|(id, _, _)| {
         let item = Some(item(id, "OXYGEN", Tracking::Serial, false));
         ItemRegistered { item }.into()
@@ -67,7 +67,7 @@ fn step(number: &str, step: Step) -> ChangeAsset {
     }
 }
 
-fn put(number: &str, inside: &str) -> ChangeAsset {
+pub fn put(number: &str, inside: &str) -> ChangeAsset {
     let inside = Step::PutInside {
         item_id: code(item_of(inside)),
         serial_number: label(inside),
@@ -75,7 +75,7 @@ fn put(number: &str, inside: &str) -> ChangeAsset {
     step(number, inside)
 }
 
-fn take_out(number: &str) -> ChangeAsset {
+pub fn take_out(number: &str) -> ChangeAsset {
     step(number, Step::TakeOut)
 }
 
@@ -437,10 +437,17 @@ fn contents_of_something_damaged_are_looked_at_one_by_one() {
         ..release_here(batch, 1)
     };
     assert_eq!(counts(&story, "HOSP", "PUMP"), (2, 0, 2, 0));
-    story
+    // What was looked at is held only because it is inside.
+    let looked_at = story.clone().after(release("BP", "P-2"));
+    assert_eq!(counts(&looked_at, "HOSP", "PUMP"), (2, 0, 2, 0));
+    looked_at
         .clone()
         .when(release("BP", "P-2"))
-        .refused("ASSET_STATE");
+        .refused("ASSET_STATE")
+        .saying(&["take it out first"]);
+    let looked_at = looked_at.after(take_out("P-2"));
+    assert_eq!(counts(&looked_at, "HOSP", "PUMP"), (2, 0, 1, 1));
+    assert_eq!(looked_at.violations(), Vec::<String>::new());
     // It can't be sent on before.
     let mut on = ship("S2", &[("LAB", 1)]);
     (on.origin_id, on.destination_id) = (code("HOSP"), code("FAR"));

@@ -178,3 +178,29 @@ fn a_shorter_life_rests_on_a_decision_and_is_shorter() {
         .refused("EXPIRY_NOT_SHORTENED")
         .saying(&["2020-06-30"]);
 }
+
+/// What stood there while it was too warm is held for that, also where it was in use or out of order then.
+#[test]
+fn equipment_in_use_is_held_as_well() {
+    use crate::asset::{break_down, install, lend, step};
+    use keruen_domain::asset::Step;
+    let story = Story::new()
+        .after(pledge("D1", &[("OXYGEN", 9)]))
+        .after(receive("D1", vec![assets("B1", &["S1", "S2", "S3", "S4"])]))
+        .after(install("S1"))
+        .after(break_down("S2"))
+        .after(lend("S3"));
+    let lot = |story: &Story| match story.read(&Boundary::Stock(code("WH"), code("CONC"))) {
+        Entry::Stock(level, _) => level.lots[0].clone(),
+        other => panic!("{other:?}"),
+    };
+    let story = story
+        .after(excursion("CONC"))
+        .after(step("S1", Step::Remove))
+        .after(step("S2", Step::Recover))
+        .after(step("S3", Step::EndLoan { fault: None }));
+    let mut held = lot(&story).held_serial_numbers;
+    held.sort();
+    assert_eq!(held, ["S1", "S2", "S4"], "S3 was elsewhere");
+    assert_eq!(story.violations(), Vec::<String>::new());
+}

@@ -33,11 +33,12 @@ use keruen_proto::{
         CommodityRetired, DocumentKind, DocumentRef, ExternalId, Facility, FacilityAmended,
         FacilityClosed, FacilityKind, FacilityRegionAssigned, FacilityRegistered, FacilityReopened,
         FacilityRetired, Freezing, GeoPoint, Item, ItemAmended, ItemRegistered, ItemRetired,
-        KitComponent, LocalizedText, MinimumReserve, MinimumReserveSet, Money, Organisation,
-        OrganisationAmended, OrganisationKind, OrganisationRegistered, OrganisationRetired,
-        OrganisationVerified, Pack, PlugType, RegionAssignment, Retirement, RetirementReason,
-        RevocationReason, SiteData, SiteNeeds, StorageRange, Substitute, Tracking, UnitValue,
-        ValueBasis, Verification, VerificationRevoked,
+        KitComponent, LocalizedText, MinimumReserve, MinimumReserveSet, MobileUnitDeparted,
+        MobileUnitDeployed, MobileUnitScheduled, Money, Organisation, OrganisationAmended,
+        OrganisationKind, OrganisationRegistered, OrganisationRetired, OrganisationVerified, Pack,
+        PlannedStop, PlugType, RegionAssignment, Retirement, RetirementReason, RevocationReason,
+        SiteData, SiteNeeds, Stop, StorageRange, Substitute, Throughput, ThroughputReported,
+        Tracking, UnitValue, ValueBasis, Verification, VerificationRevoked,
     },
     requests::v1::{
         ApprovedLine, RejectionReason, RequestApproved, RequestFiled, RequestLine, RequestPriority,
@@ -850,6 +851,54 @@ fn laboratory() -> AssetRef {
     }
 }
 
+fn stop() -> Stop {
+    Stop {
+        region_id: text("KZ-31"),
+        place: Some(name()),
+        location: Some(GeoPoint {
+            latitude_e7: 435_667_000,
+            longitude_e7: 697_500_000,
+        }),
+    }
+}
+
+fn moved() -> Vec<Event> {
+    let facility_id = text("LAB");
+    vec![
+        MobileUnitDeployed {
+            facility_id: facility_id.clone(),
+            stop: Some(stop()),
+            deployed_on: text("2021-03-01"),
+        }
+        .into(),
+        MobileUnitDeparted {
+            facility_id: facility_id.clone(),
+            departed_on: text("2021-03-05"),
+        }
+        .into(),
+        MobileUnitScheduled {
+            facility_id: facility_id.clone(),
+            stops: vec![PlannedStop {
+                stop: Some(stop()),
+                first_day: text("2021-03-06"),
+                last_day: text("2021-03-12"),
+            }],
+        }
+        .into(),
+        ThroughputReported {
+            facility_id,
+            throughput: Some(Throughput {
+                commodity_id: text("TEST-SARS2"),
+                first_day: text("2021-03-01"),
+                last_day: text("2021-03-05"),
+                quantity: 1_240,
+            }),
+            corrected: true,
+        }
+        .into(),
+    ]
+}
+
 fn one() -> StockUnits {
     StockUnits {
         quantity: 1,
@@ -1313,6 +1362,7 @@ fn samples() -> Vec<Event> {
         placed(),
         counted(),
         lived(),
+        moved(),
         unidentified(),
         settled(),
         imported(),

@@ -20,6 +20,7 @@ mod golden;
 mod gone;
 mod identity;
 mod kit;
+mod mobile;
 mod money;
 mod packs;
 mod precedence;

@@ -363,6 +363,50 @@ fn of_lives_of_assets() {
 }
 
 #[test]
+fn of_assets_that_are_put_into_others() {
+    use crate::contents::{put, stocked, take_out};
+    let refused = |story: &Story, inner: &str, outer: &str, reason: &str| {
+        story.clone().when(put(inner, outer)).refused(reason);
+    };
+    let story = stocked()
+        .after(put("P-1", "AN-1"))
+        .after(ship("S1", &[("PUMP", 1)]))
+        .after(allocate("S1"));
+    refused(&story, "P-9", "LAB-9", "UNKNOWN_ASSET");
+    refused(&story, "P-1", "LAB-9", "UNKNOWN_ASSET");
+    refused(&story, "P-1", "P-2", "ASSET_STATE");
+    // P-2 is claimed, and its item is in AN-1 already.
+    refused(&story, "P-2", "P-1", "SERIAL_NUMBER_RESERVED");
+    refused(&story, "P-3", "P-1", "ASSET_NESTING");
+    let story = story.after(take_out("P-1"));
+    story.when(put("P-1", "LAB-1")).accepted();
+}
+
+#[test]
+fn of_reports_of_mobile_units() {
+    use crate::mobile::{report, story};
+    use keruen_domain::{code::MAX_QUANTITY, registry::ReportThroughput};
+    let at = |facility_id: &str, command: ReportThroughput| ReportThroughput {
+        facility_id: code(facility_id),
+        ..command
+    };
+    let of_nothing = |command: ReportThroughput| ReportThroughput {
+        commodity_id: code("NOTHING"),
+        ..command
+    };
+    let backwards = || report("2021-07-02", "2021-07-01", 1);
+    Ladder::new(story().after(report("2021-06-01", "2021-06-05", MAX_QUANTITY)))
+        .step(at("NOWHERE", of_nothing(backwards())), "UNKNOWN_FACILITY")
+        .step(at("WH", of_nothing(backwards())), "UNKNOWN_COMMODITY")
+        .step(at("WH", backwards()), "NOT_A_MOBILE_UNIT")
+        .step(backwards(), "DAYS_OUT_OF_ORDER")
+        .step(report("2021-06-05", "2021-07-01", 1), "PERIOD_NOT_OVER")
+        .step(report("2021-06-05", "2021-06-08", 1), "PERIOD_OVERLAPS")
+        .step(report("2021-06-06", "2021-06-08", 1), "QUANTITY_OVERFLOW")
+        .top(report("2021-06-06", "2021-06-08", 0));
+}
+
+#[test]
 fn of_identifications() {
     use crate::unidentified::{arrived, identify};
     let lines = |item_id: &str| vec![new_stock(item_id, 1, "N1")];

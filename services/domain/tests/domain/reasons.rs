@@ -18,6 +18,7 @@ const TESTS: &[&str] = &[
     include_str!("count.rs"),
     include_str!("asset.rs"),
     include_str!("contents.rs"),
+    include_str!("mobile.rs"),
     include_str!("unidentified.rs"),
     include_str!("excursion.rs"),
     include_str!("request.rs"),

@@ -11,10 +11,17 @@ use keruen_proto::{
         ServiceAssetRequest, TakeAssetOutRequest,
     },
     registry::v1::DocumentRef,
+    stock::v1::ListAssetsRequest,
 };
 
 use crate::{
-    client::{failure::Failure, line, mutation::MutationArgs, session::Session, value},
+    client::{
+        failure::Failure,
+        line,
+        mutation::{ListArgs, MutationArgs},
+        session::Session,
+        value,
+    },
     render::word,
 };
 
@@ -32,6 +39,15 @@ Examples:
         /// Serial number as printed
         serial_number: String,
     },
+    /// List units with serial numbers, and those that somebody must see to
+    #[command(after_help = "\
+Examples:
+  keruen asset list --region KZ-31
+  keruen asset list --item CONC-10L --condition out-of-order
+  keruen asset list --service-due 30 --overdue --under-repair --format csv
+
+Together, --service-due, --overdue and --under-repair list what any of them applies to.")]
+    List(List),
     /// Install an asset where it stands
     #[command(after_help = "\
 Examples:
@@ -40,7 +56,8 @@ Examples:
       --override-reason adapter
 
 Refused where the site is known to lack what the item needs: mains, plug, backup power, \
-oxygen, altitude, cold storage; unless somebody answers for it.")]
+oxygen, altitude, cold storage; or the books lack its accessories; unless somebody answers for \
+it.")]
     Install(Step<FitArgs>),
     /// Take an installed asset down and put it back into the store
     #[command(after_help = "\
@@ -130,6 +147,40 @@ Examples:
 
 It stays where it is until `keruen stock dispose` takes it off the books.")]
     Retire(Step<Retirement>),
+}
+
+/// Which units.
+#[derive(Args, Debug)]
+pub struct List {
+    /// Only in this region
+    #[arg(long, value_name = "CODE")]
+    region: Option<String>,
+    /// Only at this facility
+    #[arg(long, value_name = "CODE")]
+    facility: Option<String>,
+    /// Only of this item
+    #[arg(long, value_name = "CODE")]
+    item: Option<String>,
+    /// Only of this owner
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// Only in this condition; repeatable
+    #[arg(long = "condition", value_name = "CONDITION", value_parser = word::parser::<AssetCondition>())]
+    conditions: Vec<AssetCondition>,
+    /// Those that are due for service within so many days, or have been
+    #[arg(long, value_name = "DAYS")]
+    service_due: Option<i32>,
+    /// Those that are lent and due back
+    #[arg(long)]
+    overdue: bool,
+    /// Those that are being repaired
+    #[arg(long)]
+    under_repair: bool,
+    /// Also those that were disposed of, lost or given back, or never came
+    #[arg(long)]
+    gone: bool,
+    #[command(flatten)]
+    page: ListArgs,
 }
 
 /// Which unit.
@@ -341,6 +392,22 @@ impl Verb {
                         serial_number,
                     })
                     .await
+            }
+            Self::List(args) => {
+                let request = ListAssetsRequest {
+                    region_id: args.region.unwrap_or_default(),
+                    facility_id: args.facility.unwrap_or_default(),
+                    item_id: args.item.unwrap_or_default(),
+                    owner_id: args.owner.unwrap_or_default(),
+                    conditions: args.conditions.into_iter().map(Into::into).collect(),
+                    service_due_within_days: args.service_due,
+                    overdue: args.overdue,
+                    under_repair: args.under_repair,
+                    show_gone: args.gone,
+                    min_position: args.page.min_position,
+                    ..Default::default()
+                };
+                session.list(request, args.page.limit).await
             }
             Self::Install(it) => take!(
                 session,

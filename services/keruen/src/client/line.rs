@@ -8,8 +8,8 @@ use keruen_proto::{
         ReceiptOutcome,
     },
     registry::v1::{
-        Accessory, DocumentKind, DocumentRef, KitComponent, MinimumReserve, Pack, Substitute,
-        UnitValue, ValueBasis,
+        Accessory, DocumentKind, DocumentRef, KitComponent, LocalizedText, MinimumReserve, Pack,
+        PlannedStop, Stop, Substitute, UnitValue, ValueBasis,
     },
     requests::v1::{ApprovedLine, RequestLine},
     shipments::v1::{ShipmentLine, ShipmentReceiptLine},
@@ -375,6 +375,25 @@ pub fn component(text: &str) -> Result<KitComponent, String> {
     Ok(KitComponent {
         item_id: pairs.required_text("item")?,
         quantity: pairs.quantity()?,
+    })
+}
+
+/// `region=CODE,place=NAME,from=DAY,until=DAY[,place-kk=NAME][,place-ru=NAME]`
+pub fn stop(text: &str) -> Result<PlannedStop, String> {
+    const KEYS: &[&str] = &["region", "place", "place-kk", "place-ru", "from", "until"];
+    let pairs = Pairs::parse(text, KEYS)?;
+    Ok(PlannedStop {
+        stop: Some(Stop {
+            region_id: pairs.required_text("region")?,
+            place: Some(LocalizedText {
+                en: pairs.required_text("place")?,
+                kk: pairs.text("place-kk"),
+                ru: pairs.text("place-ru"),
+            }),
+            location: None,
+        }),
+        first_day: value::date(&pairs.required_text("from")?)?,
+        last_day: value::date(&pairs.required_text("until")?)?,
     })
 }
 

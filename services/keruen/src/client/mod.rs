@@ -21,6 +21,7 @@ pub mod item;
 pub mod kit;
 pub mod line;
 pub mod log;
+pub mod mobile_unit;
 pub mod money;
 pub mod mutation;
 pub mod organisation;

@@ -202,6 +202,18 @@ rpcs! {
             registry::GetFacilityRequest => registry::GetFacilityResponse { facility: registry::Facility }
         "facility list" "ListFacilities" list_facilities list
             registry::ListFacilitiesRequest => registry::ListFacilitiesResponse { facilities: registry::Facility }
+        "mobile-unit deploy" "DeployMobileUnit" deploy_mobile_unit change
+            registry::DeployMobileUnitRequest => registry::DeployMobileUnitResponse { mobile_unit: registry::MobileUnit }
+        "mobile-unit depart" "DepartMobileUnit" depart_mobile_unit change
+            registry::DepartMobileUnitRequest => registry::DepartMobileUnitResponse { mobile_unit: registry::MobileUnit }
+        "mobile-unit schedule" "ScheduleMobileUnit" schedule_mobile_unit change
+            registry::ScheduleMobileUnitRequest => registry::ScheduleMobileUnitResponse { mobile_unit: registry::MobileUnit }
+        "mobile-unit report" "ReportThroughput" report_throughput change
+            registry::ReportThroughputRequest => registry::ReportThroughputResponse { mobile_unit: registry::MobileUnit }
+        "mobile-unit get" "GetMobileUnit" get_mobile_unit show
+            registry::GetMobileUnitRequest => registry::GetMobileUnitResponse { row: registry::MobileUnitRow }
+        "mobile-unit list" "ListMobileUnits" list_mobile_units list
+            registry::ListMobileUnitsRequest => registry::ListMobileUnitsResponse { rows: registry::MobileUnitRow }
         "commodity register" "RegisterCommodity" register_commodity change
             registry::RegisterCommodityRequest => registry::RegisterCommodityResponse { commodity: registry::Commodity }
         "commodity amend" "AmendCommodity" amend_commodity change
@@ -380,6 +392,8 @@ rpcs! {
             stock::GetDonationCertificateRequest => stock::GetDonationCertificateResponse { certificate: stock::DonationCertificate }
         "request list" "ListRequests" list_requests list
             stock::ListRequestsRequest => stock::ListRequestsResponse { rows: stock::RequestRow }
+        "asset list" "ListAssets" list_assets list
+            stock::ListAssetsRequest => stock::ListAssetsResponse { rows: stock::AssetRow }
         "shipment list" "ListShipments" list_shipments list
             stock::ListShipmentsRequest => stock::ListShipmentsResponse { shipments: shipments::Shipment }
     }

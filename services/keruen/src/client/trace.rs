@@ -1,7 +1,10 @@
 //! From donor to bedside.
 
 use clap::{Args, Subcommand};
-use keruen_proto::stock::v1::{AssetKey, GetTraceRequest, get_trace_request};
+use keruen_proto::{
+    inventory::v1::AssetRef,
+    stock::v1::{GetTraceRequest, get_trace_request},
+};
 
 use crate::{
     client::{failure::Failure, session::Session},
@@ -88,7 +91,7 @@ impl Subject {
                 serial_number,
                 options,
             } => (
-                Asked::Asset(AssetKey {
+                Asked::Asset(AssetRef {
                     item_id,
                     serial_number,
                 }),

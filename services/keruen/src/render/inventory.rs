@@ -7,6 +7,7 @@ use keruen_proto::{
         UnidentifiedGoods,
     },
     registry::v1::DocumentRef,
+    stock::v1::AssetRow,
 };
 
 use crate::{
@@ -179,6 +180,43 @@ impl Record for Asset {
             word::field::<ContainerFill>(self.fill),
             self.inside.as_ref().map(unit).unwrap_or_default(),
             self.contents.iter().map(unit).collect::<Vec<_>>()
+        ]
+    }
+}
+
+impl Record for AssetRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "item_id",
+        "serial_number",
+        "region_id",
+        "facility_id",
+        "place",
+        "condition",
+        "owner_id",
+        "service_due_on",
+        "lent_to",
+        "due_on",
+        "repairer",
+        "inside",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let asset = self.asset.clone().unwrap_or_default();
+        let loan = asset.loan.unwrap_or_default();
+        let repair = asset.repair.unwrap_or_default();
+        cells![
+            asset.item_id,
+            asset.serial_number,
+            &self.region_id,
+            asset.facility_id,
+            word::field::<AssetPlace>(asset.place),
+            word::field::<AssetCondition>(asset.condition),
+            asset.owner_id,
+            asset.service_due_on,
+            loan.borrower_id,
+            loan.due_on,
+            repair.repairer_id,
+            asset.inside.as_ref().map(unit).unwrap_or_default()
         ]
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod donation;
 pub mod inventory;
+pub mod mobile_unit;
 pub mod recall;
 pub mod record;
 pub mod registry;

@@ -81,8 +81,22 @@ CREATE TABLE assets (
     batch_id TEXT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL,
+    -- Where it is, or was last.
+    facility_id TEXT NOT NULL,
+    owner_id TEXT NOT NULL,
+    -- keruen.inventory.v1.AssetPlace and AssetCondition.
+    place INTEGER NOT NULL,
+    condition INTEGER NOT NULL,
+    -- Days, ISO 8601; empty where there is none.
+    service_due_on TEXT NOT NULL,
+    loan_due_on TEXT NOT NULL,
     PRIMARY KEY (item_id, serial_number)
 );
+CREATE INDEX assets_by_facility ON assets (facility_id, item_id, serial_number);
+CREATE INDEX assets_by_owner ON assets (owner_id, item_id, serial_number);
+CREATE INDEX assets_by_condition ON assets (condition, item_id, serial_number);
+CREATE INDEX assets_by_service ON assets (service_due_on) WHERE service_due_on <> '';
+CREATE INDEX assets_by_loan ON assets (loan_due_on) WHERE loan_due_on <> '';
 
 CREATE TABLE requests (
     request_id TEXT NOT NULL PRIMARY KEY,

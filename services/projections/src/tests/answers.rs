@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_domain::{Boundary, Entry};
 use keruen_proto::{
-    inventory::v1::{Batch, ReceiptOutcome},
+    inventory::v1::{AssetRef, Batch, ReceiptOutcome},
     requests::v1::{Request, RequestState},
     shipments::v1::{Shipment, ShipmentState},
     stock::v1::{
-        AssetKey, GetLotTraceRequest, GetTraceRequest, GetTraceResponse, ListDonationsRequest,
+        GetLotTraceRequest, GetTraceRequest, GetTraceResponse, ListDonationsRequest,
         ListRequestsRequest, ListShipmentsRequest, TraceStatus, get_trace_request::Subject,
     },
 };
@@ -226,7 +226,7 @@ fn a_unit_of_an_asset_is_in_one_place() {
             .decode_utf8()
             .unwrap()
             .into_owned();
-        let key = AssetKey {
+        let key = AssetRef {
             item_id: item_id.to_owned(),
             serial_number: serial_number.clone(),
         };

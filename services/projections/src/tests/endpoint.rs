@@ -401,7 +401,7 @@ async fn questions_about_nothing_are_told_so() {
 }
 
 fn asset(item_id: &str, serial_number: &str) -> Subject {
-    Subject::Asset(keruen_proto::stock::v1::AssetKey {
+    Subject::Asset(keruen_proto::inventory::v1::AssetRef {
         item_id: item_id.to_owned(),
         serial_number: serial_number.to_owned(),
     })

@@ -1,6 +1,7 @@
 //! Tests of the views against histories.
 
 mod answers;
+mod assets;
 mod chance;
 mod custody;
 mod donor;

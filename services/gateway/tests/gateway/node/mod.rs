@@ -18,28 +18,33 @@ use keruen_proto::{
         AmendCommodityRequest, AmendCommodityResponse, AmendFacilityRequest, AmendFacilityResponse,
         AmendItemRequest, AmendItemResponse, AmendOrganisationRequest, AmendOrganisationResponse,
         AssignFacilityRegionRequest, AssignFacilityRegionResponse, CloseFacilityRequest,
-        CloseFacilityResponse, FindByExternalIdRequest, FindByExternalIdResponse,
-        GetCommodityRequest, GetCommodityResponse, GetFacilityRequest, GetFacilityResponse,
-        GetItemRequest, GetItemResponse, GetOrganisationRequest, GetOrganisationResponse,
+        CloseFacilityResponse, DepartMobileUnitRequest, DepartMobileUnitResponse,
+        DeployMobileUnitRequest, DeployMobileUnitResponse, FindByExternalIdRequest,
+        FindByExternalIdResponse, GetCommodityRequest, GetCommodityResponse, GetFacilityRequest,
+        GetFacilityResponse, GetItemRequest, GetItemResponse, GetMobileUnitRequest,
+        GetMobileUnitResponse, GetOrganisationRequest, GetOrganisationResponse,
         ListCommoditiesRequest, ListCommoditiesResponse, ListFacilitiesRequest,
-        ListFacilitiesResponse, ListItemsRequest, ListItemsResponse, ListOrganisationsRequest,
-        ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse,
-        RegisterCommodityRequest, RegisterCommodityResponse, RegisterFacilityRequest,
-        RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
-        RegisterOrganisationRequest, RegisterOrganisationResponse, ReopenFacilityRequest,
-        ReopenFacilityResponse, RetireCommodityRequest, RetireCommodityResponse,
-        RetireFacilityRequest, RetireFacilityResponse, RetireItemRequest, RetireItemResponse,
-        RetireOrganisationRequest, RetireOrganisationResponse, RevokeVerificationRequest,
-        RevokeVerificationResponse, SetMinimumReserveRequest, SetMinimumReserveResponse,
+        ListFacilitiesResponse, ListItemsRequest, ListItemsResponse, ListMobileUnitsRequest,
+        ListMobileUnitsResponse, ListOrganisationsRequest, ListOrganisationsResponse,
+        ListRegionsRequest, ListRegionsResponse, RegisterCommodityRequest,
+        RegisterCommodityResponse, RegisterFacilityRequest, RegisterFacilityResponse,
+        RegisterItemRequest, RegisterItemResponse, RegisterOrganisationRequest,
+        RegisterOrganisationResponse, ReopenFacilityRequest, ReopenFacilityResponse,
+        ReportThroughputRequest, ReportThroughputResponse, RetireCommodityRequest,
+        RetireCommodityResponse, RetireFacilityRequest, RetireFacilityResponse, RetireItemRequest,
+        RetireItemResponse, RetireOrganisationRequest, RetireOrganisationResponse,
+        RevokeVerificationRequest, RevokeVerificationResponse, ScheduleMobileUnitRequest,
+        ScheduleMobileUnitResponse, SetMinimumReserveRequest, SetMinimumReserveResponse,
         VerifyOrganisationRequest, VerifyOrganisationResponse,
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
     stock::v1::{
         GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
         GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
-        GetTraceResponse, ListDonationsRequest, ListDonationsResponse, ListRequestsRequest,
-        ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListStockRequest,
-        ListStockResponse, StockGroup, StockRow, get_trace_request,
+        GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
+        ListDonationsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
+        ListShipmentsResponse, ListStockRequest, ListStockResponse, StockGroup, StockRow,
+        get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -205,6 +210,69 @@ impl RegistryService for Served {
         })
     }
 
+    async fn verify_organisation(
+        &self,
+        _: Request<VerifyOrganisationRequest>,
+    ) -> Result<Response<VerifyOrganisationResponse>, Status> {
+        not_read()
+    }
+
+    async fn revoke_verification(
+        &self,
+        _: Request<RevokeVerificationRequest>,
+    ) -> Result<Response<RevokeVerificationResponse>, Status> {
+        not_read()
+    }
+
+    async fn find_by_external_id(
+        &self,
+        _: Request<FindByExternalIdRequest>,
+    ) -> Result<Response<FindByExternalIdResponse>, Status> {
+        not_read()
+    }
+
+    async fn deploy_mobile_unit(
+        &self,
+        _: Request<DeployMobileUnitRequest>,
+    ) -> Result<Response<DeployMobileUnitResponse>, Status> {
+        not_read()
+    }
+
+    async fn depart_mobile_unit(
+        &self,
+        _: Request<DepartMobileUnitRequest>,
+    ) -> Result<Response<DepartMobileUnitResponse>, Status> {
+        not_read()
+    }
+
+    async fn schedule_mobile_unit(
+        &self,
+        _: Request<ScheduleMobileUnitRequest>,
+    ) -> Result<Response<ScheduleMobileUnitResponse>, Status> {
+        not_read()
+    }
+
+    async fn report_throughput(
+        &self,
+        _: Request<ReportThroughputRequest>,
+    ) -> Result<Response<ReportThroughputResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_mobile_unit(
+        &self,
+        _: Request<GetMobileUnitRequest>,
+    ) -> Result<Response<GetMobileUnitResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_mobile_units(
+        &self,
+        _: Request<ListMobileUnitsRequest>,
+    ) -> Result<Response<ListMobileUnitsResponse>, Status> {
+        not_read()
+    }
+
     async fn register_organisation(
         &self,
         _: Request<RegisterOrganisationRequest>,
@@ -337,27 +405,6 @@ impl RegistryService for Served {
     ) -> Result<Response<RetireItemResponse>, Status> {
         not_read()
     }
-
-    async fn verify_organisation(
-        &self,
-        _: Request<VerifyOrganisationRequest>,
-    ) -> Result<Response<VerifyOrganisationResponse>, Status> {
-        not_read()
-    }
-
-    async fn revoke_verification(
-        &self,
-        _: Request<RevokeVerificationRequest>,
-    ) -> Result<Response<RevokeVerificationResponse>, Status> {
-        not_read()
-    }
-
-    async fn find_by_external_id(
-        &self,
-        _: Request<FindByExternalIdRequest>,
-    ) -> Result<Response<FindByExternalIdResponse>, Status> {
-        not_read()
-    }
 }
 
 #[tonic::async_trait]
@@ -451,6 +498,13 @@ impl StockService for Served {
             next_page_token: self.sample.requests_token.clone(),
             position: self.position(),
         })
+    }
+
+    async fn list_assets(
+        &self,
+        _: Request<ListAssetsRequest>,
+    ) -> Result<Response<ListAssetsResponse>, Status> {
+        not_read()
     }
 
     async fn list_shipments(

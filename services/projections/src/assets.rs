@@ -1,0 +1,174 @@
+//! Assets, listed: by where they are, whose they are and whether they work, and those that somebody must see to.
+
+use chrono::{Days, NaiveDate};
+use keruen_proto::{
+    inventory::v1::{Asset, AssetCondition, AssetPlace},
+    stock::v1::{AssetRow, ListAssetsRequest},
+};
+use prost::Message;
+use rusqlite::{Connection, Row};
+
+use crate::{
+    boards::{Page, Paging},
+    clauses::{Clauses, Value},
+    fields::Fields,
+    names::{self, Facilities},
+    paging,
+    refusal::Refusal,
+};
+
+const USUAL_ROWS: usize = 100;
+const MAX_ROWS: usize = 1_000;
+/// A service that is due later than in a hundred years is not planned.
+const MAX_DAYS: i32 = 36_525;
+/// Where assets are that left the books.
+const GONE: [AssetPlace; 4] = [
+    AssetPlace::Disposed,
+    AssetPlace::Lost,
+    AssetPlace::Returned,
+    AssetPlace::NotReceived,
+];
+
+/// A question for assets, parsed.
+pub struct AssetsQuery {
+    region_id: Option<String>,
+    facility_id: Option<String>,
+    item_id: Option<String>,
+    owner_id: Option<String>,
+    conditions: Vec<i64>,
+    service_due_within_days: Option<u64>,
+    overdue: bool,
+    under_repair: bool,
+    show_gone: bool,
+    paging: Paging,
+}
+
+impl AssetsQuery {
+    /// Parses a request.
+    pub fn parse(request: &ListAssetsRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let region_id = fields.filter("region_id", &request.region_id);
+        let facility_id = fields.filter("facility_id", &request.facility_id);
+        let item_id = fields.filter("item_id", &request.item_id);
+        let owner_id = fields.filter("owner_id", &request.owner_id);
+        let conditions = fields.states::<AssetCondition>("conditions", &request.conditions);
+        let days = request.service_due_within_days;
+        if let Some(found) = days.filter(|days| !(0..=MAX_DAYS).contains(days)) {
+            fields.reject(
+                "service_due_within_days",
+                format!("must be 0 to {MAX_DAYS}; found {found}"),
+            );
+        }
+        let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
+        fields.finish()?;
+        let bare = ListAssetsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            min_position: 0,
+            ..request.clone()
+        };
+        let fingerprint = paging::fingerprint("assets", &bare);
+        let shape = [Value::from(""), Value::from("")];
+        let resume = paging::resume(&request.page_token, fingerprint, &shape)?;
+        Ok(Self {
+            region_id,
+            facility_id,
+            item_id,
+            owner_id,
+            conditions,
+            service_due_within_days: days.and_then(|days| u64::try_from(days).ok()),
+            overdue: request.overdue,
+            under_repair: request.under_repair,
+            show_gone: request.show_gone,
+            paging: Paging {
+                page_size,
+                fingerprint,
+                resume,
+            },
+        })
+    }
+
+    /// Lists assets in order of item and serial number, with the regions of `today`.
+    pub fn answer(
+        self,
+        connection: &Connection,
+        today: NaiveDate,
+    ) -> Result<Page<AssetRow>, Refusal> {
+        names::known_region(self.region_id.as_deref())?;
+        names::known_facility(connection, self.facility_id.as_deref())?;
+        names::known_item(connection, self.item_id.as_deref())?;
+        names::known_organisation(connection, self.owner_id.as_deref())?;
+        let mut clauses = Clauses::default();
+        if let Some(region_id) = &self.region_id {
+            let today = clauses.parameter(&*today.to_string());
+            let region_id = clauses.parameter(region_id.as_str());
+            clauses.condition(format!(
+                "facility_id IN (SELECT facility_id FROM facility_regions \
+                 WHERE region_id = {region_id} AND valid_from <= {today} AND valid_to > {today})"
+            ));
+        }
+        clauses.equal("facility_id", self.facility_id.as_deref());
+        clauses.equal("item_id", self.item_id.as_deref());
+        clauses.equal("owner_id", self.owner_id.as_deref());
+        clauses.one_of("condition", &self.conditions);
+        if !self.show_gone {
+            let gone = GONE.map(|place| i32::from(place).to_string());
+            clauses.condition(format!("place NOT IN ({})", gone.join(", ")));
+        }
+        self.needs_attention(&mut clauses, today);
+        clauses.after(&["item_id", "serial_number"], self.paging.resume.clone());
+        let where_clause = clauses.where_clause();
+        let limit = self.paging.limit(&mut clauses);
+        let sql = format!(
+            "SELECT resource, item_id, serial_number FROM assets{where_clause} \
+             ORDER BY item_id, serial_number LIMIT {limit}"
+        );
+        let today = today.to_string();
+        let mut facilities = Facilities::new(connection, &today);
+        self.paging.page(connection, &sql, &clauses, 2, |row| {
+            asset_row(connection, &mut facilities, row)
+        })
+    }
+
+    /// Any of what was asked for that somebody must see to.
+    fn needs_attention(&self, clauses: &mut Clauses, today: NaiveDate) {
+        let mut any = Vec::new();
+        if let Some(days) = self.service_due_within_days {
+            let last = today.checked_add_days(Days::new(days)).unwrap_or(today);
+            let last = clauses.parameter(&*last.to_string());
+            let retired = i32::from(AssetCondition::Retired);
+            any.push(format!(
+                "(service_due_on <> '' AND service_due_on <= {last} AND condition <> {retired})"
+            ));
+        }
+        if self.overdue {
+            let today = clauses.parameter(&*today.to_string());
+            any.push(format!("(loan_due_on <> '' AND loan_due_on < {today})"));
+        }
+        if self.under_repair {
+            let under_repair = i32::from(AssetCondition::UnderRepair);
+            any.push(format!("condition = {under_repair}"));
+        }
+        if !any.is_empty() {
+            clauses.condition(format!("({})", any.join(" OR ")));
+        }
+    }
+}
+
+fn asset_row(
+    connection: &Connection,
+    facilities: &mut Facilities<'_>,
+    row: &Row<'_>,
+) -> Result<(AssetRow, usize), Refusal> {
+    let bytes: Vec<u8> = row.get(0)?;
+    let asset = Asset::decode(bytes.as_slice())?;
+    let facility = facilities.get(&asset.facility_id)?;
+    let row = AssetRow {
+        item_name: names::item(connection, &asset.item_id)?,
+        facility_name: facility.name,
+        region_id: facility.region_id,
+        asset: Some(asset),
+    };
+    let size = row.encoded_len();
+    Ok((row, size))
+}

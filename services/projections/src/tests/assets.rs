@@ -1,0 +1,172 @@
+//! Assets, listed: what the rows say is what the history says.
+
+use std::collections::BTreeSet;
+
+use keruen_domain::Entry;
+use keruen_proto::{
+    inventory::v1::{Asset, AssetCondition, AssetPlace},
+    log::v1::RecordedEvent,
+    stock::v1::{AssetRow, ListAssetsRequest},
+};
+use rusqlite::Connection;
+
+use super::{
+    answers::{TODAY, region_of, world},
+    history::{FACILITIES, History, ORGANISATIONS},
+};
+use crate::{assets::AssetsQuery, refusal::Refusal, subject::subjects};
+
+/// All assets of a history, in order.
+fn assets(history: &History) -> Vec<Asset> {
+    let tagged = |event: &RecordedEvent| event.tags.iter().any(|tag| tag.starts_with("asset:"));
+    let events = history.events.iter().filter(|event| tagged(event));
+    let boundaries: BTreeSet<_> = events.flat_map(subjects).collect();
+    let folded = boundaries.iter().map(|boundary| history.fold(boundary));
+    let mut assets: Vec<Asset> = folded
+        .filter_map(|entry| match entry {
+            Entry::Asset(asset) if !asset.item_id.is_empty() => Some(asset),
+            _ => None,
+        })
+        .collect();
+    assets.sort_by_key(|it| (it.item_id.clone(), it.serial_number.clone()));
+    assets
+}
+
+fn page(
+    connection: &Connection,
+    asked: &ListAssetsRequest,
+) -> Result<(Vec<AssetRow>, String), Refusal> {
+    let page = AssetsQuery::parse(asked)?.answer(connection, TODAY.parse().unwrap())?;
+    Ok((page.rows, page.next_page_token))
+}
+
+/// The assets of all pages.
+fn listed(connection: &Connection, asked: ListAssetsRequest) -> Vec<Asset> {
+    let mut asked = ListAssetsRequest {
+        page_size: 7,
+        ..asked
+    };
+    let mut all = Vec::new();
+    loop {
+        let (rows, next) = page(connection, &asked).unwrap();
+        assert!(rows.len() == 7 || next.is_empty());
+        all.extend(rows.into_iter().filter_map(|row| row.asset));
+        if next.is_empty() {
+            return all;
+        }
+        asked.page_token = next;
+    }
+}
+
+fn is_in_books(asset: &Asset) -> bool {
+    use AssetPlace::{Disposed, Lost, NotReceived, Returned};
+    !matches!(asset.place(), Disposed | Lost | NotReceived | Returned)
+}
+
+#[test]
+fn every_list_is_a_part_of_the_whole() {
+    let mut world = world();
+    let all = assets(&world.history);
+    let connection = world.writer.connection();
+    let part = |is_meant: &dyn Fn(&Asset) -> bool| -> Vec<Asset> {
+        all.iter().filter(|it| is_meant(it)).cloned().collect()
+    };
+    let gone = ListAssetsRequest {
+        show_gone: true,
+        ..ListAssetsRequest::default()
+    };
+    assert_eq!(listed(connection, gone), all);
+    assert_eq!(
+        listed(connection, ListAssetsRequest::default()),
+        part(&is_in_books)
+    );
+    for (facility_id, _) in FACILITIES {
+        let at_facility = ListAssetsRequest {
+            facility_id: facility_id.to_owned(),
+            ..ListAssetsRequest::default()
+        };
+        let expected = part(&|it| is_in_books(it) && it.facility_id == facility_id);
+        assert_eq!(listed(connection, at_facility), expected);
+        let in_region = ListAssetsRequest {
+            region_id: region_of(facility_id).to_owned(),
+            ..ListAssetsRequest::default()
+        };
+        assert_eq!(listed(connection, in_region), expected);
+    }
+    for owner_id in ORGANISATIONS {
+        let owned = ListAssetsRequest {
+            owner_id: owner_id.to_owned(),
+            ..ListAssetsRequest::default()
+        };
+        let expected = part(&|it| is_in_books(it) && it.owner_id == owner_id);
+        assert_eq!(listed(connection, owned), expected);
+    }
+    let conditions = [AssetCondition::Identified, AssetCondition::OutOfOrder];
+    let asked = ListAssetsRequest {
+        item_id: "VENT-X".to_owned(),
+        conditions: conditions.map(Into::into).to_vec(),
+        ..ListAssetsRequest::default()
+    };
+    let expected = part(&|it| {
+        is_in_books(it) && it.item_id == "VENT-X" && conditions.contains(&it.condition())
+    });
+    assert_eq!(listed(connection, asked), expected);
+    assert!(all.iter().any(|it| it.place() == AssetPlace::Inside));
+}
+
+#[test]
+fn a_question_that_makes_no_sense_is_refused() {
+    let mut world = world();
+    let connection = world.writer.connection();
+    let asked = ListAssetsRequest::default;
+    for wrong in [
+        ListAssetsRequest {
+            service_due_within_days: Some(-1),
+            ..asked()
+        },
+        ListAssetsRequest {
+            page_size: 1_001,
+            ..asked()
+        },
+        ListAssetsRequest {
+            conditions: vec![0],
+            ..asked()
+        },
+    ] {
+        assert!(matches!(page(connection, &wrong), Err(Refusal::Fields(_))));
+    }
+    for unknown in [
+        ListAssetsRequest {
+            region_id: "KZ-99".to_owned(),
+            ..asked()
+        },
+        ListAssetsRequest {
+            facility_id: "NOWHERE".to_owned(),
+            ..asked()
+        },
+        ListAssetsRequest {
+            item_id: "NOTHING".to_owned(),
+            ..asked()
+        },
+        ListAssetsRequest {
+            owner_id: "NOBODY".to_owned(),
+            ..asked()
+        },
+    ] {
+        assert!(page(connection, &unknown).is_err());
+    }
+    let (_, token) = page(
+        connection,
+        &ListAssetsRequest {
+            page_size: 2,
+            ..asked()
+        },
+    )
+    .unwrap();
+    let other = ListAssetsRequest {
+        page_token: token,
+        overdue: true,
+        ..asked()
+    };
+    assert!(page(connection, &other).is_err());
+}
