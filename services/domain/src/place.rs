@@ -24,6 +24,7 @@ pub struct Place {
 }
 
 /// Where an event stands, by the facilities that its command has read, at the time it happened.
+#[expect(clippy::too_many_lines, reason = "the one table: an arm for each type")]
 pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
     let (here, there) = match event {
         Event::FacilityRegistered(event) => (event.facility.as_ref(), None),
