@@ -18,8 +18,8 @@ Examples:
       --tracking batch --component item=SWAB,quantity=2 \\
       --component item=TEST-RAPID-A,quantity=1
   keruen kit assemble --facility WH-ALA --item KIT-TEST --quantity 40
-  keruen kit assemble --facility WH-ALA --item KIT-TEST --quantity 40 --owner MOH \\
-      --from B-HJKMN-PQRSTU
+  keruen kit assemble --facility WH-ALA --item KIT-TEST --quantity 40 \\
+      --owner MOH --from B-HJKMN-PQRSTU
 
 Of each component those that expire first are taken, all of one owner; what is held, recalled, expired, claimed or \
 meant for somebody is not. Where they come of several batches, so do the kits: each kit of a batch holds the same. \
