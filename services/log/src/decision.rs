@@ -1,5 +1,7 @@
 //! Decides appends one after the other, each against everything before it, pending events included.
 
+use std::{mem, sync::Arc};
+
 use keruen_proto::log::v1::{Appended, OccurredAt, ProposedEvent, Query, RecordedEvent};
 use uuid::Uuid;
 
@@ -14,7 +16,7 @@ use crate::{
     log::{Range, RecordedCommand},
     recent::Recent,
     request::{Candidate, Condition},
-    store::{Group, NewEvent, Store, StoreError, Tip},
+    store::{Group, History, NewEvent, StoreError, Tip},
 };
 
 /// What the writer knows: where the log stands, the newest events, and the group that is being gathered.
@@ -23,6 +25,8 @@ pub(crate) struct Ledger {
     log_id: [u8; 16],
     hasher: TermHasher,
     committed: Tip,
+    /// A group that is being committed, and the tip after it.
+    under_way: Option<(Arc<Group>, Tip)>,
     /// The tip after the gathered group.
     pending: Tip,
     recent: Recent,
@@ -39,13 +43,14 @@ impl Ledger {
             recent: Recent::new(hasher, tip.position(), newest),
             pending: tip.clone(),
             committed: tip,
+            under_way: None,
             group: Group::default(),
         }
     }
 
-    /// What is gathered and not yet committed, with the tips before and after it.
-    pub fn gathered(&self) -> (&Group, &Tip, &Tip) {
-        (&self.group, &self.committed, &self.pending)
+    /// How many events are gathered.
+    pub fn gathered(&self) -> usize {
+        self.group.events.len()
     }
 
     /// Where the log stands.
@@ -53,21 +58,44 @@ impl Ledger {
         &self.committed
     }
 
-    /// The gathered group was committed, and the store answers for the events up to `indexed`.
-    pub fn advance(&mut self, indexed: u64) {
-        self.committed = self.pending.clone();
-        self.recent.absorb(&mut self.group.events);
-        self.group.events.clear();
-        self.recent.evict(indexed);
-        self.group.tiles.clear();
+    /// The gathered group is about to be committed: what is to be written, and the tips before and after it. There must
+    /// be no other under way.
+    pub fn depart(&mut self) -> (Arc<Group>, Tip, Tip) {
+        let group = Arc::new(mem::take(&mut self.group));
+        self.under_way = Some((Arc::clone(&group), self.pending.clone()));
+        (group, self.committed.clone(), self.pending.clone())
     }
 
-    /// The gathered group was not committed.
+    /// The tip after the group that is under way, if one is.
+    pub fn expected(&self) -> Option<&Tip> {
+        self.under_way.as_ref().map(|(_, to)| to)
+    }
+
+    /// The group that was under way is committed; it is to be absorbed before anything is decided.
+    pub fn arrive(&mut self) -> Option<Arc<Group>> {
+        let (group, to) = self.under_way.take()?;
+        self.committed = to;
+        Some(group)
+    }
+
+    /// Remembers a committed group, and forgets events up to `indexed`, for which the store answers.
+    pub fn absorb(&mut self, group: Option<Arc<Group>>, indexed: u64) {
+        if let Some(group) = group {
+            let group = Arc::try_unwrap(group).unwrap_or_else(|shared| (*shared).clone());
+            self.recent.absorb(group.events);
+        }
+        self.recent.evict(indexed);
+    }
+
+    /// The group that was under way was not committed, and so nothing that was gathered behind it can be.
     pub fn roll_back(&mut self) {
         self.pending = self.committed.clone();
-        self.recent.forget(&self.group.events);
-        self.group.events.clear();
-        self.group.tiles.clear();
+        let under_way = self.under_way.take();
+        let events = under_way
+            .as_ref()
+            .map_or(&[][..], |(group, _)| &group.events);
+        self.recent.forget([events, &self.group.events]);
+        self.group = Group::default();
     }
 
     /// What deciding on these candidates will ask the store, as far as can be told before. The command ids need not be
@@ -106,16 +134,16 @@ impl Ledger {
         candidate: Candidate,
         now_us: i64,
         (number, answers): (usize, &Answers),
-        store: &mut impl Store,
+        history: &mut impl History,
     ) -> Result<Appended, AppendError> {
         if candidate.deadline_us != 0 && now_us > candidate.deadline_us {
             return Err(AppendError::DeadlineExceeded);
         }
-        if let Some(earlier) = self.find_command(candidate.command_id, answers, store)? {
+        if let Some(earlier) = self.find_command(candidate.command_id, answers, history)? {
             return earlier.repeated(candidate.command_id, candidate.command_hash);
         }
         if let Some(condition) = &candidate.condition {
-            self.check(condition, &answers.matched(number), store)?;
+            self.check(condition, &answers.matched(number), history)?;
         }
         self.record(candidate, now_us)
     }
@@ -124,14 +152,14 @@ impl Ledger {
         &self,
         command_id: Uuid,
         answers: &Answers,
-        store: &mut impl Store,
+        history: &mut impl History,
     ) -> Result<Option<RecordedCommand>, AppendError> {
         if let Some(recent) = self.recent.command(command_id) {
             return Ok(Some(recent.clone()));
         }
         match answers.command(command_id) {
             Answer::Known(known) => Ok(known),
-            Answer::Open => Ok(store.find_command(command_id)?),
+            Answer::Open => Ok(history.find_command(command_id)?),
         }
     }
 
@@ -140,7 +168,7 @@ impl Ledger {
         &self,
         condition: &Condition,
         older: &Answer<u64>,
-        store: &mut impl Store,
+        history: &mut impl History,
     ) -> Result<(), AppendError> {
         let Condition {
             query,
@@ -149,17 +177,23 @@ impl Ledger {
         let after_position = *after_position;
         let head_position = self.committed.position();
         if after_position > head_position {
-            store.confirm()?;
+            history.confirm()?;
             return Err(AppendError::InvalidArgument(Violation::new(
                 "condition.after_position",
                 format!("must not be above the head, {head_position}, found {after_position}"),
             )));
         }
-        let mut conflict = self.recent.find(query, after_position, &self.group.events);
+        let pending = [
+            self.under_way
+                .as_ref()
+                .map_or(&[][..], |(group, _)| &group.events),
+            &self.group.events,
+        ];
+        let mut conflict = self.recent.find(query, after_position, pending);
         if conflict.is_none() && after_position < self.recent.floor() {
             conflict = match older {
                 Answer::Known(known) => *known,
-                Answer::Open => store.find_match(query, self.older(after_position))?,
+                Answer::Open => history.find_match(query, self.older(after_position))?,
             };
         }
         match conflict {
@@ -185,7 +219,8 @@ impl Ledger {
             ..
         } = candidate;
         let command_id_text = command_id.to_string();
-        // All leaves before any state changes, so that a failure leaves nothing behind.
+        let (log_id, hasher) = (self.log_id, self.hasher);
+        // All of them before any state changes, so that a failure leaves nothing behind.
         let mut new_events = Vec::with_capacity(events.len());
         for (index, (proposed, occurred_at, data_hash)) in (0..append_events).zip(events) {
             let mut event = RecordedEvent {
@@ -198,18 +233,16 @@ impl Ledger {
                 origin: origin.clone(),
                 ..recorded(proposed, clamped(occurred_at, recorded_at_us))
             };
-            let leaf = entry::leaf_hash_of(&self.log_id, (command_id, index), &event, &data_hash)
+            let leaf = entry::leaf_hash_of(&log_id, (command_id, index), &event, &data_hash)
                 .map_err(AppendError::InvalidArgument)?;
             event.leaf_hash = leaf.to_vec();
-            let mut new = NewEvent {
+            new_events.push(NewEvent {
+                terms: terms(&hasher, &event, (index == 0).then_some(command_id)),
                 event,
                 command_id,
                 index,
                 append_events,
-                terms: Vec::new(),
-            };
-            new.terms = self.terms(&new);
-            new_events.push(new);
+            });
         }
         self.gather(new_events, recorded_at_us);
         let appended = Appended {
@@ -222,14 +255,6 @@ impl Ledger {
         };
         self.recent.remember(command_id, command);
         Ok(appended)
-    }
-
-    fn terms(&self, new: &NewEvent) -> Vec<u64> {
-        let mut terms = Vec::with_capacity(new.event.tags.len() + 2);
-        terms.push(self.hasher.name(&new.event.r#type));
-        terms.extend(new.event.tags.iter().map(|tag| self.hasher.name(tag)));
-        terms.extend((new.index == 0).then(|| self.hasher.command(new.command_id)));
-        terms
     }
 
     fn gather(&mut self, mut new_events: Vec<NewEvent>, recorded_at_us: i64) {
@@ -245,7 +270,11 @@ impl Ledger {
             self.pending.tree.push(leaf, &mut self.group.tiles);
             self.recent.note(new);
         }
-        self.group.events.append(&mut new_events);
+        if self.group.events.is_empty() {
+            self.group.events = new_events;
+        } else {
+            self.group.events.append(&mut new_events);
+        }
     }
 }
 
@@ -271,6 +300,15 @@ impl RecordedCommand {
             first_position: self.appended.first_position,
         })
     }
+}
+
+/// Hashes of its type and its tags, and of its command if it is the first event of one.
+fn terms(hasher: &TermHasher, event: &RecordedEvent, first_of: Option<Uuid>) -> Vec<u64> {
+    let mut terms = Vec::with_capacity(event.tags.len() + 2);
+    terms.push(hasher.name(&event.r#type));
+    terms.extend(event.tags.iter().map(|tag| hasher.name(tag)));
+    terms.extend(first_of.map(|command_id| hasher.command(command_id)));
+    terms
 }
 
 fn recorded(proposed: ProposedEvent, occurred_at: OccurredAt) -> RecordedEvent {

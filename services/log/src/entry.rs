@@ -1,6 +1,8 @@
 //! The canonical entry of an event: the bytes that its leaf in the Merkle tree is the hash of. `ENTRY.md` beside this
 //! crate's manifest writes the layout down byte by byte.
 
+use std::fmt::Write as _;
+
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
 use sha2::{Digest as _, Sha256};
 use uuid::{Uuid, fmt::Hyphenated};
@@ -23,8 +25,22 @@ pub fn event_id(command_id: Uuid, index: u32) -> String {
             .encode_lower(&mut Uuid::encode_buffer()),
     );
     id.push('/');
-    id.push_str(&index.to_string());
+    // A String takes what is written.
+    let _ = write!(id, "{index}");
     id
+}
+
+/// The text of the command id in an event id made by [`event_id`].
+pub(crate) fn command_id_in(event_id: &str) -> &str {
+    event_id.get(..Hyphenated::LENGTH).unwrap_or(event_id)
+}
+
+/// Tags out of the one text that databases keep of them, with one space between two.
+pub(crate) fn tags_in(joined: &str) -> Vec<String> {
+    let spaces = joined.bytes().filter(|byte| *byte == b' ').count();
+    let mut tags = Vec::with_capacity(spaces + 1);
+    tags.extend(joined.split_ascii_whitespace().map(str::to_owned));
+    tags
 }
 
 /// The canonical entry of an event in the log with this id. Fails on an event that no log can have written: without a

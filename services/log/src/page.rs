@@ -6,6 +6,7 @@ use prost::Message as _;
 use crate::bounds::MAX_PAGE_BYTES;
 
 /// A page that is being filled.
+#[derive(Debug)]
 pub(crate) struct PageInProgress {
     pub events: Vec<RecordedEvent>,
     pub bytes: usize,
@@ -29,13 +30,7 @@ impl PageInProgress {
 
     /// False if the event has no room.
     pub fn add(&mut self, event: RecordedEvent) -> bool {
-        let event_bytes = event.encoded_len();
-        self.add_sized(event, event_bytes)
-    }
-
-    /// The same of an event whose size as a message is known.
-    pub fn add_sized(&mut self, event: RecordedEvent, event_bytes: usize) -> bool {
-        let bytes = self.bytes + event_bytes;
+        let bytes = self.bytes + event.encoded_len();
         if self.is_full() || (bytes > MAX_PAGE_BYTES && !self.events.is_empty()) {
             self.complete = false;
             return false;
@@ -43,6 +38,30 @@ impl PageInProgress {
         self.bytes = bytes;
         self.events.push(event);
         true
+    }
+
+    /// Takes out the events above a position.
+    pub fn cut_behind(&mut self, position: u64) {
+        self.cut(|last, _| last.position > position);
+    }
+
+    /// Adds the events of another page, which go on where these end; those at its end only if they have room.
+    pub fn append(&mut self, mut next: Self) {
+        let (events, bytes, limit) = (self.events.len(), self.bytes, self.limit);
+        next.cut(|_, next| {
+            events + next.events.len() > limit || bytes + next.bytes > MAX_PAGE_BYTES
+        });
+        self.bytes += next.bytes;
+        self.events.append(&mut next.events);
+    }
+
+    fn cut(&mut self, goes_too_far: impl Fn(&RecordedEvent, &Self) -> bool) {
+        while let Some(last) = self.events.last()
+            && goes_too_far(last, self)
+        {
+            self.bytes -= last.encoded_len();
+            self.events.pop();
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasherDefault, Hasher},
-    mem,
 };
 
 use keruen_proto::log::v1::{Query, QueryItem};
@@ -51,6 +50,9 @@ struct Event {
     /// If it is the first of its append.
     command_id: Option<Uuid>,
 }
+
+/// What is not committed yet: the group that is under way, and behind it the one that is being gathered.
+pub(crate) type Pending<'p> = [&'p [NewEvent]; 2];
 
 /// A ring of the newest committed events, and what is known of the pending ones behind them.
 #[derive(Debug)]
@@ -125,23 +127,22 @@ impl Recent {
         self.events.push_back(event);
     }
 
-    /// The pending events, all of which were noted, are committed. Takes out of them what is kept.
-    pub fn absorb(&mut self, pending: &mut [NewEvent]) {
-        for new in pending {
-            let mut terms = mem::take(&mut new.terms);
-            terms.truncate(1 + new.event.tags.len());
+    /// The oldest pending events, which were noted, are committed.
+    pub fn absorb(&mut self, committed: Vec<NewEvent>) {
+        for mut new in committed {
+            new.terms.truncate(1 + new.event.tags.len());
             self.keep(Event {
                 command_id: (new.index == 0).then_some(new.command_id),
-                r#type: mem::take(&mut new.event.r#type),
-                tags: mem::take(&mut new.event.tags),
-                terms,
+                r#type: new.event.r#type,
+                tags: new.event.tags,
+                terms: new.terms,
             });
         }
     }
 
     /// The pending events were not committed.
-    pub fn forget(&mut self, pending: &[NewEvent]) {
-        for new in pending {
+    pub fn forget(&mut self, pending: Pending<'_>) {
+        for new in pending.into_iter().flatten() {
             self.commands.remove(&new.command_id);
         }
         self.newest.clear();
@@ -153,8 +154,9 @@ impl Recent {
     }
 
     /// Position of an event above `after_position` that matches, among those kept and the pending ones.
-    pub fn find(&self, query: &Query, after_position: u64, pending: &[NewEvent]) -> Option<u64> {
-        let head = self.floor + (self.events.len() + pending.len()) as u64;
+    pub fn find(&self, query: &Query, after_position: u64, pending: Pending<'_>) -> Option<u64> {
+        let pending_events: usize = pending.iter().map(|group| group.len()).sum();
+        let head = self.floor + (self.events.len() + pending_events) as u64;
         if head <= after_position {
             return None;
         }
@@ -171,7 +173,7 @@ impl Recent {
         &self,
         item: &QueryItem,
         (after_position, head): (u64, u64),
-        pending: &[NewEvent],
+        pending: Pending<'_>,
     ) -> Option<u64> {
         let newest_of = |name: &String| {
             let newest = self.newest.get(&self.hasher.name(name));
@@ -195,15 +197,15 @@ impl Recent {
             .find(|position| self.matches(item, *position, pending))
     }
 
-    fn matches(&self, item: &QueryItem, position: u64, pending: &[NewEvent]) -> bool {
+    fn matches(&self, item: &QueryItem, position: u64, [first, second]: Pending<'_>) -> bool {
         // Within what is in memory.
         let index = usize::try_from(position - self.floor - 1).unwrap_or(usize::MAX);
-        match self.events.get(index) {
-            Some(event) => matching::matches_item(item, &event.r#type, &event.tags),
-            None => pending.get(index - self.events.len()).is_some_and(|new| {
-                matching::matches_item(item, &new.event.r#type, &new.event.tags)
-            }),
+        if let Some(event) = self.events.get(index) {
+            return matching::matches_item(item, &event.r#type, &event.tags);
         }
+        let index = index - self.events.len();
+        let new = first.get(index).or_else(|| second.get(index - first.len()));
+        new.is_some_and(|new| matching::matches_item(item, &new.event.r#type, &new.event.tags))
     }
 
     /// Forgets the oldest events beyond the bounds, if the store answers for them: up to `indexed`.
@@ -296,6 +298,7 @@ mod tests {
             committed in events(15),
             lost in events(10),
             pending in events(10),
+            under_way in 0..10_usize,
             query in query(),
             after_position in 0u64..45,
         ) {
@@ -314,17 +317,18 @@ mod tests {
                 }
                 events
             };
-            let mut written = noted(&mut recent, &committed);
-            recent.absorb(&mut written);
+            let written = noted(&mut recent, &committed);
+            recent.absorb(written);
             let rolled_back = noted(&mut recent, &lost);
-            recent.forget(&rolled_back);
+            recent.forget(rolled_back.split_at(rolled_back.len() / 2).into());
             let pending_events = noted(&mut recent, &pending);
+            let pending_events = pending_events.split_at(pending_events.len().min(under_way)).into();
             let matching: Vec<u64> = (base + 1..)
                 .zip(stored.iter().chain(&committed).chain(&pending))
                 .filter(|(position, (name, tags))| *position > after_position && matching::matches(&query, name, tags))
                 .map(|(position, _)| position)
                 .collect();
-            match recent.find(&query, after_position, &pending_events) {
+            match recent.find(&query, after_position, pending_events) {
                 None => prop_assert!(matching.is_empty()),
                 Some(position) => prop_assert!(matching.contains(&position)),
             }
@@ -339,7 +343,7 @@ mod tests {
             position += 1;
             let event = new(position, "a.A", tags);
             recent.note(&event);
-            recent.absorb(&mut [event]);
+            recent.absorb(vec![event]);
         };
         for index in 0..MAX_EVENTS + 10 {
             push(&mut recent, &[format!("t:{index}")]);

@@ -1,7 +1,10 @@
-//! The one writer: a thread that drains a bounded queue, decides appends in order and commits them in groups.
+//! The one writer: a thread that drains a bounded queue, decides appends in order and commits them in groups. Where a
+//! commit is mostly a wait for somebody else, the next group is decided meanwhile.
+
+mod committer;
+mod writer;
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
@@ -16,17 +19,15 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     task::block_in_place,
 };
-use uuid::Uuid;
 
 use crate::{
     append::AppendError,
     bounds::Bounds,
-    decision::Ledger,
-    index::questions::Answers,
-    log::{Head, RecordedCommand},
+    log::Head,
     request::Candidate,
-    store::{Store, StoreError, Tip},
+    store::{Store, Tip},
 };
+use writer::Writer;
 
 /// Tells the time: microseconds since 1970-01-01T00:00:00Z.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -63,13 +64,16 @@ pub(crate) struct Sequencer {
     /// Whether that is worth while, see [`Store::ALONE_AT_ONCE`].
     alone_at_once: bool,
     /// Appends that were not answered yet.
-    in_flight: AtomicUsize,
+    in_flight: Arc<AtomicUsize>,
 }
 
 /// Decides appends and commits them, whatever the store.
 trait Commit: Send {
-    /// Answers each.
-    fn commit(&mut self, jobs: Vec<Job>);
+    /// Answers one.
+    fn commit(&mut self, job: Job);
+
+    /// Answers what is queued, until nothing is.
+    fn work(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>, bounds: &Bounds);
 }
 
 /// Counts one append until it is answered, or its caller has gone.
@@ -107,17 +111,9 @@ impl Sequencer {
         let head = Arc::new(RwLock::new(head_of(log_id, tip)));
         let position = announce.subscribe();
         let (tell_fenced, fenced) = watch::channel(false);
-        let mut writer = Writer {
-            log_id,
-            ledger: None,
-            store,
-            clock,
-            head: Arc::clone(&head),
-            announce,
-            fenced: tell_fenced,
-        };
-        // Before anybody waits for it. If it fails, the first group tells.
-        writer.ledger = writer.take_ledger().ok();
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let told = (Arc::clone(&head), announce, tell_fenced);
+        let writer = Writer::new(log_id, store, clock, Arc::clone(&in_flight), told)?;
         let writer: Arc<Mutex<Option<Box<dyn Commit>>>> =
             Arc::new(Mutex::new(Some(Box::new(writer))));
         let of_thread = Arc::clone(&writer);
@@ -135,7 +131,7 @@ impl Sequencer {
             thread: Mutex::new(Some(thread)),
             writer,
             alone_at_once: S::ALONE_AT_ONCE,
-            in_flight: AtomicUsize::new(0),
+            in_flight,
         })
     }
 
@@ -183,7 +179,7 @@ impl Sequencer {
             && let Ok(mut writer) = self.writer.try_lock()
             && let Some(writer) = writer.as_mut()
         {
-            block_in_place(|| writer.commit(vec![job]));
+            block_in_place(|| writer.commit(job));
             return Ok(queued);
         }
         let busy = || {
@@ -246,6 +242,21 @@ impl Drop for Sequencer {
     }
 }
 
+/// Commits what is queued until the queue is closed; then the writer ends. So it does if a commit has panicked.
+fn run(writer: &Mutex<Option<Box<dyn Commit>>>, mut jobs: mpsc::Receiver<Job>, bounds: &Bounds) {
+    while let Some(first) = jobs.blocking_recv() {
+        let Ok(mut writer) = writer.lock() else {
+            break;
+        };
+        let Some(writer) = writer.as_mut() else {
+            break;
+        };
+        writer.work(first, &mut jobs, bounds);
+    }
+    let ended = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    drop(ended);
+}
+
 /// Whether the caller is on a thread that may wait: its other tasks go on elsewhere meanwhile.
 fn may_block() -> bool {
     Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
@@ -261,233 +272,6 @@ fn head_of(log_id: [u8; 16], tip: &Tip) -> Head {
         position: tip.position(),
         root_hash: tip.tree.root(),
     }
-}
-
-struct Writer<S> {
-    log_id: [u8; 16],
-    /// `None` after a failure that left open where the log stands; the store is asked again before the next group.
-    ledger: Option<Ledger>,
-    store: S,
-    clock: Clock,
-    head: Arc<RwLock<Head>>,
-    announce: watch::Sender<u64>,
-    fenced: watch::Sender<bool>,
-}
-
-/// What is known about a group that could not be committed.
-struct Failure {
-    error: StoreError,
-    /// Those of its commands that were recorded all the same, by whomever.
-    recorded: HashMap<Uuid, RecordedCommand>,
-}
-
-impl Failure {
-    fn without_effect(error: StoreError) -> Self {
-        Self {
-            error,
-            recorded: HashMap::new(),
-        }
-    }
-
-    /// The last word about one of its commands.
-    fn answer(&self, command_id: Uuid, command_hash: [u8; 32]) -> Result<Appended, AppendError> {
-        match self.recorded.get(&command_id) {
-            None => Err(self.error.clone().into()),
-            Some(recorded) => recorded.repeated(command_id, command_hash),
-        }
-    }
-}
-
-/// Commits what is queued, group by group, until the queue is closed; then the writer ends. So it does if a commit has
-/// panicked.
-fn run(writer: &Mutex<Option<Box<dyn Commit>>>, mut jobs: mpsc::Receiver<Job>, bounds: &Bounds) {
-    let mut next = None;
-    while let Some(first) = next.take().or_else(|| jobs.blocking_recv()) {
-        let Ok(mut writer) = writer.lock() else {
-            break;
-        };
-        let Some(writer) = writer.as_mut() else {
-            break;
-        };
-        let mut group;
-        (group, next) = drain(first, &mut jobs, bounds);
-        for job in &mut group {
-            job.place = None;
-        }
-        writer.commit(group);
-    }
-    let ended = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-    drop(ended);
-}
-
-impl<S: Store> Commit for Writer<S> {
-    fn commit(&mut self, jobs: Vec<Job>) {
-        self.commit_group(jobs);
-        if self.store.is_fenced() {
-            self.fenced.send_replace(true);
-        }
-    }
-}
-
-impl<S: Store> Writer<S> {
-    fn commit_group(&mut self, jobs: Vec<Job>) {
-        let mut ledger = match self.take_ledger() {
-            Ok(ledger) => ledger,
-            Err(error) => return answer_all(jobs, &error),
-        };
-        let answers = self.look_ahead(&ledger, &jobs);
-        let mut decided = Vec::with_capacity(jobs.len());
-        for (number, job) in jobs.into_iter().enumerate() {
-            // Its caller has gone; nobody would learn what became of it.
-            if job.answer.is_closed() {
-                continue;
-            }
-            let command = (job.candidate.command_id, job.candidate.command_hash);
-            let now_us = (self.clock)();
-            let answer = ledger.decide(job.candidate, now_us, (number, &answers), &mut self.store);
-            decided.push((command, job.answer, answer, job.share));
-        }
-        let (group, from, to) = ledger.gathered();
-        let mut committed = false;
-        let (ledger, failure) = if group.events.is_empty() {
-            (Some(ledger), None)
-        } else {
-            match self.store.commit(group, from, to) {
-                Ok(()) => {
-                    committed = true;
-                    self.publish(to);
-                    (Some(ledger), None)
-                }
-                Err(error) => {
-                    let ids: Vec<_> = decided.iter().map(|((id, _), ..)| *id).collect();
-                    self.settle(ledger, error, &ids)
-                }
-            }
-        };
-        for ((command_id, command_hash), channel, answer, share) in decided {
-            let answer = match &failure {
-                None => answer,
-                Some(failure) => failure.answer(command_id, command_hash),
-            };
-            // An error only says that the caller has gone.
-            drop(channel.send(answer));
-            drop(share);
-        }
-        self.ledger = ledger;
-        // After the answers: nobody waits for it.
-        if committed && let Some(ledger) = &mut self.ledger {
-            ledger.advance(self.store.indexed());
-        }
-    }
-
-    fn look_ahead(&mut self, ledger: &Ledger, jobs: &[Job]) -> Answers {
-        if !S::LOOKS_AHEAD {
-            return Answers::default();
-        }
-        let (command_ids, questions) = ledger.questions(jobs.iter().map(|job| &job.candidate));
-        self.store.look_ahead(&command_ids, &questions)
-    }
-
-    fn take_ledger(&mut self) -> Result<Ledger, StoreError> {
-        if let Some(ledger) = self.ledger.take() {
-            return Ok(ledger);
-        }
-        let tip = self.store.load()?;
-        let ledger = Ledger::new(self.log_id, tip, self.store.newest()?);
-        self.publish(ledger.committed());
-        Ok(ledger)
-    }
-
-    fn advance(&self, mut ledger: Ledger) -> Ledger {
-        ledger.advance(self.store.indexed());
-        self.publish(ledger.committed());
-        ledger
-    }
-
-    fn publish(&self, tip: &Tip) {
-        let head = head_of(self.log_id, tip);
-        let position = head.position;
-        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
-        self.announce
-            .send_modify(|known| *known = position.max(*known));
-    }
-
-    /// After a failed commit: finds out from the store what became of the group, so that nobody is left in doubt.
-    fn settle(
-        &mut self,
-        mut ledger: Ledger,
-        error: StoreError,
-        command_ids: &[Uuid],
-    ) -> (Option<Ledger>, Option<Failure>) {
-        if !matches!(error, StoreError::NearlyFull { .. }) {
-            tracing::error!(reason = %error, events = ledger.gathered().0.events.len(), "group not committed");
-        }
-        if error == StoreError::Fenced {
-            return (None, Some(self.look_up(error, command_ids)));
-        }
-        let (_, from, to) = ledger.gathered();
-        match self.store.load() {
-            Ok(tip) if tip == *to => (Some(self.advance(ledger)), None),
-            Ok(tip) if tip == *from => {
-                ledger.roll_back();
-                (Some(ledger), Some(Failure::without_effect(error)))
-            }
-            Ok(_) | Err(StoreError::Fenced) => {
-                (None, Some(self.look_up(StoreError::Fenced, command_ids)))
-            }
-            Err(unread) => {
-                tracing::error!(reason = %unread, "head not readable after a failed commit");
-                (None, Some(Failure::without_effect(unknown(error))))
-            }
-        }
-    }
-
-    /// Whoever has raised the epoch did so after the last word about this writer's group.
-    fn look_up(&mut self, error: StoreError, command_ids: &[Uuid]) -> Failure {
-        match self.store.recorded(command_ids) {
-            Ok(recorded) => Failure { error, recorded },
-            Err(unread) => {
-                tracing::error!(reason = %unread, "commands not readable after the log was taken over");
-                Failure::without_effect(StoreError::Unknown(
-                    "another writer has taken over the log".to_owned(),
-                ))
-            }
-        }
-    }
-}
-
-fn unknown(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Failed(reason) => StoreError::Unknown(reason),
-        other => other,
-    }
-}
-
-fn answer_all(jobs: Vec<Job>, error: &StoreError) {
-    for job in jobs {
-        // An error only says that the caller has gone.
-        drop(job.answer.send(Err(error.clone().into())));
-    }
-}
-
-/// Takes what is queued behind `first`, within the bounds of a group, without waiting for more. What no longer fits is
-/// handed back as the first of the next group.
-fn drain(first: Job, jobs: &mut mpsc::Receiver<Job>, bounds: &Bounds) -> (Vec<Job>, Option<Job>) {
-    let mut events = first.candidate.events.len();
-    let mut bytes = first.candidate.bytes;
-    let mut group = vec![first];
-    while group.len() < bounds.group_appends {
-        let Ok(job) = jobs.try_recv() else {
-            break;
-        };
-        events += job.candidate.events.len();
-        bytes += job.candidate.bytes;
-        if events > bounds.group_events || bytes > bounds.group_bytes {
-            return (group, Some(job));
-        }
-        group.push(job);
-    }
-    (group, None)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::{
     bytes::bytes_text,
     index::{
         questions::{Answers, Question},
+        run::Run,
         storage::IndexedEvent,
         term::Posting,
     },
@@ -55,7 +56,7 @@ impl NewEvent {
 }
 
 /// What one transaction writes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
     pub events: Vec<NewEvent>,
     /// Tiles that the events completed.
@@ -89,10 +90,61 @@ pub(crate) enum StoreError {
     Fenced,
 }
 
-/// A backend's write side. It is used by one thread only.
+/// What deciding asks about the events that the store answers for. It is asked while a group is under way, too, and does
+/// not know of that one then.
+pub(crate) trait History: Send + 'static {
+    /// Whether it is worth while to ask the questions of a group together: each is a journey otherwise.
+    const LOOKS_AHEAD: bool = false;
+
+    /// The index stands as it did when the last group was committed.
+    fn follow(&mut self, _runs: Vec<Run>) {}
+
+    /// Answers what it can of the questions that are about to be asked: what command ids were used for, and what matches
+    /// queries.
+    fn look_ahead(
+        &mut self,
+        _command_ids: &[Uuid],
+        _questions: &[Question<'_>],
+    ) -> Result<Answers, StoreError> {
+        Ok(Answers::default())
+    }
+
+    /// What a command id was used for, among the events that the store answers for.
+    fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError>;
+
+    /// Position of an event in `range` that matches, among those that the store answers for.
+    fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError>;
+
+    /// Fails if somebody else may have appended since, so that what the writer holds is not the newest. A store that one
+    /// process has to itself need not look.
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A backend's write side. It is used by one thread at a time.
 pub(crate) trait Store: Send + 'static {
+    /// Who answers what deciding asks.
+    type History: History;
+
+    /// Groups of so many events are committed by a thread of their own, while what comes next is decided: worth while
+    /// where a commit is mostly a wait for somebody else.
+    const EVENTS_BESIDE: usize = usize::MAX;
+
+    /// Whether an append that is alone is committed on its caller's thread: worth while there as well, since to wake
+    /// another thread and be woken by it would double the wait.
+    const ALONE_AT_ONCE: bool = false;
+
+    /// Asked for once, before anything is committed.
+    fn history(&mut self) -> std::io::Result<Self::History>;
+
     /// Reads where the log stands.
     fn load(&mut self) -> Result<Tip, StoreError>;
+
+    /// The runs of the index, for the history to follow. Read again if need be.
+    fn runs(&mut self) -> Result<Vec<Run>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// Position up to which the store answers for the events. Those behind it are the writer's own to remember.
     fn indexed(&self) -> u64 {
@@ -104,48 +156,15 @@ pub(crate) trait Store: Send + 'static {
         Ok(Vec::new())
     }
 
-    /// Whether an append that is alone is committed on its caller's thread: worth while where a commit is mostly a wait
-    /// for somebody else, and to wake another thread and be woken by it would double that.
-    const ALONE_AT_ONCE: bool = false;
-
-    /// Whether it is worth while to ask the questions of a group together: each is a journey otherwise.
-    const LOOKS_AHEAD: bool = false;
-
-    /// Answers what it can of the questions that are about to be asked: what command ids were used for, and what matches
-    /// queries.
-    fn look_ahead(&mut self, _command_ids: &[Uuid], _questions: &[Question<'_>]) -> Answers {
-        Answers::default()
-    }
-
-    /// What a command id was used for, among the events that the store answers for.
-    fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError>;
-
-    /// Position of an event in `range` that matches, among those that the store answers for.
-    fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError>;
-
     /// What these command ids were used for, those that were, also when somebody else has taken over the log.
     fn recorded(
         &mut self,
         command_ids: &[Uuid],
-    ) -> Result<HashMap<Uuid, RecordedCommand>, StoreError> {
-        let mut recorded = HashMap::new();
-        for &command_id in command_ids {
-            if let Some(command) = self.find_command(command_id)? {
-                recorded.insert(command_id, command);
-            }
-        }
-        Ok(recorded)
-    }
+    ) -> Result<HashMap<Uuid, RecordedCommand>, StoreError>;
 
     /// Whether somebody else is known to have taken over the log.
     fn is_fenced(&self) -> bool {
         false
-    }
-
-    /// Fails if somebody else may have appended since, so that what the writer holds is not the newest. A store that one
-    /// process has to itself need not look.
-    fn confirm(&mut self) -> Result<(), StoreError> {
-        Ok(())
     }
 
     /// Writes the group and moves the head from one tip to the other, durably, all or nothing.

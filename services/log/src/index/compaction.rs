@@ -136,7 +136,7 @@ impl Compaction {
                 _ => return Err(Damage::of_events(expected, "the event is missing").into()),
             }
         }
-        self.add(last, &postings, storage)
+        self.add(last, postings.into_iter(), storage)
     }
 
     /// The head moves to `head` by events with these postings, in order of position. Answers with what must be changed
@@ -144,13 +144,14 @@ impl Compaction {
     pub fn add<S: Storage>(
         &mut self,
         head: u64,
-        postings: &[Posting],
+        postings: impl Iterator<Item = Posting>,
         storage: &mut S,
     ) -> Result<Changes, S::Error> {
         let mut changes = Changes::default();
         self.head = head;
-        self.tail.extend_from_slice(postings);
-        self.due_postings += postings.len();
+        let before = self.tail.len();
+        self.tail.extend(postings);
+        self.due_postings += self.tail.len() - before;
         let completes = self.head - self.indexed() >= self.options.run_events;
         if completes {
             // Before there are new runs: those can't be read yet.
@@ -233,8 +234,8 @@ impl Compaction {
         let split = self
             .tail
             .partition_point(|posting| posting.position <= last);
-        let later = self.tail.split_off(split);
-        let mut postings = std::mem::replace(&mut self.tail, later);
+        // The room stays: it is needed for the next run.
+        let mut postings: Vec<_> = self.tail.drain(..split).collect();
         postings.sort_unstable();
         postings.dedup();
         let terms = postings.chunk_by(|one, next| one.hash == next.hash).count() as u64;

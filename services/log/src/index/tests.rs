@@ -224,7 +224,9 @@ impl Written {
             .flat_map(|event| postings_of(&hasher, event))
             .collect();
         let head = self.memory.head() + group.len() as u64;
-        let changes = compaction.add(head, &postings, &mut self.memory).unwrap();
+        let changes = compaction
+            .add(head, postings.iter().copied(), &mut self.memory)
+            .unwrap();
         if let Fate::Lost = fate {
             return;
         }

@@ -34,15 +34,13 @@ pub(super) fn event_of<'f>(
     let command_id = Uuid::from_slice(columns.next()?).map_err(|_| Malformed)?;
     // The writer stores none below 0.
     let event_index = u32::try_from(columns.int()?).unwrap_or(0);
+    let event_id = entry::event_id(command_id, event_index);
     Ok(RecordedEvent {
         position: u64::try_from(position).map_err(|_| Malformed)?,
-        event_id: entry::event_id(command_id, event_index),
+        command_id: entry::command_id_in(&event_id).to_owned(),
+        event_id,
         r#type: columns.text()?,
-        tags: columns
-            .borrowed_text()?
-            .split_ascii_whitespace()
-            .map(str::to_owned)
-            .collect(),
+        tags: entry::tags_in(columns.borrowed_text()?),
         region: columns.text()?,
         other_region: columns.text()?,
         data: columns.next()?.to_vec(),
@@ -53,7 +51,6 @@ pub(super) fn event_of<'f>(
             clamped: columns.next()? != [0],
         }),
         recorded_at_us: columns.long()?,
-        command_id: command_id.to_string(),
         command_hash: columns.next()?.to_vec(),
         actor: columns.text()?,
         origin: columns.text()?,

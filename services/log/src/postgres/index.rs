@@ -38,7 +38,10 @@ impl Waiting<'_> {
     }
 
     /// The same within the bound of time.
-    fn in_time<T>(self, statements: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    pub fn in_time<T>(
+        self,
+        statements: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
         let Self::Own(runtime, out_of_touch) = self else {
             return self.until(session::in_time(statements));
         };

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keruen_proto::log::v1::Query;
 use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
 use tokio::{
     runtime::{self, Runtime},
@@ -15,25 +14,23 @@ use uuid::Uuid;
 
 use super::{
     index::{Rows, Waiting},
+    lookups::{self, Lookups},
     opening::{self, PostgresRefusal},
     readers,
-    rows::{self, from_stored, stored},
+    rows::{self, from_stored},
     session::{self, Fault},
+    tip,
 };
 use crate::{
     index::{
         Compaction, IndexOptions,
         cache::FilterCache,
-        lookup::Lookup,
-        questions::{self, Answers, Question},
         run::{Changes, Run},
-        storage::{Damage, IndexedEvent, Storage as _},
-        tail::Tail,
+        storage::{IndexedEvent, Storage as _},
         term::TermHasher,
     },
-    log::{Range, RecordedCommand},
+    log::RecordedCommand,
     store::{Group, NewEvent, Store, StoreError, Tip},
-    tree::{self, Tree},
 };
 
 /// How long a lost connection is tried again before its callers are told.
@@ -93,7 +90,7 @@ impl Writer {
             let mut connection = opening::connect_to_write(&address).await?;
             let (log_id, epoch) =
                 take_over(&mut connection, &address, writer_id, Claim::Anybody).await?;
-            let (tip, _) = load(&mut connection).await?;
+            let (tip, _) = tip::load(&mut connection).await?;
             Ok::<_, PostgresRefusal>((connection, log_id, epoch, tip))
         })?;
         tracing::info!(epoch, position = tip.position(), "log taken over");
@@ -236,36 +233,13 @@ impl Writer {
     }
 
     /// The runs, read again if need be.
-    fn runs(&mut self) -> Result<Vec<Run>, Fault> {
+    fn known_runs(&mut self) -> Result<Vec<Run>, Fault> {
         if self.compaction.is_none() {
-            let (tip, _) = self.look(&async |connection| load(connection).await)?;
+            let (tip, _) = self.look(&async |connection| tip::load(connection).await)?;
             self.compaction = Some(self.read_runs(&tip)?);
         }
         let runs = self.compaction.as_ref().map(Compaction::runs);
         Ok(runs.unwrap_or_default().to_vec())
-    }
-
-    /// Looks something up; a connection that was lost is made again once.
-    fn look_up<T>(
-        &mut self,
-        look: impl Fn(&mut Lookup<'_, Rows<'_>>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        let runs = self.runs()?;
-        let (hasher, filters) = (self.hasher, self.filters.clone());
-        let look = |storage: &mut Rows<'_>| {
-            look(&mut Lookup {
-                storage,
-                hasher: &hasher,
-                filters: &filters,
-                runs: &runs,
-                tail: Tail::default(),
-                at_once: false,
-            })
-        };
-        match self.with_rows(look) {
-            Err(fault) if fault.leaves_open() => self.with_rows(look),
-            result => result,
-        }
     }
 
     pub(super) fn write(
@@ -297,8 +271,8 @@ impl Writer {
             Some(compaction) => compaction,
             None => self.read_runs(from)?,
         };
-        let postings: Vec<_> = group.events.iter().flat_map(NewEvent::postings).collect();
-        let changes = self.with_rows(|rows| compaction.add(to.position(), &postings, rows))?;
+        let postings = group.events.iter().flat_map(NewEvent::postings);
+        let changes = self.with_rows(|rows| compaction.add(to.position(), postings, rows))?;
         Ok((compaction, changes))
     }
 
@@ -338,11 +312,25 @@ impl Writer {
 }
 
 impl Store for Writer {
+    type History = Lookups;
+
+    const EVENTS_BESIDE: usize = 8;
+    const ALONE_AT_ONCE: bool = true;
+
+    fn history(&mut self) -> std::io::Result<Lookups> {
+        let index = (self.hasher, self.filters.clone());
+        Lookups::new(&self.address, self.id, self.out_of_touch.clone(), index)
+    }
+
+    fn runs(&mut self) -> Result<Vec<Run>, StoreError> {
+        Ok(self.known_runs()?)
+    }
+
     fn load(&mut self) -> Result<Tip, StoreError> {
         if self.fenced {
             return Err(StoreError::Fenced);
         }
-        let (tip, writer_id) = self.look(&async |connection| load(connection).await)?;
+        let (tip, writer_id) = self.look(&async |connection| tip::load(connection).await)?;
         if writer_id != Some(self.id) {
             self.fenced = true;
             return Err(StoreError::Fenced);
@@ -355,30 +343,8 @@ impl Store for Writer {
     }
 
     fn newest(&mut self) -> Result<Vec<IndexedEvent>, StoreError> {
-        let indexed = self.runs()?.last().map_or(0, |run| run.last);
+        let indexed = self.known_runs()?.last().map_or(0, |run| run.last);
         Ok(self.with_rows(|rows| rows.events(indexed + 1, u64::MAX))?)
-    }
-
-    const ALONE_AT_ONCE: bool = true;
-    const LOOKS_AHEAD: bool = true;
-
-    fn look_ahead(&mut self, command_ids: &[Uuid], questions: &[Question<'_>]) -> Answers {
-        let (hasher, filters) = (self.hasher, self.filters.clone());
-        let answers = self.runs().and_then(|runs| {
-            self.with_rows(|rows| {
-                questions::answer(rows, &hasher, &filters, &runs, (command_ids, questions))
-            })
-        });
-        // If it fails, so does each question of its own, which can tell its caller.
-        answers.unwrap_or_default()
-    }
-
-    fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
-        Ok(self.look_up(|lookup| lookup.find_command(command_id))?)
-    }
-
-    fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
-        Ok(self.look_up(|lookup| lookup.find_match(query, range))?)
     }
 
     fn recorded(
@@ -400,11 +366,6 @@ impl Store for Writer {
 
     fn is_fenced(&self) -> bool {
         self.fenced
-    }
-
-    fn confirm(&mut self) -> Result<(), StoreError> {
-        self.position()?;
-        Ok(())
     }
 
     fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
@@ -473,11 +434,7 @@ async fn resume(address: &PgConnectOptions, writer_id: Uuid) -> Result<(PgConnec
 pub(super) async fn is_current(address: &PgConnectOptions, writer_id: Uuid) -> Result<bool, Fault> {
     let mut connection = opening::connect(address).await?;
     session::become_reader(&mut connection).await?;
-    let current =
-        sqlx::query_scalar("SELECT writer_id IS NOT DISTINCT FROM $1 FROM keruen_log.log_head")
-            .bind(writer_id)
-            .fetch_one(&mut connection)
-            .await?;
+    let current = lookups::is_current(&mut connection, writer_id).await?;
     connection.close().await?;
     Ok(current)
 }
@@ -533,80 +490,4 @@ async fn clear_the_way(address: &PgConnectOptions, pid: i32) {
             }
         }
     }
-}
-
-/// Reads where the log stands, and whose it is; checks that head, events and tiles agree.
-async fn load(connection: &mut PgConnection) -> Result<(Tip, Option<Uuid>), Fault> {
-    let mut snapshot = connection
-        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .await?;
-    let (position, recorded_at_us, frontier, writer_id, newest): (i64, i64, Vec<u8>, _, i64) =
-        sqlx::query_as(
-            "SELECT position, recorded_at_us, frontier, writer_id, \
-             (SELECT coalesce(max(position), 0) FROM keruen_log.events) FROM keruen_log.log_head",
-        )
-        .fetch_one(&mut *snapshot)
-        .await?;
-    let damaged = |found| Fault::from(Damage::of_events(from_stored(position), found));
-    if newest != position {
-        return Err(damaged(format!(
-            "the head is {position} and the newest event {newest}"
-        )));
-    }
-    let tree = load_tree(&mut snapshot, from_stored(position))
-        .await?
-        .filter(|tree| tree.frontier() == frontier)
-        .ok_or_else(|| damaged("the tree does not agree with its leaves and tiles".to_owned()))?;
-    snapshot.commit().await?;
-    let tip = Tip {
-        recorded_at_us,
-        tree,
-    };
-    Ok((tip, writer_id))
-}
-
-/// Builds the tree of `size` leaves from the newest leaves and tiles: at most 255 of each level.
-async fn load_tree(connection: &mut PgConnection, size: u64) -> Result<Option<Tree>, Fault> {
-    let mut open_tiles = Vec::new();
-    for level in 0..tree::open_tile_levels(size) {
-        let level = u32::try_from(level).unwrap_or(u32::MAX);
-        let hashes = tree::open_tile_hashes(size, level) as u64;
-        open_tiles.push(match level.checked_sub(1) {
-            None => leaves(connection, size - hashes).await?,
-            Some(below) => tile_roots(connection, below, (size >> (8 * level)) - hashes).await?,
-        });
-    }
-    Ok(Tree::restore(size, open_tiles))
-}
-
-async fn leaves(connection: &mut PgConnection, after_position: u64) -> Result<Vec<u8>, Fault> {
-    let leaves: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT leaf_hash FROM keruen_log.events WHERE position > $1 ORDER BY position",
-    )
-    .bind(stored(after_position))
-    .fetch_all(connection)
-    .await?;
-    Ok(leaves.concat())
-}
-
-async fn tile_roots(
-    connection: &mut PgConnection,
-    level: u32,
-    from: u64,
-) -> Result<Vec<u8>, Fault> {
-    let tiles: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT hashes FROM keruen_log.tiles WHERE level = $1 AND number >= $2 ORDER BY number",
-    )
-    .bind(i32::try_from(level).unwrap_or(i32::MAX))
-    .bind(stored(from))
-    .fetch_all(connection)
-    .await?;
-    let mut roots = Vec::new();
-    for hashes in tiles {
-        let root = tree::tile_root(&hashes).ok_or_else(|| {
-            Damage::of_events(0, format!("a tile of level {level} is not complete"))
-        })?;
-        roots.extend_from_slice(&root);
-    }
-    Ok(roots)
 }

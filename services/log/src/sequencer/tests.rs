@@ -11,11 +11,11 @@ use keruen_proto::log::v1::{
 };
 use uuid::Uuid;
 
-use super::*;
+use super::{writer::Size, *};
 use crate::{
     log::{Range, RecordedCommand},
     matching,
-    store::{Group, StoreError},
+    store::{Group, History, StoreError},
 };
 
 /// What happens at a commit.
@@ -38,6 +38,10 @@ enum Fate {
 /// A store in memory that waits at each commit until it is told what becomes of it.
 #[derive(Clone, Default)]
 struct Fake(Arc<(Mutex<State>, Condvar)>);
+
+/// The same store, which commits on a thread of its own, or on the one that decides.
+#[derive(Clone)]
+struct Committing<const BESIDE: bool>(Fake);
 
 #[derive(Default)]
 struct State {
@@ -71,14 +75,15 @@ impl Fake {
         );
     }
 
-    fn start(&self) -> Sequencer {
+    fn start<const BESIDE: bool>(&self) -> Sequencer {
         let bounds = Bounds {
             queue_appends: 100,
             queue_bytes: 1_000_000,
             ..Bounds::default()
         };
         self.state().tip = Some(empty_tip());
-        Sequencer::start([0; 16], &empty_tip(), self.clone(), Arc::new(|| 1), bounds).unwrap()
+        let store = Committing::<BESIDE>(self.clone());
+        Sequencer::start([0; 16], &empty_tip(), store, Arc::new(|| 1), bounds).unwrap()
     }
 }
 
@@ -110,40 +115,61 @@ impl State {
     }
 }
 
-impl Store for Fake {
-    fn load(&mut self) -> Result<Tip, StoreError> {
-        let mut state = self.state();
-        if std::mem::take(&mut state.unreadable) {
-            return Err(StoreError::Failed("no answer".to_owned()));
-        }
-        Ok(state.tip.clone().unwrap())
-    }
-
-    fn is_fenced(&self) -> bool {
-        self.state().fenced
-    }
-
+impl<const BESIDE: bool> History for Committing<BESIDE> {
     fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
-        Ok(self.state().commands.get(&command_id).cloned())
+        Ok(self.0.state().commands.get(&command_id).cloned())
     }
 
     fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
-        let state = self.state();
+        let state = self.0.state();
         Ok((1..)
             .zip(&state.events)
             .filter(|(position, _)| *position > range.after_position)
             .find(|(_, (name, tags))| matching::matches(query, name, tags))
             .map(|(position, _)| position))
     }
+}
+
+impl<const BESIDE: bool> Store for Committing<BESIDE> {
+    type History = Self;
+
+    const EVENTS_BESIDE: usize = if BESIDE { 1 } else { usize::MAX };
+
+    fn history(&mut self) -> std::io::Result<Self> {
+        Ok(self.clone())
+    }
+
+    fn load(&mut self) -> Result<Tip, StoreError> {
+        let mut state = self.0.state();
+        if std::mem::take(&mut state.unreadable) {
+            return Err(StoreError::Failed("no answer".to_owned()));
+        }
+        Ok(state.tip.clone().unwrap())
+    }
+
+    fn recorded(
+        &mut self,
+        command_ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, RecordedCommand>, StoreError> {
+        let commands = &self.0.state().commands;
+        let known = command_ids
+            .iter()
+            .filter_map(|id| commands.get_key_value(id));
+        Ok(known.map(|(id, command)| (*id, command.clone())).collect())
+    }
+
+    fn is_fenced(&self) -> bool {
+        self.0.state().fenced
+    }
 
     fn commit(&mut self, group: &Group, _from: &Tip, to: &Tip) -> Result<(), StoreError> {
-        let mut state = self.state();
+        let Fake(shared) = &self.0;
+        let (state, changed) = &**shared;
+        let mut state = state.lock().unwrap();
         state.commits += 1;
-        self.0.1.notify_all();
+        changed.notify_all();
         // A test that failed gives no fate; its writer must end all the same.
-        let (mut state, _) = self
-            .0
-            .1
+        let (mut state, _) = changed
             .wait_timeout_while(state, Duration::from_secs(10), |state| {
                 state.fates.is_empty()
             })
@@ -210,9 +236,11 @@ fn again(candidate: &Candidate) -> Candidate {
 
 /// A group of four behind a first append that keeps the writer busy: a creation, a second one of the same that depends
 /// on the first being recorded, a duplicate of the first, and one that is not related.
-async fn play(fate: Fate) -> (Sequencer, Fake, Vec<Result<Appended, AppendError>>) {
+async fn play<const BESIDE: bool>(
+    fate: Fate,
+) -> (Sequencer, Fake, Vec<Result<Appended, AppendError>>) {
     let store = Fake::default();
-    let sequencer = store.start();
+    let sequencer = store.start::<BESIDE>();
     let first = sequencer.enqueue(candidate("t:0", None), false).unwrap();
     store.wait_for_commit(1);
     let created = candidate("t:1", Some(0));
@@ -257,16 +285,37 @@ fn as_written() -> [Result<Appended, AppendError>; 4] {
     [Ok(one(2)), Err(refused), Ok(one(2)), Ok(one(3))]
 }
 
-#[tokio::test]
-async fn a_group_is_answered_after_its_commit() {
-    let (sequencer, _, answers) = play(Fate::Written).await;
+/// Each of these on a store that commits on the thread that decides, and on one that does so on another.
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod on_one_thread {
+            $(#[tokio::test] async fn $name() { super::$name::<false>().await; })*
+        }
+        mod on_two_threads {
+            $(#[tokio::test] async fn $name() { super::$name::<true>().await; })*
+        }
+    };
+}
+
+on_both! {
+    a_group_is_answered_after_its_commit
+    a_lost_group_fails_whole_and_leaves_nothing
+    a_group_that_was_written_all_the_same_is_answered_so
+    an_unknown_outcome_is_told_and_settled_later
+    a_fenced_writer_says_what_became_of_its_group
+    an_append_whose_caller_has_gone_is_not_recorded
+    the_queue_is_bounded_in_bytes
+    a_position_that_is_being_committed_is_waited_for
+}
+
+async fn a_group_is_answered_after_its_commit<const BESIDE: bool>() {
+    let (sequencer, _, answers) = play::<BESIDE>(Fate::Written).await;
     assert_eq!(answers, as_written());
     assert_eq!(sequencer.head().position, 3);
 }
 
-#[tokio::test]
-async fn a_lost_group_fails_whole_and_leaves_nothing() {
-    let (sequencer, store, answers) = play(Fate::Lost).await;
+async fn a_lost_group_fails_whole_and_leaves_nothing<const BESIDE: bool>() {
+    let (sequencer, store, answers) = play::<BESIDE>(Fate::Lost).await;
     let lost = AppendError::Unavailable(
         "the log can't be written now: the cable is cut; nothing was recorded".to_owned(),
     );
@@ -280,9 +329,8 @@ async fn a_lost_group_fails_whole_and_leaves_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_group_that_was_written_all_the_same_is_answered_so() {
-    let (sequencer, store, answers) = play(Fate::WrittenUnseen).await;
+async fn a_group_that_was_written_all_the_same_is_answered_so<const BESIDE: bool>() {
+    let (sequencer, store, answers) = play::<BESIDE>(Fate::WrittenUnseen).await;
     assert_eq!(answers, as_written());
     assert_eq!(sequencer.head().position, 3);
     store.next_commit(Fate::Written);
@@ -292,10 +340,9 @@ async fn a_group_that_was_written_all_the_same_is_answered_so() {
     );
 }
 
-#[tokio::test]
-async fn an_unknown_outcome_is_told_and_settled_later() {
+async fn an_unknown_outcome_is_told_and_settled_later<const BESIDE: bool>() {
     for (fate, position) in [(Fate::Unreadable, 2), (Fate::WrittenUnreadable, 4)] {
-        let (sequencer, store, answers) = play(fate).await;
+        let (sequencer, store, answers) = play::<BESIDE>(fate).await;
         for answer in answers {
             let message = answer.unwrap_err().to_string();
             assert!(message.contains("the outcome is unknown"), "{message}");
@@ -309,9 +356,8 @@ async fn an_unknown_outcome_is_told_and_settled_later() {
     }
 }
 
-#[tokio::test]
-async fn a_fenced_writer_says_what_became_of_its_group() {
-    let (sequencer, store, answers) = play(Fate::Fenced).await;
+async fn a_fenced_writer_says_what_became_of_its_group<const BESIDE: bool>() {
+    let (sequencer, store, answers) = play::<BESIDE>(Fate::Fenced).await;
     sequencer.fenced().wait_for(|fenced| *fenced).await.unwrap();
     for answer in answers {
         let message = answer.unwrap_err().to_string();
@@ -319,7 +365,7 @@ async fn a_fenced_writer_says_what_became_of_its_group() {
     }
     drop((sequencer, store));
 
-    let (sequencer, store, answers) = play(Fate::WrittenFenced).await;
+    let (sequencer, store, answers) = play::<BESIDE>(Fate::WrittenFenced).await;
     sequencer.fenced().wait_for(|fenced| *fenced).await.unwrap();
     let mut answers = answers.into_iter();
     for written in as_written() {
@@ -332,10 +378,9 @@ async fn a_fenced_writer_says_what_became_of_its_group() {
     drop((sequencer, store));
 }
 
-#[tokio::test]
-async fn an_append_whose_caller_has_gone_is_not_recorded() {
+async fn an_append_whose_caller_has_gone_is_not_recorded<const BESIDE: bool>() {
     let store = Fake::default();
-    let sequencer = store.start();
+    let sequencer = store.start::<BESIDE>();
     let first = sequencer.enqueue(candidate("t:0", None), false).unwrap();
     store.wait_for_commit(1);
     drop(sequencer.enqueue(candidate("t:1", None), false).unwrap());
@@ -346,10 +391,9 @@ async fn an_append_whose_caller_has_gone_is_not_recorded() {
     assert_eq!(third.await.unwrap(), Ok(one(2)));
 }
 
-#[tokio::test]
-async fn the_queue_is_bounded_in_bytes() {
+async fn the_queue_is_bounded_in_bytes<const BESIDE: bool>() {
     let store = Fake::default();
-    let sequencer = store.start();
+    let sequencer = store.start::<BESIDE>();
     let sized = |bytes| {
         let mut candidate = candidate("t:0", None);
         candidate.bytes = bytes;
@@ -369,6 +413,61 @@ async fn the_queue_is_bounded_in_bytes() {
         queued.await.unwrap().unwrap();
     }
     assert_eq!(sequencer.head().position, 2);
+}
+
+async fn a_position_that_is_being_committed_is_waited_for<const BESIDE: bool>() {
+    let store = Fake::default();
+    let sequencer = store.start::<BESIDE>();
+    let first = sequencer.enqueue(candidate("t:0", None), false).unwrap();
+    store.wait_for_commit(1);
+    // Whoever reads the store may know of the event before the writer does.
+    let after_first = sequencer.enqueue(candidate("t:0", Some(1)), false).unwrap();
+    let above = sequencer.enqueue(candidate("t:0", Some(3)), false).unwrap();
+    store.next_commit(Fate::Written);
+    store.next_commit(Fate::Written);
+    assert_eq!(first.await.unwrap(), Ok(one(1)));
+    assert_eq!(after_first.await.unwrap(), Ok(one(2)));
+    let refused = above.await.unwrap().unwrap_err().to_string();
+    assert!(refused.contains("must not be above the head"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_was_decided_meanwhile_falls_with_what_is_lost() {
+    let store = Fake::default();
+    let sequencer = store.start::<true>();
+    let created = candidate("t:1", Some(0));
+    let duplicate = again(&created);
+    let first = sequencer.enqueue(created, false).unwrap();
+    store.wait_for_commit(1);
+    let behind = [
+        candidate("t:1", Some(0)),
+        duplicate,
+        candidate("t:2", Some(0)),
+    ]
+    .map(|candidate| sequencer.enqueue(candidate, false).unwrap());
+    // They give up their places when they are decided.
+    while sequencer.places.available_permits() < 100 {
+        tokio::task::yield_now().await;
+    }
+    let mut answers = futures::future::join_all(behind);
+    assert!(
+        futures::poll!(&mut answers).is_pending(),
+        "no answer leaves before what it depends on is committed"
+    );
+    store.next_commit(Fate::Lost);
+    let lost = Err(AppendError::Unavailable(
+        "the log can't be written now: the cable is cut; nothing was recorded".to_owned(),
+    ));
+    assert_eq!(first.await.unwrap(), lost);
+    for answer in answers.await {
+        assert_eq!(answer.unwrap(), lost);
+    }
+    assert_eq!(sequencer.head().position, 0);
+    store.next_commit(Fate::Written);
+    assert_eq!(
+        sequencer.append(candidate("t:1", Some(0))).await,
+        Ok(one(1))
+    );
 }
 
 #[test]
@@ -397,7 +496,7 @@ fn a_group_is_bounded() {
         for _ in 1..count {
             queue.try_send(job(events, bytes_each)).ok().unwrap();
         }
-        let (group, next) = drain(job(events, bytes_each), &mut jobs, &bounds);
+        let (group, next) = Size::default().drain(job(events, bytes_each), &mut jobs, &bounds);
         (group.len(), next.is_some())
     };
     assert_eq!(fill(6, 1, 1), (6, false));

@@ -31,6 +31,7 @@ use crate::{
     bounds::{Bounds, MAX_PAGE_EVENTS},
     index::{IndexOptions, cache::FilterCache, tail::SharedTail, term::TermHasher},
     log::{Head, Log, Page, Range, ReadError, RecordedCommand},
+    matching,
     request::{self, Candidate, Transcoder},
     sequencer::{self, Clock, Sequencer},
     syntax,
@@ -113,7 +114,9 @@ impl SqliteLog {
             tail: SharedTail::new(options.index.run_events),
         };
         let readers = Readers::new(path.clone(), index, options.readers);
-        let sequencer = Sequencer::start(writer.log_id(), &tip, writer, options.clock, bounds)
+        let log_id = writer.log_id();
+        let store = writer::Shared::new(writer);
+        let sequencer = Sequencer::start(log_id, &tip, store, options.clock, bounds)
             .map_err(|source| OpenError::Io { path, source })?;
         Ok(Self {
             sequencer,
@@ -149,6 +152,9 @@ impl Log for SqliteLog {
     async fn read(&self, query: &Query, range: Range, limit: usize) -> Result<Page, ReadError> {
         request::check_query("query", query).map_err(ReadError::InvalidArgument)?;
         let limit = limit.clamp(1, MAX_PAGE_EVENTS);
+        if matching::is_everything(query) {
+            return self.readers.scan(range, limit).await;
+        }
         let query = query.clone();
         self.readers
             .run(move |connection, readers| {

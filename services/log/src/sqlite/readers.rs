@@ -6,12 +6,10 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-use keruen_proto::log::v1::{Query, RecordedEvent};
-use prost::Message as _;
+use keruen_proto::log::v1::Query;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -98,64 +96,43 @@ impl Readers {
         Ok(connection)
     }
 
+    /// Reads all events of a range, a page of them. Where many are expected, half of them on another thread: to make an
+    /// event of a row takes longer than to find the row, and events never change, so that two snapshots do.
+    pub async fn scan(self: &Arc<Self>, range: Range, limit: usize) -> Result<Page, ReadError> {
+        let from = range.after_position.saturating_add(1);
+        let up_to = range.up_to_position.unwrap_or(u64::MAX);
+        let half = self.expected(limit) as u64 / 2;
+        let (middle, end) = (from.saturating_add(half), from.saturating_add(2 * half));
+        let part = |first, last| self.run(move |file, _| scan(file, (first, last), limit));
+        let (page, head_position) = if half < MIN_HALF || end > up_to {
+            part(from, up_to).await?
+        } else {
+            let halves = tokio::try_join!(part(from, middle - 1), part(middle, end - 1))?;
+            let ((mut page, head_position), (mut rest, _)) = halves;
+            // The other snapshot may be the newer one.
+            rest.cut_behind(head_position);
+            if page.complete {
+                page.append(rest);
+            }
+            let reached = page.events.last().map_or(0, |event| event.position);
+            page.complete = reached >= up_to.min(head_position);
+            (page, head_position)
+        };
+        if let Some(event_bytes) = page.bytes.checked_div(page.events.len()) {
+            self.event_bytes.store(event_bytes, Ordering::Relaxed);
+        }
+        Ok(Page {
+            events: page.events,
+            head_position,
+            complete: page.complete,
+        })
+    }
+
     /// How many events the next full page is expected to have; 0 if that is not known.
     fn expected(&self, limit: usize) -> usize {
         MAX_PAGE_BYTES
             .checked_div(self.event_bytes.load(Ordering::Relaxed))
             .map_or(0, |fitting| fitting.min(limit))
-    }
-
-    /// Reads events into a page. Where many are expected, half of them on another thread: to make an event of a row takes
-    /// longer than to find the row, and events never change, so that two snapshots do.
-    fn scan(
-        &self,
-        snapshot: &Connection,
-        page: &mut PageInProgress,
-        (from, last): (u64, u64),
-        limit: usize,
-    ) -> Result<(), RowError> {
-        let half = self.expected(limit) as u64 / 2;
-        let middle = from.saturating_add(half);
-        let mut next = from;
-        if half >= MIN_HALF && middle + half <= last {
-            let later = thread::scope(|scope| {
-                let later = scope.spawn(|| self.events(middle, middle + half - 1));
-                rows::scan(snapshot, from, middle - 1, |event| page.add(event))?;
-                later
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })?;
-            if page.complete {
-                next = middle + later.len() as u64;
-                for (event, bytes) in later {
-                    if !page.add_sized(event, bytes) {
-                        break;
-                    }
-                }
-            }
-        }
-        if page.complete {
-            rows::scan(snapshot, next, last, |event| page.add(event))?;
-        }
-        if let Some(event_bytes) = page.bytes.checked_div(page.events.len()) {
-            self.event_bytes.store(event_bytes, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    /// Events and their sizes, on a connection of their own, no more than a page can have.
-    fn events(&self, first: u64, last: u64) -> Result<Vec<(RecordedEvent, usize)>, RowError> {
-        let connection = self.take()?;
-        let mut events = Vec::new();
-        let mut bytes = 0;
-        rows::scan(&connection, first, last, |event| {
-            let event_bytes = event.encoded_len();
-            bytes += event_bytes;
-            events.push((event, event_bytes));
-            bytes < MAX_PAGE_BYTES
-        })?;
-        self.idle().push(connection);
-        Ok(events)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
@@ -207,7 +184,23 @@ pub(super) fn find_command(
     })
 }
 
-/// Reads a page in one snapshot.
+/// Reads events in one snapshot, no more than a page can have; with the position of the newest one in it.
+fn scan(
+    connection: &mut Connection,
+    (from, up_to): (u64, u64),
+    limit: usize,
+) -> Result<(PageInProgress, u64), RowError> {
+    let snapshot = connection.transaction()?;
+    let head_position = head(&snapshot)?;
+    let mut page = PageInProgress::new(limit);
+    let last = up_to.min(head_position);
+    if from <= last {
+        rows::scan(&snapshot, from, last, |event| page.add(event))?;
+    }
+    Ok((page, head_position))
+}
+
+/// Reads a page of matches in one snapshot.
 pub(super) fn read_page(
     connection: &mut Connection,
     readers: &Readers,
@@ -220,11 +213,7 @@ pub(super) fn read_page(
     let last = range.up_to_position.unwrap_or(u64::MAX).min(head_position);
     let mut page = PageInProgress::new(limit);
     let from = range.after_position.saturating_add(1);
-    if from > last {
-        // Nothing to look for.
-    } else if matching::is_everything(query) {
-        readers.scan(&snapshot, &mut page, (from, last), limit)?;
-    } else {
+    if from <= last {
         look_up(&snapshot, &readers.index, head_position, |lookup| {
             fill(&mut page, &snapshot, lookup, query, (from, last))
         })?;

@@ -56,7 +56,8 @@ const SELECT: &str = "SELECT position, command_id, event_index, type, tags, regi
 
 fn event_of(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
     let command_id = Uuid::from_bytes(row.get(1)?);
-    let tags = row.get_ref(4)?.as_str()?;
+    let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?.to_owned());
+    let bytes = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_blob()?.to_owned());
     let correction = match row.get::<_, Option<String>>(18)? {
         None => None,
         Some(corrects_event_id) => Some(Correction {
@@ -64,14 +65,16 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
             reason: row.get(19)?,
         }),
     };
+    let event_id = entry::event_id(command_id, row.get(2)?);
     Ok(RecordedEvent {
         position: from_stored(row.get(0)?),
-        event_id: entry::event_id(command_id, row.get(2)?),
-        r#type: row.get(3)?,
-        tags: tags.split_ascii_whitespace().map(str::to_owned).collect(),
-        region: row.get(5)?,
-        other_region: row.get(6)?,
-        data: row.get(7)?,
+        command_id: entry::command_id_in(&event_id).to_owned(),
+        event_id,
+        r#type: text(3)?,
+        tags: entry::tags_in(row.get_ref(4)?.as_str()?),
+        region: text(5)?,
+        other_region: text(6)?,
+        data: bytes(7)?,
         occurred_at: Some(OccurredAt {
             time_us: row.get(8)?,
             utc_offset_minutes: row.get(9)?,
@@ -79,14 +82,13 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
             clamped: row.get(11)?,
         }),
         recorded_at_us: row.get(12)?,
-        command_id: command_id.to_string(),
-        command_hash: row.get(13)?,
-        actor: row.get(14)?,
-        origin: row.get(15)?,
-        correlation_id: row.get(16)?,
-        causation_id: row.get(17)?,
+        command_hash: bytes(13)?,
+        actor: text(14)?,
+        origin: text(15)?,
+        correlation_id: text(16)?,
+        causation_id: text(17)?,
         correction,
-        leaf_hash: row.get(20)?,
+        leaf_hash: bytes(20)?,
     })
 }
 

@@ -1,9 +1,13 @@
 //! The write connection.
 
-use std::path::Path;
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use keruen_proto::log::v1::Query;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 use uuid::Uuid;
 
 use super::{
@@ -24,7 +28,7 @@ use crate::{
         term::TermHasher,
     },
     log::{Range, RecordedCommand},
-    store::{Group, NewEvent, Store, StoreError, Tip},
+    store::{Group, History, NewEvent, Store, StoreError, Tip},
     tree::{self, Tree},
 };
 
@@ -64,6 +68,10 @@ impl Writer {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         transaction.commit()?;
+        // The triggers stop everybody else from changing or leaving out an event. This connection only ever inserts
+        // behind the head that it moves in the same transaction, and the trigger of a row takes as long as a quarter of
+        // its insert.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         let (tip, _) = load(&connection)?;
         let mut writer = Self {
             checkpointer: Checkpointer::start(path, &connection)?,
@@ -139,40 +147,86 @@ impl Writer {
     }
 }
 
-impl Store for Writer {
+/// The writer as those share it who write and who ask; they take turns.
+#[derive(Clone)]
+pub(super) struct Shared(Arc<Mutex<Writer>>);
+
+impl Shared {
+    pub fn new(writer: Writer) -> Self {
+        Self(Arc::new(Mutex::new(writer)))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl History for Shared {
+    fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
+        self.writer()
+            .lookup(|lookup| lookup.find_command(command_id))
+    }
+
+    fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
+        self.writer()
+            .lookup(|lookup| lookup.find_match(query, range))
+    }
+}
+
+impl Store for Shared {
+    type History = Self;
+
+    fn history(&mut self) -> std::io::Result<Self> {
+        Ok(self.clone())
+    }
+
     fn load(&mut self) -> Result<Tip, StoreError> {
-        match load(&self.connection) {
-            Ok((tip, epoch)) if epoch == self.epoch => Ok(tip),
+        let writer = self.writer();
+        match load(&writer.connection) {
+            Ok((tip, epoch)) if epoch == writer.epoch => Ok(tip),
             Ok(_) => Err(StoreError::Fenced),
             Err(fault) => Err(of_fault(&fault)),
         }
     }
 
     fn indexed(&self) -> u64 {
-        self.compaction.as_ref().map_or(0, Compaction::indexed)
+        let writer = self.writer();
+        writer.compaction.as_ref().map_or(0, Compaction::indexed)
     }
 
     fn newest(&mut self) -> Result<Vec<IndexedEvent>, StoreError> {
-        let (first, head) = self.lookup(|lookup| {
+        let mut writer = self.writer();
+        let (first, head) = writer.lookup(|lookup| {
             let indexed = lookup.runs.last().map_or(0, |run| run.last);
             Ok((indexed + 1, u64::MAX))
         })?;
-        Ok(Rows(&self.connection).events(first, head)?)
+        Ok(Rows(&writer.connection).events(first, head)?)
     }
 
-    fn find_command(&mut self, command_id: Uuid) -> Result<Option<RecordedCommand>, StoreError> {
-        self.lookup(|lookup| lookup.find_command(command_id))
-    }
-
-    fn find_match(&mut self, query: &Query, range: Range) -> Result<Option<u64>, StoreError> {
-        self.lookup(|lookup| lookup.find_match(query, range))
+    fn recorded(
+        &mut self,
+        command_ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, RecordedCommand>, StoreError> {
+        let mut recorded = HashMap::new();
+        for &command_id in command_ids {
+            if let Some(command) = self.find_command(command_id)? {
+                recorded.insert(command_id, command);
+            }
+        }
+        Ok(recorded)
     }
 
     fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
+        self.writer().commit(group, from, to)
+    }
+}
+
+impl Writer {
+    fn commit(&mut self, group: &Group, from: &Tip, to: &Tip) -> Result<(), StoreError> {
         self.reserve.check()?;
         let mut compaction = self.compaction(from.position())?;
-        let postings: Vec<_> = group.events.iter().flat_map(NewEvent::postings).collect();
-        let changes = compaction.add(to.position(), &postings, &mut Rows(&self.connection))?;
+        let postings = group.events.iter().flat_map(NewEvent::postings);
+        let changes = compaction.add(to.position(), postings, &mut Rows(&self.connection))?;
         let moved = write(
             &mut self.connection,
             self.epoch,

@@ -237,7 +237,7 @@ fn provoke(memory: &Memory, options: IndexOptions) {
             position: head + number,
         })
         .collect();
-    let _ = compaction.add(head + 49, &postings, &mut memory);
+    let _ = compaction.add(head + 49, postings.into_iter(), &mut memory);
 }
 
 proptest! {
