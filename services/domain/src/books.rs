@@ -8,7 +8,10 @@ use keruen_proto::{
         Asset, Batch, Donation, DonationPledged, EarmarkChanges, FactCorrections, ItemQuality,
         KitsOfBatch, LotInKits, StockChange, StockCount, StockLevel, UnidentifiedGoods,
     },
-    registry::v1::{Commodity, ExternalIdHolder, Facility, Item, MobileUnit, Organisation},
+    registry::v1::{
+        Commodity, Crew, ExternalIdHolder, Facility, Item, MobileUnit, Organisation, Vehicle,
+        Volunteer,
+    },
     requests::v1::Request,
     shipments::v1::Shipment,
 };
@@ -40,6 +43,12 @@ pub enum Entry {
     Commodity(Commodity),
     /// See [`Boundary::Item`] and [`Boundary::Model`].
     Item(Item),
+    /// See [`Boundary::Vehicle`].
+    Vehicle(Vehicle),
+    /// See [`Boundary::Volunteer`].
+    Volunteer(Volunteer),
+    /// See [`Boundary::Crew`].
+    Crew(Crew),
     /// See [`Boundary::Key`].
     Key(ExternalIdHolder),
     /// See [`Boundary::Donation`].
@@ -96,6 +105,9 @@ unwrap_entry!(
     MobileUnit(MobileUnit),
     Commodity(Commodity),
     Item(Item),
+    Vehicle(Vehicle),
+    Volunteer(Volunteer),
+    Crew(Crew),
     Key(ExternalIdHolder),
     Donation(Donation),
     Pledge(DonationPledged),
@@ -134,6 +146,9 @@ impl Entry {
             Boundary::MobileUnit(_) => Self::MobileUnit(MobileUnit::default()),
             Boundary::Commodity(_) => Self::Commodity(Commodity::default()),
             Boundary::Item(_) | Boundary::Model(..) => Self::Item(Item::default()),
+            Boundary::Vehicle(_) => Self::Vehicle(Vehicle::default()),
+            Boundary::Volunteer(_) => Self::Volunteer(Volunteer::default()),
+            Boundary::Crew(_) => Self::Crew(Crew::default()),
             Boundary::Key(..) => Self::Key(ExternalIdHolder::default()),
             Boundary::Donation(_) => Self::Donation(Donation::default()),
             Boundary::Pledge(_) => Self::Pledge(DonationPledged::default()),
@@ -168,6 +183,9 @@ impl Entry {
             Self::MobileUnit(state) => state.evolve(boundary, event),
             Self::Commodity(state) => state.evolve(boundary, event),
             Self::Item(state) => state.evolve(boundary, event),
+            Self::Vehicle(state) => state.evolve(boundary, event),
+            Self::Volunteer(state) => state.evolve(boundary, event),
+            Self::Crew(state) => state.evolve(boundary, event),
             Self::Key(state) => state.evolve(boundary, event),
             Self::Donation(state) => state.evolve(boundary, event),
             Self::Pledge(state) => state.evolve(boundary, event),
@@ -199,6 +217,9 @@ impl Entry {
             Self::MobileUnit(state) => state.encode_to_vec(),
             Self::Commodity(state) => state.encode_to_vec(),
             Self::Item(state) => state.encode_to_vec(),
+            Self::Vehicle(state) => state.encode_to_vec(),
+            Self::Volunteer(state) => state.encode_to_vec(),
+            Self::Crew(state) => state.encode_to_vec(),
             Self::Key(state) => state.encode_to_vec(),
             Self::Donation(state) => state.encode_to_vec(),
             Self::Pledge(state) => state.encode_to_vec(),
@@ -231,6 +252,9 @@ impl Entry {
             Self::MobileUnit(empty) => *empty = MobileUnit::decode(state)?,
             Self::Commodity(empty) => *empty = Commodity::decode(state)?,
             Self::Item(empty) => *empty = Item::decode(state)?,
+            Self::Vehicle(empty) => *empty = Vehicle::decode(state)?,
+            Self::Volunteer(empty) => *empty = Volunteer::decode(state)?,
+            Self::Crew(empty) => *empty = Crew::decode(state)?,
             Self::Key(empty) => *empty = ExternalIdHolder::decode(state)?,
             Self::Donation(empty) => *empty = Donation::decode(state)?,
             Self::Pledge(empty) => *empty = DonationPledged::decode(state)?,
@@ -263,6 +287,9 @@ impl Entry {
             Self::MobileUnit(_) => MobileUnit::EVENT_TYPES,
             Self::Commodity(_) => Commodity::EVENT_TYPES,
             Self::Item(_) => Item::EVENT_TYPES,
+            Self::Vehicle(_) => Vehicle::EVENT_TYPES,
+            Self::Volunteer(_) => Volunteer::EVENT_TYPES,
+            Self::Crew(_) => Crew::EVENT_TYPES,
             Self::Key(_) => ExternalIdHolder::EVENT_TYPES,
             Self::Donation(_) => Donation::EVENT_TYPES,
             Self::Pledge(_) => DonationPledged::EVENT_TYPES,
@@ -334,6 +361,12 @@ impl Books {
         commodity, Commodity, Commodity, commodity_id;
         /// The item, if it was read and exists.
         item, Item, Item, item_id;
+        /// The vehicle, if it was read and exists.
+        vehicle, Vehicle, Vehicle, vehicle_id;
+        /// The volunteer, if it was read and exists.
+        volunteer, Volunteer, Volunteer, volunteer_id;
+        /// The crew, if it was read and exists.
+        crew, Crew, Crew, crew_id;
         /// The donation, if it was read and exists.
         donation, Donation, Donation, donation_id;
         /// What was pledged, if it was read and the donation exists.

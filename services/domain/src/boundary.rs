@@ -25,6 +25,12 @@ pub enum Boundary {
     Commodity(Code),
     /// An item in the registry.
     Item(Code),
+    /// A vehicle in the registry.
+    Vehicle(Code),
+    /// A volunteer in the registry.
+    Volunteer(Code),
+    /// A crew in the registry.
+    Crew(Code),
     /// A maker's model; at most one item stands for it, so that serial numbers are unique per maker and model.
     Model(Label, Label),
     /// A key of another system, of a kind of things: scheme and value. At most one thing of the kind has it.
@@ -83,6 +89,12 @@ impl Boundary {
         commodity, Commodity;
         /// See [`Boundary::Item`].
         item, Item;
+        /// See [`Boundary::Vehicle`].
+        vehicle, Vehicle;
+        /// See [`Boundary::Volunteer`].
+        volunteer, Volunteer;
+        /// See [`Boundary::Crew`].
+        crew, Crew;
         /// See [`Boundary::Quality`].
         quality, Quality;
         /// See [`Boundary::Donation`].
@@ -135,10 +147,10 @@ impl Boundary {
             RegistryKind::Facility => Self::facility(id),
             RegistryKind::Commodity => Self::commodity(id),
             RegistryKind::Item => Self::item(id),
-            RegistryKind::Unspecified
-            | RegistryKind::Vehicle
-            | RegistryKind::Volunteer
-            | RegistryKind::Crew => None,
+            RegistryKind::Vehicle => Self::vehicle(id),
+            RegistryKind::Volunteer => Self::volunteer(id),
+            RegistryKind::Crew => Self::crew(id),
+            RegistryKind::Unspecified => None,
         }
     }
 
@@ -198,6 +210,9 @@ impl Boundary {
             Self::MobileUnit(id) => format!("mobileunit:{id}"),
             Self::Commodity(id) => format!("commodity:{id}"),
             Self::Item(id) | Self::Quality(id) => item_tag(id),
+            Self::Vehicle(id) => format!("vehicle:{id}"),
+            Self::Volunteer(id) => format!("volunteer:{id}"),
+            Self::Crew(id) => format!("crew:{id}"),
             Self::Model(manufacturer, model) => model_tag(manufacturer, model),
             Self::Key(kind, scheme, value) => format!(
                 "{}:{scheme}/{}",
@@ -231,9 +246,13 @@ impl Boundary {
     /// The code of a thing of the registry; `None` for other boundaries.
     pub fn code(&self) -> Option<&Code> {
         match self {
-            Self::Organisation(id) | Self::Facility(id) | Self::Commodity(id) | Self::Item(id) => {
-                Some(id)
-            }
+            Self::Organisation(id)
+            | Self::Facility(id)
+            | Self::Commodity(id)
+            | Self::Item(id)
+            | Self::Vehicle(id)
+            | Self::Volunteer(id)
+            | Self::Crew(id) => Some(id),
             _ => None,
         }
     }
@@ -253,6 +272,9 @@ impl Boundary {
                 | Self::Facility(_)
                 | Self::Commodity(_)
                 | Self::Item(_)
+                | Self::Vehicle(_)
+                | Self::Volunteer(_)
+                | Self::Crew(_)
                 | Self::Model(..)
                 | Self::Key(..)
                 | Self::Quality(_)

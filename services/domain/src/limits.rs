@@ -74,6 +74,12 @@ pub const VERIFICATIONS: usize = 100;
 pub const PACKS: usize = 20;
 /// Items that may be used instead of another one.
 pub const SUBSTITUTES: usize = 20;
+/// Skills of a volunteer: as many as there are, and some to spare.
+pub const SKILLS: usize = 32;
+/// Crews that a volunteer was in, one after the other.
+pub const ASSIGNMENTS: usize = 250;
+/// Volunteers that were in a crew, one after the other.
+pub const CREW_ASSIGNMENTS: usize = 1_000;
 /// Minimum reserves of a facility.
 pub const MINIMUM_RESERVES: usize = 100;
 /// Accessories of an item.

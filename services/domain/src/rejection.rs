@@ -137,6 +137,12 @@ rejections! {
         ("commodity {commodity_id} is registered already; choose another code");
     ItemExists { item_id: String } = "ITEM_EXISTS", Existence, AlreadyExists, retry false,
         ("item {item_id} is registered already; choose another code");
+    VehicleExists { vehicle_id: String } = "VEHICLE_EXISTS", Existence, AlreadyExists, retry false,
+        ("vehicle {vehicle_id} is registered already; choose another code");
+    VolunteerExists { volunteer_id: String } = "VOLUNTEER_EXISTS", Existence, AlreadyExists, retry false,
+        ("volunteer {volunteer_id} is registered already; choose another code");
+    CrewExists { crew_id: String } = "CREW_EXISTS", Existence, AlreadyExists, retry false,
+        ("crew {crew_id} is registered already; choose another code");
     ModelExists { manufacturer: String, model: String, item_id: String } = "MODEL_EXISTS", Existence, AlreadyExists,
         retry false,
         ("model {model:?} of {manufacturer:?} is registered already as item {item_id}; use that item");
@@ -167,6 +173,12 @@ rejections! {
         ("there is no commodity {commodity_id}; check the code or register it first");
     UnknownItem { item_id: String } = "UNKNOWN_ITEM", Existence, Missing, retry false,
         ("there is no item {item_id}; check the code or register it first");
+    UnknownVehicle { vehicle_id: String } = "UNKNOWN_VEHICLE", Existence, Missing, retry false,
+        ("there is no vehicle {vehicle_id}; check the code or register it first");
+    UnknownVolunteer { volunteer_id: String } = "UNKNOWN_VOLUNTEER", Existence, Missing, retry false,
+        ("there is no volunteer {volunteer_id}; check the code or register it first");
+    UnknownCrew { crew_id: String } = "UNKNOWN_CREW", Existence, Missing, retry false,
+        ("there is no crew {crew_id}; check the code or register it first");
     UnknownDonation { donation_id: String } = "UNKNOWN_DONATION", Existence, Missing, retry false,
         ("there is no donation {donation_id}; {}", advice(donation_id));
     UnknownBatch { batch_id: String } = "UNKNOWN_BATCH", Existence, Missing, retry false,
@@ -296,6 +308,16 @@ rejections! {
         ("{field}: {day} lies before {earliest}; name that day or a later one");
     NotVerified { organisation_id: String } = "NOT_VERIFIED", State, Refused, retry false,
         ("organisation {organisation_id} has no verification that could be revoked");
+    StillAssigned { volunteer_id: String, crew_id: String } = "STILL_ASSIGNED", State, Refused, retry true,
+        ("volunteer {volunteer_id} is still in crew {crew_id}; end the assignment first");
+    AlreadyAssigned { volunteer_id: String, crew_id: String, assigned_on: String } = "ALREADY_ASSIGNED", State, Refused,
+        retry true,
+        ("volunteer {volunteer_id} is in crew {crew_id} since {assigned_on}; end that assignment first");
+    NotAssigned { volunteer_id: String } = "NOT_ASSIGNED", State, Refused, retry true,
+        ("volunteer {volunteer_id} is in no crew");
+    AssignmentOutOfOrder { field: &'static str, day: String, earliest: String } = "ASSIGNMENT_OUT_OF_ORDER", State,
+        malformed(field), retry false,
+        ("{field}: {day} lies before {earliest}; name that day or a later one");
     NotADonor { organisation_id: String } = "NOT_A_DONOR", State, Refused, retry false,
         ("organisation {organisation_id} is not registered as a DONOR; name the organisation that gives");
     NoMoneyPledged { donation_id: String } = "NO_MONEY_PLEDGED", State, Refused, retry false,

@@ -154,6 +154,13 @@ pub fn missing(boundary: &Boundary) -> Status {
         Boundary::Item(code) | Boundary::Quality(code) => {
             Rejection::UnknownItem { item_id: id(code) }
         }
+        Boundary::Vehicle(code) => Rejection::UnknownVehicle {
+            vehicle_id: id(code),
+        },
+        Boundary::Volunteer(code) => Rejection::UnknownVolunteer {
+            volunteer_id: id(code),
+        },
+        Boundary::Crew(code) => Rejection::UnknownCrew { crew_id: id(code) },
         Boundary::Donation(code) | Boundary::Pledge(code) => Rejection::UnknownDonation {
             donation_id: id(code),
         },

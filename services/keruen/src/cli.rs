@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, correct, donation, events, facility, find,
-        goods, item, kit, log, mobile_unit, organisation, recall, region, request, shipment, stock,
-        trace, value,
+        asset, batch, check, commodity, consignment, correct, crew, donation, events, facility,
+        find, goods, item, kit, log, mobile_unit, organisation, recall, region, request, shipment,
+        stock, trace, value, vehicle, volunteer,
     },
     demo, doctor, import, serve,
 };
@@ -56,6 +56,9 @@ Master data:
   commodity     What needs are about
   item          Products that serve a commodity
   region        Regions and the days on which they exist
+  vehicle       What goods are carried in
+  volunteer     People who help, as references; the crews in which they are
+  crew          Volunteers who go out together
   find          Find what a GTIN, BIN or another key of another system stands for
   import        Enter many facilities, items or donations from a CSV file
 
@@ -161,6 +164,15 @@ pub enum Command {
     /// Regions and the days on which they exist
     #[command(subcommand)]
     Region(region::Verb),
+    /// What goods are carried in
+    #[command(subcommand)]
+    Vehicle(vehicle::Verb),
+    /// People who help, as references; the crews in which they are
+    #[command(subcommand)]
+    Volunteer(volunteer::Verb),
+    /// Volunteers who go out together
+    #[command(subcommand)]
+    Crew(crew::Verb),
     /// Find what a GTIN, BIN or another key of another system stands for
     Find(find::Args),
     /// Pledge, receive, spend and close donations

@@ -35,6 +35,9 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         Boundary::Request(_) => ("requests", "request_id", ""),
         Boundary::Shipment(_) => ("shipments", "shipment_id", ""),
         Boundary::Pledge(_)
+        | Boundary::Vehicle(_)
+        | Boundary::Volunteer(_)
+        | Boundary::Crew(_)
         | Boundary::MobileUnit(_)
         | Boundary::Model(..)
         | Boundary::Key(..)
@@ -56,6 +59,9 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::MobileUnit(id)
         | Boundary::Commodity(id)
         | Boundary::Item(id)
+        | Boundary::Vehicle(id)
+        | Boundary::Volunteer(id)
+        | Boundary::Crew(id)
         | Boundary::Quality(id)
         | Boundary::Donation(id)
         | Boundary::Pledge(id)
@@ -124,6 +130,9 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::MobileUnit(_) => Entry::MobileUnit(Message::decode(resource)?),
         Entry::Commodity(_) => Entry::Commodity(Message::decode(resource)?),
         Entry::Item(_) => Entry::Item(Message::decode(resource)?),
+        Entry::Vehicle(_) => Entry::Vehicle(Message::decode(resource)?),
+        Entry::Volunteer(_) => Entry::Volunteer(Message::decode(resource)?),
+        Entry::Crew(_) => Entry::Crew(Message::decode(resource)?),
         Entry::Key(_) => Entry::Key(Message::decode(resource)?),
         Entry::Donation(_) => Entry::Donation(Message::decode(resource)?),
         Entry::Pledge(_) => Entry::Pledge(Message::decode(resource)?),
@@ -152,6 +161,9 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::MobileUnit(it) => &it.facility_id,
         Entry::Commodity(it) => &it.commodity_id,
         Entry::Item(it) => &it.item_id,
+        Entry::Vehicle(it) => &it.vehicle_id,
+        Entry::Volunteer(it) => &it.volunteer_id,
+        Entry::Crew(it) => &it.crew_id,
         Entry::Key(it) => &it.holder_id,
         Entry::Donation(it) => &it.donation_id,
         Entry::Pledge(it) => &it.donation_id,
@@ -235,13 +247,17 @@ pub fn store(
         ),
         Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
         Entry::Shipment(it) => store_shipment(connection, it, position),
-        // Stock has views of its own, a pledge stands with its donation; keys, counts and what moved since a position have
+        // Stock has views of its own, a pledge stands with its donation; keys, vehicles, volunteers, crews, counts and what
+        // moved since a position have
         // none.
         Entry::Stock(..)
         | Entry::MobileUnit(_)
         | Entry::Pledge(_)
         | Entry::Fact(_)
         | Entry::Key(_)
+        | Entry::Vehicle(_)
+        | Entry::Volunteer(_)
+        | Entry::Crew(_)
         | Entry::Since(_)
         | Entry::EarmarkChanges(_)
         | Entry::KitsOfBatch(_)

@@ -29,16 +29,20 @@ use keruen_proto::{
     },
     log::v1::CorrectionReason,
     registry::v1::{
-        Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
-        CommodityRetired, DocumentKind, DocumentRef, ExternalId, Facility, FacilityAmended,
-        FacilityClosed, FacilityKind, FacilityRegionAssigned, FacilityRegistered, FacilityReopened,
-        FacilityRetired, Freezing, GeoPoint, Item, ItemAmended, ItemRegistered, ItemRetired,
-        KitComponent, LocalizedText, MinimumReserve, MinimumReserveSet, MobileUnitDeparted,
-        MobileUnitDeployed, MobileUnitScheduled, Money, Organisation, OrganisationAmended,
-        OrganisationKind, OrganisationRegistered, OrganisationRetired, OrganisationVerified, Pack,
-        PlannedStop, PlugType, RegionAssignment, Retirement, RetirementReason, RevocationReason,
-        SiteData, SiteNeeds, Stop, StorageRange, Substitute, Throughput, ThroughputReported,
-        Tracking, UnitValue, ValueBasis, Verification, VerificationRevoked,
+        Accessory, AssetLink, Assignment, AssignmentEndReason, AssignmentEnded, Closure,
+        ClosureReason, Commodity, CommodityAmended, CommodityRegistered, CommodityRetired, Crew,
+        CrewAmended, CrewRegistered, CrewRetired, CrewRole, DocumentKind, DocumentRef, ExternalId,
+        Facility, FacilityAmended, FacilityClosed, FacilityKind, FacilityRegionAssigned,
+        FacilityRegistered, FacilityReopened, FacilityRetired, Freezing, GeoPoint, Item,
+        ItemAmended, ItemRegistered, ItemRetired, KitComponent, LocalizedText, MinimumReserve,
+        MinimumReserveSet, MobileUnitDeparted, MobileUnitDeployed, MobileUnitScheduled, Money,
+        Organisation, OrganisationAmended, OrganisationKind, OrganisationRegistered,
+        OrganisationRetired, OrganisationVerified, Pack, PlannedStop, PlugType, RegionAssignment,
+        Retirement, RetirementReason, RevocationReason, SiteData, SiteNeeds, Skill, Stop,
+        StorageRange, Substitute, Throughput, ThroughputReported, Tracking, UnitValue, ValueBasis,
+        Vehicle, VehicleAmended, VehicleKind, VehicleRegistered, VehicleRetired, Verification,
+        VerificationRevoked, Volunteer, VolunteerAmended, VolunteerAssigned, VolunteerRegistered,
+        VolunteerRetired,
     },
     requests::v1::{
         ApprovedLine, RejectionReason, RequestApproved, RequestFiled, RequestLine, RequestPriority,
@@ -318,6 +322,132 @@ fn retired() -> Vec<Event> {
             item_id: text("CONC"),
             retirement: Some(retirement()),
             documents: documents(DocumentKind::Order),
+        }
+        .into(),
+    ]
+}
+
+fn vehicle() -> Vehicle {
+    Vehicle {
+        vehicle_id: text("VAN-1"),
+        kind: VehicleKind::Refrigerated.into(),
+        owner_id: text("HELP"),
+        capacity_kg: 900,
+        capacity_l: 6_000,
+        cold_box: Some(StorageRange {
+            minimum_millicelsius: 2_000,
+            maximum_millicelsius: 8_000,
+        }),
+        external_ids: external_ids(),
+        asset: Some(AssetLink {
+            item_id: text("VAN-MODEL"),
+            serial_number: text("SN 1/2"),
+        }),
+        ..Vehicle::default()
+    }
+}
+
+fn volunteer() -> Volunteer {
+    Volunteer {
+        volunteer_id: text("V-7"),
+        person_ref: text("person:7"),
+        organisation_id: text("HELP"),
+        skills: vec![Skill::DrivesCars.into(), Skill::FirstAid.into()],
+        ..Volunteer::default()
+    }
+}
+
+fn assignment() -> Assignment {
+    Assignment {
+        volunteer_id: text("V-7"),
+        crew_id: text("CREW-1"),
+        role: CrewRole::Driver.into(),
+        assigned_on: text("2020-07-01"),
+        ..Assignment::default()
+    }
+}
+
+fn crew() -> Crew {
+    Crew {
+        crew_id: text("CREW-1"),
+        name: Some(name()),
+        organisation_id: text("HELP"),
+        vehicle_id: text("VAN-1"),
+        external_ids: external_ids(),
+        ..Crew::default()
+    }
+}
+
+fn sent_out() -> Vec<Event> {
+    let ended = Assignment {
+        ended_on: text("2020-08-01"),
+        end_reason: Some(AssignmentEndReason::Moved.into()),
+        ..assignment()
+    };
+    vec![
+        VehicleRegistered {
+            vehicle: Some(vehicle()),
+        }
+        .into(),
+        VehicleAmended {
+            vehicle: Some(Vehicle {
+                retired: Some(retirement()),
+                ..vehicle()
+            }),
+            changed: vec![text("capacity_kg")],
+            released: released(),
+        }
+        .into(),
+        VehicleRetired {
+            vehicle_id: text("VAN-1"),
+            retirement: Some(retirement()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        VolunteerRegistered {
+            volunteer: Some(volunteer()),
+        }
+        .into(),
+        VolunteerAmended {
+            volunteer: Some(Volunteer {
+                assignments: vec![ended.clone()],
+                ..volunteer()
+            }),
+            changed: vec![text("skills")],
+            released: Vec::new(),
+        }
+        .into(),
+        VolunteerRetired {
+            volunteer_id: text("V-7"),
+            retirement: Some(retirement()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        CrewRegistered { crew: Some(crew()) }.into(),
+        CrewAmended {
+            crew: Some(Crew {
+                assignments: vec![ended],
+                ..crew()
+            }),
+            changed: vec![text("vehicle_id")],
+            released: released(),
+        }
+        .into(),
+        CrewRetired {
+            crew_id: text("CREW-1"),
+            retirement: Some(retirement()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        VolunteerAssigned {
+            assignment: Some(assignment()),
+        }
+        .into(),
+        AssignmentEnded {
+            volunteer_id: text("V-7"),
+            crew_id: text("CREW-1"),
+            ended_on: text("2020-08-01"),
+            reason: AssignmentEndReason::Moved.into(),
         }
         .into(),
     ]
@@ -1359,6 +1489,7 @@ fn samples() -> Vec<Event> {
         amended(),
         retired(),
         verified(),
+        sent_out(),
         placed(),
         counted(),
         lived(),

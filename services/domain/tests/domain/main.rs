@@ -16,6 +16,7 @@ mod count;
 mod donation;
 mod earmark;
 mod excursion;
+mod fleet;
 mod golden;
 mod gone;
 mod identity;

@@ -9,7 +9,7 @@ use keruen_domain::{
     donation::{ChangeEarmarks, PledgeDonation, ReceiptLine, ReceiveDonation},
     kit::{AssembleKits, BreakKits},
     quality::{HoldBatch, ReleaseBatch},
-    registry::RegisterOrganisation,
+    registry::{RegisterCrew, RegisterOrganisation, RegisterVehicle, RegisterVolunteer},
     request::FileRequest,
     shipment::{FoundGoods, RequestShipment},
     stock::{
@@ -31,6 +31,7 @@ use proptest::prelude::*;
 use crate::{
     amendment::{amend, close, move_to, reopen, retire},
     asset,
+    fleet::{assign, crew, end, vehicle, volunteer},
     packs::pack,
     story::Story,
     verification::{revoke, verify},
@@ -616,7 +617,7 @@ impl World {
         let facility_id = FACILITIES[step.other % 3];
         let item_id = ITEMS[step.other % 4];
         let day = date("2020-04-01") + Days::new(u64::try_from(step.which).expect("small") * 30);
-        match step.which % 8 {
+        match step.which % 9 {
             0 => {
                 self.carry_out(&close(facility_id));
             }
@@ -651,6 +652,20 @@ impl World {
                     amended,
                     &fields[..=usize::from(step.hours % 2 == 0)],
                 ));
+            }
+            7 => {
+                let id = self.name("V");
+                assert!(self.carry_out(&RegisterVolunteer(volunteer(&id))));
+                let crew_id = ["C1", "C2"][step.other % 2];
+                self.carry_out(&RegisterCrew(crew(crew_id)));
+                self.carry_out(&assign(&id, crew_id));
+                if step.flag {
+                    self.carry_out(&end(&id));
+                    assert!(self.carry_out(&retire(Boundary::Volunteer(code(&id)))));
+                }
+                self.carry_out(&retire(Boundary::Crew(code(crew_id))));
+                let id = self.name("T");
+                assert!(self.carry_out(&RegisterVehicle(vehicle(&id))));
             }
             _ => {
                 let id = self.name("X");

@@ -7,6 +7,7 @@ const TESTS: &[&str] = &[
     include_str!("amendment.rs"),
     include_str!("verification.rs"),
     include_str!("packs.rs"),
+    include_str!("fleet.rs"),
     include_str!("donation.rs"),
     include_str!("closing.rs"),
     include_str!("consignment.rs"),
