@@ -95,8 +95,8 @@ async fn quantities_and_times_are_refused() {
     refused(
         &stage,
         1,
-        &consume("9007199254740992"),
-        &["quantity", "9007199254740991"],
+        &consume("1000000000001"),
+        &["quantity", "1000000000000"],
     )
     .await;
     refused(

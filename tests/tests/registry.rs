@@ -562,13 +562,137 @@ async fn packs_are_asked_for_shipped_and_refused() {
     );
     refused_by(
         &stage,
-        &format!("{receive},quantity=900719925474099,pack=BOX"),
-        &["PACKS_OVERFLOW", "900719925474099 BOX of 25"],
+        &format!("{receive},quantity=999999999999,pack=BOX"),
+        &["PACKS_OVERFLOW", "999999999999 BOX of 25"],
     );
     refused_by(
         &stage,
         "donation pledge --donor DONOR --line commodity=MASK,quantity=4,pack=BOX",
         &["lines[0].pack_id", "packs are of an item"],
     );
+    stage.node.cli(["check"]).success();
+}
+
+/// A stage with two vans, two volunteers and two crews; what is wrong with further ones is told.
+async fn fleet() -> Stage {
+    let stage = Stage::set().await;
+    told(
+        &stage,
+        "vehicle register VAN-1 --kind refrigerated --owner CARRIER --capacity-kg 900 --capacity-l 6000 --cold-box 2..8 --external-id PLATE=123ABC02",
+    );
+    refused_by(
+        &stage,
+        "vehicle register VAN-2 --kind van --owner CARRIER --external-id PLATE=123ABC02",
+        &["EXTERNAL_ID_TAKEN", "vehicle VAN-1"],
+    );
+    refused_by(
+        &stage,
+        "vehicle register VAN-2 --kind van --owner CARRIER --asset PUMP-A,NONE",
+        &["UNKNOWN_ASSET", "NONE"],
+    );
+    told(&stage, "vehicle register VAN-2 --kind van --owner CARRIER");
+    let amended = told(&stage, "vehicle amend VAN-2 --capacity-kg 700");
+    assert_eq!(amended["vehicle"]["capacityKg"], 700);
+    let found = told(&stage, "find PLATE 123ABC02");
+    assert_eq!(ids(&found, "holderId"), ["VAN-1"]);
+    for id in [7, 8] {
+        let line = format!(
+            "volunteer register V-{id} --person person:{id} --organisation CARRIER --skill drives-cars"
+        );
+        told(&stage, &line);
+    }
+    refused_by(
+        &stage,
+        "volunteer register V-9 --person Ann --organisation CARRIER",
+        &["volunteer.person_ref", "names nobody"],
+    );
+    refused_by(
+        &stage,
+        "volunteer register V-9 --person person:7 --organisation CARRIER",
+        &["EXTERNAL_ID_TAKEN", "volunteer V-7"],
+    );
+    let found = told(&stage, "find PERSON person:7");
+    assert_eq!(ids(&found, "holderId"), ["V-7"]);
+    for id in ["CREW-1", "CREW-2"] {
+        told(
+            &stage,
+            &format!("crew register {id} --name-en Crew --organisation CARRIER --vehicle VAN-1"),
+        );
+    }
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vehicles_volunteers_and_crews_are_entered_assigned_and_retired() {
+    let mut stage = fleet().await;
+    told(&stage, "crew amend CREW-2 --vehicle VAN-2");
+    told(
+        &stage,
+        "volunteer assign V-7 CREW-1 --role driver --on 2020-07-01",
+    );
+    told(
+        &stage,
+        "volunteer assign V-8 CREW-1 --role leader --on 2020-07-02",
+    );
+    refused_by(
+        &stage,
+        "volunteer assign V-7 CREW-2 --role driver",
+        &["ALREADY_ASSIGNED", "CREW-1", "2020-07-01"],
+    );
+    refused_by(
+        &stage,
+        "crew retire CREW-1 --reason dissolved",
+        &["STILL_ASSIGNED"],
+    );
+    told(
+        &stage,
+        "volunteer end-assignment V-7 --reason moved --on 2020-08-01",
+    );
+    told(
+        &stage,
+        "volunteer assign V-7 CREW-2 --role loader --on 2020-08-01",
+    );
+    let page = stage.node.cli(["volunteer", "get", "V-7"]).success();
+    for part in [
+        "CREW-1",
+        "2020-08-01",
+        "moved",
+        "CREW-2",
+        "loader",
+        "drives-cars",
+    ] {
+        assert!(page.contains(part), "{part} is not in:\n{page}");
+    }
+    let page = stage.node.cli(["crew", "get", "CREW-1"]).success();
+    for part in ["V-8 (leader)", "2020-07-01", "VAN-1"] {
+        assert!(page.contains(part), "{part} is not in:\n{page}");
+    }
+    told(&stage, "volunteer end-assignment V-8 --reason left");
+    told(&stage, "volunteer retire V-8 --reason left");
+    told(
+        &stage,
+        "crew retire CREW-1 --reason dissolved --successor CREW-2",
+    );
+    told(
+        &stage,
+        "vehicle retire VAN-1 --reason worn-out --successor VAN-2",
+    );
+    for (line, key, found) in [
+        ("vehicle list", "vehicleId", 1),
+        ("vehicle list --retired", "vehicleId", 2),
+        ("volunteer list", "volunteerId", 1),
+        ("volunteer list --retired", "volunteerId", 2),
+        ("crew list", "crewId", 1),
+        ("crew list --retired", "crewId", 2),
+        ("crew list --retired --limit 1", "crewId", 1),
+    ] {
+        assert_eq!(ids(&told(&stage, line), key).len(), found, "{line}");
+    }
+    let before = ["vehicle", "volunteer", "crew"]
+        .map(|noun| told(&stage, &format!("{noun} list --retired")));
+    stage.node.restart().await;
+    let after = ["vehicle", "volunteer", "crew"]
+        .map(|noun| told(&stage, &format!("{noun} list --retired")));
+    assert_eq!(after, before);
     stage.node.cli(["check"]).success();
 }

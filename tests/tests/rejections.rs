@@ -34,7 +34,7 @@ use keruen_tests::{
 use tonic::Code;
 
 /// One more than every client language can hold exactly.
-const TOO_MANY: i64 = 1 << 53;
+const TOO_MANY: i64 = 1_000_000_000_001;
 
 fn pumps(donation_id: &str, item_id: &str, serial_numbers: &[&str]) -> ReceiveDonationRequest {
     let line = ReceiptLine {
@@ -155,8 +155,8 @@ async fn quantities_are_at_least_one_and_at_most_what_is_there() {
         (0, "must not be 0"),
         (-5, "must not be negative"),
         (i64::MIN, "must not be negative"),
-        (TOO_MANY, "9007199254740991"),
-        (i64::MAX, "9007199254740991"),
+        (TOO_MANY, "1000000000000"),
+        (i64::MAX, "1000000000000"),
     ] {
         refused!(
             stage
@@ -236,7 +236,7 @@ async fn quantities_are_at_least_one_and_at_most_what_is_there() {
         Code::InvalidArgument,
         "QUANTITY_OVERFLOW",
         &[],
-        "9007199254740991",
+        "1000000000000",
     );
 }
 

@@ -415,3 +415,54 @@ async fn a_pump_lives_from_identification_to_retirement() {
     }
     assert!(desk.run("check").success().contains("keep"));
 }
+
+/// The books of a hospital know of 20 masks; it used 35.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hospital_used_more_than_the_books_know_of() {
+    let desk = Desk::new().await;
+    for (facility_id, batch_id) in [(HOSPITAL, "B-USED"), (NORTH, "B-LEFT")] {
+        desk.run(&format!(
+            "stock open --facility {facility_id} --line item={MASK_A},quantity=20,batch={batch_id}"
+        ))
+        .success();
+    }
+    let used = format!("stock consume --facility {HOSPITAL} --item {MASK_A} --quantity 35");
+    desk.refused(&format!("{used} --purpose patient"), "INSUFFICIENT_STOCK");
+    desk.run(&format!("{used} --purpose patient --already-used"))
+        .success();
+    assert_eq!(desk.stock(HOSPITAL, MASK_A), [0, 0, 0]);
+    let head = desk.json("log stats")["position"].as_u64().unwrap();
+    let rows = desk.json(&format!(
+        "stock --by facility,batch --facility {HOSPITAL} --min-position {head}"
+    ));
+    let found = rows.as_array().unwrap();
+    let found = found.iter().find(|row| row["batch"] != "B-USED").unwrap();
+    assert_eq!(
+        (&found["received"], &found["consumed"]),
+        (&15.into(), &15.into())
+    );
+    let batch = |id: &str| desk.json(&format!("batch get {id}"))["batch"].clone();
+    let found = batch(found["batch"].as_str().unwrap());
+    assert_eq!(
+        (&found["discrepancy"], &found["unexplained"]),
+        (&"15".into(), &"15".into())
+    );
+    // What was used some time ago is a fact, too; of a batch that is named it is that batch.
+    desk.run(&format!(
+        "stock consume --facility {HOSPITAL} --item {MASK_A} --quantity 5 --batch B-LEFT \
+         --purpose patient --occurred-at 2020-07-20T18:00:00+06:00"
+    ))
+    .success();
+    assert_eq!(batch("B-LEFT")["unexplained"], "5");
+    // The count of the store that they came from settles it.
+    desk.run(&format!(
+        "stock count --facility {NORTH} --item {MASK_A} --kind full --line batch=B-LEFT,quantity=15"
+    ))
+    .success();
+    let settled = batch("B-LEFT");
+    assert_eq!(
+        (&settled["discrepancy"], &settled["unexplained"]),
+        (&"5".into(), &"0".into())
+    );
+    desk.run("check").success();
+}

@@ -4,8 +4,8 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         Batch, BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased,
-        DonationReceived, ReceiptCorrected, ReceiptOutcome, StockDiscrepancyFound, StockEntered,
-        StockUnits,
+        DonationReceived, KitsAssembled, MovementVoided, ReceiptCorrected, ReceiptOutcome,
+        StockAdjusted, StockDiscrepancyFound, StockEntered, StockUnits, VoidedMovement,
     },
     registry::v1::UnitValue,
     shipments::v1::ShipmentReceived,
@@ -28,6 +28,9 @@ impl Fold for Batch {
         StockDiscrepancyFound::TYPE,
         StockEntered::TYPE,
         BatchExpiryShortened::TYPE,
+        StockAdjusted::TYPE,
+        MovementVoided::TYPE,
+        KitsAssembled::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -93,7 +96,32 @@ impl Fold for Batch {
             Event::StockDiscrepancyFound(event) => {
                 let units = event.units.as_ref();
                 if let Some(units) = units.filter(|units| units.batch_id == id.as_str()) {
+                    if self.batch_id.is_empty() {
+                        // Nobody knows of which batch they are.
+                        *self = entered(units, &event.facility_id, None);
+                        self.quantity = 0;
+                    }
                     self.discrepancy = self.discrepancy.saturating_add(units.quantity);
+                    explain(self, 0);
+                }
+            }
+            Event::KitsAssembled(event) => {
+                let kits = event.kits.as_ref();
+                if let Some(kits) = kits.filter(|kits| kits.batch_id == id.as_str()) {
+                    *self = assembled(event, kits);
+                }
+            }
+            Event::StockAdjusted(event) => {
+                let units = event.units.as_ref();
+                if let Some(units) = units.filter(|units| units.batch_id == id.as_str()) {
+                    let sign = if event.decrease { 1 } else { -1 };
+                    explain(self, sign * units.quantity);
+                }
+            }
+            Event::MovementVoided(event) => {
+                let of_it = event.units.iter().filter(|it| it.batch_id == id.as_str());
+                for units in of_it {
+                    voided(self, event.movement(), units.quantity);
                 }
             }
             Event::BatchHeld(event) if event.batch_id == id.as_str() => {
@@ -115,6 +143,37 @@ fn corrected(batch: &mut Batch, event_id: &str) {
         .any(|known| known == event_id)
     {
         batch.corrected_event_ids.push(event_id.to_owned());
+    }
+}
+
+/// A batch of kits, with what each of them holds.
+fn assembled(event: &KitsAssembled, kits: &StockUnits) -> Batch {
+    let of_each = |units: &StockUnits| StockUnits {
+        quantity: units.quantity / kits.quantity.max(1),
+        ..units.clone()
+    };
+    Batch {
+        components: event.components.iter().map(of_each).collect(),
+        ..entered(kits, &event.facility_id, None)
+    }
+}
+
+/// More units were found missing or, negative, turned up: those explain what the books could not.
+fn explain(batch: &mut Batch, missing: i64) {
+    batch.found_missing = batch.found_missing.saturating_add(missing);
+    batch.unexplained = (batch.discrepancy - batch.found_missing.max(0)).max(0);
+}
+
+/// What was said of units did not happen.
+fn voided(batch: &mut Batch, movement: VoidedMovement, quantity: i64) {
+    match movement {
+        VoidedMovement::Decrease => explain(batch, -quantity),
+        VoidedMovement::Increase => explain(batch, quantity),
+        VoidedMovement::Discrepancy => {
+            batch.discrepancy -= quantity;
+            explain(batch, 0);
+        }
+        _ => {}
     }
 }
 

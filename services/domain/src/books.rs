@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Asset, Batch, Donation, DonationPledged, FactCorrections, ItemQuality, StockChange,
-        StockCount, StockLevel, UnidentifiedGoods,
+        Asset, Batch, Donation, DonationPledged, EarmarkChanges, FactCorrections, ItemQuality,
+        KitsOfBatch, LotInKits, StockChange, StockCount, StockLevel, UnidentifiedGoods,
     },
-    registry::v1::{Commodity, ExternalIdHolder, Facility, Item, MobileUnit, Organisation},
+    registry::v1::{
+        Commodity, Crew, ExternalIdHolder, Facility, Item, MobileUnit, Organisation, Vehicle,
+        Volunteer,
+    },
     requests::v1::Request,
     shipments::v1::Shipment,
 };
@@ -40,12 +43,20 @@ pub enum Entry {
     Commodity(Commodity),
     /// See [`Boundary::Item`] and [`Boundary::Model`].
     Item(Item),
+    /// See [`Boundary::Vehicle`].
+    Vehicle(Vehicle),
+    /// See [`Boundary::Volunteer`].
+    Volunteer(Volunteer),
+    /// See [`Boundary::Crew`].
+    Crew(Crew),
     /// See [`Boundary::Key`].
     Key(ExternalIdHolder),
     /// See [`Boundary::Donation`].
     Donation(Donation),
     /// See [`Boundary::Pledge`].
     Pledge(DonationPledged),
+    /// See [`Boundary::EarmarkChanges`].
+    EarmarkChanges(EarmarkChanges),
     /// See [`Boundary::Batch`].
     Batch(Batch),
     /// See [`Boundary::Asset`].
@@ -60,6 +71,10 @@ pub enum Entry {
     Count(StockCount),
     /// See [`Boundary::Goods`].
     Goods(UnidentifiedGoods),
+    /// See [`Boundary::KitsOfBatch`].
+    KitsOfBatch(KitsOfBatch),
+    /// See [`Boundary::LotInKits`].
+    LotInKits(LotInKits),
     /// See [`Boundary::Fact`].
     Fact(FactCorrections),
     /// See [`Boundary::Request`].
@@ -90,15 +105,21 @@ unwrap_entry!(
     MobileUnit(MobileUnit),
     Commodity(Commodity),
     Item(Item),
+    Vehicle(Vehicle),
+    Volunteer(Volunteer),
+    Crew(Crew),
     Key(ExternalIdHolder),
     Donation(Donation),
     Pledge(DonationPledged),
+    EarmarkChanges(EarmarkChanges),
     Batch(Batch),
     Asset(Asset),
     Quality(ItemQuality),
     Since(StockChange),
     Count(StockCount),
     Goods(UnidentifiedGoods),
+    KitsOfBatch(KitsOfBatch),
+    LotInKits(LotInKits),
     Fact(FactCorrections),
     Request(Request),
     Shipment(Shipment)
@@ -125,9 +146,13 @@ impl Entry {
             Boundary::MobileUnit(_) => Self::MobileUnit(MobileUnit::default()),
             Boundary::Commodity(_) => Self::Commodity(Commodity::default()),
             Boundary::Item(_) | Boundary::Model(..) => Self::Item(Item::default()),
+            Boundary::Vehicle(_) => Self::Vehicle(Vehicle::default()),
+            Boundary::Volunteer(_) => Self::Volunteer(Volunteer::default()),
+            Boundary::Crew(_) => Self::Crew(Crew::default()),
             Boundary::Key(..) => Self::Key(ExternalIdHolder::default()),
             Boundary::Donation(_) => Self::Donation(Donation::default()),
             Boundary::Pledge(_) => Self::Pledge(DonationPledged::default()),
+            Boundary::EarmarkChanges => Self::EarmarkChanges(EarmarkChanges::default()),
             Boundary::Batch(_) => Self::Batch(Batch::default()),
             Boundary::Asset(..) => Self::Asset(Asset::default()),
             Boundary::Quality(_) => Self::Quality(ItemQuality::default()),
@@ -142,6 +167,8 @@ impl Entry {
             Boundary::Since(..) => Self::Since(StockChange::default()),
             Boundary::Count(_) => Self::Count(StockCount::default()),
             Boundary::Goods(_) => Self::Goods(UnidentifiedGoods::default()),
+            Boundary::KitsOfBatch(_) => Self::KitsOfBatch(KitsOfBatch::default()),
+            Boundary::LotInKits(..) => Self::LotInKits(LotInKits::default()),
             Boundary::Fact(..) => Self::Fact(FactCorrections::default()),
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
@@ -156,9 +183,13 @@ impl Entry {
             Self::MobileUnit(state) => state.evolve(boundary, event),
             Self::Commodity(state) => state.evolve(boundary, event),
             Self::Item(state) => state.evolve(boundary, event),
+            Self::Vehicle(state) => state.evolve(boundary, event),
+            Self::Volunteer(state) => state.evolve(boundary, event),
+            Self::Crew(state) => state.evolve(boundary, event),
             Self::Key(state) => state.evolve(boundary, event),
             Self::Donation(state) => state.evolve(boundary, event),
             Self::Pledge(state) => state.evolve(boundary, event),
+            Self::EarmarkChanges(state) => state.evolve(boundary, event),
             Self::Batch(state) => state.evolve(boundary, event),
             Self::Asset(state) => state.evolve(boundary, event),
             Self::Quality(state) => state.evolve(boundary, event),
@@ -170,6 +201,8 @@ impl Entry {
             Self::Since(state) => state.evolve(boundary, event),
             Self::Count(state) => state.evolve(boundary, event),
             Self::Goods(state) => state.evolve(boundary, event),
+            Self::KitsOfBatch(state) => state.evolve(boundary, event),
+            Self::LotInKits(state) => state.evolve(boundary, event),
             Self::Fact(state) => state.evolve(boundary, event),
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
@@ -184,9 +217,13 @@ impl Entry {
             Self::MobileUnit(state) => state.encode_to_vec(),
             Self::Commodity(state) => state.encode_to_vec(),
             Self::Item(state) => state.encode_to_vec(),
+            Self::Vehicle(state) => state.encode_to_vec(),
+            Self::Volunteer(state) => state.encode_to_vec(),
+            Self::Crew(state) => state.encode_to_vec(),
             Self::Key(state) => state.encode_to_vec(),
             Self::Donation(state) => state.encode_to_vec(),
             Self::Pledge(state) => state.encode_to_vec(),
+            Self::EarmarkChanges(state) => state.encode_to_vec(),
             Self::Batch(state) => state.encode_to_vec(),
             Self::Asset(state) => state.encode_to_vec(),
             Self::Quality(state) => state.encode_to_vec(),
@@ -198,6 +235,8 @@ impl Entry {
             Self::Since(state) => state.encode_to_vec(),
             Self::Count(state) => state.encode_to_vec(),
             Self::Goods(state) => state.encode_to_vec(),
+            Self::KitsOfBatch(state) => state.encode_to_vec(),
+            Self::LotInKits(state) => state.encode_to_vec(),
             Self::Fact(state) => state.encode_to_vec(),
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
@@ -213,9 +252,13 @@ impl Entry {
             Self::MobileUnit(empty) => *empty = MobileUnit::decode(state)?,
             Self::Commodity(empty) => *empty = Commodity::decode(state)?,
             Self::Item(empty) => *empty = Item::decode(state)?,
+            Self::Vehicle(empty) => *empty = Vehicle::decode(state)?,
+            Self::Volunteer(empty) => *empty = Volunteer::decode(state)?,
+            Self::Crew(empty) => *empty = Crew::decode(state)?,
             Self::Key(empty) => *empty = ExternalIdHolder::decode(state)?,
             Self::Donation(empty) => *empty = Donation::decode(state)?,
             Self::Pledge(empty) => *empty = DonationPledged::decode(state)?,
+            Self::EarmarkChanges(empty) => *empty = EarmarkChanges::decode(state)?,
             Self::Batch(empty) => *empty = Batch::decode(state)?,
             Self::Asset(empty) => *empty = Asset::decode(state)?,
             Self::Quality(empty) => *empty = ItemQuality::decode(state)?,
@@ -227,6 +270,8 @@ impl Entry {
             Self::Since(empty) => *empty = StockChange::decode(state)?,
             Self::Count(empty) => *empty = StockCount::decode(state)?,
             Self::Goods(empty) => *empty = UnidentifiedGoods::decode(state)?,
+            Self::KitsOfBatch(empty) => *empty = KitsOfBatch::decode(state)?,
+            Self::LotInKits(empty) => *empty = LotInKits::decode(state)?,
             Self::Fact(empty) => *empty = FactCorrections::decode(state)?,
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
@@ -242,9 +287,13 @@ impl Entry {
             Self::MobileUnit(_) => MobileUnit::EVENT_TYPES,
             Self::Commodity(_) => Commodity::EVENT_TYPES,
             Self::Item(_) => Item::EVENT_TYPES,
+            Self::Vehicle(_) => Vehicle::EVENT_TYPES,
+            Self::Volunteer(_) => Volunteer::EVENT_TYPES,
+            Self::Crew(_) => Crew::EVENT_TYPES,
             Self::Key(_) => ExternalIdHolder::EVENT_TYPES,
             Self::Donation(_) => Donation::EVENT_TYPES,
             Self::Pledge(_) => DonationPledged::EVENT_TYPES,
+            Self::EarmarkChanges(_) => EarmarkChanges::EVENT_TYPES,
             Self::Batch(_) => Batch::EVENT_TYPES,
             Self::Asset(_) => Asset::EVENT_TYPES,
             Self::Quality(_) => ItemQuality::EVENT_TYPES,
@@ -252,6 +301,8 @@ impl Entry {
             Self::Since(_) => StockChange::EVENT_TYPES,
             Self::Count(_) => StockCount::EVENT_TYPES,
             Self::Goods(_) => UnidentifiedGoods::EVENT_TYPES,
+            Self::KitsOfBatch(_) => KitsOfBatch::EVENT_TYPES,
+            Self::LotInKits(_) => LotInKits::EVENT_TYPES,
             Self::Fact(_) => FactCorrections::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
@@ -310,6 +361,12 @@ impl Books {
         commodity, Commodity, Commodity, commodity_id;
         /// The item, if it was read and exists.
         item, Item, Item, item_id;
+        /// The vehicle, if it was read and exists.
+        vehicle, Vehicle, Vehicle, vehicle_id;
+        /// The volunteer, if it was read and exists.
+        volunteer, Volunteer, Volunteer, volunteer_id;
+        /// The crew, if it was read and exists.
+        crew, Crew, Crew, crew_id;
         /// The donation, if it was read and exists.
         donation, Donation, Donation, donation_id;
         /// What was pledged, if it was read and the donation exists.
@@ -362,6 +419,30 @@ impl Books {
     pub fn fact(&self, boundary: &Boundary) -> Option<&FactCorrections> {
         match self.entries.get(boundary) {
             Some(Entry::Fact(corrections)) if corrections.corrections > 0 => Some(corrections),
+            _ => None,
+        }
+    }
+
+    /// What donors said later about for whom they had given, if it was read.
+    pub fn earmark_changes(&self) -> Option<&EarmarkChanges> {
+        match self.entries.get(&Boundary::EarmarkChanges) {
+            Some(Entry::EarmarkChanges(changes)) => Some(changes),
+            _ => None,
+        }
+    }
+
+    /// The batches of kits that contain units of a batch, if they were read.
+    pub fn kits_of_batch(&self, boundary: &Boundary) -> Option<&KitsOfBatch> {
+        match self.entries.get(boundary) {
+            Some(Entry::KitsOfBatch(kits)) => Some(kits),
+            _ => None,
+        }
+    }
+
+    /// The batches of a lot that went into kits, if they were read.
+    pub fn lot_in_kits(&self, boundary: &Boundary) -> Option<&LotInKits> {
+        match self.entries.get(boundary) {
+            Some(Entry::LotInKits(known)) => Some(known),
             _ => None,
         }
     }

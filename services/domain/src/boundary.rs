@@ -6,6 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::code::{Code, Label};
 
+/// The tag of every change of earmarks.
+pub const EARMARKS_TAG: &str = "earmarks:CHANGED";
+
 /// What stays as it is in a printed number within a tag.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -22,6 +25,12 @@ pub enum Boundary {
     Commodity(Code),
     /// An item in the registry.
     Item(Code),
+    /// A vehicle in the registry.
+    Vehicle(Code),
+    /// A volunteer in the registry.
+    Volunteer(Code),
+    /// A crew in the registry.
+    Crew(Code),
     /// A maker's model; at most one item stands for it, so that serial numbers are unique per maker and model.
     Model(Label, Label),
     /// A key of another system, of a kind of things: scheme and value. At most one thing of the kind has it.
@@ -32,6 +41,8 @@ pub enum Boundary {
     Donation(Code),
     /// What was pledged with a donation: above all, for whom it is meant.
     Pledge(Code),
+    /// What donors said later about for whom they had given.
+    EarmarkChanges,
     /// A batch.
     Batch(Code),
     /// One unit of an item: item and serial number.
@@ -44,6 +55,10 @@ pub enum Boundary {
     Count(Code),
     /// Goods that nobody could name when they arrived.
     Goods(Code),
+    /// Batches of kits that contain units of a batch.
+    KitsOfBatch(Code),
+    /// Batches of a lot that went into kits: item and lot.
+    LotInKits(Code, Label),
     /// What corrected an event: its command, and its index among the events of that command.
     Fact(Code, Label),
     /// A request.
@@ -74,6 +89,12 @@ impl Boundary {
         commodity, Commodity;
         /// See [`Boundary::Item`].
         item, Item;
+        /// See [`Boundary::Vehicle`].
+        vehicle, Vehicle;
+        /// See [`Boundary::Volunteer`].
+        volunteer, Volunteer;
+        /// See [`Boundary::Crew`].
+        crew, Crew;
         /// See [`Boundary::Quality`].
         quality, Quality;
         /// See [`Boundary::Donation`].
@@ -82,6 +103,8 @@ impl Boundary {
         pledge, Pledge;
         /// See [`Boundary::Batch`].
         batch, Batch;
+        /// See [`Boundary::KitsOfBatch`].
+        kits_of_batch, KitsOfBatch;
         /// See [`Boundary::Count`].
         count, Count;
         /// See [`Boundary::Goods`].
@@ -124,10 +147,10 @@ impl Boundary {
             RegistryKind::Facility => Self::facility(id),
             RegistryKind::Commodity => Self::commodity(id),
             RegistryKind::Item => Self::item(id),
-            RegistryKind::Unspecified
-            | RegistryKind::Vehicle
-            | RegistryKind::Volunteer
-            | RegistryKind::Crew => None,
+            RegistryKind::Vehicle => Self::vehicle(id),
+            RegistryKind::Volunteer => Self::volunteer(id),
+            RegistryKind::Crew => Self::crew(id),
+            RegistryKind::Unspecified => None,
         }
     }
 
@@ -171,6 +194,8 @@ impl Boundary {
             Self::Quality(id) => format!("quality:{id}"),
             // Its events are a part of those of the stock.
             Self::Since(_, _, position) => format!("{}@{position}", self.tag()),
+            // Its events carry the tag of the batch, which is a boundary of its own.
+            Self::KitsOfBatch(id) => format!("kits:{id}"),
             // Its event carries the tag of the donation, which is a boundary of its own.
             Self::Pledge(id) => format!("pledge:{id}"),
             _ => self.tag(),
@@ -185,6 +210,9 @@ impl Boundary {
             Self::MobileUnit(id) => format!("mobileunit:{id}"),
             Self::Commodity(id) => format!("commodity:{id}"),
             Self::Item(id) | Self::Quality(id) => item_tag(id),
+            Self::Vehicle(id) => format!("vehicle:{id}"),
+            Self::Volunteer(id) => format!("volunteer:{id}"),
+            Self::Crew(id) => format!("crew:{id}"),
             Self::Model(manufacturer, model) => model_tag(manufacturer, model),
             Self::Key(kind, scheme, value) => format!(
                 "{}:{scheme}/{}",
@@ -192,7 +220,9 @@ impl Boundary {
                 encoded(value)
             ),
             Self::Donation(id) | Self::Pledge(id) => format!("donation:{id}"),
-            Self::Batch(id) => format!("batch:{id}"),
+            Self::EarmarkChanges => EARMARKS_TAG.to_owned(),
+            Self::Batch(id) | Self::KitsOfBatch(id) => format!("batch:{id}"),
+            Self::LotInKits(item, lot) => lot_tag(item, lot),
             Self::Asset(item, serial) => asset_tag(item, serial),
             Self::Stock(facility, item) | Self::Since(facility, item, _) => {
                 stock_tag(facility, item)
@@ -216,9 +246,13 @@ impl Boundary {
     /// The code of a thing of the registry; `None` for other boundaries.
     pub fn code(&self) -> Option<&Code> {
         match self {
-            Self::Organisation(id) | Self::Facility(id) | Self::Commodity(id) | Self::Item(id) => {
-                Some(id)
-            }
+            Self::Organisation(id)
+            | Self::Facility(id)
+            | Self::Commodity(id)
+            | Self::Item(id)
+            | Self::Vehicle(id)
+            | Self::Volunteer(id)
+            | Self::Crew(id) => Some(id),
             _ => None,
         }
     }
@@ -230,7 +264,7 @@ impl Boundary {
 
     /// Whether commands about it should queue rather than race: the facts of the registry hardly ever change, and
     /// everybody reads them. So it is with holds and recalls, which all facilities share, and with pledges, which never
-    /// change. What moved since a position changes only with the stock.
+    /// change. What moved since a position changes only with the stock, and what went into kits hardly ever.
     pub fn is_contended(&self) -> bool {
         !matches!(
             self,
@@ -238,11 +272,17 @@ impl Boundary {
                 | Self::Facility(_)
                 | Self::Commodity(_)
                 | Self::Item(_)
+                | Self::Vehicle(_)
+                | Self::Volunteer(_)
+                | Self::Crew(_)
                 | Self::Model(..)
                 | Self::Key(..)
                 | Self::Quality(_)
                 | Self::Since(..)
+                | Self::KitsOfBatch(_)
+                | Self::LotInKits(..)
                 | Self::Pledge(_)
+                | Self::EarmarkChanges
         )
     }
 }

@@ -5,8 +5,9 @@ use std::{fmt, ops::Deref};
 /// Owner and donation of goods that nobody can attribute yet.
 pub const UNATTRIBUTED: &str = "UNATTRIBUTED";
 
-/// The largest quantity: what every client language can hold exactly.
-pub const MAX_QUANTITY: i64 = keruen_proto::check::MAX_EXACT;
+/// The largest quantity that a command may state: a million million. Nobody has so much of anything, and whoever sums up
+/// quantities in 64 bits needs nine million of them to run over. Facts of older versions may state up to 2^53 − 1.
+pub const MAX_QUANTITY: i64 = 1_000_000_000_000;
 
 /// A code: 1 to 64 characters of `A–Z 0–9 . _ -`, the first one a letter or a digit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,7 +68,7 @@ impl Label {
     }
 }
 
-/// A number of base units: 1 to 2^53 − 1.
+/// A number of base units: 1 to [`MAX_QUANTITY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quantity(i64);
 
@@ -78,7 +79,7 @@ impl Quantity {
             0 => Err("must not be 0"),
             i64::MIN..0 => Err("must not be negative"),
             1..=MAX_QUANTITY => Ok(Self(value)),
-            _ => Err("must be at most 9007199254740991 (2^53 − 1)"),
+            _ => Err("must be at most 1000000000000 (a million million)"),
         }
     }
 

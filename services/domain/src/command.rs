@@ -2,7 +2,7 @@
 
 use keruen_proto::Event;
 
-use crate::{books::Books, boundary::Boundary, rejection::Rejection};
+use crate::{books::Books, boundary::Boundary, limits, rejection::Rejection};
 
 /// When a command is decided and when its facts happened, both in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,14 @@ pub struct Moment {
     pub now_us: i64,
     /// When the facts happened; at most `now_us`.
     pub occurred_at_us: i64,
+}
+
+impl Moment {
+    /// Whether the facts had happened already when they were commanded, so that nobody can refuse them any more. Clocks
+    /// differ a little.
+    pub fn is_past(self) -> bool {
+        self.occurred_at_us < self.now_us - limits::ALLOCATION_AGE_US
+    }
 }
 
 /// A parsed command: it says what it must know, and decides.

@@ -110,7 +110,11 @@ pub fn remedy(event: &Event) -> Remedy {
         Event::ReceiptCorrected(_) | Event::BatchDataCorrected(_) => {
             Instead("correct the receipt once more")
         }
+        Event::KitsAssembled(_) => Instead("take the kits apart"),
+        Event::KitsBroken(_) => Instead("put the kits together again"),
+        Event::EarmarksChanged(_) => Instead("change the earmarks once more"),
         Event::MovementVoided(_) => Instead("record anew what did happen"),
+        Event::StockDiscrepancyFound(_) => Instead("count the stock, or void what showed it"),
         Event::DonationClosed(_) => Instead("receive what comes: that opens it again"),
         _ => Instead("record what is true by a fact of its own, or count the stock"),
     }

@@ -186,6 +186,19 @@ pub struct CloseDonation {
     pub documents: Vec<DocumentRef>,
 }
 
+/// Changes for whom or what a donation is meant, as its donor says.
+#[derive(Clone, Debug)]
+pub struct ChangeEarmarks {
+    /// The donation.
+    pub donation_id: Code,
+    /// From now on; none lifts what was said before.
+    pub earmarks: Vec<Earmark>,
+    /// Who says so for the donor: a reference.
+    pub authorised_by_ref: Label,
+    /// The donor's letter and so on; at least one.
+    pub documents: Vec<DocumentRef>,
+}
+
 /// Announces that a part of a donation comes from abroad.
 #[derive(Clone, Debug)]
 pub struct AnnounceConsignment {

@@ -18,6 +18,7 @@ pub mod correction;
 pub mod donation;
 pub(crate) mod goods;
 pub mod id;
+pub mod kit;
 pub mod limits;
 pub mod pack;
 pub mod place;

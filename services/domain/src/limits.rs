@@ -40,6 +40,14 @@ pub const EXCURSION_BATCHES: usize = 50;
 pub const PLUG_TYPES: usize = 14;
 /// People who were taught to run an asset, in one command.
 pub const TRAINED_USERS: usize = 40;
+/// What a kit may consist of.
+pub const KIT_COMPONENTS: usize = 20;
+/// Batches of kits that one command may make.
+pub const KIT_BATCHES: usize = 10;
+/// Batches of components that one command may name.
+pub const COMPONENT_BATCHES: usize = 40;
+/// Batches of kits that one lot may go into: its recall holds all of them in one append.
+pub const KITS_OF_LOT: usize = 500;
 /// Assets that may lie one inside the other, the outermost included.
 pub const ASSET_DEPTH: usize = 3;
 /// Assets that may be inside another one in all.
@@ -66,6 +74,12 @@ pub const VERIFICATIONS: usize = 100;
 pub const PACKS: usize = 20;
 /// Items that may be used instead of another one.
 pub const SUBSTITUTES: usize = 20;
+/// Skills of a volunteer: as many as there are, and some to spare.
+pub const SKILLS: usize = 32;
+/// Crews that a volunteer was in, one after the other.
+pub const ASSIGNMENTS: usize = 250;
+/// Volunteers that were in a crew, one after the other.
+pub const CREW_ASSIGNMENTS: usize = 1_000;
 /// Minimum reserves of a facility.
 pub const MINIMUM_RESERVES: usize = 100;
 /// Accessories of an item.

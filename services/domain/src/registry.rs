@@ -1,11 +1,12 @@
-//! The registry: organisations, facilities, commodities and items. Nothing is deleted: things are amended and retired.
+//! The registry: organisations, facilities, commodities, items, vehicles, volunteers and crews. Nothing is deleted: things are amended and retired.
 
 use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     registry::v1::{
-        Commodity, CommodityRegistered, Facility, FacilityRegistered, Item, ItemRegistered,
-        Organisation, OrganisationRegistered, RegistryKind, Retirement,
+        Commodity, CommodityRegistered, Crew, Facility, FacilityRegistered, Item, ItemRegistered,
+        Organisation, OrganisationRegistered, RegistryKind, Retirement, Tracking, Vehicle,
+        Volunteer,
     },
 };
 
@@ -21,6 +22,7 @@ use crate::{
 
 pub mod amend;
 pub mod facility;
+pub mod fleet;
 mod fold;
 pub mod mobile;
 pub mod retire;
@@ -31,7 +33,8 @@ pub use amend::Amend;
 pub use facility::{
     AssignFacilityRegion, CloseFacility, ReopenFacility, SetMinimumReserve, closure_on,
 };
-pub use fold::subject;
+pub use fleet::{AssignVolunteer, EndAssignment, RegisterCrew, RegisterVehicle, RegisterVolunteer};
+pub use fold::{crew_of, subject};
 pub use mobile::{DepartMobileUnit, DeployMobileUnit, ReportThroughput, ScheduleMobileUnit};
 pub use retire::Retire;
 pub use thing::{Rule, Thing};
@@ -164,6 +167,7 @@ impl Command for RegisterItem {
         check_existence(books, &self.0, Rejection::ItemExists { item_id })?;
         in_use(books, &self.0.names(), moment)?;
         self.0.check_whole()?;
+        check_components(books, &self.0)?;
         limits::keep(vec![
             ItemRegistered {
                 item: Some(self.0.clone()),
@@ -175,6 +179,22 @@ impl Command for RegisterItem {
     fn subject(&self, _: &Books) -> Option<Boundary> {
         Boundary::item(&self.0.item_id)
     }
+}
+
+/// Refuses components that kits can't be put together of: units with serial numbers, and kits.
+pub(crate) fn check_components(books: &Books, item: &Item) -> Result<(), Rejection> {
+    for (index, component) in item.components.iter().enumerate() {
+        let known = existing_item(books, &component.item_id)?;
+        let is_serial = known.tracking() == Tracking::Serial;
+        if is_serial || crate::kit::is_kit(known) || item.tracking() == Tracking::Serial {
+            return Err(Rejection::ComponentUnfit {
+                field: format!("item.components[{index}].item_id"),
+                item_id: item.item_id.clone(),
+                component_id: component.item_id.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn item_of_model<'a>(books: &'a Books, manufacturer: &str, model: &str) -> Option<&'a Item> {
@@ -262,6 +282,12 @@ fn exist(books: &Books, things: &[Boundary]) -> Result<(), Rejection> {
             Boundary::Facility(id) => existing_facility(books, id).map(drop),
             Boundary::Commodity(id) => existing_commodity(books, id).map(drop),
             Boundary::Item(id) => existing_item(books, id).map(drop),
+            Boundary::Vehicle(id) => fleet::existing_vehicle(books, id).map(drop),
+            Boundary::Volunteer(id) => fleet::existing_volunteer(books, id).map(drop),
+            Boundary::Crew(id) => fleet::existing_crew(books, id).map(drop),
+            Boundary::Asset(item_id, serial_number) => {
+                fleet::existing_asset(books, item_id, serial_number)
+            }
             _ => Ok(()),
         }?;
     }
@@ -277,6 +303,9 @@ fn retirement<'a>(books: &'a Books, thing: &Boundary) -> Option<(&'static str, &
         Boundary::Facility(id) => of::<Facility>(books, id),
         Boundary::Commodity(id) => of::<Commodity>(books, id),
         Boundary::Item(id) => of::<Item>(books, id),
+        Boundary::Vehicle(id) => of::<Vehicle>(books, id),
+        Boundary::Volunteer(id) => of::<Volunteer>(books, id),
+        Boundary::Crew(id) => of::<Crew>(books, id),
         _ => None,
     }
 }

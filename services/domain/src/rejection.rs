@@ -137,6 +137,12 @@ rejections! {
         ("commodity {commodity_id} is registered already; choose another code");
     ItemExists { item_id: String } = "ITEM_EXISTS", Existence, AlreadyExists, retry false,
         ("item {item_id} is registered already; choose another code");
+    VehicleExists { vehicle_id: String } = "VEHICLE_EXISTS", Existence, AlreadyExists, retry false,
+        ("vehicle {vehicle_id} is registered already; choose another code");
+    VolunteerExists { volunteer_id: String } = "VOLUNTEER_EXISTS", Existence, AlreadyExists, retry false,
+        ("volunteer {volunteer_id} is registered already; choose another code");
+    CrewExists { crew_id: String } = "CREW_EXISTS", Existence, AlreadyExists, retry false,
+        ("crew {crew_id} is registered already; choose another code");
     ModelExists { manufacturer: String, model: String, item_id: String } = "MODEL_EXISTS", Existence, AlreadyExists,
         retry false,
         ("model {model:?} of {manufacturer:?} is registered already as item {item_id}; use that item");
@@ -167,6 +173,12 @@ rejections! {
         ("there is no commodity {commodity_id}; check the code or register it first");
     UnknownItem { item_id: String } = "UNKNOWN_ITEM", Existence, Missing, retry false,
         ("there is no item {item_id}; check the code or register it first");
+    UnknownVehicle { vehicle_id: String } = "UNKNOWN_VEHICLE", Existence, Missing, retry false,
+        ("there is no vehicle {vehicle_id}; check the code or register it first");
+    UnknownVolunteer { volunteer_id: String } = "UNKNOWN_VOLUNTEER", Existence, Missing, retry false,
+        ("there is no volunteer {volunteer_id}; check the code or register it first");
+    UnknownCrew { crew_id: String } = "UNKNOWN_CREW", Existence, Missing, retry false,
+        ("there is no crew {crew_id}; check the code or register it first");
     UnknownDonation { donation_id: String } = "UNKNOWN_DONATION", Existence, Missing, retry false,
         ("there is no donation {donation_id}; {}", advice(donation_id));
     UnknownBatch { batch_id: String } = "UNKNOWN_BATCH", Existence, Missing, retry false,
@@ -235,6 +247,20 @@ rejections! {
         ("purpose: commitment {commitment} is for {purpose}, not for {given}");
     AgreementRequired { donation_id: String } = "AGREEMENT_REQUIRED", State, malformed("documents"), retry false,
         ("documents: donation {donation_id} is given as agreed; name the DONATION_AGREEMENT");
+    HeldForComponent { batch_id: String } = "HELD_FOR_COMPONENT", State, Refused, retry true,
+        ("batch {batch_id} is held since something in its kits is held or recalled; release that, or take the kits apart");
+    NotAKit { item_id: String } = "NOT_A_KIT", State, Refused, retry false,
+        ("item {item_id} is no kit; say with the item what it consists of, or name one that is");
+    KitUnfit { item_id: String, component_id: String } = "KIT_UNFIT", State, Refused, retry false,
+        ("component {component_id} of kit {item_id} is a kit itself or has serial numbers; amend the components of \
+          {item_id}");
+    ComponentsUnknown { batch_id: String } = "COMPONENTS_UNKNOWN", State, Refused, retry false,
+        ("batch {batch_id} was not put together here, so nobody knows what is in it; count what is there instead");
+    KitOwnerRequired { item_id: String, facility_id: String, owners: String } = "KIT_OWNER_REQUIRED", State,
+        malformed("owner_id"), retry false,
+        ("owner_id: components of {item_id} at {facility_id} belong to {owners}; name one, since a kit has one owner");
+    EarmarksUnchanged { donation_id: String } = "EARMARKS_UNCHANGED", State, Refused, retry false,
+        ("donation {donation_id} is meant for just that already; nothing was recorded");
     RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused, retry true,
         ("request {request_id} is {state}; this needs {allowed}");
     ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,
@@ -282,6 +308,16 @@ rejections! {
         ("{field}: {day} lies before {earliest}; name that day or a later one");
     NotVerified { organisation_id: String } = "NOT_VERIFIED", State, Refused, retry false,
         ("organisation {organisation_id} has no verification that could be revoked");
+    StillAssigned { volunteer_id: String, crew_id: String } = "STILL_ASSIGNED", State, Refused, retry true,
+        ("volunteer {volunteer_id} is still in crew {crew_id}; end the assignment first");
+    AlreadyAssigned { volunteer_id: String, crew_id: String, assigned_on: String } = "ALREADY_ASSIGNED", State, Refused,
+        retry true,
+        ("volunteer {volunteer_id} is in crew {crew_id} since {assigned_on}; end that assignment first");
+    NotAssigned { volunteer_id: String } = "NOT_ASSIGNED", State, Refused, retry true,
+        ("volunteer {volunteer_id} is in no crew");
+    AssignmentOutOfOrder { field: &'static str, day: String, earliest: String } = "ASSIGNMENT_OUT_OF_ORDER", State,
+        malformed(field), retry false,
+        ("{field}: {day} lies before {earliest}; name that day or a later one");
     NotADonor { organisation_id: String } = "NOT_A_DONOR", State, Refused, retry false,
         ("organisation {organisation_id} is not registered as a DONOR; name the organisation that gives");
     NoMoneyPledged { donation_id: String } = "NO_MONEY_PLEDGED", State, Refused, retry false,
@@ -491,7 +527,7 @@ rejections! {
         ("{field}: batch {batch_id} of {owner_id} stands in an earlier line; add both up");
     BatchOfOtherItem { field: String, batch_id: String, item_id: String, batch_item_id: String } =
         "BATCH_OF_OTHER_ITEM", Lines, malformed(field), retry false,
-        ("{field}: batch {batch_id} is of item {batch_item_id}, and {item_id} is counted; count each item by itself");
+        ("{field}: batch {batch_id} is of item {batch_item_id}, not of {item_id}; record each item by itself");
     LotRecalled { item_id: String, batch_id: String, lot: String } = "LOT_RECALLED", Lines, Refused, retry true,
         ("batch {batch_id} is of lot {lot:?} of item {item_id}, which is recalled; take another batch, and keep this \
           one apart until the recall is lifted");
@@ -500,6 +536,13 @@ rejections! {
     BatchHeld { batch_id: String, reasons: String } = "BATCH_HELD", Lines, Refused, retry true,
         ("batch {batch_id} is held for {reasons}; release it first, or take another batch");
 
+    ComponentUnfit { field: String, item_id: String, component_id: String } = "COMPONENT_UNFIT", Lines, malformed(field),
+        retry false,
+        ("{field}: {component_id} can't be a component of {item_id}: a kit and its components are counted by batch, and no \
+          kit holds another one");
+    NotAComponent { field: String, batch_id: String, batch_item_id: String, item_id: String } = "NOT_A_COMPONENT", Lines,
+        malformed(field), retry false,
+        ("{field}: batch {batch_id} is of item {batch_item_id}, which is no component of {item_id}; leave it out");
     UnknownPack { field: String, item_id: String, pack_id: String, known: String } = "UNKNOWN_PACK", Lines,
         malformed(field), retry false,
         ("{field}: item {item_id} comes in no pack {pack_id}; its packs, with their base units, are: {known}");
@@ -507,9 +550,9 @@ rejections! {
     // Quantities and amounts.
     PacksOverflow { field: String, packs: i64, pack_id: String, pack_quantity: i64 } = "PACKS_OVERFLOW", Quantities,
         malformed(field), retry false,
-        ("{field}: {packs} {pack_id} of {pack_quantity} come to more than 9007199254740991 (2^53 − 1) base units");
+        ("{field}: {packs} {pack_id} of {pack_quantity} come to more than 1000000000000 (a million million) base units");
     QuantityOverflow { field: String, sum: i64 } = "QUANTITY_OVERFLOW", Quantities, malformed(field), retry false,
-        ("{field}: comes to {sum} together, at most 9007199254740991 (2^53 − 1)");
+        ("{field}: comes to {sum} together, at most 1000000000000 (a million million)");
     InsufficientStock {
         facility_id: Box<str>, item_id: Box<str>, batch_id: Box<str>, owner_id: Box<str>, requested: i64, available: i64,
         on_hand: i64, reserved: i64, held: i64, expired: i64
@@ -572,6 +615,13 @@ rejections! {
     TooManyRecords { kind: &'static str, id: String, what: &'static str, limit: usize } = "TOO_MANY_RECORDS", Quantities,
         Refused, retry false,
         ("{kind} {id} has {limit} {what} already, and can't have more");
+    TooManyKitBatches { item_id: String, assembled: i64, limit: usize } = "TOO_MANY_KIT_BATCHES", Quantities, Refused,
+        retry true,
+        ("after {assembled} kits of {item_id} their components come of other batches for the {limit}th time; assemble \
+          {assembled} first");
+    InTooManyKits { batch_id: String, limit: usize } = "IN_TOO_MANY_KITS", Quantities, Refused, retry false,
+        ("units of the lot of batch {batch_id} are in {limit} batches of kits already; assemble more kits at once, of \
+          another lot");
     TooManyClaims { facility_id: String, batch_id: String, shipments: usize, limit: usize } = "TOO_MANY_CLAIMS",
         Quantities, Refused, retry true,
         ("a decrease of batch {batch_id} at {facility_id} by so many breaks the claims of {shipments} shipments, at \

@@ -41,7 +41,7 @@ pub struct FileRequest {
 pub struct ApprovedQuantity {
     /// Number of the line.
     pub line: i32,
-    /// How many, 0 to 2^53 − 1.
+    /// How many, 0 or more.
     pub quantity: i64,
 }
 

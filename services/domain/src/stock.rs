@@ -22,6 +22,7 @@ mod dispose;
 pub(crate) mod entry;
 mod excursion;
 mod give_back;
+mod gone;
 mod hold;
 pub(crate) mod level;
 pub(crate) mod lot;
@@ -71,8 +72,10 @@ pub struct ConsumeStock {
     pub owner_id: Option<Code>,
     /// What for.
     pub purpose: ConsumptionPurpose,
-    /// Whether it has happened already: then it is recorded although the batch is held or its lot recalled.
+    /// Whether it has happened already: then it is recorded whatever the books say.
     pub already_used: bool,
+    /// Id for a new batch; used only for what has been used and no batch is known of.
+    pub new_batch_id: Code,
 }
 
 /// Records that stock was disposed of.
@@ -88,6 +91,8 @@ pub struct DisposeStock {
     pub quantity: Quantity,
     /// Which ones, of an asset.
     pub serial_numbers: Vec<Label>,
+    /// Whether it has happened already: then it is recorded whatever the books say.
+    pub already_disposed: bool,
     /// Why.
     pub reason: DisposalReason,
     /// Act of disposal.
@@ -234,6 +239,8 @@ pub struct ReturnStock {
     pub serial_numbers: Vec<Label>,
     /// Who takes it back; `None` means the donor.
     pub recipient_id: Option<Code>,
+    /// Whether it has happened already: then it is recorded whatever the books say.
+    pub already_returned: bool,
     /// Why.
     pub reason: ReturnReason,
     /// Act of return and so on.

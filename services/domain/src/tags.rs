@@ -2,7 +2,8 @@
 //!
 //! An event carries the tag of every donation, batch, asset, stock, request and shipment whose fold it changes.
 //! Movements and claims also carry the donations and lots of the batches that they move, and the requests that they
-//! serve, so that each can be traced. The tags of organisations, facilities, commodities and items stand only on facts
+//! serve, so that each can be traced. The tags of organisations, facilities, commodities, items, vehicles, volunteers and crews
+//! stand only on facts
 //! about those things themselves: else a look at a facility would walk through every movement. That a batch is held or a
 //! lot recalled is such a fact about the item: it binds wherever the units are.
 
@@ -16,7 +17,7 @@ use keruen_proto::{
 };
 
 use crate::{
-    boundary::{Boundary, asset_tag, lot_tag, model_tag, stock_tag},
+    boundary::{Boundary, EARMARKS_TAG, asset_tag, lot_tag, model_tag, stock_tag},
     code::UNATTRIBUTED,
     registry::Thing,
 };
@@ -50,6 +51,25 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::ItemRegistered(event) => tags.item(event.item.as_ref(), &[]),
         Event::ItemAmended(event) => tags.item(event.item.as_ref(), &event.released),
         Event::ItemRetired(event) => tags.id("item", Some(&event.item_id)),
+        Event::VehicleRegistered(event) => tags.thing(event.vehicle.as_ref(), &[]),
+        Event::VehicleAmended(event) => tags.thing(event.vehicle.as_ref(), &event.released),
+        Event::VehicleRetired(event) => tags.id("vehicle", Some(&event.vehicle_id)),
+        Event::VolunteerRegistered(event) => tags.thing(event.volunteer.as_ref(), &[]),
+        Event::VolunteerAmended(event) => tags.thing(event.volunteer.as_ref(), &event.released),
+        Event::VolunteerRetired(event) => tags.id("volunteer", Some(&event.volunteer_id)),
+        Event::CrewRegistered(event) => tags.thing(event.crew.as_ref(), &[]),
+        Event::CrewAmended(event) => tags.thing(event.crew.as_ref(), &event.released),
+        Event::CrewRetired(event) => tags.id("crew", Some(&event.crew_id)),
+        Event::VolunteerAssigned(event) => {
+            if let Some(assignment) = &event.assignment {
+                tags.id("volunteer", Some(&assignment.volunteer_id));
+                tags.id("crew", Some(&assignment.crew_id));
+            }
+        }
+        Event::AssignmentEnded(event) => {
+            tags.id("volunteer", Some(&event.volunteer_id));
+            tags.id("crew", Some(&event.crew_id));
+        }
 
         Event::DonationPledged(event) => tags.id("donation", Some(&event.donation_id)),
         Event::DonatedMoneySpent(event) => {
@@ -60,6 +80,10 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::DonatedMoneyCommitted(event) => tags.id("donation", Some(&event.donation_id)),
         Event::DonatedMoneyReleased(event) => tags.id("donation", Some(&event.donation_id)),
         Event::DonationClosed(event) => tags.id("donation", Some(&event.donation_id)),
+        Event::EarmarksChanged(event) => {
+            tags.id("donation", Some(&event.donation_id));
+            tags.0.insert(EARMARKS_TAG.to_owned());
+        }
         Event::DonationReopened(event) => tags.id("donation", Some(&event.donation_id)),
         Event::ConsignmentAnnounced(event) => tags.id("donation", Some(&event.donation_id)),
         Event::ConsignmentReachedBorder(event) => tags.id("donation", Some(&event.donation_id)),
@@ -146,6 +170,16 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::StockHeld(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
         Event::StockReleased(event) => tags.units(event.units.as_ref(), Some(&event.facility_id)),
 
+        Event::KitsAssembled(event) => {
+            for units in event.kits.iter().chain(&event.components) {
+                tags.units(Some(units), Some(&event.facility_id));
+            }
+        }
+        Event::KitsBroken(event) => {
+            for units in event.kits.iter().chain(&event.components) {
+                tags.units(Some(units), Some(&event.facility_id));
+            }
+        }
         Event::ReceiptCorrected(event) => {
             tags.fact(&event.corrects_event_id);
             tags.units(event.units.as_ref(), Some(&event.facility_id));

@@ -283,7 +283,7 @@ impl Fields {
         good.then_some(numbers)
     }
 
-    /// A quantity: 1 to 2^53 − 1.
+    /// A quantity: 1 to a million million.
     pub fn quantity(&mut self, field: &str, value: i64) -> Option<Quantity> {
         self.found(field, Quantity::parse(value), &value.to_string())
     }

@@ -154,10 +154,19 @@ pub fn missing(boundary: &Boundary) -> Status {
         Boundary::Item(code) | Boundary::Quality(code) => {
             Rejection::UnknownItem { item_id: id(code) }
         }
+        Boundary::Vehicle(code) => Rejection::UnknownVehicle {
+            vehicle_id: id(code),
+        },
+        Boundary::Volunteer(code) => Rejection::UnknownVolunteer {
+            volunteer_id: id(code),
+        },
+        Boundary::Crew(code) => Rejection::UnknownCrew { crew_id: id(code) },
         Boundary::Donation(code) | Boundary::Pledge(code) => Rejection::UnknownDonation {
             donation_id: id(code),
         },
-        Boundary::Batch(code) => Rejection::UnknownBatch { batch_id: id(code) },
+        Boundary::Batch(code) | Boundary::KitsOfBatch(code) => {
+            Rejection::UnknownBatch { batch_id: id(code) }
+        }
         Boundary::Count(code) => {
             let message = format!("there is no count {code}; check the id");
             let metadata = [("count_id", id(code))];
@@ -184,7 +193,12 @@ pub fn missing(boundary: &Boundary) -> Status {
             ];
             return with_reason(Code::NotFound, message, "UNKNOWN_EXTERNAL_ID", metadata);
         }
-        Boundary::Model(..) | Boundary::Stock(..) | Boundary::Since(..) | Boundary::Fact(..) => {
+        Boundary::Model(..)
+        | Boundary::Stock(..)
+        | Boundary::Since(..)
+        | Boundary::EarmarkChanges
+        | Boundary::LotInKits(..)
+        | Boundary::Fact(..) => {
             return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);
         }
     };

@@ -348,6 +348,7 @@ async fn consume(desk: &Desk, quantity: i64) -> Result<(StockLevel, u64), Status
             owner_id: None,
             purpose: ConsumptionPurpose::Patient,
             already_used: false,
+            new_batch_id: code("NEW"),
         })
     })
     .await

@@ -97,6 +97,7 @@ texts! {
     quantity, owner, custodian, serial_numbers, shares_label, steps_heading, step_from, step_to, shipment, request,
     steps_rest, rows_rest, batches_rest, numbers_rest,
     // What happened.
+    earmarks_changed, kits_assembled, kits_broken,
     goods_received, goods_identified, asset_installed, asset_removed, asset_put_inside, asset_taken_out, asset_in_service, asset_condition,
     asset_repair, asset_repair_ended, asset_serviced, asset_lent, asset_loan_ended, container_filled,
     container_emptied, asset_retired,
@@ -203,6 +204,9 @@ impl Texts {
             "ConsignmentEnteredCustoms" => self.consignment_in_customs,
             "ConsignmentCleared" => self.consignment_cleared,
             "ConsignmentRefused" => self.consignment_refused,
+            "EarmarksChanged" => self.earmarks_changed,
+            "KitsAssembled" => self.kits_assembled,
+            "KitsBroken" => self.kits_broken,
             "UnidentifiedGoodsReceived" => self.goods_received,
             "GoodsIdentified" => self.goods_identified,
             "AssetInstalled" => self.asset_installed,

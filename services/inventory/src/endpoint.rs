@@ -7,14 +7,16 @@ use keruen_edge::{Desk, Fields, field_violation};
 use keruen_proto::{
     inventory::v1::{
         AdjustStockRequest, AdjustStockResponse, AnnounceConsignmentRequest,
-        AnnounceConsignmentResponse, Batch, ClearConsignmentRequest, ClearConsignmentResponse,
-        CloseDonationRequest, CloseDonationResponse, CommitDonatedMoneyRequest,
-        CommitDonatedMoneyResponse, ConsumeStockRequest, ConsumeStockResponse,
-        CorrectBatchDataRequest, CorrectBatchDataResponse, CorrectReceiptRequest,
-        CorrectReceiptResponse, CountStockRequest, CountStockResponse, DisposeStockRequest,
-        DisposeStockResponse, GetAssetRequest, GetAssetResponse, GetBatchRequest, GetBatchResponse,
-        GetDonationRequest, GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse,
-        GetStockCountRequest, GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse,
+        AnnounceConsignmentResponse, AssembleKitsRequest, AssembleKitsResponse, Batch,
+        BreakKitsRequest, BreakKitsResponse, ChangeEarmarksRequest, ChangeEarmarksResponse,
+        ClearConsignmentRequest, ClearConsignmentResponse, CloseDonationRequest,
+        CloseDonationResponse, CommitDonatedMoneyRequest, CommitDonatedMoneyResponse,
+        ConsumeStockRequest, ConsumeStockResponse, CorrectBatchDataRequest,
+        CorrectBatchDataResponse, CorrectReceiptRequest, CorrectReceiptResponse, CountStockRequest,
+        CountStockResponse, DisposeStockRequest, DisposeStockResponse, GetAssetRequest,
+        GetAssetResponse, GetBatchRequest, GetBatchResponse, GetDonationRequest,
+        GetDonationResponse, GetItemQualityRequest, GetItemQualityResponse, GetStockCountRequest,
+        GetStockCountResponse, GetStockLevelRequest, GetStockLevelResponse,
         GetUnidentifiedGoodsRequest, GetUnidentifiedGoodsResponse, HoldBatchRequest,
         HoldBatchResponse, HoldStockRequest, HoldStockResponse, IdentifyGoodsRequest,
         IdentifyGoodsResponse, ItemQuality, LiftRecallRequest, LiftRecallResponse,
@@ -461,6 +463,42 @@ impl InventoryService for InventoryEndpoint {
         let (item_quality, position) = self.desk.carry_out(request, lift).await?;
         Ok(Response::new(LiftRecallResponse {
             item_quality: Some(item_quality),
+            position,
+        }))
+    }
+
+    async fn change_earmarks(
+        &self,
+        request: Request<ChangeEarmarksRequest>,
+    ) -> Result<Response<ChangeEarmarksResponse>, Status> {
+        let change = parse::donation::change_earmarks;
+        let (donation, position) = self.desk.carry_out(request, change).await?;
+        Ok(Response::new(ChangeEarmarksResponse {
+            donation: Some(donation),
+            position,
+        }))
+    }
+
+    async fn assemble_kits(
+        &self,
+        request: Request<AssembleKitsRequest>,
+    ) -> Result<Response<AssembleKitsResponse>, Status> {
+        let assemble = parse::kit::assemble;
+        let (stock_level, position) = self.desk.carry_out(request, assemble).await?;
+        Ok(Response::new(AssembleKitsResponse {
+            stock_level: Some(stock_level),
+            position,
+        }))
+    }
+
+    async fn break_kits(
+        &self,
+        request: Request<BreakKitsRequest>,
+    ) -> Result<Response<BreakKitsResponse>, Status> {
+        let take_apart = parse::kit::take_apart;
+        let (stock_level, position) = self.desk.carry_out(request, take_apart).await?;
+        Ok(Response::new(BreakKitsResponse {
+            stock_level: Some(stock_level),
             position,
         }))
     }

@@ -4,11 +4,14 @@ pub mod asset;
 pub mod correction;
 pub mod donation;
 pub mod goods;
+pub mod kit;
 pub mod quality;
 pub mod stock;
 
 use keruen_domain::{
-    Contents, Label, Packed, Quantity, limits,
+    Contents, Label, Packed, Quantity,
+    id::IdKind,
+    limits,
     pack::Amount,
     stock::{AdjustStock, Change, ConsumeStock, DisposeStock, TransferTitle},
 };
@@ -64,6 +67,7 @@ pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<Pac
     let batch_id = fields.optional_code("batch_id", &message.batch_id);
     let owner_id = fields.optional_code("owner_id", &message.owner_id);
     let purpose: Option<ConsumptionPurpose> = fields.stated("purpose", message.purpose);
+    let new_batch_id = fields.new_code("batch_id", "", IdKind::Batch);
     let in_packs = fields.in_packs(&message.pack_id, Contents::Item(&message.item_id));
     let command = ConsumeStock {
         facility_id: facility_id?,
@@ -73,6 +77,7 @@ pub fn consume(message: &ConsumeStockRequest, fields: &mut Fields) -> Option<Pac
         owner_id: owner_id?,
         purpose: purpose?,
         already_used: message.already_used,
+        new_batch_id: new_batch_id?,
     };
     Some(Packed::new(command, in_packs?, |it, _| {
         Some(&mut it.quantity)
@@ -142,6 +147,7 @@ pub fn dispose(message: &DisposeStockRequest, fields: &mut Fields) -> Option<Pac
         owner_id: owner_id?,
         quantity: quantity?,
         serial_numbers: serial_numbers?,
+        already_disposed: message.already_disposed,
         reason: reason?,
         documents: documents?,
     };

@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, correct, donation, events, facility, find,
-        goods, item, log, mobile_unit, organisation, recall, region, request, shipment, stock,
-        trace, value,
+        asset, batch, check, commodity, consignment, correct, crew, donation, events, facility,
+        find, goods, item, kit, log, mobile_unit, organisation, recall, region, request, shipment,
+        stock, trace, value, vehicle, volunteer,
     },
     demo, doctor, import, serve,
 };
@@ -41,6 +41,7 @@ Record what happens:
   donation      Pledge, receive, spend and close donations
   consignment   Follow donations from abroad through customs
   correct       Put right what was recorded wrongly
+  kit           Kits, put together and taken apart
   request       File and decide what hospitals ask for
   shipment      Move goods from one facility to another
   batch         Show a batch; hold and release it
@@ -55,6 +56,9 @@ Master data:
   commodity     What needs are about
   item          Products that serve a commodity
   region        Regions and the days on which they exist
+  vehicle       What goods are carried in
+  volunteer     People who help, as references; the crews in which they are
+  crew          Volunteers who go out together
   find          Find what a GTIN, BIN or another key of another system stands for
   import        Enter many facilities, items or donations from a CSV file
 
@@ -160,6 +164,15 @@ pub enum Command {
     /// Regions and the days on which they exist
     #[command(subcommand)]
     Region(region::Verb),
+    /// What goods are carried in
+    #[command(subcommand)]
+    Vehicle(vehicle::Verb),
+    /// People who help, as references; the crews in which they are
+    #[command(subcommand)]
+    Volunteer(volunteer::Verb),
+    /// Volunteers who go out together
+    #[command(subcommand)]
+    Crew(crew::Verb),
     /// Find what a GTIN, BIN or another key of another system stands for
     Find(find::Args),
     /// Pledge, receive, spend and close donations
@@ -179,6 +192,9 @@ pub enum Command {
     /// Put right what was recorded wrongly
     #[command(subcommand)]
     Correct(correct::Verb),
+    /// Kits: put together of components of known batches, and taken apart
+    #[command(subcommand)]
+    Kit(kit::Verb),
     /// Install, repair, lend and retire a unit with a serial number; show it
     #[command(subcommand)]
     Asset(asset::Verb),

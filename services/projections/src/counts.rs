@@ -74,12 +74,12 @@ impl Counts {
     }
 }
 
-/// What a movement adds to the rows of its batch and owner, by facility.
-pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
+/// What a movement counts for where it happens.
+fn here(movement: &Movement<'_>) -> Counts {
     let quantity = movement.units.quantity;
     let held = movement.held;
     let none = Counts::default();
-    let here = match movement.kind {
+    match movement.kind {
         Kind::Entered => Counts {
             on_hand: quantity,
             received: quantity,
@@ -107,6 +107,7 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
         Kind::Missed => none,
         Kind::Consumed => Counts {
             on_hand: -quantity,
+            held: -held,
             consumed: quantity,
             ..none
         },
@@ -145,12 +146,30 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             returned: quantity,
             ..none
         },
+        Kind::Converted => Counts {
+            on_hand: -quantity,
+            held: -held,
+            converted: quantity,
+            ..none
+        },
+        Kind::Restored => Counts {
+            on_hand: quantity,
+            held,
+            ..none
+        },
         Kind::Settled => Counts {
             in_transit: -quantity,
             lost: quantity,
             ..none
         },
-    };
+    }
+}
+
+/// What a movement adds to the rows of its batch and owner, by facility.
+pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
+    let quantity = movement.units.quantity;
+    let none = Counts::default();
+    let here = here(movement);
     let here = if movement.undone {
         here.taken_off()
     } else {
@@ -161,6 +180,13 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
         let there = Counts {
             on_hand: -quantity,
             reserved: -quantity,
+            ..none
+        };
+        changes.push((movement.from_facility_id, there));
+    }
+    if movement.kind == Kind::Restored {
+        let there = Counts {
+            converted: -quantity,
             ..none
         };
         changes.push((movement.from_facility_id, there));

@@ -62,6 +62,10 @@ pub fn apply(
         for (movement, number) in movements(&event).iter().zip(0..) {
             fold.count(movement)?.map_err(defective)?;
             fold.shift(movement, recorded.position)?;
+            if !movement.kit_batch_id.is_empty() {
+                fold.rows
+                    .add_kit_part(&movement.units.batch_id, movement.kit_batch_id);
+            }
             // What one owner gives up and another one gets is one step.
             let is_half = if movement.undone {
                 Kind::Acquired
@@ -353,6 +357,7 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewSt
             serial_numbers: movement.units.serial_numbers.clone(),
             hold_reason: 0,
             corrects_event_id: corrected(recorded),
+            kit_batch_id: movement.kit_batch_id.to_owned(),
             inside: None,
             content: None,
             new_owner_id: match movement.kind {

@@ -19,6 +19,7 @@ use crate::{
     names::{self, Facilities},
     places::Places,
     refusal::Refusal,
+    trace,
 };
 
 /// What an answer may take. A gRPC message may take 4 MiB.
@@ -73,6 +74,33 @@ impl LotQuery {
             }
             batches.push(traced);
         }
+        let mut kits = Vec::new();
+        let batch_ids = batches
+            .iter()
+            .filter_map(|traced: &TraceBatch| traced.batch.as_ref());
+        let batch_ids: Vec<String> = batch_ids.map(|batch| batch.batch_id.clone()).collect();
+        for id in trace::kits_of(connection, &batch_ids)? {
+            let Some(kit) = trace::batch(connection, &id)? else {
+                continue;
+            };
+            let found = places.of_batch(&kit, None)?;
+            for place in &found {
+                holders.stand_in_kits(place);
+            }
+            let traced = TraceBatch {
+                item_name: names::item(connection, &kit.item_id)?,
+                batch: Some(kit),
+                places: found,
+                steps: Vec::new(),
+            };
+            bytes += traced.encoded_len();
+            if bytes > MAX_BYTES {
+                return Err(Refusal::TooLarge {
+                    limit_bytes: MAX_BYTES,
+                });
+            }
+            kits.push(traced);
+        }
         if batches.is_empty() && recall.is_none() {
             return Err(Refusal::UnknownLot { item_id, lot });
         }
@@ -83,6 +111,7 @@ impl LotQuery {
             recall,
             holders: holders.named(connection, today)?,
             batches,
+            kits,
         })
     }
 }
@@ -148,6 +177,23 @@ impl Holders {
         }
     }
 
+    /// Counts kits that hold some, where they are.
+    fn stand_in_kits(&mut self, place: &TracePlace) {
+        let has_them = matches!(
+            place.status(),
+            TraceStatus::OnHand | TraceStatus::InTransit | TraceStatus::Missing
+        );
+        if !has_them {
+            return;
+        }
+        let holder = self.at(&place.facility_id);
+        add(&mut holder.counted.kits, place.quantity);
+        holder.owners.insert(place.owner_id.clone());
+        if !place.shipment_id.is_empty() {
+            holder.shipments.insert(place.shipment_id.clone());
+        }
+    }
+
     /// Counts what came to and left each facility.
     fn follow(&mut self, connection: &Connection, batch_id: &str) -> Result<(), StoreError> {
         let mut statement = connection
@@ -185,7 +231,7 @@ impl Holders {
                 ..holder.counted
             });
         }
-        holders.sort_by_key(|it| it.on_hand + it.in_transit + it.missing == 0);
+        holders.sort_by_key(|it| it.on_hand + it.in_transit + it.missing + it.kits == 0);
         Ok(holders)
     }
 }

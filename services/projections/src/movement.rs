@@ -1,10 +1,11 @@
 //! What an event does to the units of a batch: the one reading of events from which all stock views follow.
 
+use keruen_domain::kit::held_components;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        DonationReceived, MovementVoided, ReceiptCorrected, ReceiptOutcome, StockUnits,
-        TitleTransferred, VoidedMovement,
+        DonationReceived, KitsAssembled, KitsBroken, MovementVoided, ReceiptCorrected,
+        ReceiptOutcome, StockConsumed, StockUnits, TitleTransferred, VoidedMovement,
     },
     shipments::v1::{ShipmentReceived, ShipmentUnits},
 };
@@ -42,6 +43,10 @@ pub enum Kind {
     Settled,
     /// They are given back.
     Returned,
+    /// They become a part of kits, or are kits that are taken apart.
+    Converted,
+    /// They were a part of kits that are taken apart.
+    Restored,
 }
 
 /// Something that happens to units of one batch and one owner.
@@ -67,6 +72,8 @@ pub struct Movement<'e> {
     pub request_id: &'e str,
     /// What was found, on receipt.
     pub outcome: ReceiptOutcome,
+    /// Batch of kits of which they become a part, or cease to be one; empty where none.
+    pub kit_batch_id: &'e str,
 }
 
 /// All movements of an event, in its order. Units that never were in the books have no batch, and no movement.
@@ -93,11 +100,7 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
                 })
                 .collect()
         }
-        Event::StockConsumed(event) => event
-            .units
-            .iter()
-            .map(|units| at(Kind::Consumed, units, &event.facility_id))
-            .collect(),
+        Event::StockConsumed(event) => consumed(event),
         Event::StockDisposed(event) => event
             .units
             .iter()
@@ -163,6 +166,8 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
             &event.units,
         ),
         Event::ShipmentReceived(event) => shipment_received(event),
+        Event::KitsAssembled(event) => assembled(event),
+        Event::KitsBroken(event) => taken_apart(event),
         _ => corrections(event),
     };
     movements.retain(|movement| !movement.units.batch_id.is_empty());
@@ -186,7 +191,55 @@ fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'
         shipment_id: "",
         request_id: "",
         outcome: ReceiptOutcome::Unspecified,
+        kit_batch_id: "",
     }
+}
+
+/// Components become kits, which enter the books.
+fn assembled(event: &KitsAssembled) -> Vec<Movement<'_>> {
+    let Some(kits) = &event.kits else {
+        return Vec::new();
+    };
+    let components = event.components.iter().map(|units| Movement {
+        kit_batch_id: &kits.batch_id,
+        ..at(Kind::Converted, units, &event.facility_id)
+    });
+    let entered = at(Kind::Entered, kits, &event.facility_id);
+    components.chain([entered]).collect()
+}
+
+/// Kits become components again, of those who had owned them; those pass them on to who owns the kits.
+fn taken_apart(event: &KitsBroken) -> Vec<Movement<'_>> {
+    let Some(kits) = &event.kits else {
+        return Vec::new();
+    };
+    let mut movements = vec![Movement {
+        held: event.held_quantity,
+        ..at(Kind::Converted, kits, &event.facility_id)
+    }];
+    for units in &event.components {
+        let held = held_components(event, units);
+        let restored = Movement {
+            held,
+            owner_id: &event.assembled_for_owner_id,
+            from_facility_id: &event.assembled_at_facility_id,
+            kit_batch_id: &kits.batch_id,
+            ..at(Kind::Restored, units, &event.facility_id)
+        };
+        movements.push(restored);
+        if restored.owner_id != units.owner_id {
+            movements.push(Movement {
+                held,
+                owner_id: &event.assembled_for_owner_id,
+                ..at(Kind::Ceded, units, &event.facility_id)
+            });
+            movements.push(Movement {
+                held,
+                ..at(Kind::Acquired, units, &event.facility_id)
+            });
+        }
+    }
+    movements
 }
 
 /// What was said before was wrong.
@@ -235,23 +288,38 @@ fn undone(movement: Movement<'_>) -> Movement<'_> {
     }
 }
 
+fn consumed(event: &StockConsumed) -> Vec<Movement<'_>> {
+    let used = event.units.iter().enumerate();
+    used.map(|(index, units)| {
+        let particulars = event.particulars.get(index);
+        Movement {
+            held: particulars.map_or(0, |it| it.held_quantity),
+            ..at(Kind::Consumed, units, &event.facility_id)
+        }
+    })
+    .collect()
+}
+
 fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
-    let held = event.held_quantity;
     let facility_id = &event.facility_id;
-    let undo = |kind, units| {
-        undone(Movement {
-            held,
-            ..at(kind, units, facility_id)
-        })
-    };
     let mut movements = Vec::new();
-    for units in &event.units {
+    for (index, units) in event.units.iter().enumerate() {
+        let held = event.held_quantities.get(index);
+        let held = held.copied().unwrap_or(event.held_quantity);
+        let undo = |kind, units| {
+            undone(Movement {
+                held,
+                ..at(kind, units, facility_id)
+            })
+        };
         match event.movement() {
             VoidedMovement::Consumption => movements.push(undo(Kind::Consumed, units)),
             VoidedMovement::Disposal => movements.push(undo(Kind::Disposed, units)),
             VoidedMovement::Return => movements.push(undo(Kind::Returned, units)),
             VoidedMovement::Decrease => movements.push(undo(Kind::WrittenOff, units)),
-            VoidedMovement::Increase => movements.push(undo(Kind::Entered, units)),
+            VoidedMovement::Increase | VoidedMovement::Discrepancy => {
+                movements.push(undo(Kind::Entered, units));
+            }
             VoidedMovement::TitleTransfer => {
                 movements.push(Movement {
                     owner_id: &event.new_owner_id,

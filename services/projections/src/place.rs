@@ -77,6 +77,11 @@ fn forward<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
         Kind::Disposed => gone(TraceStatus::Disposed),
         Kind::WrittenOff => gone(TraceStatus::Lost),
         Kind::Returned => gone(TraceStatus::Returned),
+        Kind::Converted => gone(TraceStatus::Converted),
+        Kind::Restored => (
+            Some(rest(TraceStatus::Converted, movement.from_facility_id)),
+            here,
+        ),
     };
     Some(Shift { from, to: Some(to) })
 }

@@ -35,11 +35,17 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         Boundary::Request(_) => ("requests", "request_id", ""),
         Boundary::Shipment(_) => ("shipments", "shipment_id", ""),
         Boundary::Pledge(_)
+        | Boundary::Vehicle(_)
+        | Boundary::Volunteer(_)
+        | Boundary::Crew(_)
         | Boundary::MobileUnit(_)
         | Boundary::Model(..)
         | Boundary::Key(..)
         | Boundary::Stock(..)
         | Boundary::Since(..)
+        | Boundary::EarmarkChanges
+        | Boundary::KitsOfBatch(_)
+        | Boundary::LotInKits(..)
         | Boundary::Fact(..)
         | Boundary::Count(_)
         | Boundary::Goods(_) => return None,
@@ -53,10 +59,14 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::MobileUnit(id)
         | Boundary::Commodity(id)
         | Boundary::Item(id)
+        | Boundary::Vehicle(id)
+        | Boundary::Volunteer(id)
+        | Boundary::Crew(id)
         | Boundary::Quality(id)
         | Boundary::Donation(id)
         | Boundary::Pledge(id)
         | Boundary::Batch(id)
+        | Boundary::KitsOfBatch(id)
         | Boundary::Count(id)
         | Boundary::Goods(id)
         | Boundary::Request(id)
@@ -64,6 +74,8 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
         Boundary::Key(_, scheme, value) => (scheme.as_str(), Some(value.as_str())),
+        Boundary::LotInKits(item_id, lot) => (item_id.as_str(), Some(lot.as_str())),
+        Boundary::EarmarkChanges => ("", None),
         Boundary::Fact(command_id, index) => (command_id.as_str(), Some(index.as_str())),
         Boundary::Stock(facility_id, item_id) | Boundary::Since(facility_id, item_id, _) => {
             (facility_id.as_str(), Some(item_id.as_str()))
@@ -118,6 +130,9 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::MobileUnit(_) => Entry::MobileUnit(Message::decode(resource)?),
         Entry::Commodity(_) => Entry::Commodity(Message::decode(resource)?),
         Entry::Item(_) => Entry::Item(Message::decode(resource)?),
+        Entry::Vehicle(_) => Entry::Vehicle(Message::decode(resource)?),
+        Entry::Volunteer(_) => Entry::Volunteer(Message::decode(resource)?),
+        Entry::Crew(_) => Entry::Crew(Message::decode(resource)?),
         Entry::Key(_) => Entry::Key(Message::decode(resource)?),
         Entry::Donation(_) => Entry::Donation(Message::decode(resource)?),
         Entry::Pledge(_) => Entry::Pledge(Message::decode(resource)?),
@@ -127,6 +142,9 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         // Stock has views of its own, and is stored nowhere as a whole.
         Entry::Stock(_, quality) => Entry::Stock(Message::decode(resource)?, quality),
         Entry::Since(_) => Entry::Since(Message::decode(resource)?),
+        Entry::EarmarkChanges(_) => Entry::EarmarkChanges(Message::decode(resource)?),
+        Entry::KitsOfBatch(_) => Entry::KitsOfBatch(Message::decode(resource)?),
+        Entry::LotInKits(_) => Entry::LotInKits(Message::decode(resource)?),
         Entry::Count(_) => Entry::Count(Message::decode(resource)?),
         Entry::Goods(_) => Entry::Goods(Message::decode(resource)?),
         Entry::Fact(_) => Entry::Fact(Message::decode(resource)?),
@@ -143,6 +161,9 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::MobileUnit(it) => &it.facility_id,
         Entry::Commodity(it) => &it.commodity_id,
         Entry::Item(it) => &it.item_id,
+        Entry::Vehicle(it) => &it.vehicle_id,
+        Entry::Volunteer(it) => &it.volunteer_id,
+        Entry::Crew(it) => &it.crew_id,
         Entry::Key(it) => &it.holder_id,
         Entry::Donation(it) => &it.donation_id,
         Entry::Pledge(it) => &it.donation_id,
@@ -151,7 +172,10 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Quality(it) => &it.item_id,
         Entry::Stock(it, _) => &it.item_id,
         // It has no id, and is stored nowhere.
-        Entry::Since(_) => return false,
+        Entry::Since(_)
+        | Entry::EarmarkChanges(_)
+        | Entry::KitsOfBatch(_)
+        | Entry::LotInKits(_) => return false,
         Entry::Count(it) => &it.count_id,
         Entry::Goods(it) => &it.goods_id,
         Entry::Fact(it) => &it.event_id,
@@ -223,14 +247,21 @@ pub fn store(
         ),
         Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
         Entry::Shipment(it) => store_shipment(connection, it, position),
-        // Stock has views of its own, a pledge stands with its donation; keys, counts and what moved since a position have
+        // Stock has views of its own, a pledge stands with its donation; keys, vehicles, volunteers, crews, counts and what
+        // moved since a position have
         // none.
         Entry::Stock(..)
         | Entry::MobileUnit(_)
         | Entry::Pledge(_)
         | Entry::Fact(_)
         | Entry::Key(_)
+        | Entry::Vehicle(_)
+        | Entry::Volunteer(_)
+        | Entry::Crew(_)
         | Entry::Since(_)
+        | Entry::EarmarkChanges(_)
+        | Entry::KitsOfBatch(_)
+        | Entry::LotInKits(_)
         | Entry::Count(_)
         | Entry::Goods(_) => Ok(()),
     }

@@ -113,6 +113,8 @@ pub struct Rows<'c> {
     /// `None` where a unit never came.
     serials: BTreeMap<(String, String), Option<Whereabouts>>,
     steps: Vec<NewStep>,
+    /// Batches, and batches of kits that hold units of them.
+    kit_parts: BTreeSet<(String, String)>,
 }
 
 impl<'c> Rows<'c> {
@@ -125,6 +127,7 @@ impl<'c> Rows<'c> {
             places: BTreeMap::new(),
             serials: BTreeMap::new(),
             steps: Vec::new(),
+            kit_parts: BTreeSet::new(),
         }
     }
 
@@ -240,6 +243,12 @@ impl<'c> Rows<'c> {
             .insert((item_id.to_owned(), serial_number.to_owned()), None);
     }
 
+    /// Adds that kits hold, or held, units of a batch.
+    pub fn add_kit_part(&mut self, batch_id: &str, kit_batch_id: &str) {
+        self.kit_parts
+            .insert((batch_id.to_owned(), kit_batch_id.to_owned()));
+    }
+
     /// Adds a step.
     pub fn add_step(&mut self, step: NewStep) {
         self.steps.push(step);
@@ -315,6 +324,7 @@ impl<'c> Rows<'c> {
         self.write_totals()?;
         self.write_places()?;
         self.write_serials()?;
+        self.write_kit_parts()?;
         self.write_steps()
     }
 
@@ -453,6 +463,16 @@ impl<'c> Rows<'c> {
                 it.place.shipment_id,
                 it.since_position.cast_signed()
             ])?;
+        }
+        Ok(())
+    }
+
+    fn write_kit_parts(&self) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "INSERT OR IGNORE INTO kit_parts (batch_id, kit_batch_id) VALUES (?1, ?2)",
+        )?;
+        for (batch_id, kit_batch_id) in &self.kit_parts {
+            statement.execute(params![batch_id, kit_batch_id])?;
         }
         Ok(())
     }

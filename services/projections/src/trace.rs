@@ -109,6 +109,7 @@ fn of_donation(
         check_size(bytes)?;
         batches.push(traced);
     }
+    add_kits(connection, places, &mut batches)?;
     Ok((
         GetTraceResponse {
             batches,
@@ -135,9 +136,11 @@ fn of_batch(
     let steps = serial_number.map_or(Steps::All, |serial_number| {
         Steps::OfSerial(serial_number.to_owned())
     });
+    let mut batches = vec![traced];
+    add_kits(connection, places, &mut batches)?;
     Ok((
         GetTraceResponse {
-            batches: vec![traced],
+            batches,
             ..given(connection, donation)?
         },
         steps,
@@ -202,6 +205,45 @@ fn of_request(
     Ok((answer, Steps::OfRequest(id)))
 }
 
+/// Adds the batches of kits that hold, or held, units of those that are traced.
+fn add_kits(
+    connection: &Connection,
+    places: &mut Places<'_>,
+    batches: &mut Vec<TraceBatch>,
+) -> Result<(), Refusal> {
+    let mut bytes: usize = batches.iter().map(Message::encoded_len).sum();
+    let ids = batches.iter().filter_map(|traced| traced.batch.as_ref());
+    let ids: Vec<String> = ids.map(|batch| batch.batch_id.clone()).collect();
+    for id in kits_of(connection, &ids)? {
+        let Some(kit) = batch(connection, &id)?.filter(|_| !ids.contains(&id)) else {
+            continue;
+        };
+        let traced = traced(connection, kit, |batch| places.of_batch(batch, None))?;
+        bytes += traced.encoded_len();
+        check_size(bytes)?;
+        batches.push(traced);
+    }
+    Ok(())
+}
+
+/// The batches of kits that hold, or held, units of some batches.
+pub fn kits_of(connection: &Connection, batch_ids: &[String]) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT kit_batch_id FROM kit_parts WHERE batch_id = ?1 ORDER BY kit_batch_id",
+    )?;
+    let mut kits: Vec<String> = Vec::new();
+    for batch_id in batch_ids {
+        let mut rows = statement.query(params![batch_id])?;
+        while let Some(row) = rows.next()? {
+            let kit: String = row.get(0)?;
+            if !kits.contains(&kit) {
+                kits.push(kit);
+            }
+        }
+    }
+    Ok(kits)
+}
+
 /// The answer's part on where it all comes from.
 fn given(connection: &Connection, donation: Option<Donation>) -> Result<GetTraceResponse, Refusal> {
     let donor_name = match &donation {
@@ -255,7 +297,8 @@ pub fn donation(connection: &Connection, id: &str) -> Result<Option<Donation>, S
     )
 }
 
-fn batch(connection: &Connection, id: &str) -> Result<Option<Batch>, StoreError> {
+/// The batch, if there is one.
+pub fn batch(connection: &Connection, id: &str) -> Result<Option<Batch>, StoreError> {
     let Some(boundary) = Boundary::batch(id) else {
         return Ok(None);
     };

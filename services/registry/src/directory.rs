@@ -7,7 +7,7 @@ use keruen_edge::{boundaries::LoadError, status};
 use keruen_log::{Log, Query, QueryItem, Range};
 use keruen_proto::{
     Event,
-    registry::v1::{Commodity, Facility, Item, MobileUnit, Organisation},
+    registry::v1::{Commodity, Crew, Facility, Item, MobileUnit, Organisation, Vehicle, Volunteer},
 };
 use tokio::sync::Mutex;
 use tonic::Status;
@@ -29,6 +29,12 @@ pub struct Entries {
     pub commodities: BTreeMap<String, Commodity>,
     /// Items.
     pub items: BTreeMap<String, Item>,
+    /// Vehicles.
+    pub vehicles: BTreeMap<String, Vehicle>,
+    /// Volunteers.
+    pub volunteers: BTreeMap<String, Volunteer>,
+    /// Crews.
+    pub crews: BTreeMap<String, Crew>,
 }
 
 /// The registry as the log tells it.
@@ -77,6 +83,9 @@ impl Directory {
                     MobileUnit::EVENT_TYPES,
                     Commodity::EVENT_TYPES,
                     Item::EVENT_TYPES,
+                    Vehicle::EVENT_TYPES,
+                    Volunteer::EVENT_TYPES,
+                    Crew::EVENT_TYPES,
                 ]
                 .concat()
                 .into_iter()
@@ -107,16 +116,19 @@ impl Directory {
 
 impl Entries {
     fn enter(&mut self, event: &Event) {
-        let Some(boundary) = registry::subject(event) else {
-            return;
-        };
-        match &boundary {
-            Boundary::Organisation(id) => fold(&mut self.organisations, id, &boundary, event),
-            Boundary::Facility(id) => fold(&mut self.facilities, id, &boundary, event),
-            Boundary::MobileUnit(id) => fold(&mut self.mobile_units, id, &boundary, event),
-            Boundary::Commodity(id) => fold(&mut self.commodities, id, &boundary, event),
-            Boundary::Item(id) => fold(&mut self.items, id, &boundary, event),
-            _ => {}
+        let boundaries = [registry::subject(event), registry::crew_of(event)];
+        for boundary in boundaries.iter().flatten() {
+            match boundary {
+                Boundary::Organisation(id) => fold(&mut self.organisations, id, boundary, event),
+                Boundary::Facility(id) => fold(&mut self.facilities, id, boundary, event),
+                Boundary::MobileUnit(id) => fold(&mut self.mobile_units, id, boundary, event),
+                Boundary::Commodity(id) => fold(&mut self.commodities, id, boundary, event),
+                Boundary::Item(id) => fold(&mut self.items, id, boundary, event),
+                Boundary::Vehicle(id) => fold(&mut self.vehicles, id, boundary, event),
+                Boundary::Volunteer(id) => fold(&mut self.volunteers, id, boundary, event),
+                Boundary::Crew(id) => fold(&mut self.crews, id, boundary, event),
+                _ => {}
+            }
         }
     }
 }

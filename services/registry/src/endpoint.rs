@@ -5,26 +5,35 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use keruen_domain::{Boundary, Rejection, calendar::kazakhstan_day, region, registry::Thing};
 use keruen_edge::{Desk, Fields, status};
 use keruen_proto::registry::v1::{
-    AmendCommodityRequest, AmendCommodityResponse, AmendFacilityRequest, AmendFacilityResponse,
-    AmendItemRequest, AmendItemResponse, AmendOrganisationRequest, AmendOrganisationResponse,
-    AssignFacilityRegionRequest, AssignFacilityRegionResponse, CloseFacilityRequest,
-    CloseFacilityResponse, DepartMobileUnitRequest, DepartMobileUnitResponse,
-    DeployMobileUnitRequest, DeployMobileUnitResponse, FacilityKind, FindByExternalIdRequest,
-    FindByExternalIdResponse, GetCommodityRequest, GetCommodityResponse, GetFacilityRequest,
-    GetFacilityResponse, GetItemRequest, GetItemResponse, GetMobileUnitRequest,
-    GetMobileUnitResponse, GetOrganisationRequest, GetOrganisationResponse, ListCommoditiesRequest,
-    ListCommoditiesResponse, ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest,
-    ListItemsResponse, ListMobileUnitsRequest, ListMobileUnitsResponse, ListOrganisationsRequest,
-    ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse, MobileUnitRow,
-    RegisterCommodityRequest, RegisterCommodityResponse, RegisterFacilityRequest,
-    RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
-    RegisterOrganisationRequest, RegisterOrganisationResponse, ReopenFacilityRequest,
-    ReopenFacilityResponse, ReportThroughputRequest, ReportThroughputResponse,
-    RetireCommodityRequest, RetireCommodityResponse, RetireFacilityRequest, RetireFacilityResponse,
-    RetireItemRequest, RetireItemResponse, RetireOrganisationRequest, RetireOrganisationResponse,
-    RevokeVerificationRequest, RevokeVerificationResponse, ScheduleMobileUnitRequest,
-    ScheduleMobileUnitResponse, SetMinimumReserveRequest, SetMinimumReserveResponse,
-    VerifyOrganisationRequest, VerifyOrganisationResponse,
+    AmendCommodityRequest, AmendCommodityResponse, AmendCrewRequest, AmendCrewResponse,
+    AmendFacilityRequest, AmendFacilityResponse, AmendItemRequest, AmendItemResponse,
+    AmendOrganisationRequest, AmendOrganisationResponse, AmendVehicleRequest, AmendVehicleResponse,
+    AmendVolunteerRequest, AmendVolunteerResponse, AssignFacilityRegionRequest,
+    AssignFacilityRegionResponse, AssignVolunteerRequest, AssignVolunteerResponse,
+    CloseFacilityRequest, CloseFacilityResponse, DepartMobileUnitRequest, DepartMobileUnitResponse,
+    DeployMobileUnitRequest, DeployMobileUnitResponse, EndAssignmentRequest, EndAssignmentResponse,
+    FacilityKind, FindByExternalIdRequest, FindByExternalIdResponse, GetCommodityRequest,
+    GetCommodityResponse, GetCrewRequest, GetCrewResponse, GetFacilityRequest, GetFacilityResponse,
+    GetItemRequest, GetItemResponse, GetMobileUnitRequest, GetMobileUnitResponse,
+    GetOrganisationRequest, GetOrganisationResponse, GetVehicleRequest, GetVehicleResponse,
+    GetVolunteerRequest, GetVolunteerResponse, ListCommoditiesRequest, ListCommoditiesResponse,
+    ListCrewsRequest, ListCrewsResponse, ListFacilitiesRequest, ListFacilitiesResponse,
+    ListItemsRequest, ListItemsResponse, ListMobileUnitsRequest, ListMobileUnitsResponse,
+    ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse,
+    ListVehiclesRequest, ListVehiclesResponse, ListVolunteersRequest, ListVolunteersResponse,
+    MobileUnitRow, RegisterCommodityRequest, RegisterCommodityResponse, RegisterCrewRequest,
+    RegisterCrewResponse, RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest,
+    RegisterItemResponse, RegisterOrganisationRequest, RegisterOrganisationResponse,
+    RegisterVehicleRequest, RegisterVehicleResponse, RegisterVolunteerRequest,
+    RegisterVolunteerResponse, ReopenFacilityRequest, ReopenFacilityResponse,
+    ReportThroughputRequest, ReportThroughputResponse, RetireCommodityRequest,
+    RetireCommodityResponse, RetireCrewRequest, RetireCrewResponse, RetireFacilityRequest,
+    RetireFacilityResponse, RetireItemRequest, RetireItemResponse, RetireOrganisationRequest,
+    RetireOrganisationResponse, RetireVehicleRequest, RetireVehicleResponse,
+    RetireVolunteerRequest, RetireVolunteerResponse, RevokeVerificationRequest,
+    RevokeVerificationResponse, ScheduleMobileUnitRequest, ScheduleMobileUnitResponse,
+    SetMinimumReserveRequest, SetMinimumReserveResponse, VerifyOrganisationRequest,
+    VerifyOrganisationResponse,
     registry_service_server::{RegistryService, RegistryServiceServer},
 };
 use tonic::{Request, Response, Status};
@@ -228,6 +237,201 @@ impl RegistryService for RegistryEndpoint {
             matches,
             position,
         }))
+    }
+
+    async fn register_vehicle(
+        &self,
+        request: Request<RegisterVehicleRequest>,
+    ) -> Result<Response<RegisterVehicleResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::fleet::vehicle,
+            RegisterVehicleResponse { vehicle }
+        )
+    }
+
+    async fn amend_vehicle(
+        &self,
+        request: Request<AmendVehicleRequest>,
+    ) -> Result<Response<AmendVehicleResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::fleet::amended_vehicle,
+            AmendVehicleResponse { vehicle }
+        )
+    }
+
+    async fn retire_vehicle(
+        &self,
+        request: Request<RetireVehicleRequest>,
+    ) -> Result<Response<RetireVehicleResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::retired_vehicle,
+            RetireVehicleResponse { vehicle }
+        )
+    }
+
+    async fn get_vehicle(
+        &self,
+        request: Request<GetVehicleRequest>,
+    ) -> Result<Response<GetVehicleResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let code = fields.code("vehicle_id", &request.get_ref().vehicle_id);
+        let boundary = Boundary::Vehicle(fields.finish(code)?);
+        let (vehicle, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetVehicleResponse {
+            vehicle: Some(vehicle),
+            position,
+        }))
+    }
+
+    async fn list_vehicles(
+        &self,
+        request: Request<ListVehiclesRequest>,
+    ) -> Result<Response<ListVehiclesResponse>, Status> {
+        list!(self, request, ListVehiclesResponse { vehicles })
+    }
+
+    async fn register_volunteer(
+        &self,
+        request: Request<RegisterVolunteerRequest>,
+    ) -> Result<Response<RegisterVolunteerResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::fleet::volunteer,
+            RegisterVolunteerResponse { volunteer }
+        )
+    }
+
+    async fn amend_volunteer(
+        &self,
+        request: Request<AmendVolunteerRequest>,
+    ) -> Result<Response<AmendVolunteerResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::fleet::amended_volunteer,
+            AmendVolunteerResponse { volunteer }
+        )
+    }
+
+    async fn retire_volunteer(
+        &self,
+        request: Request<RetireVolunteerRequest>,
+    ) -> Result<Response<RetireVolunteerResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::retired_volunteer,
+            RetireVolunteerResponse { volunteer }
+        )
+    }
+
+    async fn get_volunteer(
+        &self,
+        request: Request<GetVolunteerRequest>,
+    ) -> Result<Response<GetVolunteerResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let code = fields.code("volunteer_id", &request.get_ref().volunteer_id);
+        let boundary = Boundary::Volunteer(fields.finish(code)?);
+        let (volunteer, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetVolunteerResponse {
+            volunteer: Some(volunteer),
+            position,
+        }))
+    }
+
+    async fn list_volunteers(
+        &self,
+        request: Request<ListVolunteersRequest>,
+    ) -> Result<Response<ListVolunteersResponse>, Status> {
+        list!(self, request, ListVolunteersResponse { volunteers })
+    }
+
+    async fn register_crew(
+        &self,
+        request: Request<RegisterCrewRequest>,
+    ) -> Result<Response<RegisterCrewResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::fleet::crew,
+            RegisterCrewResponse { crew }
+        )
+    }
+
+    async fn amend_crew(
+        &self,
+        request: Request<AmendCrewRequest>,
+    ) -> Result<Response<AmendCrewResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::fleet::amended_crew,
+            AmendCrewResponse { crew }
+        )
+    }
+
+    async fn retire_crew(
+        &self,
+        request: Request<RetireCrewRequest>,
+    ) -> Result<Response<RetireCrewResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::retired_crew,
+            RetireCrewResponse { crew }
+        )
+    }
+
+    async fn get_crew(
+        &self,
+        request: Request<GetCrewRequest>,
+    ) -> Result<Response<GetCrewResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let code = fields.code("crew_id", &request.get_ref().crew_id);
+        let boundary = Boundary::Crew(fields.finish(code)?);
+        let (crew, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetCrewResponse {
+            crew: Some(crew),
+            position,
+        }))
+    }
+
+    async fn list_crews(
+        &self,
+        request: Request<ListCrewsRequest>,
+    ) -> Result<Response<ListCrewsResponse>, Status> {
+        list!(self, request, ListCrewsResponse { crews })
+    }
+
+    async fn assign_volunteer(
+        &self,
+        request: Request<AssignVolunteerRequest>,
+    ) -> Result<Response<AssignVolunteerResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::fleet::assigned,
+            AssignVolunteerResponse { volunteer }
+        )
+    }
+
+    async fn end_assignment(
+        &self,
+        request: Request<EndAssignmentRequest>,
+    ) -> Result<Response<EndAssignmentResponse>, Status> {
+        change!(
+            self,
+            request,
+            parse::fleet::ended,
+            EndAssignmentResponse { volunteer }
+        )
     }
 
     async fn get_organisation(

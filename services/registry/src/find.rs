@@ -63,6 +63,9 @@ fn matched(books: &Books, holder: &ExternalIdHolder) -> ExternalIdMatch {
             tell(it.name.as_ref(), it.retired.as_ref());
             tell_pack(&mut matched, it);
         }
+        Some(Entry::Vehicle(it)) => tell(None, it.retired.as_ref()),
+        Some(Entry::Volunteer(it)) => tell(None, it.retired.as_ref()),
+        Some(Entry::Crew(it)) => tell(it.name.as_ref(), it.retired.as_ref()),
         _ => {}
     }
     matched

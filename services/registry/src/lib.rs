@@ -1,4 +1,5 @@
-//! `RegistryService`: regions, organisations, facilities, commodities and items.
+//! `RegistryService`: regions, organisations, facilities, commodities, items, vehicles, volunteers and
+//! crews.
 
 mod directory;
 mod endpoint;

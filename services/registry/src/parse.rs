@@ -1,5 +1,7 @@
 //! Requests of the registry, parsed into commands.
 
+pub mod fleet;
+
 use std::{collections::BTreeSet, str::FromStr};
 
 use chrono::NaiveDate;
@@ -16,11 +18,12 @@ use keruen_edge::Fields;
 use keruen_proto::registry::v1::{
     Accessory, AmendCommodityRequest, AmendFacilityRequest, AmendItemRequest,
     AmendOrganisationRequest, AssignFacilityRegionRequest, CloseFacilityRequest, Commodity,
-    Facility, FacilityKind, FindByExternalIdRequest, Freezing, GeoPoint, Item, MinimumReserve,
-    Organisation, OrganisationKind, Pack, PlugType, RegionAssignment, RegistryKind,
-    ReopenFacilityRequest, RetireCommodityRequest, RetireFacilityRequest, RetireItemRequest,
-    RetireOrganisationRequest, RevokeVerificationRequest, SetMinimumReserveRequest, SiteData,
-    SiteNeeds, StorageRange, Tracking, VerifyOrganisationRequest,
+    Facility, FacilityKind, FindByExternalIdRequest, Freezing, GeoPoint, Item, KitComponent,
+    MinimumReserve, Organisation, OrganisationKind, Pack, PlugType, RegionAssignment, RegistryKind,
+    ReopenFacilityRequest, RetireCommodityRequest, RetireCrewRequest, RetireFacilityRequest,
+    RetireItemRequest, RetireOrganisationRequest, RetireVehicleRequest, RetireVolunteerRequest,
+    RevokeVerificationRequest, SetMinimumReserveRequest, SiteData, SiteNeeds, StorageRange,
+    Tracking, VerifyOrganisationRequest,
 };
 
 /// How many kinds an organisation may have: as many as there are, and some to spare.
@@ -487,9 +490,12 @@ fn item_field(fields: &mut Fields, it: &Item, name: &str) -> Option<()> {
         "manufacturer" => printed(fields, it, &path, &it.manufacturer),
         "model" => printed(fields, it, &path, &it.model),
         "gtin" => gtin(fields, &path, &it.gtin),
-        "storage" => (it.storage.as_ref()).map_or(Some(()), |range| storage_range(fields, *range)),
+        "storage" => {
+            (it.storage.as_ref()).map_or(Some(()), |range| storage_range(fields, &path, *range))
+        }
         "site_needs" => (it.site_needs.as_ref()).map_or(Some(()), |it| site_needs(fields, *it)),
         "accessories" => accessories(fields, it),
+        "components" => components(fields, it),
         "packs" => packs(fields, &path, &it.packs),
         "substitutes" => substitutes(fields, it),
         "freezing" => it.freezing.map_or(Some(()), |freezing| {
@@ -508,6 +514,18 @@ fn printed(fields: &mut Fields, item: &Item, path: &str, text: &str) -> Option<(
     } else {
         fields.optional_label(path, text).map(drop)
     }
+}
+
+fn components(fields: &mut Fields, item: &Item) -> Option<()> {
+    let path = "item.components";
+    let component = |fields: &mut Fields, path: &str, it: &KitComponent| {
+        let item = fields.code(&format!("{path}.item_id"), &it.item_id);
+        let quantity = fields.quantity(&format!("{path}.quantity"), it.quantity);
+        quantity.and(item)
+    };
+    let ids = fields.each(path, &item.components, limits::KIT_COMPONENTS, component)?;
+    not_itself(fields, path, item, &ids)?;
+    each_once(fields, path, "item_id", &ids)
 }
 
 fn accessories(fields: &mut Fields, item: &Item) -> Option<()> {
@@ -571,11 +589,11 @@ fn gtin(fields: &mut Fields, path: &str, text: &str) -> Option<()> {
     None
 }
 
-fn storage_range(fields: &mut Fields, storage: StorageRange) -> Option<()> {
+fn storage_range(fields: &mut Fields, path: &str, storage: StorageRange) -> Option<()> {
     let (low, high) = (storage.minimum_millicelsius, storage.maximum_millicelsius);
     if low < ABSOLUTE_ZERO_MILLICELSIUS || low > high {
         fields.reject(
-            "item.storage",
+            path,
             format!("must run from a lower to a higher temperature above absolute zero; found {low} to {high} m°C"),
         );
         return None;
@@ -664,6 +682,12 @@ retired! {
     retired_commodity, RetireCommodityRequest, Commodity, commodity_id;
     /// An item to be taken out of use.
     retired_item, RetireItemRequest, Item, item_id;
+    /// A vehicle to be taken out of use.
+    retired_vehicle, RetireVehicleRequest, Vehicle, vehicle_id;
+    /// A volunteer who helps no more.
+    retired_volunteer, RetireVolunteerRequest, Volunteer, volunteer_id;
+    /// A crew to be taken out of use.
+    retired_crew, RetireCrewRequest, Crew, crew_id;
 }
 
 /// Keys that may be meant: of one kind of things, or of any.

@@ -353,7 +353,10 @@ fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
     if event.movement() == VoidedMovement::TitleTransfer {
         return Vec::new();
     }
-    let place = if event.movement() == VoidedMovement::Increase {
+    let place = if matches!(
+        event.movement(),
+        VoidedMovement::Increase | VoidedMovement::Discrepancy
+    ) {
         AssetPlace::NotReceived
     } else {
         AssetPlace::Facility

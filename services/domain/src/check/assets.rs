@@ -64,7 +64,7 @@ impl Assets {
             Event::MovementVoided(event) => {
                 for units in &event.units {
                     match event.movement() {
-                        VoidedMovement::Increase => {
+                        VoidedMovement::Increase | VoidedMovement::Discrepancy => {
                             self.go(Some(units), &facility(&event.facility_id));
                         }
                         VoidedMovement::TitleTransfer => {}

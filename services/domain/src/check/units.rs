@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Earmark, MovementVoided, ReceiptOutcome, StockUnits, TitleTransferred, VoidedMovement,
+        Earmark, KitsAssembled, KitsBroken, MovementVoided, ReceiptOutcome, StockUnits,
+        TitleTransferred, VoidedMovement,
     },
     registry::v1::Facility,
     shipments::v1::{ShipmentAllocated, ShipmentReceived, ShipmentUnits},
@@ -17,6 +18,7 @@ use crate::{
     books::Fold as _,
     boundary::Boundary,
     calendar::{facility_day, is_expired},
+    code::UNATTRIBUTED,
     donation::earmark::{self, Use},
     registry,
 };
@@ -154,6 +156,10 @@ impl Units {
                 let earmarks = event.earmarks.clone();
                 self.earmarks.insert(event.donation_id.clone(), earmarks);
             }
+            Event::EarmarksChanged(event) => {
+                let earmarks = event.earmarks.clone();
+                self.earmarks.insert(event.donation_id.clone(), earmarks);
+            }
             Event::StockAdjusted(event) if event.decrease => {
                 self.leave(
                     event.units.as_ref(),
@@ -172,10 +178,17 @@ impl Units {
                 );
             }
             Event::StockConsumed(event) => {
-                for units in &event.units {
-                    self.leave(Some(units), &event.facility_id, 0, |account, quantity| {
-                        account.consumed += quantity;
-                    });
+                for (index, units) in event.units.iter().enumerate() {
+                    let particulars = event.particulars.get(index);
+                    let held = particulars.map_or(0, |it| it.held_quantity);
+                    self.leave(
+                        Some(units),
+                        &event.facility_id,
+                        held,
+                        |account, quantity| {
+                            account.consumed += quantity;
+                        },
+                    );
                 }
             }
             Event::StockDisposed(event) => {
@@ -209,6 +222,8 @@ impl Units {
                     self.arrive(line.units.as_ref(), &event.facility_id, outcome);
                 }
             }
+            Event::KitsAssembled(event) => self.assemble(event),
+            Event::KitsBroken(event) => self.take_apart(event),
             Event::BatchExpiryShortened(event) => {
                 let known = self.expiries.entry(event.batch_id.clone()).or_default();
                 known.push(event.expires_on.clone());
@@ -393,6 +408,57 @@ impl Units {
         book(account, quantity);
     }
 
+    /// Components become kits.
+    fn assemble(&mut self, event: &KitsAssembled) {
+        for units in &event.components {
+            self.leave(Some(units), &event.facility_id, 0, |account, quantity| {
+                account.converted += quantity;
+            });
+        }
+        self.arrive(
+            event.kits.as_ref(),
+            &event.facility_id,
+            ReceiptOutcome::Good,
+        );
+    }
+
+    /// Kits become components again: of those who had owned them, who then passed them on to who owns the kits.
+    fn take_apart(&mut self, event: &KitsBroken) {
+        let (facility_id, held) = (&event.facility_id, event.held_quantity);
+        self.leave(
+            event.kits.as_ref(),
+            facility_id,
+            held,
+            |account, quantity| {
+                account.converted += quantity;
+            },
+        );
+        let kits = event.kits.as_ref().map_or(1, |kits| kits.quantity);
+        for units in &event.components {
+            let theirs = StockUnits {
+                owner_id: event.assembled_for_owner_id.clone(),
+                ..units.clone()
+            };
+            if let Some((account, quantity)) = self.account(Some(&theirs)) {
+                account.converted -= quantity;
+            }
+            if theirs.owner_id != units.owner_id {
+                if let Some((account, quantity)) = self.account(Some(&theirs)) {
+                    account.title_out += quantity;
+                }
+                if let Some((account, quantity)) = self.account(Some(units)) {
+                    account.title_in += quantity;
+                }
+            }
+            self.put(Some(units), facility_id, ReceiptOutcome::Good);
+            let held = StockUnits {
+                quantity: units.quantity / kits * held,
+                ..units.clone()
+            };
+            self.hold(Some(&held), facility_id, 1);
+        }
+    }
+
     /// What was said before was wrong.
     fn correct(&mut self, event: &Event) {
         match event {
@@ -412,11 +478,21 @@ impl Units {
             }
             Event::StockDiscrepancyFound(event) => {
                 let found = ReceiptOutcome::Good;
-                self.enter(event.units.as_ref(), &event.facility_id, found);
+                let (units, facility_id) = (event.units.as_ref(), &event.facility_id);
+                // Where nobody knows of which batch they are, they are one of their own.
+                let is_new = units.is_some_and(|units| {
+                    units.donation_id == UNATTRIBUTED && !self.batches.contains_key(&units.batch_id)
+                });
+                if is_new {
+                    self.arrive(units, facility_id, found);
+                } else {
+                    self.enter(units, facility_id, found);
+                }
             }
             Event::MovementVoided(event) => {
-                for units in &event.units {
-                    self.undo(event, units);
+                for (index, units) in event.units.iter().enumerate() {
+                    let held = event.held_quantities.get(index);
+                    self.undo(event, units, *held.unwrap_or(&event.held_quantity));
                 }
             }
             Event::BatchDataCorrected(event) => {
@@ -433,10 +509,10 @@ impl Units {
     }
 
     /// What was said of units did not happen.
-    fn undo(&mut self, event: &MovementVoided, units: &StockUnits) {
-        let (facility_id, held) = (&event.facility_id, event.held_quantity);
+    fn undo(&mut self, event: &MovementVoided, units: &StockUnits, held: i64) {
+        let facility_id = &event.facility_id;
         let book: fn(&mut Account, i64) = match event.movement() {
-            VoidedMovement::Increase => {
+            VoidedMovement::Increase | VoidedMovement::Discrepancy => {
                 self.leave(Some(units), facility_id, held, |account, quantity| {
                     account.received -= quantity;
                 });

@@ -14,6 +14,7 @@ use crate::{
     calendar,
     code::Label,
     command::{Command, Moment},
+    kit::follow,
     limits,
     quality::state::shortened_expiry,
     registry::existing_item,
@@ -92,6 +93,7 @@ impl Command for CorrectBatchData {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let mut boundaries = vec![Boundary::Batch(self.batch_id.clone())];
         boundaries.extend(Boundary::fact(&self.fact.event_id));
+        boundaries.extend(follow::batch_reads(books, &self.batch_id));
         if let Some(batch) = books.batch(&self.batch_id) {
             boundaries.extend(Boundary::item(&batch.item_id));
             boundaries.extend(Boundary::quality(&batch.item_id));
@@ -113,7 +115,13 @@ impl Command for CorrectBatchData {
             });
         }
         self.check_expiry(books, batch)?;
-        limits::keep(vec![corrected.into()])
+        // It may be of a lot that is recalled, or no longer be.
+        let corrected = corrected.into();
+        let kits = follow::of_batch(books, &self.batch_id);
+        let held = follow::held(books, &kits, &corrected);
+        let mut events = vec![corrected];
+        events.extend(held);
+        limits::keep(events)
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {

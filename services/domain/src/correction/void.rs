@@ -27,7 +27,25 @@ struct Said<'a> {
     facility_id: &'a str,
     units: Vec<&'a StockUnits>,
     held_quantity: i64,
+    /// Where it differs from units to units, how many of each had been held.
+    held_quantities: Vec<i64>,
+    /// How many of each the books had not known of; none where they knew of all.
+    found_quantities: Vec<i64>,
     new_owner_id: &'a str,
+}
+
+impl Said<'_> {
+    /// Units that the books had not known of: if they did not go, nothing shows that they were there.
+    fn found(&self) -> Vec<StockUnits> {
+        let found = self.units.iter().zip(&self.found_quantities);
+        found
+            .filter(|(_, found)| **found > 0)
+            .map(|(units, found)| StockUnits {
+                quantity: *found,
+                ..(*units).clone()
+            })
+            .collect()
+    }
 }
 
 impl VoidMovement {
@@ -35,33 +53,41 @@ impl VoidMovement {
         let Remedy::Void(movement) = remedy(&self.fact.event) else {
             return Err(self.fact.not_so());
         };
-        let (facility_id, units, held_quantity, new_owner_id): (&str, Vec<_>, i64, &str) =
-            match &self.fact.event {
-                Event::StockConsumed(it) => (&it.facility_id, it.units.iter().collect(), 0, ""),
-                Event::StockDisposed(it) => {
-                    let units = it.units.iter().collect();
-                    (&it.facility_id, units, it.held_quantity, "")
-                }
-                Event::StockReturned(it) => {
-                    let units = it.units.iter().collect();
-                    (&it.facility_id, units, it.held_quantity, "")
-                }
-                Event::StockAdjusted(it) => {
-                    let units = it.units.iter().collect();
-                    (&it.facility_id, units, it.held_quantity, "")
-                }
-                Event::TitleTransferred(it) => {
-                    let units = it.units.iter().collect();
-                    (&it.facility_id, units, 0, &it.new_owner_id)
-                }
-                _ => return Err(self.fact.not_so()),
-            };
-        Ok(Said {
+        let said = |facility_id, units, held_quantity| Said {
             movement,
             facility_id,
             units,
             held_quantity,
-            new_owner_id,
+            held_quantities: Vec::new(),
+            found_quantities: Vec::new(),
+            new_owner_id: "",
+        };
+        Ok(match &self.fact.event {
+            Event::StockConsumed(it) => {
+                let particulars = it.particulars.iter();
+                let held = particulars.clone().map(|it| it.held_quantity);
+                Said {
+                    held_quantities: held.collect(),
+                    found_quantities: particulars.map(|it| it.found_quantity).collect(),
+                    ..said(&it.facility_id, it.units.iter().collect(), 0)
+                }
+            }
+            Event::StockDisposed(it) => Said {
+                found_quantities: vec![it.found_quantity],
+                ..said(&it.facility_id, it.units.iter().collect(), it.held_quantity)
+            },
+            Event::StockReturned(it) => Said {
+                found_quantities: vec![it.found_quantity],
+                ..said(&it.facility_id, it.units.iter().collect(), it.held_quantity)
+            },
+            Event::StockAdjusted(it) => {
+                said(&it.facility_id, it.units.iter().collect(), it.held_quantity)
+            }
+            Event::TitleTransferred(it) => Said {
+                new_owner_id: &it.new_owner_id,
+                ..said(&it.facility_id, it.units.iter().collect(), 0)
+            },
+            _ => return Err(self.fact.not_so()),
         })
     }
 
@@ -91,6 +117,13 @@ impl VoidMovement {
                 Ok((Vec::new(), held))
             }
         }
+    }
+
+    /// Id of the event that found what the books had not known of: the one before, of the same append.
+    fn discrepancy_id(&self) -> String {
+        let (command_id, index) = self.fact.event_id.split_once('/').unwrap_or_default();
+        let index: u64 = index.parse().unwrap_or_default();
+        format!("{command_id}/{}", index.saturating_sub(1))
     }
 
     fn removal<'a>(
@@ -190,6 +223,7 @@ impl Command for VoidMovement {
             });
         }
         let (mut events, held_quantity) = self.prepared(books, &said)?;
+        let found = said.found();
         events.push(
             MovementVoided {
                 corrects_event_id: self.fact.event_id.clone(),
@@ -199,9 +233,22 @@ impl Command for VoidMovement {
                 held_quantity,
                 new_owner_id: said.new_owner_id.to_owned(),
                 documents: self.documents.clone(),
+                held_quantities: said.held_quantities,
             }
             .into(),
         );
+        if !found.is_empty() {
+            events.push(
+                MovementVoided {
+                    corrects_event_id: self.discrepancy_id(),
+                    movement: VoidedMovement::Discrepancy.into(),
+                    facility_id: said.facility_id.to_owned(),
+                    units: found,
+                    ..MovementVoided::default()
+                }
+                .into(),
+            );
+        }
         limits::keep(events)
     }
 

@@ -4,20 +4,27 @@
 use chrono::NaiveDate;
 use keruen_proto::{
     Event, EventType,
-    inventory::v1::{ConsumptionPurpose, DonationPledged, Earmark, StockLevel},
+    inventory::v1::{
+        ChangedEarmarks, ConsumptionPurpose, DonationPledged, Earmark, EarmarkChanges,
+        EarmarksChanged, StockLevel,
+    },
     registry::v1::{Facility, FacilityKind},
 };
 
+use super::{ChangeEarmarks, existing};
 use crate::{
     books::{Books, Fold},
     boundary::Boundary,
+    calendar::kazakhstan_day,
     code::UNATTRIBUTED,
+    command::{Command, Moment},
+    limits,
     region::{self, facility_region},
     registry::{existing_facility, existing_item},
     rejection::Rejection,
 };
 
-/// What was pledged, and for whom; it never changes.
+/// What was pledged, and for whom; it never changes. What the donor says later stands by itself.
 impl Fold for DonationPledged {
     const EVENT_TYPES: &'static [&'static str] = &[Self::TYPE];
 
@@ -30,6 +37,56 @@ impl Fold for DonationPledged {
             }
             _ => {}
         }
+    }
+}
+
+/// All changes of earmarks stand together, since decisions about stock that came with many donations read them: one
+/// donation in a hundred may have any.
+impl Fold for EarmarkChanges {
+    const EVENT_TYPES: &'static [&'static str] = &[EarmarksChanged::TYPE];
+
+    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
+        let (Boundary::EarmarkChanges, Event::EarmarksChanged(event)) = (boundary, event) else {
+            return;
+        };
+        self.donations
+            .retain(|known| known.donation_id != event.donation_id);
+        self.donations.push(ChangedEarmarks {
+            donation_id: event.donation_id.clone(),
+            earmarks: event.earmarks.clone(),
+        });
+    }
+}
+
+impl Command for ChangeEarmarks {
+    fn reads(&self, _: &Books) -> Vec<Boundary> {
+        let mut boundaries = vec![Boundary::Donation(self.donation_id.clone())];
+        boundaries.extend(self.earmarks.iter().flat_map(reads));
+        boundaries
+    }
+
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
+        let donation = existing(books, &self.donation_id)?;
+        exist(books, &self.earmarks)?;
+        check_regions(&self.earmarks, kazakhstan_day(moment.occurred_at_us))?;
+        if donation.earmarks == self.earmarks {
+            return Err(Rejection::EarmarksUnchanged {
+                donation_id: self.donation_id.to_string(),
+            });
+        }
+        limits::keep(vec![
+            EarmarksChanged {
+                donation_id: self.donation_id.to_string(),
+                earmarks: self.earmarks.clone(),
+                authorised_by_ref: self.authorised_by_ref.to_string(),
+                documents: self.documents.clone(),
+            }
+            .into(),
+        ])
+    }
+
+    fn subject(&self, _: &Books) -> Option<Boundary> {
+        Some(Boundary::Donation(self.donation_id.clone()))
     }
 }
 
@@ -65,11 +122,14 @@ pub(crate) enum Use<'a> {
     Sent(&'a Facility, NaiveDate),
     /// To be used up at a facility, on a day.
     Consumed(&'a Facility, NaiveDate, ConsumptionPurpose),
+    /// To become a part of kits, of which nobody could say any more for whom they are meant.
+    Kit,
 }
 
 impl Use<'_> {
     fn fits(self, earmark: &Earmark) -> bool {
         match self {
+            Self::Kit => false,
             // On their way to those they are meant for, goods pass through warehouses anywhere.
             Self::Sent(facility, today) => {
                 facility.kind() == FacilityKind::Warehouse || is_at(earmark, facility, today)
@@ -122,13 +182,20 @@ pub(crate) fn pledges(level: Option<&StockLevel>) -> impl Iterator<Item = Bounda
         .flat_map(|level| &level.lots)
         .filter(|lot| lot.on_hand > lot.reserved && lot.donation_id != UNATTRIBUTED)
         .filter_map(|lot| Boundary::pledge(&lot.donation_id))
+        .chain(Some(Boundary::EarmarkChanges))
 }
 
 /// Whether units of an item that came with a donation may be used so.
 pub(crate) fn allows(books: &Books, item_id: &str, donation_id: &str, wanted: Use<'_>) -> bool {
-    books
-        .pledge(donation_id)
-        .is_none_or(|pledge| allow(&pledge.earmarks, item_id, wanted))
+    let mut changed = books
+        .earmark_changes()
+        .into_iter()
+        .flat_map(|it| &it.donations);
+    let earmarks = match changed.find(|changed| changed.donation_id == donation_id) {
+        Some(changed) => Some(&changed.earmarks),
+        None => books.pledge(donation_id).map(|pledge| &pledge.earmarks),
+    };
+    earmarks.is_none_or(|earmarks| allow(earmarks, item_id, wanted))
 }
 
 /// Counts as not available what is meant for others.

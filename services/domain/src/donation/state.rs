@@ -6,8 +6,8 @@ use keruen_proto::{
         Consignment, ConsignmentAnnounced, ConsignmentCleared, ConsignmentEnteredCustoms,
         ConsignmentReachedBorder, ConsignmentRefused, ConsignmentState, DonatedMoneyCommitted,
         DonatedMoneyReleased, DonatedMoneySpent, Donation, DonationClosed, DonationPledged,
-        DonationReceived, DonationReopened, DonationState, MoneyCommitment, ReceiptCorrected,
-        ReceiptOutcome, ReceivedLine,
+        DonationReceived, DonationReopened, DonationState, EarmarksChanged, MoneyCommitment,
+        ReceiptCorrected, ReceiptOutcome, ReceivedLine,
     },
     registry::v1::{DocumentRef, Money},
 };
@@ -30,6 +30,7 @@ impl Fold for Donation {
         ConsignmentCleared::TYPE,
         ConsignmentRefused::TYPE,
         ReceiptCorrected::TYPE,
+        EarmarksChanged::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -67,6 +68,10 @@ impl Fold for Donation {
             }
             Event::DonatedMoneyReleased(event) if is_it(&event.donation_id) => {
                 take_off(self, event.commitment, units(event.amount.as_ref()));
+            }
+            Event::EarmarksChanged(event) if is_it(&event.donation_id) => {
+                self.earmarks.clone_from(&event.earmarks);
+                self.documents.extend_from_slice(&event.documents);
             }
             Event::DonationClosed(event) if is_it(&event.donation_id) => {
                 self.state = DonationState::Closed.into();

@@ -1,5 +1,5 @@
 //! A batch may be used for less long than was printed on it: somebody responsible for quality decided so, for example
-//! after it was kept too warm.
+//! after it was kept too warm. So may kits that contain some of it.
 
 use keruen_proto::{
     Event,
@@ -12,31 +12,36 @@ use crate::{
     books::Books,
     boundary::Boundary,
     command::{Command, Moment},
+    kit::follow,
     limits,
     rejection::Rejection,
     stock::lot::existing_batch,
 };
 
 impl Command for ShortenExpiry {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
-        vec![Boundary::Batch(self.batch_id.clone())]
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries = vec![Boundary::Batch(self.batch_id.clone())];
+        boundaries.extend(follow::batch_reads(books, &self.batch_id));
+        boundaries
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
         let batch = existing_batch(books, &self.batch_id)?;
         self.check_document()?;
         self.check_earlier(batch)?;
-        limits::keep(vec![
-            BatchExpiryShortened {
-                batch_id: batch.batch_id.clone(),
-                item_id: batch.item_id.clone(),
-                lot: batch.lot.clone(),
-                expires_on: self.expires_on.to_string(),
-                expired_on_before: batch.expires_on.clone(),
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ])
+        let kits = follow::of_batch(books, &self.batch_id);
+        let of_kits = follow::shortened(books, &kits, &self.expires_on.to_string());
+        let shortened = BatchExpiryShortened {
+            batch_id: batch.batch_id.clone(),
+            item_id: batch.item_id.clone(),
+            lot: batch.lot.clone(),
+            expires_on: self.expires_on.to_string(),
+            expired_on_before: batch.expires_on.clone(),
+            documents: self.documents.clone(),
+        };
+        let mut events = vec![shortened.into()];
+        events.extend(of_kits);
+        limits::keep(events)
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {

@@ -16,14 +16,26 @@ use crate::{
     books::Books,
     boundary::Boundary,
     command::{Command, Moment},
+    kit::follow,
     limits,
     rejection::Rejection,
     stock::lot::existing_batch,
 };
 
+/// The change, and what becomes of kits that contain units of the batch.
+fn followed(books: &Books, batch: &Batch, change: Event) -> Vec<Event> {
+    let kits = follow::of_batch(books, &batch.batch_id);
+    let held = follow::held(books, &kits, &change);
+    let mut events = vec![change];
+    events.extend(held);
+    events
+}
+
 impl Command for HoldBatch {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
-        vec![Boundary::Batch(self.batch_id.clone())]
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries = vec![Boundary::Batch(self.batch_id.clone())];
+        boundaries.extend(follow::batch_reads(books, &self.batch_id));
+        boundaries
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
@@ -34,16 +46,14 @@ impl Command for HoldBatch {
                 hold_reason: named(self.reason),
             });
         }
-        limits::keep(vec![
-            BatchHeld {
-                batch_id: batch.batch_id.clone(),
-                item_id: batch.item_id.clone(),
-                lot: batch.lot.clone(),
-                reason: self.reason.into(),
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ])
+        let change = BatchHeld {
+            batch_id: batch.batch_id.clone(),
+            item_id: batch.item_id.clone(),
+            lot: batch.lot.clone(),
+            reason: self.reason.into(),
+            documents: self.documents.clone(),
+        };
+        limits::keep(followed(books, batch, change.into()))
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {
@@ -56,30 +66,34 @@ impl Command for ReleaseBatch {
         let mut boundaries = vec![Boundary::Batch(self.batch_id.clone())];
         let item_id = books.batch(&self.batch_id).map(|batch| &*batch.item_id);
         boundaries.extend(state::reads(item_id.into_iter()));
+        boundaries.extend(follow::batch_reads(books, &self.batch_id));
         boundaries
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
         let batch = existing_batch(books, &self.batch_id)?;
         let reason = self.hold(batch)?;
+        if reason == HoldReason::Component {
+            return Err(Rejection::HeldForComponent {
+                batch_id: self.batch_id.to_string(),
+            });
+        }
         check_documents(&self.grounds, &self.documents)?;
         let quality = books.quality(&batch.item_id);
         if quality.is_some_and(|quality| recall_of(quality, &batch.lot).is_some()) {
             return Err(state::recalled(&batch.item_id, &batch.batch_id, &batch.lot));
         }
         let (verdict, release_override) = self.grounds.stored();
-        limits::keep(vec![
-            BatchReleased {
-                batch_id: batch.batch_id.clone(),
-                item_id: batch.item_id.clone(),
-                lot: batch.lot.clone(),
-                reason: reason.into(),
-                verdict,
-                release_override,
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ])
+        let change = BatchReleased {
+            batch_id: batch.batch_id.clone(),
+            item_id: batch.item_id.clone(),
+            lot: batch.lot.clone(),
+            reason: reason.into(),
+            verdict,
+            release_override,
+            documents: self.documents.clone(),
+        };
+        limits::keep(followed(books, batch, change.into()))
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {

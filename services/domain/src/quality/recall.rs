@@ -1,4 +1,5 @@
-//! A lot is recalled, and its recall lifted. Which units that binds is not listed: every decision looks at the lot.
+//! A lot is recalled, and its recall lifted. Which units that binds is not listed: every decision looks at the lot. Only
+//! kits that contain some of it are held one by one, since nobody sees into them.
 
 use keruen_proto::{
     Event,
@@ -11,6 +12,7 @@ use crate::{
     boundary::Boundary,
     code::{Code, Label},
     command::{Command, Moment},
+    kit::follow,
     limits,
     registry::{existing_item, existing_organisation},
     rejection::Rejection,
@@ -37,9 +39,27 @@ fn is_recalled(
     Ok(quality.is_some_and(|quality| recall_of(quality, lot).is_some()))
 }
 
+/// What must be read to know what becomes of kits that contain units of the lot.
+fn kit_reads(books: &Books, item_id: &Code, lot: &Label) -> Vec<Boundary> {
+    let mut boundaries = follow::lot_reads(books, item_id, lot);
+    boundaries.extend(follow::reads(books, &follow::of_lot(books, item_id, lot)));
+    boundaries
+}
+
+/// The change, and what becomes of kits that contain units of the lot.
+fn followed(books: &Books, item_id: &Code, lot: &Label, change: Event) -> Vec<Event> {
+    let kits = follow::of_lot(books, item_id, lot);
+    let held = follow::held(books, &kits, &change);
+    let mut events = vec![change];
+    events.extend(held);
+    events
+}
+
 impl Command for RecallLot {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
-        reads(&self.item_id, &self.authority_id)
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries = reads(&self.item_id, &self.authority_id);
+        boundaries.extend(kit_reads(books, &self.item_id, &self.lot));
+        boundaries
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
@@ -49,16 +69,14 @@ impl Command for RecallLot {
                 lot: self.lot.to_string(),
             });
         }
-        limits::keep(vec![
-            LotRecalled {
-                item_id: self.item_id.to_string(),
-                lot: self.lot.to_string(),
-                reason: self.reason.into(),
-                authority_id: self.authority_id.to_string(),
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ])
+        let change = LotRecalled {
+            item_id: self.item_id.to_string(),
+            lot: self.lot.to_string(),
+            reason: self.reason.into(),
+            authority_id: self.authority_id.to_string(),
+            documents: self.documents.clone(),
+        };
+        limits::keep(followed(books, &self.item_id, &self.lot, change.into()))
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {
@@ -67,8 +85,10 @@ impl Command for RecallLot {
 }
 
 impl Command for LiftRecall {
-    fn reads(&self, _: &Books) -> Vec<Boundary> {
-        reads(&self.item_id, &self.authority_id)
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries = reads(&self.item_id, &self.authority_id);
+        boundaries.extend(kit_reads(books, &self.item_id, &self.lot));
+        boundaries
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
@@ -78,15 +98,13 @@ impl Command for LiftRecall {
                 lot: self.lot.to_string(),
             });
         }
-        limits::keep(vec![
-            LotRecallLifted {
-                item_id: self.item_id.to_string(),
-                lot: self.lot.to_string(),
-                authority_id: self.authority_id.to_string(),
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ])
+        let change = LotRecallLifted {
+            item_id: self.item_id.to_string(),
+            lot: self.lot.to_string(),
+            authority_id: self.authority_id.to_string(),
+            documents: self.documents.clone(),
+        };
+        limits::keep(followed(books, &self.item_id, &self.lot, change.into()))
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {

@@ -3,12 +3,15 @@
 use keruen_proto::{
     Event, EventType,
     registry::v1::{
-        Closure, Commodity, CommodityAmended, CommodityRegistered, CommodityRetired,
-        ExternalIdHolder, Facility, FacilityAmended, FacilityClosed, FacilityRegionAssigned,
-        FacilityRegistered, FacilityReopened, FacilityRetired, Item, ItemAmended, ItemRegistered,
-        ItemRetired, MinimumReserve, MinimumReserveSet, Organisation, OrganisationAmended,
+        Assignment, AssignmentEnded, Closure, Commodity, CommodityAmended, CommodityRegistered,
+        CommodityRetired, Crew, CrewAmended, CrewRegistered, CrewRetired, ExternalIdHolder,
+        Facility, FacilityAmended, FacilityClosed, FacilityRegionAssigned, FacilityRegistered,
+        FacilityReopened, FacilityRetired, Item, ItemAmended, ItemRegistered, ItemRetired,
+        MinimumReserve, MinimumReserveSet, Organisation, OrganisationAmended,
         OrganisationRegistered, OrganisationRetired, OrganisationVerified, RegionAssignment,
-        RegistryKind, VerificationRevoked,
+        RegistryKind, Vehicle, VehicleAmended, VehicleRegistered, VehicleRetired,
+        VerificationRevoked, Volunteer, VolunteerAmended, VolunteerAssigned, VolunteerRegistered,
+        VolunteerRetired,
     },
 };
 
@@ -40,6 +43,28 @@ pub fn subject(event: &Event) -> Option<Boundary> {
         Event::ItemRegistered(event) => of(event.item.as_ref()),
         Event::ItemAmended(event) => of(event.item.as_ref()),
         Event::ItemRetired(event) => Boundary::item(&event.item_id),
+        Event::VehicleRegistered(event) => of(event.vehicle.as_ref()),
+        Event::VehicleAmended(event) => of(event.vehicle.as_ref()),
+        Event::VehicleRetired(event) => Boundary::vehicle(&event.vehicle_id),
+        Event::VolunteerRegistered(event) => of(event.volunteer.as_ref()),
+        Event::VolunteerAmended(event) => of(event.volunteer.as_ref()),
+        Event::VolunteerRetired(event) => Boundary::volunteer(&event.volunteer_id),
+        Event::CrewRegistered(event) => of(event.crew.as_ref()),
+        Event::CrewAmended(event) => of(event.crew.as_ref()),
+        Event::CrewRetired(event) => Boundary::crew(&event.crew_id),
+        Event::VolunteerAssigned(event) => {
+            Boundary::volunteer(&event.assignment.as_ref()?.volunteer_id)
+        }
+        Event::AssignmentEnded(event) => Boundary::volunteer(&event.volunteer_id),
+        _ => None,
+    }
+}
+
+/// The crew that a fact about a volunteer is about, too; `None` for other facts.
+pub fn crew_of(event: &Event) -> Option<Boundary> {
+    match event {
+        Event::VolunteerAssigned(event) => Boundary::crew(&event.assignment.as_ref()?.crew_id),
+        Event::AssignmentEnded(event) => Boundary::crew(&event.crew_id),
         _ => None,
     }
 }
@@ -211,6 +236,91 @@ impl Fold for Item {
     }
 }
 
+impl Fold for Vehicle {
+    const EVENT_TYPES: &'static [&'static str] = &[
+        VehicleRegistered::TYPE,
+        VehicleAmended::TYPE,
+        VehicleRetired::TYPE,
+    ];
+
+    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
+        if subject(event).as_ref() != Some(boundary) {
+            return;
+        }
+        match event {
+            Event::VehicleRegistered(event) => enter(self, event.vehicle.as_ref()),
+            Event::VehicleAmended(event) => amend(self, event.vehicle.as_ref(), &event.changed),
+            Event::VehicleRetired(event) => self.retired.clone_from(&event.retirement),
+            _ => {}
+        }
+    }
+}
+
+impl Fold for Volunteer {
+    const EVENT_TYPES: &'static [&'static str] = &[
+        VolunteerRegistered::TYPE,
+        VolunteerAmended::TYPE,
+        VolunteerRetired::TYPE,
+        VolunteerAssigned::TYPE,
+        AssignmentEnded::TYPE,
+    ];
+
+    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
+        if subject(event).as_ref() != Some(boundary) {
+            return;
+        }
+        match event {
+            Event::VolunteerRegistered(event) => enter(self, event.volunteer.as_ref()),
+            Event::VolunteerAmended(event) => {
+                amend(self, event.volunteer.as_ref(), &event.changed);
+            }
+            Event::VolunteerRetired(event) => self.retired.clone_from(&event.retirement),
+            _ => assign_volunteer(&mut self.assignments, event),
+        }
+    }
+}
+
+impl Fold for Crew {
+    const EVENT_TYPES: &'static [&'static str] = &[
+        CrewRegistered::TYPE,
+        CrewAmended::TYPE,
+        CrewRetired::TYPE,
+        VolunteerAssigned::TYPE,
+        AssignmentEnded::TYPE,
+    ];
+
+    fn evolve(&mut self, boundary: &Boundary, event: &Event) {
+        if crew_of(event).as_ref() == Some(boundary) {
+            assign_volunteer(&mut self.assignments, event);
+        }
+        if subject(event).as_ref() != Some(boundary) {
+            return;
+        }
+        match event {
+            Event::CrewRegistered(event) => enter(self, event.crew.as_ref()),
+            Event::CrewAmended(event) => amend(self, event.crew.as_ref(), &event.changed),
+            Event::CrewRetired(event) => self.retired.clone_from(&event.retirement),
+            _ => {}
+        }
+    }
+}
+
+fn assign_volunteer(assignments: &mut Vec<Assignment>, event: &Event) {
+    match event {
+        Event::VolunteerAssigned(event) => assignments.extend(event.assignment.clone()),
+        Event::AssignmentEnded(event) => {
+            let open = assignments
+                .iter_mut()
+                .find(|it| it.volunteer_id == event.volunteer_id && it.ended_on.is_empty());
+            if let Some(assignment) = open {
+                assignment.ended_on.clone_from(&event.ended_on);
+                assignment.end_reason = Some(event.reason);
+            }
+        }
+        _ => {}
+    }
+}
+
 impl Fold for ExternalIdHolder {
     const EVENT_TYPES: &'static [&'static str] = &[
         OrganisationRegistered::TYPE,
@@ -221,6 +331,12 @@ impl Fold for ExternalIdHolder {
         CommodityAmended::TYPE,
         ItemRegistered::TYPE,
         ItemAmended::TYPE,
+        VehicleRegistered::TYPE,
+        VehicleAmended::TYPE,
+        VolunteerRegistered::TYPE,
+        VolunteerAmended::TYPE,
+        CrewRegistered::TYPE,
+        CrewAmended::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -236,6 +352,12 @@ impl Fold for ExternalIdHolder {
             Event::CommodityAmended(event) => holds(boundary, event.commodity.as_ref()),
             Event::ItemRegistered(event) => holds(boundary, event.item.as_ref()),
             Event::ItemAmended(event) => holds(boundary, event.item.as_ref()),
+            Event::VehicleRegistered(event) => holds(boundary, event.vehicle.as_ref()),
+            Event::VehicleAmended(event) => holds(boundary, event.vehicle.as_ref()),
+            Event::VolunteerRegistered(event) => holds(boundary, event.volunteer.as_ref()),
+            Event::VolunteerAmended(event) => holds(boundary, event.volunteer.as_ref()),
+            Event::CrewRegistered(event) => holds(boundary, event.crew.as_ref()),
+            Event::CrewAmended(event) => holds(boundary, event.crew.as_ref()),
             _ => None,
         };
         match holds {

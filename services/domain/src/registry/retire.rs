@@ -4,12 +4,12 @@ use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     registry::v1::{
-        CommodityRetired, DocumentRef, FacilityRetired, ItemRetired, OrganisationRetired,
-        Retirement, RetirementReason,
+        CommodityRetired, CrewRetired, DocumentRef, FacilityRetired, ItemRetired,
+        OrganisationRetired, Retirement, RetirementReason, VehicleRetired, VolunteerRetired,
     },
 };
 
-use super::{day_at, exist, unretired};
+use super::{day_at, exist, fleet::disengaged, unretired};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -53,6 +53,7 @@ impl Command for Retire {
             }
             unretired(books, successor)?;
         }
+        disengaged(books, &self.subject)?;
         let retired_on = self
             .retired_on
             .unwrap_or_else(|| day_at(books, &self.subject, moment));
@@ -101,6 +102,24 @@ fn retired(thing: &Boundary, retirement: Retirement, documents: &[DocumentRef]) 
         .into(),
         Boundary::Item(id) => ItemRetired {
             item_id: id.to_string(),
+            retirement,
+            documents,
+        }
+        .into(),
+        Boundary::Vehicle(id) => VehicleRetired {
+            vehicle_id: id.to_string(),
+            retirement,
+            documents,
+        }
+        .into(),
+        Boundary::Volunteer(id) => VolunteerRetired {
+            volunteer_id: id.to_string(),
+            retirement,
+            documents,
+        }
+        .into(),
+        Boundary::Crew(id) => CrewRetired {
+            crew_id: id.to_string(),
             retirement,
             documents,
         }

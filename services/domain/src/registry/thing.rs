@@ -3,8 +3,9 @@
 use keruen_proto::{
     Event,
     registry::v1::{
-        Commodity, CommodityAmended, ExternalId, Facility, FacilityAmended, Freezing, Item,
-        ItemAmended, Organisation, OrganisationAmended, RegistryKind, Retirement,
+        Commodity, CommodityAmended, Crew, CrewAmended, ExternalId, Facility, FacilityAmended,
+        Freezing, Item, ItemAmended, Organisation, OrganisationAmended, RegistryKind, Retirement,
+        Vehicle, VehicleAmended, Volunteer, VolunteerAmended,
     },
 };
 
@@ -66,6 +67,8 @@ pub trait Thing: Fold + PartialEq + TryFrom<Entry> + Send + Sync + 'static {
 
 const ID: Rule = Rule::Fixed("every record names it; register it anew and retire this one");
 const RETIRED: Rule = Rule::Fixed("it is retired by a command of its own");
+const ASSIGNMENTS: Rule =
+    Rule::Fixed("volunteers are assigned to crews, and that ends, by commands of their own");
 const VERIFIED: Rule = Rule::Fixed("it is verified, and that is revoked, by commands of their own");
 const IDENTITY: Rule =
     Rule::WhereEmpty("goods are told apart by it; register another item and retire this one");
@@ -181,11 +184,82 @@ things! {
         site_needs: Rule::Free,
         freezing: Rule::Free,
         accessories: Rule::Free,
+        components: Rule::Free,
         packs: Rule::Free,
         substitutes: Rule::Free,
         external_ids: Rule::Free,
         retired: RETIRED,
     }
+}
+
+things! {
+    Vehicle, vehicle, vehicle_id, VehicleAmended, keys vehicle_keys, model |_| None, names vehicle_names, check |_| Ok(()), {
+        vehicle_id: ID,
+        kind: Rule::Free,
+        owner_id: Rule::Free,
+        capacity_kg: Rule::Free,
+        capacity_l: Rule::Free,
+        cold_box: Rule::Free,
+        external_ids: Rule::Free,
+        asset: Rule::Free,
+        retired: RETIRED,
+    }
+    Volunteer, volunteer, volunteer_id, VolunteerAmended, keys volunteer_keys, model |_| None, names volunteer_names, check |_| Ok(()), {
+        volunteer_id: ID,
+        person_ref: Rule::Fixed("every assignment says that this person was there; register another volunteer"),
+        organisation_id: Rule::Free,
+        skills: Rule::Free,
+        assignments: ASSIGNMENTS,
+        retired: RETIRED,
+    }
+    Crew, crew, crew_id, CrewAmended, keys |it| it.external_ids.clone(), model |_| None, names crew_names, check |_| Ok(()), {
+        crew_id: ID,
+        name: Rule::Free,
+        organisation_id: Rule::Free,
+        vehicle_id: Rule::Free,
+        assignments: ASSIGNMENTS,
+        external_ids: Rule::Free,
+        retired: RETIRED,
+    }
+}
+
+fn vehicle_names(vehicle: &Vehicle) -> Vec<Boundary> {
+    let asset = vehicle.asset.as_ref();
+    let asset = asset.and_then(|it| Boundary::asset(&it.item_id, &it.serial_number));
+    Boundary::organisation(&vehicle.owner_id)
+        .into_iter()
+        .chain(asset)
+        .collect()
+}
+
+/// An asset is one vehicle at most: its item and serial number are a key like those of other systems.
+fn vehicle_keys(vehicle: &Vehicle) -> Vec<ExternalId> {
+    let asset = vehicle.asset.iter().map(|it| ExternalId {
+        scheme: it.item_id.clone(),
+        value: it.serial_number.clone(),
+    });
+    vehicle.external_ids.iter().cloned().chain(asset).collect()
+}
+
+/// A person is one volunteer at most.
+fn volunteer_keys(volunteer: &Volunteer) -> Vec<ExternalId> {
+    vec![ExternalId {
+        scheme: "PERSON".to_owned(),
+        value: volunteer.person_ref.clone(),
+    }]
+}
+
+fn volunteer_names(volunteer: &Volunteer) -> Vec<Boundary> {
+    Boundary::organisation(&volunteer.organisation_id)
+        .into_iter()
+        .collect()
+}
+
+fn crew_names(crew: &Crew) -> Vec<Boundary> {
+    Boundary::organisation(&crew.organisation_id)
+        .into_iter()
+        .chain(Boundary::vehicle(&crew.vehicle_id))
+        .collect()
 }
 
 fn facility_names(facility: &Facility) -> Vec<Boundary> {
@@ -199,6 +273,7 @@ fn facility_names(facility: &Facility) -> Vec<Boundary> {
 fn item_names(item: &Item) -> Vec<Boundary> {
     let accessories = item.accessories.iter().map(|it| &it.item_id);
     let instead = item.substitutes.iter().map(|it| &it.item_id);
+    let components = item.components.iter().map(|it| &it.item_id);
     let stated_by = item.substitutes.iter().map(|it| &it.stated_by_id);
     Boundary::commodity(&item.commodity_id)
         .into_iter()
@@ -206,6 +281,7 @@ fn item_names(item: &Item) -> Vec<Boundary> {
         .chain(
             accessories
                 .chain(instead)
+                .chain(components)
                 .filter_map(|id| Boundary::item(id)),
         )
         .collect()

@@ -1,4 +1,4 @@
-//! Stock is given back and leaves the system: what is held first, never what is claimed.
+//! Stock is given back and leaves the system: what is held first, never what is claimed, unless it is gone already.
 
 use keruen_proto::{
     Event,
@@ -20,6 +20,7 @@ impl Command for ReturnStock {
         let owner_id = self.owner_id.as_ref();
         let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
         boundaries.extend(lot::assets(books, &self.batch_id, &self.serial_numbers));
+        boundaries.extend(lot::left_reads(books, &self.batch_id, &self.named()));
         boundaries.extend(self.recipient_id.clone().map(Boundary::Organisation));
         // Of goods that nobody can attribute there is no donation.
         let batch = books.batch(&self.batch_id);
@@ -27,31 +28,32 @@ impl Command for ReturnStock {
         boundaries
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let owner_id = self.owner_id.as_ref();
         let batch = lot::existing(books, &self.facility_id, &self.batch_id, owner_id)?;
         if let Some(recipient_id) = &self.recipient_id {
             existing_organisation(books, recipient_id)?;
         }
         let recipient_id = self.recipient(books, batch)?;
-        let named = lot::Named {
-            facility_id: &self.facility_id,
-            owner_id,
-            quantity: self.quantity.get(),
-            serial_numbers: &self.serial_numbers,
+        let leaving = if self.already_returned || moment.is_past() {
+            lot::left(books, batch, &self.named())?
+        } else {
+            lot::leaving(books, batch, &self.named())?
         };
-        let (units, held_quantity) = lot::leaving(books, batch, &named)?;
-        limits::keep(vec![
+        let mut events = leaving.before;
+        events.push(
             StockReturned {
                 facility_id: self.facility_id.to_string(),
-                units: Some(units),
-                held_quantity,
+                units: Some(leaving.units),
+                held_quantity: leaving.held_quantity,
                 recipient_id,
                 reason: self.reason.into(),
                 documents: self.documents.clone(),
+                found_quantity: leaving.found_quantity,
             }
             .into(),
-        ])
+        );
+        limits::keep(events)
     }
 
     fn subject(&self, books: &Books) -> Option<Boundary> {
@@ -60,6 +62,15 @@ impl Command for ReturnStock {
 }
 
 impl ReturnStock {
+    fn named(&self) -> lot::Named<'_> {
+        lot::Named {
+            facility_id: &self.facility_id,
+            owner_id: self.owner_id.as_ref(),
+            quantity: self.quantity.get(),
+            serial_numbers: &self.serial_numbers,
+        }
+    }
+
     fn recipient(&self, books: &Books, batch: &Batch) -> Result<String, Rejection> {
         if let Some(recipient_id) = &self.recipient_id {
             return Ok(recipient_id.to_string());

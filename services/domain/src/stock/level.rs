@@ -5,10 +5,10 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, DonationReceived,
-        LotChange, LotRecallLifted, LotRecalled, MovementVoided, ReceiptCorrected, ReceiptOutcome,
-        Reservation, StockAdjusted, StockChange, StockConsumed, StockDiscrepancyFound,
-        StockDisposed, StockEntered, StockHeld, StockLevel, StockLot, StockReleased, StockReturned,
-        StockUnits, TitleTransferred, VoidedMovement,
+        KitsAssembled, KitsBroken, LotChange, LotRecallLifted, LotRecalled, MovementVoided,
+        ReceiptCorrected, ReceiptOutcome, Reservation, StockAdjusted, StockChange, StockConsumed,
+        StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld, StockLevel, StockLot,
+        StockReleased, StockReturned, StockUnits, TitleTransferred, VoidedMovement,
     },
     shipments::v1::{
         AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched,
@@ -17,7 +17,7 @@ use keruen_proto::{
 };
 
 use super::title::pass;
-use crate::{books::Fold, boundary::Boundary};
+use crate::{books::Fold, boundary::Boundary, kit};
 
 impl Fold for StockLevel {
     const EVENT_TYPES: &'static [&'static str] = &[
@@ -38,6 +38,8 @@ impl Fold for StockLevel {
         StockDiscrepancyFound::TYPE,
         StockEntered::TYPE,
         StockReturned::TYPE,
+        KitsAssembled::TYPE,
+        KitsBroken::TYPE,
         // Those say of the item what may not be used.
         BatchHeld::TYPE,
         BatchReleased::TYPE,
@@ -181,7 +183,14 @@ fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
         Event::StockConsumed(event) => event
             .units
             .iter()
-            .map(|units| (&*event.facility_id, units, Effect::Leave { held: 0 }))
+            .enumerate()
+            .map(|(index, units)| {
+                let held = event
+                    .particulars
+                    .get(index)
+                    .map_or(0, |it| it.held_quantity);
+                (&*event.facility_id, units, Effect::Leave { held })
+            })
             .collect(),
         Event::StockDisposed(event) => event
             .units
@@ -236,24 +245,57 @@ fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
             at(&event.facility_id, event.units.as_ref(), effect)
         }
         Event::MovementVoided(event) => voided(event),
+        Event::KitsAssembled(_) | Event::KitsBroken(_) => effects_of_kits(event),
         _ => effects_of_shipments(event),
     }
 }
 
+/// Components become kits, or kits components again.
+fn effects_of_kits(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
+    let mut effects = Vec::new();
+    match event {
+        Event::KitsAssembled(event) => {
+            let leave = Effect::Leave { held: 0 };
+            for units in &event.components {
+                effects.push((&*event.facility_id, units, leave));
+            }
+            let enter = Effect::Enter { held: false };
+            effects.extend(at(&event.facility_id, event.kits.as_ref(), enter));
+        }
+        Event::KitsBroken(event) => {
+            let held = event.held_quantity;
+            effects.extend(at(
+                &event.facility_id,
+                event.kits.as_ref(),
+                Effect::Leave { held },
+            ));
+            for units in &event.components {
+                let held = kit::held_components(event, units);
+                effects.push((&*event.facility_id, units, Effect::Restore { held }));
+            }
+        }
+        _ => {}
+    }
+    effects
+}
+
 /// What did not happen is undone.
 fn voided(event: &MovementVoided) -> Vec<(&str, &StockUnits, Effect<'_>)> {
-    let held = event.held_quantity;
-    let effect = match event.movement() {
-        VoidedMovement::Increase => Effect::Leave { held },
+    let effect = |held| match event.movement() {
+        VoidedMovement::Increase | VoidedMovement::Discrepancy => Effect::Leave { held },
         VoidedMovement::TitleTransfer => Effect::PassBack {
             new_owner_id: &event.new_owner_id,
             held,
         },
         _ => Effect::Restore { held },
     };
-    let units = event.units.iter();
+    let units = event.units.iter().enumerate();
     units
-        .map(|units| (&*event.facility_id, units, effect))
+        .map(|(index, units)| {
+            let held = event.held_quantities.get(index);
+            let held = held.copied().unwrap_or(event.held_quantity);
+            (&*event.facility_id, units, effect(held))
+        })
         .collect()
 }
 

@@ -2,9 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use keruen_proto::inventory::v1::{Batch, StockLevel, StockLot, StockUnits};
+use chrono::NaiveDate;
+use keruen_proto::{
+    Event,
+    inventory::v1::{Batch, StockLevel, StockLot, StockUnits},
+    registry::v1::Item,
+    shipments::v1::ReleaseReason,
+};
 
-use super::pick::{Choice, insufficient, units_of};
+use super::{
+    claims,
+    gone::{Gone, PARTED_WITH, Unknown},
+    pick::{Choice, insufficient, units_of},
+};
 use crate::{
     asset,
     books::Books,
@@ -182,23 +192,29 @@ pub(crate) struct Named<'a> {
     pub serial_numbers: &'a [Label],
 }
 
-/// Units that are to leave for good, and how many of them had been held: those go first, claimed ones never.
+/// Units that leave for good.
+pub(crate) struct Leaving {
+    /// What comes first, where they have left already: claims that are given up, and what the books did not know of.
+    pub before: Vec<Event>,
+    pub units: StockUnits,
+    /// Of those, how many had been held by themselves.
+    pub held_quantity: i64,
+    /// Of those, how many the books did not know of.
+    pub found_quantity: i64,
+}
+
+/// Units that are to leave for good: those that are held go first, claimed ones never.
 pub(crate) fn leaving(
     books: &Books,
     batch: &Batch,
     named: &Named<'_>,
-) -> Result<(StockUnits, i64), Rejection> {
-    let item = existing_item(books, &batch.item_id)?;
-    asset::check_in_store(books, &item.item_id, named.serial_numbers)?;
-    let level = level(books, named.facility_id, batch);
-    let owner_id = owner(&level, batch, named.owner_id)?;
+) -> Result<Leaving, Rejection> {
+    let (item, level, owner_id) = checked(books, batch, named)?;
     let Named {
         quantity,
         serial_numbers,
         ..
     } = *named;
-    let mut seen = BTreeSet::new();
-    asset::check_serial_numbers("serial_numbers", item, quantity, serial_numbers, &mut seen)?;
     let choice = Choice {
         batch_id: Some(&batch.batch_id),
         owner_id: Some(&owner_id),
@@ -209,13 +225,108 @@ pub(crate) fn leaving(
     if quantity > lot.available + lot.held {
         return Err(too_little());
     }
-    let serial_numbers = asset::stored(serial_numbers);
-    let held = if asset::is_asset(item) {
-        count(&lot.serial_numbers_held_here, &serial_numbers)
+    Ok(Leaving {
+        before: Vec::new(),
+        units: units_of(&item.item_id, lot, quantity, asset::stored(serial_numbers)),
+        held_quantity: held(item, lot, quantity, serial_numbers),
+        found_quantity: 0,
+    })
+}
+
+/// The item, what is there, and whose it is.
+fn checked<'a>(
+    books: &'a Books,
+    batch: &Batch,
+    named: &Named<'_>,
+) -> Result<(&'a Item, StockLevel, String), Rejection> {
+    let item = existing_item(books, &batch.item_id)?;
+    asset::check_in_store(books, &item.item_id, named.serial_numbers)?;
+    let level = level(books, named.facility_id, batch);
+    let owner_id = owner(&level, batch, named.owner_id)?;
+    let mut seen = BTreeSet::new();
+    let (quantity, serial_numbers) = (named.quantity, named.serial_numbers);
+    asset::check_serial_numbers("serial_numbers", item, quantity, serial_numbers, &mut seen)?;
+    Ok((item, level, owner_id))
+}
+
+fn held(item: &Item, lot: &StockLot, quantity: i64, serial_numbers: &[Label]) -> i64 {
+    if asset::is_asset(item) {
+        count(
+            &lot.serial_numbers_held_here,
+            &asset::stored(serial_numbers),
+        )
     } else {
         quantity.min(lot.held_here)
+    }
+}
+
+/// Units that have left for good, whatever the books say. An asset that they know to be elsewhere can't have left here.
+pub(crate) fn left(books: &Books, batch: &Batch, named: &Named<'_>) -> Result<Leaving, Rejection> {
+    let (item, level, owner_id) = checked(books, batch, named)?;
+    if asset::is_asset(item) {
+        let choice = Choice {
+            batch_id: Some(&batch.batch_id),
+            owner_id: Some(&owner_id),
+        };
+        let too_little = || insufficient(&level, named.quantity, None, choice);
+        let lot = find(&level, &batch.batch_id, &owner_id).ok_or_else(too_little)?;
+        check_serial_numbers_there(&level, lot, named.serial_numbers)?;
+        let numbers = asset::stored(named.serial_numbers);
+        let claims = claims::broken(lot, named.quantity, &numbers);
+        let units = units_of(&item.item_id, lot, named.quantity, numbers);
+        let reason = ReleaseReason::StockGone;
+        return Ok(Leaving {
+            before: claims::give_up(books, named.facility_id, &claims, &units, reason)?,
+            units,
+            held_quantity: held(item, lot, named.quantity, named.serial_numbers),
+            found_quantity: 0,
+        });
+    }
+    let gone = gone(&level, batch, &owner_id, named.quantity);
+    let unknown = Unknown::Batch(batch);
+    let mut consequences = gone
+        .taken()
+        .consequences(books, &level, &unknown, Some(&owner_id))?;
+    let particulars = consequences.particulars.pop().unwrap_or_default();
+    Ok(Leaving {
+        before: consequences.before,
+        units: consequences.units.pop().unwrap_or_default(),
+        held_quantity: particulars.held_quantity,
+        found_quantity: particulars.found_quantity,
+    })
+}
+
+fn gone<'a>(level: &'a StockLevel, batch: &'a Batch, owner_id: &'a str, quantity: i64) -> Gone<'a> {
+    Gone {
+        level,
+        issuable: level,
+        today: NaiveDate::MIN,
+        choice: Choice {
+            batch_id: Some(&batch.batch_id),
+            owner_id: Some(owner_id),
+        },
+        quantity,
+        tiers: PARTED_WITH,
+    }
+}
+
+/// What must be read to know whose claims break where units have left for good.
+pub(crate) fn left_reads(books: &Books, batch_id: &Code, named: &Named<'_>) -> Vec<Boundary> {
+    let Some(batch) = books.batch(batch_id) else {
+        return Vec::new();
     };
-    Ok((units_of(&item.item_id, lot, quantity, serial_numbers), held))
+    let level = level(books, named.facility_id, batch);
+    let Ok(owner_id) = owner(&level, batch, named.owner_id) else {
+        return Vec::new();
+    };
+    if named.serial_numbers.is_empty() {
+        let gone = gone(&level, batch, &owner_id, named.quantity);
+        return gone.taken().reads(books);
+    }
+    let lot = find(&level, &batch.batch_id, &owner_id);
+    let numbers = asset::stored(named.serial_numbers);
+    let claims = lot.map(|lot| claims::broken(lot, named.quantity, &numbers));
+    claims::reads(books, &claims.unwrap_or_default())
 }
 
 /// How many of some serial numbers are in a list.

@@ -30,16 +30,9 @@ pub(crate) fn take(
     today: NaiveDate,
     choice: Choice<'_>,
 ) -> Vec<StockUnits> {
-    let mut order: Vec<usize> = (0..level.lots.len())
-        .filter(|index| choice.takes(&level.lots[*index]) && usable(&level.lots[*index], today) > 0)
+    let order: Vec<usize> = by_expiry(level, choice)
+        .filter(|index| usable(&level.lots[*index], today) > 0)
         .collect();
-    order.sort_by(|left, right| {
-        let key = |index: &usize| {
-            let expires_on = &level.lots[*index].expires_on;
-            (expires_on.is_empty(), expires_on.clone())
-        };
-        key(left).cmp(&key(right))
-    });
     let mut open = wanted;
     let mut taken = Vec::new();
     for index in order {
@@ -56,6 +49,18 @@ pub(crate) fn take(
         taken.push(units);
     }
     taken
+}
+
+/// The lots that may be taken from: what expires first goes first, what never expires last; among equals, what came first.
+pub(crate) fn by_expiry(level: &StockLevel, choice: Choice<'_>) -> impl Iterator<Item = usize> {
+    let mut order: Vec<usize> = (0..level.lots.len())
+        .filter(|index| choice.takes(&level.lots[*index]))
+        .collect();
+    order.sort_by_key(|index| {
+        let expires_on = &level.lots[*index].expires_on;
+        (expires_on.is_empty(), expires_on.clone())
+    });
+    order.into_iter()
 }
 
 /// Available units of a lot that are usable today.

@@ -10,10 +10,10 @@ use keruen_domain::{
     },
 };
 use keruen_proto::registry::v1::{
-    Accessory, ClosureReason, Commodity, ExternalId, Facility, FacilityAmended, FacilityClosed,
-    FacilityRegionAssigned, FacilityReopened, Item, ItemRetired, LocalizedText, MinimumReserve,
-    MinimumReserveSet, Organisation, OrganisationAmended, OrganisationKind, RegionAssignment,
-    Retirement, RetirementReason, Tracking,
+    Accessory, ClosureReason, Commodity, Crew, ExternalId, Facility, FacilityAmended,
+    FacilityClosed, FacilityRegionAssigned, FacilityReopened, Item, ItemRetired, LocalizedText,
+    MinimumReserve, MinimumReserveSet, Organisation, OrganisationAmended, OrganisationKind,
+    RegionAssignment, Retirement, RetirementReason, Tracking, Vehicle, Volunteer,
 };
 use prost::Message as _;
 
@@ -99,12 +99,13 @@ fn read_facility(story: &Story, id: &str) -> Facility {
 fn fields_of(message: &str) -> BTreeSet<String> {
     let set = prost_types::FileDescriptorSet::decode(keruen_proto::FILE_DESCRIPTOR_SET)
         .expect("descriptors");
-    let file = set
+    let registry = set
         .file
         .iter()
-        .find(|file| file.name() == "keruen/registry/v1/registry.proto");
-    let messages = &file.expect("the file").message_type;
-    let found = messages.iter().find(|known| known.name() == message);
+        .filter(|file| file.package() == "keruen.registry.v1");
+    let found = registry
+        .flat_map(|file| &file.message_type)
+        .find(|known| known.name() == message);
     let fields = &found.expect("the message").field;
     fields.iter().map(|it| it.name().to_owned()).collect()
 }
@@ -122,6 +123,9 @@ fn the_table_says_of_every_field_whether_it_may_change() {
     assert_eq!(rules_of::<Facility>(), fields_of("Facility"));
     assert_eq!(rules_of::<Commodity>(), fields_of("Commodity"));
     assert_eq!(rules_of::<Item>(), fields_of("Item"));
+    assert_eq!(rules_of::<Vehicle>(), fields_of("Vehicle"));
+    assert_eq!(rules_of::<Volunteer>(), fields_of("Volunteer"));
+    assert_eq!(rules_of::<Crew>(), fields_of("Crew"));
 }
 
 /// What never changes, so that what is recorded keeps its meaning.
@@ -149,6 +153,12 @@ fn what_records_rest_on_never_changes() {
         fixed::<Item>(),
         ["item_id", "commodity_id", "tracking", "retired"]
     );
+    assert_eq!(fixed::<Vehicle>(), ["vehicle_id", "retired"]);
+    assert_eq!(
+        fixed::<Volunteer>(),
+        ["volunteer_id", "person_ref", "assignments", "retired"]
+    );
+    assert_eq!(fixed::<Crew>(), ["crew_id", "assignments", "retired"]);
     for field in fixed::<Item>() {
         Story::new()
             .when(amend(item("CONC", "TEST", Tracking::Batch, true), &[field]))

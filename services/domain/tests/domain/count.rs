@@ -280,7 +280,7 @@ fn counts_name_what_exists() {
     refused(count("C1", "NOTHING", &[]), "UNKNOWN_ITEM");
     refused(count("C1", "GLOVE", &[("G9", 1)]), "UNKNOWN_BATCH");
     refused(count("C1", "GLOVE", &[("B1", 1)]), "BATCH_OF_OTHER_ITEM")
-        .saying(&["item CONC", "GLOVE is counted"]);
+        .saying(&["item CONC", "not of GLOVE"]);
     refused(
         count("C1", "GLOVE", &[("G1", 1), ("G1", 2)]),
         "DUPLICATE_LOT",

@@ -1,6 +1,10 @@
 //! For whom or what a donor gives binds where stock is claimed and where it is issued.
 
-use keruen_domain::{donation::PledgeDonation, shipment::RequestShipment, stock::ConsumeStock};
+use keruen_domain::{
+    donation::{ChangeEarmarks, PledgeDonation},
+    shipment::RequestShipment,
+    stock::ConsumeStock,
+};
 use keruen_proto::{
     Event,
     inventory::v1::{ConsumptionPurpose, Earmark},
@@ -20,6 +24,14 @@ fn only_for(purpose: ConsumptionPurpose) -> Earmark {
     Earmark {
         purpose: Some(purpose.into()),
         ..Earmark::default()
+    }
+}
+
+/// A pledge whose goods are all meant for KZ-75.
+pub fn earmarked_all(donation_id: &str, commodities: &[(&str, i64)]) -> PledgeDonation {
+    PledgeDonation {
+        earmarks: vec![only_region("KZ-75")],
+        ..pledge(donation_id, commodities)
     }
 }
 
@@ -169,4 +181,55 @@ fn earmarks_are_about_something_real() {
         },
         "UNKNOWN_ITEM",
     );
+}
+
+#[test]
+fn a_donor_says_anew_for_whom_it_gave() {
+    let changed = |earmarks: Vec<Earmark>| ChangeEarmarks {
+        donation_id: code("D1"),
+        earmarks,
+        authorised_by_ref: label("person:7"),
+        documents: Vec::new(),
+    };
+    let training = || ConsumeStock {
+        purpose: ConsumptionPurpose::Training,
+        ..consume("RAPID", 10)
+    };
+    let only_patients = Earmark {
+        purpose: Some(ConsumptionPurpose::Patient.into()),
+        ..Earmark::default()
+    };
+    let story = story()
+        .after(earmarked("D1", vec![only_patients.clone()]))
+        .after(receive("D1", vec![line("RAPID", 50, "B1")]));
+    story.clone().when(training()).refused("STOCK_EARMARKED");
+    story
+        .clone()
+        .when(changed(vec![only_patients.clone()]))
+        .refused("EARMARKS_UNCHANGED");
+    story
+        .clone()
+        .when(changed(vec![only_region("KZ-99")]))
+        .refused("UNKNOWN_REGION");
+    // Lifted, it may be used for anything; what came later as well.
+    let lifted = story.clone().after(changed(Vec::new()));
+    lifted.clone().after(training());
+    let later = lifted
+        .after(receive("D1", vec![line("RAPID", 5, "B2")]))
+        .after(changed(vec![only_patients]));
+    later.clone().when(training()).refused("STOCK_EARMARKED");
+    assert_eq!(later.violations(), Vec::<String>::new());
+    // Changed, it is sent only where it may go now; what was claimed before stays claimed.
+    let sent = story
+        .after(ship("S1", &[("RAPID", 10)]))
+        .after(allocate("S1"))
+        .after(changed(vec![only_region("KZ-11")]));
+    sent.clone().after(dispatch("S1"));
+    let to_almaty = RequestShipment {
+        destination_id: code("CARD"),
+        ..ship("S2", &[("RAPID", 10)])
+    };
+    sent.after(to_almaty)
+        .when(allocate("S2"))
+        .refused("STOCK_EARMARKED");
 }

@@ -17,27 +17,32 @@ use keruen_proto::{
         ConsumptionPurpose, ContainerEmptied, ContainerFilled, CountKind, CountedLot,
         DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent,
         DonationClosed, DonationCondition, DonationPledged, DonationReceived, DonationReopened,
-        Earmark, EnteredLine, EntryBasis, FitOverride, FitOverrideReason, FitProblem,
-        GoodsIdentified, HoldReason, LotRecallLifted, LotRecalled, MeasuredOutput, MoneyPurpose,
-        MovementVoided, OverrideReason, PledgeLine, RecallReason, ReceiptCorrected, ReceiptOutcome,
-        ReceivedLine, RefusalReason, ReleaseOverride, ReleaseVerdict, RepairOutcome, ReturnReason,
-        ShortfallReason, StockAdjusted, StockConsumed, StockCount, StockCounted,
-        StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld, StockReleased,
-        StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred,
-        UnidentifiedGoodsReceived, VoidedMovement,
+        Earmark, EarmarksChanged, EnteredLine, EntryBasis, FitOverride, FitOverrideReason,
+        FitProblem, GoodsIdentified, HoldReason, KitsAssembled, KitsBroken, LotRecallLifted,
+        LotRecalled, MeasuredOutput, MoneyPurpose, MovementVoided, OverrideReason, PledgeLine,
+        RecallReason, ReceiptCorrected, ReceiptOutcome, ReceivedLine, RefusalReason,
+        ReleaseOverride, ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason,
+        StockAdjusted, StockConsumed, StockCount, StockCounted, StockDiscrepancyFound,
+        StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
+        TemperatureExcursionFound, TitleTransferred, UnidentifiedGoodsReceived, UseParticulars,
+        VoidedMovement,
     },
     log::v1::CorrectionReason,
     registry::v1::{
-        Accessory, Closure, ClosureReason, Commodity, CommodityAmended, CommodityRegistered,
-        CommodityRetired, DocumentKind, DocumentRef, ExternalId, Facility, FacilityAmended,
-        FacilityClosed, FacilityKind, FacilityRegionAssigned, FacilityRegistered, FacilityReopened,
-        FacilityRetired, Freezing, GeoPoint, Item, ItemAmended, ItemRegistered, ItemRetired,
-        LocalizedText, MinimumReserve, MinimumReserveSet, MobileUnitDeparted, MobileUnitDeployed,
-        MobileUnitScheduled, Money, Organisation, OrganisationAmended, OrganisationKind,
-        OrganisationRegistered, OrganisationRetired, OrganisationVerified, Pack, PlannedStop,
-        PlugType, RegionAssignment, Retirement, RetirementReason, RevocationReason, SiteData,
-        SiteNeeds, Stop, StorageRange, Substitute, Throughput, ThroughputReported, Tracking,
-        UnitValue, ValueBasis, Verification, VerificationRevoked,
+        Accessory, AssetLink, Assignment, AssignmentEndReason, AssignmentEnded, Closure,
+        ClosureReason, Commodity, CommodityAmended, CommodityRegistered, CommodityRetired, Crew,
+        CrewAmended, CrewRegistered, CrewRetired, CrewRole, DocumentKind, DocumentRef, ExternalId,
+        Facility, FacilityAmended, FacilityClosed, FacilityKind, FacilityRegionAssigned,
+        FacilityRegistered, FacilityReopened, FacilityRetired, Freezing, GeoPoint, Item,
+        ItemAmended, ItemRegistered, ItemRetired, KitComponent, LocalizedText, MinimumReserve,
+        MinimumReserveSet, MobileUnitDeparted, MobileUnitDeployed, MobileUnitScheduled, Money,
+        Organisation, OrganisationAmended, OrganisationKind, OrganisationRegistered,
+        OrganisationRetired, OrganisationVerified, Pack, PlannedStop, PlugType, RegionAssignment,
+        Retirement, RetirementReason, RevocationReason, SiteData, SiteNeeds, Skill, Stop,
+        StorageRange, Substitute, Throughput, ThroughputReported, Tracking, UnitValue, ValueBasis,
+        Vehicle, VehicleAmended, VehicleKind, VehicleRegistered, VehicleRetired, Verification,
+        VerificationRevoked, Volunteer, VolunteerAmended, VolunteerAssigned, VolunteerRegistered,
+        VolunteerRetired,
     },
     requests::v1::{
         ApprovedLine, RejectionReason, RequestApproved, RequestFiled, RequestLine, RequestPriority,
@@ -322,6 +327,132 @@ fn retired() -> Vec<Event> {
     ]
 }
 
+fn vehicle() -> Vehicle {
+    Vehicle {
+        vehicle_id: text("VAN-1"),
+        kind: VehicleKind::Refrigerated.into(),
+        owner_id: text("HELP"),
+        capacity_kg: 900,
+        capacity_l: 6_000,
+        cold_box: Some(StorageRange {
+            minimum_millicelsius: 2_000,
+            maximum_millicelsius: 8_000,
+        }),
+        external_ids: external_ids(),
+        asset: Some(AssetLink {
+            item_id: text("VAN-MODEL"),
+            serial_number: text("SN 1/2"),
+        }),
+        ..Vehicle::default()
+    }
+}
+
+fn volunteer() -> Volunteer {
+    Volunteer {
+        volunteer_id: text("V-7"),
+        person_ref: text("person:7"),
+        organisation_id: text("HELP"),
+        skills: vec![Skill::DrivesCars.into(), Skill::FirstAid.into()],
+        ..Volunteer::default()
+    }
+}
+
+fn assignment() -> Assignment {
+    Assignment {
+        volunteer_id: text("V-7"),
+        crew_id: text("CREW-1"),
+        role: CrewRole::Driver.into(),
+        assigned_on: text("2020-07-01"),
+        ..Assignment::default()
+    }
+}
+
+fn crew() -> Crew {
+    Crew {
+        crew_id: text("CREW-1"),
+        name: Some(name()),
+        organisation_id: text("HELP"),
+        vehicle_id: text("VAN-1"),
+        external_ids: external_ids(),
+        ..Crew::default()
+    }
+}
+
+fn sent_out() -> Vec<Event> {
+    let ended = Assignment {
+        ended_on: text("2020-08-01"),
+        end_reason: Some(AssignmentEndReason::Moved.into()),
+        ..assignment()
+    };
+    vec![
+        VehicleRegistered {
+            vehicle: Some(vehicle()),
+        }
+        .into(),
+        VehicleAmended {
+            vehicle: Some(Vehicle {
+                retired: Some(retirement()),
+                ..vehicle()
+            }),
+            changed: vec![text("capacity_kg")],
+            released: released(),
+        }
+        .into(),
+        VehicleRetired {
+            vehicle_id: text("VAN-1"),
+            retirement: Some(retirement()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        VolunteerRegistered {
+            volunteer: Some(volunteer()),
+        }
+        .into(),
+        VolunteerAmended {
+            volunteer: Some(Volunteer {
+                assignments: vec![ended.clone()],
+                ..volunteer()
+            }),
+            changed: vec![text("skills")],
+            released: Vec::new(),
+        }
+        .into(),
+        VolunteerRetired {
+            volunteer_id: text("V-7"),
+            retirement: Some(retirement()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        CrewRegistered { crew: Some(crew()) }.into(),
+        CrewAmended {
+            crew: Some(Crew {
+                assignments: vec![ended],
+                ..crew()
+            }),
+            changed: vec![text("vehicle_id")],
+            released: released(),
+        }
+        .into(),
+        CrewRetired {
+            crew_id: text("CREW-1"),
+            retirement: Some(retirement()),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        VolunteerAssigned {
+            assignment: Some(assignment()),
+        }
+        .into(),
+        AssignmentEnded {
+            volunteer_id: text("V-7"),
+            crew_id: text("CREW-1"),
+            ended_on: text("2020-08-01"),
+            reason: AssignmentEndReason::Moved.into(),
+        }
+        .into(),
+    ]
+}
+
 fn verified() -> Vec<Event> {
     vec![
         OrganisationVerified {
@@ -540,6 +671,7 @@ fn corrected() -> Vec<Event> {
             held_quantity: 1,
             new_owner_id: text("HOSPITAL"),
             documents: documents(DocumentKind::CountSheet),
+            held_quantities: Vec::new(),
         }
         .into(),
         StockDiscrepancyFound {
@@ -615,6 +747,7 @@ fn stocked() -> Vec<Event> {
             purpose: ConsumptionPurpose::Patient.into(),
             batches_assumed: true,
             already_used: None,
+            particulars: Vec::new(),
         }
         .into(),
         StockDisposed {
@@ -623,6 +756,7 @@ fn stocked() -> Vec<Event> {
             held_quantity: 2,
             reason: DisposalReason::Spoiled.into(),
             documents: documents(DocumentKind::DisposalAct),
+            found_quantity: 0,
         }
         .into(),
     ]
@@ -1092,6 +1226,7 @@ fn counted() -> Vec<Event> {
             recipient_id: text("KASPI"),
             reason: ReturnReason::Unsuitable.into(),
             documents: documents(DocumentKind::Waybill),
+            found_quantity: 0,
         }
         .into(),
         TemperatureExcursionFound {
@@ -1114,6 +1249,77 @@ fn counted() -> Vec<Event> {
         }
         .into(),
     ]
+}
+
+/// An item that is a kit.
+fn kit_registered() -> Vec<(&'static str, Event)> {
+    let component = |item_id: &str, quantity| KitComponent {
+        item_id: text(item_id),
+        quantity,
+    };
+    first()
+        .into_iter()
+        .filter_map(|sample| match sample {
+            Event::ItemRegistered(mut event) => {
+                event.item.as_mut()?.components = vec![component("GLOVE", 2), component("PCR", 1)];
+                Some(("ItemRegistered.v5", event.into()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Facts that say more than the books knew.
+fn gone_beyond() -> Vec<(&'static str, Event)> {
+    let mut grown = Vec::new();
+    for sample in samples() {
+        match sample {
+            Event::StockConsumed(event) => {
+                let found = StockConsumed {
+                    particulars: vec![
+                        UseParticulars {
+                            held_quantity: 1,
+                            found_quantity: 0,
+                        },
+                        UseParticulars {
+                            held_quantity: 0,
+                            found_quantity: 5,
+                        },
+                    ],
+                    already_used: Some(true),
+                    ..event
+                };
+                grown.push(("StockConsumed.v3", found.into()));
+            }
+            Event::StockDisposed(event) => {
+                let event = StockDisposed {
+                    found_quantity: 1,
+                    ..event
+                };
+                grown.push(("StockDisposed.v2", event.into()));
+            }
+            Event::StockReturned(event) => {
+                let event = StockReturned {
+                    found_quantity: 1,
+                    ..event
+                };
+                grown.push(("StockReturned.v2", event.into()));
+            }
+            Event::MovementVoided(event) => {
+                let event = MovementVoided {
+                    movement: VoidedMovement::Consumption.into(),
+                    units: vec![units(), unattributed()],
+                    held_quantity: 0,
+                    new_owner_id: String::new(),
+                    held_quantities: vec![1, 0],
+                    ..event
+                };
+                grown.push(("MovementVoided.v2", event.into()));
+            }
+            _ => {}
+        }
+    }
+    grown
 }
 
 /// Fields that types got later, each with the name of its version.
@@ -1217,10 +1423,64 @@ fn grown() -> Vec<(&'static str, Event)> {
             _ => {}
         }
     }
-    grown
+    [grown, gone_beyond(), kit_registered()].concat()
 }
 
 /// One of every type, with as many of its fields set as can be.
+fn meant() -> Vec<Event> {
+    vec![
+        EarmarksChanged {
+            donation_id: text("D-1"),
+            earmarks: vec![Earmark {
+                item_id: text("CONC"),
+                region_id: text("KZ-62"),
+                facility_id: text("HOSP"),
+                purpose: Some(ConsumptionPurpose::Patient.into()),
+            }],
+            authorised_by_ref: text("person:7"),
+            documents: documents(DocumentKind::DonationAgreement),
+        }
+        .into(),
+    ]
+}
+
+fn kits() -> Vec<Event> {
+    let component = |batch_id: &str, quantity| StockUnits {
+        batch_id: text(batch_id),
+        quantity,
+        serial_numbers: Vec::new(),
+        ..units()
+    };
+    let kits = || StockUnits {
+        batch_id: text("B-KIT"),
+        donation_id: text("UNATTRIBUTED"),
+        item_id: text("KIT"),
+        owner_id: text("MOH"),
+        expires_on: text("2021-12-31"),
+        quantity: 4,
+        ..StockUnits::default()
+    };
+    vec![
+        KitsAssembled {
+            facility_id: text("WH"),
+            kits: Some(kits()),
+            components: vec![component("B-1", 8), component("B-2", 12)],
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+        KitsBroken {
+            facility_id: text("HOSP"),
+            kits: Some(kits()),
+            held_quantity: 1,
+            components: vec![component("B-1", 8), component("B-2", 12)],
+            assembled_at_facility_id: text("WH"),
+            assembled_for_owner_id: text("KASPI"),
+            documents: documents(DocumentKind::AcceptanceAct),
+        }
+        .into(),
+    ]
+}
+
 fn samples() -> Vec<Event> {
     [
         first(),
@@ -1229,6 +1489,7 @@ fn samples() -> Vec<Event> {
         amended(),
         retired(),
         verified(),
+        sent_out(),
         placed(),
         counted(),
         lived(),
@@ -1238,6 +1499,8 @@ fn samples() -> Vec<Event> {
         imported(),
         passed(),
         corrected(),
+        kits(),
+        meant(),
     ]
     .concat()
 }

@@ -6,9 +6,10 @@ use keruen_domain::{
     calendar::facility_day,
     check::Ledger,
     correction::{CorrectBatchData, CorrectReceipt, Remedy, VoidMovement, remedy},
-    donation::{PledgeDonation, ReceiptLine, ReceiveDonation},
+    donation::{ChangeEarmarks, PledgeDonation, ReceiptLine, ReceiveDonation},
+    kit::{AssembleKits, BreakKits},
     quality::{HoldBatch, ReleaseBatch},
-    registry::RegisterOrganisation,
+    registry::{RegisterCrew, RegisterOrganisation, RegisterVehicle, RegisterVolunteer},
     request::FileRequest,
     shipment::{FoundGoods, RequestShipment},
     stock::{
@@ -19,8 +20,8 @@ use keruen_domain::{
 use keruen_proto::{
     Event,
     inventory::v1::{
-        AdjustmentReason, AssetCondition, AssetPlace, CountKind, HoldReason, ReceiptOutcome,
-        RepairOutcome, StockLevel, StockLot,
+        AdjustmentReason, AssetCondition, AssetPlace, CountKind, Earmark, HoldReason,
+        ReceiptOutcome, RepairOutcome, StockLevel, StockLot,
     },
     registry::v1::{ExternalId, Facility, Item, OrganisationKind, RegistryKind, Tracking},
     shipments::v1::{Shipment, ShipmentLot, ShipmentState},
@@ -30,6 +31,7 @@ use proptest::prelude::*;
 use crate::{
     amendment::{amend, close, move_to, reopen, retire},
     asset,
+    fleet::{assign, crew, end, vehicle, volunteer},
     packs::pack,
     story::Story,
     verification::{revoke, verify},
@@ -44,6 +46,8 @@ const HOLD_REASONS: [HoldReason; 3] = [
     HoldReason::TemperatureExcursion,
 ];
 const ITEMS: [&str; 4] = ["RAPID", "PCR", "GLOVE", "CONC"];
+/// With the kit that is made of some of them.
+const ALL_ITEMS: [&str; 5] = ["RAPID", "PCR", "GLOVE", "CONC", "KIT"];
 const RECIPIENTS: [&str; 2] = ["MOH", "HELP"];
 const OUTCOMES: [ReceiptOutcome; 8] = [
     ReceiptOutcome::Good,
@@ -69,7 +73,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..40_u8,
+        0..46_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -131,6 +135,7 @@ impl World {
                 item.release_required = Some(true);
             }
         }
+        registry.push(kit_item());
         world.append(registry);
         for (id, recipient) in ["DM", "DH"].into_iter().zip(RECIPIENTS) {
             let pledge = PledgeDonation {
@@ -187,7 +192,7 @@ impl World {
     fn lot(&self, step: &Step) -> Option<(&'static str, &'static str, StockLot)> {
         let lots: Vec<_> = FACILITIES
             .into_iter()
-            .flat_map(|facility| ITEMS.map(|item| (facility, item)))
+            .flat_map(|facility| ALL_ITEMS.map(|item| (facility, item)))
             .flat_map(|(facility, item)| {
                 self.level(facility, item)
                     .lots
@@ -229,7 +234,9 @@ impl World {
             }
             25 | 26 => self.count(step),
             27 => self.open(step),
-            37..=39 => self.live(step),
+            37..=39 | 43 | 44 => self.live(step),
+            40..=41 => self.assemble(step),
+            42 | 45 => self.take_apart(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
@@ -335,8 +342,34 @@ impl World {
         });
     }
 
+    /// A donor says anew for whom it gave.
+    fn mean(&mut self, step: &Step) {
+        let Some(id) = pick(&self.donations, step.which).cloned() else {
+            return;
+        };
+        let only = |facility: &str| Earmark {
+            facility_id: facility.to_owned(),
+            ..Earmark::default()
+        };
+        let earmarks = if step.flag {
+            Vec::new()
+        } else {
+            vec![only(FACILITIES[1 + step.other % 2])]
+        };
+        self.carry_out(&ChangeEarmarks {
+            donation_id: code(&id),
+            earmarks,
+            authorised_by_ref: label("person:7"),
+            documents: Vec::new(),
+        });
+    }
+
     /// A donation is closed; what comes later opens it again.
     fn end_donation(&mut self, step: &Step) {
+        if step.hours % 4 == 0 {
+            self.mean(step);
+            return;
+        }
         if let Some(id) = pick(&self.donations, step.which).cloned() {
             let is_short = self.carry_out(&close_short(&id));
             assert!(is_short || !self.carry_out(&close_donation(&id)));
@@ -435,6 +468,47 @@ impl World {
         self.carry_out(&command);
     }
 
+    /// Kits are put together, now and then of one owner's only.
+    fn assemble(&mut self, step: &Step) {
+        let ids: Vec<String> = (0..4).map(|_| self.name("B")).collect();
+        // Mostly where and of whom there may be enough.
+        let lots = FACILITIES.into_iter().flat_map(|facility| {
+            let lots = self.level(facility, "RAPID").lots.into_iter();
+            let usable = lots.filter(|lot| lot.available > 1);
+            usable.map(move |lot| (facility, lot.owner_id))
+        });
+        let lots: Vec<_> = lots.collect();
+        let Some((facility, owner_id)) = pick(&lots, step.which).cloned() else {
+            return;
+        };
+        let command = AssembleKits {
+            facility_id: code(facility),
+            owner_id: Some(code(&owner_id)).filter(|_| step.hours % 4 > 0),
+            kit_batch_ids: ids.iter().map(|id| code(id)).collect(),
+            ..assemble(step.quantity % 3 + 1, &[])
+        };
+        if self.carry_out(&command) {
+            self.batches.extend(ids);
+        }
+    }
+
+    /// Some kits are taken apart.
+    fn take_apart(&mut self, step: &Step) {
+        let lots = FACILITIES.into_iter().flat_map(|facility| {
+            let lots = self.level(facility, "KIT").lots.into_iter();
+            lots.map(move |lot| (facility, lot))
+        });
+        let lots: Vec<_> = lots.collect();
+        let Some((facility, lot)) = pick(&lots, step.which).cloned() else {
+            return;
+        };
+        self.carry_out(&BreakKits {
+            facility_id: code(facility),
+            owner_id: step.flag.then(|| code(&lot.owner_id)),
+            ..take_apart(&lot.batch_id, step.quantity % 3 + 1)
+        });
+    }
+
     /// Opens the books of an item, where nothing is there.
     fn open(&mut self, step: &Step) {
         let batch_id = self.name("B");
@@ -495,6 +569,7 @@ impl World {
             }),
             serial_numbers,
             recipient_id: step.flag.then(|| code("HELP")),
+            already_returned: step.hours % 2 == 0,
             ..give_back(&lot.batch_id, 1)
         };
         self.carry_out(&command);
@@ -542,7 +617,7 @@ impl World {
         let facility_id = FACILITIES[step.other % 3];
         let item_id = ITEMS[step.other % 4];
         let day = date("2020-04-01") + Days::new(u64::try_from(step.which).expect("small") * 30);
-        match step.which % 8 {
+        match step.which % 9 {
             0 => {
                 self.carry_out(&close(facility_id));
             }
@@ -577,6 +652,20 @@ impl World {
                     amended,
                     &fields[..=usize::from(step.hours % 2 == 0)],
                 ));
+            }
+            7 => {
+                let id = self.name("V");
+                assert!(self.carry_out(&RegisterVolunteer(volunteer(&id))));
+                let crew_id = ["C1", "C2"][step.other % 2];
+                self.carry_out(&RegisterCrew(crew(crew_id)));
+                self.carry_out(&assign(&id, crew_id));
+                if step.flag {
+                    self.carry_out(&end(&id));
+                    assert!(self.carry_out(&retire(Boundary::Volunteer(code(&id)))));
+                }
+                self.carry_out(&retire(Boundary::Crew(code(crew_id))));
+                let id = self.name("T");
+                assert!(self.carry_out(&RegisterVehicle(vehicle(&id))));
             }
             _ => {
                 let id = self.name("X");
@@ -731,14 +820,26 @@ impl World {
         let Some((facility, item_id, lot)) = self.lot(step) else {
             return;
         };
+        let already_used = step.hours % 3 == 0;
+        let new_batch_id = self.name("B");
         let command = ConsumeStock {
             facility_id: code(facility),
             batch_id: step.flag.then(|| code(&lot.batch_id)),
             owner_id: (step.which.is_multiple_of(2)).then(|| code(&lot.owner_id)),
-            already_used: step.hours % 3 == 0,
+            already_used,
+            new_batch_id: code(&new_batch_id),
             ..consume(item_id, step.quantity)
         };
-        self.carry_out(&command);
+        // What has happened is never refused, but where it concerns too much at once, and of assets.
+        match self.story.decide(&command) {
+            Err(rejection) if already_used && item_id != "CONC" => {
+                assert_eq!(rejection.reason(), "TOO_MANY_TAGS");
+            }
+            _ => {}
+        }
+        if self.carry_out(&command) {
+            self.batches.push(new_batch_id);
+        }
     }
 
     fn dispose(&mut self, step: &Step) {
@@ -760,6 +861,7 @@ impl World {
                 1
             }),
             serial_numbers,
+            already_disposed: step.flag,
             ..dispose(&lot.batch_id, 1)
         };
         self.carry_out(&command);
@@ -867,9 +969,9 @@ impl World {
         let mut all = Vec::new();
         for facility in FACILITIES {
             all.push(Boundary::Facility(code(facility)));
-            all.extend(ITEMS.map(|item| Boundary::Stock(code(facility), code(item))));
+            all.extend(ALL_ITEMS.map(|item| Boundary::Stock(code(facility), code(item))));
         }
-        for item in ITEMS {
+        for item in ALL_ITEMS {
             all.push(Boundary::Item(code(item)));
             all.push(Boundary::Quality(code(item)));
             all.push(Boundary::Model(label("Maker"), label(&format!("{item}/1"))));
@@ -889,6 +991,14 @@ impl World {
         all.extend([0, 40].map(|after| Boundary::Since(code("WH"), code("GLOVE"), after)));
         all.extend(self.batches.iter().map(|id| Boundary::Batch(code(id))));
         all.extend(
+            self.batches
+                .iter()
+                .map(|id| Boundary::KitsOfBatch(code(id))),
+        );
+        all.push(Boundary::EarmarkChanges);
+        let lots = ["L1", "L2", "L3"].map(|lot| Boundary::LotInKits(code("RAPID"), label(lot)));
+        all.extend(lots);
+        all.extend(
             self.serial_numbers
                 .iter()
                 .map(|number| Boundary::Asset(code("CONC"), label(number))),
@@ -902,7 +1012,7 @@ impl World {
     fn compare(&self) {
         for (facility, item) in FACILITIES
             .into_iter()
-            .flat_map(|facility| ITEMS.map(|item| (facility, item)))
+            .flat_map(|facility| ALL_ITEMS.map(|item| (facility, item)))
         {
             for lot in self.level(facility, item).lots {
                 let books = self.ledger.on_hand(facility, &lot.batch_id, &lot.owner_id);
@@ -1040,6 +1150,9 @@ fn is_sure(boundary: &Boundary) -> bool {
             | Boundary::Count(_)
             | Boundary::Quality(_)
             | Boundary::Batch(_)
+            | Boundary::EarmarkChanges
+            | Boundary::KitsOfBatch(_)
+            | Boundary::LotInKits(..)
             | Boundary::Asset(..)
             | Boundary::Key(..)
     )
@@ -1111,6 +1224,9 @@ fn random_histories_reach_every_kind_of_fact() {
         "BatchDataCorrected",
         "MovementVoided",
         "StockDiscrepancyFound",
+        "KitsAssembled",
+        "KitsBroken",
+        "EarmarksChanged",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen:?}");
     }

@@ -7,6 +7,7 @@ const TESTS: &[&str] = &[
     include_str!("amendment.rs"),
     include_str!("verification.rs"),
     include_str!("packs.rs"),
+    include_str!("fleet.rs"),
     include_str!("donation.rs"),
     include_str!("closing.rs"),
     include_str!("consignment.rs"),
@@ -24,6 +25,8 @@ const TESTS: &[&str] = &[
     include_str!("request.rs"),
     include_str!("shipment.rs"),
     include_str!("quality.rs"),
+    include_str!("kit.rs"),
+    include_str!("gone.rs"),
 ];
 
 #[test]

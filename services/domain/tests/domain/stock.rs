@@ -71,6 +71,7 @@ fn consumed(units: Vec<StockUnits>, batches_assumed: bool) -> Event {
         purpose: ConsumptionPurpose::Patient.into(),
         batches_assumed,
         already_used: None,
+        particulars: Vec::new(),
     }
     .into()
 }

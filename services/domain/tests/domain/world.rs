@@ -9,6 +9,7 @@ use keruen_domain::{
         Passage, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, ReleaseDonatedMoney,
         SpendDonatedMoney,
     },
+    kit::{AssembleKits, BreakKits},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, ApprovedQuantity, FileRequest, NeededGoods, RejectRequest},
     shipment::{
@@ -29,7 +30,7 @@ use keruen_proto::{
     },
     registry::v1::{
         Commodity, CommodityRegistered, DocumentKind, DocumentRef, Facility, FacilityKind,
-        FacilityRegistered, Item, ItemRegistered, LocalizedText, Money, Organisation,
+        FacilityRegistered, Item, ItemRegistered, KitComponent, LocalizedText, Money, Organisation,
         OrganisationKind, OrganisationRegistered, RegionAssignment, Tracking,
     },
     requests::v1::{RejectionReason, RequestPriority},
@@ -177,6 +178,17 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::OrganisationRetired(_)
             | Event::OrganisationVerified(_)
             | Event::VerificationRevoked(_)
+            | Event::VehicleRegistered(_)
+            | Event::VehicleAmended(_)
+            | Event::VehicleRetired(_)
+            | Event::VolunteerRegistered(_)
+            | Event::VolunteerAmended(_)
+            | Event::VolunteerRetired(_)
+            | Event::CrewRegistered(_)
+            | Event::CrewAmended(_)
+            | Event::CrewRetired(_)
+            | Event::VolunteerAssigned(_)
+            | Event::AssignmentEnded(_)
             | Event::CommodityRegistered(_)
             | Event::CommodityAmended(_)
             | Event::CommodityRetired(_)
@@ -189,6 +201,7 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::DonatedMoneyReleased(_)
             | Event::DonationClosed(_)
             | Event::DonationReopened(_)
+            | Event::EarmarksChanged(_)
             | Event::ConsignmentAnnounced(_)
             | Event::ConsignmentReachedBorder(_)
             | Event::ConsignmentEnteredCustoms(_)
@@ -434,6 +447,7 @@ pub fn consume(item_id: &str, amount: i64) -> ConsumeStock {
         owner_id: None,
         purpose: ConsumptionPurpose::Patient,
         already_used: false,
+        new_batch_id: code("NEW"),
     }
 }
 
@@ -445,7 +459,47 @@ pub fn dispose(batch_id: &str, amount: i64) -> DisposeStock {
         owner_id: None,
         quantity: quantity(amount),
         serial_numbers: Vec::new(),
+        already_disposed: false,
         reason: DisposalReason::Damaged,
+        documents: Vec::new(),
+    }
+}
+
+/// A kit of two rapid tests and three gloves.
+pub fn kit_item() -> Event {
+    let component = |item_id: &str, amount| KitComponent {
+        item_id: item_id.to_owned(),
+        quantity: amount,
+    };
+    ItemRegistered {
+        item: Some(Item {
+            components: vec![component("RAPID", 2), component("GLOVE", 3)],
+            ..item("KIT", "TEST", Tracking::Batch, false)
+        }),
+    }
+    .into()
+}
+
+/// Kits put together at WH, their batches with these ids.
+pub fn assemble(amount: i64, batch_ids: &[&str]) -> AssembleKits {
+    AssembleKits {
+        facility_id: code("WH"),
+        item_id: code("KIT"),
+        quantity: quantity(amount),
+        owner_id: None,
+        batch_ids: Vec::new(),
+        kit_batch_ids: batch_ids.iter().map(|id| code(id)).collect(),
+        documents: Vec::new(),
+    }
+}
+
+/// Kits taken apart at WH.
+pub fn take_apart(batch_id: &str, amount: i64) -> BreakKits {
+    BreakKits {
+        facility_id: code("WH"),
+        batch_id: code(batch_id),
+        owner_id: None,
+        quantity: quantity(amount),
         documents: Vec::new(),
     }
 }
@@ -524,6 +578,7 @@ pub fn give_back(batch_id: &str, amount: i64) -> ReturnStock {
         quantity: quantity(amount),
         serial_numbers: Vec::new(),
         recipient_id: None,
+        already_returned: false,
         reason: ReturnReason::Unsuitable,
         documents: Vec::new(),
     }

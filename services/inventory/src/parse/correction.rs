@@ -30,7 +30,7 @@ pub fn receipt(
     let batch_id = fields.code("batch_id", &message.batch_id);
     if !(0..=MAX_QUANTITY).contains(&message.quantity) {
         let rule = format!(
-            "must be 0 to 9007199254740991 (2^53 − 1); found {}",
+            "must be 0 to {MAX_QUANTITY} (a million million); found {}",
             message.quantity
         );
         fields.reject("quantity", rule);

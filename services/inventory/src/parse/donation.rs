@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use keruen_domain::{
     Code, Contents, Packed,
     donation::{
-        AnnounceConsignment, CloseDonation, CommitDonatedMoney, Expense, Import, MoveConsignment,
-        Passage, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, ReleaseDonatedMoney,
-        SpendDonatedMoney,
+        AnnounceConsignment, ChangeEarmarks, CloseDonation, CommitDonatedMoney, Expense, Import,
+        MoveConsignment, Passage, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation,
+        ReleaseDonatedMoney, SpendDonatedMoney,
     },
     id::IdKind,
     limits,
@@ -15,12 +15,12 @@ use keruen_domain::{
 use keruen_edge::Fields;
 use keruen_proto::{
     inventory::v1::{
-        self, AnnounceConsignmentRequest, ClearConsignmentRequest, ClearanceOverride,
-        ClearanceOverrideReason, CloseDonationRequest, CommitDonatedMoneyRequest,
-        ConsumptionPurpose, DonationCondition, Earmark, MoneyPurpose, PledgeDonationRequest,
-        PledgeLine, ReceiptOutcome, ReceiveDonationRequest, RecordConsignmentAtBorderRequest,
-        RecordConsignmentInCustomsRequest, RefuseConsignmentRequest, ReleaseDonatedMoneyRequest,
-        SpendDonatedMoneyRequest,
+        self, AnnounceConsignmentRequest, ChangeEarmarksRequest, ClearConsignmentRequest,
+        ClearanceOverride, ClearanceOverrideReason, CloseDonationRequest,
+        CommitDonatedMoneyRequest, ConsumptionPurpose, DonationCondition, Earmark, MoneyPurpose,
+        PledgeDonationRequest, PledgeLine, ReceiptOutcome, ReceiveDonationRequest,
+        RecordConsignmentAtBorderRequest, RecordConsignmentInCustomsRequest,
+        RefuseConsignmentRequest, ReleaseDonatedMoneyRequest, SpendDonatedMoneyRequest,
     },
     registry::v1::DocumentRef,
 };
@@ -92,6 +92,29 @@ fn conditions(fields: &mut Fields, given: &[i32]) -> Option<Vec<DonationConditio
             condition
         },
     )
+}
+
+/// What a donor says anew about for whom it gave.
+pub fn change_earmarks(
+    message: &ChangeEarmarksRequest,
+    fields: &mut Fields,
+) -> Option<ChangeEarmarks> {
+    let donation_id = fields.code("donation_id", &message.donation_id);
+    let earmarks = fields.each("earmarks", &message.earmarks, limits::EARMARKS, earmark);
+    let authorised_by_ref = fields.label("authorised_by_ref", &message.authorised_by_ref);
+    if message.documents.is_empty() {
+        fields.reject(
+            "documents",
+            "must name in what the donor said so, at least one",
+        );
+    }
+    let documents = fields.documents("documents", &message.documents);
+    Some(ChangeEarmarks {
+        donation_id: donation_id?,
+        earmarks: earmarks?,
+        authorised_by_ref: authorised_by_ref?,
+        documents: documents?,
+    })
 }
 
 fn earmark(fields: &mut Fields, path: &str, earmark: &Earmark) -> Option<Earmark> {

@@ -24,6 +24,13 @@ fn hold_reason(fields: &mut Fields, reason: i32) -> Option<HoldReason> {
         );
         return None;
     }
+    if reason == HoldReason::Component {
+        fields.reject(
+            "reason",
+            "COMPONENT follows from what is known of what is in the kits: hold that batch, or recall its lot",
+        );
+        return None;
+    }
     Some(reason)
 }
 

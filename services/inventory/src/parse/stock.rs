@@ -150,6 +150,7 @@ pub fn give_back(message: &ReturnStockRequest, fields: &mut Fields) -> Option<Pa
         quantity: quantity?,
         serial_numbers: serial_numbers?,
         recipient_id: recipient_id?,
+        already_returned: message.already_returned,
         reason: reason?,
         documents: documents?,
     };

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 use keruen_proto::{
     inventory::v1::{
-        ClearanceOverride, ClearanceOverrideReason, CloseDonationRequest, DonationCondition,
-        Earmark, GetDonationRequest, PledgeDonationRequest, PledgeLine, ReceiptLine,
-        ReceiveDonationRequest, ShortfallReason,
+        ChangeEarmarksRequest, ClearanceOverride, ClearanceOverrideReason, CloseDonationRequest,
+        DonationCondition, Earmark, GetDonationRequest, PledgeDonationRequest, PledgeLine,
+        ReceiptLine, ReceiveDonationRequest, ShortfallReason,
     },
     registry::v1::{DocumentRef, Money},
     stock::v1::{GetDonationCertificateRequest, GetDonorBalanceRequest, ListDonationsRequest},
@@ -42,6 +42,21 @@ A line is commodity=CODE or item=CODE, and quantity=N in base units, or, with pa
 facility=CODE and purpose=patient|control|training, for all goods or for item=CODE: stock of the donation is then \
 allocated and issued only where one of them fits. On its way it may pass through any warehouse.")]
     Pledge(Pledge),
+    /// Change for whom or what a donation is meant, or lift that, as its donor says
+    #[command(
+        name = "change-earmarks",
+        after_help = "\
+Examples:
+  keruen donation change-earmarks KASPI-TESTS --earmark region=KZ-62 \\
+      --earmark region=KZ-75 --authorised-by person:7 \\
+      --document kind=donation-agreement,number=17/2020-1
+  keruen donation change-earmarks KASPI-TESTS --lift --authorised-by person:7 \\
+      --document kind=donation-agreement,number=17/2020-2
+
+What is said takes the place of all earmarks before, from now on; what shipments have claimed \
+stays claimed."
+    )]
+    ChangeEarmarks(ChangeEarmarks),
     /// Record that donated goods arrived at a facility
     #[command(after_help = "\
 Examples:
@@ -234,6 +249,34 @@ pub struct Close {
     mutation: MutationArgs,
 }
 
+/// For whom or what a donation is meant from now on.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("meant").args(["earmarks", "lift", "json"]).required(true))]
+pub struct ChangeEarmarks {
+    /// The donation
+    #[arg(required_unless_present = "json")]
+    donation_id: Option<String>,
+    /// For whom or what it is meant: [item=CODE][,region=CODE][,facility=CODE][,purpose=WORD]; repeatable
+    #[arg(long = "earmark", value_name = "EARMARK", value_parser = line::earmark)]
+    earmarks: Vec<Earmark>,
+    /// It may go anywhere from now on
+    #[arg(long)]
+    lift: bool,
+    /// Who says so for the donor: a reference, never a name
+    #[arg(long, value_name = "REF", required_unless_present = "json")]
+    authorised_by: Option<String>,
+    /// The donor's letter and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(
+        long = "document",
+        value_name = "DOCUMENT",
+        value_parser = line::document,
+        required_unless_present = "json"
+    )]
+    documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
 impl Verb {
     /// Does it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
@@ -250,6 +293,16 @@ impl Verb {
                     anonymous: args.anonymous,
                     conditions: args.conditions.into_iter().map(Into::into).collect(),
                     earmarks: args.earmarks,
+                    ..Default::default()
+                };
+                session.change(&args.mutation, request).await
+            }
+            Self::ChangeEarmarks(args) => {
+                let request = ChangeEarmarksRequest {
+                    donation_id: args.donation_id.unwrap_or_default(),
+                    earmarks: args.earmarks,
+                    authorised_by_ref: args.authorised_by.unwrap_or_default(),
+                    documents: args.documents,
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

@@ -43,6 +43,9 @@ pub struct Return {
     /// Why
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<ReturnReason>())]
     reason: Option<ReturnReason>,
+    /// It has happened: record it whatever the books say, as with an earlier --occurred-at
+    #[arg(long)]
+    already_returned: bool,
     /// Act of return and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
@@ -63,6 +66,7 @@ impl Return {
             recipient_id: self.recipient.unwrap_or_default(),
             reason: self.reason.map_or(0, Into::into),
             documents: self.documents,
+            already_returned: self.already_returned,
             ..Default::default()
         };
         session.change(&self.mutation, request).await

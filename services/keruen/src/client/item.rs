@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::registry::v1::{
-    Accessory, AmendItemRequest, ExternalId, Freezing, GetItemRequest, Item, ListItemsRequest,
-    Pack, PlugType, RegisterItemRequest, RetireItemRequest, SiteNeeds, StorageRange, Substitute,
-    Tracking,
+    Accessory, AmendItemRequest, ExternalId, Freezing, GetItemRequest, Item, KitComponent,
+    ListItemsRequest, Pack, PlugType, RegisterItemRequest, RetireItemRequest, SiteNeeds,
+    StorageRange, Substitute, Tracking,
 };
 
 use crate::{
@@ -104,6 +104,9 @@ pub struct Register {
     /// Something that it needs to be of use: item=CODE,quantity=N for each unit; repeatable
     #[arg(long = "accessory", value_name = "ACCESSORY", value_parser = line::accessory)]
     accessories: Vec<Accessory>,
+    /// Something that it consists of, if it is a kit: item=CODE,quantity=N for each kit; repeatable
+    #[arg(long = "component", value_name = "COMPONENT", value_parser = line::component)]
+    components: Vec<KitComponent>,
     /// A package in which its units come: CODE=BASE-UNITS[,gtin=DIGITS]; repeatable
     #[arg(long = "pack", value_name = "PACK", value_parser = line::pack)]
     packs: Vec<Pack>,
@@ -196,6 +199,9 @@ pub struct Amend {
     /// Something that it needs to be of use: item=CODE,quantity=N for each unit; repeatable
     #[arg(long = "accessory", value_name = "ACCESSORY", value_parser = line::accessory)]
     accessories: Vec<Accessory>,
+    /// Something that it consists of, if it is a kit: item=CODE,quantity=N for each kit; repeatable
+    #[arg(long = "component", value_name = "COMPONENT", value_parser = line::component)]
+    components: Vec<KitComponent>,
     /// A package in which its units come: CODE=BASE-UNITS[,gtin=DIGITS]; repeatable; they take the place of the old ones
     #[arg(long = "pack", value_name = "PACK", value_parser = line::pack)]
     packs: Vec<Pack>,
@@ -236,6 +242,7 @@ impl Verb {
                     storage: args.storage,
                     site_needs: args.needs.into_needs(),
                     accessories: args.accessories,
+                    components: args.components,
                     packs: args.packs,
                     substitutes: args.substitutes,
                     freezing: args.freezing.map(Into::into),
@@ -266,6 +273,7 @@ impl Verb {
                     storage: fields.given("storage", args.storage),
                     site_needs: fields.given("site_needs", args.needs.into_needs()),
                     accessories: fields.listed("accessories", args.accessories),
+                    components: fields.listed("components", args.components),
                     packs: fields.listed("packs", args.packs),
                     substitutes: fields.listed("substitutes", args.substitutes),
                     freezing: fields.given("freezing", args.freezing.map(Into::into)),

@@ -8,8 +8,8 @@ use keruen_proto::{
         ReceiptOutcome,
     },
     registry::v1::{
-        Accessory, DocumentKind, DocumentRef, LocalizedText, MinimumReserve, Pack, PlannedStop,
-        Stop, Substitute, UnitValue, ValueBasis,
+        Accessory, DocumentKind, DocumentRef, KitComponent, LocalizedText, MinimumReserve, Pack,
+        PlannedStop, Stop, Substitute, UnitValue, ValueBasis,
     },
     requests::v1::{ApprovedLine, RequestLine},
     shipments::v1::{ShipmentLine, ShipmentReceiptLine},
@@ -367,6 +367,15 @@ pub fn substitute(text: &str) -> Result<Substitute, String> {
             "must be ITEM=ORGANISATION, who says so, for example TEST-B=MOH; found {text:?}"
         )),
     }
+}
+
+/// `item=CODE,quantity=N`
+pub fn component(text: &str) -> Result<KitComponent, String> {
+    let pairs = Pairs::parse(text, &["item", "quantity"])?;
+    Ok(KitComponent {
+        item_id: pairs.required_text("item")?,
+        quantity: pairs.quantity()?,
+    })
 }
 
 /// `region=CODE,place=NAME,from=DAY,until=DAY[,place-kk=NAME][,place-ru=NAME]`

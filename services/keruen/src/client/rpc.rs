@@ -234,6 +234,40 @@ rpcs! {
             registry::GetItemRequest => registry::GetItemResponse { item: registry::Item }
         "item list" "ListItems" list_items list
             registry::ListItemsRequest => registry::ListItemsResponse { items: registry::Item }
+        "vehicle register" "RegisterVehicle" register_vehicle change
+            registry::RegisterVehicleRequest => registry::RegisterVehicleResponse { vehicle: registry::Vehicle }
+        "vehicle amend" "AmendVehicle" amend_vehicle change
+            registry::AmendVehicleRequest => registry::AmendVehicleResponse { vehicle: registry::Vehicle }
+        "vehicle retire" "RetireVehicle" retire_vehicle change
+            registry::RetireVehicleRequest => registry::RetireVehicleResponse { vehicle: registry::Vehicle }
+        "vehicle get" "GetVehicle" get_vehicle show
+            registry::GetVehicleRequest => registry::GetVehicleResponse { vehicle: registry::Vehicle }
+        "vehicle list" "ListVehicles" list_vehicles list
+            registry::ListVehiclesRequest => registry::ListVehiclesResponse { vehicles: registry::Vehicle }
+        "volunteer register" "RegisterVolunteer" register_volunteer change
+            registry::RegisterVolunteerRequest => registry::RegisterVolunteerResponse { volunteer: registry::Volunteer }
+        "volunteer amend" "AmendVolunteer" amend_volunteer change
+            registry::AmendVolunteerRequest => registry::AmendVolunteerResponse { volunteer: registry::Volunteer }
+        "volunteer retire" "RetireVolunteer" retire_volunteer change
+            registry::RetireVolunteerRequest => registry::RetireVolunteerResponse { volunteer: registry::Volunteer }
+        "volunteer get" "GetVolunteer" get_volunteer show
+            registry::GetVolunteerRequest => registry::GetVolunteerResponse { volunteer: registry::Volunteer }
+        "volunteer list" "ListVolunteers" list_volunteers list
+            registry::ListVolunteersRequest => registry::ListVolunteersResponse { volunteers: registry::Volunteer }
+        "crew register" "RegisterCrew" register_crew change
+            registry::RegisterCrewRequest => registry::RegisterCrewResponse { crew: registry::Crew }
+        "crew amend" "AmendCrew" amend_crew change
+            registry::AmendCrewRequest => registry::AmendCrewResponse { crew: registry::Crew }
+        "crew retire" "RetireCrew" retire_crew change
+            registry::RetireCrewRequest => registry::RetireCrewResponse { crew: registry::Crew }
+        "crew get" "GetCrew" get_crew show
+            registry::GetCrewRequest => registry::GetCrewResponse { crew: registry::Crew }
+        "crew list" "ListCrews" list_crews list
+            registry::ListCrewsRequest => registry::ListCrewsResponse { crews: registry::Crew }
+        "volunteer assign" "AssignVolunteer" assign_volunteer change
+            registry::AssignVolunteerRequest => registry::AssignVolunteerResponse { volunteer: registry::Volunteer }
+        "volunteer end-assignment" "EndAssignment" end_assignment change
+            registry::EndAssignmentRequest => registry::EndAssignmentResponse { volunteer: registry::Volunteer }
         "find" "FindByExternalId" find_by_external_id plain
             registry::FindByExternalIdRequest => registry::FindByExternalIdResponse { matches: registry::ExternalIdMatch }
     }
@@ -306,6 +340,12 @@ rpcs! {
             inventory::RecallLotRequest => inventory::RecallLotResponse { item_quality: inventory::ItemQuality }
         "recall lift" "LiftRecall" lift_recall change
             inventory::LiftRecallRequest => inventory::LiftRecallResponse { item_quality: inventory::ItemQuality }
+        "donation change-earmarks" "ChangeEarmarks" change_earmarks change
+            inventory::ChangeEarmarksRequest => inventory::ChangeEarmarksResponse { donation: inventory::Donation }
+        "kit assemble" "AssembleKits" assemble_kits change
+            inventory::AssembleKitsRequest => inventory::AssembleKitsResponse { stock_level: inventory::StockLevel }
+        "kit break" "BreakKits" break_kits change
+            inventory::BreakKitsRequest => inventory::BreakKitsResponse { stock_level: inventory::StockLevel }
         "stock quality" "GetItemQuality" get_item_quality show
             inventory::GetItemQualityRequest => inventory::GetItemQualityResponse { item_quality: inventory::ItemQuality }
         "stock level" "GetStockLevel" get_stock_level show

@@ -135,7 +135,8 @@ Examples:
   keruen stock return --facility WH-ALA --batch B-VENT --serial SN-9 \\
       --quantity 1 --reason defective --recipient MAKER
 
-It leaves the system. Held units go first, claimed ones never.")]
+It leaves the system. Held units go first, claimed ones never, unless it has happened \
+already: that is recorded whatever the books say.")]
     Return(give_back::Return),
     /// Record that stock was kept too warm or too cold, and hold what was there
     #[command(after_help = "\
@@ -167,8 +168,13 @@ Examples:
       --purpose control --batch B-HJKMN-PQRSTU \\
       --occurred-at 2020-07-20T18:00:00+06:00
 
-Without --batch the books take those that expire first. What is held or recalled is \
-not issued; if it has been used all the same, record that with --already-used.")]
+  keruen stock consume --facility HOSP-JEZ --item TEST-RAPID-A --quantity 40 \\
+      --purpose patient --already-used
+
+Without --batch the books take those that expire first. What is held, recalled, expired \
+or claimed is not issued. What has been used all the same, or some time ago, is recorded \
+whatever the books say: claims to it are given up, and what they don't know of is booked \
+as found, as a discrepancy; count the stock to settle it.")]
     Consume(Consume),
     /// Record that stock was disposed of
     #[command(after_help = "\
@@ -177,7 +183,11 @@ Examples:
       --quantity 40 --reason damaged \\
       --document kind=disposal-act,number=DA-2
 
-Held units go first.")]
+  keruen stock dispose --facility HOSP-JEZ --batch B-HJKMN-PQRSTU \\
+      --quantity 9 --reason spoiled --already-disposed
+
+Held units go first, claimed ones never, unless it has happened already: that is recorded \
+whatever the books say.")]
     Dispose(Dispose),
     /// Record that units at a facility passed to another owner
     #[command(after_help = "\
@@ -297,7 +307,7 @@ pub struct Consume {
     /// What for
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<ConsumptionPurpose>())]
     purpose: Option<ConsumptionPurpose>,
-    /// It has happened: record it although the batch is held or its lot recalled
+    /// It has happened: record it whatever the books say, as with an earlier --occurred-at
     #[arg(long)]
     already_used: bool,
     #[command(flatten)]
@@ -333,6 +343,9 @@ pub struct Dispose {
     /// Why
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<DisposalReason>())]
     reason: Option<DisposalReason>,
+    /// It has happened: record it whatever the books say, as with an earlier --occurred-at
+    #[arg(long)]
+    already_disposed: bool,
     /// Act of disposal: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
@@ -388,6 +401,7 @@ impl Args {
                     serial_numbers: args.serials,
                     reason: args.reason.map_or(0, Into::into),
                     documents: args.documents,
+                    already_disposed: args.already_disposed,
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

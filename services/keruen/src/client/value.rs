@@ -10,7 +10,7 @@ use chrono::DateTime;
 use iso_currency::Currency;
 use keruen_proto::{
     check::MAX_EXACT,
-    registry::v1::{ExternalId, GeoPoint, Money, RegionAssignment, StorageRange},
+    registry::v1::{AssetLink, ExternalId, GeoPoint, Money, RegionAssignment, StorageRange},
 };
 use pbjson_types::Timestamp;
 use uuid::Uuid;
@@ -304,6 +304,21 @@ pub fn external_id(text: &str) -> Result<ExternalId, String> {
         }),
         _ => Err(format!(
             "must be SCHEME=VALUE, for example BIN=970740001013; found {text:?}"
+        )),
+    }
+}
+
+/// A unit with a serial number: `VENT-A,SN-17`.
+pub fn asset(text: &str) -> Result<AssetLink, String> {
+    match text.split_once(',') {
+        Some((item_id, serial_number)) if !item_id.is_empty() && !serial_number.is_empty() => {
+            Ok(AssetLink {
+                item_id: item_id.to_owned(),
+                serial_number: serial_number.to_owned(),
+            })
+        }
+        _ => Err(format!(
+            "must be ITEM,SERIAL, for example VENT-A,SN-17; found {text:?}"
         )),
     }
 }

@@ -32,6 +32,7 @@ impl Record for Batch {
         "held_for",
         "recalled_for",
         "discrepancy",
+        "unexplained",
         "corrected_event_ids",
     ];
 
@@ -49,8 +50,34 @@ impl Record for Batch {
             held_for(self.holds.iter().map(|hold| hold.reason)),
             recalled_for(self.recall.as_ref()),
             self.discrepancy,
+            self.unexplained,
             &self.corrected_event_ids[..]
         ]
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let of_each = self.components.iter().map(|units| {
+            cells![
+                &units.batch_id,
+                &units.donation_id,
+                &units.item_id,
+                &units.lot,
+                &units.expires_on,
+                units.quantity
+            ]
+        });
+        vec![Part {
+            title: "each kit holds",
+            columns: &[
+                "batch_id",
+                "donation_id",
+                "item_id",
+                "lot",
+                "expires_on",
+                "quantity",
+            ],
+            rows: of_each.collect(),
+        }]
     }
 }
 

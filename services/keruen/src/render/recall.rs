@@ -33,6 +33,7 @@ const HOLDER: &[&str] = &[
     "lost",
     "returned",
     "converted",
+    "kits",
     "owners",
     "shipments",
 ];
@@ -60,6 +61,7 @@ fn holder(it: &LotHolder) -> Vec<Cell> {
         it.lost,
         it.returned,
         it.converted,
+        it.kits,
         &it.owner_ids[..],
         &it.shipment_ids[..]
     ]
@@ -67,7 +69,7 @@ fn holder(it: &LotHolder) -> Vec<Cell> {
 
 /// Whether a facility has some of the lot, or some is on its way there.
 fn has_some(it: &LotHolder) -> bool {
-    it.on_hand + it.in_transit + it.missing > 0
+    it.on_hand + it.in_transit + it.missing + it.kits > 0
 }
 
 fn places(traced: &TraceBatch) -> impl Iterator<Item = Vec<Cell>> {
@@ -158,6 +160,20 @@ impl Record for LotTrace {
                     "custodian_id",
                 ],
                 rows: self.batches.iter().flat_map(places).collect(),
+            },
+            Part {
+                title: "where the kits are that hold some",
+                columns: &[
+                    "batch_id",
+                    "donation_id",
+                    "status",
+                    "quantity",
+                    "facility_id",
+                    "owner_id",
+                    "shipment_id",
+                    "custodian_id",
+                ],
+                rows: self.kits.iter().flat_map(places).collect(),
             },
         ]
     }

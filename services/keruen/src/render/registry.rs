@@ -3,7 +3,7 @@
 use keruen_proto::registry::v1::{
     Closure, ClosureReason, Commodity, DocumentKind, DocumentRef, ExternalIdMatch, Facility,
     FacilityKind, Freezing, Item, Organisation, OrganisationKind, PlugType, Region, RegistryKind,
-    Retirement, RetirementReason, RevocationReason, Tracking, Verification,
+    Retirement, RetirementReason, RevocationReason, StorageRange, Tracking, Verification,
 };
 
 use crate::{
@@ -278,17 +278,7 @@ impl Record for Item {
             .iter()
             .map(|pack| format!("{}={}", pack.pack_id, pack.quantity))
             .collect();
-        let degrees = |millicelsius: i32| {
-            let text = value::decimal_text(millicelsius.into(), 3);
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        };
-        let storage = self.storage.map_or_else(String::new, |range| {
-            format!(
-                "{}..{}",
-                degrees(range.minimum_millicelsius),
-                degrees(range.maximum_millicelsius)
-            )
-        });
+        let storage = temperatures(self.storage.as_ref());
         cells![
             &self.item_id,
             &self.commodity_id,
@@ -348,6 +338,11 @@ impl Record for Item {
         let packs = packs.map(|pack| cells![&pack.pack_id, pack.quantity, &pack.gtin]);
         let instead = self.substitutes.iter();
         let instead = instead.map(|it| cells![&it.item_id, &it.stated_by_id]);
+        let components = self
+            .components
+            .iter()
+            .map(|component| cells![&component.item_id, component.quantity])
+            .collect();
         let accessories = self
             .accessories
             .iter()
@@ -374,16 +369,38 @@ impl Record for Item {
                 columns: &["item_id", "quantity"],
                 rows: accessories,
             },
+            Part {
+                title: "each kit consists of",
+                columns: &["item_id", "quantity"],
+                rows: components,
+            },
             retirement(self.retired.as_ref()),
         ]
     }
 }
 
-fn retired_on(retired: Option<&Retirement>) -> String {
+/// Temperatures in degrees Celsius, as the command line reads them; empty where there are none.
+pub fn temperatures(range: Option<&StorageRange>) -> String {
+    let degrees = |millicelsius: i32| {
+        let text = value::decimal_text(millicelsius.into(), 3);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    range.map_or_else(String::new, |range| {
+        format!(
+            "{}..{}",
+            degrees(range.minimum_millicelsius),
+            degrees(range.maximum_millicelsius)
+        )
+    })
+}
+
+/// The day from which something is out of use; empty where it is not.
+pub fn retired_on(retired: Option<&Retirement>) -> String {
     retired.map_or_else(String::new, |retired| retired.retired_on.clone())
 }
 
-fn retirement(retired: Option<&Retirement>) -> Part {
+/// From when something is out of use, and why.
+pub fn retirement(retired: Option<&Retirement>) -> Part {
     let row = |retired: &Retirement| {
         cells![
             &retired.retired_on,

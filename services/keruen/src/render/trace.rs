@@ -222,9 +222,30 @@ fn batch_lines(lines: &mut Vec<String>, traced: &TraceBatch, last: bool, steps: 
         let reason = word::field::<RecallReason>(recall.reason);
         facts.push(format!("{RED}recalled: {reason}{RED:#}"));
     }
+    if !batch.components.is_empty() {
+        let of_each = batch.components.iter().map(|units| {
+            let donor = if units.donation_id == "UNATTRIBUTED" {
+                String::new()
+            } else {
+                format!(" of {}", units.donation_id)
+            };
+            format!("{} {}{donor}", grouped(units.quantity), units.batch_id)
+        });
+        facts.push(format!(
+            "each holds {}",
+            of_each.collect::<Vec<_>>().join(", ")
+        ));
+    }
     if batch.discrepancy > 0 {
         let found = grouped(batch.discrepancy);
-        facts.push(format!("{RED}{found} more than came{RED:#}"));
+        let settled = if batch.unexplained == 0 {
+            ", settled".to_owned()
+        } else if batch.unexplained < batch.discrepancy {
+            format!(", {} unexplained", grouped(batch.unexplained))
+        } else {
+            String::new()
+        };
+        facts.push(format!("{RED}{found} more than came{settled}{RED:#}"));
     }
     lines.push(format!("{branch} {}", facts.join(" · ")));
     place_lines(
@@ -344,6 +365,7 @@ fn step_lines(lines: &mut Vec<String>, steps: &[TraceStep], stem: &str, shown: u
             label("request", &step.request_id),
             label("now of", &step.new_owner_id),
             label("corrects", &step.corrects_event_id),
+            label("kits", &step.kit_batch_id),
             label(
                 "inside",
                 &step.inside.as_ref().map(unit).unwrap_or_default(),

@@ -11,8 +11,9 @@ use keruen_proto::{
     },
     log::v1::TimePrecision,
     registry::v1::{
-        ClosureReason, DocumentKind, FacilityKind, Freezing, OrganisationKind, PlugType,
-        RegistryKind, RetirementReason, RevocationReason, Tracking, ValueBasis,
+        AssignmentEndReason, ClosureReason, CrewRole, DocumentKind, FacilityKind, Freezing,
+        OrganisationKind, PlugType, RegistryKind, RetirementReason, RevocationReason, Skill,
+        Tracking, ValueBasis, VehicleKind,
     },
     requests::v1::{RejectionReason, RequestPriority, RequestState},
     shipments::v1::{CancellationReason, LossVerdict, ShipmentState},
@@ -40,6 +41,7 @@ macro_rules! words {
 
 words! {
     AdjustmentReason "ADJUSTMENT_REASON_"
+    AssignmentEndReason "ASSIGNMENT_END_REASON_"
     AssetCondition "ASSET_CONDITION_"
     AssetFault "ASSET_FAULT_"
     AssetPlace "ASSET_PLACE_"
@@ -51,6 +53,7 @@ words! {
     ConsignmentState "CONSIGNMENT_STATE_"
     ConsumptionPurpose "CONSUMPTION_PURPOSE_"
     ContainerFill "CONTAINER_FILL_"
+    CrewRole "CREW_ROLE_"
     CountKind "COUNT_KIND_"
     DisposalReason "DISPOSAL_REASON_"
     DocumentKind "DOCUMENT_KIND_"
@@ -79,11 +82,13 @@ words! {
     RevocationReason "REVOCATION_REASON_"
     ShipmentState "SHIPMENT_STATE_"
     ShortfallReason "SHORTFALL_REASON_"
+    Skill "SKILL_"
     StockGroup "STOCK_GROUP_"
     TimePrecision "TIME_PRECISION_"
     TraceStatus "TRACE_STATUS_"
     Tracking "TRACKING_"
     ValueBasis "VALUE_BASIS_"
+    VehicleKind "VEHICLE_KIND_"
 }
 
 /// The word of a value: `partly-received`.
@@ -146,6 +151,13 @@ mod tests {
     #[test]
     fn every_word_names_its_value() {
         round_trips::<AdjustmentReason>();
+        round_trips::<AssignmentEndReason>();
+        round_trips::<CrewRole>();
+        round_trips::<Freezing>();
+        round_trips::<RegistryKind>();
+        round_trips::<RevocationReason>();
+        round_trips::<Skill>();
+        round_trips::<VehicleKind>();
         round_trips::<AssetPlace>();
         round_trips::<AssetCondition>();
         round_trips::<AssetFault>();

@@ -231,6 +231,13 @@ CREATE TABLE steps (
 ) WITHOUT ROWID;
 CREATE INDEX steps_by_request ON steps (request_id, batch_id, position, step_no) WHERE request_id <> '';
 
+-- Batches of kits that hold, or held, units of a batch.
+CREATE TABLE kit_parts (
+    batch_id TEXT NOT NULL,
+    kit_batch_id TEXT NOT NULL,
+    PRIMARY KEY (batch_id, kit_batch_id)
+) WITHOUT ROWID;
+
 -- Which steps a unit of an asset took.
 CREATE TABLE serial_steps (
     item_id TEXT NOT NULL,

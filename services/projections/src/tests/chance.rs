@@ -5,6 +5,7 @@ use keruen_domain::{
     asset::{ChangeAsset, Step},
     correction::{CorrectBatchData, CorrectReceipt, Fact, Remedy, VoidMovement, remedy},
     donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    kit::{AssembleKits, BreakKits},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
     shipment::{
@@ -63,7 +64,7 @@ impl History {
         if kind >= 216 {
             return self.nest(a, b, c);
         }
-        match kind % 24 {
+        match kind % 26 {
             0 | 1 => self.donate(a, b, c),
             2 => self.ask(a, b, c),
             3 | 4 => self.ship(a, b, c),
@@ -96,7 +97,46 @@ impl History {
             21 => self.count(a, b, c),
             22 => self.give_back(a, b, c),
             23 => self.spoil(a, b, c),
+            24 => self.assemble(a, b, c),
+            25 => self.take_apart(a, b, c),
             _ => self.correct(a, b, c),
+        }
+    }
+
+    /// Kits are put together of the tests that are there.
+    fn assemble(&mut self, a: u16, b: u16, c: u16) {
+        let kit_batch_id = self.new_id("K");
+        self.run(&AssembleKits {
+            facility_id: code(pick(&FACILITIES, a % 6).unwrap().0),
+            item_id: code("KIT-A"),
+            quantity: quantity(i64::from(c % 4) + 1),
+            owner_id: Some(code(pick(&ORGANISATIONS[..2], b).unwrap())),
+            batch_ids: Vec::new(),
+            kit_batch_ids: vec![
+                kit_batch_id.clone(),
+                code(&format!("{kit_batch_id}-2")),
+                code(&format!("{kit_batch_id}-3")),
+            ],
+            documents: Vec::new(),
+        });
+    }
+
+    /// Some of the kits somewhere are taken apart.
+    fn take_apart(&mut self, a: u16, b: u16, c: u16) {
+        for (facility_id, _) in FACILITIES {
+            let boundary = Boundary::Stock(code(facility_id), code("KIT-A"));
+            let Entry::Stock(level, _) = self.fold(&boundary) else {
+                return;
+            };
+            if let Some(lot) = pick(&level.lots, a).filter(|_| !b.is_multiple_of(3)) {
+                self.run(&BreakKits {
+                    facility_id: code(facility_id),
+                    batch_id: code(&lot.batch_id),
+                    owner_id: Some(code(&lot.owner_id)),
+                    quantity: quantity(i64::from(c % 2) + 1),
+                    documents: Vec::new(),
+                });
+            }
         }
     }
 
@@ -125,6 +165,50 @@ impl History {
 
     fn new_id(&self, prefix: &str) -> Code {
         code(&format!("{prefix}-{}", self.events.len()))
+    }
+
+    /// Units that nobody announced came with a donation.
+    pub fn surplus(&mut self, batch_id: &str, units: i64) {
+        if self
+            .events
+            .iter()
+            .all(|event| !event.tags.iter().any(|tag| tag == "donation:M"))
+        {
+            self.expect(&PledgeDonation {
+                donation_id: code("M"),
+                donor_id: code("KASPI"),
+                recipient_id: code(ORGANISATIONS[0]),
+                lines: vec![PledgedGoods {
+                    line: 1,
+                    commodity_id: None,
+                    item_id: Some(code("TEST-A")),
+                    quantity: quantity(1),
+                }],
+                money: None,
+                expected_on: None,
+                documents: Vec::new(),
+                anonymous: false,
+                conditions: Vec::new(),
+                earmarks: Vec::new(),
+            });
+        }
+        self.expect(&ReceiveDonation {
+            donation_id: code("M"),
+            facility_id: code(FACILITIES[0].0),
+            lines: vec![ReceiptLine {
+                item_id: code("TEST-A"),
+                quantity: quantity(units),
+                outcome: ReceiptOutcome::Surplus,
+                lot: None,
+                expires_on: None,
+                serial_numbers: Vec::new(),
+                unit_value: None,
+                pledge_line: None,
+                batch_id: code(batch_id),
+            }],
+            documents: Vec::new(),
+            import: Import::default(),
+        });
     }
 
     fn donate(&mut self, a: u16, b: u16, c: u16) {
@@ -237,8 +321,18 @@ impl History {
             let Entry::Request(request) = self.fold(&Boundary::request(id)?) else {
                 return None;
             };
-            Some(request.facility_id)
+            let commodity_id = request.lines.first()?.commodity_id.clone();
+            Some((request.facility_id, commodity_id))
         });
+        // What is asked for is sent, mostly.
+        let fits = |(_, commodity_id): &&(&str, &str)| {
+            asking
+                .as_ref()
+                .is_none_or(|(_, asked)| asked == commodity_id)
+        };
+        let fitting: Vec<_> = ITEMS.iter().filter(fits).collect();
+        let item_id = pick(&fitting, b).map_or(item_id, |(item_id, _)| item_id);
+        let asking = asking.map(|(facility_id, _)| facility_id);
         let origin_id = FACILITIES[usize::from(b) % 2].0;
         let destination_id =
             asking.unwrap_or_else(|| FACILITIES[usize::from(c) % FACILITIES.len()].0.to_owned());
@@ -616,6 +710,7 @@ impl History {
             }),
             serial_numbers,
             recipient_id: Some(code("KASPI")),
+            already_returned: c % 5 == 4,
             reason: ReturnReason::NotNeeded,
             documents: Vec::new(),
         });
@@ -762,7 +857,8 @@ impl History {
             batch_id: None,
             owner_id: None,
             purpose: ConsumptionPurpose::Patient,
-            already_used: c.is_multiple_of(4),
+            already_used: c.is_multiple_of(7),
+            new_batch_id: self.new_id("U"),
         });
     }
 
@@ -802,6 +898,7 @@ impl History {
                 owner_id,
                 quantity,
                 serial_numbers,
+                already_disposed: b % 6 == 5,
                 reason,
                 documents,
             });

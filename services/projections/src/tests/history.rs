@@ -10,8 +10,8 @@ use keruen_proto::{
     Event,
     log::v1::{OccurredAt, RecordedEvent, TimePrecision},
     registry::v1::{
-        Commodity, Facility, FacilityKind, Item, LocalizedText, Organisation, OrganisationKind,
-        RegionAssignment, Tracking,
+        Commodity, Facility, FacilityKind, Item, KitComponent, LocalizedText, Organisation,
+        OrganisationKind, RegionAssignment, Tracking,
     },
 };
 
@@ -23,10 +23,12 @@ pub const FACILITIES: [(&str, &str); 4] = [
     ("H-AST", "KZ-71"),
     ("L-TAL", "KZ-33"),
 ];
-pub const ITEMS: [(&str, &str); 4] = [
+/// `KIT-A` consists of two of `TEST-A`.
+pub const ITEMS: [(&str, &str); 5] = [
     ("TEST-A", "TEST"),
     ("TEST-B", "TEST"),
     ("VENT-X", "VENTILATOR"),
+    ("KIT-A", "TEST"),
     ("LAB-X", "LABORATORY"),
 ];
 pub const ORGANISATIONS: [&str; 3] = ["KASPI", "MOH", "CARRIER"];
@@ -46,7 +48,7 @@ pub struct History {
 
 /// A long history in which everything happens.
 pub fn eventful() -> History {
-    let mut state = 7_u64;
+    let mut state = 12_u64;
     let mut next = || {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -63,6 +65,13 @@ pub fn eventful() -> History {
         history.receive(&code(&id), 1, 1);
     }
     history
+}
+
+fn two_tests() -> KitComponent {
+    KitComponent {
+        item_id: "TEST-A".to_owned(),
+        quantity: 2,
+    }
 }
 
 /// Whether units of the item are told apart.
@@ -149,6 +158,7 @@ impl History {
                 manufacturer: "Maker".to_owned(),
                 model: id.to_owned(),
                 release_required: (id == "TEST-B").then_some(true),
+                components: (id == "KIT-A").then(two_tests).into_iter().collect(),
                 ..Item::default()
             }));
         }

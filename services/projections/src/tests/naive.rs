@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     Event,
-    inventory::v1::{ReceiptOutcome, StockUnits, VoidedMovement},
+    inventory::v1::{ReceiptOutcome, StockConsumed, StockUnits, VoidedMovement},
 };
 
 /// Facility, item, batch and owner.
@@ -23,6 +23,7 @@ const CONSUMED: usize = 5;
 const DISPOSED: usize = 6;
 const LOST: usize = 7;
 const RETURNED: usize = 8;
+const CONVERTED: usize = 9;
 const TITLE_IN: usize = 10;
 const TITLE_OUT: usize = 11;
 
@@ -103,6 +104,9 @@ pub fn came_and_went(event: &Event) -> Vec<(String, &StockUnits, bool)> {
             .iter()
             .map(|line| (it.facility_id.clone(), line.units.as_ref().unwrap(), false))
             .collect(),
+        Event::KitsAssembled(it) => {
+            vec![(it.facility_id.clone(), it.kits.as_ref().unwrap(), false)]
+        }
         Event::StockAdjusted(it) if !it.decrease => {
             vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
         }
@@ -163,12 +167,7 @@ fn post(books: &mut Books, event: &Event) {
             let n = units.quantity;
             books.post(&it.facility_id, units, &[(ON_HAND, n), (RECEIVED, n)]);
         }
-        Event::StockConsumed(it) => {
-            for units in &it.units {
-                let n = units.quantity;
-                books.post(&it.facility_id, units, &[(ON_HAND, -n), (CONSUMED, n)]);
-            }
-        }
+        Event::StockConsumed(it) => consume(books, it),
         Event::StockDisposed(it) => {
             let units = it.units.as_ref().unwrap();
             let n = units.quantity;
@@ -228,7 +227,52 @@ fn post(books: &mut Books, event: &Event) {
         Event::ReceiptCorrected(_) | Event::StockDiscrepancyFound(_) | Event::MovementVoided(_) => {
             post_correction(books, event);
         }
+        Event::KitsAssembled(_) | Event::KitsBroken(_) => post_kits(books, event),
         _ => post_shipment(books, event),
+    }
+}
+
+fn post_kits(books: &mut Books, event: &Event) {
+    match event {
+        Event::KitsAssembled(it) => {
+            for units in &it.components {
+                let n = units.quantity;
+                books.post(&it.facility_id, units, &[(ON_HAND, -n), (CONVERTED, n)]);
+            }
+            let kits = it.kits.as_ref().unwrap();
+            let n = kits.quantity;
+            books.post(&it.facility_id, kits, &[(ON_HAND, n), (RECEIVED, n)]);
+        }
+        Event::KitsBroken(it) => {
+            let kits = it.kits.as_ref().unwrap();
+            let (n, held) = (kits.quantity, it.held_quantity);
+            let entries = [(ON_HAND, -n), (CONVERTED, n), (HELD, -held)];
+            books.post(&it.facility_id, kits, &entries);
+            for units in &it.components {
+                let theirs = StockUnits {
+                    owner_id: it.assembled_for_owner_id.clone(),
+                    ..units.clone()
+                };
+                let all = units.quantity;
+                let held = all / n * held;
+                books.post(&it.assembled_at_facility_id, &theirs, &[(CONVERTED, -all)]);
+                if theirs.owner_id != units.owner_id {
+                    books.post(&it.facility_id, &theirs, &[(TITLE_OUT, all)]);
+                    books.post(&it.facility_id, units, &[(TITLE_IN, all)]);
+                }
+                books.post(&it.facility_id, units, &[(ON_HAND, all), (HELD, held)]);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn consume(books: &mut Books, it: &StockConsumed) {
+    for (index, units) in it.units.iter().enumerate() {
+        let n = units.quantity;
+        let held = it.particulars.get(index).map_or(0, |it| it.held_quantity);
+        let entries = [(ON_HAND, -n), (CONSUMED, n), (HELD, -held)];
+        books.post(&it.facility_id, units, &entries);
     }
 }
 
@@ -255,15 +299,16 @@ fn post_correction(books: &mut Books, event: &Event) {
             books.post(&it.facility_id, units, &[(ON_HAND, n), (RECEIVED, n)]);
         }
         Event::MovementVoided(it) => {
-            for units in &it.units {
-                let (n, held) = (units.quantity, it.held_quantity);
+            for (index, units) in it.units.iter().enumerate() {
+                let held = *it.held_quantities.get(index).unwrap_or(&it.held_quantity);
+                let n = units.quantity;
                 let column = match it.movement() {
                     VoidedMovement::Consumption => CONSUMED,
                     VoidedMovement::Disposal => DISPOSED,
                     VoidedMovement::Return => RETURNED,
                     VoidedMovement::Decrease => LOST,
                     VoidedMovement::TitleTransfer => TITLE_OUT,
-                    VoidedMovement::Increase => {
+                    VoidedMovement::Increase | VoidedMovement::Discrepancy => {
                         let entries = [(ON_HAND, -n), (RECEIVED, -n), (HELD, -held)];
                         books.post(&it.facility_id, units, &entries);
                         continue;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keruen_domain::{Boundary, Entry};
+use keruen_domain::{Boundary, Entry, code::MAX_QUANTITY};
 use keruen_proto::stock::v1::TraceStatus;
 use proptest::prelude::*;
 use rusqlite::{Connection, params, types::Value};
@@ -244,6 +244,9 @@ fn histories_know_every_kind_of_movement() {
         "StockEntered",
         "StockReturned",
         "StockCounted",
+        "StockDiscrepancyFound",
+        "KitsAssembled",
+        "KitsBroken",
         "TemperatureExcursionFound",
         "BatchExpiryShortened",
         "AssetConditionReported",
@@ -256,6 +259,25 @@ fn histories_know_every_kind_of_movement() {
             .count();
         assert!(count > 0, "no {name} in {} events", history.events.len());
     }
+}
+
+/// Where nobody announced them, any number of units may come, again and again.
+#[test]
+fn absurd_receipts_are_counted_too() {
+    const RECEIPTS: i64 = 1_100;
+    let mut history = History::new(&[]);
+    for number in 0..RECEIPTS {
+        history.surplus(&format!("S-{number}"), MAX_QUANTITY);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = built(dir.path(), &history);
+    let sums: Vec<_> = stock_rows(writer.connection()).into_values().collect();
+    assert_eq!(sums.len(), usize::try_from(RECEIPTS).unwrap());
+    let on_hand = sums
+        .iter()
+        .map(|sums| sums[0])
+        .try_fold(0, i64::checked_add);
+    assert_eq!(on_hand, Some(RECEIPTS * MAX_QUANTITY));
 }
 
 #[test]

@@ -15,27 +15,37 @@ use keruen_proto::{
         event_service_server::{EventService, EventServiceServer},
     },
     registry::v1::{
-        AmendCommodityRequest, AmendCommodityResponse, AmendFacilityRequest, AmendFacilityResponse,
-        AmendItemRequest, AmendItemResponse, AmendOrganisationRequest, AmendOrganisationResponse,
-        AssignFacilityRegionRequest, AssignFacilityRegionResponse, CloseFacilityRequest,
-        CloseFacilityResponse, DepartMobileUnitRequest, DepartMobileUnitResponse,
-        DeployMobileUnitRequest, DeployMobileUnitResponse, FindByExternalIdRequest,
-        FindByExternalIdResponse, GetCommodityRequest, GetCommodityResponse, GetFacilityRequest,
+        AmendCommodityRequest, AmendCommodityResponse, AmendCrewRequest, AmendCrewResponse,
+        AmendFacilityRequest, AmendFacilityResponse, AmendItemRequest, AmendItemResponse,
+        AmendOrganisationRequest, AmendOrganisationResponse, AmendVehicleRequest,
+        AmendVehicleResponse, AmendVolunteerRequest, AmendVolunteerResponse,
+        AssignFacilityRegionRequest, AssignFacilityRegionResponse, AssignVolunteerRequest,
+        AssignVolunteerResponse, CloseFacilityRequest, CloseFacilityResponse,
+        DepartMobileUnitRequest, DepartMobileUnitResponse, DeployMobileUnitRequest,
+        DeployMobileUnitResponse, EndAssignmentRequest, EndAssignmentResponse,
+        FindByExternalIdRequest, FindByExternalIdResponse, GetCommodityRequest,
+        GetCommodityResponse, GetCrewRequest, GetCrewResponse, GetFacilityRequest,
         GetFacilityResponse, GetItemRequest, GetItemResponse, GetMobileUnitRequest,
-        GetMobileUnitResponse, GetOrganisationRequest, GetOrganisationResponse,
-        ListCommoditiesRequest, ListCommoditiesResponse, ListFacilitiesRequest,
+        GetMobileUnitResponse, GetOrganisationRequest, GetOrganisationResponse, GetVehicleRequest,
+        GetVehicleResponse, GetVolunteerRequest, GetVolunteerResponse, ListCommoditiesRequest,
+        ListCommoditiesResponse, ListCrewsRequest, ListCrewsResponse, ListFacilitiesRequest,
         ListFacilitiesResponse, ListItemsRequest, ListItemsResponse, ListMobileUnitsRequest,
         ListMobileUnitsResponse, ListOrganisationsRequest, ListOrganisationsResponse,
-        ListRegionsRequest, ListRegionsResponse, RegisterCommodityRequest,
-        RegisterCommodityResponse, RegisterFacilityRequest, RegisterFacilityResponse,
-        RegisterItemRequest, RegisterItemResponse, RegisterOrganisationRequest,
-        RegisterOrganisationResponse, ReopenFacilityRequest, ReopenFacilityResponse,
+        ListRegionsRequest, ListRegionsResponse, ListVehiclesRequest, ListVehiclesResponse,
+        ListVolunteersRequest, ListVolunteersResponse, RegisterCommodityRequest,
+        RegisterCommodityResponse, RegisterCrewRequest, RegisterCrewResponse,
+        RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest,
+        RegisterItemResponse, RegisterOrganisationRequest, RegisterOrganisationResponse,
+        RegisterVehicleRequest, RegisterVehicleResponse, RegisterVolunteerRequest,
+        RegisterVolunteerResponse, ReopenFacilityRequest, ReopenFacilityResponse,
         ReportThroughputRequest, ReportThroughputResponse, RetireCommodityRequest,
-        RetireCommodityResponse, RetireFacilityRequest, RetireFacilityResponse, RetireItemRequest,
-        RetireItemResponse, RetireOrganisationRequest, RetireOrganisationResponse,
-        RevokeVerificationRequest, RevokeVerificationResponse, ScheduleMobileUnitRequest,
-        ScheduleMobileUnitResponse, SetMinimumReserveRequest, SetMinimumReserveResponse,
-        VerifyOrganisationRequest, VerifyOrganisationResponse,
+        RetireCommodityResponse, RetireCrewRequest, RetireCrewResponse, RetireFacilityRequest,
+        RetireFacilityResponse, RetireItemRequest, RetireItemResponse, RetireOrganisationRequest,
+        RetireOrganisationResponse, RetireVehicleRequest, RetireVehicleResponse,
+        RetireVolunteerRequest, RetireVolunteerResponse, RevokeVerificationRequest,
+        RevokeVerificationResponse, ScheduleMobileUnitRequest, ScheduleMobileUnitResponse,
+        SetMinimumReserveRequest, SetMinimumReserveResponse, VerifyOrganisationRequest,
+        VerifyOrganisationResponse,
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
     stock::v1::{
@@ -403,6 +413,125 @@ impl RegistryService for Served {
         &self,
         _: Request<RetireItemRequest>,
     ) -> Result<Response<RetireItemResponse>, Status> {
+        not_read()
+    }
+
+    async fn register_vehicle(
+        &self,
+        _: Request<RegisterVehicleRequest>,
+    ) -> Result<Response<RegisterVehicleResponse>, Status> {
+        not_read()
+    }
+
+    async fn amend_vehicle(
+        &self,
+        _: Request<AmendVehicleRequest>,
+    ) -> Result<Response<AmendVehicleResponse>, Status> {
+        not_read()
+    }
+
+    async fn retire_vehicle(
+        &self,
+        _: Request<RetireVehicleRequest>,
+    ) -> Result<Response<RetireVehicleResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_vehicle(
+        &self,
+        _: Request<GetVehicleRequest>,
+    ) -> Result<Response<GetVehicleResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_vehicles(
+        &self,
+        _: Request<ListVehiclesRequest>,
+    ) -> Result<Response<ListVehiclesResponse>, Status> {
+        not_read()
+    }
+
+    async fn register_volunteer(
+        &self,
+        _: Request<RegisterVolunteerRequest>,
+    ) -> Result<Response<RegisterVolunteerResponse>, Status> {
+        not_read()
+    }
+
+    async fn amend_volunteer(
+        &self,
+        _: Request<AmendVolunteerRequest>,
+    ) -> Result<Response<AmendVolunteerResponse>, Status> {
+        not_read()
+    }
+
+    async fn retire_volunteer(
+        &self,
+        _: Request<RetireVolunteerRequest>,
+    ) -> Result<Response<RetireVolunteerResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_volunteer(
+        &self,
+        _: Request<GetVolunteerRequest>,
+    ) -> Result<Response<GetVolunteerResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_volunteers(
+        &self,
+        _: Request<ListVolunteersRequest>,
+    ) -> Result<Response<ListVolunteersResponse>, Status> {
+        not_read()
+    }
+
+    async fn register_crew(
+        &self,
+        _: Request<RegisterCrewRequest>,
+    ) -> Result<Response<RegisterCrewResponse>, Status> {
+        not_read()
+    }
+
+    async fn amend_crew(
+        &self,
+        _: Request<AmendCrewRequest>,
+    ) -> Result<Response<AmendCrewResponse>, Status> {
+        not_read()
+    }
+
+    async fn retire_crew(
+        &self,
+        _: Request<RetireCrewRequest>,
+    ) -> Result<Response<RetireCrewResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_crew(
+        &self,
+        _: Request<GetCrewRequest>,
+    ) -> Result<Response<GetCrewResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_crews(
+        &self,
+        _: Request<ListCrewsRequest>,
+    ) -> Result<Response<ListCrewsResponse>, Status> {
+        not_read()
+    }
+
+    async fn assign_volunteer(
+        &self,
+        _: Request<AssignVolunteerRequest>,
+    ) -> Result<Response<AssignVolunteerResponse>, Status> {
+        not_read()
+    }
+
+    async fn end_assignment(
+        &self,
+        _: Request<EndAssignmentRequest>,
+    ) -> Result<Response<EndAssignmentResponse>, Status> {
         not_read()
     }
 }

@@ -1,0 +1,95 @@
+//! Kits are taken apart: what they held is stock of its batches again. Those that are held may be taken apart, too, to part
+//! what is good from what is not.
+
+use keruen_proto::{
+    Event,
+    inventory::v1::{Batch, KitsBroken, StockUnits},
+};
+
+use super::BreakKits;
+use crate::{
+    books::Books,
+    boundary::Boundary,
+    code::MAX_QUANTITY,
+    command::{Command, Moment},
+    limits,
+    rejection::Rejection,
+    stock::lot,
+};
+
+impl Command for BreakKits {
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let owner_id = self.owner_id.as_ref();
+        let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
+        let kit = books.batch(&self.batch_id);
+        let components = kit.into_iter().flat_map(|kit| &kit.components);
+        boundaries.extend(components.filter_map(|units| Boundary::batch(&units.batch_id)));
+        boundaries
+    }
+
+    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+        let owner_id = self.owner_id.as_ref();
+        let kit = lot::existing(books, &self.facility_id, &self.batch_id, owner_id)?;
+        if kit.components.is_empty() {
+            return Err(Rejection::ComponentsUnknown {
+                batch_id: self.batch_id.to_string(),
+            });
+        }
+        let named = lot::Named {
+            facility_id: &self.facility_id,
+            owner_id,
+            quantity: self.quantity.get(),
+            serial_numbers: &[],
+        };
+        let leaving = lot::leaving(books, kit, &named)?;
+        let components = self.components(books, kit, &leaving.units.owner_id)?;
+        limits::keep(vec![
+            KitsBroken {
+                facility_id: self.facility_id.to_string(),
+                kits: Some(leaving.units),
+                held_quantity: leaving.held_quantity,
+                components,
+                assembled_at_facility_id: kit.received_at_facility_id.clone(),
+                assembled_for_owner_id: kit.owner_id.clone(),
+                documents: self.documents.clone(),
+            }
+            .into(),
+        ])
+    }
+
+    fn subject(&self, books: &Books) -> Option<Boundary> {
+        lot::subject(books, &self.facility_id, &self.batch_id)
+    }
+}
+
+impl BreakKits {
+    /// What the kits held, as the batches are known by now.
+    fn components(
+        &self,
+        books: &Books,
+        kit: &Batch,
+        owner_id: &str,
+    ) -> Result<Vec<StockUnits>, Rejection> {
+        let of_all = |units: &StockUnits| {
+            let quantity = units.quantity.saturating_mul(self.quantity.get());
+            if quantity > MAX_QUANTITY {
+                return Err(Rejection::QuantityOverflow {
+                    field: "quantity".to_owned(),
+                    sum: quantity,
+                });
+            }
+            let batch = books.batch(&units.batch_id);
+            let batch = batch.ok_or_else(|| Rejection::UnknownBatch {
+                batch_id: units.batch_id.clone(),
+            })?;
+            Ok(StockUnits {
+                owner_id: owner_id.to_owned(),
+                lot: batch.lot.clone(),
+                expires_on: batch.expires_on.clone(),
+                quantity,
+                ..units.clone()
+            })
+        };
+        kit.components.iter().map(of_all).collect()
+    }
+}

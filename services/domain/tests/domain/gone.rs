@@ -1,0 +1,285 @@
+//! What has happened is recorded whatever the books say: from what is held, claimed or expired, and beyond what they know.
+
+use keruen_domain::{
+    Boundary, Entry,
+    correction::VoidMovement,
+    stock::{ConsumeStock, CountStock, DisposeStock, ReturnStock},
+};
+use keruen_proto::{
+    Event,
+    inventory::v1::{Batch, CountKind, StockConsumed, StockLevel, UseParticulars},
+};
+
+use crate::{story::Story, world::*};
+
+fn stocked() -> Story {
+    Story::new()
+        .after(pledge("D1", &[("TEST", 100)]))
+        .after(receive("D1", vec![line("RAPID", 30, "B1")]))
+}
+
+fn used(amount: i64) -> ConsumeStock {
+    ConsumeStock {
+        already_used: true,
+        ..consume("RAPID", amount)
+    }
+}
+
+fn of_batch(amount: i64, batch_id: &str) -> ConsumeStock {
+    ConsumeStock {
+        batch_id: Some(code(batch_id)),
+        ..used(amount)
+    }
+}
+
+fn level(story: &Story) -> StockLevel {
+    match story.read(&Boundary::Stock(code("WH"), code("RAPID"))) {
+        Entry::Stock(level, _) => level,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn on_hand(story: &Story) -> i64 {
+    level(story).lots.iter().map(|lot| lot.on_hand).sum()
+}
+
+fn batch(story: &Story, id: &str) -> Batch {
+    match story.read(&Boundary::Batch(code(id))) {
+        Entry::Batch(batch) => batch,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn names(story: &Story, last: usize) -> Vec<&'static str> {
+    let events = &story.events[story.events.len() - last..];
+    events.iter().map(Event::short_name).collect()
+}
+
+fn last_use(story: &Story) -> &StockConsumed {
+    match story.events.last() {
+        Some(Event::StockConsumed(event)) => event,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Voids the newest event.
+fn never(story: &Story) -> VoidMovement {
+    VoidMovement {
+        fact: fact_of(story, story.events.len() - 1),
+        documents: Vec::new(),
+    }
+}
+
+#[test]
+fn more_was_used_than_the_books_know_of() {
+    let story = stocked();
+    story
+        .clone()
+        .when(consume("RAPID", 50))
+        .refused("INSUFFICIENT_STOCK");
+    let story = story.after(used(50));
+    assert_eq!(names(&story, 2), ["StockDiscrepancyFound", "StockConsumed"]);
+    assert_eq!(on_hand(&story), 0);
+    assert_eq!(story.violations(), Vec::<String>::new());
+    // Nobody knows of which batch the rest was.
+    let found = batch(&story, "NEW");
+    assert_eq!((found.quantity, found.discrepancy), (0, 20));
+    assert_eq!(
+        (&*found.donation_id, &*found.owner_id),
+        ("UNATTRIBUTED", "UNATTRIBUTED")
+    );
+    let event = last_use(&story);
+    assert_eq!(event.already_used, Some(true));
+    let parts: Vec<_> = event
+        .units
+        .iter()
+        .map(|units| (&*units.batch_id, units.quantity))
+        .collect();
+    assert_eq!(parts, [("B1", 30), ("NEW", 20)]);
+    // Of a batch that was named it is that batch.
+    let story = stocked().after(of_batch(50, "B1"));
+    let known = batch(&story, "B1");
+    assert_eq!(
+        (known.quantity, known.discrepancy, known.unexplained),
+        (30, 20, 20)
+    );
+    assert_eq!(last_use(&story).units.len(), 1);
+    assert_eq!(
+        last_use(&story).particulars,
+        [UseParticulars {
+            held_quantity: 0,
+            found_quantity: 20
+        }]
+    );
+}
+
+#[test]
+fn it_was_used_where_the_books_know_of_nothing_at_all() {
+    let story = Story::new().after(used(5));
+    assert_eq!(batch(&story, "NEW").discrepancy, 5);
+    assert_eq!(story.violations(), Vec::<String>::new());
+    story.when(used(5)).refused("BATCH_EXISTS");
+}
+
+#[test]
+fn what_happened_some_time_ago_has_happened() {
+    let late = stocked().late(86_400).after(consume("RAPID", 50));
+    assert_eq!(on_hand(&late), 0);
+    let ordinary = stocked().late(86_400).after(consume("RAPID", 10));
+    assert_eq!(last_use(&ordinary).already_used, None);
+    assert_eq!(names(&ordinary, 1), ["StockConsumed"]);
+    // Clocks differ a little.
+    stocked()
+        .late(300)
+        .when(consume("RAPID", 50))
+        .refused("INSUFFICIENT_STOCK");
+}
+
+#[test]
+fn what_might_have_been_issued_goes_first_then_what_is_held_then_what_is_claimed() {
+    let story = stocked()
+        .after(receive("D1", vec![line("RAPID", 10, "B2")]))
+        .after(ship("S1", &[("RAPID", 10)]))
+        .after(allocate("S1"))
+        .after(hold_here("B2", 4))
+        .after(hold("B1"));
+    let parts = |story: &Story| {
+        let event = last_use(story);
+        let parts: Vec<_> = event
+            .units
+            .iter()
+            .map(|units| (units.batch_id.clone(), units.quantity))
+            .collect();
+        parts
+    };
+    let part = |batch_id: &str, amount: i64| (batch_id.to_owned(), amount);
+    // B1 is held with its batch and 10 of it are claimed, so what is usable of B2 goes first.
+    let few = story.clone().after(used(6));
+    assert_eq!(parts(&few), [part("B2", 6)]);
+    let more = story.clone().after(used(28));
+    assert_eq!(parts(&more), [part("B1", 20), part("B2", 8)]);
+    assert_eq!(last_use(&more).particulars[1].held_quantity, 2);
+    assert_eq!(level(&more).lots[1].held_here, 2);
+    let all = story.clone().after(used(45));
+    assert_eq!(
+        names(&all, 3),
+        [
+            "AllocationReleased",
+            "StockDiscrepancyFound",
+            "StockConsumed"
+        ]
+    );
+    assert_eq!(
+        parts(&all),
+        [part("B1", 30), part("B2", 10), part("NEW", 5)]
+    );
+    assert_eq!(all.violations(), Vec::<String>::new());
+    // If it did not happen, what was held is held again, and what was found is not there.
+    let back = all.clone().after(never(&all));
+    assert_eq!(names(&back, 2), ["MovementVoided", "MovementVoided"]);
+    assert_eq!(on_hand(&back), 40);
+    assert_eq!(
+        level(&back)
+            .lots
+            .iter()
+            .map(|lot| lot.held_here)
+            .sum::<i64>(),
+        4
+    );
+    assert_eq!(batch(&back, "NEW").discrepancy, 0);
+    assert_eq!(back.violations(), Vec::<String>::new());
+    back.clone().when(never(&all)).refused("ALREADY_VOIDED");
+}
+
+#[test]
+fn what_had_expired_was_used_all_the_same() {
+    let story = stocked().on("2022-06-01");
+    story
+        .clone()
+        .when(ConsumeStock {
+            batch_id: Some(code("B1")),
+            ..consume("RAPID", 5)
+        })
+        .refused("BATCH_EXPIRED");
+    assert_eq!(on_hand(&story.after(of_batch(5, "B1"))), 25);
+}
+
+#[test]
+fn what_was_thrown_away_or_given_back_breaks_claims_and_shows_what_nobody_knew_of() {
+    let story = stocked()
+        .after(ship("S1", &[("RAPID", 20)]))
+        .after(allocate("S1"));
+    story
+        .clone()
+        .when(dispose("B1", 11))
+        .refused("INSUFFICIENT_STOCK");
+    let disposed = story.clone().after(DisposeStock {
+        already_disposed: true,
+        ..dispose("B1", 40)
+    });
+    let returned = story.clone().after(ReturnStock {
+        already_returned: true,
+        ..give_back("B1", 40)
+    });
+    let late = story.late(3_600).after(dispose("B1", 40));
+    for (story, name) in [
+        (disposed, "StockDisposed"),
+        (returned, "StockReturned"),
+        (late, "StockDisposed"),
+    ] {
+        let expected = ["AllocationReleased", "StockDiscrepancyFound", name];
+        assert_eq!(names(&story, 3), expected);
+        assert_eq!(on_hand(&story), 0);
+        assert_eq!(batch(&story, "B1").discrepancy, 10);
+        let back = story.clone().after(never(&story));
+        assert_eq!(on_hand(&back), 30);
+        assert_eq!(batch(&back, "B1").discrepancy, 0);
+        assert_eq!(back.violations(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_asset_that_is_elsewhere_was_not_thrown_away_here() {
+    let story = Story::new()
+        .after(pledge("D1", &[("OXYGEN", 3)]))
+        .after(receive("D1", vec![assets("B2", &["S1", "S2"])]))
+        .after(ship("S1", &[("CONC", 1)]))
+        .after(allocate("S1"));
+    let gone = |number: &str| DisposeStock {
+        serial_numbers: labels(&[number]),
+        already_disposed: true,
+        ..dispose("B2", 1)
+    };
+    let broken = story.clone().after(gone("S1"));
+    assert_eq!(names(&broken, 2), ["AllocationReleased", "StockDisposed"]);
+    assert_eq!(broken.violations(), Vec::<String>::new());
+    let sent = story.after(dispatch("S1"));
+    sent.when(gone("S1")).refused("SERIAL_NUMBER_NOT_THERE");
+}
+
+#[test]
+fn a_count_settles_where_it_came_from() {
+    // 20 too many were used at WH of what had been sent to HOSP, as the books say.
+    let story = stocked()
+        .after(ship("S1", &[("RAPID", 25)]))
+        .after(allocate("S1"))
+        .after(dispatch("S1"))
+        .after(arrive("S1"))
+        .after(of_batch(25, "B1"));
+    assert_eq!(batch(&story, "B1").unexplained, 20);
+    let counted = CountStock {
+        facility_id: code("HOSP"),
+        kind: CountKind::Cycle,
+        ..count("C1", "RAPID", &[("B1", 5)])
+    };
+    let story = story.after(counted);
+    let settled = batch(&story, "B1");
+    assert_eq!((settled.discrepancy, settled.unexplained), (20, 0));
+    assert_eq!(story.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn a_batch_of_another_item_was_not_used_as_this_one() {
+    let story = stocked().after(receive("D1", vec![line("PCR", 5, "B2")]));
+    story.when(of_batch(5, "B2")).refused("BATCH_OF_OTHER_ITEM");
+}
