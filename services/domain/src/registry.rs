@@ -349,6 +349,19 @@ fn day_at(books: &Books, thing: &Boundary, moment: Moment) -> NaiveDate {
     facility.map_or_else(|| kazakhstan_day(time_us), |it| facility_day(it, time_us))
 }
 
+/// Refuses a day that has not come: what stands there by mistake could not be ended before it.
+fn has_come(field: &'static str, day: NaiveDate, moment: Moment) -> Result<(), Rejection> {
+    let today = kazakhstan_day(moment.now_us);
+    if day <= today {
+        return Ok(());
+    }
+    Err(Rejection::DayAhead {
+        field,
+        day: day.to_string(),
+        today: today.to_string(),
+    })
+}
+
 /// The commodity, or that it is unknown.
 pub(crate) fn existing_commodity<'a>(
     books: &'a Books,

@@ -306,6 +306,8 @@ rejections! {
     VerificationOutOfOrder { field: String, day: String, earliest: String } = "VERIFICATION_OUT_OF_ORDER", State,
         malformed(field), retry false,
         ("{field}: {day} lies before {earliest}; name that day or a later one");
+    DayAhead { field: &'static str, day: String, today: String } = "DAY_AHEAD", State, malformed(field), retry true,
+        ("{field}: {day} lies after {today}; record it once that day has come, or name a day that has");
     NotVerified { organisation_id: String } = "NOT_VERIFIED", State, Refused, retry false,
         ("organisation {organisation_id} has no verification that could be revoked");
     StillAssigned { volunteer_id: String, crew_id: String } = "STILL_ASSIGNED", State, Refused, retry true,

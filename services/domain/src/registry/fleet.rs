@@ -9,7 +9,7 @@ use keruen_proto::{
     },
 };
 
-use super::{Thing as _, check_existence, in_use, reads_of_new, unretired};
+use super::{Thing as _, check_existence, has_come, in_use, reads_of_new, unretired};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -101,7 +101,7 @@ pub struct AssignVolunteer {
     pub crew_id: Code,
     /// What they do there.
     pub role: CrewRole,
-    /// First day; else the day on which it happened.
+    /// First day, today or before; else the day on which it happened.
     pub assigned_on: Option<NaiveDate>,
 }
 
@@ -110,7 +110,7 @@ pub struct AssignVolunteer {
 pub struct EndAssignment {
     /// The volunteer.
     pub volunteer_id: Code,
-    /// First day on which they are no longer in it; else the day on which it happened.
+    /// First day on which they are no longer in it, today or before; else the day on which it happened.
     pub ended_on: Option<NaiveDate>,
     /// Why.
     pub reason: AssignmentEndReason,
@@ -188,7 +188,9 @@ impl Command for AssignVolunteer {
             });
         }
         let day = kazakhstan_day(moment.occurred_at_us);
-        let assigned_on = self.assigned_on.unwrap_or(day).to_string();
+        let assigned_on = self.assigned_on.unwrap_or(day);
+        has_come("assigned_on", assigned_on, moment)?;
+        let assigned_on = assigned_on.to_string();
         let earliest = volunteer.assignments.iter().map(|it| &it.ended_on).max();
         in_order(
             "assigned_on",
@@ -239,7 +241,9 @@ impl Command for EndAssignment {
             });
         };
         let day = kazakhstan_day(moment.occurred_at_us);
-        let ended_on = self.ended_on.unwrap_or(day).to_string();
+        let ended_on = self.ended_on.unwrap_or(day);
+        has_come("ended_on", ended_on, moment)?;
+        let ended_on = ended_on.to_string();
         in_order("ended_on", &ended_on, &assignment.assigned_on)?;
         limits::keep(vec![
             AssignmentEnded {

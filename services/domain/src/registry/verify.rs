@@ -9,7 +9,7 @@ use keruen_proto::{
     },
 };
 
-use super::{existing_organisation, in_use, unretired};
+use super::{existing_organisation, has_come, in_use, unretired};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -27,7 +27,7 @@ pub struct VerifyOrganisation {
     pub organisation_id: Code,
     /// The organisation that looked at its papers.
     pub verified_by_id: Code,
-    /// First day on which it counts; else the day on which it happened.
+    /// First day on which it counts, today or before; else the day on which it happened.
     pub verified_on: Option<NaiveDate>,
     /// Last day on which it counts; `None` where it has no end.
     pub valid_until: Option<NaiveDate>,
@@ -40,7 +40,7 @@ pub struct VerifyOrganisation {
 pub struct RevokeVerification {
     /// The organisation.
     pub organisation_id: Code,
-    /// First day on which it counts no more; else the day on which it happened.
+    /// First day on which it counts no more, today or before; else the day on which it happened.
     pub revoked_on: Option<NaiveDate>,
     /// Why.
     pub reason: RevocationReason,
@@ -94,6 +94,7 @@ impl Command for VerifyOrganisation {
         }
         let day = kazakhstan_day(moment.occurred_at_us);
         let verified_on = self.verified_on.unwrap_or(day);
+        has_come("verified_on", verified_on, moment)?;
         in_order(
             "verified_on",
             verified_on,
@@ -150,6 +151,7 @@ impl Command for RevokeVerification {
         };
         let day = kazakhstan_day(moment.occurred_at_us);
         let revoked_on = self.revoked_on.unwrap_or(day);
+        has_come("revoked_on", revoked_on, moment)?;
         in_order("revoked_on", revoked_on, Some(last))?;
         limits::keep(vec![
             VerificationRevoked {

@@ -297,6 +297,30 @@ fn a_volunteer_is_in_one_crew_at_a_time_and_both_keep_the_history() {
     );
 }
 
+/// A day that is mistyped could not be ended before it comes.
+#[test]
+fn nobody_joins_or_leaves_a_crew_on_a_day_that_has_not_come() {
+    let from = |day: &str| AssignVolunteer {
+        assigned_on: Some(date(day)),
+        ..assign("V1", "C1")
+    };
+    let until = |day: &str| EndAssignment {
+        ended_on: Some(date(day)),
+        ..end("V1")
+    };
+    fleet()
+        .when(from("2102-04-10"))
+        .refused("DAY_AHEAD")
+        .saying(&["assigned_on", "2102-04-10", "2020-04-10"]);
+    let story = fleet().after(from("2020-04-10"));
+    story
+        .clone()
+        .when(until("2020-04-11"))
+        .refused("DAY_AHEAD")
+        .saying(&["ended_on", "2020-04-11", "2020-04-10"]);
+    story.when(until("2020-04-10")).accepted();
+}
+
 #[test]
 fn nobody_leaves_while_in_a_crew() {
     let story = fleet().after(assign("V1", "C1"));

@@ -105,8 +105,8 @@ fn a_verification_counts_through_its_last_day() {
     let known = read(&story, "HELP");
     assert!(verification_on(&known, date("2020-12-31")).is_some());
     assert!(verification_on(&known, date("2021-01-01")).is_none());
-    // One that is announced takes the place of the one before on its day only.
-    let story = story.after(on("2021-02-01"));
+    // The next one takes its place from its day on only.
+    let story = story.on("2021-02-01").after(verify("HELP"));
     let known = read(&story, "HELP");
     assert!(verification_on(&known, date("2020-12-31")).is_some());
     assert!(verification_on(&known, date("2021-01-15")).is_none());
@@ -167,6 +167,30 @@ fn nobody_stands_by_itself_and_days_follow_each_other() {
         .when(on("2020-04-30"))
         .refused("VERIFICATION_OUT_OF_ORDER");
     story.when(on("2020-05-01")).accepted();
+}
+
+/// A day that is mistyped could not be undone before it comes.
+#[test]
+fn nobody_is_verified_or_not_from_a_day_that_has_not_come() {
+    Story::new()
+        .when(on("2102-04-10"))
+        .refused("DAY_AHEAD")
+        .saying(&["verified_on", "2102-04-10", "2020-04-10"]);
+    let revoked = |day: &str| RevokeVerification {
+        revoked_on: Some(date(day)),
+        ..revoke("HELP")
+    };
+    let story = Story::new().after(verify("HELP"));
+    story
+        .clone()
+        .when(revoked("2020-04-11"))
+        .refused("DAY_AHEAD")
+        .saying(&["revoked_on", "2020-04-11", "2020-04-10"]);
+    story.when(revoked("2020-04-10")).accepted();
+    // What became known late counts from a day since then.
+    let late = Story::new().late(10 * 86_400);
+    late.clone().when(on("2020-04-10")).accepted();
+    late.when(on("2020-04-11")).refused("DAY_AHEAD");
 }
 
 /// Nothing is refused to who is not verified.

@@ -150,7 +150,7 @@ pub struct Verify {
     /// The organisation that looked at its papers
     #[arg(long = "by", value_name = "CODE", required_unless_present = "json")]
     verified_by: Option<String>,
-    /// First day on which it counts. Default: the day on which it happened
+    /// First day on which it counts, never in the future. Default: the day on which it happened
     #[arg(long = "on", value_name = "DAY", value_parser = value::date)]
     verified_on: Option<String>,
     /// Last day on which it counts. Default: it has no end
@@ -172,7 +172,7 @@ pub struct RevokeVerification {
     /// Why
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<RevocationReason>())]
     reason: Option<RevocationReason>,
-    /// First day on which it counts no more. Default: the day on which it happened
+    /// First day on which it counts no more, never in the future. Default: the day on which it happened
     #[arg(long = "on", value_name = "DAY", value_parser = value::date)]
     revoked_on: Option<String>,
     /// What that rests on: kind=…,number=…[,date=DAY]; repeatable

@@ -117,7 +117,7 @@ pub struct Assign {
     /// What they do there
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<CrewRole>())]
     role: Option<CrewRole>,
-    /// First day. Default: the day on which it happened
+    /// First day, never in the future. Default: the day on which it happened
     #[arg(long = "on", value_name = "DAY", value_parser = value::date)]
     assigned_on: Option<String>,
     #[command(flatten)]
@@ -133,7 +133,7 @@ pub struct EndAssignment {
     /// Why
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<AssignmentEndReason>())]
     reason: Option<AssignmentEndReason>,
-    /// First day on which they are no longer in it. Default: the day on which it happened
+    /// First day on which they are no longer in it, never in the future. Default: the day on which it happened
     #[arg(long = "on", value_name = "DAY", value_parser = value::date)]
     ended_on: Option<String>,
     #[command(flatten)]
