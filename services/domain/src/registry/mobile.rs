@@ -14,7 +14,7 @@ use keruen_proto::{
 use super::{
     exist, existing_facility,
     facility::{existing_then, full, known_region},
-    unretired,
+    in_use, unretired,
 };
 use crate::{
     books::{Books, Fold},
@@ -184,7 +184,7 @@ fn reported(unit: &mut MobileUnit, report: &Throughput, corrected: bool) {
     }
 }
 
-/// The facility, where it is a mobile unit in use.
+/// The facility, where it is a mobile unit.
 fn existing<'a>(books: &'a Books, id: &Code) -> Result<&'a Facility, Rejection> {
     let facility = existing_facility(books, id)?;
     if facility.kind() != FacilityKind::MobileUnit {
@@ -194,7 +194,17 @@ fn existing<'a>(books: &'a Books, id: &Code) -> Result<&'a Facility, Rejection> 
             kind: kind.trim_start_matches("FACILITY_KIND_").to_owned(),
         });
     }
-    unretired(books, &Boundary::Facility(id.clone()))?;
+    Ok(facility)
+}
+
+/// The same, where it was in use when it happened: what it did before may become known after it was retired.
+fn existing_in_use<'a>(
+    books: &'a Books,
+    id: &Code,
+    moment: Moment,
+) -> Result<&'a Facility, Rejection> {
+    let facility = existing(books, id)?;
+    in_use(books, &[Boundary::Facility(id.clone())], moment)?;
     Ok(facility)
 }
 
@@ -226,7 +236,7 @@ impl Command for DeployMobileUnit {
             region_id: self.stop.region_id.clone(),
             valid_from: String::new(),
         })?;
-        let facility = existing(books, &self.facility_id)?;
+        let facility = existing_in_use(books, &self.facility_id, moment)?;
         let day = facility_day(facility, moment.occurred_at_us);
         check_region("stop.region_id", &self.stop, &day.to_string())?;
         let none = MobileUnit::default();
@@ -304,7 +314,7 @@ impl Command for DepartMobileUnit {
     }
 
     fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
-        let facility = existing(books, &self.facility_id)?;
+        let facility = existing_in_use(books, &self.facility_id, moment)?;
         let day = facility_day(facility, moment.occurred_at_us).to_string();
         let unit = books.mobile_unit(&self.facility_id);
         let mut stays = unit.map(|unit| unit.stays.clone()).unwrap_or_default();
@@ -344,6 +354,7 @@ impl Command for ScheduleMobileUnit {
             })?;
         }
         let facility = existing(books, &self.facility_id)?;
+        unretired(books, &Boundary::Facility(self.facility_id.clone()))?;
         let known = books.mobile_unit(&self.facility_id);
         if known.map_or(&[][..], |unit| &unit.schedule) == self.stops {
             return Err(Rejection::NothingChanges {
@@ -410,7 +421,7 @@ impl Command for ReportThroughput {
     fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         existing_facility(books, &self.facility_id)?;
         exist(books, &[Boundary::Commodity(self.commodity_id.clone())])?;
-        let facility = existing(books, &self.facility_id)?;
+        let facility = existing_in_use(books, &self.facility_id, moment)?;
         let (first_day, last_day) = (self.first_day.to_string(), self.last_day.to_string());
         in_order("throughput.last_day", &last_day, &first_day)?;
         let today = facility_day(facility, moment.now_us).to_string();

@@ -208,6 +208,28 @@ fn only_mobile_units_go_to_regions_that_exist() {
 }
 
 #[test]
+fn what_it_did_before_it_was_retired_may_become_known_later() {
+    let retired = story()
+        .on("2021-03-01")
+        .after(retire(Boundary::Facility(code("LAB"))))
+        .on("2021-03-05");
+    let then = retired.clone().late(5 * 86_400);
+    let did = || report("2021-02-20", "2021-02-28", 1_240);
+    then.clone()
+        .after(did())
+        .after(deploy("KZ-31", "Zhanatas"))
+        .when(depart())
+        .accepted();
+    retired.clone().when(did()).refused("RETIRED");
+    retired
+        .when(deploy("KZ-31", "Zhanatas"))
+        .refused("RETIRED");
+    // Nobody plans for it any more.
+    let planned = planned("KZ-31", "Zhanatas", "2021-07-01", "2021-07-05");
+    then.when(schedule(&[planned])).refused("RETIRED");
+}
+
+#[test]
 fn a_schedule_is_in_order_and_is_used_up() {
     let zhanatas = planned("KZ-31", "Zhanatas", "2021-07-01", "2021-07-05");
     let karatau = planned("KZ-31", "Karatau", "2021-07-06", "2021-07-12");
