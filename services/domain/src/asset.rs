@@ -139,6 +139,29 @@ pub(crate) fn is_elsewhere(books: &Books, item_id: &str, serial_number: &str) ->
     })
 }
 
+/// What must be read to know whether units are elsewhere: they themselves, then what they are inside, and so on outwards.
+/// It ends after one more than the limit.
+pub(crate) fn outwards<'a>(
+    books: &Books,
+    item_id: &Code,
+    serial_numbers: impl Iterator<Item = &'a String>,
+    limit: usize,
+) -> Vec<Boundary> {
+    let units = serial_numbers.filter_map(|number| Boundary::asset(item_id, number));
+    let mut assets: Vec<Boundary> = units.take(limit + 1).collect();
+    let mut next = 0;
+    while assets.len() <= limit
+        && let Some(Boundary::Asset(item_id, serial_number)) = assets.get(next)
+    {
+        let asset = books.asset(item_id, serial_number);
+        let outer = asset.and_then(|asset| asset.inside.as_ref());
+        let outer = outer.and_then(|it| Boundary::asset(&it.item_id, &it.serial_number));
+        assets.extend(outer.filter(|outer| !assets.contains(outer)));
+        next += 1;
+    }
+    assets
+}
+
 /// What must be read to know whether a unit is elsewhere, and what would be lost with it.
 pub(crate) fn reads_around(books: &Books, item_id: &str, serial_number: &str) -> Vec<Boundary> {
     let mut boundaries: Vec<Boundary> = Boundary::asset(item_id, serial_number)
@@ -189,7 +212,8 @@ pub(crate) fn held_still(books: &Books, facility_id: &str, units: &StockUnits) -
     held_where(books, facility_id, units, |asset| !is_free(asset))
 }
 
-/// The units that are held because of their own state: those that were lent or are being repaired elsewhere are not there.
+/// The units that are held because of their own state: those that were lent or are being repaired elsewhere are not
+/// there, nor what is inside them.
 pub(crate) fn set_apart_there(
     books: &Books,
     item_id: &str,
@@ -197,7 +221,7 @@ pub(crate) fn set_apart_there(
 ) -> Vec<String> {
     let is_meant = |number: &&String| {
         let asset = books.asset(item_id, number);
-        asset.is_some_and(|asset| asset.set_apart && !is_away(asset))
+        asset.is_some_and(|asset| asset.set_apart) && !is_elsewhere(books, item_id, number)
     };
     serial_numbers.iter().filter(is_meant).cloned().collect()
 }

@@ -36,6 +36,8 @@ pub const BROKEN_CLAIMS: usize = 100;
 pub const COUNT_LINES: usize = 100;
 /// Batches that one temperature excursion may name.
 pub const EXCURSION_BATCHES: usize = 50;
+/// Held assets that one temperature excursion may look at, with those that they are inside: each is read.
+pub const EXCURSION_ASSETS: usize = 100;
 /// Types of mains sockets of a site.
 pub const PLUG_TYPES: usize = 14;
 /// People who were taught to run an asset, in one command.

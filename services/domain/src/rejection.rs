@@ -628,6 +628,10 @@ rejections! {
         Quantities, Refused, retry true,
         ("a decrease of batch {batch_id} at {facility_id} by so many breaks the claims of {shipments} shipments, at \
           most {limit} at once; decrease it in several steps");
+    TooManyAssets { facility_id: String, item_id: String, limit: usize } = "TOO_MANY_ASSETS", Quantities, Refused,
+        retry false,
+        ("more than {limit} units of item {item_id} at {facility_id} are held already, with those that they are inside, \
+          and whether they were there is to be looked at one by one; name fewer batches");
     TooManyTags { event: &'static str, tags: usize, limit: usize } = "TOO_MANY_TAGS", Quantities, Refused, retry false,
         ("{event} would concern {tags} batches, lots, serial numbers and the like together, at most {limit}; split it \
           into several, each with fewer lines or serial numbers");

@@ -7,7 +7,12 @@ use keruen_proto::{
     shipments::v1::ReleaseReason,
 };
 
-use super::{RecordExcursion, claims, lot::existing_batch, pick::units_of};
+use super::{
+    RecordExcursion,
+    claims::{self, BrokenClaim},
+    lot::existing_batch,
+    pick::units_of,
+};
 use crate::{
     asset,
     books::Books,
@@ -27,13 +32,13 @@ impl Command for RecordExcursion {
             Boundary::Stock(self.facility_id.clone(), self.item_id.clone()),
         ];
         boundaries.extend(self.batch_ids.iter().cloned().map(Boundary::Batch));
-        for lot in self.lots(books) {
-            let claims = claims::broken(lot, lot.on_hand, &lot.serial_numbers);
-            boundaries.extend(claims::reads(books, &claims));
-            let held = lot.serial_numbers_held_here.iter();
-            let assets = held.filter_map(|number| Boundary::asset(&self.item_id, number));
-            boundaries.extend(assets.take(limits::SERIAL_NUMBERS));
-        }
+        let claims: Vec<BrokenClaim> = self.lots(books).flat_map(broken).collect();
+        boundaries.extend(claims::reads(books, &claims));
+        boundaries.extend(
+            self.held_assets(books)
+                .into_iter()
+                .take(limits::EXCURSION_ASSETS),
+        );
         boundaries
     }
 
@@ -51,10 +56,11 @@ impl Command for RecordExcursion {
                 item_id: self.item_id.to_string(),
             });
         }
+        self.check_size(books, &lots)?;
         let mut given_up = Vec::new();
         let mut held = Vec::new();
         for lot in &lots {
-            let claims = claims::broken(lot, lot.on_hand, &lot.serial_numbers);
+            let claims = broken(lot);
             let units = units_of(&self.item_id, lot, lot.on_hand, lot.serial_numbers.clone());
             let reason = ReleaseReason::StockHeld;
             given_up.extend(claims::give_up(
@@ -66,7 +72,6 @@ impl Command for RecordExcursion {
             )?);
             held.extend(self.held(books, lot));
         }
-        claims::check_number(&self.facility_id, &lots[0].batch_id, given_up.len())?;
         let mut batch_ids: Vec<String> = lots.iter().map(|lot| lot.batch_id.clone()).collect();
         batch_ids.sort_unstable();
         batch_ids.dedup();
@@ -94,6 +99,11 @@ impl Command for RecordExcursion {
     }
 }
 
+/// The claims to a lot that break: all of them.
+fn broken(lot: &StockLot) -> Vec<BrokenClaim> {
+    claims::broken(lot, lot.on_hand, &lot.serial_numbers)
+}
+
 impl RecordExcursion {
     /// The lots that were there.
     fn lots<'a>(&'a self, books: &'a Books) -> impl Iterator<Item = &'a StockLot> {
@@ -104,6 +114,28 @@ impl RecordExcursion {
         };
         let lots = level.map_or(&[][..], |level| &level.lots);
         lots.iter().filter(is_meant)
+    }
+
+    /// The assets that are held already, over all lots, and what they are inside: some are not there.
+    fn held_assets(&self, books: &Books) -> Vec<Boundary> {
+        let held = self
+            .lots(books)
+            .flat_map(|lot| &lot.serial_numbers_held_here);
+        asset::outwards(books, &self.item_id, held, limits::EXCURSION_ASSETS)
+    }
+
+    /// Refuses what is too much for one append, over all lots: beyond the bounds it was not even read.
+    fn check_size(&self, books: &Books, lots: &[&StockLot]) -> Result<(), Rejection> {
+        let shipments: usize = lots.iter().map(|lot| broken(lot).len()).sum();
+        claims::check_number(&self.facility_id, &lots[0].batch_id, shipments)?;
+        if self.held_assets(books).len() > limits::EXCURSION_ASSETS {
+            return Err(Rejection::TooManyAssets {
+                facility_id: self.facility_id.to_string(),
+                item_id: self.item_id.to_string(),
+                limit: limits::EXCURSION_ASSETS,
+            });
+        }
+        Ok(())
     }
 
     /// What is within the range is no excursion.

@@ -204,3 +204,68 @@ fn equipment_in_use_is_held_as_well() {
     assert_eq!(held, ["S1", "S2", "S4"], "S3 was elsewhere");
     assert_eq!(story.violations(), Vec::<String>::new());
 }
+
+/// What is inside something that was lent was not in the store either.
+#[test]
+fn what_is_inside_something_that_is_lent_is_not_held() {
+    use crate::{
+        asset::lend,
+        contents::{put, stocked},
+    };
+    use keruen_domain::asset::ChangeAsset;
+    let lent = ChangeAsset {
+        item_id: code("LAB"),
+        ..lend("LAB-1")
+    };
+    let equipped = stocked()
+        .after(put("P-1", "AN-1"))
+        .after(put("AN-1", "LAB-1"))
+        .after(put("P-2", "LAB-2"));
+    let held = |story: Story| match story.after(excursion("PUMP")).events.last() {
+        Some(Event::StockHeld(held)) => held.units.clone().expect("units").serial_numbers,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(held(equipped.clone()), ["P-1", "P-2", "P-3", "P-4"]);
+    assert_eq!(held(equipped.after(lent)), ["P-2", "P-3", "P-4"]);
+}
+
+/// All lots together have one bound.
+#[test]
+fn too_much_that_is_held_is_looked_at_in_parts() {
+    use keruen_domain::stock::HoldStock;
+    let numbers = |batch_id: &str, count: usize| -> Vec<String> {
+        (0..count)
+            .map(|number| format!("{batch_id}-{number}"))
+            .collect()
+    };
+    let received = |batch_id: &str, count: usize| {
+        let numbers = numbers(batch_id, count);
+        let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        receive("D1", vec![assets(batch_id, &numbers)])
+    };
+    let held = |batch_id: &str, numbers: &[String]| {
+        let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        HoldStock {
+            serial_numbers: labels(&numbers),
+            ..hold_here(batch_id, i64::try_from(numbers.len()).expect("few"))
+        }
+    };
+    let story = Story::new()
+        .after(pledge("D1", &[("OXYGEN", 200)]))
+        .after(received("B1", 50))
+        .after(received("B2", 51))
+        .after(held("B1", &numbers("B1", 50)))
+        .after(held("B2", &numbers("B2", 50)));
+    story.clone().when(excursion("CONC")).accepted();
+    let story = story.after(held("B2", &["B2-50".to_owned()]));
+    story
+        .clone()
+        .when(excursion("CONC"))
+        .refused("TOO_MANY_ASSETS")
+        .saying(&["100", "CONC", "WH", "name fewer batches"]);
+    let named = RecordExcursion {
+        batch_ids: vec![code("B2")],
+        ..excursion("CONC")
+    };
+    story.when(named).accepted();
+}
