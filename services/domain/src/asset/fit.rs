@@ -3,12 +3,13 @@
 //!
 //! What is not known of a site is not held against it.
 
+use chrono::NaiveDate;
 use keruen_proto::{
     inventory::v1::{FitOverride, FitProblem},
     registry::v1::{Facility, FacilityKind, Freezing, Item, PlugType, SiteData, SiteNeeds},
 };
 
-use crate::{books::Books, boundary::Boundary, rejection::Rejection};
+use crate::{books::Books, boundary::Boundary, calendar::is_expired, rejection::Rejection};
 
 /// What a site lacks that an item needs, and in which way.
 struct Lack {
@@ -151,11 +152,13 @@ pub(super) fn reads(item: &Item, facility_id: &str) -> impl Iterator<Item = Boun
     accessories.filter_map(move |it| Boundary::stock(facility_id, &it.item_id))
 }
 
-/// The same where it is to be used from now on: then what it needs to be of use must be there as well, free to be used.
+/// The same where it is to be used from a day on: then what it needs to be of use must be there as well, free to be used
+/// and not expired.
 pub(super) fn check_use(
     books: &Books,
     item: &Item,
     facility: &Facility,
+    day: NaiveDate,
     fit_override: Option<&FitOverride>,
 ) -> Result<Vec<FitProblem>, Rejection> {
     let mut lacks = lacks(item, facility);
@@ -164,6 +167,7 @@ pub(super) fn check_use(
         let lots = level.map_or(&[][..], |level| &level.lots);
         let there = lots
             .iter()
+            .filter(|lot| !is_expired(&lot.expires_on, day))
             .fold(0_i64, |sum, lot| sum.saturating_add(lot.available));
         if there < accessory.quantity {
             lacks.push(Lack {

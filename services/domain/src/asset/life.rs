@@ -256,7 +256,8 @@ impl Command for ChangeAsset {
         if let Some(id) = self.step.organisation() {
             in_use(books, &[Boundary::Organisation(id.clone())], moment)?;
         }
-        self.check_day(facility_day(facility, moment.occurred_at_us))?;
+        let day = facility_day(facility, moment.occurred_at_us);
+        self.check_day(day)?;
         let is_refill = matches!(self.step, Step::Fill { .. } | Step::Empty);
         if is_refill && !item.refillable() {
             return Err(Rejection::NotRefillable {
@@ -266,7 +267,7 @@ impl Command for ChangeAsset {
         self.check_documents()?;
         let mut fit_problems = Vec::new();
         if let Step::Install { fit_override } = &self.step {
-            fit_problems = fit::check_use(books, item, facility, fit_override.as_ref())?;
+            fit_problems = fit::check_use(books, item, facility, day, fit_override.as_ref())?;
         }
         // The books say that it is in this facility's stock.
         let lot = contents::lot_of(books, asset).ok_or_else(|| self.elsewhere(asset))?;

@@ -869,6 +869,20 @@ fn what_is_put_to_use_has_its_accessories() {
         .after(opened(2))
         .when(installed(None))
         .accepted();
+    // What has expired does not count.
+    story
+        .clone()
+        .after(opened(2))
+        .on("2020-12-31")
+        .when(installed(None))
+        .accepted();
+    story
+        .clone()
+        .after(opened(2))
+        .on("2021-01-01")
+        .when(installed(None))
+        .refused("SITE_UNFIT")
+        .saying(&["needs 2 of item PCR to be of use, and 0 are available"]);
     // What is held does not count.
     story
         .clone()
