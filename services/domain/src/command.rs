@@ -38,18 +38,20 @@ pub trait Command: Send + Sync + 'static {
 /// adjustment breaks are given up before it in the log, since claimed units can't leave, but because of it. So is a
 /// closed donation opened again before what comes of it, and a discrepancy found before the correction that shows it.
 /// What is inside something that is sent is claimed with it; what is inside something is out of it before it leaves alone.
+/// A release that rests on nothing follows from something else; one that somebody answers for may show that the units are
+/// held for something else.
 pub fn cause<'a>(events: impl IntoIterator<Item = &'a Event>) -> usize {
     let events: Vec<&Event> = events.into_iter().collect();
     let dispatched = |event: &&Event| matches!(event, Event::ShipmentDispatched(_));
-    let precedes = |event: &&Event| {
-        matches!(
-            event,
-            Event::AllocationReleased(_)
-                | Event::DonationReopened(_)
-                | Event::StockDiscrepancyFound(_)
-                | Event::AssetTakenOut(_)
-                | Event::StockReleased(_)
-        )
+    let precedes = |event: &&Event| match event {
+        Event::AllocationReleased(_)
+        | Event::DonationReopened(_)
+        | Event::StockDiscrepancyFound(_)
+        | Event::AssetTakenOut(_) => true,
+        Event::StockReleased(released) => {
+            released.verdict.is_none() && released.release_override.is_none()
+        }
+        _ => false,
     };
     let mut all = events.iter();
     all.position(dispatched)
@@ -61,7 +63,8 @@ pub fn cause<'a>(events: impl IntoIterator<Item = &'a Event>) -> usize {
 mod tests {
     use keruen_proto::{
         inventory::v1::{
-            AssetTakenOut, DonatedMoneySpent, DonationReceived, StockAdjusted, StockReleased,
+            AssetTakenOut, DonatedMoneySpent, DonationReceived, ReleaseOverride, ReleaseVerdict,
+            StockAdjusted, StockHeld, StockReleased,
         },
         shipments::v1::{AllocationReleased, ShipmentAllocated, ShipmentDispatched},
     };
@@ -96,5 +99,22 @@ mod tests {
             ShipmentDispatched::default().into(),
         ];
         assert_eq!(cause(&sent), 2);
+    }
+
+    #[test]
+    fn a_release_causes_that_the_units_are_held_for_something_else() {
+        let held = || StockHeld::default().into();
+        let released = StockReleased::default();
+        let by_verdict = StockReleased {
+            verdict: Some(ReleaseVerdict::default().into()),
+            ..released.clone()
+        };
+        let overridden = StockReleased {
+            release_override: Some(ReleaseOverride::default()),
+            ..released.clone()
+        };
+        assert_eq!(cause(&[by_verdict.into(), held()]), 0);
+        assert_eq!(cause(&[overridden.into(), held()]), 0);
+        assert_eq!(cause(&[released.into(), held()]), 1);
     }
 }
