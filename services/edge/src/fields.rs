@@ -26,6 +26,8 @@ use crate::status;
 const MAX_VIOLATIONS: usize = 50;
 /// The longest name, in characters.
 const MAX_NAME_CHARS: usize = 200;
+/// What references to persons begin with.
+const PERSON: &str = "person:";
 /// How far a client's clock may run ahead: 5 seconds. A fact within that is recorded as happening now.
 const MAX_CLOCK_LEAD_US: i64 = 5_000_000;
 
@@ -198,6 +200,21 @@ impl Fields {
         } else {
             self.label(field, text).map(Some)
         }
+    }
+
+    /// A reference to a person. The log can't forget, so it must not know: the reference is to what can be erased
+    /// elsewhere, and names nobody.
+    pub fn person(&mut self, field: &str, text: &str) -> Option<Label> {
+        let reference = self.label(field, text)?;
+        let id = reference.strip_prefix(PERSON).unwrap_or_default();
+        let is_char = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-');
+        if !id.is_empty() && id.chars().all(is_char) {
+            return Some(reference);
+        }
+        let rule =
+            "must be a reference that names nobody: person: and letters, digits, '.', '_' or '-'";
+        self.reject(field, format!("{rule}; found {text:?}"));
+        None
     }
 
     /// A list, each element parsed with its own path. All elements are looked at.
@@ -560,6 +577,24 @@ mod tests {
             " 2027-01-05",
         ] {
             assert_eq!(Fields::of_query().date("day", bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_person_is_a_reference() {
+        let parsed = |text| Fields::of_query().person("person_ref", text);
+        for good in ["person:7", "person:a1b2-c3.d_4"] {
+            assert_eq!(parsed(good).map(|it| it.to_string()), Some(good.to_owned()));
+        }
+        for bad in [
+            "",
+            "7",
+            "person:",
+            "person:Ann Lee",
+            "person:әлия",
+            "Person:7",
+        ] {
+            assert_eq!(parsed(bad), None, "{bad}");
         }
     }
 

@@ -101,7 +101,7 @@ pub fn change_earmarks(
 ) -> Option<ChangeEarmarks> {
     let donation_id = fields.code("donation_id", &message.donation_id);
     let earmarks = fields.each("earmarks", &message.earmarks, limits::EARMARKS, earmark);
-    let authorised_by_ref = fields.label("authorised_by_ref", &message.authorised_by_ref);
+    let authorised_by_ref = fields.person("authorised_by_ref", &message.authorised_by_ref);
     if message.documents.is_empty() {
         fields.reject(
             "documents",
@@ -479,7 +479,28 @@ fn consignment(
 
 #[cfg(test)]
 mod tests {
+    use keruen_proto::registry::v1::DocumentKind;
+
     use super::*;
+
+    #[test]
+    fn who_speaks_for_a_donor_is_a_reference() {
+        let parsed = |who: &str| {
+            let message = ChangeEarmarksRequest {
+                donation_id: "D1".to_owned(),
+                authorised_by_ref: who.to_owned(),
+                documents: vec![DocumentRef {
+                    kind: DocumentKind::DonationAgreement.into(),
+                    number: "17".to_owned(),
+                    ..DocumentRef::default()
+                }],
+                ..ChangeEarmarksRequest::default()
+            };
+            change_earmarks(&message, &mut Fields::of_query()).is_some()
+        };
+        assert!(parsed("person:7"));
+        assert!(!parsed("Ann Lee") && !parsed("7") && !parsed(""));
+    }
 
     #[test]
     fn what_is_missing_has_no_batch() {

@@ -262,7 +262,7 @@ pub struct ChangeEarmarks {
     /// It may go anywhere from now on
     #[arg(long)]
     lift: bool,
-    /// Who says so for the donor: a reference, never a name
+    /// Who says so for the donor: a reference, person:ID; never a name
     #[arg(long, value_name = "REF", required_unless_present = "json")]
     authorised_by: Option<String>,
     /// The donor's letter and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable

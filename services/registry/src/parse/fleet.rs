@@ -15,8 +15,6 @@ use keruen_proto::registry::v1::{
 
 use super::{absent, amended, entered, range, storage_range};
 
-/// What references to persons begin with.
-const PERSON: &str = "person:";
 /// No vehicle carries more than this, in kilograms or litres.
 const MAX_CAPACITY: i32 = 10_000_000;
 
@@ -88,27 +86,13 @@ fn volunteer_field(fields: &mut Fields, it: &Volunteer, name: &str) -> Option<()
     let path = format!("volunteer.{name}");
     match name {
         "volunteer_id" => fields.code(&path, &it.volunteer_id).map(drop),
-        "person_ref" => person_ref(fields, &path, &it.person_ref),
+        "person_ref" => fields.person(&path, &it.person_ref).map(drop),
         "organisation_id" => fields.code(&path, &it.organisation_id).map(drop),
         "skills" => skills(fields, &path, &it.skills),
         "assignments" => absent(fields, &path, it.assignments.is_empty()),
         "retired" => absent(fields, &path, it.retired.is_none()),
         _ => Some(()),
     }
-}
-
-/// The log can't forget, so it must not know: a person is a reference to what can be erased elsewhere.
-fn person_ref(fields: &mut Fields, path: &str, text: &str) -> Option<()> {
-    let reference = fields.label(path, text)?;
-    let id = reference.strip_prefix(PERSON).unwrap_or_default();
-    let is_char = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-');
-    if !id.is_empty() && id.chars().all(is_char) {
-        return Some(());
-    }
-    let rule =
-        "must be a reference that names nobody: person: and letters, digits, '.', '_' or '-'";
-    fields.reject(path, format!("{rule}; found {text:?}"));
-    None
 }
 
 fn skills(fields: &mut Fields, path: &str, skills: &[i32]) -> Option<()> {
@@ -177,24 +161,6 @@ pub fn ended(message: &EndAssignmentRequest, fields: &mut Fields) -> Option<EndA
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_person_is_a_reference() {
-        let parsed = |text| person_ref(&mut Fields::of_query(), "person_ref", text).is_some();
-        for good in ["person:7", "person:a1b2-c3.d_4"] {
-            assert!(parsed(good), "{good}");
-        }
-        for bad in [
-            "",
-            "7",
-            "person:",
-            "person:Ann Lee",
-            "person:әлия",
-            "Person:7",
-        ] {
-            assert!(!parsed(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn a_skill_is_stated_once() {
