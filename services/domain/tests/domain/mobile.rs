@@ -221,9 +221,7 @@ fn what_it_did_before_it_was_retired_may_become_known_later() {
         .when(depart())
         .accepted();
     retired.clone().when(did()).refused("RETIRED");
-    retired
-        .when(deploy("KZ-31", "Zhanatas"))
-        .refused("RETIRED");
+    retired.when(deploy("KZ-31", "Zhanatas")).refused("RETIRED");
     // Nobody plans for it any more.
     let planned = planned("KZ-31", "Zhanatas", "2021-07-01", "2021-07-05");
     then.when(schedule(&[planned])).refused("RETIRED");
