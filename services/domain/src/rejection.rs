@@ -252,8 +252,8 @@ rejections! {
     NotAKit { item_id: String } = "NOT_A_KIT", State, Refused, retry false,
         ("item {item_id} is no kit; say with the item what it consists of, or name one that is");
     KitUnfit { item_id: String, component_id: String } = "KIT_UNFIT", State, Refused, retry false,
-        ("component {component_id} of kit {item_id} is a kit itself or has serial numbers; amend the components of \
-          {item_id}");
+        ("kits of {item_id} can't be put together: {component_id} has serial numbers, or is a kit within a kit; amend the \
+          components of {item_id}");
     ComponentsUnknown { batch_id: String } = "COMPONENTS_UNKNOWN", State, Refused, retry false,
         ("batch {batch_id} was not put together here, so nobody knows what is in it; count what is there instead");
     KitOwnerRequired { item_id: String, facility_id: String, owners: String } = "KIT_OWNER_REQUIRED", State,

@@ -117,7 +117,7 @@ impl AssembleKits {
         }
     }
 
-    /// Refuses what is no kit, and kits of kits or of units with serial numbers.
+    /// Refuses what is no kit, kits of kits or of units with serial numbers, and kits with serial numbers.
     fn check_kit(&self, books: &Books, kit: &Item) -> Result<(), Rejection> {
         if !is_kit(kit) {
             return Err(Rejection::NotAKit {
@@ -128,10 +128,16 @@ impl AssembleKits {
             let item = books.item(&it.item_id);
             item.is_some_and(|item| is_kit(item) || item.tracking() == Tracking::Serial)
         };
-        match kit.components.iter().find(is_unfit) {
-            Some(component) => Err(Rejection::KitUnfit {
+        let unfit = if kit.tracking() == Tracking::Serial {
+            Some(&kit.item_id)
+        } else {
+            let component = kit.components.iter().find(is_unfit);
+            component.map(|component| &component.item_id)
+        };
+        match unfit {
+            Some(unfit_id) => Err(Rejection::KitUnfit {
                 item_id: self.item_id.to_string(),
-                component_id: component.item_id.clone(),
+                component_id: unfit_id.clone(),
             }),
             None => Ok(()),
         }

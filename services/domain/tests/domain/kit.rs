@@ -4,7 +4,8 @@ use keruen_domain::{
     Boundary, Entry,
     donation::ReceiptLine,
     kit::{AssembleKits, BreakKits},
-    registry::RegisterItem,
+    limits,
+    registry::{Amend, RegisterItem},
     stock::TransferTitle,
 };
 use keruen_proto::{
@@ -342,6 +343,52 @@ fn kits_of_what_became_a_kit_itself_are_not_put_together() {
     };
     let story = stocked().given([amended.into()]);
     story.when(assemble(1, &["K1"])).refused("KIT_UNFIT");
+}
+
+/// What an item consists of by now.
+fn made_of(item: Item, component_id: &str) -> Item {
+    Item {
+        components: vec![KitComponent {
+            item_id: component_id.to_owned(),
+            quantity: 1,
+        }],
+        ..item
+    }
+}
+
+#[test]
+fn kits_are_not_counted_by_serial_number() {
+    let amended = ItemAmended {
+        item: Some(made_of(
+            item("CONC", "OXYGEN", Tracking::Serial, false),
+            "GLOVE",
+        )),
+        changed: vec!["components".to_owned()],
+        released: Vec::new(),
+    };
+    let command = AssembleKits {
+        item_id: code("CONC"),
+        ..assemble(1, &["K1"])
+    };
+    let story = stocked().given([amended.into()]);
+    story.when(command).refused("KIT_UNFIT");
+}
+
+#[test]
+fn an_item_becomes_a_kit_as_if_it_was_registered_so() {
+    let story = Story::new().given([kit_item()]);
+    let to = |item: Item, component_id: &str| Amend {
+        thing: made_of(item, component_id),
+        fields: vec!["components".to_owned()],
+    };
+    let asset = || item("CONC", "OXYGEN", Tracking::Serial, false);
+    let gloves = || item("GLOVE", "GLOVES", Tracking::Batch, false);
+    let kit = || item("KIT", "TEST", Tracking::Batch, false);
+    for command in [to(asset(), "GLOVE"), to(gloves(), "KIT"), to(kit(), "CONC")] {
+        story.clone().when(command).refused("COMPONENT_UNFIT");
+    }
+    // Also of what it consisted of before.
+    story.after(to(kit(), "RAPID"));
 }
 
 #[test]
