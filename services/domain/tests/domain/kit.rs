@@ -310,21 +310,63 @@ fn what_is_in_kits_is_what_its_label_says_and_expires_when_it_was_decided() {
 
 #[test]
 fn a_lot_goes_into_no_more_kits_than_one_recall_can_hold() {
+    let of_lot = ReceiptLine {
+        lot: Some(label("L1")),
+        ..line("RAPID", 1_500, "B1")
+    };
     let mut story = Story::new()
         .given([kit_item()])
         .after(pledge("D1", &[("TEST", 2_000), ("GLOVES", 2_000)]))
-        .after(receive("D1", vec![line("RAPID", 1_500, "B1")]))
+        .after(receive("D1", vec![of_lot]))
         .after(receive("D1", vec![line("GLOVE", 2_000, "G1")]));
-    for number in 0..keruen_domain::limits::KITS_OF_LOT {
+    for number in 0..limits::KITS_OF_LOT {
         story = story.after(assemble(1, &[&format!("K{number}")]));
     }
     story
         .clone()
         .when(assemble(1, &["K"]))
         .refused("IN_TOO_MANY_KITS");
-    let held = story.after(hold("B1"));
-    let last = held.events.last().expect("an event");
-    assert!(matches!(last, Event::BatchHeld(event) if event.reason() == HoldReason::Component));
+    for held in [
+        story.clone().after(hold("B1")),
+        story.after(recall("RAPID", "L1")),
+    ] {
+        let last = held.events.last().expect("an event");
+        assert!(matches!(last, Event::BatchHeld(event) if event.reason() == HoldReason::Component));
+    }
+}
+
+#[test]
+fn batches_are_named_where_there_are_too_many_to_choose_from() {
+    let of_lot = |lot: &str, batch_id: &str| ReceiptLine {
+        lot: Some(label(lot)),
+        ..line("RAPID", 10, batch_id)
+    };
+    let mut story = Story::new()
+        .given([kit_item()])
+        .after(pledge("D1", &[("TEST", 10_000), ("GLOVES", 100)]))
+        .after(receive("D1", vec![line("GLOVE", 100, "G1")]));
+    let ids: Vec<String> = (0..=limits::IN_KITS_READS)
+        .map(|number| format!("B{number}"))
+        .collect();
+    for ids in ids.chunks(limits::RECEIPT_LINES) {
+        let lines = ids.iter().map(|id| of_lot("L1", id));
+        story = story.after(receive("D1", lines.collect()));
+    }
+    let refusal = story.clone().when(assemble(1, &["K1"]));
+    refusal
+        .refused("COMPONENT_BATCHES_REQUIRED")
+        .saying(&["name batch_ids"]);
+    let named = story.clone().after(AssembleKits {
+        batch_ids: vec![code("B7")],
+        ..assemble(1, &["K1"])
+    });
+    assert_eq!(parts(&named, "K1"), [of("B7", 2), of("G1", 3)]);
+    // Nobody chooses among what can't be taken.
+    let left = story
+        .after(recall("RAPID", "L1"))
+        .after(receive("D1", vec![of_lot("L2", "B")]))
+        .after(assemble(1, &["K1"]));
+    assert_eq!(parts(&left, "K1"), [of("B", 2), of("G1", 3)]);
 }
 
 #[test]
