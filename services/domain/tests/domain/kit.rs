@@ -309,6 +309,36 @@ fn what_is_in_kits_is_what_its_label_says_and_expires_when_it_was_decided() {
 }
 
 #[test]
+fn kits_expire_when_what_is_in_them_does_in_truth() {
+    let story = stocked().after(assemble(5, &["K1"]));
+    let is_receipt = |event: &Event| matches!(event, Event::DonationReceived(_));
+    let receipt = story.events.iter().position(is_receipt);
+    let receipt = fact_of(&story, receipt.expect("a receipt"));
+    let correct = |day: &str| keruen_domain::correction::CorrectBatchData {
+        fact: receipt.clone(),
+        batch_id: code("B1"),
+        lot: None,
+        expires_on: Some(Some(date(day))),
+        unit_value: None,
+        documents: Vec::new(),
+    };
+    // Longer than was said when they were put together is for somebody to decide who knows the kits.
+    let later = story.clone().after(correct("2021-01-31"));
+    assert_eq!(names(&later, 1), ["BatchDataCorrected"]);
+    let earlier = story.after(correct("2020-10-31"));
+    assert_eq!(
+        names(&earlier, 2),
+        ["BatchDataCorrected", "BatchExpiryShortened"]
+    );
+    assert_eq!(batch(&earlier, "K1").expires_on, "2020-10-31");
+    assert_eq!(
+        level(&earlier, "WH", "KIT").lots[0].expires_on,
+        "2020-10-31"
+    );
+    assert_eq!(earlier.violations(), Vec::<String>::new());
+}
+
+#[test]
 fn a_lot_goes_into_no_more_kits_than_one_recall_can_hold() {
     let of_lot = ReceiptLine {
         lot: Some(label("L1")),
