@@ -535,6 +535,9 @@ rejections! {
         ("batch {batch_id} is meant for another use, as its donor said with donation {donation_id}; take another batch");
     BatchHeld { batch_id: String, reasons: String } = "BATCH_HELD", Lines, Refused, retry true,
         ("batch {batch_id} is held for {reasons}; release it first, or take another batch");
+    KitsExpireEarlier { batch_id: String, expires_on: String } = "KITS_EXPIRE_EARLIER", Lines, Refused, retry true,
+        ("that kits of batch {batch_id} may be used until {expires_on} was decided, but all that is in them may be used for \
+          longer; shorten the expiry of what is in them first");
 
     ComponentUnfit { field: String, item_id: String, component_id: String } = "COMPONENT_UNFIT", Lines, malformed(field),
         retry false,

@@ -212,6 +212,30 @@ fn kits_taken_apart_are_components_of_the_same_batches_again() {
 }
 
 #[test]
+fn what_is_known_of_kits_is_not_lost_when_they_are_taken_apart() {
+    let story = stocked().after(assemble(5, &["K1"]));
+    let held = story.clone().after(hold("K1")).after(hold("G1"));
+    let refusal = held.clone().when(take_apart("K1", 1));
+    refusal
+        .refused("BATCH_HELD")
+        .saying(&["for QUALITY_DOUBT;"]);
+    let release = keruen_domain::quality::ReleaseBatch {
+        reason: Some(HoldReason::QualityDoubt),
+        ..release("K1")
+    };
+    held.after(release).after(take_apart("K1", 1));
+    // They may be used for less long than anything in them, until that is known of something in them, too.
+    let shortened = story.after(shorten("K1", "2020-10-01"));
+    let refusal = shortened.clone().when(take_apart("K1", 1));
+    refusal
+        .refused("KITS_EXPIRE_EARLIER")
+        .saying(&["2020-10-01"]);
+    shortened
+        .after(shorten("B1", "2020-10-01"))
+        .after(take_apart("K1", 1));
+}
+
+#[test]
 fn kits_are_taken_apart_elsewhere_and_by_whoever_owns_them_by_then() {
     let story = stocked()
         .after(assemble(5, &["K1"]))
