@@ -256,6 +256,10 @@ rejections! {
           components of {item_id}");
     ComponentsUnknown { batch_id: String } = "COMPONENTS_UNKNOWN", State, Refused, retry false,
         ("batch {batch_id} was not put together here, so nobody knows what is in it; count what is there instead");
+    ComponentBatchesRequired { item_id: String, facility_id: String } = "COMPONENT_BATCHES_REQUIRED", State,
+        malformed("batch_ids"), retry false,
+        ("batch_ids: the components of {item_id} at {facility_id} are of more batches than can be looked through at once; \
+          name batch_ids to take them from");
     KitOwnerRequired { item_id: String, facility_id: String, owners: String } = "KIT_OWNER_REQUIRED", State,
         malformed("owner_id"), retry false,
         ("owner_id: components of {item_id} at {facility_id} belong to {owners}; name one, since a kit has one owner");
