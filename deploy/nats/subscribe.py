@@ -6,13 +6,14 @@
     python3 subscribe.py --region KZ-62            # what happens in one region, comes there or concerns everybody
 
 The sequence of a message is the position of the event in the log. The program keeps the last position that it has
-printed in a file of its own, and asks for what comes after it: a consumer in NATS would be gone with the stream, which
-may be made again from the log at any time.
+printed in a file of its own, one for each region, and asks for what comes after it: a consumer in NATS would be gone with
+the stream, which may be made again from the log at any time.
 """
 
 import argparse
 import asyncio
 import pathlib
+import re
 
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -24,10 +25,29 @@ SUBJECTS = "keruen.events.v1"
 def arguments():
     parser = argparse.ArgumentParser(description="Follow the event stream of Keruen.")
     parser.add_argument("--server", default="nats://127.0.0.1:4222")
-    parser.add_argument("--region", help="ISO 3166-2 code such as KZ-62; without it, everything")
-    parser.add_argument("--cursor", type=pathlib.Path, default=pathlib.Path("keruen.position"))
+    parser.add_argument("--region", type=region, help="ISO 3166-2 code such as KZ-62; without it, everything")
+    parser.add_argument("--cursor", type=pathlib.Path, help="file of the last position [keruen.position, or keruen-REGION.position]")
     parser.add_argument("--until", type=int, help="end after the event at this position")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.cursor is None:
+        options.cursor = pathlib.Path(f"keruen-{options.region}.position" if options.region else "keruen.position")
+    return options
+
+
+def region(code):
+    if not re.fullmatch("[A-Z]{2}-[A-Z0-9]{1,3}", code):
+        raise argparse.ArgumentTypeError(f"must be an ISO 3166-2 code such as KZ-62, found {code!r}")
+    return code
+
+
+def stored(cursor):
+    """The last position that was printed, and 0 before the first."""
+    if not cursor.exists():
+        return 0
+    text = cursor.read_text().strip()
+    if not text.isdecimal():
+        raise SystemExit(f"{cursor} must hold a position, found {text!r}; put the last one printed there, or delete it")
+    return int(text)
 
 
 def filters(region):
@@ -37,7 +57,7 @@ def filters(region):
 
 
 async def follow(options):
-    position = int(options.cursor.read_text()) if options.cursor.exists() else 0
+    position = stored(options.cursor)
     connection = await nats.connect(options.server, inbox_prefix=b"_INBOX_MINISTRY")
     stream = connection.jetstream()
     config = ConsumerConfig(

@@ -223,16 +223,13 @@ impl Ledger {
             events,
             ..
         } = candidate;
-        let command_id_text = command_id.to_string();
         let (log_id, hasher) = (self.log_id, self.hasher);
         // All of them before any state changes, so that a failure leaves nothing behind.
         let mut new_events = Vec::with_capacity(events.len());
         for (index, (proposed, occurred_at, data_hash)) in (0..append_events).zip(events) {
             let mut event = RecordedEvent {
                 position: first_position + u64::from(index),
-                event_id: entry::event_id(command_id, index),
                 recorded_at_us,
-                command_id: command_id_text.clone(),
                 command_hash: command_hash.to_vec(),
                 actor: actor.clone(),
                 origin: origin.clone(),

@@ -79,14 +79,11 @@ impl Candidate {
             bounds.append_events,
         )?;
         let condition = request.condition.map(parse_condition).transpose()?;
-        let events = request
-            .events
-            .into_iter()
-            .enumerate()
-            .map(|(index, event)| {
-                parse_event(format_args!("events[{index}]"), event, bounds, transcoder)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut events = Vec::with_capacity(request.events.len());
+        for (index, event) in request.events.into_iter().enumerate() {
+            let path = format_args!("events[{index}]");
+            events.push(parse_event(path, event, bounds, transcoder)?);
+        }
         Ok(Self {
             command_id,
             command_hash,

@@ -35,6 +35,7 @@ impl Tip {
 /// An event that is about to be stored.
 #[derive(Clone, Debug)]
 pub(crate) struct NewEvent {
+    /// Without its id and that of its command: stores keep what those are made of.
     pub event: RecordedEvent,
     pub command_id: Uuid,
     /// Index within its append.

@@ -11,7 +11,7 @@ use super::{
     run::{Changes, Run, RunState},
     storage::{Damage, Storage},
     tail::postings_of,
-    term::{Posting, TermHasher},
+    term::{HASH_BITS, Posting, TermHasher},
 };
 
 /// Merging waits until it is worth a look at the database: about two pages of postings.
@@ -243,9 +243,7 @@ impl Compaction {
             .tail
             .partition_point(|posting| posting.position <= last);
         // The room stays: it is needed for the next run.
-        let mut postings: Vec<_> = self.tail.drain(..split).collect();
-        postings.sort_unstable();
-        postings.dedup();
+        let postings = in_order(self.tail.drain(..split).collect(), first);
         let terms = postings.chunk_by(|one, next| one.hash == next.hash).count() as u64;
         let mut run = Run {
             id: self.next_id,
@@ -303,6 +301,27 @@ impl Compaction {
         }
         Ok(())
     }
+}
+
+/// Postings by hash and position, each once. Where they are as near to one another as those of a run are, one number holds
+/// both, which is much faster to sort.
+pub(super) fn in_order(mut postings: Vec<Posting>, first: u64) -> Vec<Posting> {
+    const POSITION_BITS: u32 = u64::BITS - HASH_BITS;
+    let fits = |posting: &Posting| (posting.position - first) >> POSITION_BITS == 0;
+    if !postings.iter().all(fits) {
+        postings.sort_unstable();
+        postings.dedup();
+        return postings;
+    }
+    let packed = |posting: &Posting| posting.hash << POSITION_BITS | (posting.position - first);
+    let mut numbers: Vec<_> = postings.iter().map(packed).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let posting = |number: u64| Posting {
+        hash: number >> POSITION_BITS,
+        position: first + (number & ((1 << POSITION_BITS) - 1)),
+    };
+    numbers.into_iter().map(posting).collect()
 }
 
 fn in_state(runs: &[Run], state: RunState) -> impl Iterator<Item = Run> {

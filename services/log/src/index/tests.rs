@@ -630,3 +630,23 @@ fn merging_keeps_up() {
         assert!(of_level.values().all(|runs| *runs <= 12), "{of_level:?}");
     }
 }
+
+proptest! {
+    /// However far apart they are.
+    #[test]
+    fn postings_are_put_in_order(
+        first in 1..1_000_000_u64,
+        found in proptest::collection::vec((0..1_u64 << 48, 0..70_000_u64), 0..300),
+        far in any::<bool>(),
+    ) {
+        let reach = if far { 70_000 } else { 4_096 };
+        let postings: Vec<_> = found
+            .iter()
+            .flat_map(|(hash, offset)| [*hash, hash % 8].map(|hash| Posting { hash, position: first + offset % reach }))
+            .collect();
+        let mut expected = postings.clone();
+        expected.sort_unstable();
+        expected.dedup();
+        prop_assert_eq!(compaction::in_order(postings, first), expected);
+    }
+}

@@ -316,7 +316,6 @@ on_both! {
     a_group_that_was_written_all_the_same_is_answered_so
     an_unknown_outcome_is_told_and_settled_later
     a_fenced_writer_says_what_became_of_its_group
-    an_append_whose_caller_has_gone_is_not_recorded
     the_queue_is_bounded_in_bytes
     a_position_that_is_being_committed_is_waited_for
     nobody_waits_for_a_writer_that_broke_down
@@ -392,9 +391,11 @@ async fn a_fenced_writer_says_what_became_of_its_group<const BESIDE: bool>() {
     drop((sequencer, store));
 }
 
-async fn an_append_whose_caller_has_gone_is_not_recorded<const BESIDE: bool>() {
+/// Unless it was decided before: so on one thread only, which decides nothing while it commits.
+#[tokio::test]
+async fn an_append_whose_caller_has_gone_is_not_recorded() {
     let store = Fake::default();
-    let sequencer = store.start::<BESIDE>();
+    let sequencer = store.start::<false>();
     let first = sequencer.enqueue(candidate("t:0", None), false).unwrap();
     store.wait_for_commit(1);
     drop(sequencer.enqueue(candidate("t:1", None), false).unwrap());
