@@ -48,8 +48,12 @@ pub const KIT_COMPONENTS: usize = 20;
 pub const KIT_BATCHES: usize = 10;
 /// Batches of components that one command may name.
 pub const COMPONENT_BATCHES: usize = 40;
-/// Batches of kits that one lot may go into: its recall holds all of them in one append.
-pub const KITS_OF_LOT: usize = 500;
+/// Batches of kits that one lot may go into: its recall reads and holds all of them in one append, and the log takes no
+/// longer question.
+pub const KITS_OF_LOT: usize = 250;
+/// Boundaries that one command may read to know how many kits contain units of the batches that it may take: enough for
+/// 200 batches, each of a lot of its own that never went into kits.
+pub const IN_KITS_READS: usize = 400;
 /// Assets that may lie one inside the other, the outermost included.
 pub const ASSET_DEPTH: usize = 3;
 /// Assets that may be inside another one in all.

@@ -252,10 +252,14 @@ rejections! {
     NotAKit { item_id: String } = "NOT_A_KIT", State, Refused, retry false,
         ("item {item_id} is no kit; say with the item what it consists of, or name one that is");
     KitUnfit { item_id: String, component_id: String } = "KIT_UNFIT", State, Refused, retry false,
-        ("component {component_id} of kit {item_id} is a kit itself or has serial numbers; amend the components of \
-          {item_id}");
+        ("kits of {item_id} can't be put together: {component_id} has serial numbers, or is a kit within a kit; amend the \
+          components of {item_id}");
     ComponentsUnknown { batch_id: String } = "COMPONENTS_UNKNOWN", State, Refused, retry false,
         ("batch {batch_id} was not put together here, so nobody knows what is in it; count what is there instead");
+    ComponentBatchesRequired { item_id: String, facility_id: String } = "COMPONENT_BATCHES_REQUIRED", State,
+        malformed("batch_ids"), retry false,
+        ("batch_ids: the components of {item_id} at {facility_id} are of more batches than can be looked through at once; \
+          name batch_ids to take them from");
     KitOwnerRequired { item_id: String, facility_id: String, owners: String } = "KIT_OWNER_REQUIRED", State,
         malformed("owner_id"), retry false,
         ("owner_id: components of {item_id} at {facility_id} belong to {owners}; name one, since a kit has one owner");
@@ -537,6 +541,9 @@ rejections! {
         ("batch {batch_id} is meant for another use, as its donor said with donation {donation_id}; take another batch");
     BatchHeld { batch_id: String, reasons: String } = "BATCH_HELD", Lines, Refused, retry true,
         ("batch {batch_id} is held for {reasons}; release it first, or take another batch");
+    KitsExpireEarlier { batch_id: String, expires_on: String } = "KITS_EXPIRE_EARLIER", Lines, Refused, retry true,
+        ("that kits of batch {batch_id} may be used until {expires_on} was decided, but all that is in them may be used for \
+          longer; shorten the expiry of what is in them first");
 
     ComponentUnfit { field: String, item_id: String, component_id: String } = "COMPONENT_UNFIT", Lines, malformed(field),
         retry false,

@@ -433,7 +433,7 @@ impl Units {
                 account.converted += quantity;
             },
         );
-        let kits = event.kits.as_ref().map_or(1, |kits| kits.quantity);
+        let kits = self.number_taken_apart(event);
         for units in &event.components {
             let theirs = StockUnits {
                 owner_id: event.assembled_for_owner_id.clone(),
@@ -456,6 +456,21 @@ impl Units {
                 ..units.clone()
             };
             self.hold(Some(&held), facility_id, 1);
+        }
+    }
+
+    /// How many kits were taken apart, at least one.
+    fn number_taken_apart(&mut self, event: &KitsBroken) -> i64 {
+        match &event.kits {
+            Some(kits) if kits.quantity < 1 => {
+                let (quantity, batch_id) = (kits.quantity, &kits.batch_id);
+                self.faults.insert(format!(
+                    "{quantity} kits of batch {batch_id} were taken apart"
+                ));
+                1
+            }
+            Some(kits) => kits.quantity,
+            None => 1,
         }
     }
 

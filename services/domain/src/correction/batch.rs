@@ -115,12 +115,16 @@ impl Command for CorrectBatchData {
             });
         }
         self.check_expiry(books, batch)?;
+        let expires_on = corrected.expires_on.clone();
         // It may be of a lot that is recalled, or no longer be.
         let corrected = corrected.into();
         let kits = follow::of_batch(books, &self.batch_id);
         let held = follow::held(books, &kits, &corrected);
         let mut events = vec![corrected];
         events.extend(held);
+        if !expires_on.is_empty() && expires_on != batch.expires_on {
+            events.extend(follow::shortened(books, &kits, &expires_on));
+        }
         limits::keep(events)
     }
 

@@ -54,10 +54,9 @@ impl Command for AssembleKits {
             boundaries.extend(Boundary::stock(&self.facility_id, &component.item_id));
             let level = books.stock(&self.facility_id, &component.item_id);
             boundaries.extend(earmark::pledges(level));
-            for lot in level.into_iter().flat_map(|level| &level.lots) {
-                boundaries.extend(in_kits_reads(books, &component.item_id, lot));
-            }
         }
+        let in_kits = kit.map(|kit| self.in_kits_reads(books, kit));
+        boundaries.extend(in_kits.filter(is_within).into_iter().flatten());
         boundaries
     }
 
@@ -66,6 +65,7 @@ impl Command for AssembleKits {
         let kit = existing_item(books, &self.item_id)?;
         let named = self.existence(books, kit)?;
         self.check_kit(books, kit)?;
+        self.check_choice(books, kit)?;
         let today = facility_day(facility, moment.occurred_at_us);
         self.check_named(books, kit, &named, today)?;
         let mut levels: Vec<StockLevel> = kit
@@ -117,7 +117,7 @@ impl AssembleKits {
         }
     }
 
-    /// Refuses what is no kit, and kits of kits or of units with serial numbers.
+    /// Refuses what is no kit, kits of kits or of units with serial numbers, and kits with serial numbers.
     fn check_kit(&self, books: &Books, kit: &Item) -> Result<(), Rejection> {
         if !is_kit(kit) {
             return Err(Rejection::NotAKit {
@@ -128,13 +128,50 @@ impl AssembleKits {
             let item = books.item(&it.item_id);
             item.is_some_and(|item| is_kit(item) || item.tracking() == Tracking::Serial)
         };
-        match kit.components.iter().find(is_unfit) {
-            Some(component) => Err(Rejection::KitUnfit {
+        let unfit = if kit.tracking() == Tracking::Serial {
+            Some(&kit.item_id)
+        } else {
+            let component = kit.components.iter().find(is_unfit);
+            component.map(|component| &component.item_id)
+        };
+        match unfit {
+            Some(unfit_id) => Err(Rejection::KitUnfit {
                 item_id: self.item_id.to_string(),
-                component_id: component.item_id.clone(),
+                component_id: unfit_id.clone(),
             }),
             None => Ok(()),
         }
+    }
+
+    /// What must be read to know how many kits contain units of the batches that may be taken, and of their lots.
+    fn in_kits_reads(&self, books: &Books, kit: &Item) -> BTreeSet<Boundary> {
+        let mut boundaries = BTreeSet::new();
+        for component in &kit.components {
+            let item_id = &component.item_id;
+            let is_of_it = |id: &&str| books.batch(id).is_some_and(|it| it.item_id == *item_id);
+            let named = self.batch_ids.iter().map(Code::as_str);
+            let named: Vec<&str> = named.filter(is_of_it).collect();
+            let may_be_taken = |lot: &&StockLot| {
+                lot.available > 0 && (named.is_empty() || named.contains(&&*lot.batch_id))
+            };
+            let level = books.stock(&self.facility_id, item_id);
+            let lots = level.into_iter().flat_map(|level| &level.lots);
+            for lot in lots.filter(may_be_taken) {
+                boundaries.extend(in_kits_reads(books, item_id, lot));
+            }
+        }
+        boundaries
+    }
+
+    /// Refuses to choose among more batches than one decision can read about.
+    fn check_choice(&self, books: &Books, kit: &Item) -> Result<(), Rejection> {
+        if is_within(&self.in_kits_reads(books, kit)) {
+            return Ok(());
+        }
+        Err(Rejection::ComponentBatchesRequired {
+            item_id: self.item_id.to_string(),
+            facility_id: self.facility_id.to_string(),
+        })
     }
 
     /// Refuses batches that are named and can't go into these kits.
@@ -309,6 +346,11 @@ fn is_of(lot: &StockLot, units: &StockUnits) -> bool {
 
 fn lot_of<'a>(level: &'a StockLevel, units: &StockUnits) -> Option<&'a StockLot> {
     level.lots.iter().find(|lot| is_of(lot, units))
+}
+
+/// Whether so much may be read to know how many kits contain units of what may be taken.
+fn is_within(in_kits: &BTreeSet<Boundary>) -> bool {
+    in_kits.len() <= limits::IN_KITS_READS
 }
 
 /// What must be read to know how many kits contain units of a batch, and of its lot.

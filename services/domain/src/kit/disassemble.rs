@@ -1,9 +1,10 @@
-//! Kits are taken apart: what they held is stock of its batches again. Those that are held may be taken apart, too, to part
-//! what is good from what is not.
+//! Kits are taken apart: what they held is stock of its batches again. Those that are held for something in them may be
+//! taken apart, too, to part what is good from what is not; those that are held for anything else may not, since what
+//! they held would be free of it.
 
 use keruen_proto::{
     Event,
-    inventory::v1::{Batch, KitsBroken, StockUnits},
+    inventory::v1::{Batch, BatchHold, HoldReason, KitsBroken, StockUnits},
 };
 
 use super::BreakKits;
@@ -13,6 +14,7 @@ use crate::{
     code::MAX_QUANTITY,
     command::{Command, Moment},
     limits,
+    quality::state::{named, shortened_expiry},
     rejection::Rejection,
     stock::lot,
 };
@@ -22,6 +24,7 @@ impl Command for BreakKits {
         let owner_id = self.owner_id.as_ref();
         let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
         let kit = books.batch(&self.batch_id);
+        boundaries.extend(kit.and_then(|kit| Boundary::quality(&kit.item_id)));
         let components = kit.into_iter().flat_map(|kit| &kit.components);
         boundaries.extend(components.filter_map(|units| Boundary::batch(&units.batch_id)));
         boundaries
@@ -35,6 +38,8 @@ impl Command for BreakKits {
                 batch_id: self.batch_id.to_string(),
             });
         }
+        check_holds(kit)?;
+        check_expiry(books, kit)?;
         let named = lot::Named {
             facility_id: &self.facility_id,
             owner_id,
@@ -91,5 +96,40 @@ impl BreakKits {
             })
         };
         kit.components.iter().map(of_all).collect()
+    }
+}
+
+/// Refuses kits that are held for anything but what is in them, which stays held by itself, or for
+/// want of a release as kits.
+fn check_holds(kit: &Batch) -> Result<(), Rejection> {
+    let reasons = kit.holds.iter().map(BatchHold::reason);
+    let own: Vec<&str> = reasons
+        .filter(|reason| !matches!(reason, HoldReason::Component | HoldReason::Quarantine))
+        .map(named)
+        .collect();
+    if own.is_empty() {
+        return Ok(());
+    }
+    Err(Rejection::BatchHeld {
+        batch_id: kit.batch_id.clone(),
+        reasons: own.join(", "),
+    })
+}
+
+/// Refuses kits of which it was decided that they may be used for less long than anything in them.
+fn check_expiry(books: &Books, kit: &Batch) -> Result<(), Rejection> {
+    let quality = books.quality(&kit.item_id);
+    let decided = quality.and_then(|quality| shortened_expiry(quality, &kit.batch_id));
+    let batches = kit.components.iter();
+    let mut batches = batches.filter_map(|units| books.batch(&units.batch_id));
+    match decided {
+        // Days as stored compare as text.
+        Some(day) if !batches.any(|it| !it.expires_on.is_empty() && *it.expires_on <= *day) => {
+            Err(Rejection::KitsExpireEarlier {
+                batch_id: kit.batch_id.clone(),
+                expires_on: day.to_owned(),
+            })
+        }
+        _ => Ok(()),
     }
 }

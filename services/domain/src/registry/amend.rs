@@ -2,7 +2,7 @@
 
 use keruen_proto::Event;
 
-use super::{Rule, Thing, claims, claims_free, exist, in_use, unretired};
+use super::{Rule, Thing, check_components, claims, claims_free, exist, in_use, unretired};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -10,6 +10,9 @@ use crate::{
     limits,
     rejection::Rejection,
 };
+
+/// The field of an item that says what a kit consists of.
+const COMPONENTS: &str = "components";
 
 /// Changes fields of a thing. Those that are named have been parsed as on registration; the others mean nothing.
 #[derive(Clone, Debug)]
@@ -77,6 +80,9 @@ impl<T: Thing> Command for Amend<T> {
         let after = self.after(before);
         boundaries.extend(new_names(before, &after));
         boundaries.extend(claims(books, &after));
+        if !before.agrees(&after, COMPONENTS) {
+            boundaries.extend(after.names());
+        }
         boundaries
     }
 
@@ -112,11 +118,24 @@ impl<T: Thing> Command for Amend<T> {
         let kept = after.keys();
         let released = before.keys().into_iter().filter(|key| !kept.contains(key));
         let released = released.collect();
-        limits::keep(vec![after.amended(changed, released)])
+        let amended = after.amended(changed, released);
+        check_kit(books, &amended)?;
+        limits::keep(vec![amended])
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {
         self.boundary()
+    }
+}
+
+/// Refuses to make an item a kit that can't be put together.
+fn check_kit(books: &Books, amended: &Event) -> Result<(), Rejection> {
+    match amended {
+        Event::ItemAmended(event) if event.changed.iter().any(|name| name == COMPONENTS) => {
+            let mut item = event.item.iter();
+            item.try_for_each(|item| check_components(books, item))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use keruen_domain::check::Ledger;
 use keruen_proto::{
     Event,
-    inventory::v1::{DonationReceived, ReceiptOutcome, StockConsumed, StockUnits},
+    inventory::v1::{DonationReceived, KitsBroken, ReceiptOutcome, StockConsumed, StockUnits},
     requests::v1::{ApprovedLine, RequestApproved},
     shipments::v1::{
         ReceivedUnits, ShipmentAllocated, ShipmentDispatched, ShipmentReceived, ShipmentUnits,
@@ -105,6 +105,19 @@ fn breaks_on(day: &str, bad: impl Into<Event>, invariant: u8, parts: &[&str]) {
             violations[0]
         );
     }
+}
+
+#[test]
+fn kits_taken_apart_that_are_none() {
+    let none = || units("GLOVE", "G1", "", 0);
+    let broken = KitsBroken {
+        facility_id: "WH".to_owned(),
+        kits: Some(none()),
+        components: vec![none()],
+        assembled_for_owner_id: "MOH".to_owned(),
+        ..KitsBroken::default()
+    };
+    breaks(broken, 1, &["0 kits of batch G1"]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use keruen_domain::{
     Boundary, Entry,
     donation::ReceiptLine,
     kit::{AssembleKits, BreakKits},
-    registry::RegisterItem,
+    limits,
+    registry::{Amend, RegisterItem},
     stock::TransferTitle,
 };
 use keruen_proto::{
@@ -211,6 +212,30 @@ fn kits_taken_apart_are_components_of_the_same_batches_again() {
 }
 
 #[test]
+fn what_is_known_of_kits_is_not_lost_when_they_are_taken_apart() {
+    let story = stocked().after(assemble(5, &["K1"]));
+    let held = story.clone().after(hold("K1")).after(hold("G1"));
+    let refusal = held.clone().when(take_apart("K1", 1));
+    refusal
+        .refused("BATCH_HELD")
+        .saying(&["for QUALITY_DOUBT;"]);
+    let release = keruen_domain::quality::ReleaseBatch {
+        reason: Some(HoldReason::QualityDoubt),
+        ..release("K1")
+    };
+    held.after(release).after(take_apart("K1", 1));
+    // They may be used for less long than anything in them, until that is known of something in them, too.
+    let shortened = story.after(shorten("K1", "2020-10-01"));
+    let refusal = shortened.clone().when(take_apart("K1", 1));
+    refusal
+        .refused("KITS_EXPIRE_EARLIER")
+        .saying(&["2020-10-01"]);
+    shortened
+        .after(shorten("B1", "2020-10-01"))
+        .after(take_apart("K1", 1));
+}
+
+#[test]
 fn kits_are_taken_apart_elsewhere_and_by_whoever_owns_them_by_then() {
     let story = stocked()
         .after(assemble(5, &["K1"]))
@@ -308,22 +333,94 @@ fn what_is_in_kits_is_what_its_label_says_and_expires_when_it_was_decided() {
 }
 
 #[test]
+fn kits_expire_when_what_is_in_them_does_in_truth() {
+    let story = stocked().after(assemble(5, &["K1"]));
+    let is_receipt = |event: &Event| matches!(event, Event::DonationReceived(_));
+    let receipt = story.events.iter().position(is_receipt);
+    let receipt = fact_of(&story, receipt.expect("a receipt"));
+    let correct = |day: &str| keruen_domain::correction::CorrectBatchData {
+        fact: receipt.clone(),
+        batch_id: code("B1"),
+        lot: None,
+        expires_on: Some(Some(date(day))),
+        unit_value: None,
+        documents: Vec::new(),
+    };
+    // Longer than was said when they were put together is for somebody to decide who knows the kits.
+    let later = story.clone().after(correct("2021-01-31"));
+    assert_eq!(names(&later, 1), ["BatchDataCorrected"]);
+    let earlier = story.after(correct("2020-10-31"));
+    assert_eq!(
+        names(&earlier, 2),
+        ["BatchDataCorrected", "BatchExpiryShortened"]
+    );
+    assert_eq!(batch(&earlier, "K1").expires_on, "2020-10-31");
+    assert_eq!(
+        level(&earlier, "WH", "KIT").lots[0].expires_on,
+        "2020-10-31"
+    );
+    assert_eq!(earlier.violations(), Vec::<String>::new());
+}
+
+#[test]
 fn a_lot_goes_into_no_more_kits_than_one_recall_can_hold() {
+    let of_lot = ReceiptLine {
+        lot: Some(label("L1")),
+        ..line("RAPID", 1_500, "B1")
+    };
     let mut story = Story::new()
         .given([kit_item()])
         .after(pledge("D1", &[("TEST", 2_000), ("GLOVES", 2_000)]))
-        .after(receive("D1", vec![line("RAPID", 1_500, "B1")]))
+        .after(receive("D1", vec![of_lot]))
         .after(receive("D1", vec![line("GLOVE", 2_000, "G1")]));
-    for number in 0..keruen_domain::limits::KITS_OF_LOT {
+    for number in 0..limits::KITS_OF_LOT {
         story = story.after(assemble(1, &[&format!("K{number}")]));
     }
     story
         .clone()
         .when(assemble(1, &["K"]))
         .refused("IN_TOO_MANY_KITS");
-    let held = story.after(hold("B1"));
-    let last = held.events.last().expect("an event");
-    assert!(matches!(last, Event::BatchHeld(event) if event.reason() == HoldReason::Component));
+    for held in [
+        story.clone().after(hold("B1")),
+        story.after(recall("RAPID", "L1")),
+    ] {
+        let last = held.events.last().expect("an event");
+        assert!(matches!(last, Event::BatchHeld(event) if event.reason() == HoldReason::Component));
+    }
+}
+
+#[test]
+fn batches_are_named_where_there_are_too_many_to_choose_from() {
+    let of_lot = |lot: &str, batch_id: &str| ReceiptLine {
+        lot: Some(label(lot)),
+        ..line("RAPID", 10, batch_id)
+    };
+    let mut story = Story::new()
+        .given([kit_item()])
+        .after(pledge("D1", &[("TEST", 10_000), ("GLOVES", 100)]))
+        .after(receive("D1", vec![line("GLOVE", 100, "G1")]));
+    let ids: Vec<String> = (0..=limits::IN_KITS_READS)
+        .map(|number| format!("B{number}"))
+        .collect();
+    for ids in ids.chunks(limits::RECEIPT_LINES) {
+        let lines = ids.iter().map(|id| of_lot("L1", id));
+        story = story.after(receive("D1", lines.collect()));
+    }
+    let refusal = story.clone().when(assemble(1, &["K1"]));
+    refusal
+        .refused("COMPONENT_BATCHES_REQUIRED")
+        .saying(&["name batch_ids"]);
+    let named = story.clone().after(AssembleKits {
+        batch_ids: vec![code("B7")],
+        ..assemble(1, &["K1"])
+    });
+    assert_eq!(parts(&named, "K1"), [of("B7", 2), of("G1", 3)]);
+    // Nobody chooses among what can't be taken.
+    let left = story
+        .after(recall("RAPID", "L1"))
+        .after(receive("D1", vec![of_lot("L2", "B")]))
+        .after(assemble(1, &["K1"]));
+    assert_eq!(parts(&left, "K1"), [of("B", 2), of("G1", 3)]);
 }
 
 #[test]
@@ -342,6 +439,52 @@ fn kits_of_what_became_a_kit_itself_are_not_put_together() {
     };
     let story = stocked().given([amended.into()]);
     story.when(assemble(1, &["K1"])).refused("KIT_UNFIT");
+}
+
+/// What an item consists of by now.
+fn made_of(item: Item, component_id: &str) -> Item {
+    Item {
+        components: vec![KitComponent {
+            item_id: component_id.to_owned(),
+            quantity: 1,
+        }],
+        ..item
+    }
+}
+
+#[test]
+fn kits_are_not_counted_by_serial_number() {
+    let amended = ItemAmended {
+        item: Some(made_of(
+            item("CONC", "OXYGEN", Tracking::Serial, false),
+            "GLOVE",
+        )),
+        changed: vec!["components".to_owned()],
+        released: Vec::new(),
+    };
+    let command = AssembleKits {
+        item_id: code("CONC"),
+        ..assemble(1, &["K1"])
+    };
+    let story = stocked().given([amended.into()]);
+    story.when(command).refused("KIT_UNFIT");
+}
+
+#[test]
+fn an_item_becomes_a_kit_as_if_it_was_registered_so() {
+    let story = Story::new().given([kit_item()]);
+    let to = |item: Item, component_id: &str| Amend {
+        thing: made_of(item, component_id),
+        fields: vec!["components".to_owned()],
+    };
+    let asset = || item("CONC", "OXYGEN", Tracking::Serial, false);
+    let gloves = || item("GLOVE", "GLOVES", Tracking::Batch, false);
+    let kit = || item("KIT", "TEST", Tracking::Batch, false);
+    for command in [to(asset(), "GLOVE"), to(gloves(), "KIT"), to(kit(), "CONC")] {
+        story.clone().when(command).refused("COMPONENT_UNFIT");
+    }
+    // Also of what it consisted of before.
+    story.after(to(kit(), "RAPID"));
 }
 
 #[test]

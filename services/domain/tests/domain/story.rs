@@ -123,6 +123,7 @@ impl Story {
                 .filter(|boundary| !books.contains(boundary))
                 .collect();
             if new.is_empty() {
+                check_query(&books);
                 let events = command.decide(&books, self.moment())?;
                 let subject = command.subject(&books).expect("a subject");
                 assert!(books.contains(&subject), "the subject is not read");
@@ -173,6 +174,25 @@ impl Story {
             .map(ToString::to_string)
             .collect()
     }
+}
+
+/// What a decision has read is its condition, as one query: the log takes so many alternatives, and so many types and
+/// tags in all of them. What nothing can change any more is left out.
+fn check_query(books: &Books) {
+    const MAX_QUERY_ITEMS: usize = 1_000;
+    const MAX_QUERY_TERMS: usize = 4_096;
+    let (mut items, mut terms) = (0, 0);
+    for boundary in books.boundaries() {
+        let entry = books.get(boundary).expect("was read");
+        if boundary.is_fixed() && *entry != Entry::empty(boundary) {
+            continue;
+        }
+        let tags = boundary.tags().len();
+        items += tags;
+        terms += tags * (1 + entry.event_types().len());
+    }
+    assert!(items <= MAX_QUERY_ITEMS, "{items} alternatives in a query");
+    assert!(terms <= MAX_QUERY_TERMS, "{terms} terms in a query");
 }
 
 /// What a command led to.

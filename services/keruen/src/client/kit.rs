@@ -30,8 +30,8 @@ Kits expire with what expires first in them; what is recalled or held later, hol
 Examples:
   keruen kit break --facility HOSP-JEZ --batch B-KITS --quantity 3
 
-Also kits that are held: what is good in them is of use again, what is recalled stays held. Claimed kits are not \
-taken apart.")]
+Also kits that are held for something in them: what is good is of use again, what is recalled stays held. Kits that \
+are held for anything else, or claimed, are not taken apart.")]
     Break(Break),
 }
 
