@@ -13,7 +13,7 @@ use keruen_proto::{
         Volunteer,
     },
     requests::v1::Request,
-    shipments::v1::Shipment,
+    shipments::v1::{Parcel, Shipment},
 };
 
 use prost::{DecodeError, Message as _};
@@ -81,6 +81,8 @@ pub enum Entry {
     Request(Request),
     /// See [`Boundary::Shipment`].
     Shipment(Shipment),
+    /// See [`Boundary::Parcel`].
+    Parcel(Parcel),
 }
 
 macro_rules! unwrap_entry {
@@ -122,7 +124,8 @@ unwrap_entry!(
     LotInKits(LotInKits),
     Fact(FactCorrections),
     Request(Request),
-    Shipment(Shipment)
+    Shipment(Shipment),
+    Parcel(Parcel)
 );
 
 impl TryFrom<Entry> for StockLevel {
@@ -172,6 +175,7 @@ impl Entry {
             Boundary::Fact(..) => Self::Fact(FactCorrections::default()),
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
+            Boundary::Parcel(_) => Self::Parcel(Parcel::default()),
         }
     }
 
@@ -206,6 +210,7 @@ impl Entry {
             Self::Fact(state) => state.evolve(boundary, event),
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
+            Self::Parcel(state) => state.evolve(boundary, event),
         }
     }
 
@@ -240,6 +245,7 @@ impl Entry {
             Self::Fact(state) => state.encode_to_vec(),
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
+            Self::Parcel(state) => state.encode_to_vec(),
         }
     }
 
@@ -275,6 +281,7 @@ impl Entry {
             Self::Fact(empty) => *empty = FactCorrections::decode(state)?,
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
+            Self::Parcel(empty) => *empty = Parcel::decode(state)?,
         }
         Ok(entry)
     }
@@ -306,6 +313,7 @@ impl Entry {
             Self::Fact(_) => FactCorrections::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
+            Self::Parcel(_) => Parcel::EVENT_TYPES,
         }
     }
 }
@@ -383,6 +391,8 @@ impl Books {
         request, Request, Request, request_id;
         /// The shipment, if it was read and exists.
         shipment, Shipment, Shipment, shipment_id;
+        /// The parcel, if it was read and was ever packed.
+        parcel, Parcel, Parcel, sscc;
     }
 
     /// The stock level, if it was read; it may be empty.

@@ -65,6 +65,8 @@ pub enum Boundary {
     Request(Code),
     /// A shipment.
     Shipment(Code),
+    /// A parcel, by its Serial Shipping Container Code: no two have the same.
+    Parcel(Code),
 }
 
 macro_rules! by_code {
@@ -113,6 +115,8 @@ impl Boundary {
         request, Request;
         /// See [`Boundary::Shipment`].
         shipment, Shipment;
+        /// See [`Boundary::Parcel`].
+        parcel, Parcel;
     }
 
     /// See [`Boundary::Asset`].
@@ -232,6 +236,7 @@ impl Boundary {
             Self::Fact(command_id, index) => format!("fact:{command_id}/{}", encoded(index)),
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
+            Self::Parcel(sscc) => format!("parcel:{sscc}"),
         }
     }
 

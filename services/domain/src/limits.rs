@@ -27,6 +27,24 @@ pub const REQUEST_LINES: usize = 50;
 pub const SHIPMENT_LINES: usize = 20;
 /// Lines of what was found when a shipment was received.
 pub const FOUND_LINES: usize = 60;
+/// Parcels of a shipment.
+pub const PARCELS: usize = 100;
+/// Kinds of units in a parcel.
+pub const PARCEL_CONTENTS: usize = 40;
+/// Parts of a shipment that one command may name.
+pub const PICKS: usize = 60;
+/// Custodians of a shipment, one after the other.
+pub const LEGS: usize = 50;
+/// Facilities to which a shipment may be diverted, one after the other.
+pub const DIVERSIONS: usize = 20;
+/// Shipments that may be split off one.
+pub const SPLITS: usize = 20;
+/// What is known one by one of what was not as announced.
+pub const DISCREPANCIES: usize = 200;
+/// Days for which units must be usable on arrival, at most: ten years.
+pub const MIN_LIFE_DAYS: i32 = 3_660;
+/// Days within which a sender can dispute what was not as announced, at most.
+pub const ANSWER_DAYS: i32 = 90;
 /// Serial numbers in one command: each is a tag, beside those of the donation or shipment, the stock, the batch and
 /// the lot.
 pub const SERIAL_NUMBERS: usize = 60;

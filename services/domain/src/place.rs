@@ -86,6 +86,18 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::ShipmentDispatched(event) => both(books, &event.origin_id, &event.destination_id),
         Event::ShipmentReceived(event) => (books.facility(&event.destination_id), None),
         Event::LossActAccepted(event) => (books.facility(&event.destination_id), None),
+        Event::ParcelPacked(event) => both(books, &event.origin_id, &event.destination_id),
+        Event::ParcelUnpacked(event) => both(books, &event.origin_id, &event.destination_id),
+        // What is on its way is on hand nowhere: the region that expects it comes first.
+        Event::ShipmentDelayed(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::DeliveryAttempted(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::ShipmentDiverted(event) => {
+            both(books, &event.new_destination_id, &event.destination_id)
+        }
+        Event::ShipmentSplit(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::ShipmentArrived(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::ShipmentLossReported(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::DiscrepancyAnswered(event) => both(books, &event.origin_id, &event.destination_id),
         Event::OrganisationRegistered(_)
         | Event::OrganisationAmended(_)
         | Event::OrganisationRetired(_)

@@ -13,7 +13,7 @@ use keruen_proto::{
     Event,
     inventory::v1::{AssetRef, ReceiptOutcome, StockUnits},
     registry::v1::{ExternalId, Item},
-    shipments::v1::ShipmentUnits,
+    shipments::v1::{Parcel, ShipmentUnits},
 };
 
 use crate::{
@@ -240,6 +240,20 @@ pub fn tags(event: &Event) -> Vec<String> {
             }
         }
         Event::LossActAccepted(event) => tags.shipment(&event.shipment_id, &event.units, None),
+        Event::ParcelPacked(event) => tags.parcel(&event.shipment_id, event.parcel.as_ref()),
+        Event::ParcelUnpacked(event) => tags.parcel(&event.shipment_id, event.parcel.as_ref()),
+        Event::ShipmentDelayed(event) => tags.id("shipment", Some(&event.shipment_id)),
+        Event::DeliveryAttempted(event) => tags.id("shipment", Some(&event.shipment_id)),
+        Event::ShipmentDiverted(event) => tags.shipment(&event.shipment_id, &event.units, None),
+        Event::ShipmentSplit(event) => {
+            tags.id("shipment", Some(&event.new_shipment_id));
+            tags.shipment(&event.shipment_id, &event.units, None);
+        }
+        Event::ShipmentArrived(event) => tags.id("shipment", Some(&event.shipment_id)),
+        Event::ShipmentLossReported(event) => {
+            tags.shipment(&event.shipment_id, &event.units, None);
+        }
+        Event::DiscrepancyAnswered(event) => tags.id("shipment", Some(&event.shipment_id)),
     }
     tags.0.into_iter().collect()
 }
@@ -321,6 +335,12 @@ impl Tags {
         let Some(units) = units else { return };
         self.id("request", Some(&units.request_id));
         self.units(units.units.as_ref(), facility_id);
+    }
+
+    /// A parcel as such. Packing changes nothing of the stock, and the batches are those of the claim.
+    fn parcel(&mut self, shipment_id: &String, parcel: Option<&Parcel>) {
+        self.id("shipment", Some(shipment_id));
+        self.id("parcel", parcel.map(|parcel| &parcel.sscc));
     }
 
     fn shipment(

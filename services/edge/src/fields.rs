@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate};
 use keruen_domain::{
     Code, Contents, InPacks, Label, Quantity, check_digit,
     code::{MAX_QUANTITY, UNATTRIBUTED},
-    id::{IdKind, generate, is_mistyped},
+    id::{IdKind, generate, is_mistyped, number},
     limits,
 };
 use keruen_proto::{
@@ -188,6 +188,12 @@ impl Fields {
         self.code(field, text)
     }
 
+    /// Digits that no other command gets, as far as so many digits can tell.
+    pub fn made_number(&mut self, digits: usize) -> String {
+        self.made_ids += 1;
+        number(&self.command_id, self.made_ids, digits)
+    }
+
     /// A printed number that must be there.
     pub fn label(&mut self, field: &str, text: &str) -> Option<Label> {
         self.found(field, Label::parse(text), text)
@@ -215,6 +221,15 @@ impl Fields {
             "must be a reference that names nobody: person: and letters, digits, '.', '_' or '-'";
         self.reject(field, format!("{rule}; found {text:?}"));
         None
+    }
+
+    /// A reference to a person, or `None` where the field is empty.
+    pub fn optional_person(&mut self, field: &str, text: &str) -> Option<Option<Label>> {
+        if text.is_empty() {
+            Some(None)
+        } else {
+            self.person(field, text).map(Some)
+        }
     }
 
     /// A list, each element parsed with its own path. All elements are looked at.

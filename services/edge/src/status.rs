@@ -197,6 +197,7 @@ pub fn missing(boundary: &Boundary) -> Status {
         | Boundary::Stock(..)
         | Boundary::Since(..)
         | Boundary::EarmarkChanges
+        | Boundary::Parcel(_)
         | Boundary::LotInKits(..)
         | Boundary::Fact(..) => {
             return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);

@@ -107,6 +107,7 @@ texts! {
     receipt_corrected, batch_data_corrected, movement_voided, discrepancy_found, title_transferred,
     stock_entered, stock_counted, stock_returned, temperature_excursion, expiry_shortened,
     stock_held, stock_released, batch_held, batch_released, lot_recalled, lot_recall_lifted,
+    shipment_diverted, shipment_split, shipment_loss_reported, custody_handed_over,
     shipment_requested, shipment_allocated, allocation_released, shipment_dispatched, shipment_received,
     loss_act_accepted, shipment_cancelled, other_event,
     // Requests.
@@ -248,6 +249,10 @@ impl Texts {
             "ShipmentDispatched" => self.shipment_dispatched,
             "ShipmentReceived" => self.shipment_received,
             "LossActAccepted" => self.loss_act_accepted,
+            "ShipmentDiverted" => self.shipment_diverted,
+            "ShipmentSplit" => self.shipment_split,
+            "ShipmentLossReported" => self.shipment_loss_reported,
+            "CustodyHandedOver" => self.custody_handed_over,
             "ShipmentCancelled" => self.shipment_cancelled,
             _ => self.other_event,
         }

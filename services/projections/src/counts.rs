@@ -104,7 +104,11 @@ fn here(movement: &Movement<'_>) -> Counts {
             held,
             ..none
         },
-        Kind::Missed => none,
+        Kind::Missed | Kind::Carried => none,
+        Kind::Diverted => Counts {
+            in_transit: quantity,
+            ..none
+        },
         Kind::Consumed => Counts {
             on_hand: -quantity,
             held: -held,
@@ -180,6 +184,13 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
         let there = Counts {
             on_hand: -quantity,
             reserved: -quantity,
+            ..none
+        };
+        changes.push((movement.from_facility_id, there));
+    }
+    if movement.kind == Kind::Diverted {
+        let there = Counts {
+            in_transit: -quantity,
             ..none
         };
         changes.push((movement.from_facility_id, there));

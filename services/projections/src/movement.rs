@@ -41,6 +41,10 @@ pub enum Kind {
     WrittenOff,
     /// A loss act settles missing ones.
     Settled,
+    /// They go elsewhere than they left for.
+    Diverted,
+    /// They go on as, or as a part of, another shipment, or in other hands; or stand at their destination.
+    Carried,
     /// They are given back.
     Returned,
     /// They become a part of kits, or are kits that are taken apart.
@@ -166,6 +170,27 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
             &event.units,
         ),
         Event::ShipmentReceived(event) => shipment_received(event),
+        Event::ShipmentDiverted(event) => travels(
+            Kind::Diverted,
+            &event.shipment_id,
+            &event.destination_id,
+            &event.new_destination_id,
+            &event.units,
+        ),
+        Event::ShipmentSplit(event) => travels(
+            Kind::Carried,
+            &event.new_shipment_id,
+            &event.origin_id,
+            &event.destination_id,
+            &event.units,
+        ),
+        Event::ShipmentLossReported(event) => travels(
+            Kind::Missed,
+            &event.shipment_id,
+            &event.origin_id,
+            &event.destination_id,
+            &event.units,
+        ),
         Event::KitsAssembled(event) => assembled(event),
         Event::KitsBroken(event) => taken_apart(event),
         _ => corrections(event),

@@ -48,6 +48,7 @@ fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static st
         | Boundary::LotInKits(..)
         | Boundary::Fact(..)
         | Boundary::Count(_)
+        | Boundary::Parcel(_)
         | Boundary::Goods(_) => return None,
     })
 }
@@ -70,6 +71,7 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Count(id)
         | Boundary::Goods(id)
         | Boundary::Request(id)
+        | Boundary::Parcel(id)
         | Boundary::Shipment(id) => (id.as_str(), None),
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
@@ -150,6 +152,7 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Fact(_) => Entry::Fact(Message::decode(resource)?),
         Entry::Request(_) => Entry::Request(Message::decode(resource)?),
         Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
+        Entry::Parcel(_) => Entry::Parcel(Message::decode(resource)?),
     })
 }
 
@@ -181,6 +184,7 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Fact(it) => &it.event_id,
         Entry::Request(it) => &it.request_id,
         Entry::Shipment(it) => &it.shipment_id,
+        Entry::Parcel(it) => &it.sscc,
     };
     !id.is_empty()
 }
@@ -263,6 +267,7 @@ pub fn store(
         | Entry::KitsOfBatch(_)
         | Entry::LotInKits(_)
         | Entry::Count(_)
+        | Entry::Parcel(_)
         | Entry::Goods(_) => Ok(()),
     }
 }

@@ -11,7 +11,9 @@ use keruen_proto::{
         StockEntered, StockHeld, StockReleased, StockReturned, StockUnits, TitleTransferred,
         VoidedMovement,
     },
-    shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
+    shipments::v1::{
+        LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentSplit, ShipmentUnits,
+    },
 };
 
 use crate::{books::Fold, boundary::Boundary};
@@ -29,6 +31,7 @@ impl Fold for Asset {
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
+        ShipmentSplit::TYPE,
         StockHeld::TYPE,
         StockReleased::TYPE,
         AssetInstalled::TYPE,
@@ -340,6 +343,14 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
             .filter(|found| found.outcome() != ReceiptOutcome::Missing)
             .filter_map(|found| found.shipment_units.as_ref()?.units.as_ref())
             .map(|units| at_rest(units, AssetPlace::Facility, &event.destination_id))
+            .collect(),
+        Event::ShipmentSplit(event) => stock_units(&event.units)
+            .map(|units| Movement {
+                units,
+                place: AssetPlace::Shipment,
+                facility_id: &event.origin_id,
+                shipment_id: &event.new_shipment_id,
+            })
             .collect(),
         Event::LossActAccepted(event) => stock_units(&event.units)
             .map(|units| at_rest(units, AssetPlace::Lost, &event.origin_id))

@@ -40,6 +40,7 @@ impl Requests {
             Event::AllocationReleased(event) => self.allocate(&event.units, -1),
             Event::ShipmentCancelled(event) => self.allocate(&event.units, -1),
             Event::LossActAccepted(event) => self.allocate(&event.units, -1),
+            Event::ShipmentDiverted(event) => self.allocate(&event.units, -1),
             Event::ShipmentReceived(event) => {
                 for found in &event.units {
                     let Some(units) = &found.shipment_units else {

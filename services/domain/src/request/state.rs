@@ -7,7 +7,7 @@ use keruen_proto::{
     requests::v1::{Request, RequestApproved, RequestFiled, RequestRejected, RequestState},
     shipments::v1::{
         AllocationReleased, LossActAccepted, ShipmentAllocated, ShipmentCancelled,
-        ShipmentReceived, ShipmentUnits,
+        ShipmentDiverted, ShipmentReceived, ShipmentUnits,
     },
 };
 
@@ -23,6 +23,7 @@ impl Fold for Request {
         ShipmentCancelled::TYPE,
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
+        ShipmentDiverted::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -52,6 +53,7 @@ impl Fold for Request {
             Event::AllocationReleased(event) => allocated(self, &event.units, -1),
             Event::ShipmentCancelled(event) => allocated(self, &event.units, -1),
             Event::LossActAccepted(event) => allocated(self, &event.units, -1),
+            Event::ShipmentDiverted(event) => allocated(self, &event.units, -1),
             Event::ShipmentReceived(event) => received(self, event),
             _ => {}
         }

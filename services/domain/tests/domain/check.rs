@@ -70,7 +70,7 @@ fn allocated(units: StockUnits) -> Event {
         origin_id: "WH".to_owned(),
         destination_id: "HOSP".to_owned(),
         units: sent(units),
-        fit_override: None,
+        ..ShipmentAllocated::default()
     }
     .into()
 }
@@ -134,6 +134,7 @@ fn units_that_come_from_nowhere() {
         units: vec![ReceivedUnits {
             shipment_units: sent(units("GLOVE", "G1", "", quantity)).pop(),
             outcome: ReceiptOutcome::Good.into(),
+            ..ReceivedUnits::default()
         }],
         ..ShipmentReceived::default()
     };

@@ -49,9 +49,14 @@ use keruen_proto::{
         RequestRejected,
     },
     shipments::v1::{
-        AllocationReleased, CancellationReason, LossActAccepted, LossVerdict, ReceivedUnits,
-        ReleaseReason, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched, ShipmentLine,
-        ShipmentReceived, ShipmentRequested, ShipmentUnits,
+        AgreementOverride, AgreementOverrideReason, AllocationReleased, CancellationReason,
+        CustodyBasis, CustodyLeg, DelayReason, DeliveryAttempted, DeliveryFailure,
+        DiscrepancyAnswer, DiscrepancyAnswered, DisputeReason, DiversionReason, LossActAccepted,
+        LossCause, LossVerdict, Parcel, ParcelPacked, ParcelUnpacked, ReceivedUnits, ReleaseReason,
+        SealCheck, SealState, ShipmentAllocated, ShipmentArrived, ShipmentCancelled,
+        ShipmentDelayed, ShipmentDispatched, ShipmentDiverted, ShipmentLine, ShipmentLossReported,
+        ShipmentParcel, ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentUnits,
+        SplitReason,
     },
 };
 use serde_json::Value;
@@ -826,7 +831,7 @@ fn shipped() -> Vec<Event> {
             origin_id: origin_id.clone(),
             destination_id: destination_id.clone(),
             units: units.clone(),
-            fit_override: None,
+            ..ShipmentAllocated::default()
         }
         .into(),
         AllocationReleased {
@@ -846,6 +851,7 @@ fn shipped() -> Vec<Event> {
             signed_by_ref: text("duty-7"),
             expected_on: text("2020-04-13"),
             documents: documents(DocumentKind::Waybill),
+            ..ShipmentDispatched::default()
         }
         .into(),
         ShipmentReceived {
@@ -859,10 +865,12 @@ fn shipped() -> Vec<Event> {
                         ..self::units()
                     })),
                     outcome: ReceiptOutcome::Missing.into(),
+                    ..ReceivedUnits::default()
                 },
                 ReceivedUnits {
                     shipment_units: units.first().cloned(),
                     outcome: ReceiptOutcome::Damaged.into(),
+                    ..ReceivedUnits::default()
                 },
                 ReceivedUnits {
                     shipment_units: Some(ShipmentUnits {
@@ -870,10 +878,12 @@ fn shipped() -> Vec<Event> {
                         ..ShipmentUnits::default()
                     }),
                     outcome: ReceiptOutcome::Surplus.into(),
+                    ..ReceivedUnits::default()
                 },
             ],
             signed_by_ref: text("duty-9"),
             documents: documents(DocumentKind::AcceptanceAct),
+            ..ShipmentReceived::default()
         }
         .into(),
         LossActAccepted {
@@ -892,6 +902,140 @@ fn shipped() -> Vec<Event> {
             destination_id,
             units,
             reason: CancellationReason::NoTransport.into(),
+        }
+        .into(),
+    ]
+}
+
+fn parcel() -> Parcel {
+    Parcel {
+        sscc: text("340123450000000000"),
+        seal_number: text("№ 417"),
+        contents: vec![shipment_units(units())],
+        weight_g: 12_400,
+        volume_ml: 60_000,
+    }
+}
+
+fn on_the_way() -> Vec<Event> {
+    let (shipment_id, origin_id, destination_id) = (text("S-1"), text("WH"), text("HOSP"));
+    vec![
+        ParcelPacked {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            parcel: Some(parcel()),
+        }
+        .into(),
+        ParcelUnpacked {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            parcel: Some(parcel()),
+        }
+        .into(),
+        ShipmentDelayed {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            expected_on: text("2020-04-20"),
+            reason: DelayReason::Weather.into(),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        DeliveryAttempted {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            reason: DeliveryFailure::NoRoom.into(),
+            expected_on: text("2020-04-21"),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        ShipmentDiverted {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            new_destination_id: text("FAR"),
+            units: vec![shipment_units(units())],
+            reason: DiversionReason::Unreachable.into(),
+            expected_on: text("2020-04-22"),
+            fit_override: Some(FitOverride {
+                authorised_by_ref: text("person:7"),
+                reason: FitOverrideReason::UrgentNeed.into(),
+            }),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        ShipmentSplit {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            new_shipment_id: text("S-2"),
+            lines: vec![ShipmentLine {
+                line: 1,
+                item_id: text("CONC"),
+                quantity: 2,
+                request_id: text("R-1"),
+                request_line: 2,
+                owner_id: text("MOH"),
+                min_life_days: 60,
+                ..ShipmentLine::default()
+            }],
+            units: vec![shipment_units(units())],
+            parcels: vec![ShipmentParcel {
+                parcel: Some(parcel()),
+                seal_state: SealState::Sealed.into(),
+                contents_liable_id: text("MOH"),
+            }],
+            leg: Some(CustodyLeg {
+                custodian_id: text("CREW"),
+                signed_by_ref: text("person:7"),
+                basis: Some(CustodyBasis::Sealed.into()),
+                agreement_id: text("A-1"),
+                agreement_override: Some(AgreementOverride {
+                    authorised_by_ref: text("person:8"),
+                    reason: AgreementOverrideReason::Emergency.into(),
+                }),
+                facility_id: text("WH"),
+            }),
+            sender_id: text("MOH"),
+            expected_on: text("2020-04-23"),
+            reason: SplitReason::Breakdown.into(),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        ShipmentArrived {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            seals: vec![SealCheck {
+                sscc: text("340123450000000000"),
+                state: SealState::Broken.into(),
+            }],
+            signed_by_ref: text("person:9"),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        ShipmentLossReported {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            units: vec![shipment_units(units())],
+            cause: LossCause::Theft.into(),
+            liable_id: text("CREW"),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        DiscrepancyAnswered {
+            shipment_id,
+            origin_id,
+            destination_id,
+            numbers: vec![1, 3],
+            answer: DiscrepancyAnswer::Disputed.into(),
+            dispute_reason: Some(DisputeReason::LeftIntact.into()),
+            answered_by_ref: text("person:12"),
+            documents: documents(DocumentKind::Invoice),
         }
         .into(),
     ]
@@ -1363,7 +1507,39 @@ fn grown() -> Vec<(&'static str, Event)> {
                     }),
                     ..event
                 };
-                grown.push(("ShipmentAllocated.v2", event.into()));
+                grown.push(("ShipmentAllocated.v2", event.clone().into()));
+                let event = ShipmentAllocated {
+                    arrives_on: text("2020-04-13"),
+                    ..event
+                };
+                grown.push(("ShipmentAllocated.v3", event.into()));
+            }
+            Event::ShipmentRequested(mut event) => {
+                for line in &mut event.lines {
+                    line.min_life_days = 60;
+                }
+                grown.push(("ShipmentRequested.v2", event.into()));
+            }
+            Event::ShipmentDispatched(event) => {
+                let event = ShipmentDispatched {
+                    sender_id: text("MOH"),
+                    basis: Some(CustodyBasis::Sealed.into()),
+                    agreement_id: text("A-1"),
+                    ..event
+                };
+                grown.push(("ShipmentDispatched.v2", event.into()));
+            }
+            Event::ShipmentReceived(mut event) => {
+                event.seals = vec![SealCheck {
+                    sscc: text("340123450000000000"),
+                    state: SealState::Intact.into(),
+                }];
+                event.answer_due_on = text("2020-04-20");
+                for found in &mut event.units {
+                    found.sscc = text("340123450000000000");
+                    found.liable_id = text("MOH");
+                }
+                grown.push(("ShipmentReceived.v2", event.into()));
             }
             Event::FacilityRegistered(mut event) => {
                 let site = event.facility.as_mut().and_then(|it| it.site.as_mut());
@@ -1501,6 +1677,7 @@ fn samples() -> Vec<Event> {
         corrected(),
         kits(),
         meant(),
+        on_the_way(),
     ]
     .concat()
 }

@@ -20,6 +20,7 @@ mod fleet;
 mod golden;
 mod gone;
 mod identity;
+mod journey;
 mod kit;
 mod mobile;
 mod money;

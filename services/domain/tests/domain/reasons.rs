@@ -24,6 +24,7 @@ const TESTS: &[&str] = &[
     include_str!("excursion.rs"),
     include_str!("request.rs"),
     include_str!("shipment.rs"),
+    include_str!("journey.rs"),
     include_str!("quality.rs"),
     include_str!("kit.rs"),
     include_str!("gone.rs"),

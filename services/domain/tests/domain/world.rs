@@ -225,6 +225,15 @@ pub fn goes_somewhere(event: &Event) -> bool {
             | Event::AllocationReleased(_)
             | Event::ShipmentCancelled(_)
             | Event::ShipmentDispatched(_)
+            | Event::ParcelPacked(_)
+            | Event::ParcelUnpacked(_)
+            | Event::ShipmentDelayed(_)
+            | Event::DeliveryAttempted(_)
+            | Event::ShipmentDiverted(_)
+            | Event::ShipmentSplit(_)
+            | Event::ShipmentArrived(_)
+            | Event::ShipmentLossReported(_)
+            | Event::DiscrepancyAnswered(_)
     )
 }
 
@@ -737,6 +746,7 @@ pub fn ship(shipment_id: &str, goods: &[(&str, i64)]) -> RequestShipment {
                 quantity: quantity(*amount),
                 request: None,
                 owner_id: None,
+                min_life_days: 0,
             })
             .collect(),
     }
@@ -756,6 +766,7 @@ pub fn allocate(shipment_id: &str) -> AllocateShipment {
         shipment_id: code(shipment_id),
         allow_partial: false,
         fit_override: None,
+        arrives_on: None,
     }
 }
 
@@ -764,6 +775,7 @@ pub fn allocate_partly(shipment_id: &str) -> AllocateShipment {
         shipment_id: code(shipment_id),
         allow_partial: true,
         fit_override: None,
+        arrives_on: None,
     }
 }
 
@@ -775,6 +787,7 @@ pub fn dispatch(shipment_id: &str) -> DispatchShipment {
         signed_by_ref: None,
         expected_on: None,
         documents: Vec::new(),
+        basis: None,
     }
 }
 
@@ -785,6 +798,8 @@ pub fn arrive(shipment_id: &str) -> ReceiveShipment {
         lines: None,
         signed_by_ref: None,
         documents: Vec::new(),
+        seals: Vec::new(),
+        answer_within_days: 7,
     }
 }
 
@@ -808,6 +823,7 @@ pub fn found(line: i32, amount: i64, outcome: ReceiptOutcome) -> FoundGoods {
         lot: None,
         expires_on: None,
         new_batch_id: code("UNUSED"),
+        sscc: None,
     }
 }
 
@@ -830,6 +846,8 @@ pub fn settle(shipment_id: &str) -> AcceptLossAct {
             ..DocumentRef::default()
         },
         verdict: LossVerdict::Liable,
+        lines: None,
+        liable_id: None,
     }
 }
 

@@ -152,6 +152,10 @@ pub const TEXTS: Texts = Texts {
     shipment_dispatched: "Dispatched",
     shipment_received: "Shipment received",
     loss_act_accepted: "Loss settled by an act",
+    shipment_diverted: "Sent elsewhere",
+    shipment_split: "Goes on as a shipment of its own",
+    shipment_loss_reported: "Lost on the way",
+    custody_handed_over: "Handed over",
     shipment_cancelled: "Shipment cancelled",
     other_event: "Another event",
 

@@ -153,6 +153,10 @@ pub const TEXTS: Texts = Texts {
     shipment_dispatched: "Жөнелтілді",
     shipment_received: "Жөнелтілім қабылданды",
     loss_act_accepted: "Жоғалғаны актімен реттелді",
+    shipment_diverted: "Басқа жерге бағытталды",
+    shipment_split: "Жеке жөнелтілім болып жалғасты",
+    shipment_loss_reported: "Жолда жоғалды",
+    custody_handed_over: "Тапсырылды",
     shipment_cancelled: "Жөнелтілім тоқтатылды",
     other_event: "Басқа оқиға",
 

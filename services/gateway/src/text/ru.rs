@@ -153,6 +153,10 @@ pub const TEXTS: Texts = Texts {
     shipment_dispatched: "Отправлено",
     shipment_received: "Отправка получена",
     loss_act_accepted: "Утрата урегулирована актом",
+    shipment_diverted: "Направлено в другое место",
+    shipment_split: "Следует отдельной отправкой",
+    shipment_loss_reported: "Утрачено в пути",
+    custody_handed_over: "Передано",
     shipment_cancelled: "Отправка отменена",
     other_event: "Другое событие",
 

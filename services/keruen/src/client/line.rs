@@ -12,7 +12,7 @@ use keruen_proto::{
         PlannedStop, Stop, Substitute, UnitValue, ValueBasis,
     },
     requests::v1::{ApprovedLine, RequestLine},
-    shipments::v1::{ShipmentLine, ShipmentReceiptLine},
+    shipments::v1::{SealCheck, SealState, ShipmentLine, ShipmentPick, ShipmentReceiptLine},
 };
 
 use crate::{client::value, render::word};
@@ -289,6 +289,7 @@ pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
             "request",
             "request-line",
             "owner",
+            "min-life",
         ],
     )?;
     let request_line = match (pairs.get("request"), pairs.get("request-line")) {
@@ -304,14 +305,40 @@ pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
         request_id: pairs.text("request"),
         request_line,
         owner_id: pairs.text("owner"),
+        min_life_days: pairs.read("min-life", small)?,
         ..ShipmentLine::default()
+    })
+}
+
+/// `line=N[,batch=ID][,owner=CODE][,quantity=N][,serial=NUMBER]…`
+pub fn shipment_pick(text: &str) -> Result<ShipmentPick, String> {
+    let pairs = Pairs::parse(text, &["line", "batch", "owner", "quantity", "serial"])?;
+    let serial_numbers = pairs.all("serial");
+    let is_counted = pairs.get("quantity").is_some();
+    Ok(ShipmentPick {
+        line: pairs.required("line", small)?,
+        batch_id: pairs.text("batch"),
+        owner_id: pairs.text("owner"),
+        quantity: if is_counted { pairs.quantity()? } else { 0 },
+        serial_numbers,
+    })
+}
+
+/// `SSCC=intact|broken|parcel-missing`
+pub fn seal(text: &str) -> Result<SealCheck, String> {
+    let rule = || format!("must be SSCC=intact, broken or parcel-missing; found {text:?}");
+    let (sscc, state) = text.split_once('=').ok_or_else(rule)?;
+    Ok(SealCheck {
+        sscc: sscc.to_owned(),
+        state: word::number::<SealState>(state)?,
     })
 }
 
 /// `line=N,quantity=N[,pack=CODE][,outcome=…][,batch=ID][,owner=CODE][,serial=…]…[,item=CODE][,lot=…][,expires=DAY]`
 pub fn shipment_receipt(text: &str) -> Result<ShipmentReceiptLine, String> {
     const KEYS: &[&str] = &[
-        "line", "quantity", "pack", "outcome", "batch", "owner", "serial", "item", "lot", "expires",
+        "line", "quantity", "pack", "outcome", "batch", "owner", "serial", "item", "lot",
+        "expires", "parcel",
     ];
     let pairs = Pairs::parse(text, KEYS)?;
     Ok(ShipmentReceiptLine {
@@ -325,6 +352,7 @@ pub fn shipment_receipt(text: &str) -> Result<ShipmentReceiptLine, String> {
         item_id: pairs.text("item"),
         lot: pairs.text("lot"),
         expires_on: pairs.read("expires", value::date)?,
+        sscc: pairs.text("parcel"),
     })
 }
 

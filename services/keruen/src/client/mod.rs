@@ -19,6 +19,7 @@ pub mod give_back;
 pub mod goods;
 pub mod hold;
 pub mod item;
+pub mod journey;
 pub mod kit;
 pub mod line;
 pub mod log;

@@ -408,6 +408,26 @@ rpcs! {
             shipments::AcceptLossActRequest => shipments::AcceptLossActResponse { shipment: shipments::Shipment }
         "shipment cancel" "CancelShipment" cancel_shipment change
             shipments::CancelShipmentRequest => shipments::CancelShipmentResponse { shipment: shipments::Shipment }
+        "shipment pack" "PackParcel" pack_parcel change
+            shipments::PackParcelRequest => shipments::PackParcelResponse { shipment: shipments::Shipment }
+        "shipment unpack" "UnpackParcel" unpack_parcel change
+            shipments::UnpackParcelRequest => shipments::UnpackParcelResponse { shipment: shipments::Shipment }
+        "shipment delay" "DelayShipment" delay_shipment change
+            shipments::DelayShipmentRequest => shipments::DelayShipmentResponse { shipment: shipments::Shipment }
+        "shipment attempt" "RecordDeliveryAttempt" record_delivery_attempt change
+            shipments::RecordDeliveryAttemptRequest => shipments::RecordDeliveryAttemptResponse { shipment: shipments::Shipment }
+        "shipment divert" "DivertShipment" divert_shipment change
+            shipments::DivertShipmentRequest => shipments::DivertShipmentResponse { shipment: shipments::Shipment }
+        "shipment return" "ReturnShipment" return_shipment change
+            shipments::ReturnShipmentRequest => shipments::ReturnShipmentResponse { shipment: shipments::Shipment }
+        "shipment split" "SplitShipment" split_shipment change
+            shipments::SplitShipmentRequest => shipments::SplitShipmentResponse { shipment: shipments::Shipment }
+        "shipment arrive" "RecordArrival" record_arrival change
+            shipments::RecordArrivalRequest => shipments::RecordArrivalResponse { shipment: shipments::Shipment }
+        "shipment report-loss" "ReportLoss" report_loss change
+            shipments::ReportLossRequest => shipments::ReportLossResponse { shipment: shipments::Shipment }
+        "shipment answer" "AnswerDiscrepancy" answer_discrepancy change
+            shipments::AnswerDiscrepancyRequest => shipments::AnswerDiscrepancyResponse { shipment: shipments::Shipment }
         "shipment get" "GetShipment" get_shipment show
             shipments::GetShipmentRequest => shipments::GetShipmentResponse { shipment: shipments::Shipment }
     }

@@ -204,6 +204,11 @@ pub fn decimal(text: &str, places: u32) -> Result<i64, String> {
     Ok(if negative { -number } else { number })
 }
 
+/// A decimal number in thousandths: 12.4 kilograms are 12400 grams.
+pub fn thousandths(text: &str) -> Result<i64, String> {
+    decimal(text, 3)
+}
+
 /// The integer of a decimal place as a decimal number.
 pub fn decimal_text(number: i64, places: u32) -> String {
     if places == 0 {

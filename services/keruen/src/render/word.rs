@@ -16,7 +16,11 @@ use keruen_proto::{
         Tracking, ValueBasis, VehicleKind,
     },
     requests::v1::{RejectionReason, RequestPriority, RequestState},
-    shipments::v1::{CancellationReason, LossVerdict, ShipmentState},
+    shipments::v1::{
+        CancellationReason, CustodyBasis, DelayReason, DeliveryFailure, DiscrepancyAnswer,
+        DiscrepancyState, DisputeReason, DiversionReason, LossCause, LossVerdict, SealState,
+        ShipmentState, SplitReason,
+    },
     stock::v1::{StockGroup, TraceStatus},
 };
 
@@ -55,7 +59,14 @@ words! {
     ContainerFill "CONTAINER_FILL_"
     CrewRole "CREW_ROLE_"
     CountKind "COUNT_KIND_"
+    CustodyBasis "CUSTODY_BASIS_"
+    DelayReason "DELAY_REASON_"
+    DeliveryFailure "DELIVERY_FAILURE_"
+    DiscrepancyAnswer "DISCREPANCY_ANSWER_"
+    DiscrepancyState "DISCREPANCY_STATE_"
     DisposalReason "DISPOSAL_REASON_"
+    DisputeReason "DISPUTE_REASON_"
+    DiversionReason "DIVERSION_REASON_"
     DocumentKind "DOCUMENT_KIND_"
     DonationCondition "DONATION_CONDITION_"
     DonationState "DONATION_STATE_"
@@ -63,6 +74,7 @@ words! {
     Freezing "FREEZING_"
     FitOverrideReason "FIT_OVERRIDE_REASON_"
     HoldReason "HOLD_REASON_"
+    LossCause "LOSS_CAUSE_"
     LossVerdict "LOSS_VERDICT_"
     MoneyPurpose "MONEY_PURPOSE_"
     OrganisationKind "ORGANISATION_KIND_"
@@ -80,9 +92,11 @@ words! {
     RetirementReason "RETIREMENT_REASON_"
     ReturnReason "RETURN_REASON_"
     RevocationReason "REVOCATION_REASON_"
+    SealState "SEAL_STATE_"
     ShipmentState "SHIPMENT_STATE_"
     ShortfallReason "SHORTFALL_REASON_"
     Skill "SKILL_"
+    SplitReason "SPLIT_REASON_"
     StockGroup "STOCK_GROUP_"
     TimePrecision "TIME_PRECISION_"
     TraceStatus "TRACE_STATUS_"

@@ -384,6 +384,13 @@ fn post_shipment(books: &mut Books, event: &Event) {
                 books.post(&it.destination_id, units, entries);
             }
         }
+        Event::ShipmentDiverted(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                let n = units.quantity;
+                books.post(&it.destination_id, units, &[(IN_TRANSIT, -n)]);
+                books.post(&it.new_destination_id, units, &[(IN_TRANSIT, n)]);
+            }
+        }
         Event::LossActAccepted(it) => {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
