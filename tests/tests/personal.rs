@@ -10,8 +10,7 @@ use keruen_proto::FILE_DESCRIPTOR_SET;
 use keruen_tests::{message::command_id, node::Node, refusal::Refusal, wire};
 use prost::Message as _;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _,
-    Value,
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value,
 };
 use tonic::{Code, Request};
 
