@@ -48,7 +48,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   keruen shipment dispatch S-JEZ-1 --custodian VOLUNTEERS \\
-      --signed-by DUTY-17 --expected-on 2030-01-31 \\
+      --signed-by person:DUTY-17 --expected-on 2030-01-31 \\
       --document kind=waybill,number=W-12")]
     Dispatch(Dispatch),
     #[command(flatten)]
@@ -56,7 +56,7 @@ Examples:
     /// Record what was found on receipt, all of it or line by line
     #[command(after_help = "\
 Examples:
-  keruen shipment receive S-JEZ-1 --signed-by NURSE-4
+  keruen shipment receive S-JEZ-1 --signed-by person:NURSE-4
   keruen shipment receive S-JEZ-1 --line line=1,quantity=498 \\
       --line line=1,quantity=2,outcome=missing
   keruen shipment receive S-JEZ-1 --line line=1,serial=SN-1 \\
@@ -154,7 +154,7 @@ pub struct Dispatch {
     /// Organisation that is liable for it on its way
     #[arg(long, value_name = "CODE", required_unless_present = "json")]
     custodian: Option<String>,
-    /// Reference to the person who signed for it, for example a duty number; never a name
+    /// Reference to the person who signed for it, person:ID, for example of a duty number; never a name
     #[arg(long, value_name = "REF")]
     signed_by: Option<String>,
     /// Day on which it is expected
@@ -180,14 +180,9 @@ pub struct Receive {
     #[arg(long = "seal", value_name = "SSCC=STATE", value_parser = line::seal)]
     seals: Vec<SealCheck>,
     /// Days within which the sender can dispute what is not as announced. Default: 7
-    #[arg(
-        long,
-        value_name = "DAYS",
-        default_value_t = 0,
-        hide_default_value = true
-    )]
-    answer_within: i32,
-    /// Reference to the person who signed for it; never a name
+    #[arg(long, value_name = "DAYS")]
+    answer_within: Option<i32>,
+    /// Reference to the person who signed for it, person:ID; never a name
     #[arg(long, value_name = "REF")]
     signed_by: Option<String>,
     /// Acceptance act and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
@@ -275,7 +270,7 @@ impl Verb {
                     signed_by_ref: args.signed_by.unwrap_or_default(),
                     documents: args.documents,
                     seals: args.seals,
-                    answer_within_days: args.answer_within,
+                    answer_within_days: args.answer_within.unwrap_or_default(),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
