@@ -94,7 +94,7 @@ fn here(movement: &Movement<'_>) -> Counts {
             reserved: -quantity,
             ..none
         },
-        Kind::Departed => Counts {
+        Kind::Departed | Kind::Diverted => Counts {
             in_transit: quantity,
             ..none
         },
@@ -105,10 +105,6 @@ fn here(movement: &Movement<'_>) -> Counts {
             ..none
         },
         Kind::Missed | Kind::Carried => none,
-        Kind::Diverted => Counts {
-            in_transit: quantity,
-            ..none
-        },
         Kind::Consumed => Counts {
             on_hand: -quantity,
             held: -held,

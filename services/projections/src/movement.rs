@@ -137,6 +137,20 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
         Event::StockReleased(event) => {
             held_here(Kind::Released, event.units.as_ref(), &event.facility_id)
         }
+        Event::KitsAssembled(event) => assembled(event),
+        Event::KitsBroken(event) => taken_apart(event),
+        Event::ReceiptCorrected(_) | Event::StockDiscrepancyFound(_) | Event::MovementVoided(_) => {
+            corrections(event)
+        }
+        _ => of_shipment(event),
+    };
+    movements.retain(|movement| !movement.units.batch_id.is_empty());
+    movements
+}
+
+/// What happens to units that a shipment has claimed or brings.
+fn of_shipment(event: &Event) -> Vec<Movement<'_>> {
+    match event {
         Event::ShipmentAllocated(event) => claims(
             Kind::Claimed,
             &event.shipment_id,
@@ -191,12 +205,8 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
             &event.destination_id,
             &event.units,
         ),
-        Event::KitsAssembled(event) => assembled(event),
-        Event::KitsBroken(event) => taken_apart(event),
-        _ => corrections(event),
-    };
-    movements.retain(|movement| !movement.units.batch_id.is_empty());
-    movements
+        _ => Vec::new(),
+    }
 }
 
 /// At one facility, without a shipment.

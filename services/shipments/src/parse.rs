@@ -276,7 +276,7 @@ pub fn accept_loss_act(
     let lines = journey::numbers(fields, "lines", &message.lines, limits::SHIPMENT_LINES);
     let liable_id = fields.optional_code("liable_id", &message.liable_id);
     Some(AcceptLossAct {
-        lines: lines?,
+        lines: journey::named(lines?),
         liable_id: liable_id?,
         shipment_id: shipment_id?,
         act: act?,

@@ -89,7 +89,7 @@ Examples:
   keruen shipment answer S-JEZ-1 --answer accepted
   keruen shipment answer S-JEZ-1 --number 2 --answer disputed \\
       --dispute-reason left-intact --answered-by person:12")]
-    Answer(Answer),
+    Answer(Reply),
 }
 
 /// A parcel to be packed.
@@ -272,7 +272,7 @@ pub struct ReportLoss {
 
 /// What the sender says.
 #[derive(Args, Debug)]
-pub struct Answer {
+pub struct Reply {
     /// The shipment
     #[arg(required_unless_present = "json")]
     shipment_id: Option<String>,

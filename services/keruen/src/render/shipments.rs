@@ -63,11 +63,10 @@ impl Record for Shipment {
 }
 
 /// A number, or nothing where it is 0.
-fn some<N: Default + PartialEq + ToString>(number: N) -> String {
-    if number == N::default() {
-        String::new()
-    } else {
-        number.to_string()
+fn some(number: impl Into<i64>) -> String {
+    match number.into() {
+        0 => String::new(),
+        number => number.to_string(),
     }
 }
 

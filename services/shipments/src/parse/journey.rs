@@ -45,7 +45,7 @@ pub fn pack(message: &PackParcelRequest, fields: &mut Fields) -> Option<PackParc
         shipment_id: shipment_id?,
         sscc: sscc?,
         seal_number: seal_number?,
-        contents: contents?,
+        contents: named(contents?),
         weight_g: message.weight_g,
         volume_ml: message.volume_ml,
     };
@@ -62,17 +62,18 @@ pub fn unpack(message: &UnpackParcelRequest, fields: &mut Fields) -> Option<Unpa
     })
 }
 
-/// Parts of a shipment; `None` where none are named.
-pub fn picks(
-    fields: &mut Fields,
-    field: &str,
-    picks: &[ShipmentPick],
-) -> Option<Option<Vec<Pick>>> {
+/// What is named; `None` where nothing is, which means everything.
+pub(super) fn named<T>(all: Vec<T>) -> Option<Vec<T>> {
+    (!all.is_empty()).then_some(all)
+}
+
+/// Parts of a shipment.
+pub fn picks(fields: &mut Fields, field: &str, picks: &[ShipmentPick]) -> Option<Vec<Pick>> {
     let parsed = fields.each(field, picks, limits::PICKS, pick);
     let counts = picks.iter().map(|pick| pick.serial_numbers.len());
     let fitting = fields.serial_numbers_of(field, counts);
     let (parsed, ()) = parsed.zip(fitting)?;
-    Some((!parsed.is_empty()).then_some(parsed))
+    Some(parsed)
 }
 
 fn pick(fields: &mut Fields, path: &str, pick: &ShipmentPick) -> Option<Pick> {
@@ -211,7 +212,7 @@ pub fn split(message: &SplitShipmentRequest, fields: &mut Fields) -> Option<Spli
         shipment_id: shipment_id?,
         new_shipment_id: new_shipment_id?,
         ssccs: ssccs?,
-        units: units?.unwrap_or_default(),
+        units: units?,
         expected_on: expected_on?,
         reason: reason?,
         documents: documents?,
@@ -240,7 +241,7 @@ pub fn report_loss(message: &ReportLossRequest, fields: &mut Fields) -> Option<R
     let documents = fields.documents("documents", &message.documents);
     Some(ReportLoss {
         shipment_id: shipment_id?,
-        units: units?,
+        units: named(units?),
         cause: cause?,
         documents: documents?,
     })
@@ -270,26 +271,20 @@ pub fn answer(
     };
     Some(AnswerDiscrepancy {
         shipment_id: shipment_id?,
-        numbers: numbers?,
+        numbers: named(numbers?),
         dispute_reason: dispute_reason?,
         answered_by_ref: answered_by_ref?,
         documents: documents?,
     })
 }
 
-/// Numbers of lines and the like; `None` where none are named.
-pub fn numbers(
-    fields: &mut Fields,
-    field: &str,
-    numbers: &[i32],
-    max: usize,
-) -> Option<Option<Vec<i32>>> {
-    let numbers = fields.each(field, numbers, max, |fields, path, number| {
+/// Numbers of lines and the like.
+pub fn numbers(fields: &mut Fields, field: &str, numbers: &[i32], max: usize) -> Option<Vec<i32>> {
+    fields.each(field, numbers, max, |fields, path, number| {
         if *number < 1 {
             fields.reject(path, format!("must be 1 or more; found {number}"));
             return None;
         }
         Some(*number)
-    })?;
-    Some((!numbers.is_empty()).then_some(numbers))
+    })
 }

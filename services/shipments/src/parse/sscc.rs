@@ -36,6 +36,10 @@ pub fn given(fields: &mut Fields, field: &str, text: &str) -> Option<Code> {
 }
 
 /// A code as printed, or `None` where the field is empty.
+#[expect(
+    clippy::option_option,
+    reason = "outer: whether it is well formed; inner: whether it is there"
+)]
 pub fn optional(fields: &mut Fields, field: &str, text: &str) -> Option<Option<Code>> {
     if text.is_empty() {
         return Some(None);
