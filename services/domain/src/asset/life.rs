@@ -614,7 +614,7 @@ impl ChangeAsset {
 }
 
 /// What is not free is held, as long as it is not; what somebody holds for another reason stays so.
-fn set_apart_or_not(
+pub(crate) fn set_apart_or_not(
     before: &Asset,
     after: &Asset,
     lot: &StockLot,
