@@ -22,7 +22,7 @@ mod journey;
 mod loss;
 mod parcel;
 mod pick;
-mod plan;
+pub(crate) mod plan;
 mod receipt;
 mod receive;
 mod split;
@@ -187,7 +187,10 @@ fn as_known(books: &Books, shipment: &Shipment) -> Shipment {
 }
 
 /// The shipment, or that it is unknown.
-fn existing<'a>(books: &'a Books, shipment_id: &Code) -> Result<&'a Shipment, Rejection> {
+pub(crate) fn existing<'a>(
+    books: &'a Books,
+    shipment_id: &Code,
+) -> Result<&'a Shipment, Rejection> {
     books
         .shipment(shipment_id)
         .ok_or_else(|| Rejection::UnknownShipment {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Version of the views. It moves whenever the same events would lead to other rows; the views are then built anew.
-pub const VERSION: u32 = 14;
+pub const VERSION: u32 = 15;
 
 const SCHEMA: &str = include_str!("sql/schema.sql");
 /// Readers never block the writer nor the other way round; only a start waits for another one that is ending.

@@ -163,8 +163,9 @@ pub(super) fn note(shipment: &mut Shipment, found: &ReceivedUnits, answer_due_on
     if found.outcome() == ReceiptOutcome::Missing && found.liable_id.is_empty() {
         found.liable_id.clone_from(&shipment.custodian_id);
     }
+    let last = shipment.discrepancies.last().map_or(0, |it| it.number);
     shipment.discrepancies.push(Discrepancy {
-        number: i32::try_from(known + 1).unwrap_or(i32::MAX),
+        number: last.saturating_add(1),
         found: Some(found),
         state: DiscrepancyState::Open.into(),
         answer_due_on: answer_due_on.to_owned(),
@@ -172,21 +173,57 @@ pub(super) fn note(shipment: &mut Shipment, found: &ReceivedUnits, answer_due_on
     });
 }
 
+/// A finding that never was is forgotten. Returns who would have answered for it.
+pub(super) fn unnote(shipment: &mut Shipment, found: &ReceivedUnits) -> String {
+    let mut noted = found.clone();
+    if found.outcome() == ReceiptOutcome::Missing && found.liable_id.is_empty() {
+        noted.liable_id.clone_from(&shipment.custodian_id);
+    }
+    let liable_id = noted.liable_id.clone();
+    let mut known = shipment.discrepancies.iter();
+    if let Some(index) = known.rposition(|it| it.found.as_ref() == Some(&noted)) {
+        shipment.discrepancies.remove(index);
+    }
+    liable_id
+}
+
+/// Where a shipment stands of which everything is on its way.
+pub(super) fn travelling_state(shipment: &Shipment) -> ShipmentState {
+    if !shipment.diverted_from_ids.is_empty() {
+        ShipmentState::Diverted
+    } else if shipment.legs.len() > 1 {
+        ShipmentState::HandedOver
+    } else {
+        ShipmentState::Dispatched
+    }
+}
+
 /// Nothing of these units is missing any more.
 pub(super) fn settle_missing(shipment: &mut Shipment, units: &ShipmentUnits) {
-    let is_about_it = |it: &&mut Discrepancy| {
-        let found = it.found.as_ref();
-        found.is_some_and(|found| {
-            found.outcome() == ReceiptOutcome::Missing
-                && found
-                    .shipment_units
-                    .as_ref()
-                    .is_some_and(|missing| is_same(missing, units))
-        })
-    };
-    for discrepancy in shipment.discrepancies.iter_mut().filter(is_about_it) {
+    for discrepancy in missing_of(shipment, units) {
         discrepancy.state = DiscrepancyState::Settled.into();
     }
+}
+
+/// What had settled it did not happen: these units are missing after all.
+pub(super) fn reopen_missing(shipment: &mut Shipment, units: &ShipmentUnits) {
+    let settled = |it: &&mut Discrepancy| it.state() == DiscrepancyState::Settled;
+    for discrepancy in missing_of(shipment, units).filter(settled) {
+        discrepancy.state = DiscrepancyState::Open.into();
+    }
+}
+
+fn missing_of<'a>(
+    shipment: &'a mut Shipment,
+    units: &'a ShipmentUnits,
+) -> impl Iterator<Item = &'a mut Discrepancy> {
+    shipment.discrepancies.iter_mut().filter(|it| {
+        it.found.as_ref().is_some_and(|found| {
+            let missing = found.shipment_units.as_ref();
+            found.outcome() == ReceiptOutcome::Missing
+                && missing.is_some_and(|missing| is_same(missing, units))
+        })
+    })
 }
 
 fn answered(shipment: &mut Shipment, event: &DiscrepancyAnswered) {

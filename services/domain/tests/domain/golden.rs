@@ -8,24 +8,24 @@ use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
         AdjustmentReason, AssetCondition, AssetConditionReported, AssetFault, AssetInstalled,
-        AssetLent, AssetLoan, AssetLoanEnded, AssetPutInside, AssetPutIntoService, AssetRef,
-        AssetRemoved, AssetRepair, AssetRepairEnded, AssetRetired, AssetRetirementReason,
-        AssetSentForRepair, AssetServiced, AssetTakenOut, BatchDataCorrected, BatchExpiryShortened,
-        BatchHeld, BatchReleased, ClearanceOverride, ClearanceOverrideReason,
-        CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
-        ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused,
-        ConsumptionPurpose, ContainerEmptied, ContainerFilled, CountKind, CountedLot,
-        DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent,
-        DonationClosed, DonationCondition, DonationPledged, DonationReceived, DonationReopened,
-        Earmark, EarmarksChanged, EnteredLine, EntryBasis, FitOverride, FitOverrideReason,
-        FitProblem, GoodsIdentified, HoldReason, KitsAssembled, KitsBroken, LotRecallLifted,
-        LotRecalled, MeasuredOutput, MoneyPurpose, MovementVoided, OverrideReason, PledgeLine,
-        RecallReason, ReceiptCorrected, ReceiptOutcome, ReceivedLine, RefusalReason,
-        ReleaseOverride, ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason,
-        StockAdjusted, StockConsumed, StockCount, StockCounted, StockDiscrepancyFound,
-        StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
-        TemperatureExcursionFound, TitleTransferred, UnidentifiedGoodsReceived, UseParticulars,
-        VoidedMovement,
+        AssetLent, AssetLoan, AssetLoanEnded, AssetPlace, AssetPutInside, AssetPutIntoService,
+        AssetRef, AssetRemoved, AssetRepair, AssetRepairEnded, AssetRetired, AssetRetirementReason,
+        AssetSentForRepair, AssetServiced, AssetStatus, AssetStepVoided, AssetTakenOut,
+        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
+        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused, ConsignmentState,
+        ConsignmentStepVoided, ConsumptionPurpose, ContainerEmptied, ContainerFill,
+        ContainerFilled, CountKind, CountedLot, DisposalReason, DonatedMoneyCommitted,
+        DonatedMoneyReleased, DonatedMoneySpendingVoided, DonatedMoneySpent, DonationClosed,
+        DonationCondition, DonationPledged, DonationReceived, DonationReopened, Earmark,
+        EarmarksChanged, EnteredLine, EntryBasis, FitOverride, FitOverrideReason, FitProblem,
+        GoodsIdentified, HoldReason, KitsAssembled, KitsBroken, LotRecallLifted, LotRecalled,
+        MeasuredOutput, MoneyPurpose, MovementVoided, OverrideReason, PledgeLine, RecallReason,
+        ReceiptCorrected, ReceiptOutcome, ReceivedLine, RefusalReason, ReleaseOverride,
+        ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason, StockAdjusted, StockConsumed,
+        StockCount, StockCounted, StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld,
+        StockReleased, StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred,
+        UnidentifiedGoodsReceived, UseParticulars, VoidedMovement,
     },
     log::v1::CorrectionReason,
     registry::v1::{
@@ -52,11 +52,11 @@ use keruen_proto::{
         AgreementOverride, AgreementOverrideReason, AllocationReleased, CancellationReason,
         CustodyBasis, CustodyLeg, DelayReason, DeliveryAttempted, DeliveryFailure,
         DiscrepancyAnswer, DiscrepancyAnswered, DisputeReason, DiversionReason, LossActAccepted,
-        LossCause, LossVerdict, Parcel, ParcelPacked, ParcelUnpacked, ReceivedUnits, ReleaseReason,
-        SealCheck, SealState, ShipmentAllocated, ShipmentArrived, ShipmentCancelled,
-        ShipmentDelayed, ShipmentDispatched, ShipmentDiverted, ShipmentLine, ShipmentLossReported,
-        ShipmentParcel, ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentUnits,
-        SplitReason,
+        LossActVoided, LossCause, LossVerdict, Parcel, ParcelPacked, ParcelUnpacked, ReceivedUnits,
+        ReleaseReason, SealCheck, SealState, ShipmentAllocated, ShipmentArrived, ShipmentCancelled,
+        ShipmentDelayed, ShipmentDispatchVoided, ShipmentDispatched, ShipmentDiverted,
+        ShipmentLine, ShipmentLossReported, ShipmentParcel, ShipmentReceiptVoided,
+        ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentUnits, SplitReason,
     },
 };
 use serde_json::Value;
@@ -112,6 +112,10 @@ fn unattributed() -> StockUnits {
         quantity: 5,
         ..StockUnits::default()
     }
+}
+
+fn event_id() -> String {
+    text("0190a7b2-0000-7000-8000-000000000001/0")
 }
 
 fn shipment_units(units: StockUnits) -> ShipmentUnits {
@@ -636,7 +640,6 @@ fn passed() -> Vec<Event> {
 }
 
 fn corrected() -> Vec<Event> {
-    let event_id = || text("0190a7b2-0000-7000-8000-000000000001/0");
     vec![
         ReceiptCorrected {
             corrects_event_id: event_id(),
@@ -1620,6 +1623,110 @@ fn meant() -> Vec<Event> {
     ]
 }
 
+fn never_happened() -> Vec<Event> {
+    vec![
+        ShipmentDispatchVoided {
+            corrects_event_id: event_id(),
+            shipment_id: text("S-1"),
+            origin_id: text("WH"),
+            destination_id: text("HOSP"),
+            units: vec![shipment_units(units())],
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        ShipmentReceiptVoided {
+            corrects_event_id: event_id(),
+            shipment_id: text("S-1"),
+            origin_id: text("WH"),
+            destination_id: text("HOSP"),
+            units: vec![
+                ReceivedUnits {
+                    shipment_units: Some(shipment_units(units())),
+                    outcome: ReceiptOutcome::Damaged.into(),
+                    ..ReceivedUnits::default()
+                },
+                ReceivedUnits {
+                    shipment_units: Some(shipment_units(StockUnits {
+                        quantity: 1,
+                        serial_numbers: vec![text("S/3")],
+                        ..units()
+                    })),
+                    outcome: ReceiptOutcome::Missing.into(),
+                    ..ReceivedUnits::default()
+                },
+            ],
+            held_quantities: vec![2, 0],
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        LossActVoided {
+            corrects_event_id: event_id(),
+            shipment_id: text("S-1"),
+            origin_id: text("WH"),
+            destination_id: text("HOSP"),
+            units: vec![shipment_units(units())],
+            custodian_id: text("CREW"),
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        DonatedMoneySpendingVoided {
+            corrects_event_id: event_id(),
+            donation_id: text("D-1"),
+            amount: Some(Money {
+                currency_code: text("USD"),
+                minor_units: 45_000,
+            }),
+            supplier_id: text("MOH"),
+            commitment: 2,
+            shipment_id: text("S-1"),
+            documents: documents(DocumentKind::Invoice),
+        }
+        .into(),
+        ConsignmentStepVoided {
+            corrects_event_id: event_id(),
+            donation_id: text("D-1"),
+            consignment_id: text("C-1"),
+            state: Some(ConsignmentState::InCustoms.into()),
+            documents: documents(DocumentKind::CustomsDeclaration),
+        }
+        .into(),
+        AssetStepVoided {
+            corrects_event_id: event_id(),
+            facility_id: text("HOSP"),
+            units: Some(StockUnits {
+                quantity: 1,
+                serial_numbers: vec![text("S/1")],
+                ..units()
+            }),
+            status: Some(AssetStatus {
+                place: AssetPlace::Lent.into(),
+                condition: AssetCondition::OutOfOrder.into(),
+                fault: Some(AssetFault::Output.into()),
+                repair: Some(AssetRepair {
+                    repairer_id: text("MAKER"),
+                    on_site: true,
+                    expected_on: text("2020-05-01"),
+                }),
+                loan: Some(AssetLoan {
+                    borrower_id: text("HELP"),
+                    due_on: text("2020-06-01"),
+                    documents: documents(DocumentKind::AcceptanceAct),
+                }),
+                output: Some(MeasuredOutput {
+                    value_milli: 9_800,
+                    unit_code: text("L2"),
+                }),
+                trained_user_refs: vec![text("person:7")],
+                service_due_on: text("2021-01-15"),
+                fill: Some(ContainerFill::Empty.into()),
+                retired_for: Some(AssetRetirementReason::Unsafe.into()),
+            }),
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+    ]
+}
+
 fn kits() -> Vec<Event> {
     let component = |batch_id: &str, quantity| StockUnits {
         batch_id: text(batch_id),
@@ -1657,7 +1764,8 @@ fn kits() -> Vec<Event> {
     ]
 }
 
-fn samples() -> Vec<Event> {
+/// One event of each type, with as much in it as can be.
+pub fn samples() -> Vec<Event> {
     [
         first(),
         examined(),
@@ -1678,6 +1786,7 @@ fn samples() -> Vec<Event> {
         kits(),
         meant(),
         on_the_way(),
+        never_happened(),
     ]
     .concat()
 }

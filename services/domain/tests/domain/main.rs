@@ -37,4 +37,5 @@ mod story;
 mod title;
 mod unidentified;
 mod verification;
+mod voiding;
 mod world;

@@ -25,7 +25,7 @@ pub enum Verb {
     /// Pack what a shipment has claimed into a parcel with a number and a seal
     #[command(after_help = "\
 Examples:
-  keruen shipment pack S-JEZ-1 --company-prefix 4601234 --seal KZ-00417 --kg 12.4
+  keruen shipment pack S-JEZ-1 --company-prefix 4601234 --seal KZ-417 --kg 12.4
   keruen shipment pack S-JEZ-1 --sscc 346012340000000182 --seal KZ-00418 \\
       --unit line=1,quantity=250 --unit line=2,serial=SN-1
 
