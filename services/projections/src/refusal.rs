@@ -106,7 +106,13 @@ impl Refusal {
             | Self::Parked { .. }
             | Self::Read(
                 ReadError::TooSlow { .. }
-                | ReadError::Store(StoreError::Sqlite(_) | StoreError::Io(_)),
+                | ReadError::Missing
+                | ReadError::Store(
+                    StoreError::Sqlite(_)
+                    | StoreError::Postgres(_)
+                    | StoreError::Io(_)
+                    | StoreError::Overtaken,
+                ),
             )
             | Self::Log(_) => Code::Unavailable,
             Self::TooLarge { .. } => Code::ResourceExhausted,
@@ -126,6 +132,7 @@ impl Refusal {
             Self::Parked { .. } => "VIEW_PARKED",
             Self::TooLarge { .. } => "TRACE_TOO_LARGE",
             Self::Read(ReadError::TooSlow { .. }) => "VIEW_TOO_SLOW",
+            Self::Read(ReadError::Missing) => "VIEW_STARTING",
             Self::Read(_) => "VIEW_UNREADABLE",
             Self::Log(_) => "LOG_UNAVAILABLE",
         }
@@ -173,12 +180,6 @@ impl Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::Read(error.into())
-    }
-}
-
-impl From<rusqlite::Error> for Refusal {
-    fn from(error: rusqlite::Error) -> Self {
-        StoreError::from(error).into()
     }
 }
 

@@ -125,10 +125,11 @@ impl Node {
             let opened = open_log(&options).await?;
             let checkpoint_key = checkpoint_key(&options, &opened).await?;
             messaging = Messaging::start(&options.nats, roles, &options.node, &opened).await?;
-            let views = roles
-                .has(Role::Projections)
-                .then(|| Views::open(options.store.folder(), ViewOptions::default()))
-                .transpose()?;
+            let views = if roles.has(Role::Projections) {
+                Some(options.store.views(ViewOptions::default()).await?)
+            } else {
+                None
+            };
             let mut services =
                 Services::new(&options, messaging.log_of_services(&opened), views.as_ref());
             services.checkpoint_key = checkpoint_key;

@@ -14,6 +14,7 @@ use super::{
     answers::TODAY,
     history::{History, code, eventful},
 };
+use super::stores::writer_in;
 use crate::{
     donor::{BalanceQuery, CertificateQuery},
     refusal::Refusal,
@@ -22,7 +23,7 @@ use crate::{
 
 fn rows(history: &History) -> (Writer, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(dir.path()).unwrap();
+    let mut writer = writer_in(dir.path());
     writer.apply(&history.events).unwrap();
     (writer, dir)
 }

@@ -11,4 +11,5 @@ mod history;
 mod master;
 mod naive;
 mod rows;
+mod stores;
 mod sums;
