@@ -348,10 +348,6 @@ pub enum Rows<'s> {
 
 impl Rows<'_> {
     /// The next one.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "a row lives until the next one is asked for, which no iterator can say"
-    )]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, StoreError> {
         Ok(match self {
             Self::Sqlite(rows) => rows.next()?.map(Row::Sqlite),

@@ -48,6 +48,10 @@ impl Running {
 
 impl Views {
     /// Follows a log until stopped. If somebody else follows one already, this waits until they stopped.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a log of any kind becomes one of these only by value"
+    )]
     pub fn run(self: &Arc<Self>, log: Arc<dyn Log>) -> Running {
         let (stop, _) = watch::channel(false);
         let tasks = self.keepers().iter().map(|keeper| {

@@ -128,11 +128,10 @@ impl Refusal {
             Self::UnknownAsset { .. } => "UNKNOWN_ASSET",
             Self::UnknownLot { .. } => "UNKNOWN_LOT",
             Self::Behind { .. } => "VIEW_BEHIND",
-            Self::Starting => "VIEW_STARTING",
+            Self::Starting | Self::Read(ReadError::Missing) => "VIEW_STARTING",
             Self::Parked { .. } => "VIEW_PARKED",
             Self::TooLarge { .. } => "TRACE_TOO_LARGE",
             Self::Read(ReadError::TooSlow { .. }) => "VIEW_TOO_SLOW",
-            Self::Read(ReadError::Missing) => "VIEW_STARTING",
             Self::Read(_) => "VIEW_UNREADABLE",
             Self::Log(_) => "LOG_UNAVAILABLE",
         }

@@ -278,14 +278,14 @@ impl<'c> Writer<'c> {
         let position = folded.created_position.cast_signed();
         let (id, _) = key(boundary);
         match &folded.entry {
-            Entry::Organisation(_) => self.row(table, params![id, position, encoded]),
+            Entry::Organisation(_) | Entry::Commodity(_) | Entry::Quality(_) => {
+                self.row(table, params![id, position, encoded])
+            }
             Entry::Facility(it) => {
                 self.row(table, params![id, it.operator_id, position, encoded])?;
                 tenure::store(self.connection, it)
             }
-            Entry::Commodity(_) => self.row(table, params![id, position, encoded]),
             Entry::Item(it) => self.row(table, params![id, it.commodity_id, position, encoded]),
-            Entry::Quality(_) => self.row(table, params![id, position, encoded]),
             Entry::Donation(it) => self.row(table, params![id, it.donor_id, position, encoded]),
             Entry::Batch(it) => self.row(
                 table,

@@ -26,7 +26,7 @@ pub enum Place {
     /// In a folder, each copy in a file of its own.
     Folder(PathBuf),
     /// In a database, each copy in a schema of its own.
-    Server(Address),
+    Server(Box<Address>),
 }
 
 /// The name of a copy.
@@ -239,7 +239,7 @@ impl Place {
                         "ALTER SCHEMA {} RENAME TO {}",
                         copy.schema(),
                         finished.schema()
-                    ))?
+                    ))?;
             }
         }
         Ok(finished)
@@ -460,12 +460,11 @@ impl Writer {
     /// Folds events that follow what was folded before, in memory. If that fails, everything since the checkpoint is
     /// forgotten.
     pub fn take(&mut self, events: &[RecordedEvent]) -> Result<(), ApplyError> {
-        let mut fold = match self.fold.take() {
-            Some(fold) => fold,
-            None => {
-                let position = checkpoint(&self.connection)?.position;
-                Fold::new(self.connection.clone(), self.view, position)
-            }
+        let mut fold = if let Some(fold) = self.fold.take() {
+            fold
+        } else {
+            let position = checkpoint(&self.connection)?.position;
+            Fold::new(self.connection.clone(), self.view, position)
         };
         fold.take(events)?;
         self.fold = Some(fold);

@@ -7,7 +7,7 @@ use crate::table::{self, Table};
 pub const VERSION: u32 = 20;
 
 /// A view: rows folded from the log, kept apart from those of other views and at a position of their own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct View {
     /// By which people and files call it.
     pub name: &'static str,
@@ -54,6 +54,15 @@ pub static CURRENT: View = View {
 pub static ALL: [&View; 1] = [&CURRENT];
 
 impl View {
+    /// The same view as another program has it.
+    #[cfg(test)]
+    pub fn in_version(&self, version: u32) -> Self {
+        Self {
+            version,
+            ..self.clone()
+        }
+    }
+
     /// Its tables.
     #[cfg(test)]
     pub fn tables(&self) -> &'static [&'static Table] {

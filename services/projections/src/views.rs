@@ -174,10 +174,10 @@ impl Views {
         Ok(address
             .may_make_schemas()
             .await?
-            .then(|| Self::at(&Place::Server(address), options)))
+            .then(|| Self::at(&Place::Server(Box::new(address)), options)))
     }
 
-    fn at(place: &Place, options: ViewOptions) -> Arc<Self> {
+    pub(crate) fn at(place: &Place, options: ViewOptions) -> Arc<Self> {
         let keeper =
             |view: &&'static View| Arc::new(Keeper::new(view, place.clone(), options.clone()));
         Arc::new(Self {
@@ -206,6 +206,14 @@ impl Views {
         let keepers = self.keepers.iter();
         keepers
             .map(|keeper| (keeper.view, keeper.status()))
+            .collect()
+    }
+
+    /// The name of each view, and what wakes whenever it has moved, parked or failed.
+    pub fn watch(&self) -> Vec<(&'static str, watch::Receiver<Status>)> {
+        let keepers = self.keepers.iter();
+        keepers
+            .map(|keeper| (keeper.view.name, keeper.watch_status()))
             .collect()
     }
 

@@ -2,9 +2,12 @@
 
 use keruen_proto::projections::v1::{Projection, ProjectionState};
 
-use super::{
-    record::{Cell, Record, cells},
-    word,
+use crate::{
+    cells,
+    render::{
+        record::{Cell, Record},
+        word,
+    },
 };
 
 impl Record for Projection {

@@ -10,11 +10,11 @@ use keruen_proto::{
     stock::v1::{GetDonationCertificateRequest, GetDonorBalanceRequest},
 };
 
+use super::stores::writer_in;
 use super::{
     answers::TODAY,
     history::{History, code, eventful},
 };
-use super::stores::writer_in;
 use crate::{
     donor::{BalanceQuery, CertificateQuery},
     refusal::Refusal,

@@ -344,9 +344,9 @@ fn both_databases_have_the_same_rows() {
             .map(|number| {
                 let mixed = (seed << 32 | number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                let [kind, _, a, b, c, d, e, f] = mixed.to_le_bytes();
-                let word = |one, other| u16::from_le_bytes([one, other]);
-                (kind, word(a, b), word(c, d), word(e, f))
+                let bytes = mixed.to_le_bytes();
+                let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+                (bytes[0], word(2), word(4), word(6))
             })
             .collect();
         let history = History::with_changing_registry(&choices);

@@ -34,7 +34,7 @@ pub fn answering(place: &Place, view: &'static View) -> CopyName {
 /// A database of its own on a server, deleted at the end.
 pub struct Served {
     pub place: Place,
-    pub database: Database,
+    _database: Database,
 }
 
 fn runtime() -> &'static Runtime {
@@ -46,8 +46,11 @@ fn runtime() -> &'static Runtime {
 pub fn served() -> Served {
     let database = Database::new();
     let _runtime = runtime().enter();
-    let place = Place::Server(Address::parse(database.url()).unwrap());
-    Served { place, database }
+    let place = Place::Server(Box::new(Address::parse(database.url()).unwrap()));
+    Served {
+        place,
+        _database: database,
+    }
 }
 
 /// A column as text, whatever it is.
