@@ -26,8 +26,8 @@ use crate::status;
 const MAX_VIOLATIONS: usize = 50;
 /// The longest name, in characters.
 const MAX_NAME_CHARS: usize = 200;
-/// What references to persons begin with.
-const PERSON: &str = "person:";
+/// The kind of references to persons.
+const PERSON: &str = "person";
 /// How far a client's clock may run ahead: 5 seconds. A fact within that is recorded as happening now.
 const MAX_CLOCK_LEAD_US: i64 = 5_000_000;
 
@@ -206,13 +206,36 @@ impl Fields {
     /// elsewhere, and names nobody.
     pub fn person(&mut self, field: &str, text: &str) -> Option<Label> {
         let reference = self.label(field, text)?;
-        let id = reference.strip_prefix(PERSON).unwrap_or_default();
-        let is_char = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-');
-        if !id.is_empty() && id.chars().all(is_char) {
+        if split_reference(&reference).is_some_and(|kind| kind == PERSON) {
             return Some(reference);
         }
         let rule =
             "must be a reference that names nobody: person: and letters, digits, '.', '_' or '-'";
+        self.reject(field, format!("{rule}; found {text:?}"));
+        None
+    }
+
+    /// A reference to a person, or `None` where the field is empty.
+    pub fn optional_person(&mut self, field: &str, text: &str) -> Option<Option<Label>> {
+        if text.is_empty() {
+            Some(None)
+        } else {
+            self.person(field, text).map(Some)
+        }
+    }
+
+    /// A reference to what is kept, and can be erased, elsewhere, or `None` where the field is empty. A sentence is
+    /// none: remarks stay out of the log.
+    pub fn optional_reference(&mut self, field: &str, text: &str) -> Option<Option<Label>> {
+        if text.is_empty() {
+            return Some(None);
+        }
+        let reference = self.label(field, text)?;
+        if split_reference(&reference).is_some() {
+            return Some(Some(reference));
+        }
+        let rule = "must be a reference, such as photo:118: what it is in small letters, a colon, and letters, \
+                    digits, '.', '_' or '-'";
         self.reject(field, format!("{rule}; found {text:?}"));
         None
     }
@@ -462,7 +485,7 @@ impl Fields {
         let Some(given) = given else {
             return Some(None);
         };
-        let who = self.label(
+        let who = self.person(
             &format!("{field}.authorised_by_ref"),
             &given.authorised_by_ref,
         );
@@ -556,6 +579,15 @@ fn shown_time(time_us: i64) -> String {
     )
 }
 
+/// The kind of a reference `kind:id`, whose id is letters, digits, '.', '_' and '-'; `None` where it is none.
+fn split_reference(text: &str) -> Option<&str> {
+    let (kind, id) = text.split_once(':')?;
+    let is_kind = |char: char| char.is_ascii_lowercase() || char == '-';
+    let is_id = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-');
+    let fits = !kind.is_empty() && kind.chars().all(is_kind) && !id.is_empty();
+    (fits && id.chars().all(is_id)).then_some(kind)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -577,6 +609,25 @@ mod tests {
             " 2027-01-05",
         ] {
             assert_eq!(Fields::of_query().date("day", bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_remark_is_no_reference() {
+        let parsed = |text| Fields::of_query().optional_reference("description_ref", text);
+        assert_eq!(parsed(""), Some(None));
+        for good in ["photo:118", "remark-card:a.b_c-1"] {
+            assert!(parsed(good).flatten().is_some(), "{good}");
+        }
+        for bad in [
+            "118",
+            ":118",
+            "photo:",
+            "photo:a b",
+            "Photo:1",
+            "for Ann Lee",
+        ] {
+            assert_eq!(parsed(bad), None, "{bad}");
         }
     }
 

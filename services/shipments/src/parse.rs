@@ -106,7 +106,7 @@ pub fn dispatch(
 ) -> Option<DispatchShipment> {
     let shipment_id = fields.code("shipment_id", &message.shipment_id);
     let custodian_id = fields.code("custodian_id", &message.custodian_id);
-    let signed_by_ref = fields.optional_label("signed_by_ref", &message.signed_by_ref);
+    let signed_by_ref = fields.optional_person("signed_by_ref", &message.signed_by_ref);
     let expected_on = fields.date("expected_on", &message.expected_on);
     let documents = fields.documents("documents", &message.documents);
     Some(DispatchShipment {
@@ -127,7 +127,7 @@ pub fn receive(
     let lines = fields.each("lines", &message.lines, limits::FOUND_LINES, found_goods);
     let counts = message.lines.iter().map(|line| line.serial_numbers.len());
     let fitting = fields.serial_numbers_of("lines", counts);
-    let signed_by_ref = fields.optional_label("signed_by_ref", &message.signed_by_ref);
+    let signed_by_ref = fields.optional_person("signed_by_ref", &message.signed_by_ref);
     let documents = fields.documents("documents", &message.documents);
     let (lines, ()) = lines.zip(fitting)?;
     let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {

@@ -92,7 +92,7 @@ pub fn put_into_service(
             "trained_user_refs",
             &message.trained_user_refs,
             limits::TRAINED_USERS,
-            |fields, path, user| fields.label(path, user),
+            |fields, path, user| fields.person(path, user),
         );
         let service_due_on = fields.date("service_due_on", &message.service_due_on);
         let all = output.zip(trained_user_refs).zip(service_due_on);
@@ -273,6 +273,7 @@ mod tests {
         };
         assert!(parsed(&["person:7"], 9_800));
         assert!(!parsed(&[], 9_800));
+        assert!(!parsed(&["person:7", "Ann Lee"], 9_800));
         assert!(!parsed(&["person:7"], -1));
     }
 }

@@ -207,7 +207,7 @@ fn clearance_override(
     let Some(given) = given else {
         return Some(None);
     };
-    let authorised_by_ref = fields.label(
+    let authorised_by_ref = fields.person(
         "clearance_override.authorised_by_ref",
         &given.authorised_by_ref,
     );

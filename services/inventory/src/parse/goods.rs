@@ -20,7 +20,7 @@ pub fn receive(
     let facility_id = fields.code("facility_id", &message.facility_id);
     let packages = fields.quantity("packages", message.packages);
     let donation_id = fields.optional_code("donation_id", &message.donation_id);
-    let description_ref = fields.optional_label("description_ref", &message.description_ref);
+    let description_ref = fields.optional_reference("description_ref", &message.description_ref);
     let documents = fields.documents("documents", &message.documents);
     Some(ReceiveUnidentifiedGoods {
         goods_id: goods_id?,

@@ -87,7 +87,7 @@ fn grounds(
         );
         return None;
     }
-    let authorised_by_ref = fields.label(
+    let authorised_by_ref = fields.person(
         "release_override.authorised_by_ref",
         &release_override.authorised_by_ref,
     );
@@ -204,10 +204,18 @@ mod tests {
         let tested = ReleaseVerdict::Tested;
         assert_eq!(parsed(tested, None), Some(Grounds::Verdict(tested)));
         let none = ReleaseVerdict::Unspecified;
-        assert!(parsed(none, by("P-7", OverrideReason::UrgentNeed)).is_some());
+        assert!(parsed(none, by("person:7", OverrideReason::UrgentNeed)).is_some());
         assert_eq!(parsed(none, None), None);
-        assert_eq!(parsed(none, by("", OverrideReason::UrgentNeed)), None);
-        assert_eq!(parsed(none, by("P-7", OverrideReason::Unspecified)), None);
-        assert_eq!(parsed(tested, by("P-7", OverrideReason::UrgentNeed)), None);
+        for nobody in ["", "P-7", "Ann Lee"] {
+            assert_eq!(parsed(none, by(nobody, OverrideReason::UrgentNeed)), None);
+        }
+        assert_eq!(
+            parsed(none, by("person:7", OverrideReason::Unspecified)),
+            None
+        );
+        assert_eq!(
+            parsed(tested, by("person:7", OverrideReason::UrgentNeed)),
+            None
+        );
     }
 }

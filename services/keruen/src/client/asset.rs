@@ -224,7 +224,7 @@ pub struct Nothing {}
 /// Who answers for it that something goes where it does not fit.
 #[derive(Args, Debug)]
 pub struct FitArgs {
-    /// Who answers for it although the site lacks what it needs: a reference, never a name
+    /// Who answers for it although the site lacks what it needs: a reference, person:ID; never a name
     #[arg(long, value_name = "REF", requires = "override_reason")]
     override_by: Option<String>,
     /// Why it may be so all the same
@@ -288,7 +288,7 @@ pub struct Serviced {
 pub struct Commissioning {
     #[command(flatten)]
     serviced: Serviced,
-    /// Who was taught to run it: a reference, never a name; repeatable
+    /// Who was taught to run it: a reference, person:ID, never a name; repeatable
     #[arg(long = "trained", value_name = "REF", required_unless_present = "json")]
     trained_user_refs: Vec<String>,
 }

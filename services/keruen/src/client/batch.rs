@@ -116,7 +116,7 @@ pub struct Grounds {
     /// The examination that found it fit for use
     #[arg(long, required_unless_present_any = ["json", "override_by"], value_parser = word::parser::<ReleaseVerdict>())]
     pub verdict: Option<ReleaseVerdict>,
-    /// Who releases it without a verdict: a reference, never a name
+    /// Who releases it without a verdict: a reference, person:ID; never a name
     #[arg(
         long,
         value_name = "REF",

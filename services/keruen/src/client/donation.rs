@@ -72,7 +72,7 @@ expires=DAY, serial=NUMBER (repeatable; quantity is then their number), pledge-l
 basis=donor-declared|invoice|market-estimate, batch=ID. A comma in a value is written \\,.
 
 Goods of a donation that comes from abroad need --consignment ID, and customs must have cleared it; or \
---uncleared-by REF and --uncleared-reason REASON say who receives them all the same, and why. What comes after the \
+--uncleared-by person:ID and --uncleared-reason REASON say who receives them all the same, and why. What comes after the \
 donation was closed opens it again.")]
     Receive(Receive),
     /// Record that nothing more is expected of a donation
@@ -223,7 +223,7 @@ pub struct Receive {
     /// The consignment with which they came from abroad
     #[arg(long, value_name = "ID")]
     consignment: Option<String>,
-    /// Who receives them although customs have not cleared them: a reference, never a name
+    /// Who receives them although customs have not cleared them: a reference, person:ID; never a name
     #[arg(long, value_name = "REF", requires = "uncleared_reason")]
     uncleared_by: Option<String>,
     /// Why

@@ -57,7 +57,7 @@ pub struct Receive {
     /// Donation that they are said to belong to
     #[arg(long, value_name = "ID")]
     donation: Option<String>,
-    /// Reference to a description kept elsewhere
+    /// Reference to a description kept elsewhere, KIND:ID, for example photo:118
     #[arg(long, value_name = "REF")]
     description: Option<String>,
     /// Waybill and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable

@@ -46,13 +46,13 @@ Examples:
     #[command(after_help = "\
 Examples:
   keruen shipment dispatch S-JEZ-1 --custodian VOLUNTEERS \\
-      --signed-by DUTY-17 --expected-on 2030-01-31 \\
+      --signed-by person:DUTY-17 --expected-on 2030-01-31 \\
       --document kind=waybill,number=W-12")]
     Dispatch(Dispatch),
     /// Record what was found on receipt, all of it or line by line
     #[command(after_help = "\
 Examples:
-  keruen shipment receive S-JEZ-1 --signed-by NURSE-4
+  keruen shipment receive S-JEZ-1 --signed-by person:NURSE-4
   keruen shipment receive S-JEZ-1 --line line=1,quantity=498 \\
       --line line=1,quantity=2,outcome=missing
   keruen shipment receive S-JEZ-1 --line line=1,serial=SN-1 \\
@@ -144,7 +144,7 @@ pub struct Dispatch {
     /// Organisation that is liable for it on its way
     #[arg(long, value_name = "CODE", required_unless_present = "json")]
     custodian: Option<String>,
-    /// Reference to the person who signed for it, for example a duty number; never a name
+    /// Reference to the person who signed for it, person:ID, for example of a duty number; never a name
     #[arg(long, value_name = "REF")]
     signed_by: Option<String>,
     /// Day on which it is expected
@@ -166,7 +166,7 @@ pub struct Receive {
     /// What was found; repeatable. See below
     #[arg(long = "line", value_name = "LINE", value_parser = line::shipment_receipt)]
     lines: Vec<ShipmentReceiptLine>,
-    /// Reference to the person who signed for it; never a name
+    /// Reference to the person who signed for it, person:ID; never a name
     #[arg(long, value_name = "REF")]
     signed_by: Option<String>,
     /// Acceptance act and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable

@@ -155,7 +155,7 @@ pub(super) async fn bad_night(player: &mut Player) -> anyhow::Result<()> {
                 found(25, ReceiptOutcome::Damaged),
                 found(50, ReceiptOutcome::Missing),
             ],
-            signed_by_ref: "NURSE-3".to_owned()
+            signed_by_ref: "person:NURSE-3".to_owned()
         }
     )?;
     say(
@@ -169,7 +169,7 @@ pub(super) async fn bad_night(player: &mut Player) -> anyhow::Result<()> {
         ReceiveShipmentRequest {
             shipment_id: id.to_owned(),
             lines: vec![found(25, ReceiptOutcome::Good)],
-            signed_by_ref: "NURSE-3".to_owned()
+            signed_by_ref: "person:NURSE-3".to_owned()
         }
     )?;
     say("In the morning one of the two turns up under a seat.");
@@ -331,7 +331,7 @@ async fn send(
         DispatchShipmentRequest {
             shipment_id: id.to_owned(),
             custodian_id: "VOLUNTEERS".to_owned(),
-            signed_by_ref: "DRIVER-17".to_owned(),
+            signed_by_ref: "person:DRIVER-17".to_owned(),
             expected_on,
             documents: vec![document(DocumentKind::Waybill, &format!("WB {id}"))]
         }
@@ -348,7 +348,7 @@ async fn arrive(player: &mut Player, id: &str) -> anyhow::Result<()> {
         shipments.receive_shipment,
         ReceiveShipmentRequest {
             shipment_id: id.to_owned(),
-            signed_by_ref: "STORE-1".to_owned()
+            signed_by_ref: "person:STORE-1".to_owned()
         }
     )?;
     Ok(())
