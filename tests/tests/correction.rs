@@ -208,3 +208,52 @@ async fn a_recall_binds_the_right_lot() {
     assert_eq!(shown["lotTrace"]["batches"][0]["batch"]["batchId"], "B1");
     assert!(desk.run("check").success().contains("keep"));
 }
+
+/// What was told of a shipment and of money did not happen: taken back one by one, from the last one on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_of_a_shipment_and_of_money_is_taken_back() {
+    let desk = stocked().await;
+    for words in [
+        format!(
+            "shipment request --id S1 --from {NORTH} --to {HOSPITAL} --line item={MASK_A},quantity=50"
+        ),
+        "shipment allocate S1".to_owned(),
+        format!("shipment dispatch S1 --custodian {CARRIER}"),
+        "shipment receive S1".to_owned(),
+    ] {
+        desk.run(&words).success();
+    }
+    let dispatch = desk.event_id("B1", "ShipmentDispatched");
+    let receipt = desk.event_id("B1", "ShipmentReceived");
+    desk.refused(&format!("correct void {dispatch}"), "MOVED_ON_SINCE");
+    let back = desk.json(&format!("correct void {receipt}"));
+    assert_eq!(back["stockLevel"]["facilityId"], HOSPITAL);
+    let shipment = desk.json("shipment get S1")["shipment"].clone();
+    assert_eq!(shipment["state"], "SHIPMENT_STATE_DISPATCHED");
+    assert_eq!(shipment["lots"][0]["inTransit"], "50");
+    desk.run(&format!("correct void {dispatch}")).success();
+    let level =
+        desk.json(&format!("stock level {NORTH} {MASK_A}"))["stockLevel"]["lots"][0].clone();
+    assert_eq!(
+        (&level["onHand"], &level["reserved"]),
+        (&"100".into(), &"50".into())
+    );
+    desk.refused(&format!("correct void {dispatch}"), "ALREADY_VOIDED");
+    let steps = desk.steps("B1");
+    let last = steps.last().unwrap();
+    assert_eq!(last["correctsEventId"], dispatch);
+
+    desk.run(&format!(
+        "donation pledge --id MONEY --donor {DONOR} --money 900USD"
+    ))
+    .success();
+    desk.run(&format!(
+        "donation spend MONEY --amount 300USD --purpose freight --supplier {CARRIER}"
+    ))
+    .success();
+    let events = desk.run("events --tag donation:MONEY").success();
+    let spent: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    let voided = desk.json(&format!("correct void {}", spent["id"].as_str().unwrap()));
+    assert_eq!(voided["donation"]["moneySpent"]["minorUnits"], "0");
+    desk.run("check").success();
+}

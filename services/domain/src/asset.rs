@@ -19,8 +19,8 @@ use crate::{
 
 pub(crate) mod contents;
 pub(crate) mod fit;
-mod fold;
-mod life;
+pub(crate) mod fold;
+pub(crate) mod life;
 
 pub use fold::life_units;
 pub use life::{ChangeAsset, Step};
@@ -50,6 +50,12 @@ fn told(place: AssetPlace, condition: AssetCondition) -> String {
         .as_str_name()
         .trim_start_matches("ASSET_CONDITION_");
     format!("{place} and {condition}")
+}
+
+/// The state of an asset as people read it.
+pub(crate) fn told_state(asset: &Asset) -> String {
+    let (place, condition) = state_of(asset);
+    told(place, condition)
 }
 
 /// That an asset is somewhere, or in a condition, where this can't be done, and what to do about it.

@@ -8,12 +8,13 @@ use keruen_proto::{
         StockAdjusted, StockDiscrepancyFound, StockEntered, StockUnits, VoidedMovement,
     },
     registry::v1::UnitValue,
-    shipments::v1::ShipmentReceived,
+    shipments::v1::{ShipmentReceiptVoided, ShipmentReceived},
 };
 
 use crate::{
     books::Fold,
     boundary::Boundary,
+    code::Code,
     quality::state::{hold, release},
 };
 
@@ -30,6 +31,7 @@ impl Fold for Batch {
         BatchExpiryShortened::TYPE,
         StockAdjusted::TYPE,
         MovementVoided::TYPE,
+        ShipmentReceiptVoided::TYPE,
         KitsAssembled::TYPE,
     ];
 
@@ -118,6 +120,7 @@ impl Fold for Batch {
                     explain(self, sign * units.quantity);
                 }
             }
+            Event::ShipmentReceiptVoided(event) => never_came(self, id, event),
             Event::MovementVoided(event) => {
                 let of_it = event.units.iter().filter(|it| it.batch_id == id.as_str());
                 for units in of_it {
@@ -132,6 +135,16 @@ impl Fold for Batch {
             }
             _ => {}
         }
+    }
+}
+
+/// What a receipt of a shipment had said to be there besides was not.
+fn never_came(batch: &mut Batch, id: &Code, event: &ShipmentReceiptVoided) {
+    let new = event.units.iter().filter(|found| is_new(found.outcome()));
+    let new = new.filter_map(|found| found.shipment_units.as_ref()?.units.as_ref());
+    for units in new.filter(|units| units.batch_id == id.as_str()) {
+        batch.quantity = batch.quantity.saturating_sub(units.quantity);
+        corrected(batch, &event.corrects_event_id);
     }
 }
 

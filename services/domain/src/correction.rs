@@ -10,6 +10,9 @@ use keruen_proto::{
 };
 
 use crate::{
+    asset,
+    books::Entry,
+    boundary::Boundary,
     code::{Code, Label},
     rejection::Rejection,
 };
@@ -27,6 +30,8 @@ pub struct Fact {
     pub event_id: String,
     /// What it says.
     pub event: Event,
+    /// What its [`context`] was right before it; `None` where it has none.
+    pub before: Option<Box<Entry>>,
 }
 
 /// Corrects how many units of a batch a receipt brought.
@@ -70,15 +75,36 @@ pub struct VoidMovement {
     pub documents: Vec<DocumentRef>,
 }
 
+/// What [`VoidMovement`] can take back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Void {
+    /// Something that happened to stock at a facility. What was gone is there again at any time; of an increase, what has
+    /// gone on since is booked as found; title goes back only while the units are where they passed, and no shipment
+    /// claims them.
+    Stock(VoidedMovement),
+    /// A dispatch, as long as nothing else was told of the shipment.
+    Dispatch,
+    /// A receipt of a shipment, as long as what it had found missing is still outstanding; what came and has gone on since
+    /// is booked as found.
+    ShipmentReceipt,
+    /// A loss act, as long as the units are lost, and nothing was allocated in their place.
+    LossAct,
+    /// A payment of donated money, at any time.
+    Payment,
+    /// A step of a consignment, as long as it was the last one, and no goods came with it.
+    ConsignmentStep,
+    /// A step in the life of an asset, as long as it was the last one.
+    AssetStep,
+}
+
 /// How a wrong event is put right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
     /// [`CorrectReceipt`] and [`CorrectBatchData`], at any time. What has gone on since is booked as found; units with a
     /// serial number are corrected only where they came and still are.
     CorrectReceipt,
-    /// [`VoidMovement`], once. What was gone is there again at any time; of an increase, what has gone on since is booked
-    /// as found; title goes back only while the units are where they passed, and no shipment claims them.
-    Void(VoidedMovement),
+    /// [`VoidMovement`], once. What a receipt of a shipment said of new batches is corrected by [`CorrectBatchData`].
+    Void(Void),
     /// [`CorrectBatchData`], at any time. How many there are is for a count to say.
     CorrectBatch,
     /// What is done instead.
@@ -87,37 +113,99 @@ pub enum Remedy {
 
 /// The one table of what puts which event right.
 pub fn remedy(event: &Event) -> Remedy {
-    use Remedy::{Instead, Void};
+    use Remedy::Instead;
+    if let Some(void) = void_of(event) {
+        return Remedy::Void(void);
+    }
     match event {
         Event::DonationReceived(_) => Remedy::CorrectReceipt,
-        Event::StockEntered(_) | Event::ShipmentReceived(_) => Remedy::CorrectBatch,
-        Event::StockConsumed(_) => Void(VoidedMovement::Consumption),
-        Event::StockDisposed(_) => Void(VoidedMovement::Disposal),
-        Event::StockReturned(_) => Void(VoidedMovement::Return),
-        Event::StockAdjusted(event) if event.decrease => Void(VoidedMovement::Decrease),
-        Event::StockAdjusted(_) => Void(VoidedMovement::Increase),
-        Event::TitleTransferred(_) => Void(VoidedMovement::TitleTransfer),
+        Event::StockEntered(_) => Remedy::CorrectBatch,
         Event::StockHeld(_) | Event::BatchHeld(_) => {
             Instead("release it, with the reason HELD_BY_MISTAKE")
         }
         Event::StockReleased(_) | Event::BatchReleased(_) => Instead("hold it again"),
         Event::LotRecalled(_) => Instead("lift the recall"),
         Event::LotRecallLifted(_) => Instead("recall the lot again"),
-        Event::ShipmentAllocated(_) => Instead("cancel the shipment"),
-        Event::ShipmentDispatched(_) | Event::LossActAccepted(_) => {
-            Instead("record what is there, by a receipt of the shipment or a count")
-        }
+        Event::ShipmentRequested(_) | Event::ShipmentAllocated(_) => Instead("cancel the shipment"),
+        Event::AllocationReleased(_) => Instead("allocate the shipment again"),
+        Event::ShipmentCancelled(_) => Instead("request the shipment anew"),
         Event::ReceiptCorrected(_) | Event::BatchDataCorrected(_) => {
             Instead("correct the receipt once more")
         }
         Event::KitsAssembled(_) => Instead("take the kits apart"),
         Event::KitsBroken(_) => Instead("put the kits together again"),
+        Event::AssetPutInside(_) => Instead("take it out again"),
+        Event::AssetTakenOut(_) => Instead("put it in again"),
         Event::EarmarksChanged(_) => Instead("change the earmarks once more"),
-        Event::MovementVoided(_) => Instead("record anew what did happen"),
+        Event::DonatedMoneyCommitted(_) => Instead("release the commitment"),
+        Event::DonatedMoneyReleased(_) => Instead("commit the money anew"),
+        Event::MovementVoided(_)
+        | Event::ShipmentDispatchVoided(_)
+        | Event::ShipmentReceiptVoided(_)
+        | Event::LossActVoided(_)
+        | Event::DonatedMoneySpendingVoided(_)
+        | Event::ConsignmentStepVoided(_)
+        | Event::AssetStepVoided(_) => Instead("record anew what did happen"),
         Event::StockDiscrepancyFound(_) => Instead("count the stock, or void what showed it"),
+        Event::StockCounted(_) => Instead("count the stock once more"),
         Event::DonationClosed(_) => Instead("receive what comes: that opens it again"),
         _ => Instead("record what is true by a fact of its own, or count the stock"),
     }
+}
+
+/// What [`VoidMovement`] takes back where it takes an event back.
+fn void_of(event: &Event) -> Option<Void> {
+    use Void::Stock;
+    Some(match event {
+        Event::StockConsumed(_) => Stock(VoidedMovement::Consumption),
+        Event::StockDisposed(_) => Stock(VoidedMovement::Disposal),
+        Event::StockReturned(_) => Stock(VoidedMovement::Return),
+        Event::StockAdjusted(event) if event.decrease => Stock(VoidedMovement::Decrease),
+        Event::StockAdjusted(_) => Stock(VoidedMovement::Increase),
+        Event::TitleTransferred(_) => Stock(VoidedMovement::TitleTransfer),
+        Event::ShipmentDispatched(_) => Void::Dispatch,
+        Event::ShipmentReceived(_) => Void::ShipmentReceipt,
+        Event::LossActAccepted(_) => Void::LossAct,
+        Event::DonatedMoneySpent(_) => Void::Payment,
+        Event::ConsignmentAnnounced(_)
+        | Event::ConsignmentReachedBorder(_)
+        | Event::ConsignmentEnteredCustoms(_)
+        | Event::ConsignmentCleared(_)
+        | Event::ConsignmentRefused(_) => Void::ConsignmentStep,
+        Event::AssetPutInside(_) | Event::AssetTakenOut(_) | Event::AssetStepVoided(_) => {
+            return None;
+        }
+        _ => {
+            asset::life_units(event)?;
+            Void::AssetStep
+        }
+    })
+}
+
+/// What must be known as it was right before an event to take that event back: the asset of a step in its life, the
+/// donation of a step of a consignment.
+pub fn context(event: &Event) -> Option<Boundary> {
+    match void_of(event)? {
+        Void::AssetStep => {
+            let (_, units) = asset::life_units(event)?;
+            Boundary::asset(&units.item_id, units.serial_numbers.first()?)
+        }
+        Void::ConsignmentStep => Boundary::donation(consignment_of(event)?.0),
+        _ => None,
+    }
+}
+
+/// The donation and the consignment of a step of one.
+fn consignment_of(event: &Event) -> Option<(&str, &str)> {
+    let (donation_id, consignment_id) = match event {
+        Event::ConsignmentAnnounced(it) => (&it.donation_id, &it.consignment_id),
+        Event::ConsignmentReachedBorder(it) => (&it.donation_id, &it.consignment_id),
+        Event::ConsignmentEnteredCustoms(it) => (&it.donation_id, &it.consignment_id),
+        Event::ConsignmentCleared(it) => (&it.donation_id, &it.consignment_id),
+        Event::ConsignmentRefused(it) => (&it.donation_id, &it.consignment_id),
+        _ => return None,
+    };
+    Some((donation_id, consignment_id))
 }
 
 /// What of an earlier event an event corrects; `None` where it corrects none.
@@ -127,8 +215,7 @@ pub fn correction(event: &Event) -> Option<Correction> {
         Event::BatchDataCorrected(event) => {
             (&event.corrects_event_id, CorrectionReason::IncorrectData)
         }
-        Event::MovementVoided(event) => (&event.corrects_event_id, CorrectionReason::DidNotOccur),
-        _ => return None,
+        _ => (voided_event_id(event)?, CorrectionReason::DidNotOccur),
     };
     Some(Correction {
         corrects_event_id: corrects_event_id.clone(),
@@ -136,7 +223,31 @@ pub fn correction(event: &Event) -> Option<Correction> {
     })
 }
 
+/// The event that an event says did not happen; `None` where it says so of none.
+fn voided_event_id(event: &Event) -> Option<&String> {
+    Some(match event {
+        Event::MovementVoided(event) => &event.corrects_event_id,
+        Event::ShipmentDispatchVoided(event) => &event.corrects_event_id,
+        Event::ShipmentReceiptVoided(event) => &event.corrects_event_id,
+        Event::LossActVoided(event) => &event.corrects_event_id,
+        Event::DonatedMoneySpendingVoided(event) => &event.corrects_event_id,
+        Event::ConsignmentStepVoided(event) => &event.corrects_event_id,
+        Event::AssetStepVoided(event) => &event.corrects_event_id,
+        _ => return None,
+    })
+}
+
 impl Fact {
+    /// That what it says can't be taken back any more, for what has happened since, and what to do.
+    fn moved_on(&self, what: impl Into<String>, advice: &'static str) -> Rejection {
+        Rejection::MovedOn {
+            event_id: self.event_id.clone(),
+            event: self.event.short_name(),
+            what: what.into(),
+            advice,
+        }
+    }
+
     /// That this can't put the event right, and what does.
     fn not_so(&self) -> Rejection {
         let instead = match remedy(&self.event) {

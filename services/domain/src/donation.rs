@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(crate) mod close;
-mod consignment;
+pub(crate) mod consignment;
 pub(crate) mod earmark;
 mod money;
 mod pledge;

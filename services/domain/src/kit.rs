@@ -11,6 +11,7 @@ use crate::code::{Code, Quantity};
 mod assemble;
 mod disassemble;
 pub(crate) mod follow;
+mod late;
 mod state;
 
 /// Puts kits together.

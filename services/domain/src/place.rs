@@ -72,6 +72,7 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::AssetLoanEnded(event) => (books.facility(&event.facility_id), None),
         Event::ContainerFilled(event) => (books.facility(&event.facility_id), None),
         Event::ContainerEmptied(event) => (books.facility(&event.facility_id), None),
+        Event::AssetStepVoided(event) => (books.facility(&event.facility_id), None),
         Event::AssetRetired(event) => (books.facility(&event.facility_id), None),
         Event::TemperatureExcursionFound(event) => (books.facility(&event.facility_id), None),
         Event::StockHeld(event) => (books.facility(&event.facility_id), None),
@@ -84,6 +85,11 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::AllocationReleased(event) => both(books, &event.origin_id, &event.destination_id),
         Event::ShipmentCancelled(event) => both(books, &event.origin_id, &event.destination_id),
         Event::ShipmentDispatched(event) => both(books, &event.origin_id, &event.destination_id),
+        Event::ShipmentDispatchVoided(event) => {
+            both(books, &event.origin_id, &event.destination_id)
+        }
+        Event::ShipmentReceiptVoided(event) => (books.facility(&event.destination_id), None),
+        Event::LossActVoided(event) => (books.facility(&event.destination_id), None),
         Event::ShipmentReceived(event) => (books.facility(&event.destination_id), None),
         Event::LossActAccepted(event) => (books.facility(&event.destination_id), None),
         Event::OrganisationRegistered(_)
@@ -110,6 +116,8 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::ItemRetired(_)
         | Event::DonationPledged(_)
         | Event::DonatedMoneySpent(_)
+        | Event::DonatedMoneySpendingVoided(_)
+        | Event::ConsignmentStepVoided(_)
         | Event::DonatedMoneyCommitted(_)
         | Event::DonatedMoneyReleased(_)
         | Event::DonationClosed(_)

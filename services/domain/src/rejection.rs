@@ -397,6 +397,9 @@ rejections! {
     NotCorrectable { event_id: String, event: &'static str, instead: &'static str } = "NOT_CORRECTABLE", State, Refused,
         retry false,
         ("event {event_id} is a {event}, which this can't put right: {instead}");
+    MovedOn { event_id: String, event: &'static str, what: String, advice: &'static str } = "MOVED_ON_SINCE", State,
+        Refused, retry true,
+        ("that {event} {event_id} did not happen can't be said any more: {what}; {advice}");
     AlreadyVoided { event_id: String } = "ALREADY_VOIDED", State, Refused, retry false,
         ("event {event_id} was voided already");
     NothingToCorrect { batch_id: String } = "NOTHING_TO_CORRECT", State, Refused, retry false,

@@ -18,7 +18,7 @@ use crate::{
 mod allocate;
 mod dispatch;
 mod loss;
-mod plan;
+pub(crate) mod plan;
 mod receipt;
 mod receive;
 pub(crate) mod state;
@@ -157,7 +157,10 @@ fn as_known(books: &Books, shipment: &Shipment) -> Shipment {
 }
 
 /// The shipment, or that it is unknown.
-fn existing<'a>(books: &'a Books, shipment_id: &Code) -> Result<&'a Shipment, Rejection> {
+pub(crate) fn existing<'a>(
+    books: &'a Books,
+    shipment_id: &Code,
+) -> Result<&'a Shipment, Rejection> {
     books
         .shipment(shipment_id)
         .ok_or_else(|| Rejection::UnknownShipment {

@@ -22,7 +22,7 @@ mod dispose;
 pub(crate) mod entry;
 mod excursion;
 mod give_back;
-mod gone;
+pub(crate) mod gone;
 mod hold;
 pub(crate) mod level;
 pub(crate) mod lot;

@@ -13,7 +13,7 @@ use keruen_proto::{
     Event,
     inventory::v1::{AssetRef, ReceiptOutcome, StockUnits},
     registry::v1::{ExternalId, Item},
-    shipments::v1::ShipmentUnits,
+    shipments::v1::{ReceivedUnits, ShipmentUnits},
 };
 
 use crate::{
@@ -76,6 +76,15 @@ pub fn tags(event: &Event) -> Vec<String> {
             tags.id("donation", Some(&event.donation_id));
             // Not for the shipment's fold, but so that what its carriage cost is found.
             tags.id("shipment", Some(&event.shipment_id));
+        }
+        Event::DonatedMoneySpendingVoided(event) => {
+            tags.fact(&event.corrects_event_id);
+            tags.id("donation", Some(&event.donation_id));
+            tags.id("shipment", Some(&event.shipment_id));
+        }
+        Event::ConsignmentStepVoided(event) => {
+            tags.fact(&event.corrects_event_id);
+            tags.id("donation", Some(&event.donation_id));
         }
         Event::DonatedMoneyCommitted(event) => tags.id("donation", Some(&event.donation_id)),
         Event::DonatedMoneyReleased(event) => tags.id("donation", Some(&event.donation_id)),
@@ -159,6 +168,10 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::ContainerFilled(event) => tags.units(event.units.as_ref(), None),
         Event::ContainerEmptied(event) => tags.units(event.units.as_ref(), None),
         Event::AssetRetired(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetStepVoided(event) => {
+            tags.fact(&event.corrects_event_id);
+            tags.units(event.units.as_ref(), None);
+        }
 
         Event::TemperatureExcursionFound(event) => {
             tags.0.insert(stock_tag(&event.facility_id, &event.item_id));
@@ -229,17 +242,21 @@ pub fn tags(event: &Event) -> Vec<String> {
             tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id));
         }
         Event::ShipmentReceived(event) => {
-            tags.id("shipment", Some(&event.shipment_id));
-            for found in &event.units {
-                // What is missing does not change the stock at the destination.
-                let is_there = found.outcome() != ReceiptOutcome::Missing;
-                tags.shipment_units(
-                    found.shipment_units.as_ref(),
-                    is_there.then_some(&event.destination_id),
-                );
-            }
+            tags.received(&event.shipment_id, &event.destination_id, &event.units);
         }
         Event::LossActAccepted(event) => tags.shipment(&event.shipment_id, &event.units, None),
+        Event::ShipmentDispatchVoided(event) => {
+            tags.fact(&event.corrects_event_id);
+            tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id));
+        }
+        Event::ShipmentReceiptVoided(event) => {
+            tags.fact(&event.corrects_event_id);
+            tags.received(&event.shipment_id, &event.destination_id, &event.units);
+        }
+        Event::LossActVoided(event) => {
+            tags.fact(&event.corrects_event_id);
+            tags.shipment(&event.shipment_id, &event.units, None);
+        }
     }
     tags.0.into_iter().collect()
 }
@@ -321,6 +338,17 @@ impl Tags {
         let Some(units) = units else { return };
         self.id("request", Some(&units.request_id));
         self.units(units.units.as_ref(), facility_id);
+    }
+
+    /// What was found of a shipment.
+    fn received(&mut self, shipment_id: &String, facility_id: &String, units: &[ReceivedUnits]) {
+        self.id("shipment", Some(shipment_id));
+        for found in units {
+            // What is missing does not change the stock at the destination.
+            let is_there = found.outcome() != ReceiptOutcome::Missing;
+            let units = found.shipment_units.as_ref();
+            self.shipment_units(units, is_there.then_some(facility_id));
+        }
     }
 
     fn shipment(

@@ -9,7 +9,7 @@ use std::{
 
 use keruen_domain::{
     Books, Boundary, Command, Entry, Moment, Rejection, cause,
-    correction::{Fact, correction},
+    correction::{Fact, context, correction},
     place::place,
     tags::tags,
 };
@@ -228,8 +228,19 @@ impl Desk {
         })?;
         Ok(Some(Fact {
             event_id: found.event_id.clone(),
+            before: self.before(&event, position).await?,
             event,
         }))
+    }
+
+    /// What must be known as it was right before an event at a position.
+    async fn before(&self, event: &Event, position: u64) -> Result<Option<Box<Entry>>, Status> {
+        let Some(boundary) = context(event) else {
+            return Ok(None);
+        };
+        let entry = self.boundaries.load_at(&boundary, position - 1).await;
+        let entry = entry.map_err(|error| status::load_error(&error))?;
+        Ok(Some(Box::new(entry)))
     }
 
     /// The state of several boundaries, and the one position of the log that it reflects.

@@ -228,7 +228,13 @@ impl Texts {
             "StockDisposed" => self.stock_disposed,
             "ReceiptCorrected" => self.receipt_corrected,
             "BatchDataCorrected" => self.batch_data_corrected,
-            "MovementVoided" => self.movement_voided,
+            "MovementVoided"
+            | "ShipmentDispatchVoided"
+            | "ShipmentReceiptVoided"
+            | "LossActVoided"
+            | "DonatedMoneySpendingVoided"
+            | "ConsignmentStepVoided"
+            | "AssetStepVoided" => self.movement_voided,
             "StockDiscrepancyFound" => self.discrepancy_found,
             "TitleTransferred" => self.title_transferred,
             "StockEntered" => self.stock_entered,

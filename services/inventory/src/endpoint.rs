@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keruen_domain::{Boundary, quality::recall_of};
+use keruen_domain::{Boundary, Entry, quality::recall_of};
 use keruen_edge::{Desk, Fields, field_violation};
 use keruen_proto::{
     inventory::v1::{
@@ -389,11 +389,18 @@ impl InventoryService for InventoryEndpoint {
         let fact = fact.await?;
         let parse =
             |message: &_, fields: &mut Fields| parse::correction::void(message, fact, fields);
-        let (stock_level, position) = self.desk.carry_out(request, parse).await?;
-        Ok(Response::new(VoidMovementResponse {
-            stock_level: Some(stock_level),
+        let (entry, position) = self.desk.carry_out(request, parse).await?;
+        let mut response = VoidMovementResponse {
             position,
-        }))
+            ..VoidMovementResponse::default()
+        };
+        match entry {
+            Entry::Stock(level, _) => response.stock_level = Some(level),
+            Entry::Donation(donation) => response.donation = Some(donation),
+            Entry::Asset(asset) => response.asset = Some(asset),
+            _ => {}
+        }
+        Ok(Response::new(response))
     }
 
     async fn hold_batch(

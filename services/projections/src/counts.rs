@@ -182,6 +182,11 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             reserved: -quantity,
             ..none
         };
+        let there = if movement.undone {
+            there.taken_off()
+        } else {
+            there
+        };
         changes.push((movement.from_facility_id, there));
     }
     if movement.kind == Kind::Restored {

@@ -319,7 +319,7 @@ impl Fold {
             return Ok(());
         };
         let quantity = movement.units.quantity;
-        if let Some(from) = &shift.from {
+        if let Some(from) = shift.from.as_ref().filter(|from| !from.is_on_the_way()) {
             self.add_to_place(place_key(movement, from), -quantity, position)?;
         }
         let Some(to) = &shift.to else {

@@ -7,7 +7,7 @@ use keruen_proto::{
         DonationReceived, KitsAssembled, KitsBroken, MovementVoided, ReceiptCorrected,
         ReceiptOutcome, StockConsumed, StockUnits, TitleTransferred, VoidedMovement,
     },
-    shipments::v1::{ShipmentReceived, ShipmentUnits},
+    shipments::v1::{ReceivedUnits, ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits},
 };
 
 /// What happens to units.
@@ -253,8 +253,45 @@ fn corrections(event: &Event) -> Vec<Movement<'_>> {
                 .collect()
         }
         Event::MovementVoided(event) => voided(event),
+        Event::ShipmentDispatchVoided(event) => never(travels(
+            Kind::Departed,
+            &event.shipment_id,
+            &event.origin_id,
+            &event.destination_id,
+            &event.units,
+        )),
+        Event::ShipmentReceiptVoided(event) => receipt_voided(event),
+        Event::LossActVoided(event) => never(travels(
+            Kind::Settled,
+            &event.shipment_id,
+            &event.origin_id,
+            &event.destination_id,
+            &event.units,
+        )),
         _ => Vec::new(),
     }
+}
+
+/// That all of it did not happen.
+fn never(mut movements: Vec<Movement<'_>>) -> Vec<Movement<'_>> {
+    for movement in &mut movements {
+        movement.undone = true;
+    }
+    movements
+}
+
+fn receipt_voided(event: &ShipmentReceiptVoided) -> Vec<Movement<'_>> {
+    let came = found(
+        &event.shipment_id,
+        &event.origin_id,
+        &event.destination_id,
+        &event.units,
+    );
+    let mut movements = never(came);
+    for (movement, held) in movements.iter_mut().zip(&event.held_quantities) {
+        movement.held = *held;
+    }
+    movements
 }
 
 /// More units came than was said, or some of them never did.
@@ -419,8 +456,22 @@ fn travels<'e>(
 }
 
 fn shipment_received(event: &ShipmentReceived) -> Vec<Movement<'_>> {
-    event
-        .units
+    found(
+        &event.shipment_id,
+        &event.origin_id,
+        &event.destination_id,
+        &event.units,
+    )
+}
+
+/// What was found of a shipment.
+fn found<'e>(
+    shipment_id: &'e str,
+    origin_id: &'e str,
+    destination_id: &'e str,
+    units: &'e [ReceivedUnits],
+) -> Vec<Movement<'e>> {
+    units
         .iter()
         .filter_map(|found| {
             let shipped = found.shipment_units.as_ref()?;
@@ -431,20 +482,16 @@ fn shipment_received(event: &ShipmentReceived) -> Vec<Movement<'_>> {
                 ReceiptOutcome::Surplus | ReceiptOutcome::Wrong => {
                     (Kind::Entered, "", held(outcome, units))
                 }
-                ReceiptOutcome::Missing => (Kind::Missed, event.origin_id.as_str(), 0),
-                _ => (
-                    Kind::Arrived,
-                    event.origin_id.as_str(),
-                    held(outcome, units),
-                ),
+                ReceiptOutcome::Missing => (Kind::Missed, origin_id, 0),
+                _ => (Kind::Arrived, origin_id, held(outcome, units)),
             };
             Some(Movement {
                 held,
                 from_facility_id,
-                shipment_id: &event.shipment_id,
+                shipment_id,
                 request_id: &shipped.request_id,
                 outcome,
-                ..at(kind, units, &event.destination_id)
+                ..at(kind, units, destination_id)
             })
         })
         .collect()

@@ -35,13 +35,21 @@ impl Place<'_> {
 /// How a movement shifts its units; claims and holds move nothing. What did not happen shifts them back.
 pub fn shift<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
     let shift = forward(movement)?;
-    Some(if movement.undone {
-        Shift {
-            from: shift.to,
-            to: shift.from,
-        }
-    } else {
-        shift
+    if !movement.undone {
+        return Some(shift);
+    }
+    let way = |status| Place {
+        status,
+        facility_id: movement.facility_id,
+        shipment_id: movement.shipment_id,
+    };
+    Some(Shift {
+        from: shift.to,
+        to: match movement.kind {
+            Kind::Arrived | Kind::Missed => Some(way(TraceStatus::InTransit)),
+            Kind::Settled => Some(way(TraceStatus::Missing)),
+            _ => shift.from,
+        },
     })
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn reads(books: &Books, asset: &Asset) -> Vec<Boundary> {
 }
 
 /// The part of a facility's stock that an asset is in.
-pub(super) fn lot_of<'a>(books: &'a Books, asset: &Asset) -> Option<&'a StockLot> {
+pub(crate) fn lot_of<'a>(books: &'a Books, asset: &Asset) -> Option<&'a StockLot> {
     let level = books.stock(&asset.facility_id, &asset.item_id)?;
     level
         .lots

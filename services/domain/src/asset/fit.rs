@@ -161,6 +161,22 @@ pub(super) fn check_use(
     day: NaiveDate,
     fit_override: Option<&FitOverride>,
 ) -> Result<Vec<FitProblem>, Rejection> {
+    let lacks = lacks_in_use(books, item, facility, day);
+    answered(item, facility, lacks, fit_override)
+}
+
+/// What is lacking where it is used since a day all the same.
+pub(super) fn problems(
+    books: &Books,
+    item: &Item,
+    facility: &Facility,
+    day: NaiveDate,
+) -> Vec<FitProblem> {
+    let lacks = lacks_in_use(books, item, facility, day);
+    lacks.into_iter().map(|lack| lack.problem).collect()
+}
+
+fn lacks_in_use(books: &Books, item: &Item, facility: &Facility, day: NaiveDate) -> Vec<Lack> {
     let mut lacks = lacks(item, facility);
     for accessory in &item.accessories {
         let level = books.stock(&facility.facility_id, &accessory.item_id);
@@ -179,7 +195,7 @@ pub(super) fn check_use(
             });
         }
     }
-    answered(item, facility, lacks, fit_override)
+    lacks
 }
 
 fn answered(

@@ -5,13 +5,16 @@ use keruen_proto::{
     inventory::v1::{
         Asset, AssetCondition, AssetConditionReported, AssetInstalled, AssetLent, AssetLoanEnded,
         AssetPlace, AssetPutInside, AssetPutIntoService, AssetRef, AssetRemoved, AssetRepairEnded,
-        AssetRetired, AssetSentForRepair, AssetServiced, AssetTakenOut, ContainerEmptied,
-        ContainerFill, ContainerFilled, DonationReceived, HoldReason, MovementVoided,
-        ReceiptCorrected, ReceiptOutcome, RepairOutcome, StockAdjusted, StockDisposed,
-        StockEntered, StockHeld, StockReleased, StockReturned, StockUnits, TitleTransferred,
-        VoidedMovement,
+        AssetRetired, AssetSentForRepair, AssetServiced, AssetStatus, AssetStepVoided,
+        AssetTakenOut, ContainerEmptied, ContainerFill, ContainerFilled, DonationReceived,
+        HoldReason, MovementVoided, ReceiptCorrected, ReceiptOutcome, RepairOutcome, StockAdjusted,
+        StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
+        TitleTransferred, VoidedMovement,
     },
-    shipments::v1::{LossActAccepted, ShipmentDispatched, ShipmentReceived, ShipmentUnits},
+    shipments::v1::{
+        LossActAccepted, LossActVoided, ShipmentDispatchVoided, ShipmentDispatched,
+        ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits,
+    },
 };
 
 use crate::{books::Fold, boundary::Boundary};
@@ -45,6 +48,10 @@ impl Fold for Asset {
         ContainerFilled::TYPE,
         ContainerEmptied::TYPE,
         AssetRetired::TYPE,
+        AssetStepVoided::TYPE,
+        ShipmentDispatchVoided::TYPE,
+        ShipmentReceiptVoided::TYPE,
+        LossActVoided::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -78,6 +85,7 @@ impl Fold for Asset {
                 all.any(|other| other.place == movement.place && is_one_of(&outer, other.units))
             });
             self.moved(movement, goes_along);
+            self.steps += if is_voided(event) { -1 } else { 1 };
         }
         // What did not happen took nothing off.
         if matches!(event, Event::MovementVoided(_)) {
@@ -86,7 +94,51 @@ impl Fold for Asset {
         if step_units(event).is_some_and(is_it) {
             self.took_step(event);
         }
+        if life_units(event).is_some_and(|(_, units)| is_it(units)) {
+            self.steps += if is_voided(event) { -1 } else { 1 };
+        }
         self.opened(&this, event);
+    }
+}
+
+/// Whether an event says that another one did not happen.
+fn is_voided(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::MovementVoided(_)
+            | Event::ShipmentDispatchVoided(_)
+            | Event::ShipmentReceiptVoided(_)
+            | Event::LossActVoided(_)
+            | Event::AssetStepVoided(_)
+    )
+}
+
+/// What the steps in the life of an asset change.
+pub(crate) fn status(asset: &Asset) -> AssetStatus {
+    let Asset {
+        place,
+        condition,
+        fault,
+        repair,
+        loan,
+        output,
+        trained_user_refs,
+        service_due_on,
+        fill,
+        retired_for,
+        ..
+    } = asset.clone();
+    AssetStatus {
+        place,
+        condition,
+        fault,
+        repair,
+        loan,
+        output,
+        trained_user_refs,
+        service_due_on,
+        fill: (fill != 0).then_some(fill),
+        retired_for,
     }
 }
 
@@ -100,6 +152,7 @@ trait Life {
     fn opened(&mut self, this: &AssetRef, event: &Event);
     fn took_step(&mut self, event: &Event);
     fn repaired(&mut self, outcome: RepairOutcome);
+    fn is_as_before(&mut self, status: AssetStatus);
 }
 
 impl Life for Asset {
@@ -215,8 +268,26 @@ impl Life for Asset {
                 self.condition = AssetCondition::Retired.into();
                 self.retired_for = Some(event.reason);
             }
+            Event::AssetStepVoided(event) => {
+                if let Some(status) = event.status.clone() {
+                    self.is_as_before(status);
+                }
+            }
             _ => {}
         }
+    }
+
+    fn is_as_before(&mut self, status: AssetStatus) {
+        self.place = status.place;
+        self.condition = status.condition;
+        self.fault = status.fault;
+        self.repair = status.repair;
+        self.loan = status.loan;
+        self.output = status.output;
+        self.trained_user_refs = status.trained_user_refs;
+        self.service_due_on = status.service_due_on;
+        self.fill = status.fill.unwrap_or_default();
+        self.retired_for = status.retired_for;
     }
 
     fn repaired(&mut self, outcome: RepairOutcome) {
@@ -261,6 +332,7 @@ pub fn life_units(event: &Event) -> Option<(&str, &StockUnits)> {
         Event::ContainerFilled(it) => (&it.facility_id, &it.units),
         Event::ContainerEmptied(it) => (&it.facility_id, &it.units),
         Event::AssetRetired(it) => (&it.facility_id, &it.units),
+        Event::AssetStepVoided(it) => (&it.facility_id, &it.units),
         _ => return None,
     };
     Some((facility_id, units.as_ref()?))
@@ -343,6 +415,38 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
             .collect(),
         Event::LossActAccepted(event) => stock_units(&event.units)
             .map(|units| at_rest(units, AssetPlace::Lost, &event.origin_id))
+            .collect(),
+        _ => movements_voided(event),
+    }
+}
+
+/// Where units are, if what was said of their shipment did not happen.
+fn movements_voided(event: &Event) -> Vec<Movement<'_>> {
+    let under_way = |units, facility_id, shipment_id| Movement {
+        units,
+        place: AssetPlace::Shipment,
+        facility_id,
+        shipment_id,
+    };
+    match event {
+        Event::ShipmentDispatchVoided(event) => stock_units(&event.units)
+            .map(|units| at_rest(units, AssetPlace::Facility, &event.origin_id))
+            .collect(),
+        Event::ShipmentReceiptVoided(event) => event
+            .units
+            .iter()
+            .filter(|found| found.outcome() != ReceiptOutcome::Missing)
+            .filter_map(|found| {
+                let units = found.shipment_units.as_ref()?.units.as_ref()?;
+                Some(if crate::batch::is_new(found.outcome()) {
+                    at_rest(units, AssetPlace::NotReceived, &event.destination_id)
+                } else {
+                    under_way(units, &event.origin_id, &event.shipment_id)
+                })
+            })
+            .collect(),
+        Event::LossActVoided(event) => stock_units(&event.units)
+            .map(|units| under_way(units, &event.origin_id, &event.shipment_id))
             .collect(),
         _ => Vec::new(),
     }

@@ -234,7 +234,7 @@ impl Command for ChangeAsset {
             }
             boundaries.extend(Boundary::facility(&asset.facility_id));
             boundaries.extend(Boundary::stock(&asset.facility_id, &self.item_id));
-            let claims = contents::lot_of(books, asset).map(|lot| self.claims(lot));
+            let claims = contents::lot_of(books, asset).map(|lot| self.claims_to_it(lot));
             boundaries.extend(claims::reads(books, &claims.unwrap_or_default()));
         }
         boundaries
@@ -267,20 +267,26 @@ impl Command for ChangeAsset {
         self.check_documents()?;
         let mut fit_problems = Vec::new();
         if let Step::Install { fit_override } = &self.step {
-            fit_problems = fit::check_use(books, item, facility, day, fit_override.as_ref())?;
+            fit_problems = if moment.is_past() {
+                fit::problems(books, item, facility, day)
+            } else {
+                fit::check_use(books, item, facility, day, fit_override.as_ref())?
+            };
         }
         // The books say that it is in this facility's stock.
         let lot = contents::lot_of(books, asset).ok_or_else(|| self.elsewhere(asset))?;
-        self.check_stock(asset, lot)?;
+        if !moment.is_past() {
+            self.check_stock(asset, lot)?;
+        }
         if let Some(outer) = outer {
             contents::check_nesting(books, asset, outer)?;
         }
-        if matches!(self.step, Step::Lend { .. }) {
+        if matches!(self.step, Step::Lend { .. }) && !moment.is_past() {
             contents::check_usable(books, asset)?;
         }
         let serial_numbers = vec![self.serial_number.to_string()];
         let units = units_of(&self.item_id, lot, 1, serial_numbers);
-        let claims = self.claims(lot);
+        let claims = self.claims(lot, moment);
         let reason = ReleaseReason::StockHeld;
         let mut events = claims::give_up(books, &asset.facility_id, &claims, &units, reason)?;
         let event = self.event(asset, units.clone(), &fit_problems);
@@ -389,14 +395,18 @@ impl ChangeAsset {
         }
     }
 
-    /// The claims that break: what is out of order must not go.
-    fn claims(&self, lot: &StockLot) -> Vec<claims::BrokenClaim> {
+    /// The claims that break: what is out of order must not go, nor what was put to use some time ago.
+    fn claims(&self, lot: &StockLot, moment: Moment) -> Vec<claims::BrokenClaim> {
+        let takes_it_away = matches!(self.step.stock(), Stock::Unclaimed | Stock::Free);
         match self.step {
-            Step::BreakDown { .. } | Step::Empty => {
-                claims::broken(lot, 0, &[self.serial_number.to_string()])
-            }
+            Step::BreakDown { .. } | Step::Empty => self.claims_to_it(lot),
+            _ if takes_it_away && moment.is_past() => self.claims_to_it(lot),
             _ => Vec::new(),
         }
+    }
+
+    fn claims_to_it(&self, lot: &StockLot) -> Vec<claims::BrokenClaim> {
+        claims::broken(lot, 0, &[self.serial_number.to_string()])
     }
 
     fn check_state(&self, asset: &Asset) -> Result<(), Rejection> {
@@ -614,7 +624,7 @@ impl ChangeAsset {
 }
 
 /// What is not free is held, as long as it is not; what somebody holds for another reason stays so.
-fn set_apart_or_not(
+pub(crate) fn set_apart_or_not(
     before: &Asset,
     after: &Asset,
     lot: &StockLot,

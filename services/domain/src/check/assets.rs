@@ -105,6 +105,38 @@ impl Assets {
                     self.go(units.units.as_ref(), &shipment(&event.shipment_id));
                 }
             }
+            _ => self.take_in_voided(event),
+        }
+    }
+
+    /// What was said of a shipment did not happen.
+    fn take_in_voided(&mut self, event: &Event) {
+        match event {
+            Event::ShipmentDispatchVoided(event) => {
+                for units in event.units.iter().map(|units| units.units.as_ref()) {
+                    self.go(units, &shipment(&event.shipment_id));
+                    self.come(units, &facility(&event.origin_id));
+                }
+            }
+            Event::ShipmentReceiptVoided(event) => {
+                for found in event
+                    .units
+                    .iter()
+                    .filter(|found| found.outcome() != ReceiptOutcome::Missing)
+                {
+                    let units = found.shipment_units.as_ref();
+                    let units = units.and_then(|units| units.units.as_ref());
+                    self.go(units, &facility(&event.destination_id));
+                    if !crate::batch::is_new(found.outcome()) {
+                        self.come(units, &shipment(&event.shipment_id));
+                    }
+                }
+            }
+            Event::LossActVoided(event) => {
+                for units in &event.units {
+                    self.come(units.units.as_ref(), &shipment(&event.shipment_id));
+                }
+            }
             _ => {}
         }
     }

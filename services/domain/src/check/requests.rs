@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keruen_proto::{Event, inventory::v1::ReceiptOutcome, shipments::v1::ShipmentUnits};
+use keruen_proto::{
+    Event,
+    inventory::v1::ReceiptOutcome,
+    shipments::v1::{ReceivedUnits, ShipmentUnits},
+};
 
 use super::Findings;
 
@@ -40,25 +44,30 @@ impl Requests {
             Event::AllocationReleased(event) => self.allocate(&event.units, -1),
             Event::ShipmentCancelled(event) => self.allocate(&event.units, -1),
             Event::LossActAccepted(event) => self.allocate(&event.units, -1),
-            Event::ShipmentReceived(event) => {
-                for found in &event.units {
-                    let Some(units) = &found.shipment_units else {
-                        continue;
-                    };
-                    match found.outcome() {
-                        ReceiptOutcome::Good => {
-                            if let Some((line, quantity)) = self.line_of(units) {
-                                line.received += quantity;
-                            }
-                        }
-                        ReceiptOutcome::Damaged | ReceiptOutcome::Expired => {
-                            self.allocate(std::slice::from_ref(units), -1);
-                        }
-                        _ => {}
+            Event::LossActVoided(event) => self.allocate(&event.units, 1),
+            Event::ShipmentReceived(event) => self.receive(&event.units, 1),
+            Event::ShipmentReceiptVoided(event) => self.receive(&event.units, -1),
+            _ => {}
+        }
+    }
+
+    /// Counts what was received, or, with sign −1, what was not after all.
+    fn receive(&mut self, units: &[ReceivedUnits], sign: i64) {
+        for found in units {
+            let Some(units) = &found.shipment_units else {
+                continue;
+            };
+            match found.outcome() {
+                ReceiptOutcome::Good => {
+                    if let Some((line, quantity)) = self.line_of(units) {
+                        line.received += sign * quantity;
                     }
                 }
+                ReceiptOutcome::Damaged | ReceiptOutcome::Expired => {
+                    self.allocate(std::slice::from_ref(units), -sign);
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 

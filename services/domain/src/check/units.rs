@@ -289,7 +289,63 @@ impl Units {
                     }
                 }
             }
+            _ => self.take_in_voided(event),
+        }
+    }
+
+    /// What was said of a shipment did not happen.
+    fn take_in_voided(&mut self, event: &Event) {
+        match event {
+            Event::ShipmentDispatchVoided(event) => {
+                for units in event.units.iter().filter_map(|units| units.units.as_ref()) {
+                    self.load(&event.shipment_id, units, -1);
+                    self.put(Some(units), &event.origin_id, ReceiptOutcome::Good);
+                }
+                self.claim(&event.shipment_id, &event.origin_id, &event.units, 1);
+            }
+            Event::ShipmentReceiptVoided(event) => {
+                let found = event.units.iter().enumerate();
+                for (index, found) in
+                    found.filter(|(_, it)| it.outcome() != ReceiptOutcome::Missing)
+                {
+                    let units = found.shipment_units.as_ref();
+                    let Some(units) = units.and_then(|units| units.units.as_ref()) else {
+                        continue;
+                    };
+                    let held = event.held_quantities.get(index).copied();
+                    let is_new = crate::batch::is_new(found.outcome());
+                    self.leave(
+                        Some(units),
+                        &event.destination_id,
+                        held.unwrap_or(0),
+                        |account, quantity| {
+                            if is_new {
+                                account.received -= quantity;
+                            }
+                        },
+                    );
+                    if !is_new {
+                        self.load(&event.shipment_id, units, 1);
+                    }
+                }
+            }
+            Event::LossActVoided(event) => {
+                for units in event.units.iter().filter_map(|units| units.units.as_ref()) {
+                    self.load(&event.shipment_id, units, 1);
+                    if let Some((account, quantity)) = self.account(Some(units)) {
+                        account.lost -= quantity;
+                    }
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// Units are in a shipment, or, with sign −1, no longer.
+    fn load(&mut self, shipment_id: &str, units: &StockUnits, sign: i64) {
+        if let Some((account, quantity)) = self.account(Some(units)) {
+            let in_transit = account.shipments.entry(shipment_id.to_owned()).or_default();
+            *in_transit += sign * quantity;
         }
     }
 

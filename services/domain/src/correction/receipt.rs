@@ -117,6 +117,7 @@ impl CorrectReceipt {
             units,
             serial_numbers: &self.serial_numbers,
             corrects_event_id: &self.fact.event_id,
+            together: &[],
         }
     }
 }

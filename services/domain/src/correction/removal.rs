@@ -27,6 +27,8 @@ pub(super) struct Removal<'a> {
     pub serial_numbers: &'a [Label],
     /// The event that had said that they came.
     pub corrects_event_id: &'a str,
+    /// What is taken out with them: assets that are inside one another stay so.
+    pub together: &'a [StockUnits],
 }
 
 impl Removal<'_> {
@@ -81,13 +83,17 @@ impl Removal<'_> {
             };
             lot::check_serial_numbers_there(level, &named, self.serial_numbers)?;
             for asset in contents::of_units(books, self.units) {
-                contents::check_empty(asset)?;
+                if self.together.is_empty() {
+                    contents::check_empty(asset)?;
+                }
             }
         }
         let reason = ReleaseReason::StockAdjusted;
         let claims = self.claims(books);
         let mut events = claims::give_up(books, self.facility_id, &claims, self.units, reason)?;
-        events.extend(contents::severed(books, self.units));
+        if self.together.is_empty() {
+            events.extend(contents::severed(books, self.units));
+        }
         let gone_on = self.units.quantity - there;
         if gone_on > 0 {
             let found = StockDiscrepancyFound {

@@ -2,10 +2,14 @@
 
 use keruen_proto::{
     Event, EventType,
-    inventory::v1::{BatchDataCorrected, FactCorrections, MovementVoided, ReceiptCorrected},
+    inventory::v1::{
+        AssetStepVoided, BatchDataCorrected, ConsignmentStepVoided, DonatedMoneySpendingVoided,
+        FactCorrections, MovementVoided, ReceiptCorrected,
+    },
+    shipments::v1::{LossActVoided, ShipmentDispatchVoided, ShipmentReceiptVoided},
 };
 
-use super::correction;
+use super::{correction, voided_event_id};
 use crate::{books::Fold, boundary::Boundary};
 
 impl Fold for FactCorrections {
@@ -13,6 +17,12 @@ impl Fold for FactCorrections {
         ReceiptCorrected::TYPE,
         BatchDataCorrected::TYPE,
         MovementVoided::TYPE,
+        ShipmentDispatchVoided::TYPE,
+        ShipmentReceiptVoided::TYPE,
+        LossActVoided::TYPE,
+        DonatedMoneySpendingVoided::TYPE,
+        ConsignmentStepVoided::TYPE,
+        AssetStepVoided::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -22,7 +32,7 @@ impl Fold for FactCorrections {
         if Boundary::fact(&correction.corrects_event_id).as_ref() == Some(boundary) {
             self.event_id = correction.corrects_event_id;
             self.corrections = self.corrections.saturating_add(1);
-            self.voided |= matches!(event, Event::MovementVoided(_));
+            self.voided |= voided_event_id(event).is_some();
         }
     }
 }

@@ -1,219 +1,34 @@
-//! Something that was recorded of stock did not happen.
+//! Something that was recorded did not happen.
 
-use keruen_proto::{
-    Event,
-    inventory::v1::{AssetPlace, MovementVoided, StockLot, StockUnits, VoidedMovement},
-};
+use keruen_proto::Event;
 
-use super::{Remedy, VoidMovement, remedy, removal::Removal};
+use super::{Remedy, Void, VoidMovement, remedy};
 use crate::{
-    asset,
     books::Books,
     boundary::Boundary,
-    code::Label,
     command::{Command, Moment},
     limits,
-    registry::{existing_facility, existing_item},
+    registry::existing_facility,
     rejection::Rejection,
-    stock::{
-        lot,
-        pick::{Choice, insufficient},
-    },
 };
 
-/// What the event said that happened.
-struct Said<'a> {
-    movement: VoidedMovement,
-    facility_id: &'a str,
-    units: Vec<&'a StockUnits>,
-    held_quantity: i64,
-    /// Where it differs from units to units, how many of each had been held.
-    held_quantities: Vec<i64>,
-    /// How many of each the books had not known of; none where they knew of all.
-    found_quantities: Vec<i64>,
-    new_owner_id: &'a str,
-}
-
-impl Said<'_> {
-    /// Units that the books had not known of: if they did not go, nothing shows that they were there.
-    fn found(&self) -> Vec<StockUnits> {
-        let found = self.units.iter().zip(&self.found_quantities);
-        found
-            .filter(|(_, found)| **found > 0)
-            .map(|(units, found)| StockUnits {
-                quantity: *found,
-                ..(*units).clone()
-            })
-            .collect()
-    }
-}
+mod asset;
+mod consignment;
+mod payment;
+mod shipment;
+mod stock;
 
 impl VoidMovement {
-    fn said(&self) -> Result<Said<'_>, Rejection> {
-        let Remedy::Void(movement) = remedy(&self.fact.event) else {
-            return Err(self.fact.not_so());
-        };
-        let said = |facility_id, units, held_quantity| Said {
-            movement,
-            facility_id,
-            units,
-            held_quantity,
-            held_quantities: Vec::new(),
-            found_quantities: Vec::new(),
-            new_owner_id: "",
-        };
-        Ok(match &self.fact.event {
-            Event::StockConsumed(it) => {
-                let particulars = it.particulars.iter();
-                let held = particulars.clone().map(|it| it.held_quantity);
-                Said {
-                    held_quantities: held.collect(),
-                    found_quantities: particulars.map(|it| it.found_quantity).collect(),
-                    ..said(&it.facility_id, it.units.iter().collect(), 0)
-                }
-            }
-            Event::StockDisposed(it) => Said {
-                found_quantities: vec![it.found_quantity],
-                ..said(&it.facility_id, it.units.iter().collect(), it.held_quantity)
-            },
-            Event::StockReturned(it) => Said {
-                found_quantities: vec![it.found_quantity],
-                ..said(&it.facility_id, it.units.iter().collect(), it.held_quantity)
-            },
-            Event::StockAdjusted(it) => {
-                said(&it.facility_id, it.units.iter().collect(), it.held_quantity)
-            }
-            Event::TitleTransferred(it) => Said {
-                new_owner_id: &it.new_owner_id,
-                ..said(&it.facility_id, it.units.iter().collect(), 0)
-            },
-            _ => return Err(self.fact.not_so()),
-        })
-    }
-
-    /// What precedes, and how many of the units are held then, or had been.
-    fn prepared(&self, books: &Books, said: &Said<'_>) -> Result<(Vec<Event>, i64), Rejection> {
-        let Some(units) = said.units.first() else {
-            return Ok((Vec::new(), 0));
-        };
-        match said.movement {
-            VoidedMovement::Increase => {
-                let numbers = numbers(units);
-                let item = existing_item(books, &units.item_id)?;
-                self.removal(said, units, &numbers).prepared(books, item)
-            }
-            VoidedMovement::TitleTransfer => {
-                Ok((Vec::new(), held_by_new_owner(books, said, units)?))
-            }
-            _ => {
-                still_gone(books, units)?;
-                // Which of several units had been held nobody recorded: then all of them are, until they are looked at.
-                let is_all = !units.serial_numbers.is_empty() && said.held_quantity > 0;
-                let held = if is_all {
-                    units.quantity
-                } else {
-                    said.held_quantity
-                };
-                Ok((Vec::new(), held))
-            }
+    /// What kind of thing did not happen; `None` where this can't put it right.
+    fn kind(&self) -> Option<Void> {
+        match remedy(&self.fact.event) {
+            Remedy::Void(void) => Some(void),
+            _ => None,
         }
     }
 
-    /// Id of the event that found what the books had not known of: the one before, of the same append.
-    fn discrepancy_id(&self) -> String {
-        let (command_id, index) = self.fact.event_id.split_once('/').unwrap_or_default();
-        let index: u64 = index.parse().unwrap_or_default();
-        format!("{command_id}/{}", index.saturating_sub(1))
-    }
-
-    fn removal<'a>(
-        &'a self,
-        said: &'a Said<'_>,
-        units: &'a StockUnits,
-        serial_numbers: &'a [Label],
-    ) -> Removal<'a> {
-        Removal {
-            facility_id: said.facility_id,
-            units,
-            serial_numbers,
-            corrects_event_id: &self.fact.event_id,
-        }
-    }
-}
-
-fn numbers(units: &StockUnits) -> Vec<Label> {
-    let numbers = units.serial_numbers.iter();
-    numbers.filter_map(|it| Label::parse(it).ok()).collect()
-}
-
-/// Refuses units that have turned up since: they are in the books already.
-fn still_gone(books: &Books, units: &StockUnits) -> Result<(), Rejection> {
-    let back = units
-        .serial_numbers
-        .iter()
-        .filter_map(|number| books.asset(&units.item_id, number))
-        .find(|asset| {
-            !matches!(
-                asset.place(),
-                AssetPlace::Lost | AssetPlace::Disposed | AssetPlace::Returned
-            )
-        });
-    back.map_or(Ok(()), |asset| Err(asset::exists(asset)))
-}
-
-/// How many of the units that go back to their old owner are held. They must be there, and no shipment may claim them.
-fn held_by_new_owner(books: &Books, said: &Said<'_>, units: &StockUnits) -> Result<i64, Rejection> {
-    let mut level = books
-        .stock(said.facility_id, &units.item_id)
-        .cloned()
-        .unwrap_or_default();
-    level.lots.iter_mut().for_each(|lot| {
-        lot.held = 0;
-        lot.available = lot.on_hand - lot.reserved;
-    });
-    let choice = Choice {
-        batch_id: Some(&units.batch_id),
-        owner_id: Some(said.new_owner_id),
-    };
-    let too_little = || insufficient(&level, units.quantity, None, choice);
-    let lot: &StockLot =
-        lot::find(&level, &units.batch_id, said.new_owner_id).ok_or_else(too_little)?;
-    lot::check_unclaimed(&level, lot, &numbers(units))?;
-    if units.quantity > lot.available {
-        return Err(too_little());
-    }
-    Ok(if units.serial_numbers.is_empty() {
-        let free = lot.on_hand - lot.reserved - lot.held_here;
-        (units.quantity - free).max(0)
-    } else {
-        lot::count(&lot.serial_numbers_held_here, &units.serial_numbers)
-    })
-}
-
-impl Command for VoidMovement {
-    fn reads(&self, books: &Books) -> Vec<Boundary> {
-        let mut boundaries: Vec<Boundary> =
-            Boundary::fact(&self.fact.event_id).into_iter().collect();
-        let Ok(said) = self.said() else {
-            return boundaries;
-        };
-        boundaries.extend(Boundary::facility(said.facility_id));
-        for units in &said.units {
-            boundaries.extend(Boundary::item(&units.item_id));
-            boundaries.extend(Boundary::stock(said.facility_id, &units.item_id));
-            let numbers = units.serial_numbers.iter();
-            boundaries.extend(numbers.filter_map(|it| Boundary::asset(&units.item_id, it)));
-        }
-        if let (VoidedMovement::Increase, Some(units)) = (said.movement, said.units.first()) {
-            let numbers = numbers(units);
-            boundaries.extend(self.removal(&said, units, &numbers).reads(books));
-        }
-        boundaries
-    }
-
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
-        let said = self.said()?;
-        existing_facility(books, said.facility_id)?;
+    /// Refuses to take back twice what happened once.
+    fn check_not_voided(&self, books: &Books) -> Result<(), Rejection> {
         let is_voided = Boundary::fact(&self.fact.event_id)
             .and_then(|boundary| books.fact(&boundary))
             .is_some_and(|corrections| corrections.voided);
@@ -222,38 +37,58 @@ impl Command for VoidMovement {
                 event_id: self.fact.event_id.clone(),
             });
         }
-        let (mut events, held_quantity) = self.prepared(books, &said)?;
-        let found = said.found();
-        events.push(
-            MovementVoided {
-                corrects_event_id: self.fact.event_id.clone(),
-                movement: said.movement.into(),
-                facility_id: said.facility_id.to_owned(),
-                units: said.units.into_iter().cloned().collect(),
-                held_quantity,
-                new_owner_id: said.new_owner_id.to_owned(),
-                documents: self.documents.clone(),
-                held_quantities: said.held_quantities,
+        Ok(())
+    }
+}
+
+impl Command for VoidMovement {
+    fn reads(&self, books: &Books) -> Vec<Boundary> {
+        let mut boundaries: Vec<Boundary> =
+            Boundary::fact(&self.fact.event_id).into_iter().collect();
+        boundaries.extend(match self.kind() {
+            Some(Void::Stock(_)) => self.reads_of_stock(books),
+            Some(Void::Dispatch | Void::ShipmentReceipt | Void::LossAct) => {
+                self.reads_of_shipment(books)
             }
-            .into(),
-        );
-        if !found.is_empty() {
-            events.push(
-                MovementVoided {
-                    corrects_event_id: self.discrepancy_id(),
-                    movement: VoidedMovement::Discrepancy.into(),
-                    facility_id: said.facility_id.to_owned(),
-                    units: found,
-                    ..MovementVoided::default()
-                }
-                .into(),
-            );
-        }
-        limits::keep(events)
+            Some(Void::Payment | Void::ConsignmentStep) => self.reads_of_donation(),
+            Some(Void::AssetStep) => self.reads_of_asset(books),
+            None => Vec::new(),
+        });
+        boundaries
     }
 
-    fn subject(&self, _: &Books) -> Option<Boundary> {
-        let said = self.said().ok()?;
-        Boundary::stock(said.facility_id, &said.units.first()?.item_id)
+    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+        let Some(kind) = self.kind() else {
+            return Err(self.fact.not_so());
+        };
+        match kind {
+            Void::Stock(_) => {
+                existing_facility(books, self.facility_of_stock()?)?;
+            }
+            Void::Dispatch | Void::ShipmentReceipt | Void::LossAct => self.check_shipment(books)?,
+            Void::Payment | Void::ConsignmentStep => self.check_donation(books)?,
+            Void::AssetStep => self.check_asset(books)?,
+        }
+        self.check_not_voided(books)?;
+        limits::keep(match kind {
+            Void::Stock(_) => self.decide_on_stock(books)?,
+            Void::Dispatch => self.decide_on_dispatch(books)?,
+            Void::ShipmentReceipt => self.decide_on_receipt(books)?,
+            Void::LossAct => self.decide_on_loss(books)?,
+            Void::Payment => self.decide_on_payment(books)?,
+            Void::ConsignmentStep => self.decide_on_consignment(books)?,
+            Void::AssetStep => self.decide_on_asset(books)?,
+        })
+    }
+
+    fn subject(&self, books: &Books) -> Option<Boundary> {
+        match self.kind()? {
+            Void::Stock(_) => self.subject_of_stock(),
+            Void::Dispatch | Void::ShipmentReceipt | Void::LossAct => {
+                self.subject_of_shipment(books)
+            }
+            Void::Payment | Void::ConsignmentStep => self.reads_of_donation().into_iter().next(),
+            Void::AssetStep => self.asset_boundary(),
+        }
     }
 }

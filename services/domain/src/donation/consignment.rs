@@ -47,14 +47,15 @@ impl Passage {
 }
 
 /// The name of a state, for people.
-pub(super) fn state_name(state: ConsignmentState) -> String {
+pub(crate) fn state_name(state: ConsignmentState) -> String {
     state
         .as_str_name()
         .trim_start_matches("CONSIGNMENT_STATE_")
         .to_owned()
 }
 
-fn find<'a>(donation: &'a Donation, consignment_id: &str) -> Option<&'a Consignment> {
+/// The consignment of that id, if the donation has one.
+pub(crate) fn find<'a>(donation: &'a Donation, consignment_id: &str) -> Option<&'a Consignment> {
     donation
         .consignments
         .iter()

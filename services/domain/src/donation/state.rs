@@ -4,10 +4,11 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         Consignment, ConsignmentAnnounced, ConsignmentCleared, ConsignmentEnteredCustoms,
-        ConsignmentReachedBorder, ConsignmentRefused, ConsignmentState, DonatedMoneyCommitted,
-        DonatedMoneyReleased, DonatedMoneySpent, Donation, DonationClosed, DonationPledged,
-        DonationReceived, DonationReopened, DonationState, EarmarksChanged, MoneyCommitment,
-        ReceiptCorrected, ReceiptOutcome, ReceivedLine,
+        ConsignmentReachedBorder, ConsignmentRefused, ConsignmentState, ConsignmentStepVoided,
+        DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpendingVoided, DonatedMoneySpent,
+        Donation, DonationClosed, DonationPledged, DonationReceived, DonationReopened,
+        DonationState, EarmarksChanged, MoneyCommitment, ReceiptCorrected, ReceiptOutcome,
+        ReceivedLine,
     },
     registry::v1::{DocumentRef, Money},
 };
@@ -31,6 +32,8 @@ impl Fold for Donation {
         ConsignmentRefused::TYPE,
         ReceiptCorrected::TYPE,
         EarmarksChanged::TYPE,
+        DonatedMoneySpendingVoided::TYPE,
+        ConsignmentStepVoided::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -109,6 +112,12 @@ impl Fold for Donation {
                 if let Some(consignment) = consignment(self, &event.consignment_id) {
                     consignment.refusal_reason = Some(event.reason);
                 }
+            }
+            Event::DonatedMoneySpendingVoided(event) if is_it(&event.donation_id) => {
+                never_spent(self, event);
+            }
+            Event::ConsignmentStepVoided(event) if is_it(&event.donation_id) => {
+                stands_where_it_stood(self, event);
             }
             _ => return,
         }
@@ -190,6 +199,30 @@ fn spent(donation: &mut Donation, event: &DonatedMoneySpent) {
     take_off(donation, event.commitment, amount);
     donation.documents.extend_from_slice(&event.documents);
     donation.state = progress(donation).into();
+}
+
+/// What had been said to be spent is not, and set aside again where it had been.
+fn never_spent(donation: &mut Donation, event: &DonatedMoneySpendingVoided) {
+    let amount = units(event.amount.as_ref());
+    if let Some(spent) = &mut donation.money_spent {
+        spent.minor_units = spent.minor_units.saturating_sub(amount);
+    }
+    take_off(donation, event.commitment, -amount);
+    donation.documents.extend_from_slice(&event.documents);
+    donation.state = progress(donation).into();
+}
+
+fn stands_where_it_stood(donation: &mut Donation, event: &ConsignmentStepVoided) {
+    let Some(state) = event.state else {
+        let is_it = |it: &Consignment| it.consignment_id == event.consignment_id;
+        donation.consignments.retain(|it| !is_it(it));
+        return;
+    };
+    if let Some(consignment) = consignment(donation, &event.consignment_id) {
+        consignment.state = state;
+        consignment.refusal_reason = None;
+        consignment.documents.extend_from_slice(&event.documents);
+    }
 }
 
 /// So much of a commitment is no longer set aside.

@@ -1,5 +1,5 @@
 //! Kits are put together: of each component those that expire first, of one owner. Whatever is held, recalled, expired,
-//! claimed or meant for somebody does not go into kits.
+//! claimed or meant for somebody does not go into kits, unless it did some time ago.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use keruen_proto::{
     registry::v1::{Item, KitComponent, Tracking},
 };
 
-use super::{AssembleKits, follow, is_kit};
+use super::{AssembleKits, follow, is_kit, late::held_for_components};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -57,6 +57,7 @@ impl Command for AssembleKits {
         }
         let in_kits = kit.map(|kit| self.in_kits_reads(books, kit));
         boundaries.extend(in_kits.filter(is_within).into_iter().flatten());
+        boundaries.extend(kit.into_iter().flat_map(|kit| self.late_reads(books, kit)));
         boundaries
     }
 
@@ -65,30 +66,34 @@ impl Command for AssembleKits {
         let kit = existing_item(books, &self.item_id)?;
         let named = self.existence(books, kit)?;
         self.check_kit(books, kit)?;
-        self.check_choice(books, kit)?;
+        let is_past = moment.is_past();
+        if !is_past {
+            self.check_choice(books, kit)?;
+        }
         let today = facility_day(facility, moment.occurred_at_us);
-        self.check_named(books, kit, &named, today)?;
-        let mut levels: Vec<StockLevel> = kit
+        self.check_components(kit, &named)?;
+        if is_past {
+            let owner_id = self.late_owner(&self.all_levels(books, kit))?;
+            let late = self.late(books, kit, owner_id.as_deref())?;
+            // What was expired was expired; that nobody can refuse.
+            let mut events = late.before;
+            events.extend(self.kits(
+                books,
+                kit,
+                late.levels,
+                owner_id.as_deref(),
+                NaiveDate::MIN,
+            )?);
+            return limits::keep(events);
+        }
+        check_named(books, &named, today)?;
+        let levels: Vec<StockLevel> = kit
             .components
             .iter()
             .map(|component| self.level(books, component, &named))
             .collect();
         let owner_id = self.owner(&levels, today)?;
-        let choice = Choice {
-            batch_id: None,
-            owner_id: owner_id.as_deref(),
-        };
-        self.check_enough(kit, &levels, choice, today)?;
-        let runs = self.runs(kit, &mut levels, choice, today)?;
-        let mut events = Vec::new();
-        for (run, batch_id) in runs.iter().zip(&self.kit_batch_ids) {
-            check_in_kits(books, run)?;
-            let assembled = self.assembled(run, batch_id);
-            let held = quarantine(books, assembled.kits.iter());
-            events.push(assembled.into());
-            events.extend(held);
-        }
-        limits::keep(events)
+        limits::keep(self.kits(books, kit, levels, owner_id.as_deref(), today)?)
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {
@@ -174,14 +179,36 @@ impl AssembleKits {
         })
     }
 
-    /// Refuses batches that are named and can't go into these kits.
-    fn check_named(
+    /// The kits of what there is, and what holds them.
+    fn kits(
         &self,
         books: &Books,
         kit: &Item,
-        named: &[&Batch],
+        mut levels: Vec<StockLevel>,
+        owner_id: Option<&str>,
         today: NaiveDate,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Vec<Event>, Rejection> {
+        let choice = Choice {
+            batch_id: None,
+            owner_id,
+        };
+        self.check_enough(kit, &levels, choice, today)?;
+        let runs = self.runs(kit, &mut levels, choice, today)?;
+        let mut events = Vec::new();
+        for (run, batch_id) in runs.iter().zip(&self.kit_batch_ids) {
+            check_in_kits(books, run)?;
+            let assembled = self.assembled(run, batch_id);
+            let held = quarantine(books, assembled.kits.iter());
+            let blocked = held_for_components(books, &assembled);
+            events.push(assembled.into());
+            events.extend(held);
+            events.extend(blocked);
+        }
+        Ok(events)
+    }
+
+    /// Refuses batches that are named and are of no component.
+    fn check_components(&self, kit: &Item, named: &[&Batch]) -> Result<(), Rejection> {
         for (index, batch) in named.iter().enumerate() {
             let mut components = kit.components.iter();
             if !components.any(|it| it.item_id == batch.item_id) {
@@ -191,16 +218,6 @@ impl AssembleKits {
                     batch_item_id: batch.item_id.clone(),
                     item_id: self.item_id.to_string(),
                 });
-            }
-            if is_expired(&batch.expires_on, today) {
-                return Err(Rejection::BatchExpired {
-                    batch_id: batch.batch_id.clone(),
-                    expires_on: batch.expires_on.clone(),
-                    today: today.to_string(),
-                });
-            }
-            if let Some(quality) = books.quality(&batch.item_id) {
-                check(quality, &batch.item_id, &batch.batch_id, &batch.lot)?;
             }
         }
         Ok(())
@@ -238,14 +255,7 @@ impl AssembleKits {
             .flat_map(|level| level.lots.iter().filter(usable))
             .map(|lot| &*lot.owner_id)
             .collect();
-        if owners.len() > 1 {
-            return Err(Rejection::KitOwnerRequired {
-                item_id: self.item_id.to_string(),
-                facility_id: self.facility_id.to_string(),
-                owners: owners.into_iter().collect::<Vec<_>>().join(", "),
-            });
-        }
-        Ok(owners.into_iter().next().map(str::to_owned))
+        owner_required(self, owners)
     }
 
     /// Refuses more kits than there are components for.
@@ -340,6 +350,38 @@ impl AssembleKits {
     }
 }
 
+/// The only owner, if there is any.
+pub(super) fn owner_required(
+    command: &AssembleKits,
+    owners: BTreeSet<&str>,
+) -> Result<Option<String>, Rejection> {
+    if owners.len() > 1 {
+        return Err(Rejection::KitOwnerRequired {
+            item_id: command.item_id.to_string(),
+            facility_id: command.facility_id.to_string(),
+            owners: owners.into_iter().collect::<Vec<_>>().join(", "),
+        });
+    }
+    Ok(owners.into_iter().next().map(str::to_owned))
+}
+
+/// Refuses batches that are named and may not go into kits.
+fn check_named(books: &Books, named: &[&Batch], today: NaiveDate) -> Result<(), Rejection> {
+    for batch in named {
+        if is_expired(&batch.expires_on, today) {
+            return Err(Rejection::BatchExpired {
+                batch_id: batch.batch_id.clone(),
+                expires_on: batch.expires_on.clone(),
+                today: today.to_string(),
+            });
+        }
+        if let Some(quality) = books.quality(&batch.item_id) {
+            check(quality, &batch.item_id, &batch.batch_id, &batch.lot)?;
+        }
+    }
+    Ok(())
+}
+
 fn is_of(lot: &StockLot, units: &StockUnits) -> bool {
     lot.batch_id == units.batch_id && lot.owner_id == units.owner_id
 }
@@ -354,7 +396,7 @@ fn is_within(in_kits: &BTreeSet<Boundary>) -> bool {
 }
 
 /// What must be read to know how many kits contain units of a batch, and of its lot.
-fn in_kits_reads(books: &Books, item_id: &str, lot: &StockLot) -> Vec<Boundary> {
+pub(super) fn in_kits_reads(books: &Books, item_id: &str, lot: &StockLot) -> Vec<Boundary> {
     let mut boundaries: Vec<Boundary> =
         Boundary::kits_of_batch(&lot.batch_id).into_iter().collect();
     if let (Ok(item_id), Ok(label)) = (Code::parse(item_id), Label::parse(&lot.lot)) {

@@ -4,10 +4,10 @@
 
 use keruen_proto::{
     Event,
-    inventory::v1::{Batch, BatchHold, HoldReason, KitsBroken, StockUnits},
+    inventory::v1::{Batch, BatchHold, HoldReason, KitsBroken, StockHeld, StockUnits},
 };
 
-use super::BreakKits;
+use super::{BreakKits, held_components};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -16,7 +16,7 @@ use crate::{
     limits,
     quality::state::{named, shortened_expiry},
     rejection::Rejection,
-    stock::lot,
+    stock::lot::{self, Happened},
 };
 
 impl Command for BreakKits {
@@ -27,10 +27,17 @@ impl Command for BreakKits {
         boundaries.extend(kit.and_then(|kit| Boundary::quality(&kit.item_id)));
         let components = kit.into_iter().flat_map(|kit| &kit.components);
         boundaries.extend(components.filter_map(|units| Boundary::batch(&units.batch_id)));
+        let what = Happened::Left;
+        boundaries.extend(lot::happened_reads(
+            books,
+            &self.batch_id,
+            &self.named(),
+            what,
+        ));
         boundaries
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let owner_id = self.owner_id.as_ref();
         let kit = lot::existing(books, &self.facility_id, &self.batch_id, owner_id)?;
         if kit.components.is_empty() {
@@ -38,28 +45,32 @@ impl Command for BreakKits {
                 batch_id: self.batch_id.to_string(),
             });
         }
-        check_holds(kit)?;
-        check_expiry(books, kit)?;
-        let named = lot::Named {
-            facility_id: &self.facility_id,
-            owner_id,
-            quantity: self.quantity.get(),
-            serial_numbers: &[],
+        let is_fit = check_holds(kit).and_then(|()| check_expiry(books, kit));
+        let leaving = if moment.is_past() {
+            lot::happened(books, kit, &self.named(), Happened::Left)?
+        } else {
+            is_fit.clone()?;
+            lot::leaving(books, kit, &self.named())?
         };
-        let leaving = lot::leaving(books, kit, &named)?;
         let components = self.components(books, kit, &leaving.units.owner_id)?;
-        limits::keep(vec![
-            KitsBroken {
-                facility_id: self.facility_id.to_string(),
-                kits: Some(leaving.units),
-                held_quantity: leaving.held_quantity,
-                components,
-                assembled_at_facility_id: kit.received_at_facility_id.clone(),
-                assembled_for_owner_id: kit.owner_id.clone(),
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ])
+        let mut events = leaving.before;
+        let broken = KitsBroken {
+            facility_id: self.facility_id.to_string(),
+            kits: Some(leaving.units),
+            held_quantity: leaving.held_quantity,
+            components,
+            assembled_at_facility_id: kit.received_at_facility_id.clone(),
+            assembled_for_owner_id: kit.owner_id.clone(),
+            documents: self.documents.clone(),
+        };
+        let held = if is_fit.is_err() {
+            still_held(&broken)
+        } else {
+            Vec::new()
+        };
+        events.push(broken.into());
+        events.extend(held);
+        limits::keep(events)
     }
 
     fn subject(&self, books: &Books) -> Option<Boundary> {
@@ -68,6 +79,15 @@ impl Command for BreakKits {
 }
 
 impl BreakKits {
+    fn named(&self) -> lot::Named<'_> {
+        lot::Named {
+            facility_id: &self.facility_id,
+            owner_id: self.owner_id.as_ref(),
+            quantity: self.quantity.get(),
+            serial_numbers: &[],
+        }
+    }
+
     /// What the kits held, as the batches are known by now.
     fn components(
         &self,
@@ -97,6 +117,28 @@ impl BreakKits {
         };
         kit.components.iter().map(of_all).collect()
     }
+}
+
+/// What was in kits that were taken apart although they were held, or had been found to expire earlier, is held by itself:
+/// else it would be free of that.
+fn still_held(broken: &KitsBroken) -> Vec<Event> {
+    let free = broken.components.iter().filter_map(|units| {
+        let quantity = units.quantity - held_components(broken, units);
+        (quantity > 0).then(|| StockUnits {
+            quantity,
+            ..units.clone()
+        })
+    });
+    free.map(|units| {
+        StockHeld {
+            facility_id: broken.facility_id.clone(),
+            units: Some(units),
+            reason: HoldReason::QualityDoubt.into(),
+            documents: Vec::new(),
+        }
+        .into()
+    })
+    .collect()
 }
 
 /// Refuses kits that are held for anything but what is in them, which stays held by itself, or for

@@ -6,8 +6,8 @@ use keruen_proto::{
     inventory::v1::ReceiptOutcome,
     requests::v1::{Request, RequestApproved, RequestFiled, RequestRejected, RequestState},
     shipments::v1::{
-        AllocationReleased, LossActAccepted, ShipmentAllocated, ShipmentCancelled,
-        ShipmentReceived, ShipmentUnits,
+        AllocationReleased, LossActAccepted, LossActVoided, ReceivedUnits, ShipmentAllocated,
+        ShipmentCancelled, ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits,
     },
 };
 
@@ -23,6 +23,8 @@ impl Fold for Request {
         ShipmentCancelled::TYPE,
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
+        ShipmentReceiptVoided::TYPE,
+        LossActVoided::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -52,7 +54,9 @@ impl Fold for Request {
             Event::AllocationReleased(event) => allocated(self, &event.units, -1),
             Event::ShipmentCancelled(event) => allocated(self, &event.units, -1),
             Event::LossActAccepted(event) => allocated(self, &event.units, -1),
-            Event::ShipmentReceived(event) => received(self, event),
+            Event::LossActVoided(event) => allocated(self, &event.units, 1),
+            Event::ShipmentReceived(event) => received(self, &event.units, 1),
+            Event::ShipmentReceiptVoided(event) => received(self, &event.units, -1),
             _ => {}
         }
     }
@@ -83,20 +87,21 @@ fn allocated(request: &mut Request, units: &[ShipmentUnits], sign: i64) {
     }
 }
 
-fn received(request: &mut Request, event: &ShipmentReceived) {
+/// Counts units as received, or, with sign −1, no longer.
+fn received(request: &mut Request, units: &[ReceivedUnits], sign: i64) {
     let mut changed = false;
-    for found in &event.units {
+    for found in units {
         let Some(units) = &found.shipment_units else {
             continue;
         };
         changed |= match found.outcome() {
             ReceiptOutcome::Good => count(request, units, |line, quantity| {
-                line.received = line.received.saturating_add(quantity);
+                line.received = line.received.saturating_add(sign * quantity);
             }),
             // What arrived unusable fulfils nothing: as much may be allocated again.
             ReceiptOutcome::Damaged | ReceiptOutcome::Expired => {
                 count(request, units, |line, quantity| {
-                    line.allocated -= quantity;
+                    line.allocated -= sign * quantity;
                 })
             }
             _ => false,

@@ -191,6 +191,6 @@ impl RequestShipment {
 }
 
 /// A line of a request.
-pub(super) fn request_line(request: &Request, number: i32) -> Option<&RequestLine> {
+pub(crate) fn request_line(request: &Request, number: i32) -> Option<&RequestLine> {
     request.lines.iter().find(|line| line.line == number)
 }

@@ -4,9 +4,10 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::ReceiptOutcome,
     shipments::v1::{
-        AllocationReleased, LossActAccepted, ReceivedUnits, Shipment, ShipmentAllocated,
-        ShipmentCancelled, ShipmentDispatched, ShipmentLot, ShipmentReceived, ShipmentRequested,
-        ShipmentState, ShipmentUnits,
+        AllocationReleased, LossActAccepted, LossActVoided, ReceivedUnits, Shipment,
+        ShipmentAllocated, ShipmentCancelled, ShipmentDispatchVoided, ShipmentDispatched,
+        ShipmentLot, ShipmentReceiptVoided, ShipmentReceived, ShipmentRequested, ShipmentState,
+        ShipmentUnits,
     },
 };
 
@@ -21,6 +22,9 @@ impl Fold for Shipment {
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
+        ShipmentDispatchVoided::TYPE,
+        ShipmentReceiptVoided::TYPE,
+        LossActVoided::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -52,6 +56,15 @@ impl Fold for Shipment {
             }
             Event::ShipmentReceived(event) if is_it(&event.shipment_id) => received(self, event),
             Event::LossActAccepted(event) if is_it(&event.shipment_id) => settled(self, event),
+            Event::ShipmentDispatchVoided(event) if is_it(&event.shipment_id) => {
+                never_dispatched(self);
+            }
+            Event::ShipmentReceiptVoided(event) if is_it(&event.shipment_id) => {
+                never_received(self, event);
+            }
+            Event::LossActVoided(event) if is_it(&event.shipment_id) => {
+                never_settled(self, event);
+            }
             _ => {}
         }
     }
@@ -120,7 +133,8 @@ pub(crate) fn claimed_for(shipment: &Shipment, line: i32) -> i64 {
         .fold(0, i64::saturating_add)
 }
 
-fn quantity(lot: &ShipmentLot) -> i64 {
+/// Units of a lot as claimed, or sent.
+pub(crate) fn quantity(lot: &ShipmentLot) -> i64 {
     lot.shipment_units
         .as_ref()
         .and_then(|units| units.units.as_ref())
@@ -222,6 +236,77 @@ fn settled(shipment: &mut Shipment, event: &LossActAccepted) {
         }
     }
     shipment.documents.extend(event.act.clone());
+}
+
+/// What had been said to leave is claimed, as it was before.
+fn never_dispatched(shipment: &mut Shipment) {
+    for lot in &mut shipment.lots {
+        lot.in_transit = 0;
+        lot.serial_numbers_in_transit.clear();
+    }
+    shipment.custodian_id.clear();
+    shipment.expected_on.clear();
+    shipment.state = claimed_state(shipment).into();
+}
+
+/// What had been said to come, or to be missing, is under way.
+fn never_received(shipment: &mut Shipment, event: &ShipmentReceiptVoided) {
+    for found in &event.units {
+        let outcome = found.outcome();
+        let Some(shipment_units) = &found.shipment_units else {
+            continue;
+        };
+        let (Some(units), false) = (&shipment_units.units, crate::batch::is_new(outcome)) else {
+            continue;
+        };
+        let Some(lot) = lot_of(shipment, shipment_units) else {
+            continue;
+        };
+        let numbers = &units.serial_numbers;
+        if outcome == ReceiptOutcome::Missing {
+            let still = if numbers.is_empty() {
+                units.quantity.min(lot.missing)
+            } else {
+                let known = |number: &&String| lot.missing_serial_numbers.contains(*number);
+                i64::try_from(numbers.iter().filter(known).count()).unwrap_or(i64::MAX)
+            };
+            lot.missing -= still;
+            lot.in_transit = lot.in_transit.saturating_add(still);
+            remove(&mut lot.missing_serial_numbers, numbers);
+            continue;
+        }
+        let received = if outcome == ReceiptOutcome::Good {
+            &mut lot.received_good
+        } else {
+            &mut lot.received_unusable
+        };
+        *received -= units.quantity;
+        lot.in_transit = lot.in_transit.saturating_add(units.quantity);
+        lot.serial_numbers_in_transit.extend_from_slice(numbers);
+    }
+    let is_untouched = shipment
+        .lots
+        .iter()
+        .all(|lot| lot.in_transit == quantity(lot));
+    if is_untouched {
+        shipment.discrepancy = false;
+        shipment.state = ShipmentState::Dispatched.into();
+    } else if shipment.lots.iter().any(|lot| lot.in_transit > 0) {
+        shipment.state = ShipmentState::PartlyReceived.into();
+    }
+}
+
+/// What had been settled is missing again.
+fn never_settled(shipment: &mut Shipment, event: &LossActVoided) {
+    for back in &event.units {
+        if let (Some(lot), Some(units)) = (lot_of(shipment, back), &back.units) {
+            lot.lost -= units.quantity;
+            lot.missing = lot.missing.saturating_add(units.quantity);
+            let numbers = &units.serial_numbers;
+            lot.serial_numbers_in_transit.extend_from_slice(numbers);
+            lot.missing_serial_numbers.extend_from_slice(numbers);
+        }
+    }
 }
 
 /// The lot of a shipment that is of the same line, batch and owner.

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     inventory::v1::{Batch, StockConsumed, StockLevel, StockUnits},
+    shipments::v1::ReleaseReason,
 };
 
 use super::{
@@ -162,7 +163,8 @@ impl ConsumeStock {
             self.check_unknown(books, batch)?;
         }
         let owner_id = self.owner_id.as_ref().map(Code::as_str);
-        let consequences = taken.consequences(books, level, &unknown, owner_id)?;
+        let consequences =
+            taken.consequences(books, level, &unknown, owner_id, ReleaseReason::StockGone)?;
         let mut events = consequences.before;
         events.push(
             StockConsumed {

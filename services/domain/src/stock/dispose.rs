@@ -2,7 +2,7 @@
 
 use keruen_proto::{Event, inventory::v1::StockDisposed};
 
-use super::{DisposeStock, lot};
+use super::{DisposeStock, lot, lot::Happened};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -16,7 +16,12 @@ impl Command for DisposeStock {
         let owner_id = self.owner_id.as_ref();
         let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
         boundaries.extend(lot::assets(books, &self.batch_id, &self.serial_numbers));
-        boundaries.extend(lot::left_reads(books, &self.batch_id, &self.named()));
+        boundaries.extend(lot::happened_reads(
+            books,
+            &self.batch_id,
+            &self.named(),
+            Happened::Left,
+        ));
         boundaries
     }
 
@@ -28,7 +33,7 @@ impl Command for DisposeStock {
             self.owner_id.as_ref(),
         )?;
         let leaving = if self.already_disposed || moment.is_past() {
-            lot::left(books, batch, &self.named())?
+            lot::happened(books, batch, &self.named(), Happened::Left)?
         } else {
             lot::leaving(books, batch, &self.named())?
         };

@@ -5,7 +5,7 @@ use keruen_proto::{
     inventory::v1::{Batch, StockReturned},
 };
 
-use super::{ReturnStock, lot};
+use super::{ReturnStock, lot, lot::Happened};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -20,7 +20,12 @@ impl Command for ReturnStock {
         let owner_id = self.owner_id.as_ref();
         let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
         boundaries.extend(lot::assets(books, &self.batch_id, &self.serial_numbers));
-        boundaries.extend(lot::left_reads(books, &self.batch_id, &self.named()));
+        boundaries.extend(lot::happened_reads(
+            books,
+            &self.batch_id,
+            &self.named(),
+            Happened::Left,
+        ));
         boundaries.extend(self.recipient_id.clone().map(Boundary::Organisation));
         // Of goods that nobody can attribute there is no donation.
         let batch = books.batch(&self.batch_id);
@@ -36,7 +41,7 @@ impl Command for ReturnStock {
         }
         let recipient_id = self.recipient(books, batch)?;
         let leaving = if self.already_returned || moment.is_past() {
-            lot::left(books, batch, &self.named())?
+            lot::happened(books, batch, &self.named(), Happened::Left)?
         } else {
             lot::leaving(books, batch, &self.named())?
         };

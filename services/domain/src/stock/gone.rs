@@ -49,6 +49,11 @@ pub(crate) const USED: &[Tier] = &[
 /// What is thrown away or given back, is taken from what is held first.
 pub(crate) const PARTED_WITH: &[Tier] = &[Tier::Held, Tier::Free, Tier::Claimed];
 
+/// What passes to another owner, is free first.
+pub(crate) const PASSED: &[Tier] = &[Tier::Free, Tier::Held, Tier::Claimed];
+/// What is set apart, is free first; what is held is set apart already.
+pub(crate) const SET_APART: &[Tier] = &[Tier::Free, Tier::Claimed];
+
 /// Units that have gone.
 pub(crate) struct Gone<'a> {
     /// What is there.
@@ -161,8 +166,17 @@ impl Taken<'_> {
     fn claims(&self) -> Vec<(&StockLot, i64, Vec<BrokenClaim>)> {
         let claimed = self.shares.iter().filter(|(_, share)| share.claimed > 0);
         claimed
-            .map(|(lot, share)| (*lot, share.sum(), claims::broken(lot, share.sum(), &[])))
+            .map(|(lot, share)| {
+                let unclaimed = lot.available + lot.held;
+                let broken = claims::broken(lot, unclaimed + share.claimed, &[]);
+                (*lot, share.sum(), broken)
+            })
             .collect()
+    }
+
+    /// The lots from which something is taken.
+    pub fn lots(&self) -> impl Iterator<Item = &StockLot> {
+        self.shares.iter().map(|(lot, _)| *lot)
     }
 
     /// What must be read to know what follows.
@@ -182,6 +196,7 @@ impl Taken<'_> {
         level: &StockLevel,
         unknown: &Unknown<'_>,
         owner_id: Option<&str>,
+        reason: ReleaseReason,
     ) -> Result<Consequences, Rejection> {
         let facility_id = &level.facility_id;
         let mut consequences = Consequences {
@@ -194,7 +209,6 @@ impl Taken<'_> {
         claims::check_number(facility_id, "of several lots", broken)?;
         for (lot, quantity, broken) in &claims {
             let units = units_of(&level.item_id, lot, *quantity, Vec::new());
-            let reason = ReleaseReason::StockGone;
             let given_up = claims::give_up(books, facility_id, broken, &units, reason)?;
             consequences.before.extend(given_up);
         }

@@ -8,7 +8,8 @@ use keruen_proto::{
 };
 
 use super::{
-    HoldStock, ReleaseStock, lot,
+    HoldStock, ReleaseStock,
+    lot::{self, Happened},
     pick::{Choice, insufficient, units_of},
 };
 use crate::{
@@ -32,7 +33,16 @@ struct Named<'a> {
     serial_numbers: &'a [Label],
 }
 
-impl Named<'_> {
+impl<'a> Named<'a> {
+    fn at_lot(&self) -> lot::Named<'a> {
+        lot::Named {
+            facility_id: self.facility_id,
+            owner_id: self.owner_id,
+            quantity: self.quantity,
+            serial_numbers: self.serial_numbers,
+        }
+    }
+
     /// The level, counted as if the batch could be used, and the owner.
     fn level(&self, books: &Books) -> Result<(StockLevel, String), Rejection> {
         let batch = lot::existing(books, self.facility_id, self.batch_id, self.owner_id)?;
@@ -69,15 +79,50 @@ impl HoldStock {
     }
 }
 
+impl HoldStock {
+    /// That units were set apart some time ago, whatever the books say: also what shipments have claimed since.
+    fn held_already(
+        &self,
+        books: &Books,
+        level: &StockLevel,
+        owner_id: &str,
+    ) -> Result<Vec<Event>, Rejection> {
+        if let Some(lot) = lot::find(level, &self.batch_id, owner_id) {
+            check_held_here(level, lot, &self.serial_numbers, false)?;
+        }
+        let batch = lot::existing_batch(books, &self.batch_id)?;
+        let named = self.named().at_lot();
+        let set_apart = lot::happened(books, batch, &named, Happened::SetApart)?;
+        let mut events = set_apart.before;
+        events.push(
+            StockHeld {
+                facility_id: self.facility_id.to_string(),
+                units: Some(set_apart.units),
+                reason: self.reason.into(),
+                documents: self.documents.clone(),
+            }
+            .into(),
+        );
+        limits::keep(events)
+    }
+}
+
 impl Command for HoldStock {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let owner_id = self.owner_id.as_ref();
-        lot::reads(books, &self.facility_id, &self.batch_id, owner_id)
+        let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
+        let named = self.named().at_lot();
+        let what = Happened::SetApart;
+        boundaries.extend(lot::happened_reads(books, &self.batch_id, &named, what));
+        boundaries
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let named = self.named();
         let (level, owner_id) = named.level(books)?;
+        if moment.is_past() {
+            return self.held_already(books, &level, &owner_id);
+        }
         let choice = Choice {
             batch_id: Some(&self.batch_id),
             owner_id: Some(&owner_id),

@@ -11,8 +11,8 @@ use keruen_proto::{
         StockReleased, StockReturned, StockUnits, TitleTransferred, VoidedMovement,
     },
     shipments::v1::{
-        AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched,
-        ShipmentReceived, ShipmentUnits,
+        AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatchVoided,
+        ShipmentDispatched, ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits,
     },
 };
 
@@ -30,6 +30,8 @@ impl Fold for StockLevel {
         ShipmentCancelled::TYPE,
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
+        ShipmentDispatchVoided::TYPE,
+        ShipmentReceiptVoided::TYPE,
         StockHeld::TYPE,
         StockReleased::TYPE,
         TitleTransferred::TYPE,
@@ -97,7 +99,7 @@ fn count(change: &mut StockChange, units: &StockUnits, effect: Effect<'_>) {
             count(change, units, Effect::Enter { held: false });
             return;
         }
-        Effect::Enter { .. } | Effect::Restore { .. } => true,
+        Effect::Enter { .. } | Effect::Restore { .. } | Effect::ComeBack { .. } => true,
         Effect::Leave { .. } | Effect::Depart { .. } => false,
         Effect::Reserve { .. } | Effect::Release { .. } | Effect::Hold | Effect::Unhold => return,
     };
@@ -151,6 +153,8 @@ enum Effect<'a> {
     Restore { held: i64 },
     /// They left in the shipment that had claimed them.
     Depart { shipment_id: &'a str },
+    /// They had not left in the shipment, which claims them as before.
+    ComeBack { shipment_id: &'a str },
 }
 
 fn effects(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
@@ -337,6 +341,24 @@ fn effects_of_shipments(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
                 Some((&*event.destination_id, units, enter(found.outcome())?))
             })
             .collect(),
+        Event::ShipmentDispatchVoided(event) => at_origin(
+            &event.origin_id,
+            &event.units,
+            Effect::ComeBack {
+                shipment_id: &event.shipment_id,
+            },
+        ),
+        Event::ShipmentReceiptVoided(event) => event
+            .units
+            .iter()
+            .enumerate()
+            .filter(|(_, found)| found.outcome() != ReceiptOutcome::Missing)
+            .filter_map(|(index, found)| {
+                let units = found.shipment_units.as_ref()?.units.as_ref()?;
+                let held = event.held_quantities.get(index).copied().unwrap_or(0);
+                Some((&*event.destination_id, units, Effect::Leave { held }))
+            })
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -428,6 +450,11 @@ fn apply_to_lot(lot: &mut StockLot, units: &StockUnits, effect: Effect<'_>) {
             release(lot, shipment_id, units);
             lot.on_hand -= quantity;
             remove(&mut lot.serial_numbers, &units.serial_numbers);
+        }
+        Effect::ComeBack { shipment_id } => {
+            lot.on_hand = lot.on_hand.saturating_add(quantity);
+            lot.serial_numbers.extend_from_slice(&units.serial_numbers);
+            reserve(lot, shipment_id, units);
         }
     }
 }

@@ -12,7 +12,7 @@ use keruen_proto::{
 
 use super::{
     claims,
-    gone::{Gone, PARTED_WITH, Unknown},
+    gone::{Gone, PARTED_WITH, PASSED, SET_APART, Tier, Unknown},
     pick::{Choice, insufficient, units_of},
 };
 use crate::{
@@ -209,6 +209,8 @@ pub(crate) fn leaving(
     batch: &Batch,
     named: &Named<'_>,
 ) -> Result<Leaving, Rejection> {
+    existing_item(books, &batch.item_id)?;
+    asset::check_in_store(books, &batch.item_id, named.serial_numbers)?;
     let (item, level, owner_id) = checked(books, batch, named)?;
     let Named {
         quantity,
@@ -240,7 +242,6 @@ fn checked<'a>(
     named: &Named<'_>,
 ) -> Result<(&'a Item, StockLevel, String), Rejection> {
     let item = existing_item(books, &batch.item_id)?;
-    asset::check_in_store(books, &item.item_id, named.serial_numbers)?;
     let level = level(books, named.facility_id, batch);
     let owner_id = owner(&level, batch, named.owner_id)?;
     let mut seen = BTreeSet::new();
@@ -260,8 +261,48 @@ fn held(item: &Item, lot: &StockLot, quantity: i64, serial_numbers: &[Label]) ->
     }
 }
 
-/// Units that have left for good, whatever the books say. An asset that they know to be elsewhere can't have left here.
-pub(crate) fn left(books: &Books, batch: &Batch, named: &Named<'_>) -> Result<Leaving, Rejection> {
+/// What has happened to units, whatever the books say of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Happened {
+    /// They have left for good.
+    Left,
+    /// They passed to another owner where they were.
+    Passed,
+    /// They were set apart where they were.
+    SetApart,
+}
+
+impl Happened {
+    /// From which units of a lot they were taken.
+    fn tiers(self) -> &'static [Tier] {
+        match self {
+            Self::Left => PARTED_WITH,
+            Self::Passed => PASSED,
+            Self::SetApart => SET_APART,
+        }
+    }
+
+    /// Why claims to them are given up.
+    fn reason(self) -> ReleaseReason {
+        match self {
+            Self::Left | Self::Passed => ReleaseReason::StockGone,
+            Self::SetApart => ReleaseReason::StockHeld,
+        }
+    }
+}
+
+/// Units to which something has happened, whatever the books say. What happened to an asset that they know to be elsewhere
+/// can't have happened here.
+pub(crate) fn happened(
+    books: &Books,
+    batch: &Batch,
+    named: &Named<'_>,
+    what: Happened,
+) -> Result<Leaving, Rejection> {
+    existing_item(books, &batch.item_id)?;
+    if what == Happened::Left {
+        asset::check_in_store(books, &batch.item_id, named.serial_numbers)?;
+    }
     let (item, level, owner_id) = checked(books, batch, named)?;
     if asset::is_asset(item) {
         let choice = Choice {
@@ -274,19 +315,18 @@ pub(crate) fn left(books: &Books, batch: &Batch, named: &Named<'_>) -> Result<Le
         let numbers = asset::stored(named.serial_numbers);
         let claims = claims::broken(lot, named.quantity, &numbers);
         let units = units_of(&item.item_id, lot, named.quantity, numbers);
-        let reason = ReleaseReason::StockGone;
         return Ok(Leaving {
-            before: claims::give_up(books, named.facility_id, &claims, &units, reason)?,
+            before: claims::give_up(books, named.facility_id, &claims, &units, what.reason())?,
             units,
             held_quantity: held(item, lot, named.quantity, named.serial_numbers),
             found_quantity: 0,
         });
     }
-    let gone = gone(&level, batch, &owner_id, named.quantity);
+    let gone = gone(&level, batch, &owner_id, named.quantity, what);
     let unknown = Unknown::Batch(batch);
-    let mut consequences = gone
-        .taken()
-        .consequences(books, &level, &unknown, Some(&owner_id))?;
+    let mut consequences =
+        gone.taken()
+            .consequences(books, &level, &unknown, Some(&owner_id), what.reason())?;
     let particulars = consequences.particulars.pop().unwrap_or_default();
     Ok(Leaving {
         before: consequences.before,
@@ -296,7 +336,13 @@ pub(crate) fn left(books: &Books, batch: &Batch, named: &Named<'_>) -> Result<Le
     })
 }
 
-fn gone<'a>(level: &'a StockLevel, batch: &'a Batch, owner_id: &'a str, quantity: i64) -> Gone<'a> {
+fn gone<'a>(
+    level: &'a StockLevel,
+    batch: &'a Batch,
+    owner_id: &'a str,
+    quantity: i64,
+    what: Happened,
+) -> Gone<'a> {
     Gone {
         level,
         issuable: level,
@@ -306,12 +352,17 @@ fn gone<'a>(level: &'a StockLevel, batch: &'a Batch, owner_id: &'a str, quantity
             owner_id: Some(owner_id),
         },
         quantity,
-        tiers: PARTED_WITH,
+        tiers: what.tiers(),
     }
 }
 
-/// What must be read to know whose claims break where units have left for good.
-pub(crate) fn left_reads(books: &Books, batch_id: &Code, named: &Named<'_>) -> Vec<Boundary> {
+/// What must be read to know whose claims break where something has happened to units.
+pub(crate) fn happened_reads(
+    books: &Books,
+    batch_id: &Code,
+    named: &Named<'_>,
+    what: Happened,
+) -> Vec<Boundary> {
     let Some(batch) = books.batch(batch_id) else {
         return Vec::new();
     };
@@ -320,7 +371,7 @@ pub(crate) fn left_reads(books: &Books, batch_id: &Code, named: &Named<'_>) -> V
         return Vec::new();
     };
     if named.serial_numbers.is_empty() {
-        let gone = gone(&level, batch, &owner_id, named.quantity);
+        let gone = gone(&level, batch, &owner_id, named.quantity, what);
         return gone.taken().reads(books);
     }
     let lot = find(&level, &batch.batch_id, &owner_id);

@@ -1,24 +1,24 @@
 //! Units pass to another owner where they are: ownership is one thing, place and custody are others. What a shipment has
-//! claimed passes once it has arrived, or once the claim is given up.
+//! claimed passes once it has arrived, or once the claim is given up; unless it passed some time ago, which nobody can refuse.
 
 use std::collections::BTreeSet;
 
 use keruen_proto::{
     Event,
-    inventory::v1::{StockLevel, StockLot, StockUnits, TitleTransferred},
+    inventory::v1::{Batch, StockLevel, StockLot, StockUnits, TitleTransferred},
 };
 
 use super::{
     TransferTitle,
     level::{lot_of, remove},
-    lot,
+    lot::{self, Happened},
     pick::{Choice, insufficient, units_of},
 };
 use crate::{
     asset,
     books::Books,
     boundary::Boundary,
-    code::Quantity,
+    code::{Code, Quantity},
     command::{Command, Moment},
     limits,
     registry::{existing_item, existing_organisation, in_use},
@@ -30,6 +30,10 @@ impl Command for TransferTitle {
         let owner_id = self.owner_id.as_ref();
         let mut boundaries = lot::reads(books, &self.facility_id, &self.batch_id, owner_id);
         boundaries.push(Boundary::Organisation(self.new_owner_id.clone()));
+        if let Some(named) = self.named(owner_id) {
+            let what = Happened::Passed;
+            boundaries.extend(lot::happened_reads(books, &self.batch_id, &named, what));
+        }
         boundaries
     }
 
@@ -45,6 +49,10 @@ impl Command for TransferTitle {
         let owner_id = lot::owner(&level, batch, owner_id)?;
         if owner_id == self.new_owner_id.as_str() {
             return Err(Rejection::SameOwner { owner_id });
+        }
+        let old_owner = Code::parse(&owner_id).ok();
+        if let Some(named) = self.named(old_owner.as_ref()).filter(|_| moment.is_past()) {
+            return self.passed_already(books, batch, &named);
         }
         let choice = Choice {
             batch_id: Some(&self.batch_id),
@@ -86,6 +94,41 @@ impl Command for TransferTitle {
 
     fn subject(&self, books: &Books) -> Option<Boundary> {
         lot::subject(books, &self.facility_id, &self.batch_id)
+    }
+}
+
+impl TransferTitle {
+    /// The units, where it is said how many they are.
+    fn named<'a>(&'a self, owner_id: Option<&'a Code>) -> Option<lot::Named<'a>> {
+        Some(lot::Named {
+            facility_id: &self.facility_id,
+            owner_id,
+            quantity: self.quantity?.get(),
+            serial_numbers: &self.serial_numbers,
+        })
+    }
+
+    /// That units passed some time ago, whatever the books say: also what shipments have claimed since. What has gone on
+    /// since is found as a discrepancy.
+    fn passed_already(
+        &self,
+        books: &Books,
+        batch: &Batch,
+        named: &lot::Named<'_>,
+    ) -> Result<Vec<Event>, Rejection> {
+        let passed = lot::happened(books, batch, named, Happened::Passed)?;
+        let mut events = passed.before;
+        events.push(
+            TitleTransferred {
+                facility_id: self.facility_id.to_string(),
+                units: Some(passed.units),
+                held_quantity: passed.held_quantity,
+                new_owner_id: self.new_owner_id.to_string(),
+                documents: self.documents.clone(),
+            }
+            .into(),
+        );
+        limits::keep(events)
     }
 }
 

@@ -400,7 +400,7 @@ fn contents_go_with_what_they_are_in() {
 }
 
 /// Receives LAB-1 in a condition.
-fn arrive_as(outcome: ReceiptOutcome) -> ReceiveShipment {
+pub fn arrive_as(outcome: ReceiptOutcome) -> ReceiveShipment {
     let line = FoundGoods {
         serial_numbers: labels(&["LAB-1"]),
         ..found(1, 1, outcome)

@@ -3,7 +3,7 @@
 use keruen_domain::{
     Boundary, Entry,
     correction::{
-        CorrectBatchData, CorrectReceipt, Fact, Remedy, VoidMovement, correction, remedy,
+        CorrectBatchData, CorrectReceipt, Fact, Remedy, Void, VoidMovement, correction, remedy,
     },
     stock::{Change, ConsumeStock, HoldStock, TransferTitle},
 };
@@ -419,7 +419,8 @@ fn every_event_is_put_right_by_one_thing() {
         .after(recall("RAPID", "L1"));
     let expected = |name: &str| match name {
         "DonationReceived" => Some(Remedy::CorrectReceipt),
-        "TitleTransferred" => Some(Remedy::Void(VoidedMovement::TitleTransfer)),
+        "TitleTransferred" => Some(Remedy::Void(Void::Stock(VoidedMovement::TitleTransfer))),
+        "ShipmentDispatched" => Some(Remedy::Void(Void::Dispatch)),
         _ => None,
     };
     for (index, event) in story.events.iter().enumerate() {

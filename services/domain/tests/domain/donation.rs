@@ -393,6 +393,7 @@ fn a_serial_number_is_in_the_books_once() {
         facility_id: "WH".to_owned(),
         shipment_id: String::new(),
         condition: AssetCondition::Identified.into(),
+        steps: 1,
         ..Asset::default()
     };
     assert_eq!(asset, expected);

@@ -8,24 +8,24 @@ use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
         AdjustmentReason, AssetCondition, AssetConditionReported, AssetFault, AssetInstalled,
-        AssetLent, AssetLoan, AssetLoanEnded, AssetPutInside, AssetPutIntoService, AssetRef,
-        AssetRemoved, AssetRepair, AssetRepairEnded, AssetRetired, AssetRetirementReason,
-        AssetSentForRepair, AssetServiced, AssetTakenOut, BatchDataCorrected, BatchExpiryShortened,
-        BatchHeld, BatchReleased, ClearanceOverride, ClearanceOverrideReason,
-        CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
-        ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused,
-        ConsumptionPurpose, ContainerEmptied, ContainerFilled, CountKind, CountedLot,
-        DisposalReason, DonatedMoneyCommitted, DonatedMoneyReleased, DonatedMoneySpent,
-        DonationClosed, DonationCondition, DonationPledged, DonationReceived, DonationReopened,
-        Earmark, EarmarksChanged, EnteredLine, EntryBasis, FitOverride, FitOverrideReason,
-        FitProblem, GoodsIdentified, HoldReason, KitsAssembled, KitsBroken, LotRecallLifted,
-        LotRecalled, MeasuredOutput, MoneyPurpose, MovementVoided, OverrideReason, PledgeLine,
-        RecallReason, ReceiptCorrected, ReceiptOutcome, ReceivedLine, RefusalReason,
-        ReleaseOverride, ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason,
-        StockAdjusted, StockConsumed, StockCount, StockCounted, StockDiscrepancyFound,
-        StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
-        TemperatureExcursionFound, TitleTransferred, UnidentifiedGoodsReceived, UseParticulars,
-        VoidedMovement,
+        AssetLent, AssetLoan, AssetLoanEnded, AssetPlace, AssetPutInside, AssetPutIntoService,
+        AssetRef, AssetRemoved, AssetRepair, AssetRepairEnded, AssetRetired, AssetRetirementReason,
+        AssetSentForRepair, AssetServiced, AssetStatus, AssetStepVoided, AssetTakenOut,
+        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
+        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused, ConsignmentState,
+        ConsignmentStepVoided, ConsumptionPurpose, ContainerEmptied, ContainerFill,
+        ContainerFilled, CountKind, CountedLot, DisposalReason, DonatedMoneyCommitted,
+        DonatedMoneyReleased, DonatedMoneySpendingVoided, DonatedMoneySpent, DonationClosed,
+        DonationCondition, DonationPledged, DonationReceived, DonationReopened, Earmark,
+        EarmarksChanged, EnteredLine, EntryBasis, FitOverride, FitOverrideReason, FitProblem,
+        GoodsIdentified, HoldReason, KitsAssembled, KitsBroken, LotRecallLifted, LotRecalled,
+        MeasuredOutput, MoneyPurpose, MovementVoided, OverrideReason, PledgeLine, RecallReason,
+        ReceiptCorrected, ReceiptOutcome, ReceivedLine, RefusalReason, ReleaseOverride,
+        ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason, StockAdjusted, StockConsumed,
+        StockCount, StockCounted, StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld,
+        StockReleased, StockReturned, StockUnits, TemperatureExcursionFound, TitleTransferred,
+        UnidentifiedGoodsReceived, UseParticulars, VoidedMovement,
     },
     log::v1::CorrectionReason,
     registry::v1::{
@@ -49,9 +49,10 @@ use keruen_proto::{
         RequestRejected,
     },
     shipments::v1::{
-        AllocationReleased, CancellationReason, LossActAccepted, LossVerdict, ReceivedUnits,
-        ReleaseReason, ShipmentAllocated, ShipmentCancelled, ShipmentDispatched, ShipmentLine,
-        ShipmentReceived, ShipmentRequested, ShipmentUnits,
+        AllocationReleased, CancellationReason, LossActAccepted, LossActVoided, LossVerdict,
+        ReceivedUnits, ReleaseReason, ShipmentAllocated, ShipmentCancelled, ShipmentDispatchVoided,
+        ShipmentDispatched, ShipmentLine, ShipmentReceiptVoided, ShipmentReceived,
+        ShipmentRequested, ShipmentUnits,
     },
 };
 use serde_json::Value;
@@ -107,6 +108,10 @@ fn unattributed() -> StockUnits {
         quantity: 5,
         ..StockUnits::default()
     }
+}
+
+fn event_id() -> String {
+    text("0190a7b2-0000-7000-8000-000000000001/0")
 }
 
 fn shipment_units(units: StockUnits) -> ShipmentUnits {
@@ -631,7 +636,6 @@ fn passed() -> Vec<Event> {
 }
 
 fn corrected() -> Vec<Event> {
-    let event_id = || text("0190a7b2-0000-7000-8000-000000000001/0");
     vec![
         ReceiptCorrected {
             corrects_event_id: event_id(),
@@ -1444,6 +1448,108 @@ fn meant() -> Vec<Event> {
     ]
 }
 
+fn never_happened() -> Vec<Event> {
+    vec![
+        ShipmentDispatchVoided {
+            corrects_event_id: event_id(),
+            shipment_id: text("S-1"),
+            origin_id: text("WH"),
+            destination_id: text("HOSP"),
+            units: vec![shipment_units(units())],
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        ShipmentReceiptVoided {
+            corrects_event_id: event_id(),
+            shipment_id: text("S-1"),
+            origin_id: text("WH"),
+            destination_id: text("HOSP"),
+            units: vec![
+                ReceivedUnits {
+                    shipment_units: Some(shipment_units(units())),
+                    outcome: ReceiptOutcome::Damaged.into(),
+                },
+                ReceivedUnits {
+                    shipment_units: Some(shipment_units(StockUnits {
+                        quantity: 1,
+                        serial_numbers: vec![text("S/3")],
+                        ..units()
+                    })),
+                    outcome: ReceiptOutcome::Missing.into(),
+                },
+            ],
+            held_quantities: vec![2, 0],
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        LossActVoided {
+            corrects_event_id: event_id(),
+            shipment_id: text("S-1"),
+            origin_id: text("WH"),
+            destination_id: text("HOSP"),
+            units: vec![shipment_units(units())],
+            custodian_id: text("CREW"),
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+        DonatedMoneySpendingVoided {
+            corrects_event_id: event_id(),
+            donation_id: text("D-1"),
+            amount: Some(Money {
+                currency_code: text("USD"),
+                minor_units: 45_000,
+            }),
+            supplier_id: text("MOH"),
+            commitment: 2,
+            shipment_id: text("S-1"),
+            documents: documents(DocumentKind::Invoice),
+        }
+        .into(),
+        ConsignmentStepVoided {
+            corrects_event_id: event_id(),
+            donation_id: text("D-1"),
+            consignment_id: text("C-1"),
+            state: Some(ConsignmentState::InCustoms.into()),
+            documents: documents(DocumentKind::CustomsDeclaration),
+        }
+        .into(),
+        AssetStepVoided {
+            corrects_event_id: event_id(),
+            facility_id: text("HOSP"),
+            units: Some(StockUnits {
+                quantity: 1,
+                serial_numbers: vec![text("S/1")],
+                ..units()
+            }),
+            status: Some(AssetStatus {
+                place: AssetPlace::Lent.into(),
+                condition: AssetCondition::OutOfOrder.into(),
+                fault: Some(AssetFault::Output.into()),
+                repair: Some(AssetRepair {
+                    repairer_id: text("MAKER"),
+                    on_site: true,
+                    expected_on: text("2020-05-01"),
+                }),
+                loan: Some(AssetLoan {
+                    borrower_id: text("HELP"),
+                    due_on: text("2020-06-01"),
+                    documents: documents(DocumentKind::AcceptanceAct),
+                }),
+                output: Some(MeasuredOutput {
+                    value_milli: 9_800,
+                    unit_code: text("L2"),
+                }),
+                trained_user_refs: vec![text("person:7")],
+                service_due_on: text("2021-01-15"),
+                fill: Some(ContainerFill::Empty.into()),
+                retired_for: Some(AssetRetirementReason::Unsafe.into()),
+            }),
+            documents: documents(DocumentKind::CountSheet),
+        }
+        .into(),
+    ]
+}
+
 fn kits() -> Vec<Event> {
     let component = |batch_id: &str, quantity| StockUnits {
         batch_id: text(batch_id),
@@ -1481,7 +1587,8 @@ fn kits() -> Vec<Event> {
     ]
 }
 
-fn samples() -> Vec<Event> {
+/// One event of each type, with as much in it as can be.
+pub fn samples() -> Vec<Event> {
     [
         first(),
         examined(),
@@ -1501,6 +1608,7 @@ fn samples() -> Vec<Event> {
         corrected(),
         kits(),
         meant(),
+        never_happened(),
     ]
     .concat()
 }

@@ -7,7 +7,7 @@ use keruen_domain::{
 };
 use keruen_proto::{
     Event,
-    inventory::v1::{Batch, CountKind, StockConsumed, StockLevel, UseParticulars},
+    inventory::v1::{Batch, CountKind, HoldReason, StockConsumed, StockLevel, UseParticulars},
 };
 
 use crate::{story::Story, world::*};
@@ -282,4 +282,168 @@ fn a_count_settles_where_it_came_from() {
 fn a_batch_of_another_item_was_not_used_as_this_one() {
     let story = stocked().after(receive("D1", vec![line("PCR", 5, "B2")]));
     story.when(of_batch(5, "B2")).refused("BATCH_OF_OTHER_ITEM");
+}
+
+/// Some hours late.
+fn late(story: Story) -> Story {
+    story.late(7_200)
+}
+
+#[test]
+fn what_passed_some_time_ago_passes_from_what_is_claimed_and_beyond_the_books() {
+    let claimed = stocked()
+        .after(ship("S1", &[("RAPID", 25)]))
+        .after(allocate("S1"));
+    claimed
+        .clone()
+        .when(transfer("B1", 20))
+        .refused("INSUFFICIENT_STOCK");
+    let passed = late(claimed).after(transfer("B1", 20));
+    assert_eq!(
+        names(&passed, 2),
+        ["AllocationReleased", "TitleTransferred"]
+    );
+    let owners: Vec<(String, i64, i64)> = level(&passed)
+        .lots
+        .into_iter()
+        .map(|lot| (lot.owner_id, lot.on_hand, lot.reserved))
+        .collect();
+    assert_eq!(
+        owners,
+        [("MOH".to_owned(), 10, 10), ("HELP".to_owned(), 20, 0)]
+    );
+    // More passed than is there: the rest has gone on, and is found.
+    let passed = late(stocked().after(consume("RAPID", 20))).after(transfer("B1", 15));
+    assert_eq!(
+        names(&passed, 2),
+        ["StockDiscrepancyFound", "TitleTransferred"]
+    );
+    assert_eq!(
+        (on_hand(&passed), batch(&passed, "B1").discrepancy),
+        (15, 5)
+    );
+    assert_eq!(passed.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_set_apart_some_time_ago_is_held_though_it_was_claimed_since() {
+    let claimed = stocked()
+        .after(hold_here("B1", 3))
+        .after(ship("S1", &[("RAPID", 25)]))
+        .after(allocate("S1"));
+    claimed
+        .clone()
+        .when(hold_here("B1", 10))
+        .refused("INSUFFICIENT_STOCK");
+    let held = late(claimed.clone()).after(hold_here("B1", 10));
+    assert_eq!(names(&held, 2), ["AllocationReleased", "StockHeld"]);
+    let lot = &level(&held).lots[0];
+    assert_eq!((lot.on_hand, lot.reserved, lot.held_here), (30, 17, 13));
+    let held = late(claimed).after(hold_here("B1", 29));
+    assert_eq!(
+        names(&held, 3),
+        ["AllocationReleased", "StockDiscrepancyFound", "StockHeld"]
+    );
+    let lot = &level(&held).lots[0];
+    assert_eq!((lot.on_hand, lot.reserved, lot.held_here), (32, 0, 32));
+    assert_eq!(held.violations(), Vec::<String>::new());
+}
+
+/// Two tests and three gloves make a kit.
+fn components() -> Story {
+    stocked()
+        .given([kit_item()])
+        .after(pledge("D2", &[("GLOVES", 100)]))
+        .after(receive("D2", vec![line("GLOVE", 7, "G1")]))
+}
+
+#[test]
+fn kits_that_were_put_together_some_time_ago_are_recorded_whatever_the_books_say() {
+    let claimed = components()
+        .after(ship("S1", &[("RAPID", 28)]))
+        .after(allocate("S1"));
+    claimed
+        .clone()
+        .when(assemble(3, &["K1", "K2"]))
+        .refused("INSUFFICIENT_STOCK");
+    let made = late(claimed).after(assemble(3, &["K1", "K2"]));
+    assert_eq!(
+        names(&made, 3),
+        [
+            "AllocationReleased",
+            "StockDiscrepancyFound",
+            "KitsAssembled"
+        ]
+    );
+    // Six tests are gone, and nine gloves of which seven were known.
+    assert_eq!((on_hand(&made), batch(&made, "G1").discrepancy), (24, 2));
+    assert_eq!(batch(&made, "K1").quantity, 3);
+    assert_eq!(made.violations(), Vec::<String>::new());
+    // Of what nobody knows a batch of, none can be made.
+    let none = late(stocked().given([kit_item()]));
+    none.when(assemble(1, &["K1"]))
+        .refused("INSUFFICIENT_STOCK");
+    let gone = late(components().after(lose("G1", 7))).after(keruen_domain::kit::AssembleKits {
+        batch_ids: vec![code("G1")],
+        ..assemble(1, &["K1"])
+    });
+    assert_eq!(batch(&gone, "G1").discrepancy, 3);
+}
+
+#[test]
+fn kits_with_something_recalled_in_them_are_held() {
+    let recalled = components().after(hold("B1"));
+    recalled
+        .clone()
+        .when(assemble(1, &["K1"]))
+        .refused("INSUFFICIENT_STOCK");
+    let made = late(recalled).after(assemble(1, &["K1"]));
+    let reasons: Vec<HoldReason> = batch(&made, "K1")
+        .holds
+        .iter()
+        .map(keruen_proto::inventory::v1::BatchHold::reason)
+        .collect();
+    assert_eq!(reasons, [HoldReason::Component]);
+    // Released with what is in them.
+    let released = made.after(release("B1"));
+    assert_eq!(batch(&released, "K1").holds, []);
+}
+
+#[test]
+fn kits_that_were_taken_apart_some_time_ago_leave_what_was_in_them() {
+    let made = components().after(assemble(2, &["K1"]));
+    let held = made.clone().after(hold("K1"));
+    held.clone().when(take_apart("K1", 1)).refused("BATCH_HELD");
+    let apart = late(held).after(take_apart("K1", 1));
+    assert_eq!(names(&apart, 3), ["KitsBroken", "StockHeld", "StockHeld"]);
+    assert_eq!(level(&apart).lots[0].held_here, 2);
+    let claimed = made.after(ship("S1", &[("KIT", 2)])).after(allocate("S1"));
+    let apart = late(claimed).after(take_apart("K1", 3));
+    assert_eq!(
+        names(&apart, 3),
+        ["AllocationReleased", "StockDiscrepancyFound", "KitsBroken"]
+    );
+    assert_eq!(on_hand(&apart), 32);
+    assert_eq!(apart.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn steps_of_equipment_some_time_ago_are_recorded_though_it_was_claimed_since() {
+    use crate::asset::{lend, retire, stocked};
+    let claimed = stocked()
+        .after(ship("S1", &[("CONC", 3)]))
+        .after(allocate("S1"));
+    claimed
+        .clone()
+        .when(retire("S1"))
+        .refused("SERIAL_NUMBER_RESERVED");
+    let retired = late(claimed.clone()).after(retire("S1"));
+    assert_eq!(
+        names(&retired, 3),
+        ["AllocationReleased", "AssetRetired", "StockHeld"]
+    );
+    let held = stocked().after(hold("B1"));
+    held.clone().when(lend("S1")).refused("ASSET_HELD");
+    let lent = late(held).after(lend("S1"));
+    assert_eq!(lent.violations(), Vec::<String>::new());
 }

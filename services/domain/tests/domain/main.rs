@@ -36,4 +36,5 @@ mod story;
 mod title;
 mod unidentified;
 mod verification;
+mod voiding;
 mod world;

@@ -27,6 +27,7 @@ const TESTS: &[&str] = &[
     include_str!("quality.rs"),
     include_str!("kit.rs"),
     include_str!("gone.rs"),
+    include_str!("voiding.rs"),
 ];
 
 #[test]

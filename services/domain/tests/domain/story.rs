@@ -84,11 +84,16 @@ impl Story {
 
     /// The state of a boundary, folded from the events that carry a tag of it and are of its types.
     pub fn read(&self, boundary: &Boundary) -> Entry {
+        self.read_before(boundary, self.events.len())
+    }
+
+    /// The same, as it was before the event of an index.
+    pub fn read_before(&self, boundary: &Boundary, index: usize) -> Entry {
         let own = boundary.tags();
         let mut entry = Entry::empty(boundary);
         let types = entry.event_types();
         let after = usize::try_from(boundary.after_position()).expect("small");
-        let recorded = self.events.iter().zip(&self.tags).skip(after);
+        let recorded = self.events[..index].iter().zip(&self.tags).skip(after);
         for (event, _) in recorded.filter(|(event, tags)| {
             own.iter().any(|tag| tags.contains(tag)) && types.contains(&event.type_name())
         }) {

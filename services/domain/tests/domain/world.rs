@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use keruen_domain::{
     Code, Label, Quantity,
-    correction::Fact,
+    correction::{Fact, context},
     donation::{
         AnnounceConsignment, CloseDonation, CommitDonatedMoney, Expense, Import, MoveConsignment,
         Passage, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation, ReleaseDonatedMoney,
@@ -198,6 +198,8 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::DonationPledged(_)
             | Event::DonatedMoneySpent(_)
             | Event::DonatedMoneyCommitted(_)
+            | Event::DonatedMoneySpendingVoided(_)
+            | Event::ConsignmentStepVoided(_)
             | Event::DonatedMoneyReleased(_)
             | Event::DonationClosed(_)
             | Event::DonationReopened(_)
@@ -225,6 +227,7 @@ pub fn goes_somewhere(event: &Event) -> bool {
             | Event::AllocationReleased(_)
             | Event::ShipmentCancelled(_)
             | Event::ShipmentDispatched(_)
+            | Event::ShipmentDispatchVoided(_)
     )
 }
 
@@ -506,9 +509,11 @@ pub fn take_apart(batch_id: &str, amount: i64) -> BreakKits {
 
 /// The event at a place of a story, as whoever corrects it names it.
 pub fn fact_of(story: &Story, index: usize) -> Fact {
+    let event = story.events[index].clone();
     Fact {
         event_id: format!("00000000-0000-4000-8000-{index:012x}/0"),
-        event: story.events[index].clone(),
+        before: context(&event).map(|boundary| Box::new(story.read_before(&boundary, index))),
+        event,
     }
 }
 

@@ -35,13 +35,17 @@ Examples:
 What is left out stays as it is; an empty value takes it away. It holds wherever the units are, also on their way: a \
 recall of the right lot binds them, one of the wrong lot no longer does.")]
     Batch(Batch),
-    /// Record that a use, disposal, return, adjustment or change of owner did not happen
+    /// Record that something did not happen: a use, disposal, return, adjustment, change of owner, dispatch, receipt of a
+    /// shipment, loss act, payment, step of an asset or of a consignment
     #[command(after_help = "\
 Examples:
   keruen correct void 0190a7b2-0000-7000-8000-000000000001/0 \\
       --document kind=count-sheet,number=CS-7
 
-Once for each event. What was gone is there again; what was there and has gone on since is booked as found.")]
+Once for each event. What was gone is there again; what was there and has gone on since is booked as found. A dispatch \
+that did not happen leaves its goods claimed at the origin, a receipt leaves them under way, a loss act leaves them \
+missing; money that was not paid is there to be spent. Steps are taken back from the last one on: where more was told \
+since, the refusal says what to do first.")]
     Void(Void),
 }
 

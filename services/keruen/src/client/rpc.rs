@@ -86,6 +86,9 @@ pub trait Page {
 macro_rules! kind {
     (change $request:path, $answer:path, $field:ident: $record:path) => {
         kind!(show $request, $answer, $field: $record);
+        kind!(change_only $request, $answer, $field: $record);
+    };
+    (change_only $request:path, $answer:path, $field:ident: $record:path) => {
         impl Change for $request {
             fn stamp(&mut self, stamp: Stamp) {
                 self.command_id = stamp.command_id;
@@ -328,8 +331,8 @@ rpcs! {
             inventory::CorrectReceiptRequest => inventory::CorrectReceiptResponse { batch: inventory::Batch }
         "correct batch" "CorrectBatchData" correct_batch_data change
             inventory::CorrectBatchDataRequest => inventory::CorrectBatchDataResponse { batch: inventory::Batch }
-        "correct void" "VoidMovement" void_movement change
-            inventory::VoidMovementRequest => inventory::VoidMovementResponse { stock_level: inventory::StockLevel }
+        "correct void" "VoidMovement" void_movement change_only
+            inventory::VoidMovementRequest => inventory::VoidMovementResponse { stock_level: crate::render::voided::Voided }
         "batch hold" "HoldBatch" hold_batch change
             inventory::HoldBatchRequest => inventory::HoldBatchResponse { batch: inventory::Batch }
         "batch release" "ReleaseBatch" release_batch change

@@ -16,6 +16,7 @@ pub mod shipments;
 pub mod stock;
 pub mod table;
 pub mod trace;
+pub mod voided;
 pub mod word;
 
 use std::io::{self, IsTerminal as _, Write};

@@ -3,7 +3,7 @@
 use keruen_domain::{
     Boundary, Code, Entry, Label,
     asset::{ChangeAsset, Step},
-    correction::{CorrectBatchData, CorrectReceipt, Fact, Remedy, VoidMovement, remedy},
+    correction::{CorrectBatchData, CorrectReceipt, Fact, Remedy, VoidMovement, context, remedy},
     donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
     kit::{AssembleKits, BreakKits},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
@@ -488,9 +488,11 @@ impl History {
         let Some(index) = pick(&correctable, b) else {
             return;
         };
+        let event = self.decoded()[*index].clone();
         let fact = Fact {
             event_id: self.events[*index].event_id.clone(),
-            event: self.decoded()[*index].clone(),
+            before: context(&event).map(|boundary| Box::new(self.fold_before(&boundary, *index))),
+            event,
         };
         let documents = vec![document(DocumentKind::AcceptanceAct)];
         let Event::DonationReceived(receipt) = &fact.event else {

@@ -226,9 +226,14 @@ impl History {
 
     /// The state of a boundary, folded from its first event on.
     pub fn fold(&self, boundary: &Boundary) -> Entry {
+        self.fold_before(boundary, self.events.len())
+    }
+
+    /// The same, as it was before the event of an index.
+    pub fn fold_before(&self, boundary: &Boundary, index: usize) -> Entry {
         let mut entry = Entry::empty(boundary);
         let own = boundary.tags();
-        for (recorded, event) in self.events.iter().zip(&self.decoded) {
+        for (recorded, event) in self.events.iter().zip(&self.decoded).take(index) {
             if own.iter().any(|tag| recorded.tags.contains(tag))
                 && entry.event_types().contains(&event.type_name())
             {

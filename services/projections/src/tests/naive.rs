@@ -113,6 +113,11 @@ pub fn came_and_went(event: &Event) -> Vec<(String, &StockUnits, bool)> {
         Event::StockDiscrepancyFound(it) => {
             vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
         }
+        Event::ShipmentDispatchVoided(it) => it
+            .units
+            .iter()
+            .map(|units| (it.origin_id.clone(), units.units.as_ref().unwrap(), false))
+            .collect(),
         Event::ReceiptCorrected(it) if !it.decrease => {
             vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
         }
@@ -388,6 +393,40 @@ fn post_shipment(books: &mut Books, event: &Event) {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
                 books.post(&it.destination_id, units, &[(IN_TRANSIT, -n), (LOST, n)]);
+            }
+        }
+        _ => post_voided(books, event),
+    }
+}
+
+/// What was said of a shipment did not happen.
+fn post_voided(books: &mut Books, event: &Event) {
+    match event {
+        Event::ShipmentDispatchVoided(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                let n = units.quantity;
+                books.post(&it.origin_id, units, &[(RESERVED, n), (ON_HAND, n)]);
+                books.post(&it.destination_id, units, &[(IN_TRANSIT, -n)]);
+            }
+        }
+        Event::ShipmentReceiptVoided(it) => {
+            for (found, held) in it.units.iter().zip(&it.held_quantities) {
+                let shipped = found.shipment_units.as_ref().unwrap();
+                let units = shipped.units.as_ref().unwrap();
+                let n = units.quantity;
+                let back = match found.outcome() {
+                    ReceiptOutcome::Missing => continue,
+                    ReceiptOutcome::Surplus | ReceiptOutcome::Wrong => (RECEIVED, -n),
+                    _ => (IN_TRANSIT, n),
+                };
+                let entries = [back, (ON_HAND, -n), (HELD, -held)];
+                books.post(&it.destination_id, units, &entries);
+            }
+        }
+        Event::LossActVoided(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                let n = units.quantity;
+                books.post(&it.destination_id, units, &[(IN_TRANSIT, n), (LOST, -n)]);
             }
         }
         _ => {}
