@@ -56,6 +56,7 @@ pub static ALL: [&View; 1] = [&CURRENT];
 impl View {
     /// The same view as another program has it.
     #[cfg(test)]
+    #[must_use]
     pub fn in_version(&self, version: u32) -> Self {
         Self {
             version,
