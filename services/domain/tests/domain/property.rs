@@ -36,6 +36,7 @@ use crate::{
     fleet::{assign, crew, end, vehicle, volunteer},
     journey,
     packs::pack,
+    request_life,
     story::Story,
     verification::{revoke, verify},
     world::*,
@@ -76,7 +77,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..56_u8,
+        0..57_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -225,7 +226,16 @@ impl World {
                     self.carry_out(&dispatch(&id));
                 }
             }
-            14..=15 => self.receive_shipment(step),
+            14..=15 => {
+                self.receive_shipment(step);
+                if let Some(id) = self
+                    .some_shipment(step, is_missing)
+                    .filter(|_| step.hours % 3 > 0)
+                {
+                    self.carry_out(&settle(&id));
+                }
+            }
+            48 => self.change_request(step),
             16 => {
                 if let Some(id) = self.some_shipment(step, is_missing) {
                     self.carry_out(&settle(&id));
@@ -242,8 +252,8 @@ impl World {
             37..=39 | 43 | 44 => self.live(step),
             40..=41 => self.assemble(step),
             42 | 45 => self.take_apart(step),
-            48..=50 => self.pack(step),
-            51..=55 => self.go_on(step),
+            49..=51 => self.pack(step),
+            52..=56 => self.go_on(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
@@ -296,7 +306,7 @@ impl World {
     fn go_on(&mut self, step: &Step) {
         let is_on_the_way =
             |shipment: &Shipment| shipment.lots.iter().any(|lot| lot.in_transit > 0);
-        if step.kind == 55 && step.flag {
+        if step.kind == 56 && step.flag {
             let is_open = |shipment: &Shipment| !shipment.discrepancies.is_empty();
             if let Some(id) = self.some_shipment(step, is_open) {
                 let answered = self.carry_out(&journey::dispute(&id));
@@ -317,29 +327,29 @@ impl World {
             SealState::ParcelMissing,
         ];
         match (step.kind, step.which % 3) {
-            (51, 0) => {
+            (52, 0) => {
                 self.carry_out(&DelayShipment {
                     expected_on: None,
                     ..journey::delay(&id)
                 });
             }
-            (51, 1) => {
+            (52, 1) => {
                 self.carry_out(&journey::attempt(&id));
             }
-            (51, _) => {
+            (52, _) => {
                 let ssccs = shipment.parcels.iter().filter_map(|it| it.parcel.as_ref());
                 let seals = ssccs.zip(step.other..).map(|(parcel, number)| {
                     journey::seal(&parcel.sscc, states[number % states.len()])
                 });
                 self.carry_out(&journey::stands_there(&id, seals.collect()));
             }
-            (52, 0) => {
+            (53, 0) => {
                 self.carry_out(&journey::turn_back(&id));
             }
-            (52, _) => {
+            (53, _) => {
                 self.carry_out(&journey::divert(&id, FACILITIES[step.other % 3]));
             }
-            (53 | 54, _) => {
+            (54 | 55, _) => {
                 let new_id = self.name("S");
                 let mut command = journey::split(&id, &new_id, vec![part_of(lot, step)]);
                 if step.flag
@@ -1010,8 +1020,20 @@ impl World {
             ));
             return;
         }
-        self.carry_out(&approve(&id, &[(1, step.quantity - i64::from(step.flag))]));
+        if step.hours % 7 > 0 {
+            self.carry_out(&approve(&id, &[(1, step.quantity - i64::from(step.flag))]));
+        }
         self.requests.push(id);
+    }
+
+    /// Whatever may happen to some request; most of it is refused in most states.
+    fn change_request(&mut self, step: &Step) {
+        let Some(id) = pick(&self.requests, step.other).cloned() else {
+            return;
+        };
+        for command in request_life::anything(&id, step.which, step.quantity) {
+            self.carry_out(command.as_ref());
+        }
     }
 
     fn ship(&mut self, step: &Step) {
@@ -1059,7 +1081,10 @@ impl World {
             .requests
             .iter()
             .filter_map(|id| match self.story.read(&Boundary::Request(code(id))) {
-                Entry::Request(request) if request.lines[0].commodity_id == commodity_id => {
+                Entry::Request(request)
+                    if request.lines[0].commodity_id == commodity_id
+                        && request.lines[0].approved > 0 =>
+                {
                     Some((request.request_id, request.facility_id))
                 }
                 _ => None,
@@ -1332,6 +1357,11 @@ fn random_histories_reach_every_kind_of_fact() {
         "AllocationReleased",
         "BatchHeld",
         "BatchReleased",
+        "RequestAcknowledged",
+        "RequestAmended",
+        "RequestCancelled",
+        "RequestClosedShort",
+        "SubstituteAccepted",
         "DonationReceived",
         "FacilityAmended",
         "FacilityClosed",

@@ -16,7 +16,11 @@ use keruen_proto::{
         OrganisationKind, PlugType, RegistryKind, RetirementReason, RevocationReason, Skill,
         Tracking, ValueBasis, VehicleKind,
     },
-    requests::v1::{RejectionReason, RequestPriority, RequestState},
+    requests::v1::{
+        EscalationReason, NeedKind, RejectionReason, RequestCancellationReason, RequestChannel,
+        RequestPriority, RequestState, ShortClosingReason, SubstituteDeclineReason,
+        SubstituteState,
+    },
     shipments::v1::{
         CancellationReason, CustodyBasis, DelayReason, DeliveryFailure, DiscrepancyAnswer,
         DiscrepancyState, DisputeReason, DiversionReason, LossCause, LossVerdict, SealState,
@@ -71,6 +75,7 @@ words! {
     DocumentKind "DOCUMENT_KIND_"
     DonationCondition "DONATION_CONDITION_"
     DonationState "DONATION_STATE_"
+    EscalationReason "ESCALATION_REASON_"
     FacilityKind "FACILITY_KIND_"
     Freezing "FREEZING_"
     FitOverrideReason "FIT_OVERRIDE_REASON_"
@@ -78,6 +83,7 @@ words! {
     LossCause "LOSS_CAUSE_"
     LossVerdict "LOSS_VERDICT_"
     MoneyPurpose "MONEY_PURPOSE_"
+    NeedKind "NEED_KIND_"
     OrganisationKind "ORGANISATION_KIND_"
     OverrideReason "OVERRIDE_REASON_"
     PlugType "PLUG_TYPE_"
@@ -89,6 +95,8 @@ words! {
     RejectionReason "REJECTION_REASON_"
     ReleaseVerdict "RELEASE_VERDICT_"
     RepairOutcome "REPAIR_OUTCOME_"
+    RequestCancellationReason "REQUEST_CANCELLATION_REASON_"
+    RequestChannel "REQUEST_CHANNEL_"
     RequestPriority "REQUEST_PRIORITY_"
     RequestState "REQUEST_STATE_"
     RetirementReason "RETIREMENT_REASON_"
@@ -96,10 +104,13 @@ words! {
     RevocationReason "REVOCATION_REASON_"
     SealState "SEAL_STATE_"
     ShipmentState "SHIPMENT_STATE_"
+    ShortClosingReason "SHORT_CLOSING_REASON_"
     ShortfallReason "SHORTFALL_REASON_"
     Skill "SKILL_"
     SplitReason "SPLIT_REASON_"
     StockGroup "STOCK_GROUP_"
+    SubstituteDeclineReason "SUBSTITUTE_DECLINE_REASON_"
+    SubstituteState "SUBSTITUTE_STATE_"
     TimePrecision "TIME_PRECISION_"
     TraceStatus "TRACE_STATUS_"
     Tracking "TRACKING_"
@@ -204,6 +215,13 @@ mod tests {
         round_trips::<RejectionReason>();
         round_trips::<RequestPriority>();
         round_trips::<RequestState>();
+        round_trips::<EscalationReason>();
+        round_trips::<NeedKind>();
+        round_trips::<RequestCancellationReason>();
+        round_trips::<RequestChannel>();
+        round_trips::<ShortClosingReason>();
+        round_trips::<SubstituteDeclineReason>();
+        round_trips::<SubstituteState>();
         round_trips::<RetirementReason>();
         round_trips::<ShipmentState>();
         round_trips::<StockGroup>();
