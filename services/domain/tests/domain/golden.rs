@@ -1106,6 +1106,7 @@ fn parcel() -> Parcel {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a sample for each type")]
 fn on_the_way() -> Vec<Event> {
     let (shipment_id, origin_id, destination_id) = (text("S-1"), text("WH"), text("HOSP"));
     vec![
@@ -1656,6 +1657,7 @@ fn gone_beyond() -> Vec<(&'static str, Event)> {
 }
 
 /// Fields that types got later, each with the name of its version.
+#[expect(clippy::too_many_lines, reason = "a sample for each type")]
 fn grown() -> Vec<(&'static str, Event)> {
     let mut grown = Vec::new();
     for sample in first() {
@@ -1809,6 +1811,7 @@ fn meant() -> Vec<Event> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a sample for each type")]
 fn never_happened() -> Vec<Event> {
     vec![
         ShipmentDispatchVoided {

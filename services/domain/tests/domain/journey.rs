@@ -15,7 +15,7 @@ use keruen_proto::{
     inventory::v1::{Asset, ReceiptOutcome, StockLevel},
     requests::v1::{Request, RequestState},
     shipments::v1::{
-        CustodyBasis, DelayReason, DeliveryFailure, DiscrepancyState, DisputeReason,
+        CustodyBasis, DelayReason, DeliveryFailure, Discrepancy, DiscrepancyState, DisputeReason,
         DiversionReason, LossCause, SealCheck, SealState, Shipment, ShipmentState, SplitReason,
     },
 };
@@ -651,7 +651,7 @@ fn a_driver_who_signed_for_sealed_boxes_is_cleared() {
     let states: Vec<_> = shipment(&story, "S1")
         .discrepancies
         .iter()
-        .map(|it| it.state())
+        .map(Discrepancy::state)
         .collect();
     assert_eq!(states, [DiscrepancyState::Settled; 3]);
     assert_eq!(story.violations(), Vec::<String>::new());
@@ -808,10 +808,16 @@ fn senders_answer_in_time() {
     let states: Vec<_> = shipment(&story, "S1")
         .discrepancies
         .iter()
-        .map(|it| it.state())
+        .map(Discrepancy::state)
         .collect();
-    use DiscrepancyState::{Accepted, Disputed};
-    assert_eq!(states, [Accepted, Disputed, Accepted]);
+    assert_eq!(
+        states,
+        [
+            DiscrepancyState::Accepted,
+            DiscrepancyState::Disputed,
+            DiscrepancyState::Accepted
+        ]
+    );
     story.when(accept("S1")).refused("NOTHING_OPEN");
 }
 

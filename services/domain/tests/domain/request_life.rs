@@ -17,7 +17,7 @@ use keruen_proto::{
     requests::v1::{
         EscalationReason, Filing, Need, NeedKind, Request, RequestCancellationReason,
         RequestChannel, RequestPriority, RequestState, ShortClosingReason, SubstituteDeclineReason,
-        SubstituteOffer, SubstituteState,
+        SubstituteState,
     },
 };
 
