@@ -24,6 +24,10 @@ pub enum IdKind {
     Count,
     /// `G-…`
     Goods,
+    /// `E-…`
+    Emergency,
+    /// `P-…`
+    Plan,
 }
 
 impl IdKind {
@@ -35,6 +39,8 @@ impl IdKind {
             Self::Shipment => 'S',
             Self::Count => 'C',
             Self::Goods => 'G',
+            Self::Emergency => 'E',
+            Self::Plan => 'P',
         }
     }
 }

@@ -31,6 +31,16 @@ pub const CONFIRMATION_US: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 pub const CALLED: usize = 10;
 /// Shifts of a duty roster.
 pub const DUTY_SHIFTS: usize = 200;
+/// Emergencies that were ever declared: every allocation looks through them.
+pub const EMERGENCIES: usize = 500;
+/// Regions of one emergency: as many as there are, and some to spare.
+pub const EMERGENCY_REGIONS: usize = 32;
+/// Other items that one allocation may name as what remains of a reserve.
+pub const RESERVE_ITEMS: usize = 20;
+/// Facilities, and requests, of one plan: all of them are read when it is approved.
+pub const PLAN_DESTINATIONS: usize = 40;
+/// Shares of one plan as stated.
+pub const PLAN_SHARES: usize = 400;
 /// Lines of a shipment.
 pub const SHIPMENT_LINES: usize = 20;
 /// Lines of what was found when a shipment was received.

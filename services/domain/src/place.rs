@@ -77,6 +77,12 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::TemperatureExcursionFound(event) => (books.facility(&event.facility_id), None),
         Event::StockHeld(event) => (books.facility(&event.facility_id), None),
         Event::StockReleased(event) => (books.facility(&event.facility_id), None),
+        Event::PlanDrafted(event) => {
+            let plan = event.plan.as_ref();
+            (plan.and_then(|plan| books.facility(&plan.origin_id)), None)
+        }
+        Event::PlanApproved(event) => (books.facility(&event.origin_id), None),
+        Event::PlanCancelled(event) => (books.facility(&event.origin_id), None),
         Event::RequestFiled(event) => (books.facility(&event.facility_id), None),
         Event::RequestApproved(event) => (books.facility(&event.facility_id), None),
         Event::RequestRejected(event) => (books.facility(&event.facility_id), None),
@@ -133,6 +139,8 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::VolunteerAssigned(_)
         | Event::AssignmentEnded(_)
         | Event::DutyRosterSet(_)
+        | Event::EmergencyDeclared(_)
+        | Event::EmergencyEnded(_)
         | Event::CommodityRegistered(_)
         | Event::CommodityAmended(_)
         | Event::CommodityRetired(_)

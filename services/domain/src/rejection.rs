@@ -157,6 +157,10 @@ rejections! {
         ("goods {goods_id} exist already; choose another id, or leave it empty to get one");
     CountExists { count_id: String } = "COUNT_EXISTS", Existence, AlreadyExists, retry false,
         ("count {count_id} exists already; choose another id, or leave it empty to get one");
+    EmergencyExists { emergency_id: String } = "EMERGENCY_EXISTS", Existence, AlreadyExists, retry false,
+        ("emergency {emergency_id} was declared already; choose another id, or leave it empty to get one");
+    PlanExists { plan_id: String } = "PLAN_EXISTS", Existence, AlreadyExists, retry false,
+        ("plan {plan_id} exists already; choose another id, or leave it empty to get one");
     RequestExists { request_id: String } = "REQUEST_EXISTS", Existence, AlreadyExists, retry false,
         ("request {request_id} exists already; choose another id, or leave it empty to get one");
     ShipmentExists { shipment_id: String } = "SHIPMENT_EXISTS", Existence, AlreadyExists, retry false,
@@ -190,6 +194,10 @@ rejections! {
         ("there are no unidentified goods {goods_id}; {}", advice(goods_id));
     UnknownAsset { item_id: String, serial_number: String } = "UNKNOWN_ASSET", Existence, Missing, retry false,
         ("there is no unit of item {item_id} with serial number {serial_number:?}; check both");
+    UnknownEmergency { emergency_id: String } = "UNKNOWN_EMERGENCY", Existence, Missing, retry false,
+        ("there is no emergency {emergency_id}; {}", advice(emergency_id));
+    UnknownPlan { plan_id: String } = "UNKNOWN_PLAN", Existence, Missing, retry false,
+        ("there is no plan {plan_id}; {}", advice(plan_id));
     UnknownRequest { request_id: String } = "UNKNOWN_REQUEST", Existence, Missing, retry false,
         ("there is no request {request_id}; {}", advice(request_id));
     UnknownOffer { request_id: String, offer: i32 } = "UNKNOWN_OFFER", Existence, Missing, retry false,
@@ -276,6 +284,10 @@ rejections! {
         ("donation {donation_id} is meant for just that already; nothing was recorded");
     RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused, retry true,
         ("request {request_id} is {state}; this needs {allowed}");
+    EmergencyOver { emergency_id: String, last_day: String } = "EMERGENCY_OVER", State, Refused, retry false,
+        ("emergency {emergency_id} ends on {last_day} already; name an earlier day, or declare another one");
+    PlanState { plan_id: String, state: String, allowed: String } = "PLAN_STATE", State, Refused, retry false,
+        ("plan {plan_id} is {state}; this needs {allowed}");
     DuplicateOfItself { request_id: String } = "DUPLICATE_OF_ITSELF", State, malformed("duplicate_of_id"), retry false,
         ("duplicate_of_id: {request_id} is what is to be marked; name the request that stands");
     DuplicateOfAnotherFacility { request_id: String, facility_id: String, expected: String } =
@@ -536,6 +548,8 @@ rejections! {
     UnknownRequestLine { field: String, request_id: String, line: i32 } = "UNKNOWN_REQUEST_LINE", Lines,
         malformed(field), retry false,
         ("{field}: request {request_id} has no line {line}");
+    UnknownPlanLine { field: String, line: i32 } = "UNKNOWN_PLAN_LINE", Lines, malformed(field), retry false,
+        ("{field}: the plan has no line {line}");
     NeedUnanswered { field: String, request_id: String, line: i32 } = "NEED_UNANSWERED", Lines, malformed(field),
         retry false,
         ("{field}: line {line} of request {request_id} tells a need; say by what commodity or item it is met, and by how \
@@ -704,6 +718,10 @@ rejections! {
           {reported} are reported now; report the excess as SURPLUS");
     RequestUnchanged { request_id: String } = "REQUEST_UNCHANGED", Quantities, Refused, retry false,
         ("request {request_id} says just that already; there is nothing to change");
+    SharesExceedLine { line: i32, quantity: i64, shares: i64 } = "SHARES_EXCEED_LINE", Quantities, Refused, retry false,
+        ("the shares of line {line} come to {shares}, but {quantity} are to be shared; give less, or share more");
+    NothingToShare { plan_id: String } = "NOTHING_TO_SHARE", Quantities, Refused, retry true,
+        ("nobody gets anything of plan {plan_id}: no request still needs what it shares");
     NothingApproved { request_id: String } = "NOTHING_APPROVED", Quantities, Refused, retry false,
         ("every line of request {request_id} is approved with 0; reject the request instead");
     ApprovalExceedsRequest { field: String, request_id: String, line: i32, requested: i64, approved: i64 } =
@@ -714,6 +732,10 @@ rejections! {
         "EXCEEDS_APPROVED", Quantities, Refused, retry true,
         ("line {line} of request {request_id}: {requested} requested, but {approved} are approved and {allocated} of \
           them allocated already");
+    BelowReserve { facility_id: String, commodity_id: String, reserve: i64, remaining: i64 } = "BELOW_RESERVE",
+        Quantities, Refused, retry true,
+        ("{facility_id} keeps {reserve} of {commodity_id} at least, and {remaining} would remain of the items named; allocate \
+          less, name the other items that remain, or override and say who and why; for an emergency it is released");
     ReceiptExceedsShipment {
         field: String, shipment_id: String, line: i32, batch_id: String, reported: i64, in_transit: i64, missing: i64
     } = "RECEIPT_EXCEEDS_SHIPMENT", Quantities, Refused, retry false,

@@ -4,7 +4,9 @@ use chrono::NaiveDate;
 use keruen_proto::{
     inventory::v1::{FitOverride, ReceiptOutcome},
     registry::v1::DocumentRef,
-    shipments::v1::{CancellationReason, CustodyBasis, LossVerdict, SealCheck, Shipment},
+    shipments::v1::{
+        CancellationReason, CustodyBasis, LossVerdict, ReserveOverride, SealCheck, Shipment,
+    },
 };
 
 use crate::{
@@ -25,6 +27,7 @@ mod pick;
 pub(crate) mod plan;
 mod receipt;
 mod receive;
+mod reserve;
 mod split;
 pub(crate) mod state;
 mod way;
@@ -76,6 +79,10 @@ pub struct AllocateShipment {
     pub allow_partial: bool,
     /// Who sends items to where they do not fit, and why.
     pub fit_override: Option<FitOverride>,
+    /// Who lets the origin keep less than its minimum reserve, and why.
+    pub reserve_override: Option<ReserveOverride>,
+    /// Other items of the origin that count as what remains of a reserve.
+    pub reserve_item_ids: Vec<Code>,
     /// Day of arrival for which remaining life is reckoned; `None` means the day of the claim.
     pub arrives_on: Option<NaiveDate>,
 }

@@ -17,7 +17,7 @@ use keruen_proto::{
 };
 
 use crate::{
-    boundary::{Boundary, EARMARKS_TAG, asset_tag, lot_tag, model_tag, stock_tag},
+    boundary::{Boundary, EARMARKS_TAG, EMERGENCIES_TAG, asset_tag, lot_tag, model_tag, stock_tag},
     code::UNATTRIBUTED,
     registry::Thing,
 };
@@ -225,6 +225,22 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::LotRecalled(event) => tags.lot(&event.item_id, &event.lot),
         Event::LotRecallLifted(event) => tags.lot(&event.item_id, &event.lot),
 
+        Event::EmergencyDeclared(event) => {
+            tags.id(
+                "emergency",
+                event.emergency.as_ref().map(|it| &it.emergency_id),
+            );
+            tags.0.insert(EMERGENCIES_TAG.to_owned());
+        }
+        Event::EmergencyEnded(event) => {
+            tags.id("emergency", Some(&event.emergency_id));
+            tags.0.insert(EMERGENCIES_TAG.to_owned());
+        }
+        Event::PlanDrafted(event) => {
+            tags.id("plan", event.plan.as_ref().map(|plan| &plan.plan_id));
+        }
+        Event::PlanApproved(event) => tags.id("plan", Some(&event.plan_id)),
+        Event::PlanCancelled(event) => tags.id("plan", Some(&event.plan_id)),
         Event::RequestFiled(event) => tags.id("request", Some(&event.request_id)),
         Event::RequestApproved(event) => tags.id("request", Some(&event.request_id)),
         Event::RequestRejected(event) => tags.id("request", Some(&event.request_id)),

@@ -178,6 +178,10 @@ pub fn missing(boundary: &Boundary) -> Status {
             let metadata = [("region_id", id(code))];
             return with_reason(Code::NotFound, message, "UNKNOWN_DUTY_ROSTER", metadata);
         }
+        Boundary::Emergency(code) => Rejection::UnknownEmergency {
+            emergency_id: id(code),
+        },
+        Boundary::Plan(code) => Rejection::UnknownPlan { plan_id: id(code) },
         Boundary::Request(code) => Rejection::UnknownRequest {
             request_id: id(code),
         },
@@ -203,6 +207,7 @@ pub fn missing(boundary: &Boundary) -> Status {
         | Boundary::Stock(..)
         | Boundary::Since(..)
         | Boundary::EarmarkChanges
+        | Boundary::Emergencies
         | Boundary::Parcel(_)
         | Boundary::LotInKits(..)
         | Boundary::Fact(..) => {

@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, correct, crew, donation, duty, events,
-        facility, find, goods, item, kit, log, mobile_unit, organisation, projections, recall,
-        region, request, shipment, stock, trace, value, vehicle, volunteer,
+        asset, batch, check, commodity, consignment, correct, crew, donation, duty, emergency,
+        events, facility, find, goods, inbox, item, kit, log, mobile_unit, organisation, plan,
+        projections, recall, region, request, shipment, stock, trace, value, vehicle, volunteer,
     },
     demo, doctor, import, serve,
 };
@@ -32,6 +32,7 @@ Look after a node:
   projections   Tell where the views stand, and build them anew
 
 Ask:
+  inbox         Show what waits for somebody: to triage, to approve, to sign, overdue
   stock         Show where how much of everything is
   trace         Follow a donation, batch, asset or request to the bedside
   events        Print the events of the log, and follow it
@@ -44,6 +45,8 @@ Record what happens:
   correct       Put right what was recorded wrongly
   kit           Kits, put together and taken apart
   request       File and decide what hospitals ask for
+  plan          Share goods over facilities, and follow what was delivered
+  emergency     Declare and end emergencies
   shipment      Move goods from one facility to another
   batch         Show a batch; hold and release it
   recall        Recall a lot wherever it is
@@ -188,6 +191,8 @@ pub enum Command {
     /// Follow donations from abroad through customs
     #[command(subcommand)]
     Consignment(consignment::Verb),
+    /// Show what waits for somebody: to triage, to approve, to sign, overdue
+    Inbox(inbox::Args),
     /// Show where how much of everything is; adjust, consume and dispose of it
     Stock(stock::Args),
     /// Show a batch; hold and release it
@@ -211,6 +216,12 @@ pub enum Command {
     /// File and decide what hospitals ask for
     #[command(subcommand)]
     Request(request::Verb),
+    /// Share goods over facilities, and follow what was delivered
+    #[command(subcommand)]
+    Plan(plan::Verb),
+    /// Declare and end emergencies
+    #[command(subcommand)]
+    Emergency(emergency::Verb),
     /// Move goods from one facility to another
     #[command(subcommand)]
     Shipment(shipment::Verb),

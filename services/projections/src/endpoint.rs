@@ -11,8 +11,9 @@ use keruen_proto::stock::v1::{
     GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
     GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
     GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
-    ListDonationsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
-    ListShipmentsResponse, ListStockRequest, ListStockResponse, stock_service_server::StockService,
+    ListDonationsResponse, ListInboxRequest, ListInboxResponse, ListRequestsRequest,
+    ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListStockRequest,
+    ListStockResponse, stock_service_server::StockService,
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
@@ -20,6 +21,7 @@ use crate::{
     assets::AssetsQuery,
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
     donor::{BalanceQuery, CertificateQuery},
+    inbox::InboxQuery,
     lot::LotQuery,
     refusal::Refusal,
     stock::StockQuery,
@@ -237,6 +239,26 @@ impl StockService for StockEndpoint {
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(ListRequestsResponse {
+            rows: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn list_inbox(
+        &self,
+        request: Request<ListInboxRequest>,
+    ) -> Result<Response<ListInboxResponse>, Status> {
+        let query = InboxQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let today = self.views.today();
+        let (page, position) = self
+            .views
+            .current()
+            .read(move |rows| query.answer(rows, today))
+            .await?;
+        Ok(Response::new(ListInboxResponse {
             rows: page.rows,
             next_page_token: page.next_page_token,
             position,

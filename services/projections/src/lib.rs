@@ -19,6 +19,7 @@ mod engine;
 mod failure;
 mod fields;
 mod fold;
+mod inbox;
 mod lot;
 mod memory;
 mod movement;

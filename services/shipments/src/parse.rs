@@ -15,7 +15,7 @@ use keruen_proto::{
     shipments::v1::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
         DispatchShipmentRequest, LossVerdict, ReceiveShipmentRequest, RequestShipmentRequest,
-        ShipmentLine, ShipmentReceiptLine,
+        ReserveOverride, ReserveOverrideReason, ShipmentLine, ShipmentReceiptLine,
     },
 };
 
@@ -106,12 +106,21 @@ pub fn allocate(
 ) -> Option<AllocateShipment> {
     let shipment_id = fields.code("shipment_id", &message.shipment_id);
     let fit_override = fields.fit_override("fit_override", message.fit_override.as_ref());
+    let reserve_override = reserve_override(fields, message.reserve_override.as_ref());
+    let reserve_item_ids = fields.each(
+        "reserve_item_ids",
+        &message.reserve_item_ids,
+        limits::RESERVE_ITEMS,
+        |fields, path, id| fields.code(path, id),
+    );
     let arrives_on = fields.date("arrives_on", &message.arrives_on);
     Some(AllocateShipment {
         arrives_on: arrives_on?,
         shipment_id: shipment_id?,
         allow_partial: message.allow_partial,
         fit_override: fit_override?,
+        reserve_override: reserve_override?,
+        reserve_item_ids: reserve_item_ids?,
     })
 }
 
@@ -292,4 +301,24 @@ pub fn cancel(message: &CancelShipmentRequest, fields: &mut Fields) -> Option<Ca
         shipment_id: shipment_id?,
         reason: reason?,
     })
+}
+
+#[expect(
+    clippy::option_option,
+    reason = "malformed, absent and given are three things"
+)]
+fn reserve_override(
+    fields: &mut Fields,
+    given: Option<&ReserveOverride>,
+) -> Option<Option<ReserveOverride>> {
+    let Some(given) = given else {
+        return Some(None);
+    };
+    let who = fields.person(
+        "reserve_override.authorised_by_ref",
+        &given.authorised_by_ref,
+    );
+    let why = fields.stated::<ReserveOverrideReason>("reserve_override.reason", given.reason);
+    let _ = (who?, why?);
+    Some(Some(given.clone()))
 }

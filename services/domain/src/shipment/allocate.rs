@@ -13,7 +13,7 @@ use keruen_proto::{
 };
 
 use super::{
-    AllocateShipment, existing, plan::request_line, reads, state::claimed_for, wrong_state,
+    AllocateShipment, existing, plan::request_line, reads, reserve, state::claimed_for, wrong_state,
 };
 use crate::{
     asset::fit,
@@ -42,12 +42,16 @@ impl Command for AllocateShipment {
             let level = books.stock(&shipment.origin_id, &line.item_id);
             boundaries.extend(earmark::pledges(level));
         }
+        boundaries.extend(reserve::reads(self, shipment));
         boundaries
     }
 
     fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let shipment = existing(books, &self.shipment_id)?;
         let origin = existing_facility(books, &shipment.origin_id)?;
+        for item_id in &self.reserve_item_ids {
+            existing_item(books, item_id)?;
+        }
         if shipment.state() != ShipmentState::Requested {
             return Err(wrong_state(shipment, "REQUESTED"));
         }
@@ -66,12 +70,14 @@ impl Command for AllocateShipment {
         let arrives_on = calendar::stored(self.arrives_on);
         let day = |line: &ShipmentLine| needed_until(today, &arrives_on, line.min_life_days);
         let units = self.claims(&stock, &wanted, today, day)?;
+        let reserve_override = reserve::check(books, self, shipment, &units, today)?;
         let event = Event::from(ShipmentAllocated {
             shipment_id: shipment.shipment_id.clone(),
             origin_id: shipment.origin_id.clone(),
             destination_id: shipment.destination_id.clone(),
             units,
             fit_override,
+            reserve_override,
             arrives_on,
         });
         self.check_dispatch(shipment, &event)?;

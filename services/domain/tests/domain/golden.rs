@@ -942,6 +942,80 @@ fn answered() -> Vec<Event> {
     ]
 }
 
+/// Emergencies and distribution plans.
+fn planned() -> Vec<Event> {
+    use keruen_proto::requests::v1::{
+        Emergency, EmergencyDeclared, EmergencyEnded, EmergencyKind, Plan, PlanApproved,
+        PlanCancellationReason, PlanCancelled, PlanCriterion, PlanDrafted, PlanLine, PlanShare,
+        PlanWeight,
+    };
+    let share = PlanShare {
+        facility_id: text("HOSP"),
+        line: 1,
+        quantity: 60,
+        request_id: text("R-1"),
+        request_line: 2,
+        ..PlanShare::default()
+    };
+    let sent = PlanShare {
+        shipment_id: text("S-1"),
+        shipment_line: 1,
+        ..share.clone()
+    };
+    vec![
+        EmergencyDeclared {
+            emergency: Some(Emergency {
+                emergency_id: text("COVID"),
+                name: Some(name()),
+                kind: EmergencyKind::Epidemic.into(),
+                region_ids: vec![text("KZ-71"), text("KZ-75")],
+                first_day: text("2020-03-16"),
+                last_day: text("2020-05-11"),
+                declared_by_id: text("MOH"),
+                documents: documents(DocumentKind::Order),
+            }),
+        }
+        .into(),
+        EmergencyEnded {
+            emergency_id: text("COVID"),
+            last_day: text("2020-05-11"),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        PlanDrafted {
+            plan: Some(Plan {
+                plan_id: text("P-1"),
+                origin_id: text("WH"),
+                lines: vec![PlanLine {
+                    line: 1,
+                    item_id: text("RAPID"),
+                    quantity: 100,
+                }],
+                criterion: PlanCriterion::Population.into(),
+                weights: vec![PlanWeight {
+                    facility_id: text("HOSP"),
+                    weight: 90_000,
+                }],
+                shares: vec![share],
+                ..Plan::default()
+            }),
+        }
+        .into(),
+        PlanApproved {
+            plan_id: text("P-1"),
+            origin_id: text("WH"),
+            shares: vec![sent],
+        }
+        .into(),
+        PlanCancelled {
+            plan_id: text("P-2"),
+            origin_id: text("WH"),
+            reason: PlanCancellationReason::NoStock.into(),
+        }
+        .into(),
+    ]
+}
+
 /// 12 patients at 10 litres a minute for 5 days.
 fn needed() -> RequestLine {
     use keruen_proto::requests::v1::{Need, NeedKind};
@@ -962,7 +1036,10 @@ fn needed() -> RequestLine {
 
 /// A need that was told by phone, and approved by word of mouth.
 fn told() -> Vec<(&'static str, Event)> {
-    use keruen_proto::requests::v1::{Filing, RequestChannel, WordOfMouth};
+    use keruen_proto::{
+        requests::v1::{Filing, RequestChannel, WordOfMouth},
+        shipments::v1::{ReserveOverride, ReserveOverrideReason},
+    };
     let filed = RequestFiled {
         request_id: text("R-1"),
         facility_id: text("HOSP"),
@@ -990,9 +1067,21 @@ fn told() -> Vec<(&'static str, Event)> {
             confirm_by: Some(instant()),
         }),
     };
+    let allocated = ShipmentAllocated {
+        shipment_id: text("S-1"),
+        origin_id: text("WH"),
+        destination_id: text("HOSP"),
+        units: vec![shipment_units(units())],
+        reserve_override: Some(ReserveOverride {
+            authorised_by_ref: text("person:7"),
+            reason: ReserveOverrideReason::LifeAtRisk.into(),
+        }),
+        ..ShipmentAllocated::default()
+    };
     vec![
         ("RequestFiled.v2", filed.into()),
         ("RequestApproved.v2", approved.into()),
+        ("ShipmentAllocated.v4", allocated.into()),
     ]
 }
 
@@ -1976,6 +2065,7 @@ pub fn samples() -> Vec<Event> {
         meant(),
         on_the_way(),
         answered(),
+        planned(),
         never_happened(),
     ]
     .concat()

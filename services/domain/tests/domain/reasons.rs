@@ -24,6 +24,8 @@ const TESTS: &[&str] = &[
     include_str!("excursion.rs"),
     include_str!("request.rs"),
     include_str!("request_life.rs"),
+    include_str!("emergency.rs"),
+    include_str!("plan.rs"),
     include_str!("shipment.rs"),
     include_str!("journey.rs"),
     include_str!("quality.rs"),

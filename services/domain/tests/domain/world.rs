@@ -190,6 +190,8 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::VolunteerAssigned(_)
             | Event::AssignmentEnded(_)
             | Event::DutyRosterSet(_)
+            | Event::EmergencyDeclared(_)
+            | Event::EmergencyEnded(_)
             | Event::CommodityRegistered(_)
             | Event::CommodityAmended(_)
             | Event::CommodityRetired(_)
@@ -779,6 +781,8 @@ pub fn allocate(shipment_id: &str) -> AllocateShipment {
         shipment_id: code(shipment_id),
         allow_partial: false,
         fit_override: None,
+        reserve_override: None,
+        reserve_item_ids: Vec::new(),
         arrives_on: None,
     }
 }
@@ -788,6 +792,8 @@ pub fn allocate_partly(shipment_id: &str) -> AllocateShipment {
         shipment_id: code(shipment_id),
         allow_partial: true,
         fit_override: None,
+        reserve_override: None,
+        reserve_item_ids: Vec::new(),
         arrives_on: None,
     }
 }

@@ -11,7 +11,7 @@ use keruen_proto::{
         Accessory, DocumentKind, DocumentRef, DutyShift, KitComponent, LocalizedText,
         MinimumReserve, Pack, PlannedStop, Stop, Substitute, UnitValue, ValueBasis,
     },
-    requests::v1::{ApprovedLine, Need, NeedKind, RequestLine},
+    requests::v1::{ApprovedLine, Need, NeedKind, PlanLine, PlanShare, PlanWeight, RequestLine},
     shipments::v1::{SealCheck, SealState, ShipmentLine, ShipmentPick, ShipmentReceiptLine},
 };
 
@@ -243,6 +243,41 @@ pub fn approval(text: &str) -> Result<ApprovedLine, String> {
         quantity: pairs.quantity()?,
         commodity_id: pairs.text("commodity"),
         item_id: pairs.text("item"),
+    })
+}
+
+/// `item=CODE,quantity=N`
+pub fn plan(text: &str) -> Result<PlanLine, String> {
+    let pairs = Pairs::parse(text, &["item", "quantity"])?;
+    Ok(PlanLine {
+        line: 0,
+        item_id: pairs.required_text("item")?,
+        quantity: pairs.quantity()?,
+    })
+}
+
+/// `CODE=NUMBER`
+pub fn weight(text: &str) -> Result<PlanWeight, String> {
+    let (facility_id, weight) = text.split_once('=').ok_or_else(|| {
+        format!("must be CODE=NUMBER, for example HOSP-JEZ=90000; found {text:?}")
+    })?;
+    Ok(PlanWeight {
+        facility_id: facility_id.to_owned(),
+        weight: value::whole(weight)?,
+    })
+}
+
+/// `facility=CODE,quantity=N[,line=N][,request=ID[,request-line=N]]`
+pub fn share(text: &str) -> Result<PlanShare, String> {
+    const KEYS: &[&str] = &["facility", "quantity", "line", "request", "request-line"];
+    let pairs = Pairs::parse(text, KEYS)?;
+    Ok(PlanShare {
+        facility_id: pairs.required_text("facility")?,
+        line: pairs.read("line", small)?,
+        quantity: pairs.quantity()?,
+        request_id: pairs.text("request"),
+        request_line: pairs.read("request-line", small)?,
+        ..PlanShare::default()
     })
 }
 

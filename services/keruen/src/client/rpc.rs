@@ -165,6 +165,8 @@ macro_rules! rpcs {
 type RegistryClient = registry::registry_service_client::RegistryServiceClient<Channel>;
 type InventoryClient = inventory::inventory_service_client::InventoryServiceClient<Channel>;
 type AssetClient = inventory::asset_service_client::AssetServiceClient<Channel>;
+type EmergencyClient = requests::emergency_service_client::EmergencyServiceClient<Channel>;
+type PlanClient = requests::plan_service_client::PlanServiceClient<Channel>;
 type RequestClient = requests::request_service_client::RequestServiceClient<Channel>;
 type ShipmentClient = shipments::shipment_service_client::ShipmentServiceClient<Channel>;
 type StockClient = stock::stock_service_client::StockServiceClient<Channel>;
@@ -394,6 +396,26 @@ rpcs! {
         "asset retire" "RetireAsset" retire_asset change
             inventory::RetireAssetRequest => inventory::RetireAssetResponse { asset: inventory::Asset }
     }
+    "keruen.requests.v1.EmergencyService" EmergencyClient {
+        "emergency declare" "DeclareEmergency" declare_emergency change
+            requests::DeclareEmergencyRequest => requests::DeclareEmergencyResponse { emergency: requests::Emergency }
+        "emergency end" "EndEmergency" end_emergency change
+            requests::EndEmergencyRequest => requests::EndEmergencyResponse { emergency: requests::Emergency }
+        "emergency get" "GetEmergency" get_emergency show
+            requests::GetEmergencyRequest => requests::GetEmergencyResponse { emergency: requests::Emergency }
+        "emergency list" "ListEmergencies" list_emergencies list
+            requests::ListEmergenciesRequest => requests::ListEmergenciesResponse { emergencies: requests::Emergency }
+    }
+    "keruen.requests.v1.PlanService" PlanClient {
+        "plan draft" "DraftPlan" draft_plan change
+            requests::DraftPlanRequest => requests::DraftPlanResponse { plan: requests::Plan }
+        "plan approve" "ApprovePlan" approve_plan change
+            requests::ApprovePlanRequest => requests::ApprovePlanResponse { plan: requests::Plan }
+        "plan cancel" "CancelPlan" cancel_plan change
+            requests::CancelPlanRequest => requests::CancelPlanResponse { plan: requests::Plan }
+        "plan get" "GetPlan" get_plan show
+            requests::GetPlanRequest => requests::GetPlanResponse { report: requests::PlanReport }
+    }
     "keruen.requests.v1.RequestService" RequestClient {
         "request file" "FileRequest" file_request change
             requests::FileRequestRequest => requests::FileRequestResponse { request: requests::Request }
@@ -475,6 +497,8 @@ rpcs! {
             stock::GetDonorBalanceRequest => stock::GetDonorBalanceResponse { balance: stock::DonorBalance }
         "donation certificate" "GetDonationCertificate" get_donation_certificate show
             stock::GetDonationCertificateRequest => stock::GetDonationCertificateResponse { certificate: stock::DonationCertificate }
+        "inbox" "ListInbox" list_inbox list
+            stock::ListInboxRequest => stock::ListInboxResponse { rows: stock::InboxRow }
         "request list" "ListRequests" list_requests list
             stock::ListRequestsRequest => stock::ListRequestsResponse { rows: stock::RequestRow }
         "asset list" "ListAssets" list_assets list

@@ -6,7 +6,8 @@ use keruen_proto::{
     shipments::v1::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
         DispatchShipmentRequest, GetShipmentRequest, LossVerdict, ReceiveShipmentRequest,
-        RequestShipmentRequest, SealCheck, ShipmentLine, ShipmentReceiptLine, ShipmentState,
+        RequestShipmentRequest, ReserveOverride, ReserveOverrideReason, SealCheck, ShipmentLine,
+        ShipmentReceiptLine, ShipmentState,
     },
     stock::v1::ListShipmentsRequest,
 };
@@ -42,7 +43,9 @@ min-life=DAYS for which units must still be usable when they arrive.")]
 Examples:
   keruen shipment allocate S-JEZ-1
   keruen shipment allocate S-JEZ-1 --allow-partial
-  keruen shipment allocate S-JEZ-1 --arrives-on 2030-01-31")]
+  keruen shipment allocate S-JEZ-1 --arrives-on 2030-01-31
+  keruen shipment allocate S-JEZ-1 --reserve-override-by person:7 \\
+      --reserve-override-reason life-at-risk")]
     Allocate(Allocate),
     /// Record that a shipment left; its custodian is liable from then on
     #[command(after_help = "\
@@ -136,6 +139,15 @@ pub struct Allocate {
     /// Claim what there is where there is less than asked for
     #[arg(long)]
     allow_partial: bool,
+    /// Who lets the origin keep less than its minimum reserve: a reference, person:ID; never a name
+    #[arg(long, value_name = "REF", requires = "reserve_override_reason")]
+    reserve_override_by: Option<String>,
+    /// Why
+    #[arg(long, value_name = "REASON", requires = "reserve_override_by", value_parser = word::parser::<ReserveOverrideReason>())]
+    reserve_override_reason: Option<ReserveOverrideReason>,
+    /// Another item at the origin that counts as what remains of its reserve; repeatable
+    #[arg(long = "reserve-item", value_name = "CODE")]
+    reserve_items: Vec<String>,
     /// Day of arrival for which the remaining life that lines ask for is reckoned. Default: today
     #[arg(long, value_name = "DAY", value_parser = value::date)]
     arrives_on: Option<String>,
@@ -247,6 +259,13 @@ impl Verb {
                     allow_partial: args.allow_partial,
                     arrives_on: args.arrives_on.unwrap_or_default(),
                     fit_override: args.fit.into_override(),
+                    reserve_override: args.reserve_override_by.map(|authorised_by_ref| {
+                        ReserveOverride {
+                            authorised_by_ref,
+                            reason: args.reserve_override_reason.map_or(0, Into::into),
+                        }
+                    }),
+                    reserve_item_ids: args.reserve_items,
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

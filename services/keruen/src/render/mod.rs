@@ -5,9 +5,12 @@
 
 pub mod donation;
 pub mod duty;
+pub mod emergency;
 pub mod fleet;
+pub mod inbox;
 pub mod inventory;
 pub mod mobile_unit;
+pub mod plan;
 pub mod projections;
 pub mod recall;
 pub mod record;

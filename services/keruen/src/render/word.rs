@@ -17,16 +17,16 @@ use keruen_proto::{
         Tracking, ValueBasis, VehicleKind,
     },
     requests::v1::{
-        EscalationReason, NeedKind, RejectionReason, RequestCancellationReason, RequestChannel,
-        RequestPriority, RequestState, ShortClosingReason, SubstituteDeclineReason,
-        SubstituteState,
+        EmergencyKind, EscalationReason, NeedKind, PlanCancellationReason, PlanCriterion,
+        PlanState, RejectionReason, RequestCancellationReason, RequestChannel, RequestPriority,
+        RequestState, ShortClosingReason, SubstituteDeclineReason, SubstituteState,
     },
     shipments::v1::{
         CancellationReason, CustodyBasis, DelayReason, DeliveryFailure, DiscrepancyAnswer,
-        DiscrepancyState, DisputeReason, DiversionReason, LossCause, LossVerdict, SealState,
-        ShipmentState, SplitReason,
+        DiscrepancyState, DisputeReason, DiversionReason, LossCause, LossVerdict,
+        ReserveOverrideReason, SealState, ShipmentState, SplitReason,
     },
-    stock::v1::{StockGroup, TraceStatus},
+    stock::v1::{InboxKind, StockGroup, TraceStatus},
 };
 
 /// An enum of the schema.
@@ -75,6 +75,7 @@ words! {
     DocumentKind "DOCUMENT_KIND_"
     DonationCondition "DONATION_CONDITION_"
     DonationState "DONATION_STATE_"
+    EmergencyKind "EMERGENCY_KIND_"
     EscalationReason "ESCALATION_REASON_"
     FacilityKind "FACILITY_KIND_"
     Freezing "FREEZING_"
@@ -82,10 +83,14 @@ words! {
     HoldReason "HOLD_REASON_"
     LossCause "LOSS_CAUSE_"
     LossVerdict "LOSS_VERDICT_"
+    InboxKind "INBOX_KIND_"
     MoneyPurpose "MONEY_PURPOSE_"
     NeedKind "NEED_KIND_"
     OrganisationKind "ORGANISATION_KIND_"
     OverrideReason "OVERRIDE_REASON_"
+    PlanCancellationReason "PLAN_CANCELLATION_REASON_"
+    PlanCriterion "PLAN_CRITERION_"
+    PlanState "PLAN_STATE_"
     PlugType "PLUG_TYPE_"
     ProjectionState "PROJECTION_STATE_"
     RecallReason "RECALL_REASON_"
@@ -99,6 +104,7 @@ words! {
     RequestChannel "REQUEST_CHANNEL_"
     RequestPriority "REQUEST_PRIORITY_"
     RequestState "REQUEST_STATE_"
+    ReserveOverrideReason "RESERVE_OVERRIDE_REASON_"
     RetirementReason "RETIREMENT_REASON_"
     ReturnReason "RETURN_REASON_"
     RevocationReason "REVOCATION_REASON_"

@@ -130,6 +130,13 @@ CREATE INDEX shipments_by_origin ON shipments (origin_id, created_position);
 CREATE INDEX shipments_by_destination ON shipments (destination_id, created_position);
 CREATE INDEX shipments_by_state ON shipments (state, created_position);
 
+CREATE TABLE emergencies (
+    emergency_id TEXT NOT NULL PRIMARY KEY,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX emergencies_by_age ON emergencies (created_position);
+
 -- Which shipments serve a request.
 CREATE TABLE request_shipments (
     request_id TEXT NOT NULL,

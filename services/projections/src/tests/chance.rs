@@ -76,6 +76,8 @@ impl History {
                     shipment_id,
                     allow_partial: b.is_multiple_of(2),
                     fit_override: None,
+                    reserve_override: None,
+                    reserve_item_ids: Vec::new(),
                     arrives_on: None,
                 });
             }),

@@ -53,9 +53,9 @@ use keruen_proto::{
         GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
         GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
         GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
-        ListDonationsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
-        ListShipmentsResponse, ListStockRequest, ListStockResponse, StockGroup, StockRow,
-        get_trace_request,
+        ListDonationsResponse, ListInboxRequest, ListInboxResponse, ListRequestsRequest,
+        ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListStockRequest,
+        ListStockResponse, StockGroup, StockRow, get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -642,6 +642,13 @@ impl StockService for Served {
             next_page_token: self.sample.requests_token.clone(),
             position: self.position(),
         })
+    }
+
+    async fn list_inbox(
+        &self,
+        _: Request<ListInboxRequest>,
+    ) -> Result<Response<ListInboxResponse>, Status> {
+        not_read()
     }
 
     async fn list_assets(
