@@ -8,11 +8,12 @@ use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
         AdjustmentReason, AssetCondition, AssetConditionReported, AssetFault, AssetInstalled,
-        AssetLent, AssetLoan, AssetLoanEnded, AssetPlace, AssetPutInside, AssetPutIntoService,
-        AssetRef, AssetRemoved, AssetRepair, AssetRepairEnded, AssetRetired, AssetRetirementReason,
-        AssetSentForRepair, AssetServiced, AssetStatus, AssetStepVoided, AssetTakenOut,
-        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
-        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        AssetLent, AssetLoan, AssetLoanEnded, AssetLoss, AssetLossAccepted, AssetLossVerdict,
+        AssetPlace, AssetPutInside, AssetPutIntoService, AssetRef, AssetRemoved, AssetRepair,
+        AssetRepairEnded, AssetRetired, AssetRetirementReason, AssetSentForRepair, AssetServiced,
+        AssetStatus, AssetStepVoided, AssetTakenOut, BatchDataCorrected, BatchExpiryShortened,
+        BatchHeld, BatchReleased, ClearanceOverride, ClearanceOverrideReason,
+        CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
         ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused, ConsignmentState,
         ConsignmentStepVoided, ConsumptionPurpose, ContainerEmptied, ContainerFill,
         ContainerFilled, CountKind, CountedLot, DisposalReason, DonatedMoneyCommitted,
@@ -1511,6 +1512,20 @@ fn never_happened() -> Vec<Event> {
             consignment_id: text("C-1"),
             state: Some(ConsignmentState::InCustoms.into()),
             documents: documents(DocumentKind::CustomsDeclaration),
+        }
+        .into(),
+        AssetLossAccepted {
+            facility_id: text("HOSP"),
+            units: Some(StockUnits {
+                quantity: 1,
+                serial_numbers: vec![text("S/1")],
+                ..units()
+            }),
+            loss: Some(AssetLoss {
+                act: documents(DocumentKind::LossAct).pop(),
+                verdict: AssetLossVerdict::Shared.into(),
+                holder_id: text("HELP"),
+            }),
         }
         .into(),
         AssetStepVoided {

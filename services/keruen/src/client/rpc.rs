@@ -387,6 +387,8 @@ rpcs! {
             inventory::EmptyContainerRequest => inventory::EmptyContainerResponse { asset: inventory::Asset }
         "asset retire" "RetireAsset" retire_asset change
             inventory::RetireAssetRequest => inventory::RetireAssetResponse { asset: inventory::Asset }
+        "asset accept-loss-act" "AcceptAssetLoss" accept_asset_loss change
+            inventory::AcceptAssetLossRequest => inventory::AcceptAssetLossResponse { asset: inventory::Asset }
     }
     "keruen.requests.v1.RequestService" RequestClient {
         "request file" "FileRequest" file_request change
