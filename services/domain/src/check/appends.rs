@@ -1,6 +1,6 @@
 //! Which command recorded what: each has its effect once.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use keruen_proto::{Event, log::v1::RecordedEvent};
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,7 @@ const WAIT_US: i64 = 60_000_000;
 /// Every command that recorded something: 16 bytes for each, so that any log fits.
 #[derive(Debug, Default)]
 pub(super) struct Appends {
-    commands: HashSet<[u8; 16]>,
+    commands: BTreeSet<[u8; 16]>,
     current: String,
     next_index: u64,
 }

@@ -902,7 +902,7 @@ fn what_is_put_to_use_has_its_accessories() {
     assert!(event.fit_problems().all(|it| it == FitProblem::Accessory));
 }
 
-fn loss_act(serial_number: &str) -> AcceptAssetLoss {
+pub fn loss_act(serial_number: &str) -> AcceptAssetLoss {
     AcceptAssetLoss {
         item_id: code("CONC"),
         serial_number: label(serial_number),

@@ -1449,6 +1449,25 @@ fn meant() -> Vec<Event> {
     ]
 }
 
+fn lost() -> Vec<Event> {
+    vec![
+        AssetLossAccepted {
+            facility_id: text("HOSP"),
+            units: Some(StockUnits {
+                quantity: 1,
+                serial_numbers: vec![text("S/1")],
+                ..units()
+            }),
+            loss: Some(AssetLoss {
+                act: documents(DocumentKind::LossAct).pop(),
+                verdict: AssetLossVerdict::Shared.into(),
+                holder_id: text("HELP"),
+            }),
+        }
+        .into(),
+    ]
+}
+
 fn never_happened() -> Vec<Event> {
     vec![
         ShipmentDispatchVoided {
@@ -1512,20 +1531,6 @@ fn never_happened() -> Vec<Event> {
             consignment_id: text("C-1"),
             state: Some(ConsignmentState::InCustoms.into()),
             documents: documents(DocumentKind::CustomsDeclaration),
-        }
-        .into(),
-        AssetLossAccepted {
-            facility_id: text("HOSP"),
-            units: Some(StockUnits {
-                quantity: 1,
-                serial_numbers: vec![text("S/1")],
-                ..units()
-            }),
-            loss: Some(AssetLoss {
-                act: documents(DocumentKind::LossAct).pop(),
-                verdict: AssetLossVerdict::Shared.into(),
-                holder_id: text("HELP"),
-            }),
         }
         .into(),
         AssetStepVoided {
@@ -1623,6 +1628,7 @@ pub fn samples() -> Vec<Event> {
         corrected(),
         kits(),
         meant(),
+        lost(),
         never_happened(),
     ]
     .concat()
