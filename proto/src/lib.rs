@@ -40,3 +40,4 @@ package!(shipments, "shipments");
 package!(requests, "requests");
 package!(stock, "stock");
 package!(events, "events");
+package!(projections, "projections");

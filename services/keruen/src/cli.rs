@@ -8,8 +8,8 @@ use crate::{
     backup,
     client::{
         asset, batch, check, commodity, consignment, correct, crew, donation, events, facility,
-        find, goods, item, kit, log, mobile_unit, organisation, recall, region, request, shipment,
-        stock, trace, value, vehicle, volunteer,
+        find, goods, item, kit, log, mobile_unit, organisation, projections, recall, region,
+        request, shipment, stock, trace, value, vehicle, volunteer,
     },
     demo, doctor, import, serve,
 };
@@ -29,6 +29,7 @@ Look after a node:
   backup        Copy the store of a node, also while it runs
   restore       Put a backup where there is no store
   doctor        Tell what a node needs: room, clock, backup
+  projections   Tell where the views stand, and build them anew
 
 Ask:
   stock         Show where how much of everything is
@@ -146,6 +147,8 @@ pub enum Command {
     Restore(backup::RestoreArgs),
     /// Tell what a node needs: room, clock, backup
     Doctor(doctor::Args),
+    /// Tell where the views stand, and build them anew
+    Projections(projections::Args),
     /// Donors, ministries, carriers and so on
     #[command(subcommand, visible_alias = "organization")]
     Organisation(organisation::Verb),

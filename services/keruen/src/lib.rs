@@ -51,6 +51,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Volunteer(verb) => verb.run(&session).await,
         Command::Crew(verb) => verb.run(&session).await,
         Command::Find(args) => args.run(&session).await,
+        Command::Projections(args) => args.run(&session).await,
         Command::Donation(verb) => verb.run(&session).await,
         Command::Consignment(verb) => verb.run(&session).await,
         Command::Stock(args) => args.run(&session).await,

@@ -6,11 +6,11 @@ use keruen_proto::{
     stock::v1::{AssetRow, ListAssetsRequest},
 };
 use prost::Message;
-use rusqlite::{Connection, Row};
 
 use crate::{
     boards::{Page, Paging},
     clauses::{Clauses, Value},
+    database::{Connection, Row},
     fields::Fields,
     names::{self, Facilities},
     paging,
@@ -125,7 +125,7 @@ impl AssetsQuery {
         );
         let today = today.to_string();
         let mut facilities = Facilities::new(connection, &today);
-        self.paging.page(connection, &sql, &clauses, 2, |row| {
+        self.paging.page(connection, &sql, &clauses, (1, 2), |row| {
             asset_row(connection, &mut facilities, row)
         })
     }

@@ -8,10 +8,11 @@ use keruen_proto::{
     stock::v1::{ListDonationsRequest, ListRequestsRequest, ListShipmentsRequest, RequestRow},
 };
 use prost::Message;
-use rusqlite::{Connection, Row, params_from_iter};
 
 use crate::{
     clauses::{Clauses, Value},
+    database::{Connection, Row},
+    failure::StoreError,
     fields::Fields,
     names::{self, Facilities},
     paging::{self, MAX_PAGE_BYTES},
@@ -45,18 +46,17 @@ impl Paging {
         clauses.parameter(i64::try_from(self.page_size + 1).unwrap_or(i64::MAX))
     }
 
-    /// Runs a query whose last columns are the keys of its order, `keys` of them.
+    /// Runs a query whose columns from `first_key` on are the `keys` keys of its order.
     pub fn page<T>(
         &self,
         connection: &Connection,
         sql: &str,
         clauses: &Clauses,
-        keys: usize,
+        (first_key, keys): (usize, usize),
         mut read: impl FnMut(&Row<'_>) -> Result<(T, usize), Refusal>,
     ) -> Result<Page<T>, Refusal> {
         let mut statement = connection.prepare_cached(sql)?;
-        let first_key = statement.column_count() - keys;
-        let mut rows = statement.query(params_from_iter(clauses.values()))?;
+        let mut rows = statement.query(&clauses.values())?;
         let mut page = Page {
             rows: Vec::new(),
             next_page_token: String::new(),
@@ -64,7 +64,7 @@ impl Paging {
         let mut last: Vec<Value> = Vec::new();
         let mut bytes = 0;
         while let Some(row) = rows.next()? {
-            let (read, size) = read(row)?;
+            let (read, size) = read(&row)?;
             bytes += size;
             // The first row always fits: a resource is smaller than a page.
             if page.rows.len() == self.page_size
@@ -75,7 +75,7 @@ impl Paging {
             }
             last = (0..keys)
                 .map(|key| row.get(first_key + key))
-                .collect::<Result<_, rusqlite::Error>>()?;
+                .collect::<Result<_, StoreError>>()?;
             page.rows.push(read);
         }
         Ok(page)
@@ -130,7 +130,7 @@ impl DonationsQuery {
             "SELECT resource, created_position FROM donations{where_clause} ORDER BY created_position DESC LIMIT {limit}"
         );
         self.paging
-            .page(connection, &sql, &clauses, 1, |row| sized(row, 0))
+            .page(connection, &sql, &clauses, (1, 1), |row| sized(row, 0))
     }
 }
 
@@ -186,7 +186,7 @@ impl ShipmentsQuery {
             "SELECT resource, created_position FROM shipments{where_clause} ORDER BY created_position DESC LIMIT {limit}"
         );
         self.paging
-            .page(connection, &sql, &clauses, 1, |row| sized(row, 0))
+            .page(connection, &sql, &clauses, (1, 1), |row| sized(row, 0))
     }
 }
 
@@ -265,7 +265,7 @@ impl RequestsQuery {
              ORDER BY urgency_rank, created_position LIMIT {limit}"
         );
         let mut facilities = Facilities::new(connection, today);
-        self.paging.page(connection, &sql, &clauses, 2, |row| {
+        self.paging.page(connection, &sql, &clauses, (2, 2), |row| {
             request_row(&mut facilities, row)
         })
     }

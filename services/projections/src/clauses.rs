@@ -1,10 +1,8 @@
 //! Conditions of a query that depend on what was asked, with every value as a parameter.
 
-use rusqlite::{
-    ToSql,
-    types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef},
-};
 use serde::{Deserialize, Serialize};
+
+use crate::database::{self, Parameter};
 
 /// A parameter, or a key of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,20 +14,11 @@ pub enum Value {
     Text(String),
 }
 
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+impl Parameter for Value {
+    fn value(&self) -> database::Value<'_> {
         match self {
-            Self::Integer(value) => value.to_sql(),
-            Self::Text(value) => value.to_sql(),
-        }
-    }
-}
-
-impl FromSql for Value {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value {
-            ValueRef::Integer(number) => Ok(Self::Integer(number)),
-            _ => value.as_str().map(Self::from),
+            Self::Integer(value) => database::Value::Integer(*value),
+            Self::Text(value) => database::Value::Text(value),
         }
     }
 }
@@ -113,7 +102,7 @@ impl Clauses {
     }
 
     /// The parameters, in order.
-    pub fn values(&self) -> impl Iterator<Item = &Value> {
-        self.values.iter()
+    pub fn values(&self) -> Vec<database::Value<'_>> {
+        self.values.iter().map(Parameter::value).collect()
     }
 }

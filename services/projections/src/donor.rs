@@ -12,9 +12,9 @@ use keruen_proto::{
     },
 };
 use prost::Message;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
+    database::{Connection, params},
     failure::StoreError,
     fields::Fields,
     names::{self, Facilities},
@@ -45,7 +45,7 @@ impl BalanceQuery {
         let mut rows = statement.query(params![self.donor_id])?;
         let mut sums = Sums::default();
         while let Some(row) = rows.next()? {
-            sums.add(&Donation::decode(row.get::<_, Vec<u8>>(0)?.as_slice())?);
+            sums.add(&Donation::decode(row.get::<Vec<u8>>(0)?.as_slice())?);
         }
         let (donor_name, donor_verification) =
             names::verified_organisation(connection, &self.donor_id, today)?;
@@ -147,7 +147,7 @@ impl CertificateQuery {
         let mut value: BTreeMap<String, i64> = BTreeMap::new();
         let mut bytes = donation.encoded_len();
         while let Some(row) = rows.next()? {
-            let batch = Batch::decode(row.get::<_, Vec<u8>>(0)?.as_slice())?;
+            let batch = Batch::decode(row.get::<Vec<u8>>(0)?.as_slice())?;
             let facility_name = facilities.get(&batch.received_at_facility_id)?.name;
             let certified = CertifiedGoods {
                 facility_name,
@@ -189,8 +189,7 @@ fn certified(
         .prepare_cached(
             "SELECT step FROM steps WHERE batch_id = ?1 AND position = ?2 ORDER BY step_no LIMIT 1",
         )?
-        .query_row(params![batch.batch_id, position], |row| row.get(0))
-        .optional()?;
+        .query_row(params![batch.batch_id, position], |row| row.get(0))?;
     let step = first.map(|step| TraceStep::decode(step.as_slice()));
     let step = step.transpose()?.unwrap_or_default();
     let amount = batch.unit_value.as_ref();

@@ -121,6 +121,7 @@ impl StockService for StockEndpoint {
         let today = self.today();
         let (page, position) = self
             .views
+            .current()
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(ListStockResponse {
@@ -140,6 +141,7 @@ impl StockService for StockEndpoint {
         let today = self.today();
         let (trace, position) = self
             .views
+            .current()
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(GetTraceResponse { position, ..trace }))
@@ -155,6 +157,7 @@ impl StockService for StockEndpoint {
         let today = self.today();
         let (lot_trace, position) = self
             .views
+            .current()
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(GetLotTraceResponse {
@@ -170,7 +173,11 @@ impl StockService for StockEndpoint {
         let query = DonationsQuery::parse(request.get_ref())?;
         self.wait(request.get_ref().min_position, request.metadata())
             .await?;
-        let (page, position) = self.views.read(move |rows| query.answer(rows)).await?;
+        let (page, position) = self
+            .views
+            .current()
+            .read(move |rows| query.answer(rows))
+            .await?;
         Ok(Response::new(ListDonationsResponse {
             donations: page.rows,
             next_page_token: page.next_page_token,
@@ -188,6 +195,7 @@ impl StockService for StockEndpoint {
         let today = self.today();
         let (balance, position) = self
             .views
+            .current()
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(GetDonorBalanceResponse {
@@ -206,6 +214,7 @@ impl StockService for StockEndpoint {
         let today = self.today();
         let (certificate, position) = self
             .views
+            .current()
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(GetDonationCertificateResponse {
@@ -224,6 +233,7 @@ impl StockService for StockEndpoint {
         let today = self.today();
         let (page, position) = self
             .views
+            .current()
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(ListRequestsResponse {
@@ -243,6 +253,7 @@ impl StockService for StockEndpoint {
         let today = self.views.today();
         let (page, position) = self
             .views
+            .current()
             .read(move |rows| query.answer(rows, today))
             .await?;
         Ok(Response::new(ListAssetsResponse {
@@ -259,7 +270,11 @@ impl StockService for StockEndpoint {
         let query = ShipmentsQuery::parse(request.get_ref())?;
         self.wait(request.get_ref().min_position, request.metadata())
             .await?;
-        let (page, position) = self.views.read(move |rows| query.answer(rows)).await?;
+        let (page, position) = self
+            .views
+            .current()
+            .read(move |rows| query.answer(rows))
+            .await?;
         Ok(Response::new(ListShipmentsResponse {
             shipments: page.rows,
             next_page_token: page.next_page_token,

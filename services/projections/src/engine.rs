@@ -1,279 +1,540 @@
-//! Following the log: one thread writes, one task reads ahead of it.
+//! Following the log: each view by a thread of its own, so that one that parks or fails holds up no other.
 
-use std::{pin::pin, sync::Arc, thread, time::Duration};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
-use futures::StreamExt;
-use keruen_log::{FollowOptions, Log, Query, Range, ReadError, RecordedEvent, follow};
+use keruen_log::{Log, Query, Range, ReadError};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    runtime::Handle,
+    sync::{oneshot, watch},
     task::JoinHandle,
 };
 
 use crate::{
     failure::StoreError,
-    store::{Applied, Checkpoint, Writer},
-    views::{Parked, Views},
+    rebuild::{self, Built},
+    store::{Checkpoint, CopyName, Lock, Writer},
+    views::{Keeper, Parked, Status, Views},
 };
 
 /// How long to wait after a failure, doubled each time up to the last value.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// How often a view that another process writes is looked at, and how often that is tried to be taken over.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+const TAKE_OVER_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Views that follow a log. Dropping it stops them too, a little later.
 #[derive(Debug)]
 pub struct Running {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Running {
     /// Stops after the batch that is being written.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "views stopped unexpectedly");
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "views stopped unexpectedly");
+            }
         }
     }
 }
 
 impl Views {
     /// Follows a log until stopped. If somebody else follows one already, this waits until they stopped.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a log of any kind becomes one of these only by value"
+    )]
     pub fn run(self: &Arc<Self>, log: Arc<dyn Log>) -> Running {
-        let (stop, mut stopped) = watch::channel(false);
-        let views = self.clone();
-        let task = tokio::spawn(async move {
-            let _turn = views.writer.lock().await;
-            let (jobs, queue) = mpsc::channel(1);
-            let dir = views.dir().to_owned();
-            // A thread of its own, so that a long rebuild takes none of those that answer queries.
-            let thread = match thread::Builder::new()
-                .name("views".to_owned())
-                .spawn(move || write(&dir, queue))
-            {
-                Ok(thread) => thread,
-                Err(error) => return fail(&views, &format!("no thread for the views: {error}")),
+        let (stop, _) = watch::channel(false);
+        let tasks = self.keepers().iter().map(|keeper| {
+            let follower = Follower {
+                keeper: keeper.clone(),
+                log: log.clone(),
+                runtime: Handle::current(),
+                stop: stop.subscribe(),
             };
-            tokio::select! {
-                () = keep_following(&views, &log, &jobs) => {}
-                // An error means that the handle was dropped.
-                _ = stopped.wait_for(|stop| *stop) => {}
-            }
-            drop(jobs);
-            let ended = tokio::task::spawn_blocking(move || thread.join());
-            if !matches!(ended.await, Ok(Ok(()))) {
-                fail(&views, "the thread of the views panicked");
-            }
+            tokio::spawn(follower.run_on_a_thread())
         });
-        Running { stop, task }
+        Running {
+            tasks: tasks.collect(),
+            stop,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FollowError {
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no thread can be started: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("the thread that builds the view ended")]
+    ThreadEnded,
+}
+
+/// Whoever follows the log for one view.
+#[derive(Clone)]
+pub(crate) struct Follower {
+    pub keeper: Arc<Keeper>,
+    pub log: Arc<dyn Log>,
+    pub runtime: Handle,
+    pub stop: watch::Receiver<bool>,
+}
+
+type Rebuilding = oneshot::Receiver<Result<Option<Built>, FollowError>>;
+
+/// Why a wait ended.
+enum Wake {
+    /// The log has moved, or it is time to look.
+    Log,
+    /// The log was closed.
+    Closed,
+    /// Somebody asked for a rebuild.
+    Rebuild,
+    /// The rebuild has ended.
+    Built(Result<Option<Built>, FollowError>),
+    /// It is over.
+    Stop,
+}
+
+impl Follower {
+    async fn run_on_a_thread(self) {
+        let keeper = self.keeper.clone();
+        let _turn = keeper.turn.lock().await;
+        let (done, ended) = oneshot::channel();
+        let name = format!("view {}", keeper.view.name);
+        // A thread of its own, so that a long rebuild takes none of those that answer queries.
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            self.keep_following();
+            // Nobody may be left to hear it.
+            let _ = done.send(());
+        });
+        let failed = match thread {
+            Ok(_) => ended
+                .await
+                .is_err()
+                .then(|| "its thread panicked".to_owned()),
+            Err(error) => Some(format!("no thread can be started: {error}")),
+        };
+        if let Some(message) = failed {
+            fail(&keeper, &message);
+        }
+    }
+
+    /// Whether it is over. An error means that the handle was dropped.
+    pub fn is_stopped(&self) -> bool {
+        *self.stop.borrow() || self.stop.has_changed().is_err()
+    }
+
+    fn keep_following(mut self) {
+        let mut delay = FIRST_RETRY;
+        while !self.is_stopped() {
+            let before = self.keeper.status().position;
+            match self.follow() {
+                Ok(()) => return,
+                Err(error) => fail(&self.keeper, &error.to_string()),
+            }
+            let moved = self.keeper.status().position != before;
+            delay = if moved {
+                FIRST_RETRY
+            } else {
+                (delay * 2).min(LAST_RETRY)
+            };
+            self.pause(delay);
+        }
+    }
+
+    /// Waits, or until it is over.
+    fn pause(&mut self, delay: Duration) {
+        let stop = &mut self.stop;
+        self.runtime.block_on(async {
+            let _ = tokio::time::timeout(delay, stop.wait_for(|stop| *stop)).await;
+        });
+    }
+
+    /// Follows the log until it is over.
+    fn follow(&mut self) -> Result<(), FollowError> {
+        let Some(_lock) = self.become_writer()? else {
+            return Ok(());
+        };
+        let Some((writer, mut rebuilding)) = self.copy_to_write()? else {
+            return Ok(());
+        };
+        self.keeper.place.tidy(self.keeper.view);
+        let Some(mut writer) = writer else {
+            return Ok(());
+        };
+        let mut position = self.attach(&mut writer)?;
+        let mut is_parked = false;
+        let mut wake_up = self.log.watch_head();
+        loop {
+            if self.is_stopped() {
+                return Ok(());
+            }
+            wake_up.mark_unchanged();
+            let mut is_complete = true;
+            if !is_parked {
+                (position, is_parked, is_complete) = self.take_in(&mut writer, position)?;
+            }
+            let is_waiting = is_complete || is_parked;
+            match self.wait(&mut wake_up, &mut rebuilding, is_waiting, is_parked) {
+                Wake::Log => {}
+                Wake::Closed => {
+                    return Err(ReadError::Unavailable("the log was closed".to_owned()).into());
+                }
+                Wake::Stop => return Ok(()),
+                Wake::Rebuild => rebuilding = Some(self.begin_to_build()?),
+                Wake::Built(built) => {
+                    rebuilding = None;
+                    if let Some(built) = self.told(built) {
+                        drop(writer);
+                        let Some(next) = self.switch_to(&built.copy, position)? else {
+                            return Ok(());
+                        };
+                        writer = next;
+                        position = self.attach(&mut writer)?;
+                        is_parked = false;
+                        self.keeper.place.tidy(self.keeper.view);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Becomes the only one to write the view; until then it is read as another process writes it. `None` where it is
+    /// over.
+    fn become_writer(&mut self) -> Result<Option<Lock>, FollowError> {
+        while !self.is_stopped() {
+            if let Some(lock) = self.keeper.place.lock(self.keeper.view)? {
+                self.keeper
+                    .update(|status| std::mem::take(&mut status.is_kept_elsewhere));
+                return Ok(Some(lock));
+            }
+            self.look_on()?;
+        }
+        Ok(None)
+    }
+
+    /// Answers from what another process writes, for a while.
+    fn look_on(&mut self) -> Result<(), FollowError> {
+        let (keeper, begun) = (self.keeper.clone(), Instant::now());
+        let answering = keeper.place.copies(keeper.view)?.answering;
+        let reader = answering
+            .as_ref()
+            .map(|copy| keeper.place.open_reader(copy, keeper.options.max_query));
+        let (Some(copy), Some(reader)) = (answering, reader.transpose()?) else {
+            self.pause(TAKE_OVER_INTERVAL);
+            return Ok(());
+        };
+        let head = self.runtime.block_on(self.log.head())?;
+        while begun.elapsed() < TAKE_OVER_INTERVAL && !self.is_stopped() {
+            let checkpoint = crate::store::checkpoint(&reader)?;
+            if checkpoint.log_id == head.log_id {
+                keeper.answer_from(&copy);
+                let head_position = *self.log.watch_head().borrow();
+                keeper.update(|status| {
+                    let before = status.clone();
+                    status.ready = true;
+                    status.is_kept_elsewhere = true;
+                    status.version = copy.version;
+                    status.position = checkpoint.position;
+                    status.head_position =
+                        head_position.max(head.position).max(checkpoint.position);
+                    status.failure = None;
+                    *status != before
+                });
+            }
+            self.pause(LOOK_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Opens the copy that is to be written. Where there is none, it is built first, while an older version answers.
+    #[expect(clippy::type_complexity, reason = "nobody else sees it")]
+    fn copy_to_write(
+        &mut self,
+    ) -> Result<Option<(Option<Writer>, Option<Rebuilding>)>, FollowError> {
+        let keeper = self.keeper.clone();
+        let copies = keeper.place.copies(keeper.view)?;
+        let is_ours = |copy: &CopyName| copy.version == keeper.view.version;
+        if let Some(copy) = copies.answering.as_ref().filter(|copy| is_ours(copy)) {
+            let writer = keeper.place.open_writer(keeper.view, copy)?;
+            // One that was being built when the program ended goes on.
+            let rebuilding = copies.unfinished.is_some().then(|| self.begin_to_build());
+            return Ok(Some((Some(writer), rebuilding.transpose()?)));
+        }
+        let head = self.runtime.block_on(self.log.head())?;
+        if copies.answering.is_none() && head.position <= keeper.options.build_from_events {
+            let copy = keeper.place.next_copy(keeper.view, false)?;
+            return Ok(Some((
+                Some(keeper.place.open_writer(keeper.view, &copy)?),
+                None,
+            )));
+        }
+        if let Some(older) = copies.answering {
+            self.answer_from_older(&older, head.log_id, head.position);
+        }
+        let mut rebuilding = Some(self.begin_to_build()?);
+        let mut wake_up = self.log.watch_head();
+        loop {
+            match self.wait(&mut wake_up, &mut rebuilding, true, true) {
+                Wake::Stop => return Ok(None),
+                Wake::Built(built) => {
+                    let Some(built) = built? else {
+                        return Ok(None);
+                    };
+                    let position = keeper.status().position;
+                    return Ok(Some((self.switch_to(&built.copy, position)?, None)));
+                }
+                Wake::Log | Wake::Closed | Wake::Rebuild => {
+                    let head_position = *wake_up.borrow();
+                    keeper.update(|status| {
+                        std::mem::replace(&mut status.head_position, head_position) != head_position
+                    });
+                }
+            }
+        }
+    }
+
+    /// Rows of an older version answer as far as they go, if they are of this log at all.
+    fn answer_from_older(&self, copy: &CopyName, log_id: [u8; 16], head_position: u64) {
+        let keeper = &self.keeper;
+        let reader = keeper.place.open_reader(copy, keeper.options.max_query);
+        let checkpoint = reader.and_then(|reader| crate::store::checkpoint(&reader));
+        match checkpoint {
+            Ok(found) if found.log_id == log_id && found.position <= head_position => {
+                keeper.answer_from(copy);
+                keeper.update(|status| {
+                    status.ready = true;
+                    status.version = copy.version;
+                    status.position = found.position;
+                    status.head_position = head_position;
+                    true
+                });
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(view = keeper.view.name, %error, "an older version of a view can't be read");
+            }
+        }
+    }
+
+    /// Makes a copy that has been built the one that answers, once it is as far as the one before. `None` where it is
+    /// over.
+    fn switch_to(&mut self, copy: &CopyName, at_least: u64) -> Result<Option<Writer>, FollowError> {
+        let keeper = self.keeper.clone();
+        let mut writer = keeper.place.open_writer(keeper.view, copy)?;
+        let mut position = writer.checkpoint()?.position;
+        while position < at_least {
+            if self.is_stopped() {
+                return Ok(None);
+            }
+            let page = self.runtime.block_on(self.log.read(
+                &Query::default(),
+                Range::after(position),
+                keeper.options.batch_events,
+            ))?;
+            let applied = writer.apply(&page.events)?;
+            if applied.position == position {
+                break;
+            }
+            position = applied.position;
+        }
+        drop(writer);
+        let finished = keeper.place.finish(copy)?;
+        tracing::info!(
+            view = keeper.view.name,
+            position,
+            "a view has been built anew"
+        );
+        Ok(Some(keeper.place.open_writer(keeper.view, &finished)?))
+    }
+
+    fn begin_to_build(&self) -> Result<Rebuilding, FollowError> {
+        let (done, built) = oneshot::channel();
+        let follower = self.clone();
+        thread::Builder::new()
+            .name(format!("build {}", self.keeper.view.name))
+            .spawn(move || {
+                let result = rebuild::build(&follower);
+                follower
+                    .keeper
+                    .update(|status| status.rebuild.take().is_some());
+                // Whoever asked may have gone.
+                let _ = done.send(result);
+            })?;
+        Ok(built)
+    }
+
+    /// A rebuild that failed leaves everything as it is.
+    fn told(&self, built: Result<Option<Built>, FollowError>) -> Option<Built> {
+        built.unwrap_or_else(|error| {
+            tracing::error!(view = self.keeper.view.name, %error, "a view could not be built anew");
+            None
+        })
+    }
+
+    /// Waits for whatever comes first; without `is_waiting`, only for what is there already.
+    fn wait(
+        &mut self,
+        wake_up: &mut watch::Receiver<u64>,
+        rebuilding: &mut Option<Rebuilding>,
+        is_waiting: bool,
+        is_parked: bool,
+    ) -> Wake {
+        let mut asked = self.keeper.rebuild_asked.subscribe();
+        let poll_interval = if is_waiting {
+            self.keeper.options.poll_interval
+        } else {
+            Duration::ZERO
+        };
+        let is_building = rebuilding.is_some();
+        let built = async {
+            match rebuilding {
+                Some(rebuilding) => rebuilding.await.unwrap_or(Err(FollowError::ThreadEnded)),
+                None => std::future::pending().await,
+            }
+        };
+        let stop = &mut self.stop;
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => Wake::Stop,
+                built = built => Wake::Built(built),
+                _ = asked.changed(), if !is_building => Wake::Rebuild,
+                moved = wake_up.changed(), if is_waiting && !is_parked => {
+                    if moved.is_ok() { Wake::Log } else { Wake::Closed }
+                }
+                () = tokio::time::sleep(poll_interval) => Wake::Log,
+            }
+        })
+    }
+
+    /// Takes in what comes next; answers with where the view stands, whether it is parked there, and whether that is the
+    /// head of the log.
+    fn take_in(
+        &self,
+        writer: &mut Writer,
+        position: u64,
+    ) -> Result<(u64, bool, bool), FollowError> {
+        let keeper = &self.keeper;
+        let batch_events = keeper.options.batch_events;
+        let query = Query::default();
+        let read = self.log.read(&query, Range::after(position), batch_events);
+        let page = self.runtime.block_on(read)?;
+        let applied = if page.events.is_empty() {
+            None
+        } else {
+            Some(writer.apply(&page.events)?)
+        };
+        writer.forget_beyond(keeper.options.memory_bytes);
+        let position = applied
+            .as_ref()
+            .map_or(position, |applied| applied.position);
+        let parked = applied
+            .and_then(|applied| applied.defect)
+            .map(|(index, defect)| Parked {
+                position: page.events[index].position,
+                r#type: page.events[index].r#type.clone(),
+                defect,
+            });
+        if let Some(parked) = &parked {
+            tracing::error!(
+                view = keeper.view.name, position = parked.position, r#type = parked.r#type, defect = %parked.defect,
+                "a view is parked"
+            );
+        }
+        let is_parked = parked.is_some();
+        keeper.update(|status| {
+            let after = Status {
+                position,
+                head_position: page.head_position.max(position),
+                parked,
+                failure: None,
+                ..status.clone()
+            };
+            let is_new = *status != after;
+            *status = after;
+            is_new
+        });
+        Ok((position, is_parked, page.complete))
+    }
+
+    /// Makes sure that the rows come from this very log, and starts them over if not. Answers with where they stand.
+    fn attach(&self, writer: &mut Writer) -> Result<u64, FollowError> {
+        let head = self.runtime.block_on(self.log.head())?;
+        let checkpoint = writer.checkpoint()?;
+        let position = if self.belongs(&head.log_id, head.position, &checkpoint)? {
+            checkpoint.position
+        } else {
+            if checkpoint.position > 0 {
+                tracing::warn!(
+                    view = self.keeper.view.name,
+                    position = checkpoint.position,
+                    head_position = head.position,
+                    "a view is of another log or of events that it lost, building it anew"
+                );
+            }
+            writer.start_over(&head.log_id)?;
+            0
+        };
+        self.keeper.answer_from(writer.copy());
+        self.keeper.update(|status| {
+            status.ready = true;
+            status.version = writer.copy().version;
+            status.position = position;
+            status.head_position = head.position;
+            status.parked = None;
+            status.failure = None;
+            true
+        });
+        Ok(position)
+    }
+
+    pub fn belongs(
+        &self,
+        log_id: &[u8],
+        head_position: u64,
+        checkpoint: &Checkpoint,
+    ) -> Result<bool, FollowError> {
+        if checkpoint.log_id != log_id || checkpoint.position > head_position {
+            return Ok(false);
+        }
+        let Some(before) = checkpoint.position.checked_sub(1) else {
+            return Ok(true);
+        };
+        let range = Range::after(before).up_to(checkpoint.position);
+        let query = Query::default();
+        let read = self.log.read(&query, range, 1);
+        let page = self.runtime.block_on(read)?;
+        let found = page.events.first();
+        Ok(found.is_some_and(|event| event.leaf_hash == checkpoint.leaf_hash))
     }
 }
 
 /// Notes a failure; logged once, however often it repeats itself.
-fn fail(views: &Views, message: &str) {
-    views.update(|status| {
+fn fail(keeper: &Keeper, message: &str) {
+    keeper.update(|status| {
         let is_new = status.failure.as_deref() != Some(message);
         if is_new {
             tracing::error!(
+                view = keeper.view.name,
                 position = status.position,
                 error = message,
-                "views don't move"
+                "a view doesn't move"
             );
             status.failure = Some(message.to_owned());
         }
         is_new
     });
-}
-
-#[derive(Debug, thiserror::Error)]
-enum FollowError {
-    #[error(transparent)]
-    Log(#[from] ReadError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("the thread of the views ended")]
-    ThreadEnded,
-}
-
-async fn keep_following(views: &Views, log: &Arc<dyn Log>, jobs: &mpsc::Sender<Job>) {
-    let mut delay = FIRST_RETRY;
-    loop {
-        let before = views.status().position;
-        match follow_once(views, log, jobs).await {
-            // Nothing to do but to stay readable.
-            Ok(()) => std::future::pending::<()>().await,
-            Err(error) => fail(views, &error.to_string()),
-        }
-        let moved = views.status().position != before;
-        delay = if moved {
-            FIRST_RETRY
-        } else {
-            (delay * 2).min(LAST_RETRY)
-        };
-        tokio::time::sleep(delay).await;
-    }
-}
-
-/// Follows the log until the views park.
-async fn follow_once(
-    views: &Views,
-    log: &Arc<dyn Log>,
-    jobs: &mpsc::Sender<Job>,
-) -> Result<(), FollowError> {
-    let position = attach(views, log, jobs).await?;
-    let options = FollowOptions {
-        batch_events: views.options.batch_events,
-        poll_interval: views.options.poll_interval,
-    };
-    let mut batches = pin!(follow(log.clone(), Query::default(), position, options));
-    while let Some(batch) = batches.next().await {
-        let batch = batch?;
-        let (reply, answer) = oneshot::channel();
-        let positions: Vec<(u64, String)> = batch
-            .events
-            .iter()
-            .map(|event| (event.position, event.r#type.clone()))
-            .collect();
-        jobs.send(Job::Apply {
-            events: batch.events,
-            reply,
-        })
-        .await
-        .map_err(|_| FollowError::ThreadEnded)?;
-        let applied = answer.await.map_err(|_| FollowError::ThreadEnded)??;
-        let parked = applied.defect.map(|(index, defect)| {
-            let (position, r#type) = positions.get(index).cloned().unwrap_or_default();
-            Parked {
-                position,
-                r#type,
-                defect,
-            }
-        });
-        if let Some(parked) = &parked {
-            tracing::error!(position = parked.position, r#type = parked.r#type, defect = %parked.defect, "views are parked");
-        }
-        let is_parked = parked.is_some();
-        views.update(|status| {
-            status.position = applied.position;
-            status.head_position = batch.head_position.max(applied.position);
-            status.parked = parked;
-            status.failure = None;
-            true
-        });
-        if is_parked {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// Makes sure that the rows come from this very log, and starts them over if not. Answers with where they stand.
-async fn attach(
-    views: &Views,
-    log: &Arc<dyn Log>,
-    jobs: &mpsc::Sender<Job>,
-) -> Result<u64, FollowError> {
-    let head = log.head().await?;
-    let checkpoint = ask(jobs, Job::Checkpoint).await?;
-    let position = if belongs(log, &head.log_id, head.position, &checkpoint).await? {
-        checkpoint.position
-    } else {
-        if checkpoint.position > 0 {
-            tracing::warn!(
-                position = checkpoint.position,
-                head_position = head.position,
-                "views are of another log or of events that it lost, building them anew"
-            );
-        }
-        ask(jobs, |reply| Job::StartOver {
-            log_id: head.log_id.to_vec(),
-            reply,
-        })
-        .await?;
-        0
-    };
-    views.update(|status| {
-        status.ready = true;
-        status.position = position;
-        status.head_position = head.position;
-        status.failure = None;
-        true
-    });
-    Ok(position)
-}
-
-async fn belongs(
-    log: &Arc<dyn Log>,
-    log_id: &[u8],
-    head_position: u64,
-    checkpoint: &Checkpoint,
-) -> Result<bool, ReadError> {
-    if checkpoint.log_id != log_id || checkpoint.position > head_position {
-        return Ok(false);
-    }
-    let Some(before) = checkpoint.position.checked_sub(1) else {
-        return Ok(true);
-    };
-    let range = Range::after(before).up_to(checkpoint.position);
-    let page = log.read(&Query::default(), range, 1).await?;
-    Ok(page
-        .events
-        .first()
-        .is_some_and(|event| event.leaf_hash == checkpoint.leaf_hash))
-}
-
-type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
-/// What the writing thread is asked to do.
-enum Job {
-    Checkpoint(Reply<Checkpoint>),
-    StartOver {
-        log_id: Vec<u8>,
-        reply: Reply<()>,
-    },
-    Apply {
-        events: Vec<RecordedEvent>,
-        reply: Reply<Applied>,
-    },
-}
-
-async fn ask<T>(
-    jobs: &mpsc::Sender<Job>,
-    job: impl FnOnce(Reply<T>) -> Job,
-) -> Result<T, FollowError> {
-    let (reply, answer) = oneshot::channel();
-    jobs.send(job(reply))
-        .await
-        .map_err(|_| FollowError::ThreadEnded)?;
-    Ok(answer.await.map_err(|_| FollowError::ThreadEnded)??)
-}
-
-/// The writing thread: ends when nobody asks any more. Nobody may be left to hear an answer; that is no failure.
-fn write(dir: &std::path::Path, mut queue: mpsc::Receiver<Job>) {
-    let mut writer: Option<Writer> = None;
-    while let Some(job) = queue.blocking_recv() {
-        match job {
-            Job::Checkpoint(reply) => {
-                let _ = reply.send(with(&mut writer, dir, |writer| writer.checkpoint()));
-            }
-            Job::StartOver { log_id, reply } => {
-                let _ = reply.send(with(&mut writer, dir, |writer| writer.start_over(&log_id)));
-            }
-            Job::Apply { events, reply } => {
-                let _ = reply.send(with(&mut writer, dir, |writer| writer.apply(&events)));
-            }
-        }
-    }
-}
-
-/// With the writer, opened on first use: a folder that can't be written now may be writable later.
-fn with<T>(
-    writer: &mut Option<Writer>,
-    dir: &std::path::Path,
-    job: impl FnOnce(&mut Writer) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let opened = match writer.take() {
-        Some(opened) => opened,
-        None => Writer::open(dir)?,
-    };
-    job(writer.insert(opened))
 }

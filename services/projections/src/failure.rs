@@ -6,11 +6,17 @@ pub enum StoreError {
     /// SQLite refused.
     #[error("the views can't be read or written: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL refused, or is out of reach.
+    #[error("the views can't be read or written: {0}")]
+    Postgres(#[from] sqlx::Error),
     /// The folder or file can't be used.
     #[error("the views' file can't be used: {0}")]
     Io(#[from] std::io::Error),
+    /// Another process writes the same rows.
+    #[error("another process has moved the view")]
+    Overtaken,
     /// A stored row contradicts itself.
-    #[error("the views are damaged, delete their file and restart: {0}")]
+    #[error("the views are damaged, build them anew: {0}")]
     Damaged(String),
 }
 
@@ -56,10 +62,4 @@ pub enum ApplyError {
         /// Why.
         defect: Defect,
     },
-}
-
-impl From<rusqlite::Error> for ApplyError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error.into())
-    }
 }

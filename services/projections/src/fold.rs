@@ -1,9 +1,9 @@
-//! Takes events into the views: folded in memory, written in bulk, within one transaction of the caller.
+//! Takes events into a view: folded in memory, written in bulk, within one transaction of the caller.
 //!
 //! Live and rebuild run this same code; they differ only in how many events come at once. What it writes depends on the
-//! events alone, never on how they are cut into batches.
+//! events alone, never on how they are cut into batches, nor on what of the rows is in memory.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use keruen_domain::{Boundary, Entry, asset, quality};
 use keruen_proto::{
@@ -13,57 +13,107 @@ use keruen_proto::{
     stock::v1::{TraceStatus, TraceStep},
 };
 use prost::Message;
-use rusqlite::Connection;
 
 use crate::{
     counts::changes,
+    database::Connection,
     failure::{ApplyError, Defect, StoreError},
+    memory::{Cache, Slot},
     movement::{Kind, Movement, movements},
     place::{Place, shift},
     resource::{self, Folded},
     rows::{NewStep, PlaceKey, PlaceValue, Rows, StockKey, Whereabouts},
     subject::subjects,
+    table,
+    view::View,
 };
 
-/// What a batch of events has touched, as it will be.
-struct Fold<'c> {
-    connection: &'c Connection,
-    resources: BTreeMap<Boundary, Option<Folded>>,
-    rows: Rows<'c>,
+/// About how much a row takes in memory, in bytes, and a resource beyond its encoded form.
+const ROW_BYTES: usize = 400;
+const RESOURCE_BYTES: usize = 600;
+/// A decoded resource takes about so many times its encoded form.
+const DECODED: usize = 3;
+
+/// What events have touched, as it will be.
+pub struct Fold {
+    connection: Rc<Connection>,
+    view: &'static View,
+    resources: Cache<Boundary, Option<Folded>>,
+    resources_bytes: usize,
+    rows: Rows,
+    /// Whether what is not here is not stored either.
+    is_complete: bool,
+    position: u64,
+    leaf_hash: Option<Vec<u8>>,
+    committed: u64,
 }
 
-/// Takes in events that follow `position` and writes what they change. On an error nothing of them may be committed.
-pub fn apply(
-    connection: &Connection,
-    position: u64,
-    events: &[RecordedEvent],
-) -> Result<(), ApplyError> {
-    let mut fold = Fold {
-        connection,
-        resources: BTreeMap::new(),
-        rows: Rows::new(connection),
-    };
-    for (index, (recorded, expected)) in events.iter().zip(position + 1..).enumerate() {
-        let defective = |defect| ApplyError::Event { index, defect };
-        if recorded.position != expected {
-            return Err(defective(Defect::OutOfOrder { expected }));
+impl Fold {
+    /// Goes on from `position`, at which the rows stand.
+    pub fn new(connection: Rc<Connection>, view: &'static View, position: u64) -> Self {
+        let is_empty = position == 0;
+        Self {
+            rows: Rows::new(connection.clone(), is_empty),
+            connection,
+            view,
+            resources: BTreeMap::new(),
+            resources_bytes: 0,
+            is_complete: is_empty,
+            position,
+            leaf_hash: None,
+            committed: position,
         }
-        let event = Event::decode(&recorded.r#type, &recorded.data)
-            .map_err(|error| defective(Defect::Undecodable(error.to_string())))?;
-        fold.evolve(recorded, &event)?;
-        fold.restate(&event)?.map_err(defective)?;
-        let step_of_outer = fold.step_of_outer(recorded, &event);
-        for step in steps_of_batches(recorded, &event)
-            .into_iter()
-            .chain(step_of_outer)
-        {
-            fold.rows.add_step(step);
+    }
+
+    /// Takes in events that follow. After an error it must not be used any more.
+    pub fn take(&mut self, events: &[RecordedEvent]) -> Result<(), ApplyError> {
+        for (index, recorded) in events.iter().enumerate() {
+            let expected = self.position + 1;
+            let defective = |defect| ApplyError::Event { index, defect };
+            if recorded.position != expected {
+                return Err(defective(Defect::OutOfOrder { expected }));
+            }
+            let event = Event::decode(&recorded.r#type, &recorded.data)
+                .map_err(|error| defective(Defect::Undecodable(error.to_string())))?;
+            self.take_one(recorded, &event)?.map_err(defective)?;
+            self.position = expected;
         }
-        for (movement, number) in movements(&event).iter().zip(0..) {
-            fold.count(movement)?.map_err(defective)?;
-            fold.shift(movement, recorded.position)?;
+        if let Some(last) = events.last() {
+            self.leaf_hash = Some(last.leaf_hash.clone());
+        }
+        Ok(())
+    }
+
+    fn take_one(
+        &mut self,
+        recorded: &RecordedEvent,
+        event: &Event,
+    ) -> Result<Result<(), Defect>, StoreError> {
+        self.evolve(recorded, event)?;
+        if let Err(defect) = self.restate(event)? {
+            return Ok(Err(defect));
+        }
+        if self.view.keeps(&table::STEPS) {
+            let step_of_outer = self.step_of_outer(recorded, event);
+            for step in steps_of_batches(recorded, event)
+                .into_iter()
+                .chain(step_of_outer)
+            {
+                self.rows.add_step(step);
+            }
+        }
+        for (movement, number) in movements(event).iter().zip(0..) {
+            if let Err(defect) = self.count(movement)? {
+                return Ok(Err(defect));
+            }
+            if self.view.keeps(&table::PLACES) {
+                self.shift(movement, recorded.position)?;
+            }
+            if !self.view.keeps(&table::STEPS) {
+                continue;
+            }
             if !movement.kit_batch_id.is_empty() {
-                fold.rows
+                self.rows
                     .add_kit_part(&movement.units.batch_id, movement.kit_batch_id);
             }
             // What one owner gives up and another one gets is one step.
@@ -73,26 +123,53 @@ pub fn apply(
                 Kind::Ceded
             };
             if movement.kind != is_half {
-                fold.rows.add_step(step(recorded, movement, number));
+                self.rows.add_step(step(recorded, movement, number));
             }
         }
+        Ok(Ok(()))
     }
-    fold.write()?;
-    Ok(())
+
+    /// Where it stands: position and leaf hash of the last event taken in, if there was one.
+    pub fn reached(&self) -> (u64, Option<&Vec<u8>>) {
+        (self.position, self.leaf_hash.as_ref())
+    }
+
+    /// The position at which the rows stand.
+    pub fn committed(&self) -> u64 {
+        self.committed
+    }
+
+    /// Notes that what was written has been committed.
+    pub fn written(&mut self) {
+        self.committed = self.position;
+    }
+
+    /// How much it keeps in memory, in bytes, roughly.
+    pub fn memory_bytes(&self) -> usize {
+        self.rows.len() * ROW_BYTES + self.resources_bytes + self.resources.len() * RESOURCE_BYTES
+    }
+
+    /// Forgets what has been written: it is read again on its next touch.
+    pub fn forget(&mut self) {
+        self.resources.clear();
+        self.resources_bytes = 0;
+        self.rows.forget();
+        self.is_complete = false;
+    }
 }
 
-impl Fold<'_> {
+impl Fold {
     /// Folds the resources that the event is about.
     fn evolve(&mut self, recorded: &RecordedEvent, event: &Event) -> Result<(), StoreError> {
         for boundary in subjects(recorded) {
-            if !self.resources.contains_key(&boundary) {
-                let stored = resource::load(self.connection, &boundary)?;
-                self.resources.insert(boundary.clone(), stored);
+            if !resource::table_of(&boundary).is_some_and(|table| self.view.keeps(table)) {
+                continue;
             }
+            self.load(&boundary)?;
             let Some(slot) = self.resources.get_mut(&boundary) else {
                 continue;
             };
-            let folded = slot.get_or_insert_with(|| Folded {
+            let folded = slot.value.get_or_insert_with(|| Folded {
                 entry: Entry::empty(&boundary),
                 created_position: recorded.position,
                 created_at: recorded
@@ -100,14 +177,39 @@ impl Fold<'_> {
                     .as_ref()
                     .map(Message::encode_to_vec)
                     .unwrap_or_default(),
+                encoded_bytes: 0,
             });
             folded.entry.evolve(&boundary, event);
+            slot.is_dirty = true;
             // Its history begins with the event that brings it about, wherever a batch of events begins.
             if !resource::exists(&folded.entry) {
-                *slot = None;
+                slot.value = None;
             }
-            self.set_on_the_way(&boundary, recorded.position)?;
+            if self.view.keeps(&table::PLACES) {
+                self.set_on_the_way(&boundary, recorded.position)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Makes sure that a thing is in memory, if it is stored.
+    fn load(&mut self, boundary: &Boundary) -> Result<(), StoreError> {
+        if self.resources.contains_key(boundary) {
+            return Ok(());
+        }
+        let stored = if self.is_complete {
+            None
+        } else {
+            resource::load(&self.connection, boundary)?
+        };
+        let slot = match stored {
+            Some(folded) => {
+                self.resources_bytes += folded.encoded_bytes * DECODED;
+                Slot::stored(Some(folded))
+            }
+            None => Slot::absent(None),
+        };
+        self.resources.insert(boundary.clone(), slot);
         Ok(())
     }
 
@@ -123,7 +225,7 @@ impl Fold<'_> {
         let Some(Folded {
             entry: Entry::Asset(asset),
             ..
-        }) = self.resources.get(&boundary)?
+        }) = &self.resources.get(&boundary)?.value
         else {
             return None;
         };
@@ -148,7 +250,7 @@ impl Fold<'_> {
             };
             let is_blocked = self.is_blocked(&units.item_id, &units.batch_id, &units.lot)?;
             let lot = self.known_lot(&units.item_id, &units.batch_id, &units.lot)?;
-            if !self.rows.add(key, &lot, change, is_blocked)? {
+            if self.rows.add(key, &lot, change, is_blocked)?.is_none() {
                 return Ok(Err(uncountable(facility_id, &units.item_id)));
             }
         }
@@ -171,7 +273,7 @@ impl Fold<'_> {
             let is_blocked = self.is_blocked(item_id, &key.batch_id, lot)?;
             let facility_id = key.facility_id.clone();
             let relabelled = matches!(event, Event::BatchDataCorrected(_)).then_some(lot.as_str());
-            if !self.rows.restate(key, relabelled, is_blocked)? {
+            if self.rows.restate(key, relabelled, is_blocked)?.is_none() {
                 return Ok(Err(uncountable(&facility_id, item_id)));
             }
         }
@@ -201,15 +303,13 @@ impl Fold<'_> {
         let Some(boundary) = Boundary::quality(item_id) else {
             return Ok(None);
         };
-        if !self.resources.contains_key(&boundary) {
-            let stored = resource::load(self.connection, &boundary)?;
-            self.resources.insert(boundary.clone(), stored);
-        }
-        Ok(match self.resources.get(&boundary) {
-            Some(Some(Folded {
+        self.load(&boundary)?;
+        let found = self.resources.get(&boundary);
+        Ok(match found.and_then(|slot| slot.value.as_ref()) {
+            Some(Folded {
                 entry: Entry::Quality(quality),
                 ..
-            })) => Some(quality),
+            }) => Some(quality),
             _ => None,
         })
     }
@@ -266,10 +366,11 @@ impl Fold<'_> {
 
     /// Sets how many units of a shipment are on their way, and how many are missing, as its fold says.
     fn set_on_the_way(&mut self, boundary: &Boundary, position: u64) -> Result<(), StoreError> {
-        let Some(Some(Folded {
+        let found = self.resources.get(boundary);
+        let Some(Folded {
             entry: Entry::Shipment(shipment),
             ..
-        })) = self.resources.get(boundary)
+        }) = found.and_then(|slot| slot.value.as_ref())
         else {
             return Ok(());
         };
@@ -311,13 +412,20 @@ impl Fold<'_> {
         Ok(())
     }
 
-    fn write(&self) -> Result<(), StoreError> {
-        for (boundary, folded) in &self.resources {
-            if let Some(folded) = folded {
-                resource::store(self.connection, boundary, folded)?;
+    /// Writes what has changed since the last time. After an error it must not be used any more.
+    pub fn write(&mut self) -> Result<(), StoreError> {
+        let mut writer = resource::Writer::new(&self.connection, self.view)?;
+        for (boundary, slot) in self.resources.iter_mut().filter(|(_, slot)| slot.is_dirty) {
+            if let Some(folded) = &mut slot.value {
+                let before = folded.encoded_bytes;
+                folded.encoded_bytes = writer.store(boundary, folded)?;
+                self.resources_bytes += folded.encoded_bytes * DECODED;
+                self.resources_bytes -= before * DECODED;
             }
+            slot.written(slot.value.is_some());
         }
-        self.rows.write()
+        writer.finish()?;
+        self.rows.write(self.view)
     }
 }
 

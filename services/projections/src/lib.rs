@@ -7,10 +7,12 @@
 //! The same code takes in one new event and the whole history. An event that it can't take in parks the views before
 //! it: they stay readable and say so, and never skip it.
 
+mod administration;
 mod assets;
 mod boards;
 mod clauses;
 mod counts;
+mod database;
 mod donor;
 mod endpoint;
 mod engine;
@@ -18,11 +20,13 @@ mod failure;
 mod fields;
 mod fold;
 mod lot;
+mod memory;
 mod movement;
 mod names;
 mod paging;
 mod place;
 mod places;
+mod rebuild;
 mod refusal;
 mod resource;
 mod rows;
@@ -30,14 +34,18 @@ mod served;
 mod stock;
 mod store;
 mod subject;
+mod table;
 mod tenure;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod view;
 mod views;
 
+pub use administration::ProjectionEndpoint;
 pub use endpoint::StockEndpoint;
 pub use engine::Running;
 pub use failure::{Defect, StoreError};
 pub use store::{Checkpoint, remove_all as remove, stored_checkpoint};
-pub use views::{Calendar, Parked, Status, ViewOptions, Views};
+pub use view::View;
+pub use views::{Calendar, Parked, Rebuild, RebuildRefusal, Status, ViewOptions, Views};

@@ -11,9 +11,9 @@ use keruen_proto::{
     },
 };
 use prost::Message;
-use rusqlite::{Connection, params};
 
 use crate::{
+    database::{Connection, params},
     failure::StoreError,
     fields::Fields,
     names::{self, Facilities},
@@ -126,7 +126,7 @@ fn batches_of(connection: &Connection, item_id: &str, lot: &str) -> Result<Vec<B
     let mut rows = statement.query(params![item_id, lot])?;
     let mut batches = Vec::new();
     while let Some(row) = rows.next()? {
-        batches.push(Batch::decode(row.get::<_, Vec<u8>>(0)?.as_slice())?);
+        batches.push(Batch::decode(row.get::<Vec<u8>>(0)?.as_slice())?);
     }
     Ok(batches)
 }
@@ -200,7 +200,7 @@ impl Holders {
             .prepare_cached("SELECT step FROM steps WHERE batch_id = ?1 ORDER BY position")?;
         let mut rows = statement.query(params![batch_id])?;
         while let Some(row) = rows.next()? {
-            let step = TraceStep::decode(row.get::<_, Vec<u8>>(0)?.as_slice())?;
+            let step = TraceStep::decode(row.get::<Vec<u8>>(0)?.as_slice())?;
             if step.r#type == ShipmentDispatched::TYPE {
                 let sent = &mut self.at(&step.from_facility_id).counted.sent;
                 add(sent, step.quantity);

@@ -11,9 +11,12 @@ use keruen_proto::{
     registry::v1::{Facility, Item, LocalizedText, Organisation, Verification},
 };
 use prost::Message;
-use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{failure::StoreError, refusal::Refusal};
+use crate::{
+    database::{Connection, params},
+    failure::StoreError,
+    refusal::Refusal,
+};
 
 fn resource<M: Message + Default>(
     connection: &Connection,
@@ -22,8 +25,7 @@ fn resource<M: Message + Default>(
 ) -> Result<Option<M>, StoreError> {
     let bytes: Option<Vec<u8>> = connection
         .prepare_cached(sql)?
-        .query_row(params![id], |row| row.get(0))
-        .optional()?;
+        .query_row(params![id], |row| row.get(0))?;
     Ok(bytes.map(|bytes| M::decode(bytes.as_slice())).transpose()?)
 }
 
@@ -108,8 +110,7 @@ impl<'c> Facilities<'c> {
             .prepare_cached(
                 "SELECT region_id FROM facility_regions WHERE facility_id = ?1 AND valid_from <= ?2 AND valid_to > ?2",
             )?
-            .query_row(params![id, self.today], |row| row.get(0))
-            .optional()?;
+            .query_row(params![id, self.today], |row| row.get(0))?;
         let found = FacilityName {
             kind: facility.kind,
             name: facility.name,
@@ -123,8 +124,7 @@ impl<'c> Facilities<'c> {
 fn exists(connection: &Connection, sql: &str, id: &str) -> Result<bool, StoreError> {
     Ok(connection
         .prepare_cached(sql)?
-        .query_row(params![id], |_| Ok(()))
-        .optional()?
+        .query_row(params![id], |_| Ok(()))?
         .is_some())
 }
 

@@ -6,9 +6,13 @@ use keruen_proto::{
     inventory::v1::{Batch, StockUnits},
     stock::v1::{TracePlace, TraceStatus},
 };
-use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{failure::StoreError, names::Facilities, served::Carried};
+use crate::{
+    database::{Connection, params},
+    failure::StoreError,
+    names::Facilities,
+    served::Carried,
+};
 
 /// Reads places, and names the facilities in them.
 pub struct Places<'c> {
@@ -54,21 +58,20 @@ impl<'c> Places<'c> {
         let mut statement = self
             .connection
             .prepare_cached(include_str!("sql/places_of_batch.sql"))?;
-        let rows = statement.query_map(params![batch.batch_id, batch.item_id], |row| {
+        statement.query_map(params![batch.batch_id, batch.item_id], |row| {
             Ok(TracePlace {
                 owner_id: row.get(0)?,
                 facility_id: row.get(1)?,
                 status: row.get(2)?,
                 shipment_id: row.get(3)?,
                 quantity: row.get(4)?,
-                since_position: row.get::<_, i64>(5)?.cast_unsigned(),
+                since_position: row.get::<i64>(5)?.cast_unsigned(),
                 reserved: row.get(6)?,
                 held: row.get(7)?,
                 custodian_id: row.get(8)?,
                 ..TracePlace::default()
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     fn add_serials(&self, batch: &Batch, places: &mut [TracePlace]) -> Result<(), StoreError> {
@@ -158,11 +161,11 @@ impl<'c> Places<'c> {
                     facility_id: row.get(1)?,
                     status: row.get(2)?,
                     shipment_id: row.get(3)?,
-                    since_position: row.get::<_, i64>(4)?.cast_unsigned(),
+                    since_position: row.get::<i64>(4)?.cast_unsigned(),
                     ..TracePlace::default()
                 })
             });
-            let Some(mut place) = found.optional()? else {
+            let Some(mut place) = found? else {
                 continue;
             };
             if carried.is_before_dispatch {

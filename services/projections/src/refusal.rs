@@ -106,7 +106,13 @@ impl Refusal {
             | Self::Parked { .. }
             | Self::Read(
                 ReadError::TooSlow { .. }
-                | ReadError::Store(StoreError::Sqlite(_) | StoreError::Io(_)),
+                | ReadError::Missing
+                | ReadError::Store(
+                    StoreError::Sqlite(_)
+                    | StoreError::Postgres(_)
+                    | StoreError::Io(_)
+                    | StoreError::Overtaken,
+                ),
             )
             | Self::Log(_) => Code::Unavailable,
             Self::TooLarge { .. } => Code::ResourceExhausted,
@@ -122,7 +128,7 @@ impl Refusal {
             Self::UnknownAsset { .. } => "UNKNOWN_ASSET",
             Self::UnknownLot { .. } => "UNKNOWN_LOT",
             Self::Behind { .. } => "VIEW_BEHIND",
-            Self::Starting => "VIEW_STARTING",
+            Self::Starting | Self::Read(ReadError::Missing) => "VIEW_STARTING",
             Self::Parked { .. } => "VIEW_PARKED",
             Self::TooLarge { .. } => "TRACE_TOO_LARGE",
             Self::Read(ReadError::TooSlow { .. }) => "VIEW_TOO_SLOW",
@@ -173,12 +179,6 @@ impl Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::Read(error.into())
-    }
-}
-
-impl From<rusqlite::Error> for Refusal {
-    fn from(error: rusqlite::Error) -> Self {
-        StoreError::from(error).into()
     }
 }
 

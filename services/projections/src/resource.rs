@@ -6,9 +6,14 @@ use keruen_proto::{
     shipments::v1::Shipment,
 };
 use prost::Message;
-use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{failure::StoreError, tenure};
+use crate::{
+    database::{Connection, Put, Value, params},
+    failure::StoreError,
+    table::{self, Table},
+    tenure,
+    view::View,
+};
 
 /// A folded thing and where its history begins.
 #[derive(Clone, Debug)]
@@ -19,21 +24,23 @@ pub struct Folded {
     pub created_position: u64,
     /// `keruen.log.v1.OccurredAt` of its first event, encoded. Stored only for requests.
     pub created_at: Vec<u8>,
+    /// How long the resource is as it is stored; 0 where it has not been yet.
+    pub encoded_bytes: usize,
 }
 
-/// Table, key column and, for assets, the second key column.
-fn table(boundary: &Boundary) -> Option<(&'static str, &'static str, &'static str)> {
+/// The table of a thing; `None` where it has none.
+pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
     Some(match boundary {
-        Boundary::Organisation(_) => ("organisations", "organisation_id", ""),
-        Boundary::Facility(_) => ("facilities", "facility_id", ""),
-        Boundary::Commodity(_) => ("commodities", "commodity_id", ""),
-        Boundary::Item(_) => ("items", "item_id", ""),
-        Boundary::Quality(_) => ("item_quality", "item_id", ""),
-        Boundary::Donation(_) => ("donations", "donation_id", ""),
-        Boundary::Batch(_) => ("batches", "batch_id", ""),
-        Boundary::Asset(..) => ("assets", "item_id", "serial_number"),
-        Boundary::Request(_) => ("requests", "request_id", ""),
-        Boundary::Shipment(_) => ("shipments", "shipment_id", ""),
+        Boundary::Organisation(_) => &table::ORGANISATIONS,
+        Boundary::Facility(_) => &table::FACILITIES,
+        Boundary::Commodity(_) => &table::COMMODITIES,
+        Boundary::Item(_) => &table::ITEMS,
+        Boundary::Quality(_) => &table::ITEM_QUALITY,
+        Boundary::Donation(_) => &table::DONATIONS,
+        Boundary::Batch(_) => &table::BATCHES,
+        Boundary::Asset(..) => &table::ASSETS,
+        Boundary::Request(_) => &table::REQUESTS,
+        Boundary::Shipment(_) => &table::SHIPMENTS,
         Boundary::Pledge(_)
         | Boundary::Vehicle(_)
         | Boundary::Volunteer(_)
@@ -85,41 +92,47 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
 
 /// Reads what is stored of a thing; `None` where nothing is.
 pub fn load(connection: &Connection, boundary: &Boundary) -> Result<Option<Folded>, StoreError> {
-    let Some((table, first, second)) = table(boundary) else {
+    let Some(table) = table_of(boundary) else {
         return Ok(None);
     };
-    let filed_at = if table == "requests" {
-        "filed_at"
+    let filed_at = if table.name == table::REQUESTS.name {
+        ", filed_at"
     } else {
-        "NULL"
+        ""
     };
-    let and_second = if second.is_empty() {
-        String::new()
-    } else {
-        format!(" AND {second} = ?2")
-    };
+    let keys: Vec<_> = table
+        .keys
+        .iter()
+        .zip(1..)
+        .map(|(key, number)| format!("{key} = ?{number}"))
+        .collect();
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT created_position, {filed_at}, resource FROM {table} WHERE {first} = ?1{and_second}"
+        "SELECT created_position, resource{filed_at} FROM {} WHERE {}",
+        table.name,
+        keys.join(" AND ")
     ))?;
     let (first, second) = key(boundary);
-    let columns = |row: &rusqlite::Row<'_>| {
-        Ok((
-            row.get::<_, i64>(0)?,
-            row.get::<_, Option<Vec<u8>>>(1)?,
-            row.get::<_, Vec<u8>>(2)?,
-        ))
-    };
-    let row = match second {
-        None => statement.query_row(params![first], columns),
-        Some(second) => statement.query_row(params![first, second], columns),
-    };
-    let Some((created_position, created_at, resource)) = row.optional()? else {
+    let keys: Vec<Value<'_>> = [Some(first), second]
+        .into_iter()
+        .flatten()
+        .map(Value::Text)
+        .collect();
+    let row = statement.query_row(&keys, |row| {
+        let created_at = if filed_at.is_empty() {
+            Vec::new()
+        } else {
+            row.get(2)?
+        };
+        Ok((row.get::<i64>(0)?, created_at, row.get::<Vec<u8>>(1)?))
+    });
+    let Some((created_position, created_at, resource)) = row? else {
         return Ok(None);
     };
     Ok(Some(Folded {
         entry: decode(boundary, &resource)?,
         created_position: created_position.cast_unsigned(),
-        created_at: created_at.unwrap_or_default(),
+        created_at,
+        encoded_bytes: resource.len(),
     }))
 }
 
@@ -185,140 +198,188 @@ pub fn exists(entry: &Entry) -> bool {
     !id.is_empty()
 }
 
-/// Writes a folded thing.
-pub fn store(
-    connection: &Connection,
-    boundary: &Boundary,
-    folded: &Folded,
-) -> Result<(), StoreError> {
-    let position = folded.created_position.cast_signed();
-    let (id, _) = key(boundary);
-    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> Result<(), StoreError> {
-        connection.prepare_cached(sql)?.execute(values)?;
+/// A thing as it is stored; nothing where it is not.
+fn encode(entry: &Entry) -> Vec<u8> {
+    match entry {
+        Entry::Organisation(it) => it.encode_to_vec(),
+        Entry::Facility(it) => it.encode_to_vec(),
+        Entry::Commodity(it) => it.encode_to_vec(),
+        Entry::Item(it) => it.encode_to_vec(),
+        Entry::Quality(it) => it.encode_to_vec(),
+        Entry::Donation(it) => it.encode_to_vec(),
+        Entry::Batch(it) => it.encode_to_vec(),
+        Entry::Asset(it) => it.encode_to_vec(),
+        Entry::Request(it) => it.encode_to_vec(),
+        Entry::Shipment(it) => it.encode_to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// Writes folded things; those of one table at a time.
+pub struct Writer<'c> {
+    connection: &'c Connection,
+    put: Option<(&'static Table, Put<'c>)>,
+    links: Option<Put<'c>>,
+}
+
+impl<'c> Writer<'c> {
+    /// To the tables of a view.
+    pub fn new(connection: &'c Connection, view: &View) -> Result<Self, StoreError> {
+        let links = view
+            .keeps(&table::REQUEST_SHIPMENTS)
+            .then(|| Put::new(connection, &table::REQUEST_SHIPMENTS));
+        Ok(Self {
+            connection,
+            put: None,
+            links: links.transpose()?,
+        })
+    }
+
+    fn row(&mut self, table: &'static Table, values: &[Value<'_>]) -> Result<(), StoreError> {
+        let mut put = match self.put.take() {
+            Some((same, put)) if same.name == table.name => put,
+            other => {
+                if let Some((_, put)) = other {
+                    put.finish()?;
+                }
+                Put::new(self.connection, table)?
+            }
+        };
+        put.row(values)?;
+        self.put = Some((table, put));
         Ok(())
-    };
-    match &folded.entry {
-        Entry::Organisation(it) => run(
-            include_str!("sql/put_organisation.sql"),
-            params![id, position, it.encode_to_vec()],
-        ),
-        Entry::Facility(it) => {
-            run(
-                include_str!("sql/put_facility.sql"),
-                params![id, it.operator_id, position, it.encode_to_vec()],
-            )?;
-            tenure::store(connection, it)
+    }
+
+    /// Writes what is left.
+    pub fn finish(self) -> Result<(), StoreError> {
+        if let Some((_, put)) = self.put {
+            put.finish()?;
         }
-        Entry::Commodity(it) => run(
-            include_str!("sql/put_commodity.sql"),
-            params![id, position, it.encode_to_vec()],
-        ),
-        Entry::Item(it) => run(
-            include_str!("sql/put_item.sql"),
-            params![id, it.commodity_id, position, it.encode_to_vec()],
-        ),
-        Entry::Quality(it) => run(
-            include_str!("sql/put_item_quality.sql"),
-            params![id, position, it.encode_to_vec()],
-        ),
-        Entry::Donation(it) => run(
-            include_str!("sql/put_donation.sql"),
-            params![id, it.donor_id, position, it.encode_to_vec()],
-        ),
-        Entry::Batch(it) => run(
-            include_str!("sql/put_batch.sql"),
-            params![id, it.donation_id, it.item_id, position, it.encode_to_vec()],
-        ),
-        Entry::Asset(it) => run(
-            include_str!("sql/put_asset.sql"),
+        self.links.map_or(Ok(()), Put::finish)
+    }
+
+    /// Writes a thing, if there is a table of it; answers with how long it is.
+    pub fn store(&mut self, boundary: &Boundary, folded: &Folded) -> Result<usize, StoreError> {
+        let Some(table) = table_of(boundary) else {
+            return Ok(0);
+        };
+        let encoded = encode(&folded.entry);
+        self.store_encoded(table, boundary, folded, &encoded)?;
+        Ok(encoded.len())
+    }
+
+    fn store_encoded(
+        &mut self,
+        table: &'static Table,
+        boundary: &Boundary,
+        folded: &Folded,
+        encoded: &[u8],
+    ) -> Result<(), StoreError> {
+        let position = folded.created_position.cast_signed();
+        let (id, _) = key(boundary);
+        match &folded.entry {
+            Entry::Organisation(_) | Entry::Commodity(_) | Entry::Quality(_) => {
+                self.row(table, params![id, position, encoded])
+            }
+            Entry::Facility(it) => {
+                self.row(table, params![id, it.operator_id, position, encoded])?;
+                tenure::store(self.connection, it)
+            }
+            Entry::Item(it) => self.row(table, params![id, it.commodity_id, position, encoded]),
+            Entry::Donation(it) => self.row(table, params![id, it.donor_id, position, encoded]),
+            Entry::Batch(it) => self.row(
+                table,
+                params![id, it.donation_id, it.item_id, position, encoded],
+            ),
+            Entry::Asset(it) => self.row(
+                table,
+                params![
+                    id,
+                    it.serial_number,
+                    it.batch_id,
+                    position,
+                    encoded,
+                    it.facility_id,
+                    it.owner_id,
+                    it.place,
+                    it.condition,
+                    it.service_due_on,
+                    it.loan.as_ref().map_or("", |loan| &loan.due_on)
+                ],
+            ),
+            Entry::Request(it) => self.store_request(it, position, &folded.created_at, encoded),
+            Entry::Shipment(it) => self.store_shipment(it, position, encoded),
+            // Stock has views of its own, a pledge stands with its donation; all others have none.
+            Entry::Stock(..)
+            | Entry::MobileUnit(_)
+            | Entry::Pledge(_)
+            | Entry::Fact(_)
+            | Entry::Key(_)
+            | Entry::Vehicle(_)
+            | Entry::Volunteer(_)
+            | Entry::Crew(_)
+            | Entry::Since(_)
+            | Entry::EarmarkChanges(_)
+            | Entry::KitsOfBatch(_)
+            | Entry::LotInKits(_)
+            | Entry::Count(_)
+            | Entry::Goods(_) => Ok(()),
+        }
+    }
+
+    fn store_request(
+        &mut self,
+        request: &Request,
+        position: i64,
+        filed_at: &[u8],
+        encoded: &[u8],
+    ) -> Result<(), StoreError> {
+        let is_open = !matches!(
+            request.state(),
+            RequestState::Fulfilled | RequestState::Rejected
+        );
+        let urgency_rank = RequestPriority::Stat as i32 - request.priority + 1;
+        self.row(
+            &table::REQUESTS,
             params![
-                id,
-                it.serial_number,
-                it.batch_id,
+                request.request_id,
+                request.facility_id,
+                request.state,
+                is_open,
+                urgency_rank,
                 position,
-                it.encode_to_vec(),
-                it.facility_id,
-                it.owner_id,
-                it.place,
-                it.condition,
-                it.service_due_on,
-                it.loan.as_ref().map_or("", |loan| &loan.due_on)
+                filed_at,
+                encoded
             ],
-        ),
-        Entry::Request(it) => store_request(connection, it, position, &folded.created_at),
-        Entry::Shipment(it) => store_shipment(connection, it, position),
-        // Stock has views of its own, a pledge stands with its donation; keys, vehicles, volunteers, crews, counts and what
-        // moved since a position have
-        // none.
-        Entry::Stock(..)
-        | Entry::MobileUnit(_)
-        | Entry::Pledge(_)
-        | Entry::Fact(_)
-        | Entry::Key(_)
-        | Entry::Vehicle(_)
-        | Entry::Volunteer(_)
-        | Entry::Crew(_)
-        | Entry::Since(_)
-        | Entry::EarmarkChanges(_)
-        | Entry::KitsOfBatch(_)
-        | Entry::LotInKits(_)
-        | Entry::Count(_)
-        | Entry::Goods(_) => Ok(()),
+        )
     }
-}
 
-fn store_request(
-    connection: &Connection,
-    request: &Request,
-    position: i64,
-    filed_at: &[u8],
-) -> Result<(), StoreError> {
-    let is_open = !matches!(
-        request.state(),
-        RequestState::Fulfilled | RequestState::Rejected
-    );
-    let urgency_rank = RequestPriority::Stat as i32 - request.priority + 1;
-    connection
-        .prepare_cached(include_str!("sql/put_request.sql"))?
-        .execute(params![
-            request.request_id,
-            request.facility_id,
-            request.state,
-            is_open,
-            urgency_rank,
-            position,
-            filed_at,
-            request.encode_to_vec()
-        ])?;
-    Ok(())
-}
-
-fn store_shipment(
-    connection: &Connection,
-    shipment: &Shipment,
-    position: i64,
-) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(include_str!("sql/put_shipment.sql"))?
-        .execute(params![
-            shipment.shipment_id,
-            shipment.origin_id,
-            shipment.destination_id,
-            shipment.state,
-            shipment.custodian_id,
-            position,
-            shipment.encode_to_vec()
-        ])?;
-    let mut link = connection.prepare_cached(
-        "INSERT INTO request_shipments (request_id, shipment_id) VALUES (?1, ?2) \
-         ON CONFLICT (request_id, shipment_id) DO NOTHING",
-    )?;
-    for line in shipment
-        .lines
-        .iter()
-        .filter(|line| !line.request_id.is_empty())
-    {
-        link.execute(params![line.request_id, shipment.shipment_id])?;
+    fn store_shipment(
+        &mut self,
+        shipment: &Shipment,
+        position: i64,
+        encoded: &[u8],
+    ) -> Result<(), StoreError> {
+        self.row(
+            &table::SHIPMENTS,
+            params![
+                shipment.shipment_id,
+                shipment.origin_id,
+                shipment.destination_id,
+                shipment.state,
+                shipment.custodian_id,
+                position,
+                encoded
+            ],
+        )?;
+        let Some(links) = &mut self.links else {
+            return Ok(());
+        };
+        for line in &shipment.lines {
+            if !line.request_id.is_empty() {
+                links.row(params![line.request_id, shipment.shipment_id])?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -1,26 +1,35 @@
-//! Rows that a batch of events touches: read on first touch, changed in memory, written once at the end.
+//! Rows that events touch: read on first touch, changed in memory, written in bulk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use keruen_proto::stock::v1::TraceStep;
 use prost::Message;
-use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{counts::Counts, failure::StoreError};
+use crate::{
+    counts::Counts,
+    database::{Connection, Delete, Parameter as _, Put, Row, Value, params},
+    failure::StoreError,
+    memory::{Cache, Slot},
+    table,
+    view::View,
+};
 
-/// Names a stock row.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Names a stock row. In this order the rows of an item stand together, and among them those of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     clippy::struct_field_names,
     reason = "they are named like their columns"
 )]
 pub struct StockKey {
-    /// Where.
-    pub facility_id: String,
     /// Of what.
     pub item_id: String,
     /// Of which batch.
     pub batch_id: String,
+    /// Where.
+    pub facility_id: String,
     /// Whose.
     pub owner_id: String,
 }
@@ -105,21 +114,23 @@ pub struct NewStep {
 }
 
 /// The rows of stock and places, as they will be.
-pub struct Rows<'c> {
-    connection: &'c Connection,
-    stock: BTreeMap<StockKey, StockValue>,
-    totals: BTreeMap<(String, String), Counts>,
-    places: BTreeMap<PlaceKey, PlaceValue>,
+pub struct Rows {
+    connection: Rc<Connection>,
+    stock: Cache<StockKey, StockValue>,
+    totals: Cache<(String, String), Counts>,
+    places: Cache<PlaceKey, PlaceValue>,
     /// `None` where a unit never came.
-    serials: BTreeMap<(String, String), Option<Whereabouts>>,
+    serials: Cache<(String, String), Option<Whereabouts>>,
     steps: Vec<NewStep>,
     /// Batches, and batches of kits that hold units of them.
     kit_parts: BTreeSet<(String, String)>,
+    /// Whether what is not here is not stored either.
+    is_complete: bool,
 }
 
-impl<'c> Rows<'c> {
-    /// As stored.
-    pub fn new(connection: &'c Connection) -> Self {
+impl Rows {
+    /// As stored; `is_empty` where nothing is.
+    pub fn new(connection: Rc<Connection>, is_empty: bool) -> Self {
         Self {
             connection,
             stock: BTreeMap::new(),
@@ -128,17 +139,38 @@ impl<'c> Rows<'c> {
             serials: BTreeMap::new(),
             steps: Vec::new(),
             kit_parts: BTreeSet::new(),
+            is_complete: is_empty,
         }
     }
 
-    /// Adds to a stock row of a lot and to the total of its facility and item; `false` where that can't be counted.
+    /// How many rows are kept in memory.
+    pub fn len(&self) -> usize {
+        self.stock.len()
+            + self.totals.len()
+            + self.places.len()
+            + self.serials.len()
+            + self.steps.len()
+            + self.kit_parts.len()
+    }
+
+    /// Forgets rows that have been written: they are read again on their next touch.
+    pub fn forget(&mut self) {
+        self.stock.clear();
+        self.totals.clear();
+        self.places.clear();
+        self.serials.clear();
+        self.is_complete = false;
+    }
+
+    /// Adds to a stock row of a lot and to the total of its facility and item; answers with what that changed, `None`
+    /// where it can't be counted.
     pub fn add(
         &mut self,
         key: StockKey,
         lot: &str,
         change: Counts,
         is_blocked: bool,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Counts>, StoreError> {
         let before = self.stock_row(&key)?;
         let after = StockValue {
             lot: lot.to_owned(),
@@ -150,14 +182,14 @@ impl<'c> Rows<'c> {
         self.replace(key, &before, after, change)
     }
 
-    /// Says whether the batch of a stock row may be used, and what its lot is where that was wrong; `false` where that
-    /// can't be counted.
+    /// Says whether the batch of a stock row may be used, and what its lot is where that was wrong; answers with what
+    /// that changed, `None` where it can't be counted.
     pub fn restate(
         &mut self,
         key: StockKey,
         lot: Option<&str>,
         is_blocked: bool,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Counts>, StoreError> {
         let before = self.stock_row(&key)?;
         let after = StockValue {
             lot: lot.unwrap_or(&before.lot).to_owned(),
@@ -173,20 +205,20 @@ impl<'c> Rows<'c> {
         before: &StockValue,
         after: Option<StockValue>,
         change: Counts,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Counts>, StoreError> {
         let total_key = (key.facility_id.clone(), key.item_id.clone());
         let before_total = self.total_row(&total_key)?;
         let sums = after.and_then(|after| {
             let held = after.counts.held.checked_sub(before.counts.held)?;
-            let total = before_total.plus(Counts { held, ..change })?;
-            Some((after, total))
+            let change = Counts { held, ..change };
+            Some((after, before_total.plus(change)?, change))
         });
-        let Some((after, total)) = sums else {
-            return Ok(false);
+        let Some((after, total, change)) = sums else {
+            return Ok(None);
         };
-        self.stock.insert(key, after);
-        self.totals.insert(total_key, total);
-        Ok(true)
+        set(&mut self.stock, key, after);
+        set(&mut self.totals, total_key, total);
+        Ok(Some(change))
     }
 
     /// The stock rows of an item that are of this batch, or, without one, of this lot; the batch of each comes with it.
@@ -196,51 +228,55 @@ impl<'c> Rows<'c> {
         batch_id: Option<&str>,
         lot: &str,
     ) -> Result<BTreeSet<StockKey>, StoreError> {
-        let mut statement = self.connection.prepare_cached(match batch_id {
-            Some(_) => {
-                "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND batch_id = ?2"
-            }
-            None => "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND lot = ?2",
-        })?;
-        let stored = statement.query_map(params![item_id, batch_id.unwrap_or(lot)], |row| {
-            Ok(StockKey {
-                facility_id: row.get(0)?,
-                item_id: item_id.to_owned(),
-                batch_id: row.get(1)?,
-                owner_id: row.get(2)?,
-            })
-        })?;
-        let mut keys = stored.collect::<Result<BTreeSet<_>, _>>()?;
-        let is_meant = |key: &StockKey, value: &StockValue| {
-            key.item_id == item_id
-                && batch_id.map_or_else(|| value.lot == lot, |batch_id| key.batch_id == batch_id)
+        let mut keys = BTreeSet::new();
+        if !self.is_complete {
+            let mut statement = self.connection.prepare_cached(match batch_id {
+                Some(_) => {
+                    "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND batch_id = ?2"
+                }
+                None => "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND lot = ?2",
+            })?;
+            let stored = statement.query_map(params![item_id, batch_id.unwrap_or(lot)], |row| {
+                Ok(StockKey {
+                    facility_id: row.get(0)?,
+                    item_id: item_id.to_owned(),
+                    batch_id: row.get(1)?,
+                    owner_id: row.get(2)?,
+                })
+            })?;
+            keys.extend(stored);
+        }
+        let first = StockKey {
+            item_id: item_id.to_owned(),
+            batch_id: batch_id.unwrap_or_default().to_owned(),
+            ..StockKey::default()
         };
-        keys.extend(
-            self.stock
-                .iter()
-                .filter(|(key, value)| is_meant(key, value))
-                .map(|(key, _)| key.clone()),
-        );
+        let of_item = self
+            .stock
+            .range(first..)
+            .take_while(|(key, _)| {
+                key.item_id == item_id && batch_id.is_none_or(|id| key.batch_id == id)
+            })
+            .filter(|(_, slot)| batch_id.is_some() || slot.value.lot == lot);
+        keys.extend(of_item.map(|(key, _)| key.clone()));
         Ok(keys)
     }
 
     /// Sets what is at a place.
     pub fn set_place(&mut self, key: PlaceKey, value: PlaceValue) {
-        self.places.insert(key, value);
+        set(&mut self.places, key, value);
     }
 
     /// Sets where a unit of an asset is.
     pub fn set_serial(&mut self, item_id: &str, serial_number: &str, whereabouts: Whereabouts) {
-        self.serials.insert(
-            (item_id.to_owned(), serial_number.to_owned()),
-            Some(whereabouts),
-        );
+        let key = (item_id.to_owned(), serial_number.to_owned());
+        set(&mut self.serials, key, Some(whereabouts));
     }
 
     /// Forgets where a unit of an asset is: it never came.
     pub fn remove_serial(&mut self, item_id: &str, serial_number: &str) {
-        self.serials
-            .insert((item_id.to_owned(), serial_number.to_owned()), None);
+        let key = (item_id.to_owned(), serial_number.to_owned());
+        set(&mut self.serials, key, None);
     }
 
     /// Adds that kits hold, or held, units of a batch.
@@ -254,249 +290,218 @@ impl<'c> Rows<'c> {
         self.steps.push(step);
     }
 
-    fn stock_row(&self, key: &StockKey) -> Result<StockValue, StoreError> {
-        if let Some(value) = self.stock.get(key) {
-            return Ok(value.clone());
+    fn stock_row(&mut self, key: &StockKey) -> Result<StockValue, StoreError> {
+        if let Some(slot) = self.stock.get(key) {
+            return Ok(slot.value.clone());
+        }
+        if self.is_complete {
+            return Ok(StockValue::default());
         }
         let mut statement = self.connection.prepare_cached(
             "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out, held_here, \
              lot FROM stock \
              WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
         )?;
-        let key = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
-        Ok(statement
-            .query_row(key, |row| {
-                Ok(StockValue {
-                    counts: counts(row, 0)?,
-                    held_here: row.get(COUNTERS)?,
-                    lot: row.get(COUNTERS + 1)?,
-                })
+        let values = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
+        let stored = statement.query_row(values, |row| {
+            Ok(StockValue {
+                counts: counts(row, 0)?,
+                held_here: row.get(COUNTERS)?,
+                lot: row.get(COUNTERS + 1)?,
             })
-            .optional()?
-            .unwrap_or_default())
+        })?;
+        Ok(remember(&mut self.stock, key.clone(), stored))
     }
 
-    fn total_row(&self, key: &(String, String)) -> Result<Counts, StoreError> {
-        if let Some(counts) = self.totals.get(key) {
-            return Ok(*counts);
+    fn total_row(&mut self, key: &(String, String)) -> Result<Counts, StoreError> {
+        if let Some(slot) = self.totals.get(key) {
+            return Ok(slot.value);
+        }
+        if self.is_complete {
+            return Ok(Counts::default());
         }
         let mut statement = self.connection.prepare_cached(
             "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out \
              FROM stock_totals \
              WHERE facility_id = ?1 AND item_id = ?2",
         )?;
-        let counts = statement
-            .query_row(params![key.0, key.1], |row| counts(row, 0))
-            .optional()?;
-        Ok(counts.unwrap_or_default())
+        let stored = statement.query_row(params![key.0, key.1], |row| counts(row, 0))?;
+        Ok(remember(&mut self.totals, key.clone(), stored))
     }
 
     /// What is at a place.
-    pub fn place_row(&self, key: &PlaceKey) -> Result<PlaceValue, StoreError> {
-        if let Some(value) = self.places.get(key) {
-            return Ok(*value);
+    pub fn place_row(&mut self, key: &PlaceKey) -> Result<PlaceValue, StoreError> {
+        if let Some(slot) = self.places.get(key) {
+            return Ok(slot.value);
+        }
+        if self.is_complete {
+            return Ok(PlaceValue::default());
         }
         let mut statement = self.connection.prepare_cached(
             "SELECT quantity, since_position FROM places \
              WHERE batch_id = ?1 AND owner_id = ?2 AND facility_id = ?3 AND status = ?4 AND shipment_id = ?5",
         )?;
-        let value = statement.query_row(
-            params![
+        let values = params![
+            key.batch_id,
+            key.owner_id,
+            key.facility_id,
+            key.status,
+            key.shipment_id
+        ];
+        let stored = statement.query_row(values, |row| {
+            Ok(PlaceValue {
+                quantity: row.get(0)?,
+                since_position: row.get::<i64>(1)?.cast_unsigned(),
+            })
+        })?;
+        Ok(remember(&mut self.places, key.clone(), stored))
+    }
+
+    /// Writes what has changed since the last time.
+    pub fn write(&mut self, view: &View) -> Result<(), StoreError> {
+        self.write_stock()?;
+        self.write_totals()?;
+        if view.keeps(&table::PLACES) {
+            self.write_places()?;
+            self.write_serials()?;
+        }
+        if view.keeps(&table::STEPS) {
+            self.write_kit_parts()?;
+            self.write_steps()?;
+        }
+        Ok(())
+    }
+
+    fn write_stock(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::STOCK)?;
+        let mut delete = Delete::new(&self.connection, &table::STOCK)?;
+        for (key, slot) in self.stock.iter_mut().filter(|(_, slot)| slot.is_dirty) {
+            let value = &slot.value;
+            let keys = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
+            if value.counts.is_zero() && value.held_here == 0 {
+                if slot.is_stored {
+                    delete.row(keys)?;
+                }
+                slot.written(false);
+                continue;
+            }
+            let mut values = keys.to_vec();
+            values.extend(counters(&value.counts));
+            values.extend(params![value.held_here, value.lot]);
+            put.row(&values)?;
+            slot.written(true);
+        }
+        put.finish()?;
+        delete.finish()
+    }
+
+    fn write_totals(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::STOCK_TOTALS)?;
+        let mut delete = Delete::new(&self.connection, &table::STOCK_TOTALS)?;
+        for ((facility_id, item_id), slot) in
+            self.totals.iter_mut().filter(|(_, slot)| slot.is_dirty)
+        {
+            let keys = params![facility_id, item_id];
+            if slot.value.is_zero() {
+                if slot.is_stored {
+                    delete.row(keys)?;
+                }
+                slot.written(false);
+                continue;
+            }
+            let mut values = keys.to_vec();
+            values.extend(counters(&slot.value));
+            put.row(&values)?;
+            slot.written(true);
+        }
+        put.finish()?;
+        delete.finish()
+    }
+
+    fn write_places(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::PLACES)?;
+        let mut delete = Delete::new(&self.connection, &table::PLACES)?;
+        for (key, slot) in self.places.iter_mut().filter(|(_, slot)| slot.is_dirty) {
+            let keys = params![
                 key.batch_id,
                 key.owner_id,
                 key.facility_id,
                 key.status,
                 key.shipment_id
-            ],
-            |row| {
-                Ok(PlaceValue {
-                    quantity: row.get(0)?,
-                    since_position: row.get::<_, i64>(1)?.cast_unsigned(),
-                })
-            },
-        );
-        Ok(value.optional()?.unwrap_or_default())
-    }
-
-    /// Writes everything.
-    pub fn write(&self) -> Result<(), StoreError> {
-        self.write_stock()?;
-        self.write_totals()?;
-        self.write_places()?;
-        self.write_serials()?;
-        self.write_kit_parts()?;
-        self.write_steps()
-    }
-
-    fn write_stock(&self) -> Result<(), StoreError> {
-        let mut put = self
-            .connection
-            .prepare_cached(include_str!("sql/put_stock.sql"))?;
-        let mut delete = self.connection.prepare_cached(
-            "DELETE FROM stock WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
-        )?;
-        for (key, value) in &self.stock {
-            let it = value.counts;
-            if it.is_zero() && value.held_here == 0 {
-                delete.execute(params![
-                    key.facility_id,
-                    key.item_id,
-                    key.batch_id,
-                    key.owner_id
-                ])?;
+            ];
+            if slot.value.quantity == 0 {
+                if slot.is_stored {
+                    delete.row(keys)?;
+                }
+                slot.written(false);
                 continue;
             }
-            put.execute(params![
-                key.facility_id,
-                key.item_id,
-                key.batch_id,
-                key.owner_id,
-                it.on_hand,
-                it.reserved,
-                it.held,
-                it.in_transit,
-                it.received,
-                it.consumed,
-                it.disposed,
-                it.lost,
-                it.returned,
-                it.converted,
-                value.lot,
-                value.held_here,
-                it.title_in,
-                it.title_out
-            ])?;
+            let mut values = keys.to_vec();
+            let since_position = slot.value.since_position.cast_signed();
+            values.extend(params![slot.value.quantity, since_position]);
+            put.row(&values)?;
+            slot.written(true);
         }
-        Ok(())
+        put.finish()?;
+        delete.finish()
     }
 
-    fn write_totals(&self) -> Result<(), StoreError> {
-        let mut put = self
-            .connection
-            .prepare_cached(include_str!("sql/put_stock_total.sql"))?;
-        let mut delete = self
-            .connection
-            .prepare_cached("DELETE FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2")?;
-        for ((facility_id, item_id), it) in &self.totals {
-            if it.is_zero() {
-                delete.execute(params![facility_id, item_id])?;
-                continue;
-            }
-            put.execute(params![
-                facility_id,
-                item_id,
-                it.on_hand,
-                it.reserved,
-                it.held,
-                it.in_transit,
-                it.received,
-                it.consumed,
-                it.disposed,
-                it.lost,
-                it.returned,
-                it.converted,
-                it.title_in,
-                it.title_out
-            ])?;
-        }
-        Ok(())
-    }
-
-    fn write_places(&self) -> Result<(), StoreError> {
-        let mut put = self
-            .connection
-            .prepare_cached(include_str!("sql/put_place.sql"))?;
-        let mut delete = self.connection.prepare_cached(
-            "DELETE FROM places \
-             WHERE batch_id = ?1 AND owner_id = ?2 AND facility_id = ?3 AND status = ?4 AND shipment_id = ?5",
-        )?;
-        for (key, value) in &self.places {
-            let PlaceKey {
-                batch_id,
-                owner_id,
-                facility_id,
-                status,
-                shipment_id,
-            } = key;
-            if value.quantity == 0 {
-                delete.execute(params![
-                    batch_id,
-                    owner_id,
-                    facility_id,
-                    status,
-                    shipment_id
-                ])?;
-                continue;
-            }
-            put.execute(params![
-                batch_id,
-                owner_id,
-                facility_id,
-                status,
-                shipment_id,
-                value.quantity,
-                value.since_position.cast_signed()
-            ])?;
-        }
-        Ok(())
-    }
-
-    fn write_serials(&self) -> Result<(), StoreError> {
-        let mut put = self
-            .connection
-            .prepare_cached(include_str!("sql/put_serial.sql"))?;
-        let mut delete = self
-            .connection
-            .prepare_cached("DELETE FROM serials WHERE item_id = ?1 AND serial_number = ?2")?;
-        for ((item_id, serial_number), it) in &self.serials {
-            let Some(it) = it else {
-                delete.execute(params![item_id, serial_number])?;
+    fn write_serials(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::SERIALS)?;
+        let mut delete = Delete::new(&self.connection, &table::SERIALS)?;
+        for ((item_id, serial_number), slot) in
+            self.serials.iter_mut().filter(|(_, slot)| slot.is_dirty)
+        {
+            let keys = params![item_id, serial_number];
+            let Some(it) = &slot.value else {
+                // Whoever sets it has not read it, so it may be stored.
+                delete.row(keys)?;
+                slot.written(false);
                 continue;
             };
-            put.execute(params![
-                item_id,
-                serial_number,
+            let mut values = keys.to_vec();
+            let since_position = it.since_position.cast_signed();
+            values.extend(params![
                 it.place.batch_id,
                 it.place.owner_id,
                 it.place.facility_id,
                 it.place.status,
                 it.place.shipment_id,
-                it.since_position.cast_signed()
-            ])?;
+                since_position
+            ]);
+            put.row(&values)?;
+            slot.written(true);
         }
-        Ok(())
+        put.finish()?;
+        delete.finish()
     }
 
-    fn write_kit_parts(&self) -> Result<(), StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "INSERT OR IGNORE INTO kit_parts (batch_id, kit_batch_id) VALUES (?1, ?2)",
-        )?;
-        for (batch_id, kit_batch_id) in &self.kit_parts {
-            statement.execute(params![batch_id, kit_batch_id])?;
+    fn write_kit_parts(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::KIT_PARTS)?;
+        for (batch_id, kit_batch_id) in std::mem::take(&mut self.kit_parts) {
+            put.row(params![batch_id, kit_batch_id])?;
         }
-        Ok(())
+        put.finish()
     }
 
-    fn write_steps(&self) -> Result<(), StoreError> {
-        let mut insert = self.connection.prepare_cached(
-            "INSERT INTO steps (batch_id, position, step_no, request_id, step) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        let mut insert_serial = self.connection.prepare_cached(
-            "INSERT INTO serial_steps (item_id, serial_number, batch_id, position, step_no) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
+    fn write_steps(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::STEPS)?;
         for new in &self.steps {
             let step = &new.step;
-            let position = step.position.cast_signed();
-            insert.execute(params![
+            put.row(params![
                 new.batch_id,
-                position,
+                step.position.cast_signed(),
                 new.number,
                 step.request_id,
                 step.encode_to_vec()
             ])?;
-            for serial_number in &step.serial_numbers {
-                insert_serial.execute(params![
+        }
+        put.finish()?;
+        let mut put = Put::new(&self.connection, &table::SERIAL_STEPS)?;
+        for new in &self.steps {
+            let position = new.step.position.cast_signed();
+            for serial_number in &new.step.serial_numbers {
+                put.row(params![
                     new.item_id,
                     serial_number,
                     new.batch_id,
@@ -505,15 +510,53 @@ impl<'c> Rows<'c> {
                 ])?;
             }
         }
+        put.finish()?;
+        self.steps.clear();
         Ok(())
     }
 }
 
+fn set<K: Ord, V>(cache: &mut Cache<K, V>, key: K, value: V) {
+    match cache.get_mut(&key) {
+        Some(slot) => slot.set(value),
+        None => {
+            cache.insert(key, Slot::new(value));
+        }
+    }
+}
+
+/// Keeps what is stored, so that it is not read again.
+fn remember<K: Ord, V: Clone + Default>(cache: &mut Cache<K, V>, key: K, stored: Option<V>) -> V {
+    let slot = match stored {
+        Some(value) => Slot::stored(value),
+        None => Slot::absent(V::default()),
+    };
+    cache.entry(key).or_insert(slot).value.clone()
+}
+
 /// Counters of a row.
-const COUNTERS: usize = 12;
+pub const COUNTERS: usize = 12;
+
+/// The counters, in the order of their columns.
+pub fn counters(counts: &Counts) -> [Value<'_>; COUNTERS] {
+    [
+        counts.on_hand.value(),
+        counts.reserved.value(),
+        counts.held.value(),
+        counts.in_transit.value(),
+        counts.received.value(),
+        counts.consumed.value(),
+        counts.disposed.value(),
+        counts.lost.value(),
+        counts.returned.value(),
+        counts.converted.value(),
+        counts.title_in.value(),
+        counts.title_out.value(),
+    ]
+}
 
 /// The counters of a row, from column `first` on.
-pub fn counts(row: &rusqlite::Row<'_>, first: usize) -> Result<Counts, rusqlite::Error> {
+pub fn counts(row: &Row<'_>, first: usize) -> Result<Counts, StoreError> {
     Ok(Counts {
         on_hand: row.get(first)?,
         reserved: row.get(first + 1)?,

@@ -2,9 +2,11 @@
 
 use keruen_proto::shipments::v1::{Shipment, ShipmentLot, ShipmentState};
 use prost::Message;
-use rusqlite::{Connection, params};
 
-use crate::failure::StoreError;
+use crate::{
+    database::{Connection, params},
+    failure::StoreError,
+};
 
 /// A lot that a shipment carries for a request.
 pub struct Carried {
@@ -34,7 +36,7 @@ pub fn carried_for(
     let mut rows = statement.query(params![request_id])?;
     let mut batches: Vec<(String, Vec<Carried>)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let shipment = Shipment::decode(row.get::<_, Vec<u8>>(0)?.as_slice())?;
+        let shipment = Shipment::decode(row.get::<Vec<u8>>(0)?.as_slice())?;
         for (batch_id, carried) in lots_for(shipment, request_id) {
             match batches.iter_mut().find(|(known, _)| *known == batch_id) {
                 Some((_, lots)) => lots.push(carried),

@@ -2,10 +2,11 @@
 
 use keruen_proto::stock::v1::{ListStockRequest, StockGroup, StockRow};
 use prost::Message;
-use rusqlite::{Connection, params_from_iter};
 
 use crate::{
     clauses::{Clauses, Value},
+    database::{Connection, Row},
+    failure::StoreError,
     fields::Fields,
     names,
     paging::{self, MAX_PAGE_BYTES},
@@ -69,12 +70,12 @@ impl StockQuery {
         let (sql, clauses) = self.sql(today);
         let mut statement = connection.prepare_cached(&sql)?;
         let groups = &self.groups;
-        let mut found = statement.query(params_from_iter(clauses.values()))?;
+        let mut found = statement.query(&clauses.values())?;
         let mut rows: Vec<StockRow> = Vec::new();
         let mut next_page_token = String::new();
         let mut bytes = 0;
         while let Some(row) = found.next()? {
-            let row = stock_row(groups, row)?;
+            let row = stock_row(groups, &row)?;
             bytes += row.encoded_len();
             if rows.len() == self.page_size || bytes > MAX_PAGE_BYTES {
                 let last = rows.last().cloned().unwrap_or_default();
@@ -220,7 +221,7 @@ fn column_of(row: &mut StockRow, group: StockGroup) -> &mut String {
     }
 }
 
-fn stock_row(groups: &[StockGroup], row: &rusqlite::Row<'_>) -> Result<StockRow, rusqlite::Error> {
+fn stock_row(groups: &[StockGroup], row: &Row<'_>) -> Result<StockRow, StoreError> {
     let counts = counts(row, groups.len())?;
     let mut stock = StockRow {
         on_hand: counts.on_hand,

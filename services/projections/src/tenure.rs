@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use keruen_domain::region;
 use keruen_proto::registry::v1::Facility;
-use rusqlite::{Connection, params};
 
-use crate::failure::StoreError;
+use crate::{
+    database::{Connection, Put, params},
+    failure::StoreError,
+    table,
+};
 
 /// First day without the region, where it has no end.
 const NEVER: &str = "9999-12-31";
@@ -66,18 +69,16 @@ pub fn store(connection: &Connection, facility: &Facility) -> Result<(), StoreEr
     connection
         .prepare_cached("DELETE FROM facility_regions WHERE facility_id = ?1")?
         .execute(params![facility.facility_id])?;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO facility_regions (facility_id, valid_from, valid_to, region_id) VALUES (?1, ?2, ?3, ?4)",
-    )?;
+    let mut put = Put::new(connection, &table::FACILITY_REGIONS)?;
     for tenure in tenures(facility) {
-        insert.execute(params![
+        put.row(params![
             facility.facility_id,
             tenure.valid_from,
             tenure.valid_to,
             tenure.region_id
         ])?;
     }
-    Ok(())
+    put.finish()
 }
 
 #[cfg(test)]

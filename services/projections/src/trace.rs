@@ -9,10 +9,15 @@ use keruen_proto::{
     },
 };
 use prost::Message;
-use rusqlite::{Connection, params};
 
 use crate::{
-    failure::StoreError, fields::Fields, names, places::Places, refusal::Refusal, resource, served,
+    database::{Connection, params},
+    failure::StoreError,
+    fields::Fields,
+    names,
+    places::Places,
+    refusal::Refusal,
+    resource, served,
 };
 
 /// Steps of one batch in an answer.
@@ -103,7 +108,7 @@ fn of_donation(
     let mut batches = Vec::new();
     let mut bytes = donation.encoded_len();
     while let Some(row) = rows.next()? {
-        let batch = Batch::decode(row.get::<_, Vec<u8>>(0)?.as_slice())?;
+        let batch = Batch::decode(row.get::<Vec<u8>>(0)?.as_slice())?;
         let traced = traced(connection, batch, |batch| places.of_batch(batch, None))?;
         bytes += traced.encoded_len();
         check_size(bytes)?;

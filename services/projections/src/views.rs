@@ -1,18 +1,20 @@
-//! The views: their file, where they stand, and reading them.
+//! The views of a node, and the one who keeps each of them.
 
 use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use chrono::{DateTime, NaiveDate};
-use rusqlite::{Connection, InterruptHandle, Transaction, TransactionBehavior};
+use rusqlite::InterruptHandle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
+    database::{Access, Address, Connection},
     failure::{Defect, StoreError},
-    store::{self, Writer},
+    store::{self, CopyName, Place},
+    view::{self, View},
 };
 
 /// Tells today's date: which region counts as a facility's own.
@@ -29,8 +31,15 @@ pub struct ViewOptions {
     pub max_wait: Duration,
     /// How long a query runs at most.
     pub max_query: Duration,
-    /// How many queries run at once; more wait.
+    /// How many queries of a view run at once; more wait.
     pub readers: usize,
+    /// How much of the rows a view that follows the log keeps in memory, in bytes, roughly.
+    pub memory_bytes: usize,
+    /// The same for a view that is built anew. What is written waits there too.
+    pub build_memory_bytes: usize,
+    /// A view that is missing is built beside the log, and answers once it is complete, if there are more events than
+    /// this; otherwise it answers while it follows.
+    pub build_from_events: u64,
     /// Today's date; `None` takes the system's clock, in UTC.
     pub today: Option<Calendar>,
 }
@@ -43,12 +52,15 @@ impl Default for ViewOptions {
             max_wait: Duration::from_secs(10),
             max_query: Duration::from_secs(30),
             readers: 4,
+            memory_bytes: 16 << 20,
+            build_memory_bytes: 192 << 20,
+            build_from_events: 10_000,
             today: None,
         }
     }
 }
 
-/// An event that the views can't take in: they stand before it until a version that can takes over.
+/// An event that a view can't take in: it stands before it until a version that can takes over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the event at position {position} ({type}) can't be taken in: {defect}")]
 pub struct Parked {
@@ -60,19 +72,34 @@ pub struct Parked {
     pub defect: Defect,
 }
 
-/// Where the views stand.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How far a view is that is being built beside the one that answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rebuild {
+    /// Every event up to this position has been folded.
+    pub position: u64,
+    /// How many of them a second, since it was begun or resumed.
+    pub events_per_s: f64,
+}
+
+/// Where a view stands.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
-    /// Whether the views have been found to belong to the log that they follow. Until then nothing is answered.
+    /// Whether the rows have been found to belong to the log that they follow. Until then nothing is answered.
     pub ready: bool,
-    /// Every event up to this position is in the views.
+    /// Every event up to this position is in the rows.
     pub position: u64,
     /// Head of the log as last seen.
     pub head_position: u64,
-    /// The event that the views can't pass, if there is one.
+    /// The event that the view can't pass, if there is one.
     pub parked: Option<Parked>,
-    /// Why the views don't move at present, if the log can't be read or the store can't be written; they try again.
+    /// Why the view doesn't move at present, if the log can't be read or the store can't be written; it tries again.
     pub failure: Option<String>,
+    /// A copy that is being built, if there is one.
+    pub rebuild: Option<Rebuild>,
+    /// Version of the rows that answer.
+    pub version: u32,
+    /// Whether another process writes the rows, and this one only reads them.
+    pub is_kept_elsewhere: bool,
 }
 
 /// Why a question was not answered.
@@ -81,6 +108,9 @@ pub enum ReadError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There are no rows yet.
+    #[error("the view is being built; ask again later")]
+    Missing,
     /// Every reader was busy, or the answer took too long.
     #[error("the views took longer than {limit_ms} ms to answer; ask for less, or try again later")]
     TooSlow {
@@ -92,65 +122,151 @@ pub enum ReadError {
     Stopped(String),
 }
 
-/// Views on the log, in a file that can be deleted and is then built anew.
+/// Why views are not built anew.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RebuildRefusal {
+    /// There is no such view.
+    #[error("there is no view {name:?}; there are {known}")]
+    UnknownView {
+        /// Asked for.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// Another process writes it.
+    #[error("the view {name} is kept by another node on the same database; ask that one")]
+    KeptElsewhere {
+        /// The view.
+        name: &'static str,
+    },
+    /// It is being built already.
+    #[error("the view {name} is being built already")]
+    UnderWay {
+        /// The view.
+        name: &'static str,
+    },
+}
+
+/// The views of a node. They can be deleted at any time and are then built anew.
 pub struct Views {
-    dir: PathBuf,
+    keepers: Vec<Arc<Keeper>>,
     pub(crate) options: ViewOptions,
-    /// Taken by whoever follows the log.
-    pub(crate) writer: tokio::sync::Mutex<()>,
-    status: watch::Sender<Status>,
-    position: watch::Sender<u64>,
-    idle: Mutex<Vec<Connection>>,
-    readers: Semaphore,
 }
 
 impl Views {
-    /// Opens the views in a folder, and creates them where there are none. They stand still until [`Views::run`].
-    pub fn open(dir: &Path, options: ViewOptions) -> Result<Arc<Self>, StoreError> {
-        let position = Writer::open(dir)?.checkpoint()?.position;
-        store::remove_other_versions(dir);
-        let status = Status {
-            position,
-            ..Status::default()
-        };
-        Ok(Arc::new(Self {
-            dir: dir.to_owned(),
-            writer: tokio::sync::Mutex::new(()),
-            status: watch::Sender::new(status),
-            position: watch::Sender::new(position),
-            idle: Mutex::default(),
-            readers: Semaphore::new(options.readers.max(1)),
+    /// Views in a folder, which is made where there is none. They stand still until [`Views::run`].
+    pub fn in_folder(
+        folder: impl Into<PathBuf>,
+        options: ViewOptions,
+    ) -> Result<Arc<Self>, StoreError> {
+        let folder = folder.into();
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self::at(&Place::Folder(folder), options))
+    }
+
+    /// Views in a PostgreSQL database, in schemas of their own; `None` where its user may not make any. They stand still
+    /// until [`Views::run`]. The runtime in which this is called has to live as long.
+    pub async fn in_database(
+        url: &str,
+        options: ViewOptions,
+    ) -> Result<Option<Arc<Self>>, StoreError> {
+        let address = Address::parse(url)?;
+        Ok(address
+            .may_make_schemas()
+            .await?
+            .then(|| Self::at(&Place::Server(Box::new(address)), options)))
+    }
+
+    pub(crate) fn at(place: &Place, options: ViewOptions) -> Arc<Self> {
+        let keeper =
+            |view: &&'static View| Arc::new(Keeper::new(view, place.clone(), options.clone()));
+        Arc::new(Self {
+            keepers: view::ALL.iter().map(keeper).collect(),
             options,
-        }))
+        })
     }
 
-    /// Where the views stand.
+    pub(crate) fn keepers(&self) -> &[Arc<Keeper>] {
+        &self.keepers
+    }
+
+    /// The view `current`: everything as it stands now.
+    pub(crate) fn current(&self) -> &Arc<Keeper> {
+        // There always is one, and it is the first of all.
+        &self.keepers[0]
+    }
+
+    /// Where the view `current` stands.
     pub fn status(&self) -> Status {
-        self.status.borrow().clone()
+        self.current().status()
     }
 
-    /// Wakes whenever the views have moved; the value is the position that they reflect. It goes back only where they
-    /// are built anew.
+    /// Each view, and where it stands.
+    pub fn list(&self) -> Vec<(&'static View, Status)> {
+        let keepers = self.keepers.iter();
+        keepers
+            .map(|keeper| (keeper.view, keeper.status()))
+            .collect()
+    }
+
+    /// The name of each view, and what wakes whenever it has moved, parked or failed.
+    pub fn watch(&self) -> Vec<(&'static str, watch::Receiver<Status>)> {
+        let keepers = self.keepers.iter();
+        keepers
+            .map(|keeper| (keeper.view.name, keeper.watch_status()))
+            .collect()
+    }
+
+    /// Wakes whenever the view `current` has moved; the value is the position that it reflects. It goes back only where
+    /// it is built anew for another log.
     pub fn watch_position(&self) -> watch::Receiver<u64> {
-        self.position.subscribe()
+        self.current().position.subscribe()
     }
 
-    /// Wakes whenever the views have moved, parked or failed.
+    /// Wakes whenever the view `current` has moved, parked or failed.
     pub fn watch_status(&self) -> watch::Receiver<Status> {
-        self.status.subscribe()
+        self.current().watch_status()
     }
 
-    /// Changes the status; `false` says that nothing changed.
-    pub(crate) fn update(&self, change: impl FnOnce(&mut Status) -> bool) {
-        self.status.send_if_modified(change);
-        let position = self.status.borrow().position;
-        self.position
-            .send_if_modified(|known| std::mem::replace(known, position) != position);
+    /// Begins to build one view, or all of them, anew, and answers with their names. The rows that there are answer until
+    /// then.
+    pub fn rebuild(&self, name: Option<&str>) -> Result<Vec<&'static str>, RebuildRefusal> {
+        let asked: Vec<_> = self
+            .keepers
+            .iter()
+            .filter(|keeper| name.is_none_or(|name| name == keeper.view.name))
+            .collect();
+        if asked.is_empty() {
+            let known: Vec<_> = self.keepers.iter().map(|keeper| keeper.view.name).collect();
+            return Err(RebuildRefusal::UnknownView {
+                name: name.unwrap_or_default().to_owned(),
+                known: known.join(", "),
+            });
+        }
+        for keeper in &asked {
+            let (name, status) = (keeper.view.name, keeper.status());
+            if status.is_kept_elsewhere {
+                return Err(RebuildRefusal::KeptElsewhere { name });
+            }
+            if status.rebuild.is_some() {
+                return Err(RebuildRefusal::UnderWay { name });
+            }
+        }
+        for keeper in &asked {
+            keeper.rebuild_asked.send_modify(|times| *times += 1);
+        }
+        Ok(asked.iter().map(|keeper| keeper.view.name).collect())
     }
 
-    /// The folder of the file.
-    pub(crate) fn dir(&self) -> &Path {
-        &self.dir
+    /// Answers a question from one snapshot of the view `current`, see [`Keeper::read`].
+    #[cfg(test)]
+    pub(crate) async fn read<T, E, F>(&self, question: F) -> Result<(T, u64), E>
+    where
+        T: Send + 'static,
+        E: From<ReadError> + From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        self.current().read(question).await
     }
 
     /// Today, as the calendar says.
@@ -160,9 +276,78 @@ impl Views {
             None => system_date(),
         }
     }
+}
+
+/// Keeps one view: where it stands, and who reads it.
+pub(crate) struct Keeper {
+    pub view: &'static View,
+    pub place: Place,
+    pub options: ViewOptions,
+    /// Taken by whoever follows the log.
+    pub turn: tokio::sync::Mutex<()>,
+    /// How often it was asked to build the view anew.
+    pub rebuild_asked: watch::Sender<u64>,
+    status: watch::Sender<Status>,
+    position: watch::Sender<u64>,
+    pool: Mutex<Pool>,
+    readers: Semaphore,
+}
+
+/// Connections that read, all of the copy that answers.
+#[derive(Default)]
+struct Pool {
+    copy: Option<CopyName>,
+    idle: Vec<Connection>,
+}
+
+impl Keeper {
+    fn new(view: &'static View, place: Place, options: ViewOptions) -> Self {
+        Self {
+            view,
+            place,
+            turn: tokio::sync::Mutex::new(()),
+            rebuild_asked: watch::Sender::new(0),
+            status: watch::Sender::new(Status::default()),
+            position: watch::Sender::new(0),
+            pool: Mutex::default(),
+            readers: Semaphore::new(options.readers.max(1)),
+            options,
+        }
+    }
+
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    pub fn watch_status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// Changes the status; `false` says that nothing changed.
+    pub fn update(&self, change: impl FnOnce(&mut Status) -> bool) {
+        self.status.send_if_modified(change);
+        let position = self.status.borrow().position;
+        self.position
+            .send_if_modified(|known| std::mem::replace(known, position) != position);
+    }
+
+    /// From now on this copy answers.
+    pub fn answer_from(&self, copy: &CopyName) {
+        let mut pool = self.pool();
+        if pool.copy.as_ref() != Some(copy) {
+            *pool = Pool {
+                copy: Some(copy.clone()),
+                idle: Vec::new(),
+            };
+        }
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// Answers a question from one snapshot, together with the position that it reflects.
-    pub(crate) async fn read<T, E, F>(self: &Arc<Self>, question: F) -> Result<(T, u64), E>
+    pub async fn read<T, E, F>(self: &Arc<Self>, question: F) -> Result<(T, u64), E>
     where
         T: Send + 'static,
         E: From<ReadError> + From<StoreError> + Send + 'static,
@@ -172,78 +357,83 @@ impl Views {
         let too_slow = || ReadError::TooSlow {
             limit_ms: limit.as_millis(),
         };
-        let views = self.clone();
+        let keeper = self.clone();
+        let interrupt = Interrupt::default();
+        let running = interrupt.0.clone();
         let answer = async move {
             // The semaphore is never closed.
-            let Ok(_permit) = views.readers.acquire().await else {
+            let Ok(_permit) = keeper.readers.acquire().await else {
                 return Err(too_slow().into());
             };
-            let connection = views.reader()?;
-            let interrupt = Interrupt::new(&connection);
-            let running = interrupt.running.clone();
-            let reading = tokio::task::spawn_blocking(move || {
-                let answer = snapshot(&connection, question);
-                *running.lock().unwrap_or_else(PoisonError::into_inner) = false;
-                (connection, answer)
-            });
-            let (connection, answer) = reading
+            let reader = keeper.clone();
+            let reading = tokio::task::spawn_blocking(move || reader.answer(question, &running));
+            reading
                 .await
-                .map_err(|error| ReadError::Stopped(error.to_string()))?;
-            views
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(connection);
-            answer
+                .map_err(|error| ReadError::Stopped(error.to_string()))?
         };
         tokio::time::timeout(limit, answer)
             .await
             .map_err(|_| too_slow())?
     }
 
-    fn reader(&self) -> Result<Connection, StoreError> {
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        idle.map_or_else(|| store::open_reader(&self.dir), Ok)
+    fn answer<T, E>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, E>,
+        running: &Mutex<Option<InterruptHandle>>,
+    ) -> Result<(T, u64), E>
+    where
+        E: From<ReadError> + From<StoreError>,
+    {
+        let running = || running.lock().unwrap_or_else(PoisonError::into_inner);
+        let (copy, connection) = self.reader()?;
+        *running() = connection.interrupt_handle();
+        let answer = connection.transaction(Access::Read, |rows| {
+            // The first read begins the snapshot that all others see.
+            let position = store::checkpoint(rows)?.position;
+            Ok((question(rows)?, position))
+        });
+        *running() = None;
+        let mut pool = self.pool();
+        if pool.copy.as_ref() == Some(&copy) && pool.idle.len() < self.options.readers {
+            pool.idle.push(connection);
+        }
+        answer
     }
-}
 
-fn snapshot<T, E: From<StoreError>>(
-    connection: &Connection,
-    question: impl FnOnce(&Connection) -> Result<T, E>,
-) -> Result<(T, u64), E> {
-    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)
-        .map_err(StoreError::from)?;
-    // The first read begins the snapshot that all others see.
-    let position = store::checkpoint(&transaction)?.position;
-    let answer = question(&transaction)?;
-    Ok((answer, position))
-}
-
-/// Interrupts a query that nobody waits for any more.
-struct Interrupt {
-    handle: InterruptHandle,
-    running: Arc<Mutex<bool>>,
-}
-
-impl Interrupt {
-    fn new(connection: &Connection) -> Self {
-        Self {
-            handle: connection.get_interrupt_handle(),
-            running: Arc::new(Mutex::new(true)),
+    /// A connection to the copy that answers. One that has lain idle is tried first: a server may have been restarted.
+    fn reader(&self) -> Result<(CopyName, Connection), ReadError> {
+        loop {
+            let (copy, idle) = {
+                let mut pool = self.pool();
+                let copy = pool.copy.clone().ok_or(ReadError::Missing)?;
+                (copy, pool.idle.pop())
+            };
+            match idle {
+                Some(connection) if connection.is_postgres() => {
+                    if connection.execute_batch("SELECT 1").is_ok() {
+                        return Ok((copy, connection));
+                    }
+                }
+                Some(connection) => return Ok((copy, connection)),
+                None => {
+                    let connection = self.place.open_reader(&copy, self.options.max_query)?;
+                    return Ok((copy, connection));
+                }
+            }
         }
     }
 }
 
+/// Interrupts a query that nobody waits for any more.
+#[derive(Default)]
+struct Interrupt(Arc<Mutex<Option<InterruptHandle>>>);
+
 impl Drop for Interrupt {
     fn drop(&mut self) {
         // Only what runs is interrupted: the lock keeps the connection from going on to another question meanwhile.
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if *running {
-            self.handle.interrupt();
+        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = running.as_ref() {
+            running.interrupt();
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod mobile_unit;
 pub mod money;
 pub mod mutation;
 pub mod organisation;
+pub mod projections;
 pub mod recall;
 pub mod region;
 pub mod request;

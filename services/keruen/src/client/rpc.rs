@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use keruen_proto::{
-    Mutation, events::v1 as events, inventory::v1 as inventory, registry::v1 as registry,
-    requests::v1 as requests, shipments::v1 as shipments, stock::v1 as stock,
+    Mutation, events::v1 as events, inventory::v1 as inventory, projections::v1 as projections,
+    registry::v1 as registry, requests::v1 as requests, shipments::v1 as shipments,
+    stock::v1 as stock,
 };
 use pbjson_types::Timestamp;
 use serde::Serialize;
@@ -167,6 +168,7 @@ type AssetClient = inventory::asset_service_client::AssetServiceClient<Channel>;
 type RequestClient = requests::request_service_client::RequestServiceClient<Channel>;
 type ShipmentClient = shipments::shipment_service_client::ShipmentServiceClient<Channel>;
 type StockClient = stock::stock_service_client::StockServiceClient<Channel>;
+type ProjectionClient = projections::projection_service_client::ProjectionServiceClient<Channel>;
 type EventClient = events::event_service_client::EventServiceClient<Channel>;
 
 rpcs! {
@@ -435,6 +437,12 @@ rpcs! {
             stock::ListAssetsRequest => stock::ListAssetsResponse { rows: stock::AssetRow }
         "shipment list" "ListShipments" list_shipments list
             stock::ListShipmentsRequest => stock::ListShipmentsResponse { shipments: shipments::Shipment }
+    }
+    "keruen.projections.v1.ProjectionService" ProjectionClient {
+        "projections" "ListProjections" list_projections plain
+            projections::ListProjectionsRequest => projections::ListProjectionsResponse { projections: projections::Projection }
+        "projections rebuild" "RebuildProjections" rebuild_projections plain
+            projections::RebuildProjectionsRequest => projections::RebuildProjectionsResponse { names: projections::RebuildProjectionsResponse }
     }
     "keruen.events.v1.EventService" EventClient {
         "events" "ListEvents" list_events plain

@@ -7,6 +7,7 @@ pub mod donation;
 pub mod fleet;
 pub mod inventory;
 pub mod mobile_unit;
+pub mod projections;
 pub mod recall;
 pub mod record;
 pub mod registry;

@@ -11,6 +11,7 @@ use keruen_proto::{
         ShortfallReason,
     },
     log::v1::TimePrecision,
+    projections::v1::ProjectionState,
     registry::v1::{
         AssignmentEndReason, ClosureReason, CrewRole, DocumentKind, FacilityKind, Freezing,
         OrganisationKind, PlugType, RegistryKind, RetirementReason, RevocationReason, Skill,
@@ -70,6 +71,7 @@ words! {
     OrganisationKind "ORGANISATION_KIND_"
     OverrideReason "OVERRIDE_REASON_"
     PlugType "PLUG_TYPE_"
+    ProjectionState "PROJECTION_STATE_"
     RecallReason "RECALL_REASON_"
     ReceiptOutcome "RECEIPT_OUTCOME_"
     RefusalReason "REFUSAL_REASON_"

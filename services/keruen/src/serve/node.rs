@@ -9,10 +9,13 @@ use keruen_log::{
     Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder,
     checkpoint::{CheckpointKey, KeyFile},
 };
-use keruen_projections::{StockEndpoint, ViewOptions, Views};
+use keruen_projections::{
+    ProjectionEndpoint, Status as ViewStatus, StockEndpoint, ViewOptions, Views,
+};
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
-    log::v1::RelayHealth, stock::v1::stock_service_server::StockServiceServer,
+    log::v1::RelayHealth, projections::v1::projection_service_server::ProjectionServiceServer,
+    stock::v1::stock_service_server::StockServiceServer,
 };
 use keruen_registry::RegistryEndpoint;
 use keruen_requests::RequestEndpoint;
@@ -42,6 +45,9 @@ pub const SNAPSHOT_FOLDER: &str = "snapshots";
 /// What a health check asks for to learn whether the node writes the log: serving on the one that does, not serving on
 /// a standby.
 pub const WRITER_HEALTH_SERVICE: &str = "keruen.log.writer";
+/// What a health check asks for, with a dot and the name of a view, to learn whether that answers and follows the log: not
+/// serving while it is built, parked or failing.
+pub const VIEW_HEALTH_SERVICE: &str = "keruen.view";
 /// How long a stopping node waits for what is under way.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -125,10 +131,11 @@ impl Node {
             let opened = open_log(&options).await?;
             let checkpoint_key = checkpoint_key(&options, &opened).await?;
             messaging = Messaging::start(&options.nats, roles, &options.node, &opened).await?;
-            let views = roles
-                .has(Role::Projections)
-                .then(|| Views::open(options.store.folder(), ViewOptions::default()))
-                .transpose()?;
+            let views = if roles.has(Role::Projections) {
+                Some(options.store.views(ViewOptions::default()).await?)
+            } else {
+                None
+            };
             let mut services =
                 Services::new(&options, messaging.log_of_services(&opened), views.as_ref());
             services.checkpoint_key = checkpoint_key;
@@ -350,6 +357,11 @@ impl Services {
         let assets = of_role!(Inventory, AssetEndpoint);
         let shipments = of_role!(Shipments, ShipmentEndpoint);
         let requests = of_role!(Requests, RequestEndpoint);
+        let projections = self.views.as_ref().map(|views| {
+            let endpoint = ProjectionEndpoint::new(Arc::clone(views), Arc::clone(&self.log));
+            bounded!(ProjectionServiceServer::new(endpoint))
+        });
+        let views = self.views.clone();
         let stock = self.views.map(|views| {
             let endpoint = StockEndpoint::new(views, Arc::clone(&self.log));
             bounded!(StockServiceServer::new(endpoint))
@@ -367,9 +379,15 @@ impl Services {
         report_serving(&reporter, shipments.as_ref()).await;
         report_serving(&reporter, requests.as_ref()).await;
         report_serving(&reporter, stock.as_ref()).await;
+        report_serving(&reporter, projections.as_ref()).await;
         report_serving(&reporter, Some(&events)).await;
         if let Some(relay) = relay {
             tokio::spawn(report_relay(reporter.clone(), relay));
+        }
+        if let Some(views) = views {
+            for (name, standing) in views.watch() {
+                tokio::spawn(report_view(reporter.clone(), name, standing));
+            }
         }
         tokio::spawn(report_writing(reporter, leads));
         let reflection = || {
@@ -399,6 +417,7 @@ impl Services {
             .add_optional_service(shipments)
             .add_optional_service(requests)
             .add_optional_service(stock)
+            .add_optional_service(projections)
             .add_service(events)
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),
@@ -433,6 +452,34 @@ async fn report_writing(reporter: HealthReporter, mut leads: watch::Receiver<boo
             .set_service_status(WRITER_HEALTH_SERVICE, status)
             .await;
         if leads.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells health checks whether a view answers and follows the log, as if that were a service.
+async fn report_view(
+    reporter: HealthReporter,
+    name: &'static str,
+    mut standing: watch::Receiver<ViewStatus>,
+) {
+    let service = format!("{VIEW_HEALTH_SERVICE}.{name}");
+    let mut told = None;
+    loop {
+        let is_fit = {
+            let standing = standing.borrow_and_update();
+            standing.ready && standing.parked.is_none() && standing.failure.is_none()
+        };
+        if told != Some(is_fit) {
+            told = Some(is_fit);
+            let status = if is_fit {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
+            };
+            reporter.set_service_status(&service, status).await;
+        }
+        if standing.changed().await.is_err() {
             return;
         }
     }

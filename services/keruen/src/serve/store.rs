@@ -11,6 +11,7 @@ use anyhow::bail;
 use keruen_log::{
     Bounds, Log, PostgresLog, PostgresOptions, SqliteLog, SqliteOptions, TakeOver, Transcoder,
 };
+use keruen_projections::{ViewOptions, Views};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -30,11 +31,11 @@ const READER_PAUSE: Duration = Duration::from_millis(500);
 pub enum Store {
     /// The log in a file, and the views in the same folder.
     Sqlite(PathBuf),
-    /// The log on a PostgreSQL server, and the views in a folder of this machine.
+    /// The log on a PostgreSQL server, and the views in the same database or in a folder of this machine.
     Postgres {
         /// Address of the database; it may hold a password.
         url: String,
-        /// Folder of the views, which can be lost: they are made again from the log.
+        /// Folder of what can be made again from the log, and of the node's key.
         folder: PathBuf,
     },
 }
@@ -75,6 +76,20 @@ impl Store {
             },
             Self::Postgres { folder, .. } => folder,
         }
+    }
+
+    /// The views: in the same database, or in files of the folder.
+    pub async fn views(&self, options: ViewOptions) -> anyhow::Result<Arc<Views>> {
+        if let Self::Postgres { url, folder } = self {
+            if let Some(views) = Views::in_database(url, options.clone()).await? {
+                return Ok(views);
+            }
+            tracing::info!(
+                folder = %folder.display(),
+                "the user of the database may not make schemas in it (GRANT CREATE ON DATABASE): views are kept in files"
+            );
+        }
+        Ok(Views::in_folder(self.folder(), options)?)
     }
 
     /// Opens the log for reading only, in a process that doesn't write it. Waits a while for the process that does to
@@ -140,7 +155,7 @@ impl fmt::Display for Store {
             Self::Sqlite(path) => path.display().fmt(formatter),
             Self::Postgres { url, folder } => write!(
                 formatter,
-                "{}, views in {}",
+                "{}, files in {}",
                 PostgresLog::shown(url),
                 folder.display()
             ),
@@ -227,7 +242,7 @@ mod tests {
         assert_eq!(server.folder(), Path::new("/srv/k"));
         assert_eq!(
             server.to_string(),
-            "postgres://user@host:5432/db, views in /srv/k"
+            "postgres://user@host:5432/db, files in /srv/k"
         );
     }
 

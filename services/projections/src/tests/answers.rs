@@ -12,14 +12,15 @@ use keruen_proto::{
         ListRequestsRequest, ListShipmentsRequest, TraceStatus, get_trace_request::Subject,
     },
 };
-use rusqlite::Connection;
 
 use super::{
     history::{FACILITIES, History, eventful},
     naive,
+    stores::writer_in,
 };
 use crate::{
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
+    database::Connection,
     lot::LotQuery,
     refusal::Refusal,
     store::Writer,
@@ -38,7 +39,7 @@ pub struct World {
 pub fn world() -> World {
     let history = eventful();
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(dir.path()).unwrap();
+    let mut writer = writer_in(dir.path());
     writer.apply(&history.events).unwrap();
     World {
         history,
@@ -473,7 +474,10 @@ fn missing_lines_of_a_receipt_are_no_batch() {
         let count: i64 = world
             .writer
             .connection()
-            .query_row(&sql, [], |row| row.get(0))
+            .prepare_cached(&sql)
+            .unwrap()
+            .query_row(&[], |row| row.get::<i64>(0))
+            .unwrap()
             .unwrap();
         assert_eq!(count, 0, "{table}");
     }

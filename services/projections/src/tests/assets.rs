@@ -8,13 +8,12 @@ use keruen_proto::{
     log::v1::RecordedEvent,
     stock::v1::{AssetRow, ListAssetsRequest},
 };
-use rusqlite::Connection;
 
 use super::{
     answers::{TODAY, region_of, world},
     history::{FACILITIES, History, ORGANISATIONS},
 };
-use crate::{assets::AssetsQuery, refusal::Refusal, subject::subjects};
+use crate::{assets::AssetsQuery, database::Connection, refusal::Refusal, subject::subjects};
 
 /// All assets of a history, in order.
 fn assets(history: &History) -> Vec<Asset> {

@@ -6,13 +6,12 @@ use keruen_proto::{
     Event,
     stock::v1::{ListStockRequest, StockGroup, StockRow},
 };
-use rusqlite::Connection;
 
 use super::{
     answers::{TODAY, world},
     naive,
 };
-use crate::stock::StockQuery;
+use crate::{database::Connection, stock::StockQuery};
 
 fn rows(connection: &Connection, groups: &[StockGroup]) -> Vec<StockRow> {
     let request = ListStockRequest {

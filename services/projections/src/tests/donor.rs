@@ -10,6 +10,7 @@ use keruen_proto::{
     stock::v1::{GetDonationCertificateRequest, GetDonorBalanceRequest},
 };
 
+use super::stores::writer_in;
 use super::{
     answers::TODAY,
     history::{History, code, eventful},
@@ -22,7 +23,7 @@ use crate::{
 
 fn rows(history: &History) -> (Writer, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(dir.path()).unwrap();
+    let mut writer = writer_in(dir.path());
     writer.apply(&history.events).unwrap();
     (writer, dir)
 }

@@ -46,7 +46,7 @@ impl Node {
             max_wait: Duration::from_millis(300),
             ..ViewOptions::default()
         };
-        let views = Views::open(dir.path(), options).unwrap();
+        let views = Views::in_folder(dir.path(), options).unwrap();
         let running = Some(views.run(log.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -542,7 +542,7 @@ async fn nothing_is_answered_before_the_views_know_their_log() {
         max_wait: Duration::from_millis(50),
         ..ViewOptions::default()
     };
-    let views = Views::open(dir.path(), options).unwrap();
+    let views = Views::in_folder(dir.path(), options).unwrap();
     let endpoint = StockEndpoint::new(views.clone(), log.clone());
     let ask = || {
         use keruen_proto::stock::v1::stock_service_server::StockService;

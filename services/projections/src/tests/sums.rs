@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use keruen_domain::region;
 use keruen_proto::stock::v1::{ListStockRequest, StockGroup, StockRow};
 use proptest::prelude::*;
-use rusqlite::Connection;
 
 use super::{
     answers::{TODAY, region_of, world},
     history::ITEMS,
     naive::{self, Key, Sums},
 };
-use crate::{refusal::Refusal, stock::StockQuery};
+use crate::{database::Connection, refusal::Refusal, stock::StockQuery};
 
 /// All rows, page by page.
 fn all_stock(

@@ -1,0 +1,123 @@
+//! The views: where they stand, and building them anew.
+
+use std::{io::IsTerminal as _, time::Duration};
+
+use clap::{Args as ClapArgs, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use keruen_proto::projections::v1::{
+    ListProjectionsRequest, Projection, ProjectionState, RebuildProjectionsRequest,
+};
+
+use crate::client::{failure::Failure, session::Session};
+
+/// How often a rebuild is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(300);
+
+/// `keruen projections`, alone or with a verb.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  keruen projections
+  keruen projections --format json
+  keruen projections rebuild current
+
+A view is what questions are answered from: it is folded from the log, follows it, and can be deleted or built anew at \
+any time. lag is how many events it is behind. A view that meets an event which it can't take in is parked before that \
+event: it answers as of there, says so, and the others go on.")]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Build a view, or all of them, anew from the log; what there is answers until then
+    #[command(after_help = "\
+Examples:
+  keruen projections rebuild              all views
+  keruen projections rebuild current      one view, see `keruen projections`
+  keruen projections rebuild --no-wait    begin, and look later with `keruen projections`
+
+It goes on where it was when the node is stopped or killed and started again.")]
+    Rebuild {
+        /// Name of the view. Default: all
+        name: Option<String>,
+        /// Begin only; don't wait until it is done
+        #[arg(long)]
+        no_wait: bool,
+    },
+}
+
+impl Args {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self.verb {
+            None => list(session).await,
+            Some(Verb::Rebuild { name, no_wait }) => {
+                let request = RebuildProjectionsRequest {
+                    name: name.unwrap_or_default(),
+                };
+                let names = session.ask(request).await?.names;
+                if !no_wait {
+                    wait(session, &names).await?;
+                }
+                list(session).await
+            }
+        }
+    }
+}
+
+async fn list(session: &Session) -> Result<(), Failure> {
+    let answer = session.ask(ListProjectionsRequest {}).await?;
+    Ok(session.output().listed(&answer.projections)?)
+}
+
+/// Waits until none of them is being built any more.
+async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::no_length()
+    } else {
+        ProgressBar::hidden()
+    };
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of {human_len}") {
+        bar.set_style(style);
+    }
+    // It is begun by another thread, a moment later.
+    let mut begun = false;
+    for turn in 0_u64.. {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        let answer = session.ask(ListProjectionsRequest {}).await?;
+        let asked = |view: &&Projection| names.contains(&view.name);
+        let views: Vec<&Projection> = answer.projections.iter().filter(asked).collect();
+        if let Some(failing) = views
+            .iter()
+            .find(|view| view.state() == ProjectionState::Failing)
+        {
+            bar.finish_and_clear();
+            return Err(Failure::Other(anyhow::anyhow!(
+                "the view {} doesn't move: {}",
+                failing.name,
+                failing.failure
+            )));
+        }
+        let under_way = views
+            .iter()
+            .find_map(|view| Some((view, view.rebuild.as_ref()?)));
+        match under_way {
+            Some((view, rebuild)) => {
+                begun = true;
+                bar.set_length(view.head_position);
+                bar.set_position(rebuild.position);
+                bar.set_message(format!(
+                    "{}: {} events/s, {} s left",
+                    view.name, rebuild.events_per_second, rebuild.seconds_left
+                ));
+            }
+            None if begun || turn > 2 => break,
+            None => {}
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}

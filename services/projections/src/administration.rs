@@ -1,0 +1,110 @@
+//! The gRPC service that tells where the views stand and builds them anew.
+
+use std::sync::Arc;
+
+use keruen_edge::status;
+use keruen_log::Log;
+use keruen_proto::projections::v1::{
+    ListProjectionsRequest, ListProjectionsResponse, ParkedEvent, Projection, ProjectionRebuild,
+    ProjectionState, RebuildProjectionsRequest, RebuildProjectionsResponse,
+    projection_service_server::ProjectionService,
+};
+use tonic::{Code, Request, Response, Status};
+
+use crate::views::{Rebuild, RebuildRefusal, Status as Standing, Views};
+
+/// `keruen.projections.v1.ProjectionService` over the views on a log.
+#[derive(Clone)]
+pub struct ProjectionEndpoint {
+    views: Arc<Views>,
+    log: Arc<dyn Log>,
+}
+
+impl ProjectionEndpoint {
+    /// Administers `views`, which follow `log`.
+    pub fn new(views: Arc<Views>, log: Arc<dyn Log>) -> Self {
+        Self { views, log }
+    }
+}
+
+/// How a view is, from where it stands.
+fn state(standing: &Standing) -> ProjectionState {
+    if standing.failure.is_some() {
+        ProjectionState::Failing
+    } else if standing.parked.is_some() {
+        ProjectionState::Parked
+    } else if standing.ready {
+        ProjectionState::Following
+    } else {
+        ProjectionState::Starting
+    }
+}
+
+fn rebuild(rebuild: Rebuild, head_position: u64) -> ProjectionRebuild {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a rate is told, and none is near the bound"
+    )]
+    let events_per_second = rebuild.events_per_s as i64;
+    let left = head_position.saturating_sub(rebuild.position);
+    let left = i64::try_from(left).unwrap_or(i64::MAX);
+    ProjectionRebuild {
+        position: rebuild.position,
+        events_per_second,
+        seconds_left: left / events_per_second.max(1),
+    }
+}
+
+#[tonic::async_trait]
+impl ProjectionService for ProjectionEndpoint {
+    async fn list_projections(
+        &self,
+        _: Request<ListProjectionsRequest>,
+    ) -> Result<Response<ListProjectionsResponse>, Status> {
+        let head = *self.log.watch_head().borrow();
+        let projections = self.views.list().into_iter().map(|(view, standing)| {
+            let head_position = standing.head_position.max(head);
+            Projection {
+                name: view.name.to_owned(),
+                about: view.about.to_owned(),
+                version: view.version,
+                answering_version: standing.version,
+                state: state(&standing).into(),
+                position: standing.position,
+                head_position,
+                lag_events: head_position.saturating_sub(standing.position),
+                parked: standing.parked.map(|parked| ParkedEvent {
+                    position: parked.position,
+                    r#type: parked.r#type,
+                    reason: parked.defect.to_string(),
+                }),
+                failure: standing.failure.unwrap_or_default(),
+                rebuild: standing.rebuild.map(|it| rebuild(it, head_position)),
+                kept_elsewhere: standing.is_kept_elsewhere,
+            }
+        });
+        Ok(Response::new(ListProjectionsResponse {
+            projections: projections.collect(),
+        }))
+    }
+
+    async fn rebuild_projections(
+        &self,
+        request: Request<RebuildProjectionsRequest>,
+    ) -> Result<Response<RebuildProjectionsResponse>, Status> {
+        let name = request.into_inner().name;
+        let name = Some(name.as_str()).filter(|name| !name.is_empty());
+        let names = self.views.rebuild(name).map_err(|refusal| {
+            let (code, reason) = match &refusal {
+                RebuildRefusal::UnknownView { .. } => (Code::NotFound, "UNKNOWN_VIEW"),
+                RebuildRefusal::KeptElsewhere { .. } => {
+                    (Code::FailedPrecondition, "VIEW_KEPT_ELSEWHERE")
+                }
+                RebuildRefusal::UnderWay { .. } => (Code::FailedPrecondition, "VIEW_UNDER_WAY"),
+            };
+            status::with_reason(code, refusal.to_string(), reason, Vec::new())
+        })?;
+        let names = names.into_iter().map(str::to_owned).collect();
+        Ok(Response::new(RebuildProjectionsResponse { names }))
+    }
+}

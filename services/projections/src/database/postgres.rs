@@ -1,0 +1,188 @@
+//! A session on a PostgreSQL server, whose calls block.
+
+use std::{cell::RefCell, future::Future, str::FromStr as _, time::Duration};
+
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection,
+    postgres::{PgArguments, PgConnectOptions, PgRow},
+    query::Query,
+};
+use tokio::runtime::Handle;
+
+use super::Value;
+use crate::failure::StoreError;
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement of a writer may take; building an index of a large view takes longest.
+const WRITER_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// A database on a server, and the runtime that talks to it.
+#[derive(Clone)]
+pub struct Address {
+    options: PgConnectOptions,
+    runtime: Handle,
+}
+
+impl Address {
+    /// Of a URL, `postgres://…`. Must be called within a runtime of tokio, which has to live as long.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            options: PgConnectOptions::from_str(url)?.application_name("keruen views"),
+            runtime: Handle::current(),
+        })
+    }
+
+    /// Whether the user may make schemas there.
+    pub async fn may_make_schemas(&self) -> Result<bool, StoreError> {
+        let asking = async {
+            let mut connection = PgConnection::connect_with(&self.options).await?;
+            let sql = "SELECT has_database_privilege(current_database(), 'CREATE')";
+            let may = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
+            connection.close().await?;
+            Ok(may)
+        };
+        let may = tokio::time::timeout(CONNECT_TIMEOUT, asking).await;
+        Ok(may.unwrap_or_else(|_| Err(timed_out()))?)
+    }
+
+    /// Opens a session that sees `schema` alone. A statement of a reader takes at most `limit`.
+    pub fn connect(&self, schema: &str, limit: Option<Duration>) -> Result<Session, StoreError> {
+        let timeout_ms = limit.unwrap_or(WRITER_TIMEOUT).as_millis();
+        // Views can be built anew, so they need not wait for the disk: a crash takes back whole transactions, with the
+        // checkpoint in them. Compiling takes longer than any statement here.
+        let settings = format!(
+            "SET synchronous_commit = off; SET jit = off; SET statement_timeout = {timeout_ms}; \
+             SET client_min_messages = warning; SET search_path = {schema}"
+        );
+        let connection = self.runtime.block_on(async {
+            let connecting = async {
+                let mut connection = PgConnection::connect_with(&self.options).await?;
+                connection.execute(AssertSqlSafe(settings)).await?;
+                Ok(connection)
+            };
+            tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+                .await
+                .unwrap_or_else(|_| Err(timed_out()))
+        })?;
+        Ok(Session {
+            connection: RefCell::new(connection),
+            runtime: self.runtime.clone(),
+        })
+    }
+}
+
+fn timed_out() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
+    ))
+}
+
+/// A session.
+pub struct Session {
+    connection: RefCell<PgConnection>,
+    runtime: Handle,
+}
+
+impl Session {
+    fn wait<T>(
+        &self,
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.connection.borrow_mut();
+        Ok(block_on(&self.runtime, ask(&mut connection))?)
+    }
+
+    /// Several statements without parameters.
+    pub fn execute_batch(&self, sql: &str) -> Result<(), StoreError> {
+        self.wait(async |connection| {
+            connection.execute(AssertSqlSafe(sql.to_owned())).await?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn fetch(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<PgRow>, StoreError> {
+        self.wait(async |connection| bound(sql, values).fetch_all(connection).await)
+    }
+
+    pub(super) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.wait(async |connection| {
+            let done = bound(sql, values).execute(connection).await?;
+            Ok(done.rows_affected())
+        })
+    }
+
+    /// Runs a statement whose parameters are arrays, one for each column.
+    pub(super) fn execute_arrays(&self, sql: &str, columns: Vec<Array>) -> Result<(), StoreError> {
+        let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+        for column in columns {
+            query = match column {
+                Array::Integers(values) => query.bind(values),
+                Array::Texts(values) => query.bind(values),
+                Array::Blobs(values) => query.bind(values),
+            };
+        }
+        self.wait(async |connection| {
+            query.execute(connection).await?;
+            Ok(())
+        })
+    }
+}
+
+fn block_on<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
+    runtime.block_on(future)
+}
+
+fn bound<'q>(sql: &str, values: &'q [Value<'q>]) -> Query<'q, sqlx::Postgres, PgArguments> {
+    let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+    values.iter().fold(query, |query, value| match *value {
+        Value::Integer(value) => query.bind(value),
+        Value::Text(value) => query.bind(value),
+        Value::Blob(value) => query.bind(value),
+    })
+}
+
+/// Values of one column.
+#[derive(Debug)]
+pub(super) enum Array {
+    Integers(Vec<i64>),
+    Texts(Vec<String>),
+    Blobs(Vec<Vec<u8>>),
+}
+
+impl Array {
+    /// For values like this one.
+    pub fn like(value: Value<'_>) -> Self {
+        match value {
+            Value::Integer(_) => Self::Integers(Vec::new()),
+            Value::Text(_) => Self::Texts(Vec::new()),
+            Value::Blob(_) => Self::Blobs(Vec::new()),
+        }
+    }
+
+    /// Adds a value of the same kind.
+    pub fn push(&mut self, value: Value<'_>) -> Result<(), StoreError> {
+        match (self, value) {
+            (Self::Integers(values), Value::Integer(value)) => values.push(value),
+            (Self::Texts(values), Value::Text(value)) => values.push(value.to_owned()),
+            (Self::Blobs(values), Value::Blob(value)) => values.push(value.to_vec()),
+            (column, value) => {
+                return Err(StoreError::Damaged(format!(
+                    "a column of {} was given {value:?}",
+                    column.type_name()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Its type on the server.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Integers(_) => "BIGINT",
+            Self::Texts(_) => "TEXT",
+            Self::Blobs(_) => "BYTEA",
+        }
+    }
+}

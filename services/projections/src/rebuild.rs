@@ -1,0 +1,199 @@
+//! Building a view anew, beside the one that answers: folded in memory in large batches, written in bulk.
+//!
+//! Memory is bounded: what is folded is written, and forgotten, whenever it takes more than
+//! [`crate::ViewOptions::build_memory_bytes`]; as long as it never did, nothing needs to be read back. Whatever was
+//! written stays when the program ends, and is gone on from.
+
+use std::time::{Duration, Instant};
+
+use keruen_log::{Query, Range, RecordedEvent};
+use tokio::sync::mpsc;
+
+use crate::{
+    engine::{FollowError, Follower},
+    failure::ApplyError,
+    store::{CopyName, Writer},
+    views::Rebuild,
+};
+
+/// Events of a page that is read ahead, and how many such pages wait.
+const PAGE_EVENTS: usize = 10_000;
+const PAGES_AHEAD: usize = 2;
+/// How many events are folded before they are written, at most: so many are folded again after the program ended.
+const COMMIT_EVENTS: u64 = 200_000;
+/// How often progress is told.
+const TELL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A copy that is complete but for its name.
+pub struct Built {
+    /// The copy.
+    pub copy: CopyName,
+}
+
+/// Builds a copy up to the head of the log; `None` where it is over before that.
+pub fn build(follower: &Follower) -> Result<Option<Built>, FollowError> {
+    let Some(mut building) = Building::begin(follower)? else {
+        return Ok(None);
+    };
+    // Up to the head, and then up to what was recorded meanwhile, until that is little.
+    loop {
+        let head = follower.runtime.block_on(follower.log.head())?;
+        if !building.up_to(head.position)? {
+            return Ok(None);
+        }
+        let head = follower.runtime.block_on(follower.log.head())?;
+        let behind = head.position.saturating_sub(building.position);
+        if building.parked_before.is_some() || behind <= COMMIT_EVENTS / 10 {
+            break;
+        }
+    }
+    building.finish().map(Some)
+}
+
+struct Building<'f> {
+    follower: &'f Follower,
+    writer: Writer,
+    position: u64,
+    committed: u64,
+    /// The event before it can't be taken in: the copy ends there, as the one that answers will.
+    parked_before: Option<u64>,
+    begun: Instant,
+    begun_at: u64,
+    told: Option<Instant>,
+}
+
+impl<'f> Building<'f> {
+    fn begin(follower: &'f Follower) -> Result<Option<Self>, FollowError> {
+        // Whoever waits for answers goes first, and whoever writes the log. It is this thread alone that steps back.
+        if let Err(error) = rustix::process::nice(10) {
+            tracing::debug!(%error, "a rebuild runs with the usual priority");
+        }
+        let keeper = &follower.keeper;
+        let head = follower.runtime.block_on(follower.log.head())?;
+        let copy = match keeper.place.copies(keeper.view)?.unfinished {
+            Some(copy) => copy,
+            None => keeper.place.next_copy(keeper.view, true)?,
+        };
+        let mut writer = keeper.place.open_writer(keeper.view, &copy)?;
+        let checkpoint = writer.checkpoint()?;
+        let mut position = checkpoint.position;
+        if !follower.belongs(&head.log_id, head.position, &checkpoint)? {
+            writer.start_over(&head.log_id)?;
+            position = 0;
+        }
+        tracing::info!(
+            view = keeper.view.name,
+            version = keeper.view.version,
+            position,
+            head_position = head.position,
+            "building a view anew"
+        );
+        Ok(Some(Self {
+            follower,
+            writer,
+            position,
+            committed: position,
+            parked_before: None,
+            begun: Instant::now(),
+            begun_at: position,
+            told: None,
+        }))
+    }
+
+    /// Folds and writes everything up to a position; `false` where it is over before that.
+    fn up_to(&mut self, last: u64) -> Result<bool, FollowError> {
+        while self.position < self.parked_before.map_or(last, |parked| parked.min(last)) {
+            let until = self.parked_before.map_or(last, |parked| parked.min(last));
+            let mut pages = self.read_ahead(until);
+            while let Some(page) = pages.blocking_recv() {
+                if self.follower.is_stopped() {
+                    return Ok(false);
+                }
+                if !self.take(&page?)? {
+                    break;
+                }
+            }
+            self.commit()?;
+        }
+        Ok(!self.follower.is_stopped())
+    }
+
+    /// Folds events; `false` where one of them can't be taken in, and everything since the last commit is read again.
+    fn take(&mut self, events: &[RecordedEvent]) -> Result<bool, FollowError> {
+        match self.writer.take(events) {
+            Ok(()) => {}
+            Err(ApplyError::Store(error)) => return Err(error.into()),
+            Err(ApplyError::Event { index, .. }) => {
+                self.parked_before = Some(events[index].position.saturating_sub(1));
+                self.position = self.committed;
+                return Ok(false);
+            }
+        }
+        self.position = events.last().map_or(self.position, |last| last.position);
+        let limit_bytes = self.follower.keeper.options.build_memory_bytes;
+        let is_large = self.writer.memory_bytes() > limit_bytes;
+        if is_large || self.position - self.committed >= COMMIT_EVENTS {
+            self.commit()?;
+            self.writer.forget_beyond(limit_bytes);
+        }
+        self.tell();
+        Ok(true)
+    }
+
+    fn commit(&mut self) -> Result<(), FollowError> {
+        if self.position > self.committed {
+            self.committed = self.writer.commit()?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        if self.told.is_some_and(|told| told.elapsed() < TELL_INTERVAL) {
+            return;
+        }
+        self.told = Some(Instant::now());
+        let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a rate is told, and no log has 2^52 events"
+        )]
+        let events_per_s = (self.position - self.begun_at) as f64 / seconds;
+        let rebuild = Rebuild {
+            position: self.position,
+            events_per_s,
+        };
+        self.follower.keeper.update(|status| {
+            status.rebuild = Some(rebuild);
+            true
+        });
+    }
+
+    /// Reads pages while others are folded.
+    fn read_ahead(&self, last: u64) -> mpsc::Receiver<Result<Vec<RecordedEvent>, FollowError>> {
+        let (sender, pages) = mpsc::channel(PAGES_AHEAD);
+        let (log, mut position) = (self.follower.log.clone(), self.position);
+        self.follower.runtime.spawn(async move {
+            while position < last {
+                let range = Range::after(position).up_to(last);
+                let page = log.read(&Query::default(), range, PAGE_EVENTS).await;
+                let page = page.map(|page| page.events);
+                let reached = page.as_ref().ok().and_then(|events| events.last());
+                let reached = reached.map(|last| last.position);
+                // Whoever folds may have stopped.
+                if sender.send(page.map_err(FollowError::from)).await.is_err() {
+                    return;
+                }
+                let Some(reached) = reached else { return };
+                position = reached;
+            }
+        });
+        pages
+    }
+
+    fn finish(mut self) -> Result<Built, FollowError> {
+        self.writer.make_indexes()?;
+        Ok(Built {
+            copy: self.writer.copy().clone(),
+        })
+    }
+}

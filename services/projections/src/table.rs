@@ -1,0 +1,143 @@
+//! The tables of views: what a statement that writes one has to know of it.
+
+/// A table.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// The columns that tell its rows apart.
+    pub keys: &'static [&'static str],
+    /// The other columns; where there are none, a row that is there already stays as it is.
+    pub columns: &'static [&'static str],
+}
+
+macro_rules! tables {
+    ($($name:ident = $table:literal [$($key:literal),+] [$($column:literal),* $(,)?];)*) => {$(
+        #[doc = concat!("`", $table, "`, see the schema.")]
+        pub static $name: Table = Table {
+            name: $table,
+            keys: &[$($key),+],
+            columns: &[$($column),*],
+        };
+    )*};
+}
+
+tables! {
+    ORGANISATIONS = "organisations" ["organisation_id"] ["created_position", "resource"];
+    FACILITIES = "facilities" ["facility_id"] ["operator_id", "created_position", "resource"];
+    FACILITY_REGIONS = "facility_regions" ["facility_id", "valid_from"] ["valid_to", "region_id"];
+    COMMODITIES = "commodities" ["commodity_id"] ["created_position", "resource"];
+    ITEMS = "items" ["item_id"] ["commodity_id", "created_position", "resource"];
+    ITEM_QUALITY = "item_quality" ["item_id"] ["created_position", "resource"];
+    DONATIONS = "donations" ["donation_id"] ["donor_id", "created_position", "resource"];
+    BATCHES = "batches" ["batch_id"] ["donation_id", "item_id", "created_position", "resource"];
+    ASSETS = "assets" ["item_id", "serial_number"] [
+        "batch_id", "created_position", "resource", "facility_id", "owner_id", "place", "condition",
+        "service_due_on", "loan_due_on"
+    ];
+    REQUESTS = "requests" ["request_id"] [
+        "facility_id", "state", "is_open", "urgency_rank", "created_position", "filed_at", "resource"
+    ];
+    SHIPMENTS = "shipments" ["shipment_id"] [
+        "origin_id", "destination_id", "state", "custodian_id", "created_position", "resource"
+    ];
+    REQUEST_SHIPMENTS = "request_shipments" ["request_id", "shipment_id"] [];
+    STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id"] [
+        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
+        "converted", "title_in", "title_out", "held_here", "lot"
+    ];
+    STOCK_TOTALS = "stock_totals" ["facility_id", "item_id"] [
+        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
+        "converted", "title_in", "title_out"
+    ];
+    PLACES = "places" ["batch_id", "owner_id", "facility_id", "status", "shipment_id"] [
+        "quantity", "since_position"
+    ];
+    SERIALS = "serials" ["item_id", "serial_number"] [
+        "batch_id", "owner_id", "facility_id", "status", "shipment_id", "since_position"
+    ];
+    STEPS = "steps" ["batch_id", "position", "step_no"] ["request_id", "step"];
+    SERIAL_STEPS = "serial_steps" ["item_id", "serial_number", "batch_id", "position", "step_no"] [];
+    KIT_PARTS = "kit_parts" ["batch_id", "kit_batch_id"] [];
+}
+
+impl Table {
+    fn all(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().chain(self.columns).copied()
+    }
+
+    /// What happens to a row that is there already.
+    fn on_conflict(&self) -> String {
+        if self.columns.is_empty() {
+            return "ON CONFLICT DO NOTHING".to_owned();
+        }
+        let set = self
+            .columns
+            .iter()
+            .map(|column| format!("{column} = excluded.{column}"));
+        format!(
+            "ON CONFLICT ({}) DO UPDATE SET {}",
+            self.keys.join(", "),
+            set.collect::<Vec<_>>().join(", ")
+        )
+    }
+
+    /// Writes one row, its columns as parameters in order.
+    pub fn put_one(&self) -> String {
+        let columns: Vec<_> = self.all().collect();
+        let numbers: Vec<_> = (1..=columns.len())
+            .map(|number| format!("?{number}"))
+            .collect();
+        format!(
+            "INSERT INTO {} ({}) VALUES ({}) {}",
+            self.name,
+            columns.join(", "),
+            numbers.join(", "),
+            self.on_conflict()
+        )
+    }
+
+    /// Writes many rows, on PostgreSQL: the parameters are arrays of these types, one for each column.
+    pub fn put_many(&self, types: &[&str]) -> String {
+        format!(
+            "INSERT INTO {} ({}) SELECT * FROM unnest({}) {}",
+            self.name,
+            self.all().collect::<Vec<_>>().join(", "),
+            arrays(types),
+            self.on_conflict()
+        )
+    }
+
+    /// Deletes one row, its keys as parameters in order.
+    pub fn delete_one(&self) -> String {
+        let keys = self.keys.iter().zip(1..);
+        let keys: Vec<_> = keys
+            .map(|(key, number)| format!("{key} = ?{number}"))
+            .collect();
+        format!("DELETE FROM {} WHERE {}", self.name, keys.join(" AND "))
+    }
+
+    /// Deletes many rows, on PostgreSQL: the parameters are arrays of these types, one for each key.
+    pub fn delete_many(&self, types: &[&str]) -> String {
+        let name = self.name;
+        let keys: Vec<_> = self
+            .keys
+            .iter()
+            .map(|key| format!("{name}.{key} = gone.{key}"))
+            .collect();
+        format!(
+            "DELETE FROM {name} USING unnest({}) AS gone({}) WHERE {}",
+            arrays(types),
+            self.keys.join(", "),
+            keys.join(" AND ")
+        )
+    }
+}
+
+fn arrays(types: &[&str]) -> String {
+    let arrays = types.iter().zip(1..);
+    let arrays: Vec<_> = arrays
+        .map(|(name, number)| format!("${number}::{name}[]"))
+        .collect();
+    arrays.join(", ")
+}

@@ -1,0 +1,242 @@
+//! Keeping views on each database: built, followed, built anew, handed over.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use keruen_log::{Log, SqliteLog};
+use keruen_proto::log::v1::RecordedEvent;
+use keruen_test_servers::postgres::{Database, Server};
+
+use super::{
+    following::{append, open_log, until},
+    history::{History, eventful},
+    stores::{answering, dump, open},
+};
+use crate::{
+    database::Address,
+    store::Place,
+    view::{CURRENT, View},
+    views::{ViewOptions, Views},
+};
+
+fn options() -> ViewOptions {
+    ViewOptions {
+        batch_events: 50,
+        poll_interval: Duration::from_millis(200),
+        ..ViewOptions::default()
+    }
+}
+
+/// Everything that stands in the copy that answers.
+async fn rows(place: &Place) -> Vec<String> {
+    let place = place.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let copy = answering(&place, &CURRENT);
+        let reader = place.open_reader(&copy, Duration::from_mins(1)).unwrap();
+        dump(&reader, &CURRENT)
+    });
+    read.await.unwrap()
+}
+
+/// The rows that a history leads to, folded at once.
+async fn expected(history: &History, length: usize, log: &dyn Log) -> Vec<String> {
+    let range = keruen_log::Range::default().up_to(length as u64);
+    let mut events: Vec<RecordedEvent> = Vec::new();
+    while events.len() < length {
+        let after = keruen_log::Range {
+            after_position: events.len() as u64,
+            ..range
+        };
+        let page = log.read(&keruen_log::Query::default(), after, 500).await;
+        events.extend(page.unwrap().events);
+    }
+    assert_eq!(events[0].r#type, history.events[0].r#type);
+    let built = tokio::task::spawn_blocking(move || {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = open(&Place::Folder(dir.path().to_owned()), &CURRENT);
+        assert_eq!(writer.apply(&events).unwrap().defect, None);
+        dump(writer.connection(), &CURRENT)
+    });
+    built.await.unwrap()
+}
+
+/// A place on each database, and what must live as long.
+fn places(dir: &Path) -> Vec<(Place, Option<Database>)> {
+    let database = Database::new();
+    let server = Place::Server(Box::new(Address::parse(database.url()).unwrap()));
+    vec![
+        (Place::Folder(dir.join("views")), None),
+        (server, Some(database)),
+    ]
+}
+
+async fn log_with(dir: &Path, name: &str, events: &[RecordedEvent]) -> Arc<SqliteLog> {
+    let log = open_log(&dir.join(name));
+    append(&*log, events).await;
+    log
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_follow_stop_go_on_and_are_built_anew_on_both_databases() {
+    let history = eventful();
+    let (half, all) = (history.events.len() / 2, history.events.len());
+    let dir = tempfile::tempdir().unwrap();
+    for (number, (place, _database)) in places(dir.path()).into_iter().enumerate() {
+        let log = log_with(dir.path(), &format!("{number}.db"), &history.events[..half]).await;
+        let views = Views::at(&place, options());
+        let running = views.run(log.clone());
+        until(&views, |status| status.position == half as u64).await;
+        assert_eq!(rows(&place).await, expected(&history, half, &*log).await);
+        running.stop().await;
+
+        // It goes on where it was, and is built anew while it is followed and read.
+        let views = Views::at(&place, options());
+        let running = views.run(log.clone());
+        until(&views, |status| status.ready).await;
+        let before = place_copy(&place).await;
+        assert_eq!(views.rebuild(Some("current")).unwrap(), ["current"]);
+        append(&*log, &history.events[half..]).await;
+        let position = AtomicU64::new(0);
+        for _ in 0..400 {
+            let ((), seen) = views
+                .read(|_| Ok::<_, crate::refusal::Refusal>(()))
+                .await
+                .unwrap();
+            // What answers never goes back, also as one copy takes the place of another.
+            assert!(position.fetch_max(seen, Ordering::Relaxed) <= seen);
+            if place_copy(&place).await != before && seen == all as u64 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        until(&views, |status| status.position == all as u64).await;
+        assert_ne!(place_copy(&place).await, before);
+        assert_eq!(rows(&place).await, expected(&history, all, &*log).await);
+        assert!(views.rebuild(Some("nothing")).is_err());
+        running.stop().await;
+    }
+}
+
+async fn place_copy(place: &Place) -> String {
+    let place = place.clone();
+    let name = tokio::task::spawn_blocking(move || format!("{:?}", answering(&place, &CURRENT)));
+    name.await.unwrap()
+}
+
+/// The same view as a former program had it.
+fn former(version: u32) -> &'static View {
+    Box::leak(Box::new(CURRENT.in_version(version)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_view_is_built_at_start_and_the_old_one_answers_until_then() {
+    let history = eventful();
+    let length = history.events.len();
+    let dir = tempfile::tempdir().unwrap();
+    for (number, (place, _database)) in places(dir.path()).into_iter().enumerate() {
+        let log = log_with(dir.path(), &format!("{number}.db"), &history.events).await;
+        let (at, old) = (place.clone(), former(CURRENT.version - 1));
+        let log_id = log.head().await.unwrap().log_id;
+        let events = history.events[..40].to_vec();
+        tokio::task::spawn_blocking(move || {
+            let mut writer = open(&at, old);
+            writer.start_over(&log_id).unwrap();
+            writer.apply(&events).unwrap();
+        })
+        .await
+        .unwrap();
+        let views = Views::at(&place, options());
+        let mut versions = Vec::new();
+        let running = views.run(log.clone());
+        let mut status = views.watch_status();
+        loop {
+            let now = status.borrow_and_update().clone();
+            if now.ready && versions.last() != Some(&now.version) {
+                versions.push(now.version);
+            }
+            if now.version == CURRENT.version && now.position == length as u64 {
+                break;
+            }
+            status.changed().await.unwrap();
+        }
+        assert_eq!(versions.last(), Some(&CURRENT.version));
+        assert!(versions.len() <= 2, "{versions:?}");
+        assert_eq!(rows(&place).await, expected(&history, length, &*log).await);
+        running.stop().await;
+    }
+}
+
+/// Two processes on one database: one writes, both answer, and the other takes over.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_node_writes_and_another_takes_over() {
+    let history = eventful();
+    let (half, all) = (history.events.len() / 2, history.events.len());
+    let dir = tempfile::tempdir().unwrap();
+    let log = log_with(dir.path(), "log.db", &history.events[..half]).await;
+    let database = Database::new();
+    let place = Place::Server(Box::new(Address::parse(database.url()).unwrap()));
+    let (one, other) = (Views::at(&place, options()), Views::at(&place, options()));
+    let writing = one.run(log.clone());
+    until(&one, |status| status.position == half as u64).await;
+    let reading = other.run(log.clone());
+    let status = until(&other, |status| status.position == half as u64).await;
+    assert!(status.is_kept_elsewhere);
+    assert!(other.rebuild(None).is_err());
+    writing.stop().await;
+    append(&*log, &history.events[half..]).await;
+    let status = until(&other, |status| {
+        status.position == all as u64 && !status.is_kept_elsewhere
+    })
+    .await;
+    assert!(status.ready);
+    assert_eq!(rows(&place).await, expected(&history, all, &*log).await);
+    reading.stop().await;
+}
+
+/// While the server is away the view says so, and goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_restarts_is_waited_for() {
+    let history = eventful();
+    let (half, all) = (history.events.len() / 2, history.events.len());
+    let dir = tempfile::tempdir().unwrap();
+    let log = log_with(dir.path(), "log.db", &history.events[..half]).await;
+    let (mut server, url, database) = tokio::task::spawn_blocking(|| {
+        let server = Server::start();
+        let database = server.database();
+        (server, database.url().to_owned(), database)
+    })
+    .await
+    .unwrap();
+    let place = Place::Server(Box::new(Address::parse(&url).unwrap()));
+    let views = Views::at(&place, options());
+    let running = views.run(log.clone());
+    until(&views, |status| status.position == half as u64).await;
+    let mut server = tokio::task::spawn_blocking(move || {
+        server.kill();
+        server
+    })
+    .await
+    .unwrap();
+    append(&*log, &history.events[half..]).await;
+    let status = until(&views, |status| status.failure.is_some()).await;
+    assert!(status.position < all as u64);
+    let server = tokio::task::spawn_blocking(move || {
+        server.restart();
+        server
+    })
+    .await
+    .unwrap();
+    until(&views, |status| {
+        status.position == all as u64 && status.failure.is_none()
+    })
+    .await;
+    assert_eq!(rows(&place).await, expected(&history, all, &*log).await);
+    running.stop().await;
+    drop((database, server));
+}
