@@ -5,6 +5,7 @@
 
 pub mod attention;
 pub mod donation;
+pub mod duty;
 pub mod fleet;
 pub mod inventory;
 pub mod mobile_unit;
