@@ -37,6 +37,8 @@ fn boundary(tag: &str) -> Option<Boundary> {
         "request" => Boundary::request(id),
         "shipment" => Boundary::shipment(id),
         "emergency" => Boundary::emergency(id),
+        "count" => Boundary::count(id),
+        "goods" => Boundary::goods(id),
         "asset" => {
             let (item_id, serial_number) = id.split_once('/')?;
             Boundary::asset(
