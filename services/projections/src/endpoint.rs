@@ -11,11 +11,12 @@ use keruen_proto::stock::v1::{
     GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
     GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
     GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
-    ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListInboxRequest, ListInboxResponse, ListRecallsRequest,
-    ListRecallsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
-    ListShipmentsResponse, ListShortagesRequest, ListShortagesResponse, ListStockCountsRequest,
-    ListStockCountsResponse, ListStockRequest, ListStockResponse, ListUnidentifiedGoodsRequest,
-    ListUnidentifiedGoodsResponse, stock_service_server::StockService,
+    ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListInboxRequest,
+    ListInboxResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
+    ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListShortagesRequest,
+    ListShortagesResponse, ListStockCountsRequest, ListStockCountsResponse, ListStockRequest,
+    ListStockResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse,
+    stock_service_server::StockService,
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
