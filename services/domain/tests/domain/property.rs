@@ -364,7 +364,7 @@ impl World {
                 }
             }
             _ => {
-                let units = (step.which % 3 != 0).then(|| vec![part_of(lot, step)]);
+                let units = (!step.which.is_multiple_of(3)).then(|| vec![part_of(lot, step)]);
                 self.carry_out(&journey::report_loss(&id, units));
             }
         }
