@@ -22,6 +22,7 @@ mod gone;
 mod identity;
 mod journey;
 mod kit;
+mod machine;
 mod mobile;
 mod money;
 mod packs;
