@@ -317,7 +317,7 @@ impl World {
     fn go_on(&mut self, step: &Step) {
         let is_on_the_way =
             |shipment: &Shipment| shipment.lots.iter().any(|lot| lot.in_transit > 0);
-        if step.kind == 56 && step.flag {
+        if step.kind == 66 && step.flag {
             let is_open = |shipment: &Shipment| !shipment.discrepancies.is_empty();
             if let Some(id) = self.some_shipment(step, is_open) {
                 let answered = self.carry_out(&journey::dispute(&id));
@@ -338,29 +338,29 @@ impl World {
             SealState::ParcelMissing,
         ];
         match (step.kind, step.which % 3) {
-            (52, 0) => {
+            (62, 0) => {
                 self.carry_out(&DelayShipment {
                     expected_on: None,
                     ..journey::delay(&id)
                 });
             }
-            (52, 1) => {
+            (62, 1) => {
                 self.carry_out(&journey::attempt(&id));
             }
-            (52, _) => {
+            (62, _) => {
                 let ssccs = shipment.parcels.iter().filter_map(|it| it.parcel.as_ref());
                 let seals = ssccs.zip(step.other..).map(|(parcel, number)| {
                     journey::seal(&parcel.sscc, states[number % states.len()])
                 });
                 self.carry_out(&journey::stands_there(&id, seals.collect()));
             }
-            (53, 0) => {
+            (63, 0) => {
                 self.carry_out(&journey::turn_back(&id));
             }
-            (53, _) => {
+            (63, _) => {
                 self.carry_out(&journey::divert(&id, FACILITIES[step.other % 3]));
             }
-            (54 | 55, _) => {
+            (64 | 65, _) => {
                 let new_id = self.name("S");
                 let mut command = journey::split(&id, &new_id, vec![part_of(lot, step)]);
                 if step.flag
@@ -375,7 +375,7 @@ impl World {
                 }
             }
             _ => {
-                let units = (step.which % 3 != 0).then(|| vec![part_of(lot, step)]);
+                let units = (!step.which.is_multiple_of(3)).then(|| vec![part_of(lot, step)]);
                 self.carry_out(&journey::report_loss(&id, units));
             }
         }
