@@ -10,6 +10,7 @@
 mod administration;
 mod assets;
 mod boards;
+mod chronicle;
 mod clauses;
 mod counts;
 mod database;
@@ -24,6 +25,7 @@ mod memory;
 mod movement;
 mod names;
 mod paging;
+mod past;
 mod place;
 mod places;
 mod rebuild;

@@ -289,7 +289,14 @@ impl<'c> Writer<'c> {
             Entry::Donation(it) => self.row(table, params![id, it.donor_id, position, encoded]),
             Entry::Batch(it) => self.row(
                 table,
-                params![id, it.donation_id, it.item_id, position, encoded],
+                params![
+                    id,
+                    it.donation_id,
+                    it.item_id,
+                    it.expires_on,
+                    position,
+                    encoded
+                ],
             ),
             Entry::Asset(it) => self.row(
                 table,

@@ -4,7 +4,7 @@ use crate::table::{self, Table};
 
 /// Version of the view `current`. It moves whenever the same events would lead to other rows; the view is then built
 /// anew, while the old one answers.
-pub const VERSION: u32 = 21;
+pub const VERSION: u32 = 22;
 
 /// A view: rows folded from the log, kept apart from those of other views and at a position of their own.
 #[derive(Clone, Debug)]
@@ -50,8 +50,35 @@ pub static CURRENT: View = View {
     ],
 };
 
+/// Version of the view `history`, see [`VERSION`].
+const HISTORY_VERSION: u32 = 1;
+
+/// Stock as it was at any position, and at any time.
+pub static HISTORY: View = View {
+    name: "history",
+    version: HISTORY_VERSION,
+    about: "stock as it was known at any position and as of any time",
+    schema: include_str!("sql/history.sql"),
+    tables: &[
+        &table::ORGANISATIONS,
+        &table::FACILITIES,
+        &table::FACILITY_REGIONS,
+        &table::COMMODITIES,
+        &table::ITEMS,
+        &table::ITEM_QUALITY,
+        &table::BATCHES,
+        &table::SHIPMENTS,
+        &table::STOCK,
+        &table::PAIRS,
+        &table::HOLDINGS,
+        &table::CHANGES,
+        &table::BALANCES,
+        &table::CLOSINGS,
+    ],
+};
+
 /// All views.
-pub static ALL: [&View; 1] = [&CURRENT];
+pub static ALL: [&View; 2] = [&CURRENT, &HISTORY];
 
 impl View {
     /// The same view as another program has it.

@@ -161,6 +161,36 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// A position, or a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instant {
+    /// Of an event.
+    Position(u64),
+    /// When something was recorded.
+    Time(Timestamp),
+}
+
+/// A position, a time, or a day, which stands for its end.
+pub fn instant(text: &str) -> Result<Instant, String> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return match text.parse() {
+            Ok(position) if position > 0 => Ok(Instant::Position(position)),
+            _ => Err("a position is a whole number from 1 on".to_owned()),
+        };
+    }
+    end(text).map(Instant::Time)
+}
+
+/// A time, or a day, which stands for its end in Kazakhstan.
+pub fn end(text: &str) -> Result<Timestamp, String> {
+    if date(text).is_ok() {
+        return timestamp(&format!("{text}T23:59:59.999999+05:00"));
+    }
+    timestamp(text).map_err(|_| {
+        "must be a day or a time, such as 2020-07-31 or 2020-07-31T12:00:00+05:00".to_owned()
+    })
+}
+
 /// An ISO 8601 calendar date, as text.
 pub fn date(text: &str) -> Result<String, String> {
     text.parse::<chrono::NaiveDate>()

@@ -70,6 +70,8 @@ CREATE TABLE batches (
     batch_id TEXT NOT NULL PRIMARY KEY,
     donation_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
+    -- Last day of use, ISO 8601; empty where it doesn't expire.
+    expires_on TEXT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL
 );

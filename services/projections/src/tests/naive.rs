@@ -52,6 +52,15 @@ impl Books {
     }
 }
 
+/// The same without what is held: what these events alone moved, whichever they are.
+pub fn movements_only(events: &[Event]) -> BTreeMap<Key, Sums> {
+    let mut books = Books::default();
+    for event in events {
+        post(&mut books, event);
+    }
+    books.rows
+}
+
 /// The rows that are not all 0.
 pub fn stock(events: &[Event]) -> BTreeMap<Key, Sums> {
     let mut books = Books::default();

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use keruen_log::{Log, SqliteLog};
+use keruen_log::{Log, Query, Range, SqliteLog};
 use keruen_proto::log::v1::RecordedEvent;
 use keruen_test_servers::postgres::{Database, Server};
 
@@ -46,14 +46,14 @@ async fn rows(place: &Place) -> Vec<String> {
 
 /// The rows that a history leads to, folded at once.
 async fn expected(history: &History, length: usize, log: &dyn Log) -> Vec<String> {
-    let range = keruen_log::Range::default().up_to(length as u64);
+    let range = Range::default().up_to(length as u64);
     let mut events: Vec<RecordedEvent> = Vec::new();
     while events.len() < length {
-        let after = keruen_log::Range {
+        let after = Range {
             after_position: events.len() as u64,
             ..range
         };
-        let page = log.read(&keruen_log::Query::default(), after, 500).await;
+        let page = log.read(&Query::default(), after, 500).await;
         events.extend(page.unwrap().events);
     }
     assert_eq!(events[0].r#type, history.events[0].r#type);
@@ -239,4 +239,45 @@ async fn a_server_that_restarts_is_waited_for() {
     assert_eq!(rows(&place).await, expected(&history, all, &*log).await);
     running.stop().await;
     drop((database, server));
+}
+
+/// A rebuild that was killed goes on from what it had written, whatever it was doing then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_rebuild_goes_on() {
+    let history = eventful();
+    let (third, all) = (history.events.len() / 3, history.events.len());
+    let dir = tempfile::tempdir().unwrap();
+    for (number, (place, _database)) in places(dir.path()).into_iter().enumerate() {
+        let log = log_with(dir.path(), &format!("{number}.db"), &history.events).await;
+        let head = log.head().await.unwrap();
+        let range = Range::default().up_to(all as u64);
+        let page = log.read(&Query::default(), range, 10_000).await.unwrap();
+        assert_eq!(page.events.len(), all);
+        let at = place.clone();
+        let half_built = tokio::task::spawn_blocking(move || {
+            let copy = at.next_copy(&CURRENT, true).unwrap();
+            let mut writer = at.open_writer(&CURRENT, &copy).unwrap();
+            writer.start_over(&head.log_id).unwrap();
+            writer.take(&page.events[..third]).unwrap();
+            writer.commit().unwrap();
+            writer.take(&page.events[third..third * 2]).unwrap();
+            writer.die_while_writing();
+            copy
+        });
+        let half_built = half_built.await.unwrap();
+        let options = ViewOptions {
+            build_from_events: 0,
+            ..options()
+        };
+        let views = Views::at(&place, options);
+        let running = views.run(log.clone());
+        until(&views, |status| {
+            status.ready && status.position == all as u64
+        })
+        .await;
+        let finished = format!("{:?}", half_built.finished());
+        assert_eq!(place_copy(&place).await, finished);
+        assert_eq!(rows(&place).await, expected(&history, all, &*log).await);
+        running.stop().await;
+    }
 }
