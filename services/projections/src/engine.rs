@@ -60,6 +60,7 @@ impl Views {
                 log: log.clone(),
                 runtime: Handle::current(),
                 stop: stop.subscribe(),
+                asked: keeper.rebuild_asked.subscribe(),
             };
             tokio::spawn(follower.run_on_a_thread())
         });
@@ -89,6 +90,8 @@ pub(crate) struct Follower {
     pub log: Arc<dyn Log>,
     pub runtime: Handle,
     pub stop: watch::Receiver<bool>,
+    /// Wakes whenever somebody asks for a rebuild.
+    asked: watch::Receiver<u64>,
 }
 
 type Rebuilding = oneshot::Receiver<Result<Option<Built>, FollowError>>;
@@ -177,9 +180,14 @@ impl Follower {
         let mut position = self.attach(&mut writer)?;
         let mut is_parked = false;
         let mut wake_up = self.log.watch_head();
+        let mut tidy_at: Option<Instant> = None;
         loop {
             if self.is_stopped() {
                 return Ok(());
+            }
+            if tidy_at.is_some_and(|due| due <= Instant::now()) {
+                tidy_at = None;
+                self.keeper.place.tidy(self.keeper.view);
             }
             wake_up.mark_unchanged();
             let mut is_complete = true;
@@ -204,7 +212,8 @@ impl Follower {
                         writer = next;
                         position = self.attach(&mut writer)?;
                         is_parked = false;
-                        self.keeper.place.tidy(self.keeper.view);
+                        // By then nobody reads the old rows any more.
+                        tidy_at = Some(Instant::now() + self.keeper.options.max_query);
                     }
                 }
             }
@@ -392,7 +401,6 @@ impl Follower {
         is_waiting: bool,
         is_parked: bool,
     ) -> Wake {
-        let mut asked = self.keeper.rebuild_asked.subscribe();
         let poll_interval = if is_waiting {
             self.keeper.options.poll_interval
         } else {
@@ -405,7 +413,7 @@ impl Follower {
                 None => std::future::pending().await,
             }
         };
-        let stop = &mut self.stop;
+        let (stop, asked) = (&mut self.stop, &mut self.asked);
         self.runtime.block_on(async {
             tokio::select! {
                 biased;

@@ -195,10 +195,12 @@ impl StockQuery {
         // One row more than asked for tells whether there is a next page.
         let limit = clauses.parameter(i64::try_from(self.page_size + 1).unwrap_or(i64::MAX));
         let sums = SUMS;
-        // What there is no longer has no row of its own today; in the past it has one that is all 0.
-        let having = match past {
-            Some(_) => format!(" HAVING {}", something()),
-            None => String::new(),
+        // What there is no longer has no row of its own today; in the past, and where what is on its way stands apart, it
+        // has one that is all 0.
+        let having = if past.is_some() || by_custodian {
+            format!(" HAVING {}", something())
+        } else {
+            String::new()
         };
         let sql = format!(
             "SELECT {columns}, {sums} FROM {from}{where_clause} GROUP BY {columns}{having} ORDER BY {columns} LIMIT {limit}"

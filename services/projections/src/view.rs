@@ -98,8 +98,8 @@ impl View {
     }
 
     /// Whether a table is one of its own.
-    pub fn keeps(&self, table: &Table) -> bool {
-        self.tables.iter().any(|own| own.name == table.name)
+    pub fn keeps(&self, table: &'static Table) -> bool {
+        self.tables.iter().any(|own| std::ptr::eq(*own, table))
     }
 
     /// The statements that make its tables, and those that make the indexes on them.
