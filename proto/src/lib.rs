@@ -18,6 +18,7 @@ pub mod mutation;
 
 pub use event::{DecodeError, EVENT_TYPES, Event, EventType};
 pub use mutation::Mutation;
+pub use pbjson_types::Timestamp;
 
 /// All `.proto` files as an encoded `FileDescriptorSet`, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -385,7 +385,11 @@ async fn nobody_gets_more_than_was_asked_for() {
     let approve = |line, quantity| ApproveRequestRequest {
         command_id: command_id(),
         request_id: "NEED".to_owned(),
-        lines: vec![ApprovedLine { line, quantity }],
+        lines: vec![ApprovedLine {
+            line,
+            quantity,
+            ..ApprovedLine::default()
+        }],
         ..ApproveRequestRequest::default()
     };
     refused!(stage.requests.approve_request(approve(1, 11))).is(

@@ -9,8 +9,8 @@ use keruen_proto::{
         KitsOfBatch, LotInKits, StockChange, StockCount, StockLevel, UnidentifiedGoods,
     },
     registry::v1::{
-        Commodity, Crew, ExternalIdHolder, Facility, Item, MobileUnit, Organisation, Vehicle,
-        Volunteer,
+        Commodity, Crew, DutyRoster, ExternalIdHolder, Facility, Item, MobileUnit, Organisation,
+        Vehicle, Volunteer,
     },
     requests::v1::Request,
     shipments::v1::Shipment,
@@ -77,6 +77,8 @@ pub enum Entry {
     LotInKits(LotInKits),
     /// See [`Boundary::Fact`].
     Fact(FactCorrections),
+    /// See [`Boundary::DutyRoster`].
+    DutyRoster(DutyRoster),
     /// See [`Boundary::Request`].
     Request(Request),
     /// See [`Boundary::Shipment`].
@@ -121,6 +123,7 @@ unwrap_entry!(
     KitsOfBatch(KitsOfBatch),
     LotInKits(LotInKits),
     Fact(FactCorrections),
+    DutyRoster(DutyRoster),
     Request(Request),
     Shipment(Shipment)
 );
@@ -170,6 +173,7 @@ impl Entry {
             Boundary::KitsOfBatch(_) => Self::KitsOfBatch(KitsOfBatch::default()),
             Boundary::LotInKits(..) => Self::LotInKits(LotInKits::default()),
             Boundary::Fact(..) => Self::Fact(FactCorrections::default()),
+            Boundary::DutyRoster(_) => Self::DutyRoster(DutyRoster::default()),
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
         }
@@ -204,6 +208,7 @@ impl Entry {
             Self::KitsOfBatch(state) => state.evolve(boundary, event),
             Self::LotInKits(state) => state.evolve(boundary, event),
             Self::Fact(state) => state.evolve(boundary, event),
+            Self::DutyRoster(state) => state.evolve(boundary, event),
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
         }
@@ -238,6 +243,7 @@ impl Entry {
             Self::KitsOfBatch(state) => state.encode_to_vec(),
             Self::LotInKits(state) => state.encode_to_vec(),
             Self::Fact(state) => state.encode_to_vec(),
+            Self::DutyRoster(state) => state.encode_to_vec(),
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
         }
@@ -273,6 +279,7 @@ impl Entry {
             Self::KitsOfBatch(empty) => *empty = KitsOfBatch::decode(state)?,
             Self::LotInKits(empty) => *empty = LotInKits::decode(state)?,
             Self::Fact(empty) => *empty = FactCorrections::decode(state)?,
+            Self::DutyRoster(empty) => *empty = DutyRoster::decode(state)?,
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
         }
@@ -304,6 +311,7 @@ impl Entry {
             Self::KitsOfBatch(_) => KitsOfBatch::EVENT_TYPES,
             Self::LotInKits(_) => LotInKits::EVENT_TYPES,
             Self::Fact(_) => FactCorrections::EVENT_TYPES,
+            Self::DutyRoster(_) => DutyRoster::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
         }
@@ -379,6 +387,8 @@ impl Books {
         count, Count, StockCount, count_id;
         /// The goods that nobody could name, if they were read and exist.
         goods, Goods, UnidentifiedGoods, goods_id;
+        /// Who is on duty for the region, if it was read and anybody ever said.
+        duty_roster, DutyRoster, DutyRoster, region_id;
         /// The request, if it was read and exists.
         request, Request, Request, request_id;
         /// The shipment, if it was read and exists.

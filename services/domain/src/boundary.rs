@@ -61,6 +61,8 @@ pub enum Boundary {
     LotInKits(Code, Label),
     /// What corrected an event: its command, and its index among the events of that command.
     Fact(Code, Label),
+    /// Who is on duty for a region: its ISO 3166-2 code.
+    DutyRoster(Code),
     /// A request.
     Request(Code),
     /// A shipment.
@@ -109,6 +111,8 @@ impl Boundary {
         count, Count;
         /// See [`Boundary::Goods`].
         goods, Goods;
+        /// See [`Boundary::DutyRoster`].
+        duty, DutyRoster;
         /// See [`Boundary::Request`].
         request, Request;
         /// See [`Boundary::Shipment`].
@@ -230,6 +234,7 @@ impl Boundary {
             Self::Count(id) => format!("count:{id}"),
             Self::Goods(id) => format!("goods:{id}"),
             Self::Fact(command_id, index) => format!("fact:{command_id}/{}", encoded(index)),
+            Self::DutyRoster(id) => format!("duty:{id}"),
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
         }
@@ -283,6 +288,7 @@ impl Boundary {
                 | Self::LotInKits(..)
                 | Self::Pledge(_)
                 | Self::EarmarkChanges
+                | Self::DutyRoster(_)
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Offset as _, TimeZone as _};
 use chrono_tz::Tz;
-use keruen_proto::registry::v1::Facility;
+use keruen_proto::{Timestamp, registry::v1::Facility};
 
 /// The offset of the clock at a facility from UTC, in minutes, at a time in microseconds since 1970-01-01T00:00:00Z.
 pub fn utc_offset_minutes(facility: &Facility, time_us: i64) -> i32 {
@@ -31,6 +31,29 @@ pub fn kazakhstan_day(time_us: i64) -> NaiveDate {
 /// Whether units with this last day of use, as stored, can no longer be used on a day. Units without one never expire.
 pub fn is_expired(expires_on: &str, today: NaiveDate) -> bool {
     crate::region::parse(expires_on).is_some_and(|last_day| last_day < today)
+}
+
+/// A time in microseconds since 1970-01-01T00:00:00Z, as people and programs read it.
+pub(crate) fn time(time_us: i64) -> String {
+    DateTime::from_timestamp_micros(time_us)
+        .unwrap_or_default()
+        .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// A time in microseconds since 1970-01-01T00:00:00Z as it is stored.
+pub fn timestamp(time_us: i64) -> Timestamp {
+    Timestamp {
+        seconds: time_us.div_euclid(1_000_000),
+        // Less than a thousand million.
+        nanos: i32::try_from(time_us.rem_euclid(1_000_000) * 1_000).unwrap_or_default(),
+    }
+}
+
+/// A stored time in microseconds since 1970-01-01T00:00:00Z.
+pub fn micros(time: &Timestamp) -> i64 {
+    time.seconds
+        .saturating_mul(1_000_000)
+        .saturating_add(i64::from(time.nanos) / 1_000)
 }
 
 /// A date as stored; empty where there is none.

@@ -70,7 +70,12 @@ pub(crate) fn commodities<'a>(
         .collect()
 }
 
-fn commodity(books: &Books, index: usize, named: Named<'_>) -> Result<String, Rejection> {
+/// The commodity of one line.
+pub(crate) fn commodity(
+    books: &Books,
+    index: usize,
+    named: Named<'_>,
+) -> Result<String, Rejection> {
     let field = format!("lines[{index}].commodity_id");
     let served = match named.item_id {
         Some(id) => Some(existing_item(books, id)?.commodity_id.clone()),

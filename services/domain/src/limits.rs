@@ -23,6 +23,14 @@ pub const EARMARKS: usize = 20;
 pub const CONDITIONS: usize = 10;
 /// Lines of a request.
 pub const REQUEST_LINES: usize = 50;
+/// Substitutes offered for one request.
+pub const OFFERS: usize = 50;
+/// How long an approval by word of mouth may stay unconfirmed, in microseconds: a week.
+pub const CONFIRMATION_US: i64 = 7 * 24 * 60 * 60 * 1_000_000;
+/// People who are called at once.
+pub const CALLED: usize = 10;
+/// Shifts of a duty roster.
+pub const DUTY_SHIFTS: usize = 200;
 /// Lines of a shipment.
 pub const SHIPMENT_LINES: usize = 20;
 /// Lines of what was found when a shipment was received.

@@ -80,6 +80,18 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::RequestFiled(event) => (books.facility(&event.facility_id), None),
         Event::RequestApproved(event) => (books.facility(&event.facility_id), None),
         Event::RequestRejected(event) => (books.facility(&event.facility_id), None),
+        Event::RequestAcknowledged(event) => (books.facility(&event.facility_id), None),
+        Event::RequestAmended(event) => (books.facility(&event.facility_id), None),
+        Event::RequestTriaged(event) => (books.facility(&event.facility_id), None),
+        Event::RequestMarkedDuplicate(event) => (books.facility(&event.facility_id), None),
+        Event::NeedReconfirmed(event) => (books.facility(&event.facility_id), None),
+        Event::ApprovalConfirmed(event) => (books.facility(&event.facility_id), None),
+        Event::RequestEscalated(event) => (books.facility(&event.facility_id), None),
+        Event::SubstituteOffered(event) => (books.facility(&event.facility_id), None),
+        Event::SubstituteAccepted(event) => (books.facility(&event.facility_id), None),
+        Event::SubstituteDeclined(event) => (books.facility(&event.facility_id), None),
+        Event::RequestClosedShort(event) => (books.facility(&event.facility_id), None),
+        Event::RequestCancelled(event) => (books.facility(&event.facility_id), None),
         Event::ShipmentRequested(event) => both(books, &event.origin_id, &event.destination_id),
         Event::ShipmentAllocated(event) => both(books, &event.origin_id, &event.destination_id),
         Event::AllocationReleased(event) => both(books, &event.origin_id, &event.destination_id),
@@ -108,6 +120,7 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::CrewRetired(_)
         | Event::VolunteerAssigned(_)
         | Event::AssignmentEnded(_)
+        | Event::DutyRosterSet(_)
         | Event::CommodityRegistered(_)
         | Event::CommodityAmended(_)
         | Event::CommodityRetired(_)

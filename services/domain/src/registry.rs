@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub mod amend;
+pub mod duty;
 pub mod facility;
 pub mod fleet;
 mod fold;
@@ -30,6 +31,7 @@ mod thing;
 pub mod verify;
 
 pub use amend::Amend;
+pub use duty::SetDutyRoster;
 pub use facility::{
     AssignFacilityRegion, CloseFacility, ReopenFacility, SetMinimumReserve, closure_on,
 };

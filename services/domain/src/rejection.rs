@@ -189,6 +189,8 @@ rejections! {
         ("there is no unit of item {item_id} with serial number {serial_number:?}; check both");
     UnknownRequest { request_id: String } = "UNKNOWN_REQUEST", Existence, Missing, retry false,
         ("there is no request {request_id}; {}", advice(request_id));
+    UnknownOffer { request_id: String, offer: i32 } = "UNKNOWN_OFFER", Existence, Missing, retry false,
+        ("request {request_id} has no offer {offer} of a substitute; look at the request");
     UnknownShipment { shipment_id: String } = "UNKNOWN_SHIPMENT", Existence, Missing, retry false,
         ("there is no shipment {shipment_id}; {}", advice(shipment_id));
     ConsignmentExists { donation_id: String, consignment_id: String } = "CONSIGNMENT_EXISTS", Existence, AlreadyExists,
@@ -267,6 +269,40 @@ rejections! {
         ("donation {donation_id} is meant for just that already; nothing was recorded");
     RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused, retry true,
         ("request {request_id} is {state}; this needs {allowed}");
+    DuplicateOfItself { request_id: String } = "DUPLICATE_OF_ITSELF", State, malformed("duplicate_of_id"), retry false,
+        ("duplicate_of_id: {request_id} is what is to be marked; name the request that stands");
+    DuplicateOfAnotherFacility { request_id: String, facility_id: String, expected: String } =
+        "DUPLICATE_OF_ANOTHER_FACILITY", State, Refused, retry false,
+        ("request {request_id} is of facility {facility_id}, not of {expected}: two places that ask are two needs");
+    NotAFrontOffice { facility_id: String, kind: String } = "NOT_A_FRONT_OFFICE", State, malformed("office_id"),
+        retry false,
+        ("office_id: {facility_id} is a {kind}, and requests are triaged by a FRONT_OFFICE; check the code");
+    OfficeOfAnotherRegion { office_id: String, office_region_id: String, request_id: String, region_id: String } =
+        "OFFICE_OF_ANOTHER_REGION", State, Refused, retry false,
+        ("front office {office_id} is of region {office_region_id}, and request {request_id} of {region_id}; name the \
+          office of that region");
+    WordOfMouthNotAllowed { request_id: String, priority: String } = "WORD_OF_MOUTH_NOT_ALLOWED", State,
+        malformed("word_of_mouth"), retry false,
+        ("word_of_mouth: request {request_id} is {priority}, and only STAT is approved by word of mouth; approve it in \
+          writing");
+    TimePassed { field: &'static str, time: String, now: String } = "TIME_PASSED", State, malformed(field), retry false,
+        ("{field}: {time} is not after {now}; name a later time");
+    TimeTooFar { field: &'static str, time: String, latest: String } = "TIME_TOO_FAR", State, malformed(field),
+        retry false,
+        ("{field}: {time} lies after {latest}, the latest that it may be");
+    NothingToConfirm { request_id: String } = "NOTHING_TO_CONFIRM", State, Refused, retry false,
+        ("request {request_id} has no approval by word of mouth that waits to be confirmed");
+    AlreadyEscalated { request_id: String, escalation_reason: &'static str, level: i32 } = "ALREADY_ESCALATED", State,
+        Refused, retry false,
+        ("request {request_id} was escalated for {escalation_reason} at level {level} already; name a higher level, or \
+          none");
+    NotDue { request_id: String, escalation_reason: &'static str, due: String } = "NOT_DUE", State, Refused, retry true,
+        ("request {request_id} can't be escalated for {escalation_reason}: that is due {due}");
+    OfferAnswered { request_id: String, offer: i32, state: String } = "OFFER_ANSWERED", State, Refused, retry false,
+        ("offer {offer} of request {request_id} is {state} already; make another offer");
+    NothingShortOfRequest { request_id: String } = "NOTHING_SHORT_OF_REQUEST", State, Refused, retry true,
+        ("all that was approved of request {request_id} is allocated; it ends by itself when that arrives, or cancel the \
+          shipment first");
     ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,
         retry true,
         ("shipment {shipment_id} is {state}; this needs {allowed}");
@@ -476,6 +512,19 @@ rejections! {
     UnknownRequestLine { field: String, request_id: String, line: i32 } = "UNKNOWN_REQUEST_LINE", Lines,
         malformed(field), retry false,
         ("{field}: request {request_id} has no line {line}");
+    NeedUnanswered { field: String, request_id: String, line: i32 } = "NEED_UNANSWERED", Lines, malformed(field),
+        retry false,
+        ("{field}: line {line} of request {request_id} tells a need; say by what commodity or item it is met, and by how \
+          many");
+    GoodsDecided { field: String, request_id: String, line: i32, requested: String } = "GOODS_DECIDED", Lines,
+        malformed(field), retry false,
+        ("{field}: line {line} of request {request_id} asks for {requested}; approve that, or offer a substitute");
+    SubstituteNotNeeded { request_id: String, line: i32, item_id: String } = "SUBSTITUTE_NOT_NEEDED", Lines, Refused,
+        retry false,
+        ("item {item_id} is what line {line} of request {request_id} asks for; send it, there is nothing to offer");
+    OfferedAlready { request_id: String, line: i32, item_id: String, offer: i32 } = "OFFERED_ALREADY", Lines, Refused,
+        retry false,
+        ("item {item_id} was offered for line {line} of request {request_id} already, as offer {offer}");
     RequestOfAnotherFacility { field: String, request_id: String, facility_id: String, destination_id: String } =
         "REQUEST_OF_ANOTHER_FACILITY", Lines, Refused, retry false,
         ("{field}: request {request_id} is of facility {facility_id}, but the shipment goes to {destination_id}");
@@ -606,6 +655,8 @@ rejections! {
     } = "RECEIPT_EXCEEDS_PLEDGE", Quantities, Refused, retry false,
         ("{field}: line {line} of donation {donation_id} pledges {pledged}, {received} were received before, and \
           {reported} are reported now; report the excess as SURPLUS");
+    RequestUnchanged { request_id: String } = "REQUEST_UNCHANGED", Quantities, Refused, retry false,
+        ("request {request_id} says just that already; there is nothing to change");
     NothingApproved { request_id: String } = "NOTHING_APPROVED", Quantities, Refused, retry false,
         ("every line of request {request_id} is approved with 0; reject the request instead");
     ApprovalExceedsRequest { field: String, request_id: String, line: i32, requested: i64, approved: i64 } =

@@ -41,6 +41,12 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::FacilityClosed(event) => tags.id("facility", Some(&event.facility_id)),
         Event::FacilityReopened(event) => tags.id("facility", Some(&event.facility_id)),
         Event::MinimumReserveSet(event) => tags.id("facility", Some(&event.facility_id)),
+        Event::DutyRosterSet(event) => {
+            tags.id(
+                "duty",
+                event.roster.as_ref().map(|roster| &roster.region_id),
+            );
+        }
         Event::MobileUnitDeployed(event) => tags.id("mobileunit", Some(&event.facility_id)),
         Event::MobileUnitDeparted(event) => tags.id("mobileunit", Some(&event.facility_id)),
         Event::MobileUnitScheduled(event) => tags.id("mobileunit", Some(&event.facility_id)),
@@ -222,6 +228,18 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::RequestFiled(event) => tags.id("request", Some(&event.request_id)),
         Event::RequestApproved(event) => tags.id("request", Some(&event.request_id)),
         Event::RequestRejected(event) => tags.id("request", Some(&event.request_id)),
+        Event::RequestAcknowledged(event) => tags.id("request", Some(&event.request_id)),
+        Event::RequestAmended(event) => tags.id("request", Some(&event.request_id)),
+        Event::RequestTriaged(event) => tags.id("request", Some(&event.request_id)),
+        Event::RequestMarkedDuplicate(event) => tags.id("request", Some(&event.request_id)),
+        Event::NeedReconfirmed(event) => tags.id("request", Some(&event.request_id)),
+        Event::ApprovalConfirmed(event) => tags.id("request", Some(&event.request_id)),
+        Event::RequestEscalated(event) => tags.id("request", Some(&event.request_id)),
+        Event::SubstituteOffered(event) => tags.id("request", Some(&event.request_id)),
+        Event::SubstituteAccepted(event) => tags.id("request", Some(&event.request_id)),
+        Event::SubstituteDeclined(event) => tags.id("request", Some(&event.request_id)),
+        Event::RequestClosedShort(event) => tags.id("request", Some(&event.request_id)),
+        Event::RequestCancelled(event) => tags.id("request", Some(&event.request_id)),
 
         Event::ShipmentRequested(event) => {
             tags.id("shipment", Some(&event.shipment_id));

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, NaiveDate};
 use keruen_domain::{
-    Code, Contents, InPacks, Label, Quantity, check_digit,
+    Code, Contents, InPacks, Label, Quantity,
+    calendar::micros,
+    check_digit,
     code::{MAX_QUANTITY, UNATTRIBUTED},
     id::{IdKind, generate, is_mistyped},
     limits,
@@ -24,6 +26,8 @@ use crate::status;
 
 /// How many violations are kept; an answer lists as many of them as fit.
 const MAX_VIOLATIONS: usize = 50;
+/// The last second of the year 9999, as RFC 3339 can tell it.
+const LAST_SECOND: i64 = 253_402_300_799;
 /// The longest name, in characters.
 const MAX_NAME_CHARS: usize = 200;
 /// The kind of references to persons.
@@ -401,6 +405,24 @@ impl Fields {
             .filter(|date| text.len() == 10 && date.to_string() == text)
             .ok_or("must be a calendar date, YYYY-MM-DD");
         self.found(field, parsed, text).map(Some)
+    }
+
+    /// A time in microseconds since 1970-01-01T00:00:00Z, or `None` where the field is absent.
+    pub fn time(
+        &mut self,
+        field: &str,
+        time: Option<&pbjson_types::Timestamp>,
+    ) -> Option<Option<i64>> {
+        let Some(time) = time else {
+            return Some(None);
+        };
+        let in_range =
+            (0..=LAST_SECOND).contains(&time.seconds) && (0..=999_999_999).contains(&time.nanos);
+        if !in_range {
+            self.reject(field, "must be a time since 1970-01-01T00:00:00Z");
+            return None;
+        }
+        Some(Some(micros(time)))
     }
 
     /// An enum value that must be stated.

@@ -172,6 +172,12 @@ pub fn missing(boundary: &Boundary) -> Status {
             let metadata = [("count_id", id(code))];
             return with_reason(Code::NotFound, message, "UNKNOWN_COUNT", metadata);
         }
+        Boundary::DutyRoster(code) => {
+            let message =
+                format!("nobody has said who is on duty for region {code}; set its roster");
+            let metadata = [("region_id", id(code))];
+            return with_reason(Code::NotFound, message, "UNKNOWN_DUTY_ROSTER", metadata);
+        }
         Boundary::Request(code) => Rejection::UnknownRequest {
             request_id: id(code),
         },

@@ -89,7 +89,10 @@ impl RequestsView {
 }
 
 fn request_view(words: Words<'_>, row: &RequestRow, request: &Request) -> RequestView {
-    let decided = request.state() != RequestState::Filed;
+    let decided = !matches!(
+        request.state(),
+        RequestState::Filed | RequestState::Acknowledged
+    );
     let lines: Vec<LineView> = request
         .lines
         .iter()
@@ -118,12 +121,33 @@ fn request_view(words: Words<'_>, row: &RequestRow, request: &Request) -> Reques
 
 fn line_view(words: Words<'_>, line: &RequestLine, decided: bool) -> LineView {
     LineView {
-        goods: words.goods(&line.commodity_id, &line.item_id),
-        asked: words.number(line.requested),
+        goods: goods(words, line),
+        asked: asked(words, line),
         approved: decided.then(|| words.number(line.approved)),
         allocated: words.number(line.allocated),
         received: words.number(line.received),
     }
+}
+
+/// What is needed: goods, or, where nobody has said yet what meets it, the need.
+fn goods(words: Words<'_>, line: &RequestLine) -> String {
+    match &line.need {
+        Some(need) if line.commodity_id.is_empty() => format!(
+            "{} · {}: {}",
+            words.t.need(need.kind()),
+            words.t.patients,
+            words.number(need.patients)
+        ),
+        _ => words.goods(&line.commodity_id, &line.item_id),
+    }
+}
+
+/// How many are needed; empty where a need leaves that open.
+fn asked(words: Words<'_>, line: &RequestLine) -> String {
+    if line.requested == 0 && line.need.is_some() {
+        return String::new();
+    }
+    words.number(line.requested)
 }
 
 /// Colour of a priority, as a class of the style sheet.

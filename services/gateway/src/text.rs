@@ -6,7 +6,7 @@ mod ru;
 
 use keruen_proto::{
     inventory::v1::{DonationState, ReceiptOutcome},
-    requests::v1::{RequestPriority, RequestState},
+    requests::v1::{NeedKind, RequestPriority, RequestState},
     stock::v1::TraceStatus,
 };
 
@@ -114,7 +114,9 @@ texts! {
     waiting_since, needed_by, undecided, requests_rest, requests_rest_many, lines_rest,
     priority_routine, priority_urgent, priority_asap, priority_stat,
     request_filed, request_approved, request_rejected, request_partly_allocated, request_allocated,
-    request_partly_fulfilled, request_fulfilled,
+    request_partly_fulfilled, request_fulfilled, request_acknowledged, request_cancelled, request_closed_short,
+    need_oxygen_therapy, need_ventilation, need_testing, need_monitoring, need_protection, need_infusion,
+    need_cold_storage, need_power, patients,
     donation_state_pledged, donation_state_partly_received, donation_state_received, donation_state_closed,
     outcome_good, outcome_damaged, outcome_missing, outcome_surplus, outcome_wrong, outcome_expired,
     // What went wrong.
@@ -147,6 +149,24 @@ impl Texts {
             RequestState::Allocated => self.request_allocated,
             RequestState::PartlyFulfilled => self.request_partly_fulfilled,
             RequestState::Fulfilled => self.request_fulfilled,
+            RequestState::Acknowledged => self.request_acknowledged,
+            RequestState::Cancelled => self.request_cancelled,
+            RequestState::ClosedShort => self.request_closed_short,
+        }
+    }
+
+    /// What somebody needs help with.
+    pub fn need(&self, kind: NeedKind) -> &'static str {
+        match kind {
+            NeedKind::Unspecified => self.not_known,
+            NeedKind::OxygenTherapy => self.need_oxygen_therapy,
+            NeedKind::Ventilation => self.need_ventilation,
+            NeedKind::Testing => self.need_testing,
+            NeedKind::Monitoring => self.need_monitoring,
+            NeedKind::Protection => self.need_protection,
+            NeedKind::Infusion => self.need_infusion,
+            NeedKind::ColdStorage => self.need_cold_storage,
+            NeedKind::Power => self.need_power,
         }
     }
 

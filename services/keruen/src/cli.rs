@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, correct, crew, donation, events, facility,
-        find, goods, item, kit, log, mobile_unit, organisation, projections, recall, region,
-        request, shipment, stock, trace, value, vehicle, volunteer,
+        asset, batch, check, commodity, consignment, correct, crew, donation, duty, events,
+        facility, find, goods, item, kit, log, mobile_unit, organisation, projections, recall,
+        region, request, shipment, stock, trace, value, vehicle, volunteer,
     },
     demo, doctor, import, serve,
 };
@@ -60,6 +60,7 @@ Master data:
   vehicle       What goods are carried in
   volunteer     People who help, as references; the crews in which they are
   crew          Volunteers who go out together
+  duty          Who is on duty for a region, as references
   find          Find what a GTIN, BIN or another key of another system stands for
   import        Enter many facilities, items or donations from a CSV file
 
@@ -176,6 +177,9 @@ pub enum Command {
     /// Volunteers who go out together
     #[command(subcommand)]
     Crew(crew::Verb),
+    /// Who is on duty for a region, as references
+    #[command(subcommand)]
+    Duty(duty::Verb),
     /// Find what a GTIN, BIN or another key of another system stands for
     Find(find::Args),
     /// Pledge, receive, spend and close donations

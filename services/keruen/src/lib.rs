@@ -50,6 +50,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Vehicle(verb) => verb.run(&session).await,
         Command::Volunteer(verb) => verb.run(&session).await,
         Command::Crew(verb) => verb.run(&session).await,
+        Command::Duty(verb) => verb.run(&session).await,
         Command::Find(args) => args.run(&session).await,
         Command::Projections(args) => args.run(&session).await,
         Command::Donation(verb) => verb.run(&session).await,

@@ -1,8 +1,8 @@
 //! The stored folds: one row for each thing, the resource as protobuf bytes beside the columns that lists need.
 
-use keruen_domain::{Boundary, Entry};
+use keruen_domain::{Boundary, Entry, request};
 use keruen_proto::{
-    requests::v1::{Request, RequestPriority, RequestState},
+    requests::v1::{Request, RequestPriority},
     shipments::v1::Shipment,
 };
 use prost::Message;
@@ -54,6 +54,7 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         | Boundary::KitsOfBatch(_)
         | Boundary::LotInKits(..)
         | Boundary::Fact(..)
+        | Boundary::DutyRoster(_)
         | Boundary::Count(_)
         | Boundary::Goods(_) => return None,
     })
@@ -76,6 +77,7 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::KitsOfBatch(id)
         | Boundary::Count(id)
         | Boundary::Goods(id)
+        | Boundary::DutyRoster(id)
         | Boundary::Request(id)
         | Boundary::Shipment(id) => (id.as_str(), None),
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
@@ -161,6 +163,7 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Count(_) => Entry::Count(Message::decode(resource)?),
         Entry::Goods(_) => Entry::Goods(Message::decode(resource)?),
         Entry::Fact(_) => Entry::Fact(Message::decode(resource)?),
+        Entry::DutyRoster(_) => Entry::DutyRoster(Message::decode(resource)?),
         Entry::Request(_) => Entry::Request(Message::decode(resource)?),
         Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
     })
@@ -192,6 +195,7 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Count(it) => &it.count_id,
         Entry::Goods(it) => &it.goods_id,
         Entry::Fact(it) => &it.event_id,
+        Entry::DutyRoster(it) => &it.region_id,
         Entry::Request(it) => &it.request_id,
         Entry::Shipment(it) => &it.shipment_id,
     };
@@ -321,6 +325,7 @@ impl<'c> Writer<'c> {
             | Entry::MobileUnit(_)
             | Entry::Pledge(_)
             | Entry::Fact(_)
+            | Entry::DutyRoster(_)
             | Entry::Key(_)
             | Entry::Vehicle(_)
             | Entry::Volunteer(_)
@@ -341,10 +346,7 @@ impl<'c> Writer<'c> {
         filed_at: &[u8],
         encoded: &[u8],
     ) -> Result<(), StoreError> {
-        let is_open = !matches!(
-            request.state(),
-            RequestState::Fulfilled | RequestState::Rejected
-        );
+        let is_open = request::is_open(request.state());
         let urgency_rank = RequestPriority::Stat as i32 - request.priority + 1;
         self.row(
             &table::REQUESTS,

@@ -13,25 +13,26 @@ use keruen_proto::registry::v1::{
     CloseFacilityRequest, CloseFacilityResponse, DepartMobileUnitRequest, DepartMobileUnitResponse,
     DeployMobileUnitRequest, DeployMobileUnitResponse, EndAssignmentRequest, EndAssignmentResponse,
     FacilityKind, FindByExternalIdRequest, FindByExternalIdResponse, GetCommodityRequest,
-    GetCommodityResponse, GetCrewRequest, GetCrewResponse, GetFacilityRequest, GetFacilityResponse,
-    GetItemRequest, GetItemResponse, GetMobileUnitRequest, GetMobileUnitResponse,
-    GetOrganisationRequest, GetOrganisationResponse, GetVehicleRequest, GetVehicleResponse,
-    GetVolunteerRequest, GetVolunteerResponse, ListCommoditiesRequest, ListCommoditiesResponse,
-    ListCrewsRequest, ListCrewsResponse, ListFacilitiesRequest, ListFacilitiesResponse,
-    ListItemsRequest, ListItemsResponse, ListMobileUnitsRequest, ListMobileUnitsResponse,
-    ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse,
-    ListVehiclesRequest, ListVehiclesResponse, ListVolunteersRequest, ListVolunteersResponse,
-    MobileUnitRow, RegisterCommodityRequest, RegisterCommodityResponse, RegisterCrewRequest,
-    RegisterCrewResponse, RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest,
-    RegisterItemResponse, RegisterOrganisationRequest, RegisterOrganisationResponse,
-    RegisterVehicleRequest, RegisterVehicleResponse, RegisterVolunteerRequest,
-    RegisterVolunteerResponse, ReopenFacilityRequest, ReopenFacilityResponse,
-    ReportThroughputRequest, ReportThroughputResponse, RetireCommodityRequest,
-    RetireCommodityResponse, RetireCrewRequest, RetireCrewResponse, RetireFacilityRequest,
-    RetireFacilityResponse, RetireItemRequest, RetireItemResponse, RetireOrganisationRequest,
-    RetireOrganisationResponse, RetireVehicleRequest, RetireVehicleResponse,
-    RetireVolunteerRequest, RetireVolunteerResponse, RevokeVerificationRequest,
-    RevokeVerificationResponse, ScheduleMobileUnitRequest, ScheduleMobileUnitResponse,
+    GetCommodityResponse, GetCrewRequest, GetCrewResponse, GetDutyRosterRequest,
+    GetDutyRosterResponse, GetFacilityRequest, GetFacilityResponse, GetItemRequest,
+    GetItemResponse, GetMobileUnitRequest, GetMobileUnitResponse, GetOrganisationRequest,
+    GetOrganisationResponse, GetVehicleRequest, GetVehicleResponse, GetVolunteerRequest,
+    GetVolunteerResponse, ListCommoditiesRequest, ListCommoditiesResponse, ListCrewsRequest,
+    ListCrewsResponse, ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest,
+    ListItemsResponse, ListMobileUnitsRequest, ListMobileUnitsResponse, ListOrganisationsRequest,
+    ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse, ListVehiclesRequest,
+    ListVehiclesResponse, ListVolunteersRequest, ListVolunteersResponse, MobileUnitRow,
+    RegisterCommodityRequest, RegisterCommodityResponse, RegisterCrewRequest, RegisterCrewResponse,
+    RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
+    RegisterOrganisationRequest, RegisterOrganisationResponse, RegisterVehicleRequest,
+    RegisterVehicleResponse, RegisterVolunteerRequest, RegisterVolunteerResponse,
+    ReopenFacilityRequest, ReopenFacilityResponse, ReportThroughputRequest,
+    ReportThroughputResponse, RetireCommodityRequest, RetireCommodityResponse, RetireCrewRequest,
+    RetireCrewResponse, RetireFacilityRequest, RetireFacilityResponse, RetireItemRequest,
+    RetireItemResponse, RetireOrganisationRequest, RetireOrganisationResponse,
+    RetireVehicleRequest, RetireVehicleResponse, RetireVolunteerRequest, RetireVolunteerResponse,
+    RevokeVerificationRequest, RevokeVerificationResponse, ScheduleMobileUnitRequest,
+    ScheduleMobileUnitResponse, SetDutyRosterRequest, SetDutyRosterResponse,
     SetMinimumReserveRequest, SetMinimumReserveResponse, VerifyOrganisationRequest,
     VerifyOrganisationResponse,
     registry_service_server::{RegistryService, RegistryServiceServer},
@@ -40,7 +41,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     directory::{Directory, Entries},
-    find, mobile, parse,
+    duty, find, mobile, parse,
 };
 
 const DEFAULT_PAGE_SIZE: i32 = 100;
@@ -560,6 +561,32 @@ impl RegistryService for RegistryEndpoint {
         request: Request<ListFacilitiesRequest>,
     ) -> Result<Response<ListFacilitiesResponse>, Status> {
         list!(self, request, ListFacilitiesResponse { facilities })
+    }
+
+    async fn set_duty_roster(
+        &self,
+        request: Request<SetDutyRosterRequest>,
+    ) -> Result<Response<SetDutyRosterResponse>, Status> {
+        change!(
+            self,
+            request,
+            duty::roster,
+            SetDutyRosterResponse { duty_roster }
+        )
+    }
+
+    async fn get_duty_roster(
+        &self,
+        request: Request<GetDutyRosterRequest>,
+    ) -> Result<Response<GetDutyRosterResponse>, Status> {
+        let mut fields = Fields::of_query();
+        let code = fields.code("region_id", &request.get_ref().region_id);
+        let boundary = Boundary::DutyRoster(fields.finish(code)?);
+        let (duty_roster, position) = self.desk.view_existing(&boundary).await?;
+        Ok(Response::new(GetDutyRosterResponse {
+            duty_roster: Some(duty_roster),
+            position,
+        }))
     }
 
     async fn deploy_mobile_unit(

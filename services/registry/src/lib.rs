@@ -2,6 +2,7 @@
 //! crews.
 
 mod directory;
+mod duty;
 mod endpoint;
 mod find;
 mod mobile;

@@ -14,6 +14,7 @@ type Key = (String, i32);
 
 #[derive(Debug, Default)]
 struct Line {
+    is_need: bool,
     requested: i64,
     approved: i64,
     allocated: i64,
@@ -32,12 +33,27 @@ impl Requests {
         match event {
             Event::RequestFiled(event) => {
                 for line in &event.lines {
-                    self.line(&event.request_id, line.line).requested = line.requested;
+                    let known = self.line(&event.request_id, line.line);
+                    known.requested = line.requested;
+                    known.is_need = line.requested == 0 && line.need.is_some();
+                }
+            }
+            Event::RequestAmended(event) if !event.lines.is_empty() => {
+                self.lines.retain(|(id, _), _| *id != event.request_id);
+                for line in &event.lines {
+                    let known = self.line(&event.request_id, line.line);
+                    known.requested = line.requested;
+                    known.is_need = line.requested == 0 && line.need.is_some();
                 }
             }
             Event::RequestApproved(event) => {
-                for line in &event.lines {
-                    self.line(&event.request_id, line.line).approved = line.quantity;
+                for approved in &event.lines {
+                    let line = self.line(&event.request_id, approved.line);
+                    line.approved = approved.quantity;
+                    // A need asks for no number of units until somebody says by how many it is met.
+                    if line.is_need {
+                        line.requested = approved.quantity;
+                    }
                 }
             }
             Event::ShipmentAllocated(event) => self.allocate(&event.units, 1),
@@ -103,6 +119,7 @@ impl Requests {
                 approved,
                 allocated,
                 received,
+                is_need: _,
             } = line;
             if !(0 <= *received
                 && received <= allocated

@@ -1,56 +1,81 @@
-//! Requests are filed, approved and rejected.
+//! Requests are filed, and what every command about one of them asks first.
 
 use keruen_proto::{
     Event,
-    requests::v1::{
-        ApprovedLine, Request, RequestApproved, RequestFiled, RequestLine, RequestRejected,
-        RequestState,
-    },
+    requests::v1::{Request, RequestFiled, RequestLine, RequestPriority, RequestState},
 };
 
-use super::{ApproveRequest, ApprovedQuantity, FileRequest, RejectRequest};
+use super::{FileRequest, NeededGoods};
 use crate::{
     books::Books,
     boundary::Boundary,
     calendar::{self, facility_day},
-    code::Code,
+    code::{Code, Quantity},
     command::{Command, Moment},
     goods::{self, Named},
     limits,
-    registry::{existing_facility, facility::open},
+    registry::{existing_facility, existing_organisation, facility::open},
     rejection::Rejection,
 };
 
-impl FileRequest {
-    fn named(&self) -> impl Iterator<Item = Named<'_>> {
-        self.lines.iter().map(|goods| Named {
-            line: goods.line,
-            commodity_id: goods.commodity_id.as_ref(),
-            item_id: goods.item_id.as_ref(),
-            quantity: goods.quantity.get(),
-        })
-    }
-
-    fn lines(&self, books: &Books) -> Result<Vec<RequestLine>, Rejection> {
-        limits::lines("lines", self.lines.len(), limits::REQUEST_LINES)?;
-        goods::numbered_once(self.named().map(|named| named.line))?;
-        let commodities = goods::commodities(books, self.named())?;
-        goods::sum("lines", self.named().map(|named| named.quantity))?;
-        Ok(self
-            .named()
-            .zip(commodities)
-            .map(|(named, commodity_id)| line(named, commodity_id))
-            .collect())
-    }
+/// The goods of lines as the registry knows them. A need alone names none.
+pub(super) fn named(lines: &[NeededGoods]) -> impl Iterator<Item = Named<'_>> {
+    lines.iter().map(|goods| Named {
+        line: goods.line,
+        commodity_id: goods.commodity_id.as_ref(),
+        item_id: goods.item_id.as_ref(),
+        quantity: goods.quantity.map_or(0, Quantity::get),
+    })
 }
 
-fn line(named: Named<'_>, commodity_id: String) -> RequestLine {
-    RequestLine {
-        line: named.line,
-        commodity_id,
-        item_id: named.item_id.map(ToString::to_string).unwrap_or_default(),
-        requested: named.quantity,
-        ..RequestLine::default()
+/// The lines as they are recorded.
+pub(super) fn recorded(
+    books: &Books,
+    lines: &[NeededGoods],
+) -> Result<Vec<RequestLine>, Rejection> {
+    limits::lines("lines", lines.len(), limits::REQUEST_LINES)?;
+    goods::numbered_once(lines.iter().map(|goods| goods.line))?;
+    let mut recorded = Vec::with_capacity(lines.len());
+    for (index, (goods, named)) in lines.iter().zip(named(lines)).enumerate() {
+        let is_need = goods.need.is_some() && goods.commodity_id.is_none();
+        let commodity_id = match goods.item_id {
+            None if is_need => String::new(),
+            _ => goods::commodity(books, index, named)?,
+        };
+        recorded.push(RequestLine {
+            line: goods.line,
+            commodity_id,
+            item_id: goods
+                .item_id
+                .as_ref()
+                .map(Code::to_string)
+                .unwrap_or_default(),
+            requested: named.quantity,
+            need: goods.need.clone(),
+            ..RequestLine::default()
+        });
+    }
+    goods::sum("lines", named(lines).map(|named| named.quantity))?;
+    Ok(recorded)
+}
+
+/// Refuses a day that has passed at the facility.
+pub(super) fn check_needed_by(
+    books: &Books,
+    facility_id: &str,
+    needed_by: Option<chrono::NaiveDate>,
+    moment: Moment,
+) -> Result<(), Rejection> {
+    let today = facility_day(
+        existing_facility(books, facility_id)?,
+        moment.occurred_at_us,
+    );
+    match needed_by.filter(|day| *day < today) {
+        Some(needed_by) => Err(Rejection::NeededByPassed {
+            needed_by: needed_by.to_string(),
+            today: today.to_string(),
+        }),
+        None => Ok(()),
     }
 }
 
@@ -60,7 +85,9 @@ impl Command for FileRequest {
             Boundary::Request(self.request_id.clone()),
             Boundary::Facility(self.facility_id.clone()),
         ];
-        boundaries.extend(goods::reads(self.named()));
+        boundaries.extend(goods::reads(named(&self.lines)));
+        let filing = self.filing.as_ref();
+        boundaries.extend(filing.and_then(|filing| Boundary::organisation(&filing.filed_by_id)));
         boundaries
     }
 
@@ -70,24 +97,23 @@ impl Command for FileRequest {
                 request_id: self.request_id.to_string(),
             });
         }
-        let facility = existing_facility(books, &self.facility_id)?;
-        goods::exist(books, self.named())?;
-        open(books, &self.facility_id, moment)?;
-        goods::in_use(books, self.named(), moment)?;
-        let today = facility_day(facility, moment.occurred_at_us);
-        if let Some(needed_by) = self.needed_by.filter(|day| *day < today) {
-            return Err(Rejection::NeededByPassed {
-                needed_by: needed_by.to_string(),
-                today: today.to_string(),
-            });
+        existing_facility(books, &self.facility_id)?;
+        if let Some(filing) = self.filing.as_ref().filter(|it| !it.filed_by_id.is_empty()) {
+            existing_organisation(books, &filing.filed_by_id)?;
         }
+        goods::exist(books, named(&self.lines))?;
+        open(books, &self.facility_id, moment)?;
+        goods::in_use(books, named(&self.lines), moment)?;
+        check_needed_by(books, &self.facility_id, self.needed_by, moment)?;
         limits::keep(vec![
             RequestFiled {
                 request_id: self.request_id.to_string(),
                 facility_id: self.facility_id.to_string(),
-                lines: self.lines(books)?,
+                lines: recorded(books, &self.lines)?,
                 priority: self.priority.into(),
                 needed_by: calendar::stored(self.needed_by),
+                clinical_reason_code: self.clinical_reason_code.clone(),
+                filing: self.filing.clone(),
             }
             .into(),
         ])
@@ -99,7 +125,7 @@ impl Command for FileRequest {
 }
 
 /// The request and the facility that needs it.
-fn reads(request_id: &Code, books: &Books) -> Vec<Boundary> {
+pub(super) fn reads(request_id: &Code, books: &Books) -> Vec<Boundary> {
     let facility = books
         .request(request_id)
         .and_then(|request| Boundary::facility(&request.facility_id));
@@ -108,13 +134,42 @@ fn reads(request_id: &Code, books: &Books) -> Vec<Boundary> {
         .collect()
 }
 
-/// The request, where it is filed and not answered yet.
-fn filed<'a>(books: &'a Books, request_id: &Code) -> Result<&'a Request, Rejection> {
+/// The request, where nobody has decided on it yet.
+pub(super) fn undecided<'a>(books: &'a Books, request_id: &Code) -> Result<&'a Request, Rejection> {
+    in_state(
+        books,
+        request_id,
+        &[RequestState::Filed, RequestState::Acknowledged],
+        "FILED or ACKNOWLEDGED",
+    )
+}
+
+/// The request, where it is still open.
+pub(super) fn open_request<'a>(
+    books: &'a Books,
+    request_id: &Code,
+) -> Result<&'a Request, Rejection> {
     let request = existing(books, request_id)?;
-    if request.state() != RequestState::Filed {
-        return Err(wrong_state(request, "FILED"));
+    if super::is_open(request.state()) {
+        Ok(request)
+    } else {
+        Err(wrong_state(request, "to be open"))
     }
-    Ok(request)
+}
+
+/// The request, where it is in one of these states.
+pub(super) fn in_state<'a>(
+    books: &'a Books,
+    request_id: &Code,
+    states: &[RequestState],
+    allowed: &str,
+) -> Result<&'a Request, Rejection> {
+    let request = existing(books, request_id)?;
+    if states.contains(&request.state()) {
+        Ok(request)
+    } else {
+        Err(wrong_state(request, allowed))
+    }
 }
 
 /// The request, or that it is unknown.
@@ -124,6 +179,19 @@ pub(crate) fn existing<'a>(books: &'a Books, request_id: &str) -> Result<&'a Req
         .ok_or_else(|| Rejection::UnknownRequest {
             request_id: request_id.to_owned(),
         })
+}
+
+/// Refuses a request for which nothing may be sent or claimed: nobody has approved it, or it has ended.
+pub(crate) fn check_servable(request: &Request) -> Result<(), Rejection> {
+    match request.state() {
+        RequestState::Approved
+        | RequestState::PartlyAllocated
+        | RequestState::Allocated
+        | RequestState::PartlyFulfilled
+        // Of what is fulfilled nothing is left to be claimed, which the quantities say.
+        | RequestState::Fulfilled => Ok(()),
+        _ => Err(wrong_state(request, "to be approved and open")),
+    }
 }
 
 /// That the request is in a state in which this can't be done.
@@ -139,118 +207,7 @@ pub(crate) fn wrong_state(request: &Request, allowed: &str) -> Rejection {
     }
 }
 
-impl ApproveRequest {
-    /// What is approved of every line of the request, in its order.
-    fn approved(&self, request: &Request) -> Result<Vec<ApprovedLine>, Rejection> {
-        let Some(given) = &self.lines else {
-            return Ok(request
-                .lines
-                .iter()
-                .map(|line| ApprovedLine {
-                    line: line.line,
-                    quantity: line.requested,
-                })
-                .collect());
-        };
-        goods::numbered_once(given.iter().map(|line| line.line))?;
-        for (index, approved) in given.iter().enumerate() {
-            if !request.lines.iter().any(|line| line.line == approved.line) {
-                return Err(Rejection::UnknownRequestLine {
-                    field: format!("lines[{index}].line"),
-                    request_id: request.request_id.clone(),
-                    line: approved.line,
-                });
-            }
-        }
-        Ok(request
-            .lines
-            .iter()
-            .map(|line| ApprovedLine {
-                line: line.line,
-                quantity: quantity_of(given, line.line),
-            })
-            .collect())
-    }
-
-    fn check_quantities(
-        &self,
-        request: &Request,
-        approved: &[ApprovedLine],
-    ) -> Result<(), Rejection> {
-        for (index, given) in self.lines.iter().flatten().enumerate() {
-            let requested = request
-                .lines
-                .iter()
-                .find(|line| line.line == given.line)
-                .map_or(0, |line| line.requested);
-            if given.quantity > requested {
-                return Err(Rejection::ApprovalExceedsRequest {
-                    field: format!("lines[{index}].quantity"),
-                    request_id: request.request_id.clone(),
-                    line: given.line,
-                    requested,
-                    approved: given.quantity,
-                });
-            }
-        }
-        if approved.iter().all(|line| line.quantity == 0) {
-            return Err(Rejection::NothingApproved {
-                request_id: request.request_id.clone(),
-            });
-        }
-        Ok(())
-    }
-}
-
-fn quantity_of(given: &[ApprovedQuantity], line: i32) -> i64 {
-    given
-        .iter()
-        .find(|approved| approved.line == line)
-        .map_or(0, |approved| approved.quantity)
-}
-
-impl Command for ApproveRequest {
-    fn reads(&self, books: &Books) -> Vec<Boundary> {
-        reads(&self.request_id, books)
-    }
-
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
-        let request = filed(books, &self.request_id)?;
-        let lines = self.approved(request)?;
-        self.check_quantities(request, &lines)?;
-        limits::keep(vec![
-            RequestApproved {
-                request_id: request.request_id.clone(),
-                facility_id: request.facility_id.clone(),
-                lines,
-            }
-            .into(),
-        ])
-    }
-
-    fn subject(&self, _: &Books) -> Option<Boundary> {
-        Some(Boundary::Request(self.request_id.clone()))
-    }
-}
-
-impl Command for RejectRequest {
-    fn reads(&self, books: &Books) -> Vec<Boundary> {
-        reads(&self.request_id, books)
-    }
-
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
-        let request = filed(books, &self.request_id)?;
-        limits::keep(vec![
-            RequestRejected {
-                request_id: request.request_id.clone(),
-                facility_id: request.facility_id.clone(),
-                reason: self.reason.into(),
-            }
-            .into(),
-        ])
-    }
-
-    fn subject(&self, _: &Books) -> Option<Boundary> {
-        Some(Boundary::Request(self.request_id.clone()))
-    }
+/// Whether an approval by word of mouth is allowed: only where waiting for paper would cost what is to be saved.
+pub fn approvable(priority: RequestPriority) -> bool {
+    priority == RequestPriority::Stat
 }

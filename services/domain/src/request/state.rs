@@ -4,7 +4,13 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::ReceiptOutcome,
-    requests::v1::{Request, RequestApproved, RequestFiled, RequestRejected, RequestState},
+    requests::v1::{
+        ApprovalConfirmed, NeedReconfirmed, RejectionReason, Request, RequestAcknowledged,
+        RequestAmended, RequestApproved, RequestCancelled, RequestClosedShort, RequestEscalated,
+        RequestFiled, RequestMarkedDuplicate, RequestRejected, RequestState, RequestTriaged,
+        SubstituteAccepted, SubstituteDeclined, SubstituteOffer, SubstituteOffered,
+        SubstituteState,
+    },
     shipments::v1::{
         AllocationReleased, LossActAccepted, LossActVoided, ReceivedUnits, ShipmentAllocated,
         ShipmentCancelled, ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits,
@@ -18,6 +24,18 @@ impl Fold for Request {
         RequestFiled::TYPE,
         RequestApproved::TYPE,
         RequestRejected::TYPE,
+        RequestAcknowledged::TYPE,
+        RequestAmended::TYPE,
+        RequestTriaged::TYPE,
+        RequestMarkedDuplicate::TYPE,
+        NeedReconfirmed::TYPE,
+        ApprovalConfirmed::TYPE,
+        RequestEscalated::TYPE,
+        SubstituteOffered::TYPE,
+        SubstituteAccepted::TYPE,
+        SubstituteDeclined::TYPE,
+        RequestClosedShort::TYPE,
+        RequestCancelled::TYPE,
         ShipmentAllocated::TYPE,
         AllocationReleased::TYPE,
         ShipmentCancelled::TYPE,
@@ -34,18 +52,7 @@ impl Fold for Request {
         let is_it = |request_id: &str| request_id == id.as_str();
         match event {
             Event::RequestFiled(event) if is_it(&event.request_id) => filed(self, event),
-            Event::RequestApproved(event) if is_it(&event.request_id) => {
-                for approved in &event.lines {
-                    for line in self
-                        .lines
-                        .iter_mut()
-                        .filter(|line| line.line == approved.line)
-                    {
-                        line.approved = approved.quantity;
-                    }
-                }
-                self.state = progress(self).into();
-            }
+            Event::RequestApproved(event) if is_it(&event.request_id) => approved(self, event),
             Event::RequestRejected(event) if is_it(&event.request_id) => {
                 self.state = RequestState::Rejected.into();
                 self.rejection_reason = event.reason;
@@ -57,9 +64,127 @@ impl Fold for Request {
             Event::LossActVoided(event) => allocated(self, &event.units, 1),
             Event::ShipmentReceived(event) => received(self, &event.units, 1),
             Event::ShipmentReceiptVoided(event) => received(self, &event.units, -1),
-            _ => {}
+            other => lived(self, other, is_it),
         }
     }
+}
+
+/// Whether something may still come of a request in this state.
+pub fn is_open(state: RequestState) -> bool {
+    !matches!(
+        state,
+        RequestState::Fulfilled
+            | RequestState::Rejected
+            | RequestState::Cancelled
+            | RequestState::ClosedShort
+    )
+}
+
+/// What happens to a request between filing and its end, beside its approval.
+fn lived(request: &mut Request, event: &Event, is_it: impl Fn(&str) -> bool) {
+    match event {
+        Event::RequestAcknowledged(event) if is_it(&event.request_id) => {
+            request.expected_at = event.expected_at;
+            if request.state() == RequestState::Filed {
+                request.state = RequestState::Acknowledged.into();
+            }
+        }
+        Event::RequestAmended(event) if is_it(&event.request_id) => {
+            if !event.lines.is_empty() {
+                request.lines.clone_from(&event.lines);
+            }
+            request.priority = event.priority;
+            request.needed_by.clone_from(&event.needed_by);
+            request
+                .clinical_reason_code
+                .clone_from(&event.clinical_reason_code);
+            // What the office looked at was another request.
+            request.triage = None;
+        }
+        Event::RequestTriaged(event) if is_it(&event.request_id) => {
+            request.triage.clone_from(&event.triage);
+            if let Some(triage) = &event.triage {
+                request.priority = triage.priority;
+            }
+        }
+        Event::RequestMarkedDuplicate(event) if is_it(&event.request_id) => {
+            request.state = RequestState::Rejected.into();
+            request.rejection_reason = RejectionReason::Duplicate.into();
+            request.duplicate_of_id.clone_from(&event.duplicate_of_id);
+        }
+        Event::NeedReconfirmed(event) if is_it(&event.request_id) => {
+            request.needed_by.clone_from(&event.needed_by);
+            request.reconfirmed_on.clone_from(&event.reconfirmed_on);
+        }
+        Event::ApprovalConfirmed(event) if is_it(&event.request_id) => {
+            request.confirmed_by_ref.clone_from(&event.confirmed_by_ref);
+        }
+        Event::RequestEscalated(event) if is_it(&event.request_id) => {
+            if let Some(escalation) = &event.escalation {
+                request
+                    .escalations
+                    .retain(|known| known.reason != escalation.reason);
+                request.escalations.push(escalation.clone());
+            }
+        }
+        Event::SubstituteOffered(event) if is_it(&event.request_id) => {
+            request.substitutes.push(SubstituteOffer {
+                offer: event.offer,
+                line: event.line,
+                item_id: event.item_id.clone(),
+                state: SubstituteState::Offered.into(),
+                decline_reason: 0,
+            });
+        }
+        Event::SubstituteAccepted(event) if is_it(&event.request_id) => {
+            answer(request, event.offer, SubstituteState::Accepted, 0);
+        }
+        Event::SubstituteDeclined(event) if is_it(&event.request_id) => {
+            answer(
+                request,
+                event.offer,
+                SubstituteState::Declined,
+                event.reason,
+            );
+        }
+        Event::RequestClosedShort(event) if is_it(&event.request_id) => {
+            request.state = RequestState::ClosedShort.into();
+            request.closing_reason = event.reason;
+        }
+        Event::RequestCancelled(event) if is_it(&event.request_id) => {
+            request.state = RequestState::Cancelled.into();
+            request.cancellation_reason = event.reason;
+        }
+        _ => {}
+    }
+}
+
+fn answer(request: &mut Request, offer: i32, state: SubstituteState, reason: i32) {
+    let mut offers = request.substitutes.iter_mut();
+    if let Some(known) = offers.find(|known| known.offer == offer) {
+        known.state = state.into();
+        known.decline_reason = reason;
+    }
+}
+
+fn approved(request: &mut Request, event: &RequestApproved) {
+    for approved in &event.lines {
+        let mut lines = request.lines.iter_mut();
+        let Some(line) = lines.find(|line| line.line == approved.line) else {
+            continue;
+        };
+        line.approved = approved.quantity;
+        // A need asks for no number of units: what meets it is what is asked for then.
+        if line.requested == 0 && line.need.is_some() {
+            line.requested = approved.quantity;
+        }
+        if !approved.commodity_id.is_empty() {
+            line.commodity_id.clone_from(&approved.commodity_id);
+            line.item_id.clone_from(&approved.item_id);
+        }
+    }
+    request.word_of_mouth.clone_from(&event.word_of_mouth);
+    request.state = progress(request).into();
 }
 
 fn filed(request: &mut Request, event: &RequestFiled) {
@@ -70,6 +195,8 @@ fn filed(request: &mut Request, event: &RequestFiled) {
         priority: event.priority,
         needed_by: event.needed_by.clone(),
         state: RequestState::Filed.into(),
+        clinical_reason_code: event.clinical_reason_code.clone(),
+        filing: event.filing.clone(),
         ..Request::default()
     };
 }
@@ -132,8 +259,14 @@ fn count(
     true
 }
 
-/// The state that follows from the lines of an approved request.
+/// The state that follows from the lines of an approved request. One that has ended stays so, whatever still comes.
 fn progress(request: &Request) -> RequestState {
+    if matches!(
+        request.state(),
+        RequestState::ClosedShort | RequestState::Cancelled | RequestState::Rejected
+    ) {
+        return request.state();
+    }
     let all = |is_done: fn(&keruen_proto::requests::v1::RequestLine) -> bool| {
         request.lines.iter().all(is_done)
     };

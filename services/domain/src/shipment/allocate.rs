@@ -158,6 +158,7 @@ impl AllocateShipment {
             let mut quantity = line.quantity - claimed_for(shipment, line.line);
             if !line.request_id.is_empty() {
                 let request = request::decide::existing(books, &line.request_id)?;
+                request::decide::check_servable(request)?;
                 let (limit, allocated) = request_line(request, line.request_line)
                     .map_or((0, 0), |needed| (needed.approved, needed.allocated));
                 let open = approved

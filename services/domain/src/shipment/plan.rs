@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use keruen_proto::{
     Event,
-    requests::v1::{Request, RequestLine, RequestState},
+    requests::v1::{Request, RequestLine},
     shipments::v1::{ShipmentLine, ShipmentRequested},
 };
 
@@ -17,7 +17,10 @@ use crate::{
     goods, limits,
     registry::{existing_facility, existing_item, facility::open},
     rejection::Rejection,
-    request::decide::{existing, wrong_state},
+    request::{
+        decide::{check_servable, existing},
+        is_accepted,
+    },
     stock::lot::{existing_owner, owner_read},
 };
 
@@ -115,13 +118,7 @@ impl RequestShipment {
             });
         }
         for (request_id, _) in self.lines.iter().filter_map(|goods| goods.request.as_ref()) {
-            let request = existing(books, request_id)?;
-            if matches!(
-                request.state(),
-                RequestState::Filed | RequestState::Rejected
-            ) {
-                return Err(wrong_state(request, "to be approved"));
-            }
+            check_servable(existing(books, request_id)?)?;
         }
         Ok(())
     }
@@ -153,7 +150,9 @@ impl RequestShipment {
                 destination_id: self.destination_id.to_string(),
             });
         }
-        if !goods::fits(&line.commodity_id, &line.item_id, item) {
+        if !goods::fits(&line.commodity_id, &line.item_id, item)
+            && !is_accepted(request, *number, &item.item_id)
+        {
             return Err(Rejection::RequestLineMismatch {
                 field: format!("lines[{index}].item_id"),
                 request_id: request_id.to_string(),

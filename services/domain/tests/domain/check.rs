@@ -209,7 +209,9 @@ fn more_approved_than_asked_for() {
             lines: vec![ApprovedLine {
                 line: 1,
                 quantity: 6,
+                ..ApprovedLine::default()
             }],
+            word_of_mouth: None,
         },
         4,
         &["6 approved", "5 requested"],

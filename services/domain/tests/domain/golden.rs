@@ -780,6 +780,7 @@ fn requested() -> Vec<Event> {
             }],
             priority: RequestPriority::Stat.into(),
             needed_by: text("2020-04-12"),
+            ..RequestFiled::default()
         }
         .into(),
         RequestApproved {
@@ -789,12 +790,15 @@ fn requested() -> Vec<Event> {
                 ApprovedLine {
                     line: 2,
                     quantity: 3,
+                    ..ApprovedLine::default()
                 },
                 ApprovedLine {
                     line: 3,
                     quantity: 0,
+                    ..ApprovedLine::default()
                 },
             ],
+            word_of_mouth: None,
         }
         .into(),
         RequestRejected {
@@ -803,6 +807,188 @@ fn requested() -> Vec<Event> {
             reason: RejectionReason::SiteNotSuitable.into(),
         }
         .into(),
+    ]
+}
+
+/// 2020-04-11T06:00:00.5Z.
+fn instant() -> keruen_proto::Timestamp {
+    keruen_domain::calendar::timestamp(1_586_584_800_500_000)
+}
+
+/// What happens to requests after they were filed.
+#[expect(clippy::too_many_lines, reason = "a sample for each type")]
+fn answered() -> Vec<Event> {
+    use keruen_proto::{
+        registry::v1::{DutyRoster, DutyRosterSet, DutyShift},
+        requests::v1::{
+            ApprovalConfirmed, Escalation, EscalationReason, NeedReconfirmed, RequestAcknowledged,
+            RequestAmended, RequestCancellationReason, RequestCancelled, RequestClosedShort,
+            RequestEscalated, RequestMarkedDuplicate, RequestTriaged, ShortClosingReason,
+            SubstituteAccepted, SubstituteDeclineReason, SubstituteDeclined, SubstituteOffered,
+            Triage,
+        },
+    };
+    let (request_id, facility_id) = (text("R-1"), text("HOSP"));
+    let person = || text("person:7");
+    vec![
+        DutyRosterSet {
+            roster: Some(DutyRoster {
+                region_id: text("KZ-62"),
+                shifts: vec![DutyShift {
+                    person_ref: person(),
+                    organisation_id: text("MOH"),
+                    first_day: text("2020-04-01"),
+                    last_day: text("2020-04-30"),
+                }],
+            }),
+        }
+        .into(),
+        RequestAcknowledged {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            expected_at: Some(instant()),
+        }
+        .into(),
+        RequestAmended {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            lines: vec![needed()],
+            priority: RequestPriority::Asap.into(),
+            needed_by: text("2020-04-12"),
+            clinical_reason_code: text("J96.0"),
+        }
+        .into(),
+        RequestTriaged {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            triage: Some(Triage {
+                office_id: text("OFFICE"),
+                priority: RequestPriority::Stat.into(),
+                forwarded_to_id: text("MOH"),
+            }),
+        }
+        .into(),
+        RequestMarkedDuplicate {
+            request_id: text("R-2"),
+            facility_id: facility_id.clone(),
+            duplicate_of_id: request_id.clone(),
+        }
+        .into(),
+        NeedReconfirmed {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            needed_by: text("2020-04-14"),
+            reconfirmed_on: text("2020-04-11"),
+            confirmed_by_ref: person(),
+        }
+        .into(),
+        ApprovalConfirmed {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            confirmed_by_ref: person(),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        RequestEscalated {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            escalation: Some(Escalation {
+                reason: EscalationReason::NotConfirmed.into(),
+                level: 2,
+                region_id: text("KZ-62"),
+                on_duty_refs: vec![person(), text("person:9")],
+            }),
+        }
+        .into(),
+        SubstituteOffered {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            offer: 1,
+            line: 2,
+            item_id: text("CONC"),
+        }
+        .into(),
+        SubstituteAccepted {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            offer: 1,
+            answered_by_ref: person(),
+        }
+        .into(),
+        SubstituteDeclined {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            offer: 2,
+            reason: SubstituteDeclineReason::SiteNotSuitable.into(),
+            answered_by_ref: person(),
+        }
+        .into(),
+        RequestClosedShort {
+            request_id: request_id.clone(),
+            facility_id: facility_id.clone(),
+            reason: ShortClosingReason::NotAvailable.into(),
+        }
+        .into(),
+        RequestCancelled {
+            request_id,
+            facility_id,
+            reason: RequestCancellationReason::MetElsewhere.into(),
+        }
+        .into(),
+    ]
+}
+
+/// 12 patients at 10 litres a minute for 5 days.
+fn needed() -> RequestLine {
+    use keruen_proto::requests::v1::{Need, NeedKind};
+    RequestLine {
+        line: 1,
+        need: Some(Need {
+            kind: NeedKind::OxygenTherapy.into(),
+            patients: 12,
+            per_patient: Some(MeasuredOutput {
+                value_milli: 10_000,
+                unit_code: text("L2"),
+            }),
+            days: 5,
+        }),
+        ..RequestLine::default()
+    }
+}
+
+/// A need that was told by phone, and approved by word of mouth.
+fn told() -> Vec<(&'static str, Event)> {
+    use keruen_proto::requests::v1::{Filing, RequestChannel, WordOfMouth};
+    let filed = RequestFiled {
+        request_id: text("R-1"),
+        facility_id: text("HOSP"),
+        lines: vec![needed()],
+        priority: RequestPriority::Stat.into(),
+        needed_by: text("2020-04-12"),
+        clinical_reason_code: text("J96.0"),
+        filing: Some(Filing {
+            channel: RequestChannel::Phone.into(),
+            filed_by_id: text("MOH"),
+            asked_by_ref: text("person:7"),
+        }),
+    };
+    let approved = RequestApproved {
+        request_id: text("R-1"),
+        facility_id: text("HOSP"),
+        lines: vec![ApprovedLine {
+            line: 1,
+            quantity: 12,
+            commodity_id: text("OXYGEN"),
+            item_id: text("CONC"),
+        }],
+        word_of_mouth: Some(WordOfMouth {
+            approved_by_ref: text("person:9"),
+            confirm_by: Some(instant()),
+        }),
+    };
+    vec![
+        ("RequestFiled.v2", filed.into()),
+        ("RequestApproved.v2", approved.into()),
     ]
 }
 
@@ -1608,6 +1794,7 @@ pub fn samples() -> Vec<Event> {
         corrected(),
         kits(),
         meant(),
+        answered(),
         never_happened(),
     ]
     .concat()
@@ -1699,6 +1886,7 @@ fn bytes_are_written_as_ever() {
         .map(|sample| (format!("{}.v1", sample.short_name()), sample));
     let later = grown()
         .into_iter()
+        .chain(told())
         .map(|(name, sample)| (name.to_owned(), sample));
     for (name, sample) in first.chain(later) {
         sample.verify().expect("valid");

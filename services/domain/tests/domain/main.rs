@@ -30,6 +30,7 @@ mod quality;
 mod reasons;
 mod registry;
 mod request;
+mod request_life;
 mod shipment;
 mod stock;
 mod story;

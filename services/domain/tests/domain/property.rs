@@ -35,6 +35,7 @@ use crate::{
     asset,
     fleet::{assign, crew, end, vehicle, volunteer},
     packs::pack,
+    request_life,
     story::Story,
     verification::{revoke, verify},
     world::*,
@@ -75,7 +76,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..48_u8,
+        0..49_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -222,7 +223,16 @@ impl World {
                     self.carry_out(&dispatch(&id));
                 }
             }
-            14..=15 => self.receive_shipment(step),
+            14..=15 => {
+                self.receive_shipment(step);
+                if let Some(id) = self
+                    .some_shipment(step, is_missing)
+                    .filter(|_| step.hours % 3 > 0)
+                {
+                    self.carry_out(&settle(&id));
+                }
+            }
+            48 => self.change_request(step),
             16 => {
                 if let Some(id) = self.some_shipment(step, is_missing) {
                     self.carry_out(&settle(&id));
@@ -909,8 +919,20 @@ impl World {
             ));
             return;
         }
-        self.carry_out(&approve(&id, &[(1, step.quantity - i64::from(step.flag))]));
+        if step.hours % 7 > 0 {
+            self.carry_out(&approve(&id, &[(1, step.quantity - i64::from(step.flag))]));
+        }
         self.requests.push(id);
+    }
+
+    /// Whatever may happen to some request; most of it is refused in most states.
+    fn change_request(&mut self, step: &Step) {
+        let Some(id) = pick(&self.requests, step.other).cloned() else {
+            return;
+        };
+        for command in request_life::anything(&id, step.which, step.quantity) {
+            self.carry_out(command.as_ref());
+        }
     }
 
     fn ship(&mut self, step: &Step) {
@@ -958,7 +980,10 @@ impl World {
             .requests
             .iter()
             .filter_map(|id| match self.story.read(&Boundary::Request(code(id))) {
-                Entry::Request(request) if request.lines[0].commodity_id == commodity_id => {
+                Entry::Request(request)
+                    if request.lines[0].commodity_id == commodity_id
+                        && request.lines[0].approved > 0 =>
+                {
                     Some((request.request_id, request.facility_id))
                 }
                 _ => None,
@@ -1211,6 +1236,11 @@ fn random_histories_reach_every_kind_of_fact() {
         "AllocationReleased",
         "BatchHeld",
         "BatchReleased",
+        "RequestAcknowledged",
+        "RequestAmended",
+        "RequestCancelled",
+        "RequestClosedShort",
+        "SubstituteAccepted",
         "DonationReceived",
         "FacilityAmended",
         "FacilityClosed",

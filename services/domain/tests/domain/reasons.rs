@@ -23,6 +23,7 @@ const TESTS: &[&str] = &[
     include_str!("unidentified.rs"),
     include_str!("excursion.rs"),
     include_str!("request.rs"),
+    include_str!("request_life.rs"),
     include_str!("shipment.rs"),
     include_str!("quality.rs"),
     include_str!("kit.rs"),

@@ -39,7 +39,7 @@ fn a_request_is_filed_once_for_what_exists() {
                 ..RequestLine::default()
             }],
             priority: RequestPriority::Urgent.into(),
-            needed_by: String::new(),
+            ..RequestFiled::default()
         }
         .into()]);
     story
@@ -59,7 +59,8 @@ fn a_request_is_filed_once_for_what_exists() {
         line: 1,
         commodity_id: None,
         item_id: Some(code("NOTHING")),
-        quantity: quantity(1),
+        quantity: Some(quantity(1)),
+        need: None,
     };
     Story::new()
         .when(FileRequest {
@@ -91,12 +92,15 @@ fn every_line_is_answered() {
             ApprovedLine {
                 line: 1,
                 quantity: first,
+                ..ApprovedLine::default()
             },
             ApprovedLine {
                 line: 2,
                 quantity: second,
+                ..ApprovedLine::default()
             },
         ],
+        word_of_mouth: None,
     };
     filed()
         .when(approve_all("R1"))

@@ -189,6 +189,7 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::CrewRetired(_)
             | Event::VolunteerAssigned(_)
             | Event::AssignmentEnded(_)
+            | Event::DutyRosterSet(_)
             | Event::CommodityRegistered(_)
             | Event::CommodityAmended(_)
             | Event::CommodityRetired(_)
@@ -695,11 +696,14 @@ pub fn ask(request_id: &str, commodities: &[(&str, i64)]) -> FileRequest {
                 line,
                 commodity_id: Some(code(commodity_id)),
                 item_id: None,
-                quantity: quantity(*amount),
+                quantity: Some(quantity(*amount)),
+                need: None,
             })
             .collect(),
         priority: RequestPriority::Urgent,
         needed_by: None,
+        clinical_reason_code: String::new(),
+        filing: None,
     }
 }
 
@@ -707,10 +711,13 @@ pub fn approve(request_id: &str, lines: &[(i32, i64)]) -> ApproveRequest {
     let lines = lines.iter().map(|(line, quantity)| ApprovedQuantity {
         line: *line,
         quantity: *quantity,
+        commodity_id: None,
+        item_id: None,
     });
     ApproveRequest {
         request_id: code(request_id),
         lines: Some(lines.collect()),
+        spoken: None,
     }
 }
 
@@ -718,6 +725,7 @@ pub fn approve_all(request_id: &str) -> ApproveRequest {
     ApproveRequest {
         request_id: code(request_id),
         lines: None,
+        spoken: None,
     }
 }
 

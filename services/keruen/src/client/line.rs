@@ -4,14 +4,14 @@
 
 use keruen_proto::{
     inventory::v1::{
-        ConsumptionPurpose, CountLine, Earmark, NewStockLine, PledgeLine, ReceiptLine,
-        ReceiptOutcome,
+        ConsumptionPurpose, CountLine, Earmark, MeasuredOutput, NewStockLine, PledgeLine,
+        ReceiptLine, ReceiptOutcome,
     },
     registry::v1::{
-        Accessory, DocumentKind, DocumentRef, KitComponent, LocalizedText, MinimumReserve, Pack,
-        PlannedStop, Stop, Substitute, UnitValue, ValueBasis,
+        Accessory, DocumentKind, DocumentRef, DutyShift, KitComponent, LocalizedText,
+        MinimumReserve, Pack, PlannedStop, Stop, Substitute, UnitValue, ValueBasis,
     },
-    requests::v1::{ApprovedLine, RequestLine},
+    requests::v1::{ApprovedLine, Need, NeedKind, RequestLine},
     shipments::v1::{ShipmentLine, ShipmentReceiptLine},
 };
 
@@ -173,25 +173,87 @@ pub fn earmark(text: &str) -> Result<Earmark, String> {
     })
 }
 
-/// `commodity=CODE|item=CODE,quantity=N[,pack=CODE]`
+/// `commodity=CODE|item=CODE,quantity=N[,pack=CODE]`, and, where a need says it, or says it too,
+/// `need=KIND,patients=N[,per-patient=NUMBER,unit=CODE][,days=N]`
 pub fn request(text: &str) -> Result<RequestLine, String> {
-    let pairs = Pairs::parse(text, &["commodity", "item", "quantity", "pack"])?;
-    let (commodity_id, item_id) = pairs.goods()?;
+    const KEYS: &[&str] = &[
+        "commodity",
+        "item",
+        "quantity",
+        "pack",
+        "need",
+        "patients",
+        "per-patient",
+        "unit",
+        "days",
+    ];
+    let pairs = Pairs::parse(text, KEYS)?;
+    let need = need(&pairs)?;
+    let (commodity_id, item_id) = match need {
+        Some(_) => (pairs.text("commodity"), pairs.text("item")),
+        None => pairs.goods()?,
+    };
+    let requested = match pairs.get("quantity") {
+        None if need.is_some() => 0,
+        _ => pairs.quantity()?,
+    };
     Ok(RequestLine {
         commodity_id,
         item_id,
-        requested: pairs.quantity()?,
+        requested,
         pack_id: pairs.text("pack"),
+        need,
         ..RequestLine::default()
     })
 }
 
-/// `line=N,quantity=N`
+fn need(pairs: &Pairs) -> Result<Option<Need>, String> {
+    if pairs.get("need").is_none() {
+        let lonely = ["patients", "per-patient", "unit", "days"]
+            .into_iter()
+            .find(|key| pairs.get(key).is_some());
+        return match lonely {
+            Some(key) => Err(format!(
+                "{key} belongs to a need, for example need=ventilation"
+            )),
+            None => Ok(None),
+        };
+    }
+    let per_patient = match (pairs.get("per-patient"), pairs.get("unit")) {
+        (None, None) => None,
+        (Some(amount), Some(unit)) => Some(MeasuredOutput {
+            value_milli: value::decimal(amount, 3).map_err(|rule| format!("per-patient {rule}"))?,
+            unit_code: unit.to_owned(),
+        }),
+        _ => return Err("per-patient and unit go together: per-patient=10,unit=L2".to_owned()),
+    };
+    Ok(Some(Need {
+        kind: pairs.required("need", word::number::<NeedKind>)?,
+        patients: pairs.required("patients", value::whole)?,
+        per_patient,
+        days: pairs.read("days", small)?,
+    }))
+}
+
+/// `line=N,quantity=N[,commodity=CODE|item=CODE]`
 pub fn approval(text: &str) -> Result<ApprovedLine, String> {
-    let pairs = Pairs::parse(text, &["line", "quantity"])?;
+    let pairs = Pairs::parse(text, &["line", "quantity", "commodity", "item"])?;
     Ok(ApprovedLine {
         line: pairs.required("line", small)?,
         quantity: pairs.quantity()?,
+        commodity_id: pairs.text("commodity"),
+        item_id: pairs.text("item"),
+    })
+}
+
+/// `person=REF,organisation=CODE,from=DAY,until=DAY`
+pub fn shift(text: &str) -> Result<DutyShift, String> {
+    let pairs = Pairs::parse(text, &["person", "organisation", "from", "until"])?;
+    Ok(DutyShift {
+        person_ref: pairs.required_text("person")?,
+        organisation_id: pairs.required_text("organisation")?,
+        first_day: pairs.required("from", value::date)?,
+        last_day: pairs.required("until", value::date)?,
     })
 }
 

@@ -2,9 +2,11 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::{
+    Timestamp,
     requests::v1::{
-        ApproveRequestRequest, ApprovedLine, FileRequestRequest, GetRequestRequest,
-        RejectRequestRequest, RejectionReason, RequestLine, RequestPriority, RequestState,
+        ApproveRequestRequest, ApprovedLine, FileRequestRequest, Filing, GetRequestRequest,
+        RejectRequestRequest, RejectionReason, RequestChannel, RequestLine, RequestPriority,
+        RequestState, WordOfMouth,
     },
     stock::v1::ListRequestsRequest,
 };
@@ -14,6 +16,7 @@ use crate::{
         failure::Failure,
         line,
         mutation::{ListArgs, MutationArgs},
+        request_step,
         session::Session,
         value,
     },
@@ -31,8 +34,11 @@ Examples:
   keruen request file --facility HOSP-JEZ --id R-JEZ-1 \\
       --line commodity=TEST-SARS2,quantity=500 --line item=VENT-A,quantity=1 \\
       --needed-by 2030-01-31
+  keruen request file --facility HOSP-JEZ --priority stat --reason J96.0 \\
+      --line need=oxygen-therapy,patients=12,per-patient=10,unit=L2,days=5 \\
+      --channel phone --filed-by OFFICE-ULY --asked-by person:7
 
-A line is commodity=CODE, or item=CODE where nothing else will do, and quantity=N in base units,\nor, with pack=CODE, in packs of the item.")]
+A line is commodity=CODE, or item=CODE where nothing else will do, and quantity=N in base units,\nor, with pack=CODE, in packs of the item. Where nobody knows what meets it, a line is\nneed=KIND,patients=N and, where known, per-patient=NUMBER,unit=CODE and days=N; units are of\nUN/ECE Recommendation 20, L2 is litres a minute.")]
     File(FileRequest),
     /// Approve a request, in full or less
     #[command(after_help = "\
@@ -40,6 +46,11 @@ Examples:
   keruen request approve R-JEZ-1
   keruen request approve R-JEZ-1 --line line=1,quantity=300 \\
       --line line=2,quantity=0
+  keruen request approve R-JEZ-1 --line line=1,quantity=12,item=O2-CONC-5L
+  keruen request approve R-JEZ-1 --by-word-of person:7 \\
+      --confirm-by 2030-01-31T18:00:00+06:00
+
+Where a line tells a need, the approval says by what and how many it is met. Only a STAT request\nis approved by word of mouth; it is to be confirmed within a week at most.
 
 Without --line all lines are approved in full; with it, lines that are not named are approved with 0.")]
     Approve(Approve),
@@ -48,6 +59,73 @@ Without --line all lines are approved in full; with it, lines that are not named
 Examples:
   keruen request reject R-JEZ-1 --reason sufficient-stock")]
     Reject(Reject),
+    /// Tell whoever asked that a request was seen, and when to expect more
+    #[command(after_help = "\
+Examples:
+  keruen request acknowledge R-JEZ-1
+  keruen request acknowledge R-JEZ-1 --expected-at 2030-01-31T18:00:00+06:00")]
+    Acknowledge(request_step::Acknowledge),
+    /// Change what was asked for
+    #[command(after_help = "\
+Examples:
+  keruen request amend R-JEZ-1 --priority stat --needed-by 2030-01-30
+  keruen request amend R-JEZ-1 --line commodity=O2-CONCENTRATOR,quantity=6
+
+Lines take the place of all lines before, and change only before the request is answered.")]
+    Amend(request_step::Amend),
+    /// Say for the regional front office how urgent a request is, and who decides
+    #[command(after_help = "\
+Examples:
+  keruen request triage R-JEZ-1 --office OFFICE-ULY --priority asap
+  keruen request triage R-JEZ-1 --office OFFICE-ULY --forward-to MOH")]
+    Triage(request_step::Triage),
+    /// End a request that asks for what another one asks for
+    #[command(after_help = "\
+Examples:
+  keruen request mark-duplicate R-JEZ-2 --of R-JEZ-1")]
+    MarkDuplicate(request_step::MarkDuplicate),
+    /// Say that a need is still there
+    #[command(after_help = "\
+Examples:
+  keruen request reconfirm R-JEZ-1 --by person:7
+  keruen request reconfirm R-JEZ-1 --needed-by 2030-02-15")]
+    Reconfirm(request_step::Reconfirm),
+    /// Confirm in writing what was approved by word of mouth
+    #[command(after_help = "\
+Examples:
+  keruen request confirm R-JEZ-1 --by person:7 \\
+      --document kind=order,number=17")]
+    Confirm(request_step::Confirm),
+    /// Call those on duty for the region of whoever asked
+    #[command(after_help = "\
+Examples:
+  keruen request escalate R-JEZ-1 --reason overdue
+  keruen request escalate R-JEZ-1 --reason stuck --level 2")]
+    Escalate(request_step::Escalate),
+    /// Offer another item than the one asked for
+    #[command(after_help = "\
+Examples:
+  keruen request offer-substitute R-JEZ-1 --line 1 --item O2-CONC-5L")]
+    OfferSubstitute(request_step::OfferSubstitute),
+    /// Accept or decline a substitute
+    #[command(after_help = "\
+Examples:
+  keruen request answer-substitute R-JEZ-1 --offer 1 --accept
+  keruen request answer-substitute R-JEZ-1 --offer 1 \\
+      --decline site-not-suitable --by person:7")]
+    AnswerSubstitute(request_step::AnswerSubstitute),
+    /// End an approved request though not all of it was allocated
+    #[command(after_help = "\
+Examples:
+  keruen request close-short R-JEZ-1 --reason not-available
+
+What is on its way still arrives and counts.")]
+    CloseShort(request_step::CloseShort),
+    /// Take a request back before anything is allocated for it
+    #[command(after_help = "\
+Examples:
+  keruen request cancel R-JEZ-1 --reason no-longer-needed")]
+    Cancel(request_step::Cancel),
     /// Show a request, with what has been allocated and received
     #[command(after_help = "\
 Examples:
@@ -63,7 +141,7 @@ Examples:
   keruen request list --region KZ-62 --state filed --state approved \\
       --format json")]
     List {
-        /// Only those that are neither fulfilled nor rejected
+        /// Only those of which something may still come
         #[arg(long)]
         open: bool,
         /// Only of this region
@@ -89,7 +167,7 @@ pub struct FileRequest {
     /// Who needs it
     #[arg(long, value_name = "CODE", required_unless_present = "json")]
     facility: Option<String>,
-    /// What is needed: commodity=CODE,quantity=N or item=CODE,quantity=N[,pack=CODE]; repeatable
+    /// What is needed: commodity=CODE,quantity=N or item=CODE,quantity=N[,pack=CODE], or a need; repeatable
     #[arg(long = "line", value_name = "LINE", required_unless_present = "json", value_parser = line::request)]
     lines: Vec<RequestLine>,
     /// How urgent it is. Default: routine
@@ -98,6 +176,18 @@ pub struct FileRequest {
     /// Day by which it is needed
     #[arg(long, value_name = "DAY", value_parser = value::date)]
     needed_by: Option<String>,
+    /// Why it is needed: an ICD-10 code such as J96.0
+    #[arg(long, value_name = "CODE")]
+    reason: Option<String>,
+    /// By what it came in, where not from the facility itself
+    #[arg(long, value_parser = word::parser::<RequestChannel>())]
+    channel: Option<RequestChannel>,
+    /// Organisation that files it on behalf of the facility
+    #[arg(long, value_name = "CODE", requires = "channel")]
+    filed_by: Option<String>,
+    /// Who asked: a reference, person:ID; never a name
+    #[arg(long, value_name = "REF", requires = "channel")]
+    asked_by: Option<String>,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -108,9 +198,15 @@ pub struct Approve {
     /// The request
     #[arg(required_unless_present = "json")]
     request_id: Option<String>,
-    /// What is approved of a line: line=N,quantity=N; repeatable
+    /// What is approved of a line: line=N,quantity=N, of a need also commodity=CODE or item=CODE; repeatable
     #[arg(long = "line", value_name = "LINE", value_parser = line::approval)]
     lines: Vec<ApprovedLine>,
+    /// Who approved it by word of mouth: a reference, person:ID; never a name
+    #[arg(long, value_name = "REF", requires = "confirm_by")]
+    by_word_of: Option<String>,
+    /// Until when that is to be confirmed in writing
+    #[arg(long, value_name = "TIME", requires = "by_word_of", value_parser = value::timestamp)]
+    confirm_by: Option<Timestamp>,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -139,6 +235,12 @@ impl Verb {
                     lines: args.lines,
                     priority: args.priority.map_or(0, Into::into),
                     needed_by: args.needed_by.unwrap_or_default(),
+                    clinical_reason_code: args.reason.unwrap_or_default(),
+                    filing: args.channel.map(|channel| Filing {
+                        channel: channel.into(),
+                        filed_by_id: args.filed_by.unwrap_or_default(),
+                        asked_by_ref: args.asked_by.unwrap_or_default(),
+                    }),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
@@ -147,6 +249,10 @@ impl Verb {
                 let request = ApproveRequestRequest {
                     request_id: args.request_id.unwrap_or_default(),
                     lines: args.lines,
+                    word_of_mouth: args.by_word_of.map(|approved_by_ref| WordOfMouth {
+                        approved_by_ref,
+                        confirm_by: args.confirm_by,
+                    }),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
@@ -159,6 +265,17 @@ impl Verb {
                 };
                 session.change(&args.mutation, request).await
             }
+            Self::Acknowledge(args) => session.change(&args.mutation, args.request()).await,
+            Self::Amend(args) => session.change(&args.mutation, args.request()).await,
+            Self::Triage(args) => session.change(&args.mutation, args.request()).await,
+            Self::MarkDuplicate(args) => session.change(&args.mutation, args.request()).await,
+            Self::Reconfirm(args) => session.change(&args.mutation, args.request()).await,
+            Self::Confirm(args) => session.change(&args.mutation, args.request()).await,
+            Self::Escalate(args) => session.change(&args.mutation, args.request()).await,
+            Self::OfferSubstitute(args) => session.change(&args.mutation, args.request()).await,
+            Self::AnswerSubstitute(args) => session.change(&args.mutation, args.request()).await,
+            Self::CloseShort(args) => session.change(&args.mutation, args.request()).await,
+            Self::Cancel(args) => session.change(&args.mutation, args.request()).await,
             Self::Get { request_id } => session.show(GetRequestRequest { request_id }).await,
             Self::List {
                 open,

@@ -207,6 +207,10 @@ rpcs! {
             registry::GetFacilityRequest => registry::GetFacilityResponse { facility: registry::Facility }
         "facility list" "ListFacilities" list_facilities list
             registry::ListFacilitiesRequest => registry::ListFacilitiesResponse { facilities: registry::Facility }
+        "duty set" "SetDutyRoster" set_duty_roster change
+            registry::SetDutyRosterRequest => registry::SetDutyRosterResponse { duty_roster: registry::DutyRoster }
+        "duty get" "GetDutyRoster" get_duty_roster show
+            registry::GetDutyRosterRequest => registry::GetDutyRosterResponse { duty_roster: registry::DutyRoster }
         "mobile-unit deploy" "DeployMobileUnit" deploy_mobile_unit change
             registry::DeployMobileUnitRequest => registry::DeployMobileUnitResponse { mobile_unit: registry::MobileUnit }
         "mobile-unit depart" "DepartMobileUnit" depart_mobile_unit change
@@ -397,6 +401,28 @@ rpcs! {
             requests::ApproveRequestRequest => requests::ApproveRequestResponse { request: requests::Request }
         "request reject" "RejectRequest" reject_request change
             requests::RejectRequestRequest => requests::RejectRequestResponse { request: requests::Request }
+        "request acknowledge" "AcknowledgeRequest" acknowledge_request change
+            requests::AcknowledgeRequestRequest => requests::AcknowledgeRequestResponse { request: requests::Request }
+        "request amend" "AmendRequest" amend_request change
+            requests::AmendRequestRequest => requests::AmendRequestResponse { request: requests::Request }
+        "request triage" "TriageRequest" triage_request change
+            requests::TriageRequestRequest => requests::TriageRequestResponse { request: requests::Request }
+        "request mark-duplicate" "MarkDuplicate" mark_duplicate change
+            requests::MarkDuplicateRequest => requests::MarkDuplicateResponse { request: requests::Request }
+        "request reconfirm" "ReconfirmNeed" reconfirm_need change
+            requests::ReconfirmNeedRequest => requests::ReconfirmNeedResponse { request: requests::Request }
+        "request confirm" "ConfirmApproval" confirm_approval change
+            requests::ConfirmApprovalRequest => requests::ConfirmApprovalResponse { request: requests::Request }
+        "request escalate" "EscalateRequest" escalate_request change
+            requests::EscalateRequestRequest => requests::EscalateRequestResponse { request: requests::Request }
+        "request offer-substitute" "OfferSubstitute" offer_substitute change
+            requests::OfferSubstituteRequest => requests::OfferSubstituteResponse { request: requests::Request }
+        "request answer-substitute" "AnswerSubstitute" answer_substitute change
+            requests::AnswerSubstituteRequest => requests::AnswerSubstituteResponse { request: requests::Request }
+        "request close-short" "CloseRequestShort" close_request_short change
+            requests::CloseRequestShortRequest => requests::CloseRequestShortResponse { request: requests::Request }
+        "request cancel" "CancelRequest" cancel_request change
+            requests::CancelRequestRequest => requests::CancelRequestResponse { request: requests::Request }
         "request get" "GetRequest" get_request show
             requests::GetRequestRequest => requests::GetRequestResponse { request: requests::Request }
     }

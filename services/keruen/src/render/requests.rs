@@ -1,12 +1,19 @@
 //! Requests.
 
+use chrono::{DateTime, SecondsFormat};
 use keruen_proto::{
-    requests::v1::{RejectionReason, Request, RequestLine, RequestPriority, RequestState},
+    Timestamp,
+    requests::v1::{
+        EscalationReason, Need, NeedKind, RejectionReason, Request, RequestCancellationReason,
+        RequestChannel, RequestLine, RequestPriority, RequestState, ShortClosingReason,
+        SubstituteDeclineReason, SubstituteState,
+    },
     stock::v1::RequestRow,
 };
 
 use crate::{
     cells,
+    client::value,
     render::{
         record::{Cell, Part, Record, name, time},
         word,
@@ -14,11 +21,109 @@ use crate::{
 };
 
 fn goods(line: &RequestLine) -> String {
-    if line.item_id.is_empty() {
-        line.commodity_id.clone()
-    } else {
-        line.item_id.clone()
+    match (&line.item_id, &line.commodity_id, &line.need) {
+        (item_id, _, _) if !item_id.is_empty() => item_id.clone(),
+        (_, commodity_id, _) if !commodity_id.is_empty() => commodity_id.clone(),
+        (_, _, need) => need.as_ref().map(told).unwrap_or_default(),
     }
+}
+
+/// A need in words: `oxygen-therapy for 12 patients, 10 L2 each, 5 days`.
+fn told(need: &Need) -> String {
+    let mut words = vec![format!(
+        "{} for {} patients",
+        word::field::<NeedKind>(need.kind),
+        need.patients
+    )];
+    words.extend(need.per_patient.as_ref().map(|each| {
+        let amount = value::decimal_text(each.value_milli, 3);
+        format!("{amount} {} each", each.unit_code)
+    }));
+    if need.days > 0 {
+        words.push(format!("{} days", need.days));
+    }
+    words.join(", ")
+}
+
+/// A time as it is written in commands.
+fn instant(time: Option<&Timestamp>) -> String {
+    time.and_then(|time| {
+        let nanos = u32::try_from(time.nanos).ok()?;
+        DateTime::from_timestamp(time.seconds, nanos)
+    })
+    .map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
+    .unwrap_or_default()
+}
+
+/// Why it ended before it was fulfilled.
+fn end(request: &Request) -> String {
+    [
+        word::field::<RejectionReason>(request.rejection_reason),
+        word::field::<ShortClosingReason>(request.closing_reason),
+        word::field::<RequestCancellationReason>(request.cancellation_reason),
+    ]
+    .into_iter()
+    .find(|word| !word.is_empty())
+    .unwrap_or_default()
+}
+
+/// What people said of it, and when to expect something.
+fn said(request: &Request) -> Vec<Part> {
+    let filing = request.filing.clone().unwrap_or_default();
+    let triage = request.triage.clone().unwrap_or_default();
+    let spoken = request.word_of_mouth.clone().unwrap_or_default();
+    let facts = [
+        ("clinical_reason_code", request.clinical_reason_code.clone()),
+        ("channel", word::field::<RequestChannel>(filing.channel)),
+        ("filed_by_id", filing.filed_by_id),
+        ("asked_by_ref", filing.asked_by_ref),
+        ("expected_at", instant(request.expected_at.as_ref())),
+        ("triaged_by", triage.office_id),
+        ("forwarded_to_id", triage.forwarded_to_id),
+        ("duplicate_of_id", request.duplicate_of_id.clone()),
+        ("reconfirmed_on", request.reconfirmed_on.clone()),
+        ("approved_by_word_of", spoken.approved_by_ref),
+        ("to_be_confirmed_by", instant(spoken.confirm_by.as_ref())),
+        ("confirmed_by_ref", request.confirmed_by_ref.clone()),
+    ];
+    let substitutes = request.substitutes.iter().map(|offer| {
+        cells![
+            offer.offer,
+            offer.line,
+            &offer.item_id,
+            word::field::<SubstituteState>(offer.state),
+            word::field::<SubstituteDeclineReason>(offer.decline_reason)
+        ]
+    });
+    let escalations = request.escalations.iter().map(|escalation| {
+        cells![
+            word::field::<EscalationReason>(escalation.reason),
+            escalation.level,
+            &escalation.region_id,
+            escalation.on_duty_refs.clone()
+        ]
+    });
+    vec![
+        Part {
+            title: "what is known of it",
+            columns: &["what", "value"],
+            rows: facts
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(what, value)| cells![what, value])
+                .collect(),
+        },
+        Part {
+            title: "substitutes",
+            columns: &["offer", "line", "item_id", "state", "decline_reason"],
+            rows: substitutes.collect(),
+        },
+        Part {
+            title: "those on duty were called",
+            columns: &["reason", "level", "region_id", "on_duty_refs"],
+            rows: escalations.collect(),
+        },
+    ]
 }
 
 fn quantities(request: &Request, quantity: fn(&RequestLine) -> i64) -> Cell {
@@ -40,7 +145,7 @@ impl Record for Request {
         "allocated",
         "received",
         "needed_by",
-        "rejection_reason",
+        "end_reason",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -55,7 +160,7 @@ impl Record for Request {
             quantities(self, |line| line.allocated),
             quantities(self, |line| line.received),
             &self.needed_by,
-            word::field::<RejectionReason>(self.rejection_reason)
+            end(self)
         ]
     }
 
@@ -71,11 +176,12 @@ impl Record for Request {
                     line.requested,
                     line.approved,
                     line.allocated,
-                    line.received
+                    line.received,
+                    line.need.as_ref().map(told).unwrap_or_default()
                 ]
             })
             .collect();
-        vec![Part {
+        let mut parts = vec![Part {
             title: "lines",
             columns: &[
                 "line",
@@ -85,9 +191,12 @@ impl Record for Request {
                 "approved",
                 "allocated",
                 "received",
+                "need",
             ],
             rows: lines,
-        }]
+        }];
+        parts.extend(said(self));
+        parts
     }
 }
 

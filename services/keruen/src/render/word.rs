@@ -16,7 +16,11 @@ use keruen_proto::{
         OrganisationKind, PlugType, RegistryKind, RetirementReason, RevocationReason, Skill,
         Tracking, ValueBasis, VehicleKind,
     },
-    requests::v1::{RejectionReason, RequestPriority, RequestState},
+    requests::v1::{
+        EscalationReason, NeedKind, RejectionReason, RequestCancellationReason, RequestChannel,
+        RequestPriority, RequestState, ShortClosingReason, SubstituteDeclineReason,
+        SubstituteState,
+    },
     shipments::v1::{CancellationReason, LossVerdict, ShipmentState},
     stock::v1::{StockGroup, TraceStatus},
 };
@@ -60,12 +64,14 @@ words! {
     DocumentKind "DOCUMENT_KIND_"
     DonationCondition "DONATION_CONDITION_"
     DonationState "DONATION_STATE_"
+    EscalationReason "ESCALATION_REASON_"
     FacilityKind "FACILITY_KIND_"
     Freezing "FREEZING_"
     FitOverrideReason "FIT_OVERRIDE_REASON_"
     HoldReason "HOLD_REASON_"
     LossVerdict "LOSS_VERDICT_"
     MoneyPurpose "MONEY_PURPOSE_"
+    NeedKind "NEED_KIND_"
     OrganisationKind "ORGANISATION_KIND_"
     OverrideReason "OVERRIDE_REASON_"
     PlugType "PLUG_TYPE_"
@@ -77,15 +83,20 @@ words! {
     RejectionReason "REJECTION_REASON_"
     ReleaseVerdict "RELEASE_VERDICT_"
     RepairOutcome "REPAIR_OUTCOME_"
+    RequestCancellationReason "REQUEST_CANCELLATION_REASON_"
+    RequestChannel "REQUEST_CHANNEL_"
     RequestPriority "REQUEST_PRIORITY_"
     RequestState "REQUEST_STATE_"
     RetirementReason "RETIREMENT_REASON_"
     ReturnReason "RETURN_REASON_"
     RevocationReason "REVOCATION_REASON_"
     ShipmentState "SHIPMENT_STATE_"
+    ShortClosingReason "SHORT_CLOSING_REASON_"
     ShortfallReason "SHORTFALL_REASON_"
     Skill "SKILL_"
     StockGroup "STOCK_GROUP_"
+    SubstituteDeclineReason "SUBSTITUTE_DECLINE_REASON_"
+    SubstituteState "SUBSTITUTE_STATE_"
     TimePrecision "TIME_PRECISION_"
     TraceStatus "TRACE_STATUS_"
     Tracking "TRACKING_"
@@ -190,6 +201,13 @@ mod tests {
         round_trips::<RejectionReason>();
         round_trips::<RequestPriority>();
         round_trips::<RequestState>();
+        round_trips::<EscalationReason>();
+        round_trips::<NeedKind>();
+        round_trips::<RequestCancellationReason>();
+        round_trips::<RequestChannel>();
+        round_trips::<ShortClosingReason>();
+        round_trips::<SubstituteDeclineReason>();
+        round_trips::<SubstituteState>();
         round_trips::<RetirementReason>();
         round_trips::<ShipmentState>();
         round_trips::<StockGroup>();

@@ -380,7 +380,10 @@ fn open_requests_come_by_urgency_then_age() {
     let is_open = |request: &Request| {
         !matches!(
             request.state(),
-            RequestState::Fulfilled | RequestState::Rejected
+            RequestState::Fulfilled
+                | RequestState::Rejected
+                | RequestState::Cancelled
+                | RequestState::ClosedShort
         )
     };
     let mut expected: Vec<(i32, usize, Request)> = history

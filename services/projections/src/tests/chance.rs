@@ -292,10 +292,13 @@ impl History {
                 line: 1,
                 commodity_id: Some(code(commodity_id)),
                 item_id: (b.is_multiple_of(2)).then(|| code(item_id)),
-                quantity: quantity(i64::from(c % 30) + 1),
+                quantity: Some(quantity(i64::from(c % 30) + 1)),
+                need: None,
             }],
             priority: *pick(&PRIORITIES, c).unwrap(),
             needed_by: None,
+            clinical_reason_code: String::new(),
+            filing: None,
         });
         self.requests.push(request_id.to_string());
         if c.is_multiple_of(7) {
@@ -307,6 +310,7 @@ impl History {
             self.expect(&ApproveRequest {
                 request_id,
                 lines: None,
+                spoken: None,
             });
         }
     }

@@ -24,28 +24,29 @@ use keruen_proto::{
         DepartMobileUnitRequest, DepartMobileUnitResponse, DeployMobileUnitRequest,
         DeployMobileUnitResponse, EndAssignmentRequest, EndAssignmentResponse,
         FindByExternalIdRequest, FindByExternalIdResponse, GetCommodityRequest,
-        GetCommodityResponse, GetCrewRequest, GetCrewResponse, GetFacilityRequest,
-        GetFacilityResponse, GetItemRequest, GetItemResponse, GetMobileUnitRequest,
-        GetMobileUnitResponse, GetOrganisationRequest, GetOrganisationResponse, GetVehicleRequest,
-        GetVehicleResponse, GetVolunteerRequest, GetVolunteerResponse, ListCommoditiesRequest,
-        ListCommoditiesResponse, ListCrewsRequest, ListCrewsResponse, ListFacilitiesRequest,
-        ListFacilitiesResponse, ListItemsRequest, ListItemsResponse, ListMobileUnitsRequest,
-        ListMobileUnitsResponse, ListOrganisationsRequest, ListOrganisationsResponse,
-        ListRegionsRequest, ListRegionsResponse, ListVehiclesRequest, ListVehiclesResponse,
-        ListVolunteersRequest, ListVolunteersResponse, RegisterCommodityRequest,
-        RegisterCommodityResponse, RegisterCrewRequest, RegisterCrewResponse,
-        RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest,
-        RegisterItemResponse, RegisterOrganisationRequest, RegisterOrganisationResponse,
-        RegisterVehicleRequest, RegisterVehicleResponse, RegisterVolunteerRequest,
-        RegisterVolunteerResponse, ReopenFacilityRequest, ReopenFacilityResponse,
-        ReportThroughputRequest, ReportThroughputResponse, RetireCommodityRequest,
-        RetireCommodityResponse, RetireCrewRequest, RetireCrewResponse, RetireFacilityRequest,
-        RetireFacilityResponse, RetireItemRequest, RetireItemResponse, RetireOrganisationRequest,
+        GetCommodityResponse, GetCrewRequest, GetCrewResponse, GetDutyRosterRequest,
+        GetDutyRosterResponse, GetFacilityRequest, GetFacilityResponse, GetItemRequest,
+        GetItemResponse, GetMobileUnitRequest, GetMobileUnitResponse, GetOrganisationRequest,
+        GetOrganisationResponse, GetVehicleRequest, GetVehicleResponse, GetVolunteerRequest,
+        GetVolunteerResponse, ListCommoditiesRequest, ListCommoditiesResponse, ListCrewsRequest,
+        ListCrewsResponse, ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest,
+        ListItemsResponse, ListMobileUnitsRequest, ListMobileUnitsResponse,
+        ListOrganisationsRequest, ListOrganisationsResponse, ListRegionsRequest,
+        ListRegionsResponse, ListVehiclesRequest, ListVehiclesResponse, ListVolunteersRequest,
+        ListVolunteersResponse, RegisterCommodityRequest, RegisterCommodityResponse,
+        RegisterCrewRequest, RegisterCrewResponse, RegisterFacilityRequest,
+        RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
+        RegisterOrganisationRequest, RegisterOrganisationResponse, RegisterVehicleRequest,
+        RegisterVehicleResponse, RegisterVolunteerRequest, RegisterVolunteerResponse,
+        ReopenFacilityRequest, ReopenFacilityResponse, ReportThroughputRequest,
+        ReportThroughputResponse, RetireCommodityRequest, RetireCommodityResponse,
+        RetireCrewRequest, RetireCrewResponse, RetireFacilityRequest, RetireFacilityResponse,
+        RetireItemRequest, RetireItemResponse, RetireOrganisationRequest,
         RetireOrganisationResponse, RetireVehicleRequest, RetireVehicleResponse,
         RetireVolunteerRequest, RetireVolunteerResponse, RevokeVerificationRequest,
         RevokeVerificationResponse, ScheduleMobileUnitRequest, ScheduleMobileUnitResponse,
-        SetMinimumReserveRequest, SetMinimumReserveResponse, VerifyOrganisationRequest,
-        VerifyOrganisationResponse,
+        SetDutyRosterRequest, SetDutyRosterResponse, SetMinimumReserveRequest,
+        SetMinimumReserveResponse, VerifyOrganisationRequest, VerifyOrganisationResponse,
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
     stock::v1::{
@@ -238,6 +239,20 @@ impl RegistryService for Served {
         &self,
         _: Request<FindByExternalIdRequest>,
     ) -> Result<Response<FindByExternalIdResponse>, Status> {
+        not_read()
+    }
+
+    async fn set_duty_roster(
+        &self,
+        _: Request<SetDutyRosterRequest>,
+    ) -> Result<Response<SetDutyRosterResponse>, Status> {
+        not_read()
+    }
+
+    async fn get_duty_roster(
+        &self,
+        _: Request<GetDutyRosterRequest>,
+    ) -> Result<Response<GetDutyRosterResponse>, Status> {
         not_read()
     }
 

@@ -109,7 +109,8 @@ async fn decisions(player: &mut Player) -> anyhow::Result<()> {
                 request_id: id.to_owned(),
                 lines: vec![ApprovedLine {
                     line: 1,
-                    quantity: approved
+                    quantity: approved,
+                    ..ApprovedLine::default()
                 }]
             }
         )?;
