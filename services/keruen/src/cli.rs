@@ -189,7 +189,7 @@ pub enum Command {
     #[command(subcommand)]
     Consignment(consignment::Verb),
     /// Show where how much of everything is; adjust, consume and dispose of it
-    Stock(stock::Args),
+    Stock(Box<stock::Args>),
     /// Show a batch; hold and release it
     #[command(subcommand)]
     Batch(batch::Verb),

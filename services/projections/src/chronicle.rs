@@ -46,7 +46,8 @@ struct Change {
 }
 
 struct Pair {
-    pair_id: i64,
+    /// Its number.
+    number: i64,
     is_stored: bool,
     balance: Counts,
     /// Its last day, and how much there was at the end of it.
@@ -195,7 +196,7 @@ impl Chronicle {
             };
             pair.balance = balance;
             pair.pending.insert(day, pending);
-            let row = (pair.pair_id, position, balance);
+            let row = (pair.number, position, balance);
             self.balances.push(row);
         }
         Ok(Ok(()))
@@ -244,18 +245,17 @@ impl Chronicle {
             } else {
                 self.load_pair(key)?
             };
-            let pair = match stored {
-                Some(pair) => pair,
-                None => {
-                    let (holding, pair_id) = self.next_ids()?;
-                    self.next_ids = Some((holding, pair_id + 1));
-                    Pair {
-                        pair_id,
-                        is_stored: false,
-                        balance: Counts::default(),
-                        closing: None,
-                        pending: BTreeMap::new(),
-                    }
+            let pair = if let Some(pair) = stored {
+                pair
+            } else {
+                let (holding, number) = self.next_ids()?;
+                self.next_ids = Some((holding, number + 1));
+                Pair {
+                    number,
+                    is_stored: false,
+                    balance: Counts::default(),
+                    closing: None,
+                    pending: BTreeMap::new(),
                 }
             };
             self.pairs.insert(key.clone(), pair);
@@ -280,7 +280,7 @@ impl Chronicle {
             ))?
             .query_row(params![pair_id], |row| counts(row, 0))?;
         Ok(Some(Pair {
-            pair_id,
+            number: pair_id,
             is_stored: true,
             balance: balance.unwrap_or_default(),
             closing: self.closing_before(pair_id, i64::MAX)?,
@@ -371,10 +371,10 @@ impl Chronicle {
         let mut pairs = std::mem::take(&mut self.pairs);
         for ((facility_id, item_id), pair) in &mut pairs {
             if !std::mem::replace(&mut pair.is_stored, true) {
-                put_pair.row(params![pair.pair_id, facility_id, item_id])?;
+                put_pair.row(params![pair.number, facility_id, item_id])?;
             }
             for (day, counts) in self.closings(pair)? {
-                let mut values = params![pair.pair_id, day].to_vec();
+                let mut values = params![pair.number, day].to_vec();
                 values.extend(counters(&counts));
                 put.row(&values)?;
                 pair.closing = Some((day, counts));
@@ -405,11 +405,11 @@ impl Chronicle {
                     .prepare_cached(&format!(
                         "SELECT day, {COLUMNS} FROM closings WHERE pair_id = ?1 AND day >= ?2"
                     ))?
-                    .query_map(params![pair.pair_id, *first], |row| {
+                    .query_map(params![pair.number, *first], |row| {
                         Ok((row.get::<i64>(0)?, counts(row, 1)?))
                     })?;
                 days.extend(later);
-                let before = self.closing_before(pair.pair_id, *first)?;
+                let before = self.closing_before(pair.number, *first)?;
                 before.map(|(_, counts)| counts).unwrap_or_default()
             }
         };

@@ -401,9 +401,10 @@ impl Author {
     fn request(&mut self, events: Vec<ProposedEvent>) -> AppendRequest {
         self.commands += 1;
         AppendRequest {
-            command_id: uuid::Uuid::from_u128(
-                u128::from(self.commands) << 64 | 0x4000_8000_0000_0000_0000,
+            command_id: uuid::Builder::from_random_bytes(
+                (u128::from(self.commands) << 64).to_be_bytes(),
             )
+            .into_uuid()
             .to_string(),
             command_hash: vec![7; 32],
             actor: "bench".to_owned(),
