@@ -577,6 +577,7 @@ impl StockService for Served {
             rows,
             position: self.position(),
             next_page_token: String::new(),
+            ..ListStockResponse::default()
         })
     }
 
