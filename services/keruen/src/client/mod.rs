@@ -2,6 +2,7 @@
 
 pub mod amendment;
 pub mod asset;
+pub mod attention;
 pub mod batch;
 pub mod check;
 pub mod commodity;

@@ -8,7 +8,7 @@ use keruen_proto::{
 };
 
 use crate::{
-    client::{failure::Failure, line, mutation::MutationArgs, session::Session},
+    client::{attention, failure::Failure, line, mutation::MutationArgs, session::Session},
     render::{recall, word},
 };
 
@@ -48,6 +48,12 @@ CSV has a row for each facility.")]
         )]
         min_position: u64,
     },
+    /// List the recalls that are in force
+    #[command(after_help = "\
+Examples:
+  keruen recall list
+  keruen recall list --item TEST-RAPID-A")]
+    List(attention::Recalls),
     /// Lift the recall of a lot
     #[command(after_help = "\
 Examples:
@@ -125,6 +131,7 @@ impl Verb {
                 let answer = session.ask(question).await?;
                 Ok(recall::print(&mut session.output(), answer)?)
             }
+            Self::List(args) => args.run(session).await,
             Self::Lift(args) => {
                 let request = LiftRecallRequest {
                     item_id: args.item.unwrap_or_default(),
