@@ -344,10 +344,10 @@ impl From<StoreError> for AppendError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full | StoreError::NearlyFull { .. } => Self::NoSpace(error.to_string()),
-            StoreError::Failed(_)
-            | StoreError::Damaged(_)
-            | StoreError::Unknown(_)
-            | StoreError::Fenced => Self::Unavailable(error.to_string()),
+            StoreError::Unknown(_) => Self::Unavailable(error.to_string()),
+            StoreError::Failed(_) | StoreError::Damaged(_) | StoreError::Fenced => {
+                Self::NotRecorded(error.to_string())
+            }
         }
     }
 }

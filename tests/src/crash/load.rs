@@ -239,9 +239,11 @@ async fn register(log: &dyn Log, book: &Book, client: usize, number: usize) {
     loop {
         match log.append(request.clone()).await {
             Ok(appended) => return book.enter(request.command_id, appended.last_position),
-            Err(AppendError::Unavailable(_) | AppendError::ResourceExhausted(_))
-                if Instant::now() < deadline =>
-            {
+            Err(
+                AppendError::Unavailable(_)
+                | AppendError::NotRecorded(_)
+                | AppendError::ResourceExhausted(_),
+            ) if Instant::now() < deadline => {
                 tokio::time::sleep(RETRY_DELAY).await;
             }
             Err(error) => {

@@ -1,9 +1,11 @@
 //! Every verb but `serve` and `demo`: a gRPC client of a node, one file for each noun.
 
+pub mod aftermath;
 pub mod amendment;
 pub mod asset;
 pub mod batch;
 pub mod check;
+pub mod command;
 pub mod commodity;
 pub mod consignment;
 pub mod correct;
@@ -27,6 +29,7 @@ pub mod mobile_unit;
 pub mod money;
 pub mod mutation;
 pub mod organisation;
+pub mod outbox;
 pub mod projections;
 pub mod recall;
 pub mod region;

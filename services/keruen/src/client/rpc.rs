@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use futures::future::BoxFuture;
 use keruen_proto::{
     Mutation, events::v1 as events, inventory::v1 as inventory, projections::v1 as projections,
     registry::v1 as registry, requests::v1 as requests, shipments::v1 as shipments,
@@ -11,7 +12,10 @@ use pbjson_types::Timestamp;
 use serde::Serialize;
 use tonic::{Request, Response, Status, transport::Channel};
 
-use crate::render::record::Record;
+use crate::{
+    client::{failure::Failure, session::Session},
+    render::record::Record,
+};
 
 /// A page of events may hold this much; anything larger is refused by the client.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -39,7 +43,7 @@ pub trait Call: prost::Message + Default + Clone + 'static {
 }
 
 /// A request that changes something.
-pub trait Change: Call + Mutation + serde::de::DeserializeOwned {
+pub trait Change: Call + Mutation + Serialize + serde::de::DeserializeOwned {
     /// Sets the fields that all mutations share; what is `None` stays as it is.
     fn stamp(&mut self, stamp: Stamp);
 }
@@ -55,6 +59,36 @@ pub struct Stamp {
     pub precision: Option<i32>,
     /// Decide and answer, but record nothing.
     pub validate_only: bool,
+}
+
+/// A kind of command, as it waits in the outbox.
+pub struct Repeatable {
+    /// Full protobuf name of the request.
+    pub request_type: &'static str,
+    /// The verb without `keruen`.
+    pub verb: &'static str,
+    /// Sends a request, given as protobuf JSON, and answers with the position at which it is recorded.
+    pub send: for<'a> fn(&'a Session, serde_json::Value) -> BoxFuture<'a, Result<u64, Failure>>,
+}
+
+/// The kind of command with such a request; `None` where this version has none.
+pub fn repeatable(request_type: &str) -> Option<&'static Repeatable> {
+    REPEATABLES
+        .iter()
+        .flatten()
+        .find(|it| it.request_type == request_type)
+}
+
+fn send<R: Change<Answer: Shows>>(
+    session: &Session,
+    request: serde_json::Value,
+) -> BoxFuture<'_, Result<u64, Failure>> {
+    Box::pin(async move {
+        let request: R = serde_json::from_value(request)
+            .map_err(|error| Failure::Usage(format!("this is not its request: {error}")))?;
+        let (_, position) = session.tell(request).await?.into_parts();
+        Ok(position)
+    })
 }
 
 /// An answer that shows one resource.
@@ -135,6 +169,19 @@ macro_rules! kind {
     (plain $request:path, $answer:path, $field:ident: $record:path) => {};
 }
 
+macro_rules! repeatable {
+    (change $verb:literal $request:path) => {
+        Some(Repeatable {
+            request_type: <$request as Mutation>::TYPE,
+            verb: $verb,
+            send: send::<$request>,
+        })
+    };
+    ($kind:ident $verb:literal $request:path) => {
+        None
+    };
+}
+
 macro_rules! rpcs {
     ($(
         $service:literal $client:path {
@@ -148,6 +195,8 @@ macro_rules! rpcs {
             $($(Method { name: concat!($service, "/", $rpc), verb: $verb },)*)*
             Method { name: "keruen.events.v1.EventService/SubscribeEvents", verb: "events" },
         ];
+
+        static REPEATABLES: &[Option<Repeatable>] = &[$($(repeatable!($kind $verb $request),)*)*];
 
         $($(
             impl Call for $request {
@@ -479,5 +528,7 @@ rpcs! {
             events::GetInclusionProofRequest => events::GetInclusionProofResponse { position: events::GetInclusionProofResponse }
         "log verify" "GetConsistencyProof" get_consistency_proof plain
             events::GetConsistencyProofRequest => events::GetConsistencyProofResponse { hashes: events::GetConsistencyProofResponse }
+        "command get" "GetCommand" get_command plain
+            events::GetCommandRequest => events::GetCommandResponse { events: events::GetCommandResponse }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         mutation::{ListArgs, MutationArgs},
         region,
         session::{Session, tell_of_more},
-        title,
+        title, value,
     },
     render::{stock as rows, word},
 };
@@ -258,8 +258,8 @@ pub struct Adjust {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     delta: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units
@@ -291,8 +291,8 @@ pub struct Consume {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     quantity: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units
@@ -330,8 +330,8 @@ pub struct Dispose {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     quantity: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units
@@ -389,7 +389,9 @@ impl Args {
                     already_used: args.already_used,
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                session
+                    .change_with_consequences(&args.mutation, request)
+                    .await
             }
             Some(Verb::Dispose(args)) => {
                 let request = DisposeStockRequest {
@@ -404,7 +406,9 @@ impl Args {
                     already_disposed: args.already_disposed,
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                session
+                    .change_with_consequences(&args.mutation, request)
+                    .await
             }
             Some(Verb::TransferTitle(args)) => args.run(session).await,
             Some(Verb::Hold(args)) => args.run(session).await,

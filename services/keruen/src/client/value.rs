@@ -148,6 +148,25 @@ pub fn whole(text: &str) -> Result<i64, String> {
         })
 }
 
+/// A whole number of something that is never large.
+pub fn small(text: &str) -> Result<i32, String> {
+    let number = whole(text)?;
+    i32::try_from(number)
+        .map_err(|_| format!("must be at most {} either way; found {text:?}", i32::MAX))
+}
+
+/// A position of the log.
+pub fn position(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("must be a position of the log, 0, 1, 2 and so on; found {text:?}"))
+}
+
+/// How many of something.
+pub fn count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| format!("must be a number, 0, 1, 2 and so on; found {text:?}"))
+}
+
 /// A command id.
 pub fn command_id(text: &str) -> Result<Uuid, String> {
     Uuid::parse_str(text)

@@ -242,6 +242,11 @@ async fn open_log(options: &NodeOptions) -> anyhow::Result<StoredLog> {
     if !options.roles.has(Role::Log) {
         return options.store.open_to_read().await;
     }
+    // A key that does not fit stops this process before it takes the log over from another one.
+    if let Some(log) = options.store.look().await {
+        checkpoint_key(options, &log).await?;
+        log.close();
+    }
     options
         .store
         .open(
@@ -265,9 +270,17 @@ async fn checkpoint_key(
         None => KeyFile::Kept(options.store.folder().join(KEY_FILE_NAME)),
     };
     let head = log.shared().head().await?;
-    Ok(Some(
-        file.load(&head.log_id, options.checkpoint_name.as_deref())?,
-    ))
+    let is_made = matches!(&file, KeyFile::Kept(path) if !path.exists());
+    let key = file.load(&head.log_id, options.checkpoint_name.as_deref())?;
+    if is_made && head.position > 0 {
+        tracing::warn!(
+            folder = %options.store.folder().display(),
+            verifier_key = %key.verifier_key(),
+            "made a new checkpoint key for a log that has events: auditors know another one. Copy checkpoint.key here from \
+             the node that has written the log so far, before this one writes it"
+        );
+    }
+    Ok(Some(key))
 }
 
 /// The sockets of the gRPC services and of the page, as far as the roles ask for them.
