@@ -21,9 +21,11 @@ pub(crate) mod contents;
 pub(crate) mod fit;
 pub(crate) mod fold;
 pub(crate) mod life;
+mod loss;
 
 pub use fold::life_units;
 pub use life::{ChangeAsset, Step};
+pub use loss::AcceptAssetLoss;
 
 /// Where an asset is and in which condition. What was recorded before conditions were is in the first one.
 fn state_of(asset: &Asset) -> (AssetPlace, AssetCondition) {

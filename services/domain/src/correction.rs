@@ -136,6 +136,9 @@ pub fn remedy(event: &Event) -> Remedy {
         Event::KitsBroken(_) => Instead("put the kits together again"),
         Event::AssetPutInside(_) => Instead("take it out again"),
         Event::AssetTakenOut(_) => Instead("put it in again"),
+        Event::AssetLossAccepted(_) => {
+            Instead("void the decrease of stock that took it off the books: it is there again")
+        }
         Event::EarmarksChanged(_) => Instead("change the earmarks once more"),
         Event::DonatedMoneyCommitted(_) => Instead("release the commitment"),
         Event::DonatedMoneyReleased(_) => Instead("commit the money anew"),
@@ -172,7 +175,10 @@ fn void_of(event: &Event) -> Option<Void> {
         | Event::ConsignmentEnteredCustoms(_)
         | Event::ConsignmentCleared(_)
         | Event::ConsignmentRefused(_) => Void::ConsignmentStep,
-        Event::AssetPutInside(_) | Event::AssetTakenOut(_) | Event::AssetStepVoided(_) => {
+        Event::AssetPutInside(_)
+        | Event::AssetTakenOut(_)
+        | Event::AssetStepVoided(_)
+        | Event::AssetLossAccepted(_) => {
             return None;
         }
         _ => {

@@ -72,6 +72,7 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::AssetLoanEnded(event) => (books.facility(&event.facility_id), None),
         Event::ContainerFilled(event) => (books.facility(&event.facility_id), None),
         Event::ContainerEmptied(event) => (books.facility(&event.facility_id), None),
+        Event::AssetLossAccepted(event) => (books.facility(&event.facility_id), None),
         Event::AssetStepVoided(event) => (books.facility(&event.facility_id), None),
         Event::AssetRetired(event) => (books.facility(&event.facility_id), None),
         Event::TemperatureExcursionFound(event) => (books.facility(&event.facility_id), None),

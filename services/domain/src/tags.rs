@@ -174,6 +174,7 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::ContainerFilled(event) => tags.units(event.units.as_ref(), None),
         Event::ContainerEmptied(event) => tags.units(event.units.as_ref(), None),
         Event::AssetRetired(event) => tags.units(event.units.as_ref(), None),
+        Event::AssetLossAccepted(event) => tags.units(event.units.as_ref(), None),
         Event::AssetStepVoided(event) => {
             tags.fact(&event.corrects_event_id);
             tags.units(event.units.as_ref(), None);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use keruen_edge::Desk;
 use keruen_proto::inventory::v1::{
-    EmptyContainerRequest, EmptyContainerResponse, EndAssetLoanRequest, EndAssetLoanResponse,
-    EndAssetRepairRequest, EndAssetRepairResponse, FillContainerRequest, FillContainerResponse,
-    InstallAssetRequest, InstallAssetResponse, LendAssetRequest, LendAssetResponse,
-    PutAssetInsideRequest, PutAssetInsideResponse, PutAssetIntoServiceRequest,
-    PutAssetIntoServiceResponse, RemoveAssetRequest, RemoveAssetResponse,
-    ReportAssetConditionRequest, ReportAssetConditionResponse, RetireAssetRequest,
-    RetireAssetResponse, SendAssetForRepairRequest, SendAssetForRepairResponse,
+    AcceptAssetLossRequest, AcceptAssetLossResponse, EmptyContainerRequest, EmptyContainerResponse,
+    EndAssetLoanRequest, EndAssetLoanResponse, EndAssetRepairRequest, EndAssetRepairResponse,
+    FillContainerRequest, FillContainerResponse, InstallAssetRequest, InstallAssetResponse,
+    LendAssetRequest, LendAssetResponse, PutAssetInsideRequest, PutAssetInsideResponse,
+    PutAssetIntoServiceRequest, PutAssetIntoServiceResponse, RemoveAssetRequest,
+    RemoveAssetResponse, ReportAssetConditionRequest, ReportAssetConditionResponse,
+    RetireAssetRequest, RetireAssetResponse, SendAssetForRepairRequest, SendAssetForRepairResponse,
     ServiceAssetRequest, ServiceAssetResponse, TakeAssetOutRequest, TakeAssetOutResponse,
     asset_service_server::{AssetService, AssetServiceServer},
 };
@@ -140,5 +140,12 @@ impl AssetService for AssetEndpoint {
         request: Request<RetireAssetRequest>,
     ) -> Result<Response<RetireAssetResponse>, Status> {
         step!(self, request, retire, RetireAssetResponse)
+    }
+
+    async fn accept_asset_loss(
+        &self,
+        request: Request<AcceptAssetLossRequest>,
+    ) -> Result<Response<AcceptAssetLossResponse>, Status> {
+        step!(self, request, accept_loss, AcceptAssetLossResponse)
     }
 }

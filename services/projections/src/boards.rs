@@ -82,7 +82,8 @@ impl Paging {
     }
 }
 
-fn sized<M: Message + Default>(row: &Row<'_>, column: usize) -> Result<(M, usize), Refusal> {
+/// A resource in a column, and how long it is.
+pub fn sized<M: Message + Default>(row: &Row<'_>, column: usize) -> Result<(M, usize), Refusal> {
     let bytes: Vec<u8> = row.get(column)?;
     Ok((M::decode(bytes.as_slice())?, bytes.len()))
 }

@@ -11,13 +11,17 @@ use keruen_proto::stock::v1::{
     GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
     GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
     GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
-    ListDonationsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
-    ListShipmentsResponse, ListStockRequest, ListStockResponse, stock_service_server::StockService,
+    ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListRecallsRequest,
+    ListRecallsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
+    ListShipmentsResponse, ListShortagesRequest, ListShortagesResponse, ListStockCountsRequest,
+    ListStockCountsResponse, ListStockRequest, ListStockResponse, ListUnidentifiedGoodsRequest,
+    ListUnidentifiedGoodsResponse, stock_service_server::StockService,
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
     assets::AssetsQuery,
+    attention::{CountsQuery, GoodsQuery, HeldStockQuery, RecallsQuery, ShortagesQuery},
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
     donor::{BalanceQuery, CertificateQuery},
     lot::LotQuery,
@@ -258,6 +262,94 @@ impl StockService for StockEndpoint {
             .await?;
         Ok(Response::new(ListAssetsResponse {
             rows: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn list_shortages(
+        &self,
+        request: Request<ListShortagesRequest>,
+    ) -> Result<Response<ListShortagesResponse>, Status> {
+        let query = ShortagesQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let today = self.views.today();
+        let answer = self
+            .views
+            .current()
+            .read(move |rows| query.answer(rows, today));
+        let (page, position) = answer.await?;
+        Ok(Response::new(ListShortagesResponse {
+            rows: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn list_held_stock(
+        &self,
+        request: Request<ListHeldStockRequest>,
+    ) -> Result<Response<ListHeldStockResponse>, Status> {
+        let query = HeldStockQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let today = self.views.today();
+        let answer = self
+            .views
+            .current()
+            .read(move |rows| query.answer(rows, today));
+        let (page, position) = answer.await?;
+        Ok(Response::new(ListHeldStockResponse {
+            rows: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn list_recalls(
+        &self,
+        request: Request<ListRecallsRequest>,
+    ) -> Result<Response<ListRecallsResponse>, Status> {
+        let query = RecallsQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let answer = self.views.current().read(move |rows| query.answer(rows));
+        let (page, position) = answer.await?;
+        Ok(Response::new(ListRecallsResponse {
+            rows: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn list_stock_counts(
+        &self,
+        request: Request<ListStockCountsRequest>,
+    ) -> Result<Response<ListStockCountsResponse>, Status> {
+        let query = CountsQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let answer = self.views.current().read(move |rows| query.answer(rows));
+        let (page, position) = answer.await?;
+        Ok(Response::new(ListStockCountsResponse {
+            stock_counts: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn list_unidentified_goods(
+        &self,
+        request: Request<ListUnidentifiedGoodsRequest>,
+    ) -> Result<Response<ListUnidentifiedGoodsResponse>, Status> {
+        let query = GoodsQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let answer = self.views.current().read(move |rows| query.answer(rows));
+        let (page, position) = answer.await?;
+        Ok(Response::new(ListUnidentifiedGoodsResponse {
+            goods: page.rows,
             next_page_token: page.next_page_token,
             position,
         }))

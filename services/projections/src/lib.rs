@@ -9,6 +9,7 @@
 
 mod administration;
 mod assets;
+mod attention;
 mod boards;
 mod clauses;
 mod counts;

@@ -41,6 +41,8 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         Boundary::Asset(..) => &table::ASSETS,
         Boundary::Request(_) => &table::REQUESTS,
         Boundary::Shipment(_) => &table::SHIPMENTS,
+        Boundary::Count(_) => &table::STOCK_COUNTS,
+        Boundary::Goods(_) => &table::GOODS,
         Boundary::Pledge(_)
         | Boundary::Vehicle(_)
         | Boundary::Volunteer(_)
@@ -54,9 +56,7 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         | Boundary::KitsOfBatch(_)
         | Boundary::LotInKits(..)
         | Boundary::Fact(..)
-        | Boundary::DutyRoster(_)
-        | Boundary::Count(_)
-        | Boundary::Goods(_) => return None,
+        | Boundary::DutyRoster(_) => return None,
     })
 }
 
@@ -215,6 +215,8 @@ fn encode(entry: &Entry) -> Vec<u8> {
         Entry::Asset(it) => it.encode_to_vec(),
         Entry::Request(it) => it.encode_to_vec(),
         Entry::Shipment(it) => it.encode_to_vec(),
+        Entry::Count(it) => it.encode_to_vec(),
+        Entry::Goods(it) => it.encode_to_vec(),
         _ => Vec::new(),
     }
 }
@@ -313,6 +315,17 @@ impl<'c> Writer<'c> {
             ),
             Entry::Request(it) => self.store_request(it, position, &folded.created_at, encoded),
             Entry::Shipment(it) => self.store_shipment(it, position, encoded),
+            Entry::Count(it) => self.row(
+                table,
+                params![id, it.facility_id, it.item_id, position, encoded],
+            ),
+            Entry::Goods(it) => {
+                let is_open = it.identified_packages < it.packages;
+                self.row(
+                    table,
+                    params![id, it.facility_id, is_open, position, encoded],
+                )
+            }
             // Stock has views of its own, a pledge stands with its donation; all others have none.
             Entry::Stock(..)
             | Entry::MobileUnit(_)
@@ -326,9 +339,7 @@ impl<'c> Writer<'c> {
             | Entry::Since(_)
             | Entry::EarmarkChanges(_)
             | Entry::KitsOfBatch(_)
-            | Entry::LotInKits(_)
-            | Entry::Count(_)
-            | Entry::Goods(_) => Ok(()),
+            | Entry::LotInKits(_) => Ok(()),
         }
     }
 

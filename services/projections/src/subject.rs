@@ -36,6 +36,8 @@ fn boundary(tag: &str) -> Option<Boundary> {
         "batch" => Boundary::batch(id),
         "request" => Boundary::request(id),
         "shipment" => Boundary::shipment(id),
+        "count" => Boundary::count(id),
+        "goods" => Boundary::goods(id),
         "asset" => {
             let (item_id, serial_number) = id.split_once('/')?;
             Boundary::asset(

@@ -41,6 +41,8 @@ tables! {
     SHIPMENTS = "shipments" ["shipment_id"] [
         "origin_id", "destination_id", "state", "custodian_id", "created_position", "resource"
     ];
+    STOCK_COUNTS = "stock_counts" ["count_id"] ["facility_id", "item_id", "created_position", "resource"];
+    GOODS = "goods" ["goods_id"] ["facility_id", "is_open", "created_position", "resource"];
     REQUEST_SHIPMENTS = "request_shipments" ["request_id", "shipment_id"] [];
     STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",

@@ -4,12 +4,12 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::{
         Asset, AssetCondition, AssetConditionReported, AssetInstalled, AssetLent, AssetLoanEnded,
-        AssetPlace, AssetPutInside, AssetPutIntoService, AssetRef, AssetRemoved, AssetRepairEnded,
-        AssetRetired, AssetSentForRepair, AssetServiced, AssetStatus, AssetStepVoided,
-        AssetTakenOut, ContainerEmptied, ContainerFill, ContainerFilled, DonationReceived,
-        HoldReason, MovementVoided, ReceiptCorrected, ReceiptOutcome, RepairOutcome, StockAdjusted,
-        StockDisposed, StockEntered, StockHeld, StockReleased, StockReturned, StockUnits,
-        TitleTransferred, VoidedMovement,
+        AssetLossAccepted, AssetPlace, AssetPutInside, AssetPutIntoService, AssetRef, AssetRemoved,
+        AssetRepairEnded, AssetRetired, AssetSentForRepair, AssetServiced, AssetStatus,
+        AssetStepVoided, AssetTakenOut, ContainerEmptied, ContainerFill, ContainerFilled,
+        DonationReceived, HoldReason, MovementVoided, ReceiptCorrected, ReceiptOutcome,
+        RepairOutcome, StockAdjusted, StockDisposed, StockEntered, StockHeld, StockReleased,
+        StockReturned, StockUnits, TitleTransferred, VoidedMovement,
     },
     shipments::v1::{
         LossActAccepted, LossActVoided, ShipmentDispatchVoided, ShipmentDispatched,
@@ -49,6 +49,7 @@ impl Fold for Asset {
         ContainerEmptied::TYPE,
         AssetRetired::TYPE,
         AssetStepVoided::TYPE,
+        AssetLossAccepted::TYPE,
         ShipmentDispatchVoided::TYPE,
         ShipmentReceiptVoided::TYPE,
         LossActVoided::TYPE,
@@ -171,7 +172,9 @@ impl Life for Asset {
             self.loan = None;
             self.repair = None;
         }
-        if !stays_in_books {
+        if stays_in_books {
+            self.loss = None;
+        } else {
             self.contents.clear();
         }
         movement.facility_id.clone_into(&mut self.facility_id);
@@ -268,6 +271,7 @@ impl Life for Asset {
                 self.condition = AssetCondition::Retired.into();
                 self.retired_for = Some(event.reason);
             }
+            Event::AssetLossAccepted(event) => self.loss.clone_from(&event.loss),
             Event::AssetStepVoided(event) => {
                 if let Some(status) = event.status.clone() {
                     self.is_as_before(status);
@@ -333,6 +337,7 @@ pub fn life_units(event: &Event) -> Option<(&str, &StockUnits)> {
         Event::ContainerEmptied(it) => (&it.facility_id, &it.units),
         Event::AssetRetired(it) => (&it.facility_id, &it.units),
         Event::AssetStepVoided(it) => (&it.facility_id, &it.units),
+        Event::AssetLossAccepted(it) => (&it.facility_id, &it.units),
         _ => return None,
     };
     Some((facility_id, units.as_ref()?))

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     Event,
-    inventory::v1::{AssetRef, ReceiptOutcome, StockUnits, VoidedMovement},
+    inventory::v1::{
+        AssetPlace, AssetRef, AssetStatus, ReceiptOutcome, StockUnits, VoidedMovement,
+    },
 };
 
 use super::Findings;
@@ -24,6 +26,8 @@ pub(super) struct Assets {
     contents: BTreeMap<Key, BTreeSet<Key>>,
     /// What was put into something while it was inside something, or taken out of what it was not inside.
     misplaced: BTreeSet<String>,
+    /// What is in the books of its facility, but put to use there, or with somebody else.
+    put_to_use: BTreeMap<Key, &'static str>,
 }
 
 impl Assets {
@@ -74,6 +78,7 @@ impl Assets {
             }
             Event::ShipmentDispatched(event) => {
                 for units in event.units.iter().map(|units| units.units.as_ref()) {
+                    self.check_in_store(units, &event.shipment_id);
                     self.go(units, &facility(&event.origin_id));
                     self.come(units, &shipment(&event.shipment_id));
                 }
@@ -105,7 +110,65 @@ impl Assets {
                     self.go(units.units.as_ref(), &shipment(&event.shipment_id));
                 }
             }
-            _ => self.take_in_voided(event),
+            _ => {
+                self.take_step(event);
+                self.take_in_voided(event);
+            }
+        }
+    }
+
+    /// It is put to use, or somebody has it, or no longer.
+    fn take_step(&mut self, event: &Event) {
+        let (units, use_of_it) = match event {
+            Event::AssetInstalled(event) => (&event.units, Some("installed")),
+            Event::AssetLent(event) => (&event.units, Some("lent")),
+            Event::AssetSentForRepair(event) => {
+                let is_away = event.repair.as_ref().is_some_and(|it| !it.on_site);
+                if !is_away {
+                    return;
+                }
+                (&event.units, Some("with its repairer"))
+            }
+            Event::AssetRemoved(event) => (&event.units, None),
+            Event::AssetLoanEnded(event) => (&event.units, None),
+            Event::AssetRepairEnded(event) => {
+                let keys = self.keys(event.units.as_ref());
+                let repaired = Some(&"with its repairer");
+                let mut keys = keys.into_iter();
+                if !keys.any(|key| self.put_to_use.get(&key) == repaired) {
+                    return;
+                }
+                (&event.units, None)
+            }
+            Event::AssetStepVoided(event) => {
+                let place = event.status.as_ref().map(AssetStatus::place);
+                let was = match place {
+                    Some(AssetPlace::Installed) => Some("installed"),
+                    Some(AssetPlace::Lent) => Some("lent"),
+                    Some(AssetPlace::Repairer) => Some("with its repairer"),
+                    _ => None,
+                };
+                (&event.units, was)
+            }
+            _ => return,
+        };
+        for key in self.keys(units.as_ref()) {
+            match use_of_it {
+                Some(use_of_it) => self.put_to_use.insert(key, use_of_it),
+                None => self.put_to_use.remove(&key),
+            };
+        }
+    }
+
+    /// What leaves in a shipment must be in the store.
+    fn check_in_store(&mut self, units: Option<&StockUnits>, shipment_id: &str) {
+        for key in self.keys(units) {
+            if let Some(use_of_it) = self.put_to_use.get(&key) {
+                self.misplaced.insert(format!(
+                    "asset {:?} of item {} left in shipment {shipment_id}, but is {use_of_it}",
+                    key.1, key.0
+                ));
+            }
         }
     }
 
@@ -217,6 +280,7 @@ impl Assets {
                 .entry(key.clone())
                 .or_default()
                 .push(place.to_owned());
+            self.put_to_use.remove(&key);
             self.touched.insert(key, true);
         }
     }

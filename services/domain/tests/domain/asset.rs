@@ -2,7 +2,7 @@
 
 use keruen_domain::{
     Boundary, Entry, Label,
-    asset::ChangeAsset,
+    asset::{AcceptAssetLoss, ChangeAsset},
     donation::ReceiptLine,
     shipment::AllocateShipment,
     stock::{AdjustStock, DisposeStock, ReleaseStock, ReturnStock},
@@ -10,9 +10,9 @@ use keruen_domain::{
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Asset, AssetCondition, AssetFault, AssetPlace, AssetRetirementReason, ContainerFill,
-        FitOverride, FitOverrideReason, FitProblem, HoldReason, MeasuredOutput, ReceiptOutcome,
-        RepairOutcome, StockLot,
+        Asset, AssetCondition, AssetFault, AssetLossVerdict, AssetPlace, AssetRetirementReason,
+        ContainerFill, FitOverride, FitOverrideReason, FitProblem, HoldReason, MeasuredOutput,
+        ReceiptOutcome, RepairOutcome, StockLot,
     },
     registry::v1::{
         DocumentKind, DocumentRef, Facility, FacilityKind, FacilityRegistered, Item,
@@ -900,4 +900,99 @@ fn what_is_put_to_use_has_its_accessories() {
     };
     assert_eq!(event.fit_override, Some(elsewhere));
     assert!(event.fit_problems().all(|it| it == FitProblem::Accessory));
+}
+
+pub fn loss_act(serial_number: &str) -> AcceptAssetLoss {
+    AcceptAssetLoss {
+        item_id: code("CONC"),
+        serial_number: label(serial_number),
+        act: DocumentRef {
+            kind: DocumentKind::LossAct.into(),
+            number: "LA-1".to_owned(),
+            ..DocumentRef::default()
+        },
+        verdict: AssetLossVerdict::Liable,
+        stolen: false,
+    }
+}
+
+fn holder(story: &Story, serial_number: &str) -> String {
+    let loss = asset(story, serial_number).loss;
+    loss.expect("a settled loss").holder_id
+}
+
+#[test]
+fn the_loss_of_an_asset_is_settled_by_an_act() {
+    let lost = stocked().after(loss_act("S1"));
+    let names: Vec<_> = lost.events[lost.events.len() - 2..]
+        .iter()
+        .map(Event::short_name)
+        .collect();
+    assert_eq!(names, ["AssetLossAccepted", "StockAdjusted"]);
+    assert_eq!(asset(&lost, "S1").place(), AssetPlace::Lost);
+    assert_eq!(holder(&lost, "S1"), "MOH");
+    assert_eq!(lost.violations(), Vec::<String>::new());
+    lost.clone().when(loss_act("S1")).refused("ASSET_STATE");
+    // Found again, it is no longer a loss; and neither is one that never happened.
+    let adjusted = lost.events.len() - 1;
+    let void = keruen_domain::correction::VoidMovement {
+        fact: fact_of(&lost, adjusted),
+        documents: Vec::new(),
+    };
+    let back = lost.after(void);
+    assert_eq!(asset(&back, "S1").loss, None);
+    assert_eq!(asset(&back, "S1").place(), AssetPlace::Facility);
+}
+
+#[test]
+fn whoever_has_an_asset_is_named_when_it_is_lost() {
+    let lent = stocked().after(put_into_service("S1")).after(lend("S1"));
+    assert_eq!(holder(&lent.after(loss_act("S1")), "S1"), "HELP");
+    let away = stocked()
+        .after(put_into_service("S1"))
+        .after(break_down("S1"))
+        .after(send_for_repair("S1", false));
+    let lost = away.after(loss_act("S1"));
+    assert_eq!(holder(&lost, "S1"), "HELP");
+    assert_eq!(lost.violations(), Vec::<String>::new());
+    // What a shipment claims is given up, as with any decrease.
+    let claimed = stocked()
+        .after(ship("SH", &[("CONC", 3)]))
+        .after(allocate("SH"));
+    let lost = claimed.after(loss_act("S2"));
+    assert_eq!(lost.violations(), Vec::<String>::new());
+    assert_eq!(asset(&lost, "S2").place(), AssetPlace::Lost);
+}
+
+#[test]
+fn an_act_may_follow_what_was_not_found() {
+    let missed = stocked().after(AdjustStock {
+        serial_numbers: labels(&["S3"]),
+        ..lose("B1", 1)
+    });
+    let settled = missed.after(loss_act("S3"));
+    assert_eq!(holder(&settled, "S3"), "MOH");
+    settled.when(loss_act("S3")).refused("ASSET_STATE");
+}
+
+#[test]
+fn a_loss_is_settled_by_nothing_but_a_loss_act() {
+    let story = stocked();
+    story.clone().when(loss_act("S9")).refused("UNKNOWN_ASSET");
+    let other = AcceptAssetLoss {
+        act: DocumentRef {
+            kind: DocumentKind::Waybill.into(),
+            ..loss_act("S1").act
+        },
+        ..loss_act("S1")
+    };
+    story.when(other).refused("NOT_A_LOSS_ACT");
+    // What is under way is settled by the act of its shipment.
+    let sent = stocked()
+        .after(ship("SH", &[("CONC", 3)]))
+        .after(allocate("SH"))
+        .after(dispatch("SH"));
+    sent.when(loss_act("S1"))
+        .refused("ASSET_STATE")
+        .saying(&["receive the shipment first"]);
 }

@@ -1,12 +1,16 @@
 //! The check of histories finds what breaks them: each test takes a good history and adds one bad fact.
 
-use keruen_domain::check::Ledger;
+use keruen_domain::check::{Ledger, Violation};
 use keruen_proto::{
     Event,
-    inventory::v1::{DonationReceived, KitsBroken, ReceiptOutcome, StockConsumed, StockUnits},
+    inventory::v1::{
+        AssetLent, DonationReceived, KitsBroken, ReceiptOutcome, StockConsumed, StockUnits,
+    },
+    log::v1::{OccurredAt, RecordedEvent},
     requests::v1::{ApprovedLine, RequestApproved},
     shipments::v1::{
-        ReceivedUnits, ShipmentAllocated, ShipmentDispatched, ShipmentReceived, ShipmentUnits,
+        LossActAccepted, ReceivedUnits, ShipmentAllocated, ShipmentDispatched, ShipmentReceived,
+        ShipmentUnits,
     },
 };
 
@@ -269,4 +273,156 @@ fn what_expires_later_taken_first_or_what_is_expired_taken_at_all() {
         6,
         &["expired on 2020-06-30"],
     );
+}
+
+/// The good history as a log has it, each event by a command of its own.
+fn recorded() -> Vec<(RecordedEvent, Event)> {
+    let events = good().events.into_iter();
+    let as_recorded = |(position, event): (u64, Event)| {
+        let command_id = format!("00000000-0000-7000-8000-{position:012x}");
+        let recorded = RecordedEvent {
+            position,
+            event_id: format!("{command_id}/0"),
+            command_id,
+            recorded_at_us: NOON_US,
+            occurred_at: Some(OccurredAt {
+                time_us: NOON_US,
+                ..OccurredAt::default()
+            }),
+            ..RecordedEvent::default()
+        };
+        (recorded, event)
+    };
+    (1..).zip(events).map(as_recorded).collect()
+}
+
+fn checked(history: &[(RecordedEvent, Event)]) -> Vec<Violation> {
+    let mut ledger = Ledger::default();
+    let mut broken = Vec::new();
+    for (recorded, event) in history {
+        broken.extend(ledger.take_in_recorded(recorded, event));
+    }
+    broken.extend(ledger.end_append());
+    broken
+}
+
+#[track_caller]
+fn breaks_at(history: &[(RecordedEvent, Event)], position: u64, invariant: u8, part: &str) {
+    let broken = checked(history);
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    let found = (broken[0].position, broken[0].invariant);
+    assert_eq!(found, (position, invariant), "{}", broken[0]);
+    assert!(broken[0].what.contains(part), "{}", broken[0]);
+}
+
+#[test]
+fn a_command_that_had_its_effect_twice() {
+    let history = recorded();
+    assert_eq!(checked(&history), []);
+    // The third command once more, at the end: with an effect that breaks nothing else.
+    let mut again = history.clone();
+    let (mut recorded, event) = again[2].clone();
+    let last = history.len() as u64 + 1;
+    recorded.position = last;
+    again.push((recorded, event));
+    breaks_at(&again, last, 7, "had recorded its events before");
+    // At once after itself: it looks like one append, but its events are counted anew.
+    let mut at_once = history.clone();
+    let (mut recorded, event) = at_once.last().expect("events").clone();
+    recorded.position = last;
+    at_once.push((recorded, event));
+    breaks_at(&at_once, last, 7, "would be the next one of its command");
+}
+
+#[test]
+fn an_allocation_of_the_day_before() {
+    let mut history = recorded();
+    let allocated = history
+        .iter()
+        .position(|(_, event)| matches!(event, Event::ShipmentAllocated(_)))
+        .expect("an allocation");
+    let at = history[allocated].0.occurred_at.as_mut().expect("a time");
+    at.time_us -= 86_400_000_000;
+    let position = history[allocated].0.position;
+    breaks_at(&history, position, 6, "86400 s before it was recorded");
+}
+
+#[test]
+fn units_under_way_for_which_nobody_is_liable() {
+    let left = |custodian_id: &str| ShipmentDispatched {
+        shipment_id: "S1".to_owned(),
+        origin_id: "WH".to_owned(),
+        destination_id: "HOSP".to_owned(),
+        custodian_id: custodian_id.to_owned(),
+        ..ShipmentDispatched::default()
+    };
+    breaks(left("HELP"), 5, &["4 units of it are under way with CREW"]);
+    let mut history = recorded();
+    let mut position = 0;
+    for (recorded, event) in &mut history {
+        if let Event::ShipmentDispatched(event) = event {
+            event.custodian_id = "NOBODY".to_owned();
+            position = recorded.position;
+        }
+    }
+    breaks_at(
+        &history,
+        position,
+        5,
+        "4 units of shipment S1 are under way",
+    );
+}
+
+#[test]
+fn a_loss_that_is_settled_with_somebody_else() {
+    let act = LossActAccepted {
+        shipment_id: "S1".to_owned(),
+        origin_id: "WH".to_owned(),
+        destination_id: "HOSP".to_owned(),
+        units: sent(units("GLOVE", "G1", "", 4)),
+        custodian_id: "HELP".to_owned(),
+        ..LossActAccepted::default()
+    };
+    breaks(act, 5, &["settled with \"HELP\"", "\"CREW\" is liable"]);
+}
+
+#[test]
+fn equipment_that_leaves_while_somebody_has_it() {
+    let one = || StockUnits {
+        serial_numbers: vec!["N1".to_owned()],
+        ..units("CONC", "C1", "", 1)
+    };
+    let mut ledger = Ledger::default();
+    let mut position = 0;
+    let lent = AssetLent {
+        facility_id: "WH".to_owned(),
+        units: Some(one()),
+        loan: None,
+    };
+    for event in good().events.into_iter().chain([lent.into()]) {
+        position += 1;
+        ledger.take_in(position, &event, NOON_US);
+        assert_eq!(ledger.end_append(), []);
+    }
+    let claim = ShipmentAllocated {
+        shipment_id: "S3".to_owned(),
+        origin_id: "WH".to_owned(),
+        destination_id: "HOSP".to_owned(),
+        units: sent(one()),
+        fit_override: None,
+    };
+    let leave = ShipmentDispatched {
+        shipment_id: "S3".to_owned(),
+        origin_id: "WH".to_owned(),
+        destination_id: "HOSP".to_owned(),
+        units: sent(one()),
+        custodian_id: "CREW".to_owned(),
+        ..ShipmentDispatched::default()
+    };
+    ledger.take_in(position + 1, &claim.into(), NOON_US);
+    ledger.take_in(position + 2, &leave.into(), NOON_US);
+    let broken = ledger.end_append();
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    assert_eq!((broken[0].position, broken[0].invariant), (position + 2, 3));
+    assert!(broken[0].what.contains("is lent"), "{}", broken[0]);
 }

@@ -8,11 +8,12 @@ use keruen_proto::{
     EVENT_TYPES, Event,
     inventory::v1::{
         AdjustmentReason, AssetCondition, AssetConditionReported, AssetFault, AssetInstalled,
-        AssetLent, AssetLoan, AssetLoanEnded, AssetPlace, AssetPutInside, AssetPutIntoService,
-        AssetRef, AssetRemoved, AssetRepair, AssetRepairEnded, AssetRetired, AssetRetirementReason,
-        AssetSentForRepair, AssetServiced, AssetStatus, AssetStepVoided, AssetTakenOut,
-        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, ClearanceOverride,
-        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
+        AssetLent, AssetLoan, AssetLoanEnded, AssetLoss, AssetLossAccepted, AssetLossVerdict,
+        AssetPlace, AssetPutInside, AssetPutIntoService, AssetRef, AssetRemoved, AssetRepair,
+        AssetRepairEnded, AssetRetired, AssetRetirementReason, AssetSentForRepair, AssetServiced,
+        AssetStatus, AssetStepVoided, AssetTakenOut, BatchDataCorrected, BatchExpiryShortened,
+        BatchHeld, BatchReleased, ClearanceOverride, ClearanceOverrideReason,
+        CommitmentReleaseReason, ConsignmentAnnounced, ConsignmentCleared,
         ConsignmentEnteredCustoms, ConsignmentReachedBorder, ConsignmentRefused, ConsignmentState,
         ConsignmentStepVoided, ConsumptionPurpose, ContainerEmptied, ContainerFill,
         ContainerFilled, CountKind, CountedLot, DisposalReason, DonatedMoneyCommitted,
@@ -1634,6 +1635,25 @@ fn meant() -> Vec<Event> {
     ]
 }
 
+fn lost() -> Vec<Event> {
+    vec![
+        AssetLossAccepted {
+            facility_id: text("HOSP"),
+            units: Some(StockUnits {
+                quantity: 1,
+                serial_numbers: vec![text("S/1")],
+                ..units()
+            }),
+            loss: Some(AssetLoss {
+                act: documents(DocumentKind::LossAct).pop(),
+                verdict: AssetLossVerdict::Shared.into(),
+                holder_id: text("HELP"),
+            }),
+        }
+        .into(),
+    ]
+}
+
 fn never_happened() -> Vec<Event> {
     vec![
         ShipmentDispatchVoided {
@@ -1794,6 +1814,7 @@ pub fn samples() -> Vec<Event> {
         corrected(),
         kits(),
         meant(),
+        lost(),
         answered(),
         never_happened(),
     ]

@@ -21,6 +21,7 @@ mod golden;
 mod gone;
 mod identity;
 mod kit;
+mod machine;
 mod mobile;
 mod money;
 mod packs;

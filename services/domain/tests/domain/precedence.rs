@@ -709,3 +709,112 @@ fn of_verifications() {
         reasons.map(|(command, reason)| full.clone().when(command).refused(reason).0.stage());
     assert!(stages.is_sorted(), "{stages:?}");
 }
+
+#[test]
+fn of_kits() {
+    use keruen_domain::kit::AssembleKits;
+    let named = |command: AssembleKits, batch_id: &str| AssembleKits {
+        batch_ids: vec![code(batch_id)],
+        ..command
+    };
+    let story = stocked()
+        .given([kit_item()])
+        .after(receive("D1", vec![line("PCR", 5, "P1")]))
+        .after(pledge("D2", &[("GLOVES", 9)]))
+        .after(receive("D2", vec![line("GLOVE", 9, "G1")]));
+    Ladder::new(story)
+        .step(
+            AssembleKits {
+                item_id: code("NOTHING"),
+                ..named(assemble(9, &["B1"]), "B9")
+            },
+            "UNKNOWN_ITEM",
+        )
+        .step(named(assemble(9, &["B1"]), "B9"), "UNKNOWN_BATCH")
+        .step(named(assemble(9, &["B1"]), "P1"), "BATCH_EXISTS")
+        .step(
+            AssembleKits {
+                item_id: code("RAPID"),
+                ..named(assemble(9, &["K1"]), "P1")
+            },
+            "NOT_A_KIT",
+        )
+        .step(named(assemble(9, &["K1"]), "P1"), "NOT_A_COMPONENT")
+        .step(assemble(9, &["K1"]), "INSUFFICIENT_STOCK")
+        .top(assemble(3, &["K1"]));
+}
+
+#[test]
+fn of_what_did_not_happen() {
+    use keruen_domain::correction::VoidMovement;
+    let arrived = stocked()
+        .after(ask("R1", &[("TEST", 20)]))
+        .after(approve_all("R1"))
+        .after(ship_for("S1", "R1", &[("RAPID", 20)]))
+        .after(allocate("S1"))
+        .after(dispatch("S1"))
+        .after(arrive_with(
+            "S1",
+            vec![
+                found(1, 15, ReceiptOutcome::Damaged),
+                found(1, 5, ReceiptOutcome::Missing),
+            ],
+        ));
+    let replaced = arrived
+        .after(ship_for("S2", "R1", &[("RAPID", 15)]))
+        .after(allocate("S2"));
+    let never = |story: &Story, name: &str| {
+        let index = story.events.iter().position(|it| it.short_name() == name);
+        VoidMovement {
+            fact: fact_of(story, index.expect("an event")),
+            documents: Vec::new(),
+        }
+    };
+    let settled = replaced.clone().after(settle("S1"));
+    let refused = |story: &Story, name: &str, reason: &str| {
+        let command = never(story, name);
+        let refusal = story.clone().when(command).refused(reason);
+        refusal.0.stage()
+    };
+    let stages = [
+        refused(&settled, "RequestFiled", "NOT_CORRECTABLE"),
+        // What is missing was settled, and others were allocated in place of what was damaged.
+        refused(&settled, "ShipmentReceived", "MOVED_ON_SINCE"),
+        refused(&replaced, "ShipmentReceived", "EXCEEDS_APPROVED"),
+    ];
+    assert!(stages.is_sorted());
+    let free = replaced.after(cancel("S2"));
+    let command = never(&free, "ShipmentReceived");
+    let never_came = free.after(command);
+    refused(&never_came, "ShipmentReceived", "ALREADY_VOIDED");
+}
+
+#[test]
+fn of_earmarks() {
+    use keruen_domain::donation::ChangeEarmarks;
+    use keruen_proto::inventory::v1::Earmark;
+    let meant = |donation_id: &str, item_id: &str, region_id: &str| ChangeEarmarks {
+        donation_id: code(donation_id),
+        earmarks: vec![Earmark {
+            item_id: item_id.to_owned(),
+            region_id: region_id.to_owned(),
+            ..Earmark::default()
+        }],
+        authorised_by_ref: label("person:7"),
+        documents: Vec::new(),
+    };
+    // Ulytau is a region since 2022.
+    let story = stocked().after(meant("D1", "RAPID", "KZ-75"));
+    let refused = |command: ChangeEarmarks, reason: &str| {
+        let refusal = story.clone().when(command).refused(reason);
+        refusal.0.stage()
+    };
+    let stages = [
+        refused(meant("D9", "NOTHING", "KZ-00"), "UNKNOWN_DONATION"),
+        refused(meant("D1", "NOTHING", "KZ-00"), "UNKNOWN_ITEM"),
+        refused(meant("D1", "RAPID", "KZ-00"), "UNKNOWN_REGION"),
+        refused(meant("D1", "RAPID", "KZ-62"), "REGION_NOT_VALID"),
+    ];
+    assert!(stages.is_sorted());
+    refused(meant("D1", "RAPID", "KZ-75"), "EARMARKS_UNCHANGED");
+}

@@ -858,7 +858,10 @@ fn a_substitute_is_sent_once_it_is_accepted() {
     let story = declined.after(offer(1, "RAPID")).after(accept(2));
     let offers = read(&story, "R1").substitutes;
     assert_eq!(
-        offers.iter().map(|offer| offer.state()).collect::<Vec<_>>(),
+        offers
+            .iter()
+            .map(SubstituteOffer::state)
+            .collect::<Vec<_>>(),
         [SubstituteState::Declined, SubstituteState::Accepted]
     );
     let story = story

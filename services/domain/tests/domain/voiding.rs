@@ -552,6 +552,9 @@ fn every_type_of_event_has_its_remedy() {
             | "AssetRetired" => "void asset step",
             "AssetPutInside" => "take it out again",
             "AssetTakenOut" => "put it in again",
+            "AssetLossAccepted" => {
+                "void the decrease of stock that took it off the books: it is there again"
+            }
             "StockHeld" | "BatchHeld" => "release it, with the reason HELD_BY_MISTAKE",
             "StockReleased" | "BatchReleased" => "hold it again",
             "LotRecalled" => "lift the recall",

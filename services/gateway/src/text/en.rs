@@ -124,6 +124,7 @@ pub const TEXTS: Texts = Texts {
     container_filled: "Filled",
     container_emptied: "Emptied",
     asset_retired: "Retired",
+    asset_loss_accepted: "Loss settled",
     donation_pledged: "Pledged",
     donation_received: "Received from the donor",
     money_spent_step: "Bought with donated money",

@@ -125,6 +125,7 @@ pub const TEXTS: Texts = Texts {
     container_filled: "Толтырылды",
     container_emptied: "Босатылды",
     asset_retired: "Пайдаланудан шығарылды",
+    asset_loss_accepted: "Жоғалуы актімен бекітілді",
     donation_pledged: "Уәде етілді",
     donation_received: "Көмек берушіден қабылданды",
     money_spent_step: "Қайырымдылық ақшасына сатып алынды",

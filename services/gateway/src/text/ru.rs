@@ -125,6 +125,7 @@ pub const TEXTS: Texts = Texts {
     container_filled: "Заправлено",
     container_emptied: "Опорожнено",
     asset_retired: "Выведено из эксплуатации",
+    asset_loss_accepted: "Утрата закрыта актом",
     donation_pledged: "Обещано",
     donation_received: "Получено от благотворителя",
     money_spent_step: "Куплено на пожертвованные деньги",

@@ -1,15 +1,15 @@
 //! Requests about assets, parsed into commands.
 
 use keruen_domain::{
-    asset::{ChangeAsset, Step},
+    asset::{AcceptAssetLoss, ChangeAsset, Step},
     limits,
 };
 use keruen_edge::Fields;
 use keruen_proto::{
     inventory::v1::{
-        AssetCondition, AssetFault, EmptyContainerRequest, EndAssetLoanRequest,
-        EndAssetRepairRequest, FillContainerRequest, InstallAssetRequest, LendAssetRequest,
-        PutAssetInsideRequest, PutAssetIntoServiceRequest, RemoveAssetRequest,
+        AcceptAssetLossRequest, AssetCondition, AssetFault, EmptyContainerRequest,
+        EndAssetLoanRequest, EndAssetRepairRequest, FillContainerRequest, InstallAssetRequest,
+        LendAssetRequest, PutAssetInsideRequest, PutAssetIntoServiceRequest, RemoveAssetRequest,
         ReportAssetConditionRequest, RetireAssetRequest, SendAssetForRepairRequest,
         ServiceAssetRequest, TakeAssetOutRequest,
     },
@@ -227,6 +227,25 @@ pub fn retire(message: &RetireAssetRequest, fields: &mut Fields) -> Option<Chang
     parse!(message, fields, {
         let reason = fields.stated("reason", message.reason);
         reason.map(|reason| Step::Retire { reason })
+    })
+}
+
+/// A loss that an act settles.
+pub fn accept_loss(
+    message: &AcceptAssetLossRequest,
+    fields: &mut Fields,
+) -> Option<AcceptAssetLoss> {
+    let item_id = fields.code("item_id", &message.item_id);
+    let serial_number = fields.label("serial_number", &message.serial_number);
+    let act = fields.there("act", message.act.as_ref());
+    let act = act.and_then(|act| fields.document("act", act));
+    let verdict = fields.stated("verdict", message.verdict);
+    Some(AcceptAssetLoss {
+        item_id: item_id?,
+        serial_number: serial_number?,
+        act: act?,
+        verdict: verdict?,
+        stolen: message.stolen,
     })
 }
 

@@ -3,12 +3,12 @@
 use clap::{Args, Subcommand};
 use keruen_proto::{
     inventory::v1::{
-        AssetCondition, AssetFault, AssetRef, AssetRetirementReason, EmptyContainerRequest,
-        EndAssetLoanRequest, EndAssetRepairRequest, FillContainerRequest, FitOverride,
-        FitOverrideReason, GetAssetRequest, InstallAssetRequest, LendAssetRequest, MeasuredOutput,
-        PutAssetInsideRequest, PutAssetIntoServiceRequest, RemoveAssetRequest, RepairOutcome,
-        ReportAssetConditionRequest, RetireAssetRequest, SendAssetForRepairRequest,
-        ServiceAssetRequest, TakeAssetOutRequest,
+        AcceptAssetLossRequest, AssetCondition, AssetFault, AssetLossVerdict, AssetRef,
+        AssetRetirementReason, EmptyContainerRequest, EndAssetLoanRequest, EndAssetRepairRequest,
+        FillContainerRequest, FitOverride, FitOverrideReason, GetAssetRequest, InstallAssetRequest,
+        LendAssetRequest, MeasuredOutput, PutAssetInsideRequest, PutAssetIntoServiceRequest,
+        RemoveAssetRequest, RepairOutcome, ReportAssetConditionRequest, RetireAssetRequest,
+        SendAssetForRepairRequest, ServiceAssetRequest, TakeAssetOutRequest,
     },
     registry::v1::DocumentRef,
     stock::v1::ListAssetsRequest,
@@ -147,6 +147,17 @@ Examples:
 
 It stays where it is until `keruen stock dispose` takes it off the books.")]
     Retire(Step<Retirement>),
+    /// Settle the loss of an asset by a signed act: it leaves the books, with what is inside it
+    #[command(after_help = "\
+Examples:
+  keruen asset accept-loss-act CONC-10L SN-1 \\
+      --act kind=loss-act,number=LA-4,date=2020-08-02 --verdict liable
+  keruen asset accept-loss-act CONC-10L SN-2 \\
+      --act kind=loss-act,number=LA-5 --verdict exonerated --stolen
+
+Whoever has it is named as the holder: who runs the facility, or borrowed or repairs it. Of what a count did not find, the \
+act can follow later.")]
+    AcceptLossAct(LossAct),
 }
 
 /// Which units.
@@ -363,6 +374,24 @@ pub struct Retirement {
     reason: Option<AssetRetirementReason>,
 }
 
+/// A loss.
+#[derive(Args, Debug)]
+pub struct LossAct {
+    #[command(flatten)]
+    unit: Unit,
+    /// The act: kind=loss-act,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]
+    #[arg(long, value_name = "DOCUMENT", required_unless_present = "json", value_parser = line::document)]
+    act: Option<DocumentRef>,
+    /// Who answers for it
+    #[arg(long, required_unless_present = "json", value_parser = word::parser::<AssetLossVerdict>())]
+    verdict: Option<AssetLossVerdict>,
+    /// It was stolen
+    #[arg(long)]
+    stolen: bool,
+    #[command(flatten)]
+    mutation: MutationArgs,
+}
+
 /// Gives the command of a step: the unit and what it rests on are said of each.
 macro_rules! take {
     ($session:ident, $step:ident, $request:ident { $($field:ident: $value:expr),* $(,)? }) => {{
@@ -505,6 +534,17 @@ impl Verb {
                     reason: it.own.reason.map_or(0, Into::into),
                 }
             ),
+            Self::AcceptLossAct(it) => {
+                let request = AcceptAssetLossRequest {
+                    item_id: it.unit.item_id.unwrap_or_default(),
+                    serial_number: it.unit.serial_number.unwrap_or_default(),
+                    act: it.act,
+                    verdict: it.verdict.map_or(0, Into::into),
+                    stolen: it.stolen,
+                    ..Default::default()
+                };
+                session.change(&it.mutation, request).await
+            }
         }
     }
 }

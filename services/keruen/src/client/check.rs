@@ -30,8 +30,8 @@ Examples:
   keruen check --format json
 
 Reads the log from its first event on and keeps books of its own: units are conserved per batch and owner, no stock is \
-below zero, an asset is at one place, no request is given more than was approved, and what expires first went first. \
-Exit status 1 if any of that is broken.")]
+below zero, an asset is at one place, no request is given more than was approved, what is under way has one liable \
+custodian, what expires first went first, and no command had its effect twice. Exit status 1 if any of that is broken.")]
 pub struct Args {}
 
 impl Args {
@@ -69,7 +69,6 @@ impl Args {
 #[derive(Default)]
 struct History {
     ledger: Ledger,
-    command_id: String,
     position: u64,
     violations: Vec<Violation>,
     broken: usize,
@@ -77,24 +76,24 @@ struct History {
 
 impl History {
     fn take_in(&mut self, recorded: &RecordedEvent) -> Result<(), Failure> {
-        if recorded.command_id != self.command_id {
-            self.end_append();
-            self.command_id.clone_from(&recorded.command_id);
-        }
         let position = recorded.position;
         if position != self.position + 1 {
             return Err(anyhow!("the log has a gap: {position} follows {}", self.position).into());
         }
         let event = Event::decode(&recorded.r#type, &recorded.data)
             .map_err(|error| anyhow!("position {position}: {error}"))?;
-        let occurred_at_us = recorded.occurred_at.map_or(0, |at| at.time_us);
-        self.ledger.take_in(position, &event, occurred_at_us);
+        let violations = self.ledger.take_in_recorded(recorded, &event);
+        self.note(violations);
         self.position = position;
         Ok(())
     }
 
     fn end_append(&mut self) {
         let violations = self.ledger.end_append();
+        self.note(violations);
+    }
+
+    fn note(&mut self, violations: Vec<Violation>) {
         self.broken += violations.len();
         let room = SHOWN_VIOLATIONS.saturating_sub(self.violations.len());
         self.violations.extend(violations.into_iter().take(room));

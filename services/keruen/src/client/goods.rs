@@ -9,7 +9,9 @@ use keruen_proto::{
     registry::v1::DocumentRef,
 };
 
-use crate::client::{failure::Failure, line, mutation::MutationArgs, session::Session, value};
+use crate::client::{
+    attention, failure::Failure, line, mutation::MutationArgs, session::Session, value,
+};
 
 /// The verbs.
 #[derive(Subcommand, Debug)]
@@ -40,6 +42,12 @@ Examples:
         /// Their id
         goods_id: String,
     },
+    /// List goods that nobody can name yet, oldest first
+    #[command(after_help = "\
+Examples:
+  keruen goods list
+  keruen goods list --facility WH-ALA --identified")]
+    List(attention::Goods),
 }
 
 /// An arrival.
@@ -116,6 +124,7 @@ impl Verb {
                 };
                 session.change(&args.mutation, request).await
             }
+            Self::List(args) => args.run(session).await,
             Self::Get { goods_id } => session.show(GetUnidentifiedGoodsRequest { goods_id }).await,
         }
     }

@@ -3,6 +3,7 @@
 pub mod aftermath;
 pub mod amendment;
 pub mod asset;
+pub mod attention;
 pub mod batch;
 pub mod check;
 pub mod command;

@@ -11,8 +11,8 @@ use keruen_proto::{
 
 use crate::{
     client::{
-        aftermath::Aftermath, failure::Failure, line, mutation::MutationArgs, session::Session,
-        value,
+        aftermath::Aftermath, attention, failure::Failure, line, mutation::MutationArgs,
+        session::Session, value,
     },
     render::{recall, word},
 };
@@ -55,6 +55,12 @@ CSV has a row for each facility.")]
         )]
         min_position: u64,
     },
+    /// List the recalls that are in force
+    #[command(after_help = "\
+Examples:
+  keruen recall list
+  keruen recall list --item TEST-RAPID-A")]
+    List(attention::Recalls),
     /// Lift the recall of a lot
     #[command(after_help = "\
 Examples:
@@ -167,6 +173,7 @@ impl Verb {
                 let answer = session.ask(question).await?;
                 Ok(recall::print(&mut session.output(), answer)?)
             }
+            Self::List(args) => args.run(session).await,
             Self::Lift(args) => {
                 let request = LiftRecallRequest {
                     item_id: args.item.unwrap_or_default(),

@@ -442,6 +442,8 @@ rpcs! {
             inventory::EmptyContainerRequest => inventory::EmptyContainerResponse { asset: inventory::Asset }
         "asset retire" "RetireAsset" retire_asset change
             inventory::RetireAssetRequest => inventory::RetireAssetResponse { asset: inventory::Asset }
+        "asset accept-loss-act" "AcceptAssetLoss" accept_asset_loss change
+            inventory::AcceptAssetLossRequest => inventory::AcceptAssetLossResponse { asset: inventory::Asset }
     }
     "keruen.requests.v1.RequestService" RequestClient {
         "request file" "FileRequest" file_request change
@@ -508,6 +510,16 @@ rpcs! {
             stock::ListRequestsRequest => stock::ListRequestsResponse { rows: stock::RequestRow }
         "asset list" "ListAssets" list_assets list
             stock::ListAssetsRequest => stock::ListAssetsResponse { rows: stock::AssetRow }
+        "stock shortages" "ListShortages" list_shortages list
+            stock::ListShortagesRequest => stock::ListShortagesResponse { rows: stock::ShortageRow }
+        "stock held" "ListHeldStock" list_held_stock list
+            stock::ListHeldStockRequest => stock::ListHeldStockResponse { rows: stock::HeldStockRow }
+        "recall list" "ListRecalls" list_recalls list
+            stock::ListRecallsRequest => stock::ListRecallsResponse { rows: stock::RecallRow }
+        "stock counts" "ListStockCounts" list_stock_counts list
+            stock::ListStockCountsRequest => stock::ListStockCountsResponse { stock_counts: inventory::StockCount }
+        "goods list" "ListUnidentifiedGoods" list_unidentified_goods list
+            stock::ListUnidentifiedGoodsRequest => stock::ListUnidentifiedGoodsResponse { goods: inventory::UnidentifiedGoods }
         "shipment list" "ListShipments" list_shipments list
             stock::ListShipmentsRequest => stock::ListShipmentsResponse { shipments: shipments::Shipment }
     }

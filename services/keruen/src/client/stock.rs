@@ -13,7 +13,7 @@ use keruen_proto::{
 use crate::{
     cli::Format,
     client::{
-        count, excursion,
+        attention, count, excursion,
         failure::Failure,
         give_back, hold, line,
         mutation::{ListArgs, MutationArgs},
@@ -127,6 +127,28 @@ Examples:
         /// Its id
         count_id: String,
     },
+    /// List counts, newest first
+    #[command(after_help = "\
+Examples:
+  keruen stock counts --facility WH-ALA
+  keruen stock counts --item TEST-RAPID-A --format csv")]
+    Counts(attention::Counts),
+    /// List who has less than its minimum reserve
+    #[command(after_help = "\
+Examples:
+  keruen stock shortages
+  keruen stock shortages --region KZ-62 --format csv
+
+`keruen facility set-reserve` says how much a facility is to have. What is reserved or held does not count.")]
+    Shortages(attention::Where),
+    /// List stock that is held: in quarantine, in doubt, recalled
+    #[command(after_help = "\
+Examples:
+  keruen stock held
+  keruen stock held --region KZ-62 --item TEST-RAPID-A
+
+`held here` are units that are held by themselves, whatever is known of their batch.")]
+    Held(attention::Held),
     /// Record that stock was given back to its donor, or to somebody else who takes it
     #[command(after_help = "\
 Examples:
@@ -361,6 +383,9 @@ impl Args {
             Some(Verb::Open(args)) => args.run(session).await,
             Some(Verb::Count(args)) => args.run(session).await,
             Some(Verb::GetCount { count_id }) => count::show(session, count_id).await,
+            Some(Verb::Counts(args)) => args.run(session).await,
+            Some(Verb::Shortages(args)) => args.shortages(session).await,
+            Some(Verb::Held(args)) => args.run(session).await,
             Some(Verb::Return(args)) => args.run(session).await,
             Some(Verb::Excursion(args)) => args.run(session).await,
             Some(Verb::Adjust(args)) => {

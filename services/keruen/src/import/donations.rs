@@ -41,7 +41,12 @@ const COLUMNS: &[Column] = &[
     Column {
         name: "quantity",
         required: false,
-        about: "Base units; required for goods",
+        about: "Base units, or packs where one is named; required for goods",
+    },
+    Column {
+        name: "pack",
+        required: false,
+        about: "Pack of the item in which the quantity is told, for example BOX",
     },
     Column {
         name: "money",
@@ -158,6 +163,11 @@ fn head(row: &Row, errors: &mut Errors) -> PledgeDonationRequest {
 fn line(row: &Row, has_money: bool, errors: &mut Errors) -> Option<PledgeLine> {
     let goods = !row.text("commodity_id").is_empty() || !row.text("item_id").is_empty();
     let counted = !row.text("quantity").is_empty();
+    if !row.text("pack").is_empty() && row.text("item_id").is_empty() {
+        let rule =
+            "is given, but only of an item is it known what packs it comes in; name the item_id";
+        errors.field(row, "pack", rule);
+    }
     match (goods, counted) {
         (true, false) => errors.field(row, "quantity", "is empty, but there are goods"),
         (false, true) => errors.field(
@@ -178,6 +188,7 @@ fn line(row: &Row, has_money: bool, errors: &mut Errors) -> Option<PledgeLine> {
         commodity_id: row.string("commodity_id"),
         item_id: row.string("item_id"),
         quantity,
+        pack_id: row.string("pack"),
         ..PledgeLine::default()
     })
 }
@@ -210,6 +221,15 @@ impl Imported for PledgeDonationRequest {
                 "validateOnly",
             ] {
                 members.remove(name);
+            }
+            // What was told in packs is there in base units.
+            let lines = members.get_mut("lines").and_then(Value::as_array_mut);
+            let lines = lines.into_iter().flatten().filter_map(Value::as_object_mut);
+            for line in lines {
+                let pack = line.remove("packId");
+                if pack.is_some_and(|pack| pack != "") {
+                    line.remove("quantity");
+                }
             }
         }
         Ok(stated)
@@ -280,6 +300,26 @@ mod tests {
         for (error, wanted) in errors.iter().zip(wanted) {
             assert!(error.contains(wanted), "{error}");
         }
+    }
+
+    #[test]
+    fn quantities_may_be_told_in_packs_of_an_item() {
+        let text = "donation_id,donor_id,commodity_id,item_id,quantity,pack\nD1,K,,I1,5,BOX\n";
+        let told = plan("f.csv", text.as_bytes()).unwrap();
+        let request = &told.entries[0].request;
+        assert_eq!(
+            (&*request.lines[0].pack_id, request.lines[0].quantity),
+            ("BOX", 5)
+        );
+        // How many base units those are, only the server knows.
+        let stated = request.stated().unwrap();
+        assert_eq!(stated["lines"][0]["itemId"], "I1");
+        assert_eq!(stated["lines"][0]["quantity"], Value::Null);
+        let of_any = text.replace("D1,K,,I1,5", "D1,K,C1,,5");
+        let Err(Failure::File { errors, .. }) = plan("f.csv", of_any.as_bytes()) else {
+            panic!("it is wrong")
+        };
+        assert!(errors[0].contains("column pack"), "{errors:?}");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use keruen_proto::registry::v1::{
-    Accessory, Freezing, GetItemRequest, Item, RegisterItemRequest, SiteNeeds, Tracking,
+    Accessory, Freezing, GetItemRequest, Item, KitComponent, RegisterItemRequest, SiteNeeds,
+    Tracking,
 };
 use serde_json::Value;
 
@@ -130,6 +131,11 @@ const COLUMNS: &[Column] = &[
         about: "What each unit needs: ITEM=QUANTITY;ITEM=QUANTITY",
     },
     Column {
+        name: "components",
+        required: false,
+        about: "What each kit consists of: ITEM=QUANTITY;ITEM=QUANTITY",
+    },
+    Column {
         name: "packs",
         required: false,
         about: "Packages: BOX=25;CASE=500, with a GTIN: BOX=25,gtin=4006381333931",
@@ -154,7 +160,7 @@ pub fn help() -> String {
         "items",
         COLUMNS,
         EXAMPLE,
-        "Commodities must be registered. Accessories and substitutes may stand in the same file, in any order.",
+        "Commodities must be registered. Accessories, components and substitutes may stand in the same file, in any order.",
     )
 }
 
@@ -224,6 +230,7 @@ fn item(row: &Row, errors: &mut Errors) -> Item {
         storage: row.parse("storage_c", errors, value::storage),
         site_needs: needs(row, errors),
         accessories: row.many("accessories", errors, accessory),
+        components: row.many("components", errors, component),
         external_ids: row.many("external_ids", errors, value::external_id),
         ..Item::default()
     }
@@ -257,7 +264,13 @@ fn needs(row: &Row, errors: &mut Errors) -> Option<SiteNeeds> {
 /// The items that it names.
 fn others(item: &Item) -> impl Iterator<Item = &String> {
     let accessories = item.accessories.iter().map(|it| &it.item_id);
-    accessories.chain(item.substitutes.iter().map(|it| &it.item_id))
+    let components = item.components.iter().map(|it| &it.item_id);
+    let substitutes = item.substitutes.iter().map(|it| &it.item_id);
+    accessories.chain(components).chain(substitutes)
+}
+
+fn component(text: &str) -> Result<KitComponent, String> {
+    coded_quantity(text).map(|(item_id, quantity)| KitComponent { item_id, quantity })
 }
 
 fn accessory(text: &str) -> Result<Accessory, String> {
@@ -282,6 +295,8 @@ impl Imported for RegisterItemRequest {
         if let Some(item) = &mut self.item {
             item.accessories
                 .retain(|accessory| !others.contains(&accessory.item_id));
+            item.components
+                .retain(|component| !others.contains(&component.item_id));
             item.substitutes
                 .retain(|substitute| !others.contains(&substitute.item_id));
         }
@@ -308,8 +323,8 @@ mod tests {
 
     #[test]
     fn what_an_item_needs_and_comes_in_is_read() {
-        let text = "item_id,commodity_id,name_en,tracking,refillable,freezing,needs_plug,needs_backup_power_hours,packs,substitutes\n\
-                    A,V,N,batch,yes,never,f,4,\"BOX=25,gtin=4006381333931;CASE=500\",B=MOH;C=MOH\n";
+        let text = "item_id,commodity_id,name_en,tracking,refillable,freezing,needs_plug,needs_backup_power_hours,packs,substitutes,components\n\
+                    A,V,N,batch,yes,never,f,4,\"BOX=25,gtin=4006381333931;CASE=500\",B=MOH;C=MOH,D=2;E=10\n";
         let plan = plan("f.csv", text.as_bytes()).unwrap();
         let item = plan.entries[0].request.item.clone().unwrap();
         assert_eq!(
@@ -327,8 +342,14 @@ mod tests {
             .map(|it| (it.pack_id.as_str(), it.quantity, it.gtin.as_str()))
             .collect();
         assert_eq!(packs, [("BOX", 25, "4006381333931"), ("CASE", 500, "")]);
+        let components: Vec<(&str, i64)> = item
+            .components
+            .iter()
+            .map(|it| (it.item_id.as_str(), it.quantity))
+            .collect();
+        assert_eq!(components, [("D", 2), ("E", 10)]);
         assert!(
-            ["B", "C"]
+            ["B", "C", "D", "E"]
                 .iter()
                 .all(|id| plan.entries[0].needs.contains(*id))
         );

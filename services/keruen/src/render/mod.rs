@@ -3,6 +3,7 @@
 //! JSON is protobuf JSON (64-bit integers as strings), one document for each verb: an object for one thing, an array
 //! for a list. The rows of `stock` are flat, with numbers. CSV has the columns of the tables.
 
+pub mod attention;
 pub mod donation;
 pub mod duty;
 pub mod fleet;

@@ -3,11 +3,12 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use keruen_proto::{
     inventory::v1::{
-        AdjustmentReason, AssetCondition, AssetFault, AssetPlace, AssetRetirementReason,
-        ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentState, ConsumptionPurpose,
-        ContainerFill, CountKind, DisposalReason, DonationCondition, DonationState,
-        FitOverrideReason, HoldReason, MoneyPurpose, OverrideReason, RecallReason, ReceiptOutcome,
-        RefusalReason, ReleaseVerdict, RepairOutcome, ReturnReason, ShortfallReason,
+        AdjustmentReason, AssetCondition, AssetFault, AssetLossVerdict, AssetPlace,
+        AssetRetirementReason, ClearanceOverrideReason, CommitmentReleaseReason, ConsignmentState,
+        ConsumptionPurpose, ContainerFill, CountKind, DisposalReason, DonationCondition,
+        DonationState, FitOverrideReason, HoldReason, MoneyPurpose, OverrideReason, RecallReason,
+        ReceiptOutcome, RefusalReason, ReleaseVerdict, RepairOutcome, ReturnReason,
+        ShortfallReason,
     },
     log::v1::TimePrecision,
     projections::v1::ProjectionState,
@@ -49,6 +50,7 @@ words! {
     AssignmentEndReason "ASSIGNMENT_END_REASON_"
     AssetCondition "ASSET_CONDITION_"
     AssetFault "ASSET_FAULT_"
+    AssetLossVerdict "ASSET_LOSS_VERDICT_"
     AssetPlace "ASSET_PLACE_"
     AssetRetirementReason "ASSET_RETIREMENT_REASON_"
     CancellationReason "CANCELLATION_REASON_"
@@ -172,6 +174,7 @@ mod tests {
         round_trips::<Skill>();
         round_trips::<VehicleKind>();
         round_trips::<AssetPlace>();
+        round_trips::<AssetLossVerdict>();
         round_trips::<AssetCondition>();
         round_trips::<AssetFault>();
         round_trips::<AssetRetirementReason>();

@@ -130,6 +130,27 @@ CREATE INDEX shipments_by_origin ON shipments (origin_id, created_position);
 CREATE INDEX shipments_by_destination ON shipments (destination_id, created_position);
 CREATE INDEX shipments_by_state ON shipments (state, created_position);
 
+CREATE TABLE stock_counts (
+    count_id TEXT NOT NULL PRIMARY KEY,
+    facility_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX stock_counts_by_age ON stock_counts (created_position);
+CREATE INDEX stock_counts_by_facility ON stock_counts (facility_id, created_position);
+
+-- Goods that nobody could name when they came.
+CREATE TABLE goods (
+    goods_id TEXT NOT NULL PRIMARY KEY,
+    facility_id TEXT NOT NULL,
+    -- Whether there are packages that nobody has named yet.
+    is_open INTEGER NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX goods_by_openness ON goods (is_open, created_position);
+
 -- Which shipments serve a request.
 CREATE TABLE request_shipments (
     request_id TEXT NOT NULL,

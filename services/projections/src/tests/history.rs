@@ -48,7 +48,12 @@ pub struct History {
 
 /// A long history in which everything happens.
 pub fn eventful() -> History {
-    let mut state = 12_u64;
+    eventful_from(12)
+}
+
+/// The same, by another chance.
+pub fn eventful_from(seed: u64) -> History {
+    let mut state = seed;
     let mut next = || {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -1,0 +1,133 @@
+//! Who is liable for what is under way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keruen_proto::{Event, inventory::v1::ReceiptOutcome, shipments::v1::ShipmentUnits};
+
+use super::Findings;
+use crate::batch::is_new;
+
+/// What is under way in a shipment, and who answers for it.
+#[derive(Debug, Default)]
+struct Custody {
+    /// Base units under way, missing ones included.
+    units: i64,
+    custodian_id: String,
+}
+
+/// Every shipment that ever left, and who may be a custodian.
+#[derive(Debug, Default)]
+pub(super) struct Custodians {
+    shipments: BTreeMap<String, Custody>,
+    organisations: BTreeSet<String>,
+    touched: BTreeSet<String>,
+    faults: BTreeSet<String>,
+}
+
+impl Custodians {
+    pub fn take_in(&mut self, event: &Event) {
+        match event {
+            Event::OrganisationRegistered(event) => {
+                let organisation = event.organisation.as_ref();
+                let id = organisation.map(|it| it.organisation_id.clone());
+                self.organisations.extend(id);
+            }
+            Event::ShipmentDispatched(event) => {
+                self.sign(&event.shipment_id, &event.custodian_id);
+                self.load(&event.shipment_id, &event.units, 1);
+            }
+            Event::ShipmentDispatchVoided(event) => {
+                self.load(&event.shipment_id, &event.units, -1);
+                let custody = self.custody(&event.shipment_id);
+                custody.custodian_id.clear();
+            }
+            Event::ShipmentReceived(event) => {
+                let came = event.units.iter().filter(|it| was_under_way(it.outcome()));
+                let units = came.filter_map(|it| it.shipment_units.as_ref());
+                self.load(&event.shipment_id, units, -1);
+            }
+            Event::ShipmentReceiptVoided(event) => {
+                let came = event.units.iter().filter(|it| was_under_way(it.outcome()));
+                let units = came.filter_map(|it| it.shipment_units.as_ref());
+                self.load(&event.shipment_id, units, 1);
+            }
+            Event::LossActAccepted(event) => {
+                self.settle(&event.shipment_id, &event.custodian_id);
+                self.load(&event.shipment_id, &event.units, -1);
+            }
+            Event::LossActVoided(event) => {
+                self.settle(&event.shipment_id, &event.custodian_id);
+                self.load(&event.shipment_id, &event.units, 1);
+            }
+            _ => {}
+        }
+    }
+
+    fn custody(&mut self, shipment_id: &str) -> &mut Custody {
+        self.touched.insert(shipment_id.to_owned());
+        self.shipments.entry(shipment_id.to_owned()).or_default()
+    }
+
+    /// Somebody signs for all that leaves; whoever had signed before must have nothing of it any more.
+    fn sign(&mut self, shipment_id: &str, custodian_id: &str) {
+        let custody = self.custody(shipment_id);
+        let before = std::mem::replace(&mut custody.custodian_id, custodian_id.to_owned());
+        if custody.units > 0 {
+            let units = custody.units;
+            self.faults.insert(format!(
+                "shipment {shipment_id} left with custodian {custodian_id}, but {units} units of it are under way with \
+                 {before}"
+            ));
+        }
+    }
+
+    /// A loss is settled with whoever is liable.
+    fn settle(&mut self, shipment_id: &str, custodian_id: &str) {
+        let liable_id = self.custody(shipment_id).custodian_id.clone();
+        if liable_id != custodian_id {
+            self.faults.insert(format!(
+                "a loss of shipment {shipment_id} was settled with {custodian_id:?}, but {liable_id:?} is liable"
+            ));
+        }
+    }
+
+    fn load<'a>(
+        &mut self,
+        shipment_id: &str,
+        units: impl IntoIterator<Item = &'a ShipmentUnits>,
+        sign: i64,
+    ) {
+        let units = units.into_iter().filter_map(|it| it.units.as_ref());
+        let quantity: i64 = units.map(|units| units.quantity).sum();
+        self.custody(shipment_id).units += sign * quantity;
+    }
+
+    pub fn check(&mut self, findings: &mut Findings<'_>) {
+        for fault in std::mem::take(&mut self.faults) {
+            findings.add(5, fault);
+        }
+        for shipment_id in std::mem::take(&mut self.touched) {
+            let Some(custody) = self.shipments.get(&shipment_id) else {
+                continue;
+            };
+            let Custody {
+                units,
+                custodian_id,
+            } = custody;
+            if *units > 0 && !self.organisations.contains(custodian_id) {
+                findings.add(
+                    5,
+                    format!(
+                        "{units} units of shipment {shipment_id} are under way, and nobody known is liable for them, \
+                         but {custodian_id:?}"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// Whether units with this outcome were under way until they were received.
+fn was_under_way(outcome: ReceiptOutcome) -> bool {
+    outcome != ReceiptOutcome::Missing && !is_new(outcome)
+}
