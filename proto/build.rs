@@ -31,6 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_transport(true)
         .compile_well_known_types(true)
         .extern_path(".google.protobuf", "::pbjson_types")
+        // Pages have many of them: they share the memory that they were read into.
+        .bytes(".keruen.log.v1.RecordedEvent")
+        .bytes(".keruen.log.v1.ProposedEvent")
         .compile_fds(descriptors.clone())?;
     pbjson_build::Builder::new()
         .register_descriptors(&bytes)?

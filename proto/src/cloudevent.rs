@@ -160,7 +160,7 @@ mod tests {
             r#type: event.type_name().to_owned(),
             tags: vec!["lot:TEST-A/L%201".to_owned(), "request:R-1".to_owned()],
             region: "KZ-62".to_owned(),
-            data: event.encode(),
+            data: event.encode().into(),
             occurred_at: Some(OccurredAt {
                 time_us: 1_593_590_400_000_000,
                 utc_offset_minutes: 360,
@@ -169,14 +169,14 @@ mod tests {
             }),
             recorded_at_us: 1_593_590_400_000_001,
             command_id: "0190a7b2-0000-7000-8000-000000000001".to_owned(),
-            command_hash: vec![1; 32],
+            command_hash: vec![1; 32].into(),
             actor: "cli:ann".to_owned(),
             origin: "hub".to_owned(),
             correction: Some(Correction {
                 corrects_event_id: "x/0".to_owned(),
                 reason: CorrectionReason::DidNotOccur.into(),
             }),
-            leaf_hash: vec![2; 32],
+            leaf_hash: vec![2; 32].into(),
             ..RecordedEvent::default()
         }
     }
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn bytes_that_are_not_the_event_are_an_error() {
         let event = RecordedEvent {
-            data: vec![0xff],
+            data: vec![0xff].into(),
             ..recorded(&rejected())
         };
         assert!(

@@ -11,6 +11,7 @@
 pub mod browser;
 pub mod crash;
 pub mod history;
+pub mod line;
 pub mod message;
 pub mod node;
 pub mod program;

@@ -4,8 +4,8 @@ use std::{
     env,
     ffi::OsStr,
     io::Read,
-    path::PathBuf,
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
+    process::{self, Command, Stdio},
     thread,
     time::Duration,
 };
@@ -49,10 +49,20 @@ pub fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Comma
     }
     command
         .args(arguments)
+        .env("KERUEN_OUTBOX", outbox())
         .env("NO_COLOR", "1")
         .env(NODE_VARIABLE, "1")
         .stdin(Stdio::null());
     command
+}
+
+/// Where the commands of this test wait, unless it names a folder of its own: not among those of whoever runs it.
+fn outbox() -> PathBuf {
+    let program = path();
+    let folder = program.parent().unwrap_or(Path::new("."));
+    folder
+        .join("keruen-test-outbox")
+        .join(process::id().to_string())
 }
 
 /// How a run ended.

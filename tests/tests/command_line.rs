@@ -11,9 +11,10 @@ use std::fs;
 use keruen_tests::{
     message::{command_id, dispatch, file, request, shipment},
     program,
-    scene::{HOSPITAL, MASK, MASK_A, NORTH, PUMP, SOUTH},
+    scene::{HOSPITAL, MASK, MASK_A, NORTH, PUMP, PUMP_A, SOUTH},
     stage::Stage,
 };
+use serde_json::Value;
 
 /// Runs a line, as split at its spaces, that must be refused with this exit status, and must record nothing.
 async fn refused(stage: &Stage, code: i32, line: &str, says: &[&str]) {
@@ -275,4 +276,141 @@ fn every_verb_explains_itself() {
         let help = program::run([verb, "--help"]).success();
         assert!(help.contains("Usage:"), "{verb}: {help}");
     }
+}
+
+fn on(stage: &Stage) -> impl Fn(&str) -> program::Outcome + '_ {
+    |line| stage.node.cli(line.split(' '))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_from_a_command_is_told() {
+    let stage = Stage::set().await;
+    let run = on(&stage);
+    // The books know of 100.
+    let line = format!(
+        "stock consume --facility {NORTH} --item {MASK_A} --quantity 103 --purpose patient"
+    );
+    let told = run(&format!("{line} --already-used"));
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let found = format!("booked as found: 3 of {MASK_A} at {NORTH}");
+    assert!(told.stderr.contains(&found), "{told:?}");
+    let told = run(&format!("{line} --already-used --format json")).success();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["alsoRecorded"][0]["data"]["units"]["quantity"], "103");
+    // What the books explain has no such part.
+    let opened = run(&format!(
+        "stock adjust --facility {NORTH} --item {PUMP_A} --delta 1 --reason found"
+    ));
+    assert!(!opened.stderr.contains("booked"), "{opened:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recall_tells_what_it_affects() {
+    let stage = Stage::set().await;
+    let run = on(&stage);
+    run(&format!(
+        "donation receive MASKS --facility {SOUTH} --line item={MASK_A},quantity=40,lot=L1,outcome=surplus"
+    ))
+    .success();
+    let told = run(&format!(
+        "recall start --item {MASK_A} --lot L1 --reason defect --authority DONOR"
+    ));
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(
+        told.stderr
+            .contains("affects 40 of 1 batches at 1 facilities: 40 on hand"),
+        "{told:?}"
+    );
+    let told = run(&format!(
+        "recall start --item {MASK_A} --lot L2 --reason defect --authority DONOR --format json"
+    ))
+    .success();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["lotTrace"]["lot"], "L2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_amendment_drops_is_told() {
+    let stage = Stage::set().await;
+    let run = on(&stage);
+    let told = run(&format!(
+        "item amend {MASK_A} --pack BOX=25 --pack CASE=500"
+    ));
+    assert!(!told.stderr.contains("dropped"), "{told:?}");
+    let told = run(&format!("item amend {MASK_A} --pack CASE=400 --pack BAG=5"));
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.stderr.contains("dropped: pack BOX"), "{told:?}");
+    assert!(!told.stderr.contains("dropped: pack CASE"), "{told:?}");
+    let told = run(&format!("item amend {MASK_A} --model M-1"));
+    assert!(!told.stderr.contains("dropped"), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_values_are_named_by_their_own_rules() {
+    let stage = Stage::set().await;
+    for (line, code, says) in [
+        (
+            format!("goods receive --facility {NORTH} --packages -3"),
+            1,
+            "must not be negative",
+        ),
+        (
+            format!("stock excursion --facility {NORTH} --item {MASK_A} --seen 2..50 --minutes -5"),
+            1,
+            "minutes",
+        ),
+        (
+            format!("stock count --facility {NORTH} --item {MASK_A} --kind full --at-position -1"),
+            2,
+            "position of the log",
+        ),
+        (
+            format!("kit break --facility {NORTH} --batch B --quantity two"),
+            2,
+            "must be a whole number",
+        ),
+        (
+            "vehicle register V --kind truck --owner DONOR --capacity-kg 99999999999".to_owned(),
+            2,
+            "at most 2147483647",
+        ),
+        ("facility get north".to_owned(), 1, "capital letters"),
+        (
+            format!("asset take-out {PUMP_A} PUMPS-1"),
+            1,
+            "inside nothing",
+        ),
+    ] {
+        refused(&stage, code, &line, &[says]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kits_are_told_in_packs() {
+    let stage = Stage::set().await;
+    let run = on(&stage);
+    run(&format!(
+        "item register KIT --commodity MASK --name-en Kit --tracking batch --component item={MASK_A},quantity=2 --pack CASE=5"
+    ))
+    .success();
+    run(&format!(
+        "kit assemble --facility {NORTH} --item KIT --quantity 4 --pack CASE --id KITS"
+    ))
+    .success();
+    let batch = run("batch get KITS --format json").success();
+    let batch: Value = serde_json::from_str(&batch).unwrap();
+    assert_eq!(batch["batch"]["quantity"], "20");
+    let told = run(&format!(
+        "kit break --facility {NORTH} --batch KITS --quantity 1 --pack CASE --format json"
+    ))
+    .success();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["stockLevel"]["lots"][0]["onHand"], "15");
+    refused(
+        &stage,
+        1,
+        &format!("kit break --facility {NORTH} --batch KITS --quantity 1 --pack BAG"),
+        &["UNKNOWN_PACK"],
+    )
+    .await;
 }

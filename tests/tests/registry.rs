@@ -442,8 +442,10 @@ async fn an_item_says_what_it_comes_in_and_what_to_use_instead() {
         .is_field("item.packs[0].quantity", "2 or more");
     refused!(stage.registry.amend_item(packs(&[("BOX", 5), ("BOX", 6)])))
         .is_field("item.packs[1].pack_id", "found BOX again");
-    refused!(stage.registry.amend_item(packs(&[("big box", 5)])))
-        .is_field("item.packs[0].pack_id", "must begin");
+    refused!(stage.registry.amend_item(packs(&[("big box", 5)]))).is_field(
+        "item.packs[0].pack_id",
+        "must be written in capital letters",
+    );
     let itself = Item {
         substitutes: vec![Substitute {
             item_id: MASK_A.to_owned(),

@@ -177,3 +177,161 @@ async fn what_is_asked_for_changes_until_it_is_answered() {
     desk.run("duty get KZ-75").refused(1);
     desk.run("check").success();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_goes_first_and_a_plan_is_followed_to_the_end() {
+    let desk = Desk::set().await;
+    let json = |words: &str| -> Value {
+        serde_json::from_str(&desk.run(&format!("{words} --format json")).success()).unwrap()
+    };
+    desk.run(
+        "facility register ELSEWHERE --name-en Hospital --kind hospital --region KZ-63 \
+         --time-zone Asia/Almaty --operator DONOR",
+    )
+    .success();
+    desk.run(&format!(
+        "stock open --facility {NORTH} --line item={MASK_A},quantity=100"
+    ))
+    .success();
+    desk.run(&format!("facility set-reserve {NORTH} {MASK} 50"))
+        .success();
+    for (id, facility_id) in [("R1", "ELSEWHERE"), ("R2", HOSPITAL)] {
+        desk.request(&format!(
+            "file --id {id} --facility {facility_id} --line commodity={MASK},quantity=60"
+        ));
+        desk.request(&format!("approve {id}"));
+    }
+    desk.run("emergency declare --id FLOOD --name-en Flood --kind flood --region KZ-62 --by DONOR")
+        .success();
+    let drafted = json(&format!(
+        "plan draft --id P1 --from {NORTH} --line item={MASK_A},quantity=90 --request R1 --request R2"
+    ));
+    let shares = drafted["plan"]["shares"].as_array().unwrap().clone();
+    let told: Vec<_> = shares
+        .iter()
+        .map(|share| {
+            (
+                share["requestId"].as_str().unwrap(),
+                share["quantity"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(told, [("R2", "60"), ("R1", "30")]);
+    let approved = json("plan approve P1");
+    let shipment = |index: usize| {
+        let share = &approved["plan"]["shares"][index];
+        share["shipmentId"].as_str().unwrap().to_owned()
+    };
+    let (first, second) = (shipment(0), shipment(1));
+    // What goes to the emergency may use the reserve, what goes elsewhere may not.
+    desk.run(&format!("shipment allocate {first}")).success();
+    let refused = desk.run(&format!("shipment allocate {second}")).refused(1);
+    assert!(refused.contains("BELOW_RESERVE"), "{refused}");
+    desk.run(&format!(
+        "shipment allocate {second} --reserve-override-by person:7 --reserve-override-reason life-at-risk"
+    ))
+    .success();
+    desk.run(&format!("shipment dispatch {first} --custodian CARRIER"))
+        .success();
+    desk.run(&format!("shipment receive {first}")).success();
+    let report = json("plan get P1");
+    let rows = &report["report"]["progress"];
+    assert_eq!(rows[0]["delivered"], "60");
+    assert_eq!(rows[1]["allocated"], "30");
+    let table = desk.run("plan get P1 --format table").success();
+    assert!(table.contains("planned and delivered"), "{table}");
+    desk.run("plan cancel P1 --reason replaced").refused(1);
+    assert_eq!(
+        json("emergency list --region KZ-62")
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    desk.run("emergency end FLOOD").success();
+    desk.run("emergency end FLOOD").refused(1);
+    desk.run("check").success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_sees_what_waits_for_them() {
+    let desk = Desk::set().await;
+    let head = || -> u64 {
+        let stats = desk.run("log stats --format json").success();
+        let stats: Value = serde_json::from_str(&stats).unwrap();
+        stats["position"].as_u64().unwrap()
+    };
+    let inbox = |words: &str| -> Vec<String> {
+        let text = desk
+            .run(&format!(
+                "inbox {words} --min-position {} --format json",
+                head()
+            ))
+            .success();
+        let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
+        rows.iter()
+            .map(|row| {
+                let word = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+                let about = [word("requestId"), word("shipmentId"), word("batchId")].concat();
+                format!("{} {about}", word("kind").trim_start_matches("INBOX_KIND_"))
+            })
+            .collect()
+    };
+    desk.request(&format!(
+        "file --id R1 --facility {HOSPITAL} --line commodity={MASK},quantity=40"
+    ));
+    desk.request(&format!(
+        "file --id R2 --facility {HOSPITAL} --line item={PUMP_A},quantity=1 --priority stat"
+    ));
+    // The most urgent first.
+    assert_eq!(
+        inbox("--role office --region KZ-62"),
+        ["TO_TRIAGE R2", "TO_TRIAGE R1"]
+    );
+    assert!(inbox("--region KZ-75").is_empty());
+    desk.request(&format!("triage R2 --office OFFICE --forward-to {DONOR}"));
+    assert_eq!(inbox("--role office"), ["TO_TRIAGE R1"]);
+    assert_eq!(
+        inbox(&format!("--role decider --organisation {DONOR}")),
+        ["TO_APPROVE R2"]
+    );
+    let soon = in_hours(5);
+    desk.request(&format!(
+        "approve R2 --by-word-of person:9 --confirm-by {soon}"
+    ));
+    desk.request(&format!("offer-substitute R2 --line 1 --item {PUMP_B}"));
+    let of_r2 = ["TO_CONFIRM R2", "TO_ANSWER R2", "TO_ALLOCATE R2"];
+    assert_eq!(
+        inbox("--kind to-confirm --kind to-answer --kind to-allocate"),
+        of_r2
+    );
+    desk.request("approve R1");
+    desk.run(&format!(
+        "stock open --facility {NORTH} --line item={MASK_A},quantity=40"
+    ))
+    .success();
+    desk.run(&format!(
+        "shipment request --id S1 --from {NORTH} --to {HOSPITAL} --line item={MASK_A},quantity=40,request=R1"
+    ))
+    .success();
+    desk.run("shipment allocate S1").success();
+    assert_eq!(inbox(&format!("--facility {NORTH}")), ["TO_DISPATCH S1"]);
+    desk.run("shipment dispatch S1 --custodian CARRIER")
+        .success();
+    assert_eq!(
+        inbox(&format!("--role carrier --facility {HOSPITAL}")),
+        ["TO_SIGN S1"]
+    );
+    desk.run(
+        "shipment receive S1 --line line=1,quantity=39 --line line=1,quantity=1,outcome=missing",
+    )
+    .success();
+    assert_eq!(
+        inbox("--role carrier --organisation CARRIER"),
+        ["TO_SETTLE S1"]
+    );
+    // Pages follow each other.
+    let all = inbox("");
+    assert!(all.len() > 3, "{all:?}");
+    assert_eq!(inbox("--limit 2"), all[..2]);
+}

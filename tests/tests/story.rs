@@ -213,7 +213,7 @@ fn ship(stranger: &Stranger, request_id: &str) {
     );
     stranger.tell(
         &format!("{service}/DispatchShipment"),
-        json!({ "shipmentId": shipment_id, "custodianId": "VOLUNTEERS", "signedByRef": "DUTY-7" }),
+        json!({ "shipmentId": shipment_id, "custodianId": "VOLUNTEERS", "signedByRef": "person:7" }),
     );
     let batch = &lots[0]["shipmentUnits"]["units"]["batchId"];
     let other = &lots[1]["shipmentUnits"]["units"]["batchId"];

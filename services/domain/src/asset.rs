@@ -74,6 +74,15 @@ pub(crate) fn wrong_state(
         | AssetPlace::Returned
         | AssetPlace::NotReceived => "it has left the books; check the number",
         AssetPlace::Shipment if !fits_place => "receive the shipment first",
+        _ if !fits_place && places == [AssetPlace::Inside] => {
+            "it is inside nothing, so there is nothing to take it out of"
+        }
+        _ if !fits_place && places == [AssetPlace::Installed] => {
+            "it is not installed, so there is nothing to take down"
+        }
+        _ if !fits_place && places == [AssetPlace::Lent] => {
+            "it is not lent, so nothing can come back"
+        }
         AssetPlace::Installed if !fits_place => "take it down first",
         AssetPlace::Lent if !fits_place => "record first that it came back from the loan",
         AssetPlace::Repairer if !fits_place => "end its repair first",

@@ -12,8 +12,8 @@ use keruen_proto::{
         Commodity, Crew, DutyRoster, ExternalIdHolder, Facility, Item, MobileUnit, Organisation,
         Vehicle, Volunteer,
     },
-    requests::v1::Request,
-    shipments::v1::Shipment,
+    requests::v1::{Emergencies, Emergency, Plan, Request},
+    shipments::v1::{Parcel, Shipment},
 };
 
 use prost::{DecodeError, Message as _};
@@ -79,10 +79,18 @@ pub enum Entry {
     Fact(FactCorrections),
     /// See [`Boundary::DutyRoster`].
     DutyRoster(DutyRoster),
+    /// See [`Boundary::Emergency`].
+    Emergency(Emergency),
+    /// See [`Boundary::Emergencies`].
+    Emergencies(Emergencies),
+    /// See [`Boundary::Plan`].
+    Plan(Plan),
     /// See [`Boundary::Request`].
     Request(Request),
     /// See [`Boundary::Shipment`].
     Shipment(Shipment),
+    /// See [`Boundary::Parcel`].
+    Parcel(Parcel),
 }
 
 macro_rules! unwrap_entry {
@@ -124,8 +132,12 @@ unwrap_entry!(
     LotInKits(LotInKits),
     Fact(FactCorrections),
     DutyRoster(DutyRoster),
+    Emergency(Emergency),
+    Emergencies(Emergencies),
+    Plan(Plan),
     Request(Request),
-    Shipment(Shipment)
+    Shipment(Shipment),
+    Parcel(Parcel)
 );
 
 impl TryFrom<Entry> for StockLevel {
@@ -174,8 +186,12 @@ impl Entry {
             Boundary::LotInKits(..) => Self::LotInKits(LotInKits::default()),
             Boundary::Fact(..) => Self::Fact(FactCorrections::default()),
             Boundary::DutyRoster(_) => Self::DutyRoster(DutyRoster::default()),
+            Boundary::Emergency(_) => Self::Emergency(Emergency::default()),
+            Boundary::Emergencies => Self::Emergencies(Emergencies::default()),
+            Boundary::Plan(_) => Self::Plan(Plan::default()),
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
+            Boundary::Parcel(_) => Self::Parcel(Parcel::default()),
         }
     }
 
@@ -209,8 +225,12 @@ impl Entry {
             Self::LotInKits(state) => state.evolve(boundary, event),
             Self::Fact(state) => state.evolve(boundary, event),
             Self::DutyRoster(state) => state.evolve(boundary, event),
+            Self::Emergency(state) => state.evolve(boundary, event),
+            Self::Emergencies(state) => state.evolve(boundary, event),
+            Self::Plan(state) => state.evolve(boundary, event),
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
+            Self::Parcel(state) => state.evolve(boundary, event),
         }
     }
 
@@ -244,8 +264,12 @@ impl Entry {
             Self::LotInKits(state) => state.encode_to_vec(),
             Self::Fact(state) => state.encode_to_vec(),
             Self::DutyRoster(state) => state.encode_to_vec(),
+            Self::Emergency(state) => state.encode_to_vec(),
+            Self::Emergencies(state) => state.encode_to_vec(),
+            Self::Plan(state) => state.encode_to_vec(),
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
+            Self::Parcel(state) => state.encode_to_vec(),
         }
     }
 
@@ -280,8 +304,12 @@ impl Entry {
             Self::LotInKits(empty) => *empty = LotInKits::decode(state)?,
             Self::Fact(empty) => *empty = FactCorrections::decode(state)?,
             Self::DutyRoster(empty) => *empty = DutyRoster::decode(state)?,
+            Self::Emergency(empty) => *empty = Emergency::decode(state)?,
+            Self::Emergencies(empty) => *empty = Emergencies::decode(state)?,
+            Self::Plan(empty) => *empty = Plan::decode(state)?,
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
+            Self::Parcel(empty) => *empty = Parcel::decode(state)?,
         }
         Ok(entry)
     }
@@ -312,8 +340,12 @@ impl Entry {
             Self::LotInKits(_) => LotInKits::EVENT_TYPES,
             Self::Fact(_) => FactCorrections::EVENT_TYPES,
             Self::DutyRoster(_) => DutyRoster::EVENT_TYPES,
+            Self::Emergency(_) => Emergency::EVENT_TYPES,
+            Self::Emergencies(_) => Emergencies::EVENT_TYPES,
+            Self::Plan(_) => Plan::EVENT_TYPES,
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
+            Self::Parcel(_) => Parcel::EVENT_TYPES,
         }
     }
 }
@@ -389,10 +421,16 @@ impl Books {
         goods, Goods, UnidentifiedGoods, goods_id;
         /// Who is on duty for the region, if it was read and anybody ever said.
         duty_roster, DutyRoster, DutyRoster, region_id;
+        /// The emergency, if it was read and was declared.
+        emergency, Emergency, Emergency, emergency_id;
+        /// The distribution plan, if it was read and exists.
+        plan, Plan, Plan, plan_id;
         /// The request, if it was read and exists.
         request, Request, Request, request_id;
         /// The shipment, if it was read and exists.
         shipment, Shipment, Shipment, shipment_id;
+        /// The parcel, if it was read and was ever packed.
+        parcel, Parcel, Parcel, sscc;
     }
 
     /// The stock level, if it was read; it may be empty.
@@ -437,6 +475,14 @@ impl Books {
     pub fn earmark_changes(&self) -> Option<&EarmarkChanges> {
         match self.entries.get(&Boundary::EarmarkChanges) {
             Some(Entry::EarmarkChanges(changes)) => Some(changes),
+            _ => None,
+        }
+    }
+
+    /// All emergencies, if they were read.
+    pub fn emergencies(&self) -> Option<&Emergencies> {
+        match self.entries.get(&Boundary::Emergencies) {
+            Some(Entry::Emergencies(known)) => Some(known),
             _ => None,
         }
     }

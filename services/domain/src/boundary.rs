@@ -9,6 +9,9 @@ use crate::code::{Code, Label};
 /// The tag of every change of earmarks.
 pub const EARMARKS_TAG: &str = "earmarks:CHANGED";
 
+/// The tag of every emergency.
+pub const EMERGENCIES_TAG: &str = "emergencies:ALL";
+
 /// What stays as it is in a printed number within a tag.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -63,10 +66,18 @@ pub enum Boundary {
     Fact(Code, Label),
     /// Who is on duty for a region: its ISO 3166-2 code.
     DutyRoster(Code),
+    /// An emergency.
+    Emergency(Code),
+    /// All emergencies.
+    Emergencies,
+    /// A distribution plan.
+    Plan(Code),
     /// A request.
     Request(Code),
     /// A shipment.
     Shipment(Code),
+    /// A parcel, by its Serial Shipping Container Code: no two have the same.
+    Parcel(Code),
 }
 
 macro_rules! by_code {
@@ -113,10 +124,16 @@ impl Boundary {
         goods, Goods;
         /// See [`Boundary::DutyRoster`].
         duty, DutyRoster;
+        /// See [`Boundary::Emergency`].
+        emergency, Emergency;
+        /// See [`Boundary::Plan`].
+        plan, Plan;
         /// See [`Boundary::Request`].
         request, Request;
         /// See [`Boundary::Shipment`].
         shipment, Shipment;
+        /// See [`Boundary::Parcel`].
+        parcel, Parcel;
     }
 
     /// See [`Boundary::Asset`].
@@ -235,8 +252,12 @@ impl Boundary {
             Self::Goods(id) => format!("goods:{id}"),
             Self::Fact(command_id, index) => format!("fact:{command_id}/{}", encoded(index)),
             Self::DutyRoster(id) => format!("duty:{id}"),
+            Self::Emergency(id) => format!("emergency:{id}"),
+            Self::Emergencies => EMERGENCIES_TAG.to_owned(),
+            Self::Plan(id) => format!("plan:{id}"),
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
+            Self::Parcel(sscc) => format!("parcel:{sscc}"),
         }
     }
 
@@ -289,6 +310,7 @@ impl Boundary {
                 | Self::Pledge(_)
                 | Self::EarmarkChanges
                 | Self::DutyRoster(_)
+                | Self::Emergencies
         )
     }
 }

@@ -8,6 +8,13 @@ pub fn gs1_fits(digits: &str) -> bool {
     sum.is_multiple_of(10)
 }
 
+/// The check digit that a GS1 key ends with, after these digits.
+pub fn gs1(digits: &str) -> u32 {
+    let weights = [3, 1].into_iter().cycle();
+    let sum: u32 = digits.bytes().rev().zip(weights).map(product).sum();
+    (10 - sum % 10) % 10
+}
+
 /// Whether the last digit of a business identification number of Kazakhstan fits the eleven before it: weights 1 to 11
 /// modulo 11; where that is 10, once more with weights 3 to 11, 1, 2; numbers for which that is 10 too are not given
 /// out. The text consists of 12 digits.
@@ -37,6 +44,7 @@ pub fn fault(scheme: &str, value: &str) -> Option<&'static str> {
             "must have 8, 12, 13 or 14 digits",
         ),
         "GLN" => (&[13], gs1_fits, "must have 13 digits"),
+        "SSCC" => (&[18], gs1_fits, "must have 18 digits"),
         "BIN" => (&[12], bin_fits, "must have 12 digits"),
         _ => return None,
     };
@@ -62,12 +70,24 @@ mod tests {
             ("GTIN", "614141007349"),
             ("GTIN", "10614141000415"),
             ("GLN", "4006381333931"),
+            ("SSCC", "106141412345678908"),
+            ("SSCC", "340123450000000000"),
             ("BIN", "971240001315"),
             ("BIN", "940140000385"),
             ("BIN", "970740001013"),
             ("DHIS2", "anything"),
         ] {
             assert_eq!(fault(scheme, good), None, "{scheme} {good}");
+        }
+    }
+
+    #[test]
+    fn a_check_digit_that_is_made_fits() {
+        assert_eq!(gs1("10614141234567890"), 8);
+        for number in 0..2_000_u64 {
+            let digits = format!("{:017}", number * 48_611_357_911);
+            let whole = format!("{digits}{}", gs1(&digits));
+            assert_eq!(fault("SSCC", &whole), None, "{whole}");
         }
     }
 

@@ -23,6 +23,9 @@ impl Code {
         if text.len() > 64 {
             return Err("must have at most 64 characters");
         }
+        if text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Err("must be written in capital letters: A to Z, 0 to 9, '.', '_' and '-'");
+        }
         let alphanumeric = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
         if !alphanumeric(first) {
             return Err("must begin with a letter A to Z or a digit");

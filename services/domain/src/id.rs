@@ -24,6 +24,10 @@ pub enum IdKind {
     Count,
     /// `G-…`
     Goods,
+    /// `E-…`
+    Emergency,
+    /// `P-…`
+    Plan,
 }
 
 impl IdKind {
@@ -35,8 +39,26 @@ impl IdKind {
             Self::Shipment => 'S',
             Self::Count => 'C',
             Self::Goods => 'G',
+            Self::Emergency => 'E',
+            Self::Plan => 'P',
         }
     }
+}
+
+/// Makes a number of so many digits, at most 18, for the `index`-th thing that a command creates: the same for the same
+/// arguments. Should two commands get the same one, the second is refused as a duplicate.
+pub fn number(command_id: &str, index: usize, digits: usize) -> String {
+    let digest = Sha256::new()
+        .chain_update(command_id.as_bytes())
+        .chain_update([0])
+        .chain_update(index.to_string().as_bytes())
+        .finalize();
+    let number = digest[..8]
+        .iter()
+        .fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+    let digits = digits.min(18);
+    let limit = 10_u64.pow(u32::try_from(digits).unwrap_or_default());
+    format!("{:0>digits$}", number % limit)
 }
 
 /// Makes the id of the `index`-th thing of its kind that a command creates. The same arguments always give the same id,

@@ -31,10 +31,38 @@ pub const CONFIRMATION_US: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 pub const CALLED: usize = 10;
 /// Shifts of a duty roster.
 pub const DUTY_SHIFTS: usize = 200;
+/// Emergencies that were ever declared: every allocation looks through them.
+pub const EMERGENCIES: usize = 500;
+/// Regions of one emergency: as many as there are, and some to spare.
+pub const EMERGENCY_REGIONS: usize = 32;
+/// Other items that one allocation may name as what remains of a reserve.
+pub const RESERVE_ITEMS: usize = 20;
+/// Facilities, and requests, of one plan: all of them are read when it is approved.
+pub const PLAN_DESTINATIONS: usize = 40;
+/// Shares of one plan as stated.
+pub const PLAN_SHARES: usize = 400;
 /// Lines of a shipment.
 pub const SHIPMENT_LINES: usize = 20;
 /// Lines of what was found when a shipment was received.
 pub const FOUND_LINES: usize = 60;
+/// Parcels of a shipment.
+pub const PARCELS: usize = 100;
+/// Kinds of units in a parcel.
+pub const PARCEL_CONTENTS: usize = 40;
+/// Parts of a shipment that one command may name.
+pub const PICKS: usize = 60;
+/// Custodians of a shipment, one after the other.
+pub const LEGS: usize = 50;
+/// Facilities to which a shipment may be diverted, one after the other.
+pub const DIVERSIONS: usize = 20;
+/// Shipments that may be split off one.
+pub const SPLITS: usize = 20;
+/// What is known one by one of what was not as announced.
+pub const DISCREPANCIES: usize = 200;
+/// Days for which units must be usable on arrival, at most: ten years.
+pub const MIN_LIFE_DAYS: i32 = 3_660;
+/// Days within which a sender can dispute what was not as announced, at most.
+pub const ANSWER_DAYS: i32 = 90;
 /// Serial numbers in one command: each is a tag, beside those of the donation or shipment, the stock, the batch and
 /// the lot.
 pub const SERIAL_NUMBERS: usize = 60;

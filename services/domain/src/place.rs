@@ -78,6 +78,12 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::TemperatureExcursionFound(event) => (books.facility(&event.facility_id), None),
         Event::StockHeld(event) => (books.facility(&event.facility_id), None),
         Event::StockReleased(event) => (books.facility(&event.facility_id), None),
+        Event::PlanDrafted(event) => {
+            let plan = event.plan.as_ref();
+            (plan.and_then(|plan| books.facility(&plan.origin_id)), None)
+        }
+        Event::PlanApproved(event) => (books.facility(&event.origin_id), None),
+        Event::PlanCancelled(event) => (books.facility(&event.origin_id), None),
         Event::RequestFiled(event) => (books.facility(&event.facility_id), None),
         Event::RequestApproved(event) => (books.facility(&event.facility_id), None),
         Event::RequestRejected(event) => (books.facility(&event.facility_id), None),
@@ -105,6 +111,18 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::LossActVoided(event) => (books.facility(&event.destination_id), None),
         Event::ShipmentReceived(event) => (books.facility(&event.destination_id), None),
         Event::LossActAccepted(event) => (books.facility(&event.destination_id), None),
+        Event::ParcelPacked(event) => both(books, &event.origin_id, &event.destination_id),
+        Event::ParcelUnpacked(event) => both(books, &event.origin_id, &event.destination_id),
+        // What is on its way is on hand nowhere: the region that expects it comes first.
+        Event::ShipmentDelayed(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::DeliveryAttempted(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::ShipmentDiverted(event) => {
+            both(books, &event.new_destination_id, &event.destination_id)
+        }
+        Event::ShipmentSplit(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::ShipmentArrived(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::ShipmentLossReported(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::DiscrepancyAnswered(event) => both(books, &event.origin_id, &event.destination_id),
         Event::OrganisationRegistered(_)
         | Event::OrganisationAmended(_)
         | Event::OrganisationRetired(_)
@@ -122,6 +140,8 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::VolunteerAssigned(_)
         | Event::AssignmentEnded(_)
         | Event::DutyRosterSet(_)
+        | Event::EmergencyDeclared(_)
+        | Event::EmergencyEnded(_)
         | Event::CommodityRegistered(_)
         | Event::CommodityAmended(_)
         | Event::CommodityRetired(_)

@@ -157,10 +157,17 @@ rejections! {
         ("goods {goods_id} exist already; choose another id, or leave it empty to get one");
     CountExists { count_id: String } = "COUNT_EXISTS", Existence, AlreadyExists, retry false,
         ("count {count_id} exists already; choose another id, or leave it empty to get one");
+    EmergencyExists { emergency_id: String } = "EMERGENCY_EXISTS", Existence, AlreadyExists, retry false,
+        ("emergency {emergency_id} was declared already; choose another id, or leave it empty to get one");
+    PlanExists { plan_id: String } = "PLAN_EXISTS", Existence, AlreadyExists, retry false,
+        ("plan {plan_id} exists already; choose another id, or leave it empty to get one");
     RequestExists { request_id: String } = "REQUEST_EXISTS", Existence, AlreadyExists, retry false,
         ("request {request_id} exists already; choose another id, or leave it empty to get one");
     ShipmentExists { shipment_id: String } = "SHIPMENT_EXISTS", Existence, AlreadyExists, retry false,
         ("shipment {shipment_id} exists already; choose another id, or leave it empty to get one");
+
+    ParcelExists { sscc: String } = "PARCEL_EXISTS", Existence, AlreadyExists, retry false,
+        ("a parcel was packed under {sscc} already, and no number is used twice; take the next serial reference");
 
     // What must exist.
     UnknownRegion { region_id: String } = "UNKNOWN_REGION", Existence, Missing, retry false,
@@ -187,12 +194,20 @@ rejections! {
         ("there are no unidentified goods {goods_id}; {}", advice(goods_id));
     UnknownAsset { item_id: String, serial_number: String } = "UNKNOWN_ASSET", Existence, Missing, retry false,
         ("there is no unit of item {item_id} with serial number {serial_number:?}; check both");
+    UnknownEmergency { emergency_id: String } = "UNKNOWN_EMERGENCY", Existence, Missing, retry false,
+        ("there is no emergency {emergency_id}; {}", advice(emergency_id));
+    UnknownPlan { plan_id: String } = "UNKNOWN_PLAN", Existence, Missing, retry false,
+        ("there is no plan {plan_id}; {}", advice(plan_id));
     UnknownRequest { request_id: String } = "UNKNOWN_REQUEST", Existence, Missing, retry false,
         ("there is no request {request_id}; {}", advice(request_id));
     UnknownOffer { request_id: String, offer: i32 } = "UNKNOWN_OFFER", Existence, Missing, retry false,
         ("request {request_id} has no offer {offer} of a substitute; look at the request");
     UnknownShipment { shipment_id: String } = "UNKNOWN_SHIPMENT", Existence, Missing, retry false,
         ("there is no shipment {shipment_id}; {}", advice(shipment_id));
+    UnknownParcel { shipment_id: String, sscc: String } = "UNKNOWN_PARCEL", Existence, Missing, retry false,
+        ("shipment {shipment_id} has no parcel {sscc}; look at the shipment");
+    UnknownDiscrepancy { shipment_id: String, number: i32 } = "UNKNOWN_DISCREPANCY", Existence, Missing, retry false,
+        ("shipment {shipment_id} has no discrepancy {number}; look at the shipment");
     ConsignmentExists { donation_id: String, consignment_id: String } = "CONSIGNMENT_EXISTS", Existence, AlreadyExists,
         retry false,
         ("donation {donation_id} has a consignment {consignment_id} already; choose another id, or leave it empty to \
@@ -269,6 +284,10 @@ rejections! {
         ("donation {donation_id} is meant for just that already; nothing was recorded");
     RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused, retry true,
         ("request {request_id} is {state}; this needs {allowed}");
+    EmergencyOver { emergency_id: String, last_day: String } = "EMERGENCY_OVER", State, Refused, retry false,
+        ("emergency {emergency_id} ends on {last_day} already; name an earlier day, or declare another one");
+    PlanState { plan_id: String, state: String, allowed: String } = "PLAN_STATE", State, Refused, retry false,
+        ("plan {plan_id} is {state}; this needs {allowed}");
     DuplicateOfItself { request_id: String } = "DUPLICATE_OF_ITSELF", State, malformed("duplicate_of_id"), retry false,
         ("duplicate_of_id: {request_id} is what is to be marked; name the request that stands");
     DuplicateOfAnotherFacility { request_id: String, facility_id: String, expected: String } =
@@ -306,6 +325,23 @@ rejections! {
     ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,
         retry true,
         ("shipment {shipment_id} is {state}; this needs {allowed}");
+    NothingOpen { shipment_id: String } = "NOTHING_OPEN", State, Refused, retry true,
+        ("nothing of shipment {shipment_id} waits for its sender's answer");
+    DiscrepancyState { shipment_id: String, number: i32, state: String } = "DISCREPANCY_STATE", State, Refused,
+        retry false,
+        ("discrepancy {number} of shipment {shipment_id} is {state}; only an OPEN one is answered");
+    AnswerOverdue { shipment_id: String, number: i32, answer_due_on: String, today: String } = "ANSWER_OVERDUE", State,
+        Refused, retry false,
+        ("discrepancy {number} of shipment {shipment_id} could be disputed until {answer_due_on}, and it is {today} at the \
+          origin: it counts as accepted");
+    AlreadyGoingThere { shipment_id: String, facility_id: String } = "ALREADY_GOING_THERE", State,
+        malformed("new_destination_id"), retry false,
+        ("new_destination_id: shipment {shipment_id} is going to {facility_id} already; name another facility");
+    UnitsMissing { shipment_id: String, missing: i64 } = "UNITS_MISSING", State, Refused, retry true,
+        ("{missing} units of shipment {shipment_id} are missing; settle them by a loss act first, or split off what goes \
+          elsewhere");
+    NothingToPack { shipment_id: String } = "NOTHING_TO_PACK", State, Refused, retry true,
+        ("shipment {shipment_id} has claimed nothing that is not packed; allocate it first");
     Retired { kind: &'static str, id: String, retired_on: String, successor_id: String } = "RETIRED", State, Refused,
         retry false,
         ("{kind} {id} is retired from {retired_on} on{}", instead(successor_id));
@@ -512,6 +548,8 @@ rejections! {
     UnknownRequestLine { field: String, request_id: String, line: i32 } = "UNKNOWN_REQUEST_LINE", Lines,
         malformed(field), retry false,
         ("{field}: request {request_id} has no line {line}");
+    UnknownPlanLine { field: String, line: i32 } = "UNKNOWN_PLAN_LINE", Lines, malformed(field), retry false,
+        ("{field}: the plan has no line {line}");
     NeedUnanswered { field: String, request_id: String, line: i32 } = "NEED_UNANSWERED", Lines, malformed(field),
         retry false,
         ("{field}: line {line} of request {request_id} tells a need; say by what commodity or item it is met, and by how \
@@ -534,6 +572,17 @@ rejections! {
     UnknownShipmentLine { field: String, shipment_id: String, line: i32 } = "UNKNOWN_SHIPMENT_LINE", Lines,
         malformed(field), retry false,
         ("{field}: shipment {shipment_id} has no line {line}");
+    NothingToTake { field: String, shipment_id: String, line: i32 } = "NOTHING_TO_TAKE", Lines, Refused, retry false,
+        ("{field}: line {line} of shipment {shipment_id} has nothing of this to take; check line, batch and owner, and what \
+          is packed");
+    NotInParcel { field: String, sscc: String, batch_id: String, packed: i64 } = "NOT_IN_PARCEL", Lines, Refused,
+        retry false,
+        ("{field}: {packed} units of batch {batch_id} were packed in parcel {sscc}; check the number of the parcel");
+    DuplicateParcel { field: String, sscc: String } = "DUPLICATE_PARCEL", Lines, malformed(field), retry false,
+        ("{field}: parcel {sscc} stands there twice");
+    ParcelIncomplete { shipment_id: String, sscc: String } = "PARCEL_INCOMPLETE", Lines, Refused, retry false,
+        ("not all of what was packed in parcel {sscc} of shipment {shipment_id} is on its way any more; name the units that \
+          go instead of the parcel");
     LineRequired { field: String } = "LINE_REQUIRED", Lines, malformed(field), retry false,
         ("{field}: name the line of the shipment; only SURPLUS and WRONG goods belong to none");
     ItemRequired { field: String } = "ITEM_REQUIRED", Lines, malformed(field), retry false,
@@ -624,6 +673,18 @@ rejections! {
         "STOCK_EARMARKED", Quantities, Refused, retry true,
         ("{facility_id} has too little of item {item_id} that may be used so: {requested} requested, {available} \
           available, {earmarked} meant for others as their donors said");
+    RemainingLifeTooShort {
+        facility_id: String, item_id: String, requested: i64, available: i64, too_short: i64, needed_until: String
+    } = "REMAINING_LIFE_TOO_SHORT", Quantities, Refused, retry true,
+        ("{facility_id} has too little of item {item_id} that can be used until {needed_until}: {requested} requested, \
+          {available} available, {too_short} expire before; take another item, ask for less life, or send it sooner");
+    ExceedsShipment {
+        field: String, shipment_id: String, line: i32, batch_id: String, requested: i64, there: i64
+    } = "EXCEEDS_SHIPMENT", Quantities, Refused, retry false,
+        ("{field}: {requested} units of batch {batch_id} in line {line} of shipment {shipment_id} requested, but {there} are \
+          there to take");
+    SplitTakesAll { shipment_id: String } = "SPLIT_TAKES_ALL", Quantities, Refused, retry false,
+        ("nothing would be left of shipment {shipment_id}; hand it over, or send it elsewhere, as a whole");
     TooManyPackages { goods_id: String, identified: i64, left: i64 } = "TOO_MANY_PACKAGES", Quantities,
         malformed("packages"), retry false,
         ("packages: {identified} packages of goods {goods_id} are identified, but {left} are left");
@@ -657,6 +718,10 @@ rejections! {
           {reported} are reported now; report the excess as SURPLUS");
     RequestUnchanged { request_id: String } = "REQUEST_UNCHANGED", Quantities, Refused, retry false,
         ("request {request_id} says just that already; there is nothing to change");
+    SharesExceedLine { line: i32, quantity: i64, shares: i64 } = "SHARES_EXCEED_LINE", Quantities, Refused, retry false,
+        ("the shares of line {line} come to {shares}, but {quantity} are to be shared; give less, or share more");
+    NothingToShare { plan_id: String } = "NOTHING_TO_SHARE", Quantities, Refused, retry true,
+        ("nobody gets anything of plan {plan_id}: no request still needs what it shares");
     NothingApproved { request_id: String } = "NOTHING_APPROVED", Quantities, Refused, retry false,
         ("every line of request {request_id} is approved with 0; reject the request instead");
     ApprovalExceedsRequest { field: String, request_id: String, line: i32, requested: i64, approved: i64 } =
@@ -667,6 +732,10 @@ rejections! {
         "EXCEEDS_APPROVED", Quantities, Refused, retry true,
         ("line {line} of request {request_id}: {requested} requested, but {approved} are approved and {allocated} of \
           them allocated already");
+    BelowReserve { facility_id: String, commodity_id: String, reserve: i64, remaining: i64 } = "BELOW_RESERVE",
+        Quantities, Refused, retry true,
+        ("{facility_id} keeps {reserve} of {commodity_id} at least, and {remaining} would remain of the items named; allocate \
+          less, name the other items that remain, or override and say who and why; for an emergency it is released");
     ReceiptExceedsShipment {
         field: String, shipment_id: String, line: i32, batch_id: String, reported: i64, in_transit: i64, missing: i64
     } = "RECEIPT_EXCEEDS_SHIPMENT", Quantities, Refused, retry false,

@@ -4,7 +4,9 @@ use chrono::NaiveDate;
 use keruen_proto::{
     inventory::v1::{FitOverride, ReceiptOutcome},
     registry::v1::DocumentRef,
-    shipments::v1::{CancellationReason, LossVerdict, Shipment},
+    shipments::v1::{
+        CancellationReason, CustodyBasis, LossVerdict, ReserveOverride, SealCheck, Shipment,
+    },
 };
 
 use crate::{
@@ -16,12 +18,27 @@ use crate::{
 };
 
 mod allocate;
+mod answer;
 mod dispatch;
+mod journey;
 mod loss;
+mod parcel;
+mod pick;
 pub(crate) mod plan;
 mod receipt;
 mod receive;
+mod reserve;
+mod split;
 pub(crate) mod state;
+mod way;
+
+pub(crate) use allocate::needed_until;
+pub use answer::AnswerDiscrepancy;
+pub use journey::{DelayShipment, DivertShipment, Elsewhere, RecordArrival, RecordDeliveryAttempt};
+pub use loss::ReportLoss;
+pub use parcel::{PackParcel, UnpackParcel};
+pub use pick::Pick;
+pub use split::SplitShipment;
 
 /// One line of goods to be sent.
 #[derive(Clone, Debug)]
@@ -36,6 +53,8 @@ pub struct GoodsToSend {
     pub request: Option<(Code, i32)>,
     /// Only stock of this owner; `None` means of any.
     pub owner_id: Option<Code>,
+    /// For how many days its units must still be usable on the day of arrival; 0 where any will do.
+    pub min_life_days: i32,
 }
 
 /// Asks for goods to be moved, for a request or by plan.
@@ -60,6 +79,12 @@ pub struct AllocateShipment {
     pub allow_partial: bool,
     /// Who sends items to where they do not fit, and why.
     pub fit_override: Option<FitOverride>,
+    /// Who lets the origin keep less than its minimum reserve, and why.
+    pub reserve_override: Option<ReserveOverride>,
+    /// Other items of the origin that count as what remains of a reserve.
+    pub reserve_item_ids: Vec<Code>,
+    /// Day of arrival for which remaining life is reckoned; `None` means the day of the claim.
+    pub arrives_on: Option<NaiveDate>,
 }
 
 /// Records that a shipment left its origin.
@@ -75,6 +100,8 @@ pub struct DispatchShipment {
     pub expected_on: Option<NaiveDate>,
     /// Waybill and so on.
     pub documents: Vec<DocumentRef>,
+    /// What the custodian signed for, if that is said.
+    pub basis: Option<CustodyBasis>,
 }
 
 /// What was found of one line of a shipment.
@@ -100,6 +127,8 @@ pub struct FoundGoods {
     pub expires_on: Option<NaiveDate>,
     /// Id for the new, unattributed batch; used only for surplus and wrong.
     pub new_batch_id: Code,
+    /// Parcel in which that was found.
+    pub sscc: Option<Code>,
 }
 
 /// Records what was found when a shipment, or a part of it, was received.
@@ -113,6 +142,10 @@ pub struct ReceiveShipment {
     pub signed_by_ref: Option<Label>,
     /// Acceptance act and so on.
     pub documents: Vec<DocumentRef>,
+    /// What was found of the seals of its parcels.
+    pub seals: Vec<SealCheck>,
+    /// Within how many days the sender can dispute what is not as announced.
+    pub answer_within_days: u32,
 }
 
 /// Settles units reported missing: they are lost, and liability for them ends.
@@ -124,6 +157,10 @@ pub struct AcceptLossAct {
     pub act: DocumentRef,
     /// Who answers for it.
     pub verdict: LossVerdict,
+    /// Only of these lines; `None` means of all.
+    pub lines: Option<Vec<i32>>,
+    /// Only units of which this organisation answers; `None` means of whichever.
+    pub liable_id: Option<Code>,
 }
 
 /// Cancels a shipment before dispatch and gives up its claims.

@@ -13,11 +13,11 @@ use keruen_proto::{
     Event,
     inventory::v1::{AssetRef, ReceiptOutcome, StockUnits},
     registry::v1::{ExternalId, Item},
-    shipments::v1::{ReceivedUnits, ShipmentUnits},
+    shipments::v1::{Parcel, ReceivedUnits, ShipmentUnits},
 };
 
 use crate::{
-    boundary::{Boundary, EARMARKS_TAG, asset_tag, lot_tag, model_tag, stock_tag},
+    boundary::{Boundary, EARMARKS_TAG, EMERGENCIES_TAG, asset_tag, lot_tag, model_tag, stock_tag},
     code::UNATTRIBUTED,
     registry::Thing,
 };
@@ -226,6 +226,22 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::LotRecalled(event) => tags.lot(&event.item_id, &event.lot),
         Event::LotRecallLifted(event) => tags.lot(&event.item_id, &event.lot),
 
+        Event::EmergencyDeclared(event) => {
+            tags.id(
+                "emergency",
+                event.emergency.as_ref().map(|it| &it.emergency_id),
+            );
+            tags.0.insert(EMERGENCIES_TAG.to_owned());
+        }
+        Event::EmergencyEnded(event) => {
+            tags.id("emergency", Some(&event.emergency_id));
+            tags.0.insert(EMERGENCIES_TAG.to_owned());
+        }
+        Event::PlanDrafted(event) => {
+            tags.id("plan", event.plan.as_ref().map(|plan| &plan.plan_id));
+        }
+        Event::PlanApproved(event) => tags.id("plan", Some(&event.plan_id)),
+        Event::PlanCancelled(event) => tags.id("plan", Some(&event.plan_id)),
         Event::RequestFiled(event) => tags.id("request", Some(&event.request_id)),
         Event::RequestApproved(event) => tags.id("request", Some(&event.request_id)),
         Event::RequestRejected(event) => tags.id("request", Some(&event.request_id)),
@@ -264,6 +280,20 @@ pub fn tags(event: &Event) -> Vec<String> {
             tags.received(&event.shipment_id, &event.destination_id, &event.units);
         }
         Event::LossActAccepted(event) => tags.shipment(&event.shipment_id, &event.units, None),
+        Event::ParcelPacked(event) => tags.parcel(&event.shipment_id, event.parcel.as_ref()),
+        Event::ParcelUnpacked(event) => tags.parcel(&event.shipment_id, event.parcel.as_ref()),
+        Event::ShipmentDelayed(event) => tags.id("shipment", Some(&event.shipment_id)),
+        Event::DeliveryAttempted(event) => tags.id("shipment", Some(&event.shipment_id)),
+        Event::ShipmentDiverted(event) => tags.shipment(&event.shipment_id, &event.units, None),
+        Event::ShipmentSplit(event) => {
+            tags.id("shipment", Some(&event.new_shipment_id));
+            tags.shipment(&event.shipment_id, &event.units, None);
+        }
+        Event::ShipmentArrived(event) => tags.id("shipment", Some(&event.shipment_id)),
+        Event::ShipmentLossReported(event) => {
+            tags.shipment(&event.shipment_id, &event.units, None);
+        }
+        Event::DiscrepancyAnswered(event) => tags.id("shipment", Some(&event.shipment_id)),
         Event::ShipmentDispatchVoided(event) => {
             tags.fact(&event.corrects_event_id);
             tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id));
@@ -357,6 +387,12 @@ impl Tags {
         let Some(units) = units else { return };
         self.id("request", Some(&units.request_id));
         self.units(units.units.as_ref(), facility_id);
+    }
+
+    /// A parcel as such. Packing changes nothing of the stock, and the batches are those of the claim.
+    fn parcel(&mut self, shipment_id: &String, parcel: Option<&Parcel>) {
+        self.id("shipment", Some(shipment_id));
+        self.id("parcel", parcel.map(|parcel| &parcel.sscc));
     }
 
     /// What was found of a shipment.

@@ -253,7 +253,11 @@ impl Boundaries {
         };
         let range = Range::after(before).up_to(position);
         let page = self.log.read(&Query::default(), range, 1).await?;
-        Ok(page.events.into_iter().next().map(|event| event.leaf_hash))
+        Ok(page
+            .events
+            .into_iter()
+            .next()
+            .map(|event| event.leaf_hash.to_vec()))
     }
 
     fn keep(&self, folded: BTreeMap<Boundary, Folded>) {

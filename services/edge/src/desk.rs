@@ -479,7 +479,7 @@ impl Desk {
                 tags: tags.clone(),
                 region: place.region,
                 other_region: place.other_region,
-                data: event.encode(),
+                data: event.encode().into(),
                 occurred_at: Some(OccurredAt {
                     time_us: envelope.moment.occurred_at_us,
                     utc_offset_minutes: place.utc_offset_minutes,

@@ -8,7 +8,7 @@ use keruen_domain::{
     calendar::micros,
     check_digit,
     code::{MAX_QUANTITY, UNATTRIBUTED},
-    id::{IdKind, generate, is_mistyped},
+    id::{IdKind, generate, is_mistyped, number},
     limits,
 };
 use keruen_proto::{
@@ -190,6 +190,12 @@ impl Fields {
             return None;
         }
         self.code(field, text)
+    }
+
+    /// Digits that no other command gets, as far as so many digits can tell.
+    pub fn made_number(&mut self, digits: usize) -> String {
+        self.made_ids += 1;
+        number(&self.command_id, self.made_ids, digits)
     }
 
     /// A printed number that must be there.

@@ -12,6 +12,10 @@ use crate::boundaries::LoadError;
 /// The domain of every `google.rpc.ErrorInfo` of this system.
 pub const ERROR_DOMAIN: &str = "keruen";
 
+/// The key of an `ErrorInfo` that tells, where the code leaves it open, whether the attempt was recorded: `no` or
+/// `unknown`.
+pub const RECORDED: &str = "recorded";
+
 /// A status with a stable reason, and its numbers.
 pub fn with_reason(
     code: Code,
@@ -116,12 +120,29 @@ pub fn append_error(error: &AppendError) -> Status {
         AppendError::ResourceExhausted(_) => (Code::ResourceExhausted, "LOG_BUSY"),
         AppendError::NoSpace(_) => (Code::ResourceExhausted, "DISK_FULL"),
         AppendError::DeadlineExceeded => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
-        AppendError::Unavailable(_) => (Code::Unavailable, "LOG_UNAVAILABLE"),
+        AppendError::Unavailable(_) | AppendError::NotRecorded(_) => {
+            (Code::Unavailable, "LOG_UNAVAILABLE")
+        }
     };
     if code == Code::Unavailable {
         tracing::error!(%error, "append failed");
     }
-    with_reason(code, error.to_string(), reason, [])
+    with_reason(code, error.to_string(), reason, recorded(error))
+}
+
+/// Whether the attempt was recorded, where the code alone leaves that open.
+fn recorded(error: &AppendError) -> Option<(&'static str, String)> {
+    let told = match error {
+        AppendError::Unavailable(_) => "unknown",
+        AppendError::NotRecorded(_)
+        | AppendError::ResourceExhausted(_)
+        | AppendError::NoSpace(_)
+        | AppendError::DeadlineExceeded => "no",
+        AppendError::ConditionFailed { .. }
+        | AppendError::CommandIdReused { .. }
+        | AppendError::InvalidArgument(_) => return None,
+    };
+    Some((RECORDED, told.to_owned()))
 }
 
 /// A boundary that can't be folded.
@@ -178,6 +199,10 @@ pub fn missing(boundary: &Boundary) -> Status {
             let metadata = [("region_id", id(code))];
             return with_reason(Code::NotFound, message, "UNKNOWN_DUTY_ROSTER", metadata);
         }
+        Boundary::Emergency(code) => Rejection::UnknownEmergency {
+            emergency_id: id(code),
+        },
+        Boundary::Plan(code) => Rejection::UnknownPlan { plan_id: id(code) },
         Boundary::Request(code) => Rejection::UnknownRequest {
             request_id: id(code),
         },
@@ -203,6 +228,8 @@ pub fn missing(boundary: &Boundary) -> Status {
         | Boundary::Stock(..)
         | Boundary::Since(..)
         | Boundary::EarmarkChanges
+        | Boundary::Emergencies
+        | Boundary::Parcel(_)
         | Boundary::LotInKits(..)
         | Boundary::Fact(..) => {
             return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);

@@ -140,7 +140,7 @@ async fn record(log: &Counted, events: Vec<Event>) {
         let proposed = events.iter().map(|event| ProposedEvent {
             r#type: event.type_name().to_owned(),
             tags: tags(event),
-            data: event.encode(),
+            data: event.encode().into(),
             occurred_at: Some(OccurredAt {
                 precision: TimePrecision::Second.into(),
                 ..OccurredAt::default()

@@ -1,17 +1,18 @@
 //! The command line: its verbs, and the options that all of them share.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, correct, crew, donation, duty, events,
-        facility, find, goods, item, kit, log, mobile_unit, organisation, projections, recall,
-        region, request, shipment, stock, trace, value, vehicle, volunteer,
+        asset, batch, check, command, commodity, consignment, correct, crew, donation, duty,
+        emergency, events, facility, find, goods, inbox, item, kit, log, mobile_unit, organisation,
+        outbox, plan, projections, recall, region, request, shipment, stock, trace, value, vehicle,
+        volunteer,
     },
-    demo, doctor, import, serve,
+    demo, doctor, generate, import, serve,
 };
 
 /// Where a node listens unless told otherwise.
@@ -24,6 +25,7 @@ const HELP_TEMPLATE: &str = "\
 Run a node:
   serve         Run a node: the log, the services and the web page
   demo          Run a node and play a story on it, from donor to bedside
+  generate      Play a made-up month on a node, for trying and measuring
 
 Look after a node:
   backup        Copy the store of a node, also while it runs
@@ -31,7 +33,12 @@ Look after a node:
   doctor        Tell what a node needs: room, clock, backup
   projections   Tell where the views stand, and build them anew
 
+When the line drops:
+  outbox        List and send the commands that have no answer yet
+  command       Tell what became of a command
+
 Ask:
+  inbox         Show what waits for somebody: to triage, to approve, to sign, overdue
   stock         Show where how much of everything is
   trace         Follow a donation, batch, asset or request to the bedside
   events        Print the events of the log, and follow it
@@ -44,6 +51,8 @@ Record what happens:
   correct       Put right what was recorded wrongly
   kit           Kits, put together and taken apart
   request       File and decide what hospitals ask for
+  plan          Share goods over facilities, and follow what was delivered
+  emergency     Declare and end emergencies
   shipment      Move goods from one facility to another
   batch         Show a batch; hold and release it
   recall        Recall a lot wherever it is
@@ -78,9 +87,9 @@ Exit status:
   0   done
   1   refused, with the reason
   2   the command line is wrong
-  69  no server answers
+  69  no server answers a question
   74  what was to be verified can't be read
-  75  nobody knows whether it was recorded, or the server is busy: repeat with the same --command-id
+  75  no answer, or not now; a command waits in the outbox: send it with `keruen outbox send`
   130 an import was interrupted: run it again to go on
 
 `keruen help VERB` explains a verb, with examples.";
@@ -118,6 +127,16 @@ pub struct Globals {
     /// How to print answers. Default: table, of `events` JSON
     #[arg(long, global = true, value_name = "FORMAT")]
     pub format: Option<Format>,
+    /// Folder in which commands wait from before they are sent until they are answered. Default: outbox of keruen in the
+    /// state directory of the user, ~/.local/state on Linux
+    #[arg(
+        long,
+        global = true,
+        env = "KERUEN_OUTBOX",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
+    pub outbox: Option<PathBuf>,
     /// How long to wait for an answer, for example 500ms, 30s, 2m
     #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = value::duration)]
     pub timeout: Duration,
@@ -142,12 +161,20 @@ pub enum Command {
     Serve(serve::Args),
     /// Run a node and play a story on it, from donor to bedside
     Demo(demo::Args),
+    /// Play a made-up month on a node, for trying and measuring
+    Generate(generate::Args),
     /// Copy the store of a node, also while it runs
     Backup(backup::BackupArgs),
     /// Put a backup where there is no store
     Restore(backup::RestoreArgs),
     /// Tell what a node needs: room, clock, backup
     Doctor(doctor::Args),
+    /// List and send the commands that have no answer yet
+    #[command(subcommand)]
+    Outbox(outbox::Verb),
+    /// Tell what became of a command
+    #[command(subcommand, name = "command")]
+    Given(command::Verb),
     /// Tell where the views stand, and build them anew
     Projections(projections::Args),
     /// Donors, ministries, carriers and so on
@@ -188,8 +215,10 @@ pub enum Command {
     /// Follow donations from abroad through customs
     #[command(subcommand)]
     Consignment(consignment::Verb),
+    /// Show what waits for somebody: to triage, to approve, to sign, overdue
+    Inbox(inbox::Args),
     /// Show where how much of everything is; adjust, consume and dispose of it
-    Stock(stock::Args),
+    Stock(Box<stock::Args>),
     /// Show a batch; hold and release it
     #[command(subcommand)]
     Batch(batch::Verb),
@@ -211,6 +240,12 @@ pub enum Command {
     /// File and decide what hospitals ask for
     #[command(subcommand)]
     Request(request::Verb),
+    /// Share goods over facilities, and follow what was delivered
+    #[command(subcommand)]
+    Plan(plan::Verb),
+    /// Declare and end emergencies
+    #[command(subcommand)]
+    Emergency(emergency::Verb),
     /// Move goods from one facility to another
     #[command(subcommand)]
     Shipment(shipment::Verb),
@@ -241,7 +276,7 @@ const BESIDE_JSON: &[&str] = &[
 impl Cli {
     /// The command line, where `--json` takes the place of every option that says what the request says.
     pub fn definition() -> clap::Command {
-        exclude_json(Self::command())
+        take_negative_numbers(exclude_json(Self::command()))
     }
 
     /// Parses the arguments of the process, or exits and says what is wrong with them.
@@ -249,6 +284,16 @@ impl Cli {
         let matches = Self::definition().get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
+}
+
+/// What is wrong with a number is said by its own rule: a negative one is a value, and not an option that nobody knows.
+fn take_negative_numbers(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let takes_values = arg.get_action().takes_values();
+            arg.allow_negative_numbers(takes_values)
+        })
+        .mut_subcommands(take_negative_numbers)
 }
 
 fn exclude_json(command: clap::Command) -> clap::Command {

@@ -21,7 +21,7 @@ impl Violation {
     }
 }
 
-/// Why an append was not recorded. Only [`AppendError::Unavailable`] leaves the outcome open.
+/// Why an append was not answered. Only [`AppendError::Unavailable`] leaves open whether it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// Read what is new and decide again.
@@ -57,10 +57,12 @@ pub enum AppendError {
     /// The deadline had passed before the append was looked at; nothing was recorded.
     #[error("the deadline passed before the append was looked at; nothing was recorded")]
     DeadlineExceeded,
-    /// The log can't be written now. Unless the message says so, the outcome is unknown: repeat with the same
-    /// command id.
+    /// The log can't be written now, and the outcome is unknown: repeat with the same command id.
     #[error("{0}")]
     Unavailable(String),
+    /// The log can't be written here or now; nothing was recorded, as the message says.
+    #[error("{0}")]
+    NotRecorded(String),
 }
 
 impl AppendError {
@@ -74,6 +76,7 @@ impl AppendError {
             Self::NoSpace(_) => AppendRefusal::NoSpace,
             Self::DeadlineExceeded => AppendRefusal::DeadlineExceeded,
             Self::Unavailable(_) => AppendRefusal::Unavailable,
+            Self::NotRecorded(_) => AppendRefusal::NotRecorded,
         }
     }
 }
@@ -100,7 +103,8 @@ impl From<&AppendError> for AppendFailure {
             }
             AppendError::ResourceExhausted(detail)
             | AppendError::NoSpace(detail)
-            | AppendError::Unavailable(detail) => failure.detail.clone_from(detail),
+            | AppendError::Unavailable(detail)
+            | AppendError::NotRecorded(detail) => failure.detail.clone_from(detail),
             AppendError::DeadlineExceeded => {}
         }
         failure
@@ -127,6 +131,7 @@ impl AppendError {
             AppendRefusal::NoSpace => Self::NoSpace(failure.detail),
             AppendRefusal::DeadlineExceeded => Self::DeadlineExceeded,
             AppendRefusal::Unavailable => Self::Unavailable(failure.detail),
+            AppendRefusal::NotRecorded => Self::NotRecorded(failure.detail),
             AppendRefusal::Unspecified => Self::Unavailable(format!(
                 "the writer refused for a reason that this version doesn't know, number {}: {}",
                 failure.refusal, failure.message
@@ -164,7 +169,8 @@ mod tests {
             AppendError::ResourceExhausted("2 appends are queued".to_owned()),
             AppendError::NoSpace("1 MiB is free".to_owned()),
             AppendError::DeadlineExceeded,
-            AppendError::Unavailable("the log is closed".to_owned()),
+            AppendError::Unavailable("the log stopped".to_owned()),
+            AppendError::NotRecorded("the log is closed".to_owned()),
         ] {
             let failure = AppendFailure::from(&error);
             assert_eq!(failure.message, error.to_string());

@@ -3,6 +3,7 @@
 use std::{mem, sync::Arc};
 
 use keruen_proto::log::v1::{Appended, OccurredAt, ProposedEvent, Query, RecordedEvent};
+use prost::bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
@@ -224,20 +225,21 @@ impl Ledger {
             ..
         } = candidate;
         let (log_id, hasher) = (self.log_id, self.hasher);
+        let stored_hash = Bytes::copy_from_slice(&command_hash);
         // All of them before any state changes, so that a failure leaves nothing behind.
         let mut new_events = Vec::with_capacity(events.len());
         for (index, (proposed, occurred_at, data_hash)) in (0..append_events).zip(events) {
             let mut event = RecordedEvent {
                 position: first_position + u64::from(index),
                 recorded_at_us,
-                command_hash: command_hash.to_vec(),
+                command_hash: stored_hash.clone(),
                 actor: actor.clone(),
                 origin: origin.clone(),
                 ..recorded(proposed, clamped(occurred_at, recorded_at_us))
             };
             let leaf = entry::leaf_hash_of(&log_id, (command_id, index), &event, &data_hash)
                 .map_err(AppendError::InvalidArgument)?;
-            event.leaf_hash = leaf.to_vec();
+            event.leaf_hash = Bytes::copy_from_slice(&leaf);
             new_events.push(NewEvent {
                 terms: terms(&hasher, &event, (index == 0).then_some(command_id)),
                 event,
@@ -263,12 +265,7 @@ impl Ledger {
         self.pending.recorded_at_us = recorded_at_us;
         for new in &new_events {
             // The leaf hash was made above and has 32 bytes.
-            let leaf = new
-                .event
-                .leaf_hash
-                .as_slice()
-                .try_into()
-                .unwrap_or_default();
+            let leaf = new.event.leaf_hash[..].try_into().unwrap_or_default();
             self.pending.tree.push(leaf, &mut self.group.tiles);
             self.recent.note(new);
         }
@@ -344,10 +341,10 @@ impl From<StoreError> for AppendError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full | StoreError::NearlyFull { .. } => Self::NoSpace(error.to_string()),
-            StoreError::Failed(_)
-            | StoreError::Damaged(_)
-            | StoreError::Unknown(_)
-            | StoreError::Fenced => Self::Unavailable(error.to_string()),
+            StoreError::Unknown(_) => Self::Unavailable(error.to_string()),
+            StoreError::Failed(_) | StoreError::Damaged(_) | StoreError::Fenced => {
+                Self::NotRecorded(error.to_string())
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
+use prost::bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use uuid::{Uuid, fmt::Hyphenated};
 
@@ -37,9 +38,16 @@ pub(crate) fn command_id_in(event_id: &str) -> &str {
 
 /// Tags out of the one text that databases keep of them, with one space between two.
 pub(crate) fn tags_in(joined: &str) -> Vec<String> {
-    let spaces = joined.bytes().filter(|byte| *byte == b' ').count();
-    let mut tags = Vec::with_capacity(spaces + 1);
-    tags.extend(joined.split_ascii_whitespace().map(str::to_owned));
+    // Room for what most events have.
+    let mut tags = Vec::with_capacity(8);
+    let mut begin = 0;
+    let ends = memchr::memchr_iter(b' ', joined.as_bytes()).chain([joined.len()]);
+    for end in ends {
+        if begin < end {
+            tags.push(joined[begin..end].to_owned());
+        }
+        begin = end + 1;
+    }
     tags
 }
 
@@ -58,7 +66,7 @@ fn entry_of(
     event: &RecordedEvent,
     data_hash: &Hash,
 ) -> Result<Vec<u8>, Violation> {
-    let command_hash = <&Hash>::try_from(event.command_hash.as_slice())
+    let command_hash = <&Hash>::try_from(&event.command_hash[..])
         .map_err(|_| Violation::new("command_hash", "must have 32 bytes"))?;
     let occurred_at = event
         .occurred_at
@@ -189,7 +197,7 @@ pub fn read(entry: &[u8]) -> Option<([u8; 16], RecordedEvent, Hash)> {
     let command_id = Uuid::from_bytes(rest.array()?);
     event.command_id = command_id.to_string();
     event.event_id = event_id(command_id, u32::from_be_bytes(rest.array()?));
-    event.command_hash = rest.array::<32>()?.to_vec();
+    event.command_hash = Bytes::copy_from_slice(&rest.array::<32>()?);
     event.actor = rest.text()?;
     event.origin = rest.text()?;
     event.correlation_id = rest.optional()?;
@@ -201,7 +209,7 @@ pub fn read(entry: &[u8]) -> Option<([u8; 16], RecordedEvent, Hash)> {
         });
     }
     let data_hash = rest.array()?;
-    event.leaf_hash = tree::leaf_hash(entry).to_vec();
+    event.leaf_hash = Bytes::copy_from_slice(&tree::leaf_hash(entry));
     rest.0.is_empty().then_some((log_id, event, data_hash))
 }
 

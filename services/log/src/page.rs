@@ -24,6 +24,14 @@ impl PageInProgress {
         }
     }
 
+    /// The same, with room for so many events from the beginning.
+    pub fn expecting(limit: usize, events: usize) -> Self {
+        Self {
+            events: Vec::with_capacity(events.min(limit)),
+            ..Self::new(limit)
+        }
+    }
+
     pub fn is_full(&self) -> bool {
         self.events.len() == self.limit
     }
@@ -72,7 +80,7 @@ mod tests {
     #[test]
     fn a_page_is_bounded_in_bytes_and_has_one_event_at_least() {
         let event = RecordedEvent {
-            data: vec![0; MAX_PAGE_BYTES / 2],
+            data: vec![0; MAX_PAGE_BYTES / 2].into(),
             ..RecordedEvent::default()
         };
         let mut page = PageInProgress::new(10);
@@ -81,7 +89,7 @@ mod tests {
         assert!(!page.complete);
         let mut page = PageInProgress::new(10);
         assert!(page.add(RecordedEvent {
-            data: vec![0; MAX_PAGE_BYTES],
+            data: vec![0; MAX_PAGE_BYTES].into(),
             ..RecordedEvent::default()
         }));
         assert!(page.complete);

@@ -274,7 +274,7 @@ fn may_block() -> bool {
 }
 
 fn closed() -> AppendError {
-    AppendError::Unavailable("the log is closed; nothing was recorded".to_owned())
+    AppendError::NotRecorded("the log is closed; nothing was recorded".to_owned())
 }
 
 fn head_of(log_id: [u8; 16], tip: &Tip) -> Head {

@@ -86,7 +86,7 @@ fn request(events: usize) -> AppendRequest {
     let event = |number: usize| ProposedEvent {
         r#type: "keruen.test.v1.Stored".to_owned(),
         tags: vec![format!("x:{}", number % 7)],
-        data: vec![u8::try_from(number % 251).unwrap(); 300],
+        data: vec![u8::try_from(number % 251).unwrap(); 300].into(),
         occurred_at: Some(OccurredAt {
             precision: TimePrecision::Second.into(),
             ..OccurredAt::default()

@@ -14,10 +14,10 @@ use keruen_log::{
 };
 use keruen_proto::{
     events::v1::{
-        GetCheckpointRequest, GetConsistencyProofRequest, GetInclusionProofRequest,
-        GetLogHeadRequest, ListEventsRequest, SubscribeEventsRequest, SubscribeEventsResponse,
-        event_service_client::EventServiceClient, event_service_server::EventServiceServer,
-        get_inclusion_proof_request::Event as Asked,
+        GetCheckpointRequest, GetCommandRequest, GetConsistencyProofRequest,
+        GetInclusionProofRequest, GetLogHeadRequest, ListEventsRequest, SubscribeEventsRequest,
+        SubscribeEventsResponse, event_service_client::EventServiceClient,
+        event_service_server::EventServiceServer, get_inclusion_proof_request::Event as Asked,
     },
     log::v1::{OccurredAt, TimePrecision},
 };
@@ -78,7 +78,7 @@ async fn append(log: &SqliteLog, tag: &str, events: usize, data_bytes: usize) {
     let event = ProposedEvent {
         r#type: "keruen.test.v1.Served".to_owned(),
         tags: vec![tag.to_owned()],
-        data: vec![1; data_bytes],
+        data: vec![1; data_bytes].into(),
         occurred_at: Some(OccurredAt {
             precision: TimePrecision::Second.into(),
             ..OccurredAt::default()
@@ -577,4 +577,59 @@ async fn the_empty_log_has_a_checkpoint_too() {
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange);
+}
+
+#[tokio::test]
+async fn what_became_of_a_command_is_told() {
+    let mut served = serve(Duration::from_mins(1)).await;
+    append(&served.log, "x:1", 1, 1).await;
+    append(&served.log, "x:2", 3, 1).await;
+    append(&served.log, "x:3", 1, 1).await;
+    let all = served
+        .log
+        .read(&Query::default(), keruen_log::Range::after(0), 10)
+        .await
+        .unwrap()
+        .events;
+    let wanted = &all[1..4];
+    let ask = |id: &str| GetCommandRequest {
+        command_id: id.to_owned(),
+    };
+    // However the id is spelled.
+    for id in [
+        wanted[0].command_id.clone(),
+        wanted[0].command_id.to_uppercase(),
+    ] {
+        let told = served
+            .client
+            .get_command(ask(&id))
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(told.command_id, wanted[0].command_id);
+        assert_eq!((told.first_position, told.last_position), (2, 4));
+        assert_eq!(told.events, wanted);
+    }
+    let unknown = Uuid::now_v7().to_string();
+    let refused = served.client.get_command(ask(&unknown)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    let details = refused.get_error_details();
+    let info = details.error_info().unwrap();
+    assert_eq!(
+        (info.reason.as_str(), info.metadata["command_id"].as_str()),
+        ("UNKNOWN_COMMAND", unknown.as_str())
+    );
+    for malformed in ["", "7", "00000000-0000-0000-0000-000000000000"] {
+        let refused = served.client.get_command(ask(malformed)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{malformed}");
+        assert_eq!(
+            refused
+                .get_error_details()
+                .bad_request()
+                .unwrap()
+                .field_violations[0]
+                .field,
+            "command_id"
+        );
+    }
 }

@@ -235,6 +235,6 @@ async fn a_damaged_index_is_found_out() {
     let refused = provided(request(vec![event("Stored", &[])]), tagged("own:0"), 0);
     assert!(matches!(
         log.append(refused).await,
-        Err(AppendError::Unavailable(_))
+        Err(AppendError::Unavailable(_) | AppendError::NotRecorded(_))
     ));
 }

@@ -123,13 +123,17 @@ fn every_field_is_part_of_the_entry() {
         |event| event.region = "KZ-11".to_owned(),
         |event| event.region.clear(),
         |event| std::mem::swap(&mut event.region, &mut event.other_region),
-        |event| event.data.push(0),
+        |event| event.data = [&event.data[..], &[0]].concat().into(),
         |event| event.occurred_at.as_mut().unwrap().time_us += 1,
         |event| event.occurred_at.as_mut().unwrap().utc_offset_minutes += 1,
         |event| event.occurred_at.as_mut().unwrap().precision += 1,
         |event| event.occurred_at.as_mut().unwrap().clamped = false,
         |event| event.recorded_at_us += 1,
-        |event| event.command_hash[31] ^= 1,
+        |event| {
+            let mut hash = event.command_hash.to_vec();
+            hash[31] ^= 1;
+            event.command_hash = hash.into();
+        },
         |event| event.actor.push('x'),
         |event| event.origin.push('x'),
         |event| event.correlation_id.clear(),

@@ -153,7 +153,9 @@ async fn client(server: &Server, reads: Arc<dyn Log>, options: NatsLogOptions) -
 }
 
 async fn until_answered(client: &NatsLog) {
-    while let Err(AppendError::Unavailable(_)) = client.append(AppendRequest::default()).await {
+    while let Err(AppendError::Unavailable(_) | AppendError::NotRecorded(_)) =
+        client.append(AppendRequest::default()).await
+    {
         sleep(Duration::from_millis(10)).await;
     }
 }
@@ -168,7 +170,7 @@ async fn position(log: &dyn Log) -> u64 {
 
 async fn unavailable(client: &NatsLog) -> String {
     match client.append(one()).await {
-        Err(AppendError::Unavailable(message)) => message,
+        Err(AppendError::Unavailable(message) | AppendError::NotRecorded(message)) => message,
         other => panic!("{other:?}"),
     }
 }
@@ -185,7 +187,9 @@ async fn where_nobody_writes_an_append_fails_at_once() {
     let refusal = loop {
         match client.append(one()).await {
             Ok(_) => appended += 1,
-            Err(AppendError::Unavailable(message)) => break message,
+            Err(AppendError::Unavailable(message) | AppendError::NotRecorded(message)) => {
+                break message;
+            }
             Err(other) => panic!("{other:?}"),
         }
     };
@@ -324,7 +328,7 @@ async fn appends_outlive_servers_that_are_killed() {
                 let appended = loop {
                     match client.append(sent.clone()).await {
                         Ok(appended) => break appended,
-                        Err(AppendError::Unavailable(_)) => {
+                        Err(AppendError::Unavailable(_) | AppendError::NotRecorded(_)) => {
                             sleep(Duration::from_millis(10)).await;
                         }
                         Err(other) => panic!("{other:?}"),
@@ -385,7 +389,7 @@ async fn two_processes_may_stand_by_but_one_answers() {
             writer.leads.send_replace(false);
             while !matches!(
                 client.append(AppendRequest::default()).await,
-                Err(AppendError::Unavailable(_))
+                Err(AppendError::Unavailable(_) | AppendError::NotRecorded(_))
             ) {}
         }
     }
@@ -467,7 +471,7 @@ async fn a_request_beyond_what_the_server_takes_is_refused() {
     let _writer = Writer::start(&server, log.clone()).await;
     let client = client(&server, log.clone(), quick()).await;
     let mut large = one();
-    large.events[0].data = vec![0; 4_000];
+    large.events[0].data = vec![0; 4_000].into();
     match client.append(large).await {
         Err(AppendError::InvalidArgument(violation)) => {
             assert_eq!(violation.field, "request");
@@ -515,7 +519,7 @@ async fn appends_under_way_are_bounded() {
         assert_eq!(position(&*log).await, 0);
         drop(writer);
         while probe.append(AppendRequest::default()).await
-            != Err(AppendError::Unavailable(
+            != Err(AppendError::NotRecorded(
                 "no writer of the log answers on keruen.log.append; nothing was recorded"
                     .to_owned(),
             ))

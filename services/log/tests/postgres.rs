@@ -324,7 +324,7 @@ async fn the_second_writer_fences_the_first() {
     let unheard = provided(request(vec![event("Stored", &[])]), tagged("x:1"), 2);
     for refused in [unheard, request(vec![event("Stored", &[])])] {
         match first.append(refused).await {
-            Err(AppendError::Unavailable(message)) => {
+            Err(AppendError::Unavailable(message) | AppendError::NotRecorded(message)) => {
                 assert!(message.contains("another writer"), "{message}");
             }
             answer => panic!("{answer:?}"),
@@ -364,7 +364,7 @@ async fn a_reader_follows_the_writer_of_another_process() {
     check(&reader, &answered).await;
     assert_eq!(
         reader.append(request(vec![event("Stored", &[])])).await,
-        Err(AppendError::Unavailable(
+        Err(AppendError::NotRecorded(
             "this process only reads the log; nothing was recorded".to_owned()
         ))
     );
@@ -453,7 +453,9 @@ async fn until_answered(log: &dyn Log, request: AppendRequest) -> Appended {
     loop {
         match log.append(request.clone()).await {
             Ok(appended) => return appended,
-            Err(AppendError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+            Err(AppendError::Unavailable(_) | AppendError::NotRecorded(_)) => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             Err(error) => panic!("{error}"),
         }
     }

@@ -52,7 +52,11 @@ async fn until_answered(nodes: &[&PostgresLog], request: &AppendRequest) -> Appe
     for node in nodes.iter().cycle() {
         match node.append(request.clone()).await {
             Ok(appended) => return appended,
-            Err(error @ (AppendError::Unavailable(_) | AppendError::NoSpace(_))) => {
+            Err(
+                error @ (AppendError::Unavailable(_)
+                | AppendError::NotRecorded(_)
+                | AppendError::NoSpace(_)),
+            ) => {
                 assert!(Instant::now() < deadline, "{error}");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
@@ -67,7 +71,11 @@ async fn until_refused_for(log: &dyn Log, request: &AppendRequest, reason: &str)
     let deadline = Instant::now() + PATIENCE;
     loop {
         match log.append(request.clone()).await {
-            Err(AppendError::Unavailable(message)) if message.contains(reason) => return,
+            Err(AppendError::Unavailable(message) | AppendError::NotRecorded(message))
+                if message.contains(reason) =>
+            {
+                return;
+            }
             answer => assert!(Instant::now() < deadline, "{answer:?}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -303,7 +311,10 @@ async fn a_full_disk_loses_nothing() {
     eprintln!("after {} appends: {error}", answered.len());
     // Full of events the server says so; full of its own log it breaks down.
     assert!(
-        matches!(error, AppendError::NoSpace(_) | AppendError::Unavailable(_)),
+        matches!(
+            error,
+            AppendError::NoSpace(_) | AppendError::Unavailable(_) | AppendError::NotRecorded(_)
+        ),
         "{error}"
     );
     disk.make_room();

@@ -61,7 +61,7 @@ async fn until_answered(log: &dyn Log, request: &AppendRequest) -> Appended {
     loop {
         match log.append(request.clone()).await {
             Ok(appended) => return appended,
-            Err(AppendError::Unavailable(message)) => {
+            Err(AppendError::Unavailable(message) | AppendError::NotRecorded(message)) => {
                 assert!(Instant::now() < deadline, "{message}");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
@@ -84,7 +84,13 @@ async fn a_standby_waits_until_the_writer_is_gone() {
         let request = request(vec![event("Stored", &["x:1"])]);
         let refused = second.append(request.clone()).await.unwrap_err();
         let message = refused.to_string();
-        assert!(matches!(refused, AppendError::Unavailable(_)), "{message}");
+        assert!(
+            matches!(
+                refused,
+                AppendError::Unavailable(_) | AppendError::NotRecorded(_)
+            ),
+            "{message}"
+        );
         assert!(message.contains("almaty"), "{message}");
         assert!(message.contains("nothing was recorded"), "{message}");
         answered.push((request.clone(), first.append(request).await.unwrap()));
@@ -113,7 +119,7 @@ async fn a_standby_waits_until_the_writer_is_gone() {
     follows.wait_for(|head| *head == 4).await.unwrap();
     assert!(matches!(
         first.append(request).await,
-        Err(AppendError::Unavailable(message)) if message.contains("closed")
+        Err(AppendError::Unavailable(message) | AppendError::NotRecorded(message)) if message.contains("closed")
     ));
     check(other, &answered).await;
 }
@@ -160,7 +166,7 @@ fn command(client: u64, number: u64, after_position: u64) -> AppendRequest {
     let mut stored = event("Stored", &[&tag]);
     let events = if client == 0 {
         // Large enough for a stop in the middle of a statement.
-        stored.data = vec![7; 2_048];
+        stored.data = vec![7; 2_048].into();
         vec![stored; 150]
     } else {
         vec![stored; usize::try_from(client % 3).unwrap() + 1]
@@ -197,7 +203,9 @@ async fn a_node() {
                 let appended = loop {
                     match log.append(request.clone()).await {
                         Ok(appended) => break appended,
-                        Err(AppendError::Unavailable(message)) => {
+                        Err(
+                            AppendError::Unavailable(message) | AppendError::NotRecorded(message),
+                        ) => {
                             if message.contains("unknown") {
                                 println!("unknown {message}");
                             }

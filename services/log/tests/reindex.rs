@@ -235,7 +235,7 @@ async fn meet(place: &Place, damage: &str) {
         for answer in answers {
             match answer {
                 Ok(_) | Err(AppendError::ConditionFailed { .. }) => {}
-                Err(AppendError::Unavailable(said)) => {
+                Err(AppendError::Unavailable(said) | AppendError::NotRecorded(said)) => {
                     assert!(
                         said.contains(COMMAND) && said.contains("nothing was recorded"),
                         "{damage}: {said}"

@@ -43,7 +43,7 @@ fn request(data_bytes: usize, events: usize) -> AppendRequest {
     let event = ProposedEvent {
         r#type: "keruen.test.v1.Stored".to_owned(),
         tags: vec!["x:1".to_owned()],
-        data: vec![1; data_bytes],
+        data: vec![1; data_bytes].into(),
         occurred_at: Some(OccurredAt {
             precision: TimePrecision::Second.into(),
             ..OccurredAt::default()
@@ -396,7 +396,7 @@ async fn a_writer_that_lost_the_log_stops() {
         .unwrap();
     for _ in 0..2 {
         match log.append(request(1, 1)).await {
-            Err(AppendError::Unavailable(message)) => {
+            Err(AppendError::Unavailable(message) | AppendError::NotRecorded(message)) => {
                 assert!(message.contains("another writer"), "{message}");
             }
             answer => panic!("{answer:?}"),
@@ -467,7 +467,7 @@ async fn a_closed_log_finishes_what_is_queued_and_ends_its_followers() {
     }
     assert_eq!(
         log.append(request(1, 1)).await,
-        Err(AppendError::Unavailable(
+        Err(AppendError::NotRecorded(
             "the log is closed; nothing was recorded".to_owned()
         ))
     );

@@ -349,11 +349,11 @@ fn restore_tree(raw: &Connection, store: &Store) {
 /// Exchanges the data of one event and gives it the leaf hash that fits.
 fn forge(raw: &Connection, log: &[keruen_log::RecordedEvent], log_id: &[u8; 16], position: u64) {
     let mut event = log[usize::try_from(position - 1).unwrap()].clone();
-    event.data = b"forged".to_vec();
+    event.data = b"forged".to_vec().into();
     let leaf = entry::leaf_hash(log_id, &event).unwrap();
     raw.execute(
         "UPDATE events SET data = ?1, leaf_hash = ?2 WHERE position = ?3",
-        params![event.data, leaf, i64::try_from(position).unwrap()],
+        params![&event.data[..], leaf, i64::try_from(position).unwrap()],
     )
     .unwrap();
 }

@@ -14,6 +14,7 @@ use crate::{
     database::{Connection, Row},
     failure::StoreError,
     fields::Fields,
+    inbox::emergency_regions,
     names::{self, Facilities},
     paging::{self, MAX_PAGE_BYTES},
     refusal::Refusal,
@@ -219,7 +220,7 @@ impl RequestsQuery {
         let resume = paging::resume(
             &request.page_token,
             fingerprint,
-            &[Value::Integer(0), Value::Integer(0)],
+            &[Value::Integer(0), Value::Integer(0), Value::Integer(0)],
         )?;
         let paging = Paging {
             page_size,
@@ -235,7 +236,7 @@ impl RequestsQuery {
         })
     }
 
-    /// Lists requests, the most urgent and then the oldest first, with the regions of `today`, ISO 8601.
+    /// Lists requests, those of an emergency, the most urgent and then the oldest first, with the regions of `today`, ISO 8601.
     pub fn answer(self, connection: &Connection, today: &str) -> Result<Page<RequestRow>, Refusal> {
         names::known_region(self.region_id.as_deref())?;
         names::known_facility(connection, self.facility_id.as_deref())?;
@@ -255,21 +256,49 @@ impl RequestsQuery {
         if self.open_only {
             clauses.condition("is_open = 1");
         }
+        let rank = emergency_rank(connection, today, &mut clauses)?;
         clauses.after(
-            &["urgency_rank", "created_position"],
+            &[rank.as_str(), "urgency_rank", "created_position"],
             self.paging.resume.clone(),
         );
         let where_clause = clauses.where_clause();
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
-            "SELECT resource, filed_at, urgency_rank, created_position FROM requests{where_clause} \
-             ORDER BY urgency_rank, created_position LIMIT {limit}"
+            "SELECT resource, filed_at, {rank}, urgency_rank, created_position FROM requests{where_clause} \
+             ORDER BY 3, urgency_rank, created_position LIMIT {limit}"
         );
         let mut facilities = Facilities::new(connection, today);
-        self.paging.page(connection, &sql, &clauses, (2, 2), |row| {
+        self.paging.page(connection, &sql, &clauses, (2, 3), |row| {
             request_row(&mut facilities, row)
         })
     }
+}
+
+/// 0 for requests of facilities where there is an emergency on a day, ISO 8601, and 1 for all others.
+fn emergency_rank(
+    connection: &Connection,
+    today: &str,
+    clauses: &mut Clauses,
+) -> Result<String, Refusal> {
+    let Ok(day) = today.parse() else {
+        return Ok("(urgency_rank * 0 + 1)".to_owned());
+    };
+    let regions = emergency_regions(connection, day)?;
+    if regions.is_empty() {
+        // A number alone would name a column of the result.
+        return Ok("(urgency_rank * 0 + 1)".to_owned());
+    }
+    let regions: Vec<String> = regions
+        .iter()
+        .map(|id| clauses.parameter(id.as_str()))
+        .collect();
+    let today = clauses.parameter(today);
+    Ok(format!(
+        "(CASE WHEN facility_id IN (SELECT facility_id FROM facility_regions \
+         WHERE region_id IN ({}) AND valid_from <= {today} AND valid_to > {today}) \
+         THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END)",
+        regions.join(", ")
+    ))
 }
 
 fn request_row(

@@ -94,7 +94,7 @@ fn here(movement: &Movement<'_>) -> Counts {
             reserved: -quantity,
             ..none
         },
-        Kind::Departed => Counts {
+        Kind::Departed | Kind::Diverted => Counts {
             in_transit: quantity,
             ..none
         },
@@ -104,7 +104,7 @@ fn here(movement: &Movement<'_>) -> Counts {
             held,
             ..none
         },
-        Kind::Missed => none,
+        Kind::Missed | Kind::Carried => none,
         Kind::Consumed => Counts {
             on_hand: -quantity,
             held: -held,
@@ -186,6 +186,13 @@ pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
             there.taken_off()
         } else {
             there
+        };
+        changes.push((movement.from_facility_id, there));
+    }
+    if movement.kind == Kind::Diverted {
+        let there = Counts {
+            in_transit: -quantity,
+            ..none
         };
         changes.push((movement.from_facility_id, there));
     }

@@ -6,16 +6,17 @@ use std::{
 };
 
 use keruen_edge::deadline;
-use keruen_log::Log;
+use keruen_log::{Log, Query, Range};
 use keruen_proto::stock::v1::{
     GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
     GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
     GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
-    ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListRecallsRequest,
-    ListRecallsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
-    ListShipmentsResponse, ListShortagesRequest, ListShortagesResponse, ListStockCountsRequest,
-    ListStockCountsResponse, ListStockRequest, ListStockResponse, ListUnidentifiedGoodsRequest,
-    ListUnidentifiedGoodsResponse, stock_service_server::StockService,
+    ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListInboxRequest,
+    ListInboxResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
+    ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListShortagesRequest,
+    ListShortagesResponse, ListStockCountsRequest, ListStockCountsResponse, ListStockRequest,
+    ListStockResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse,
+    stock_service_server::StockService,
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
@@ -24,11 +25,14 @@ use crate::{
     attention::{CountsQuery, GoodsQuery, HeldStockQuery, RecallsQuery, ShortagesQuery},
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
     donor::{BalanceQuery, CertificateQuery},
+    fields::Fields,
+    inbox::InboxQuery,
     lot::LotQuery,
+    past::{self, Past},
     refusal::Refusal,
     stock::StockQuery,
     trace::TraceQuery,
-    views::Views,
+    views::{Keeper, Views},
 };
 
 /// What is left of a caller's deadline for reading and answering, at most.
@@ -47,8 +51,18 @@ impl StockEndpoint {
         Self { views, log }
     }
 
-    /// Waits until the views reflect `min_position`.
+    /// Waits until the view `current` reflects `min_position`.
     async fn wait(&self, min_position: u64, metadata: &MetadataMap) -> Result<(), Refusal> {
+        self.wait_for(self.views.current(), min_position, metadata)
+            .await
+    }
+
+    async fn wait_for(
+        &self,
+        keeper: &Keeper,
+        min_position: u64,
+        metadata: &MetadataMap,
+    ) -> Result<(), Refusal> {
         let head_position = *self.log.watch_head().borrow();
         if min_position > head_position {
             // The wake-up may lag behind the commit that told the caller this position.
@@ -68,32 +82,20 @@ impl StockEndpoint {
         let limit = deadline.map_or(maximum, |deadline| deadline.min(maximum));
         let is_deadline = deadline.is_some_and(|deadline| deadline < maximum);
         let begun = Instant::now();
-        match tokio::time::timeout(limit, self.reach(min_position)).await {
+        match tokio::time::timeout(limit, reach(keeper, min_position)).await {
             Ok(reached) => reached,
-            Err(_) => Err(self.too_late(min_position, begun.elapsed(), is_deadline)),
+            Err(_) => Err(self.too_late(keeper, min_position, begun.elapsed(), is_deadline)),
         }
     }
 
-    async fn reach(&self, min_position: u64) -> Result<(), Refusal> {
-        let mut status = self.views.watch_status();
-        let reached = status
-            .wait_for(|status| {
-                status.ready && (status.position >= min_position || status.parked.is_some())
-            })
-            .await
-            .map_err(|_| Refusal::Starting)?;
-        match &reached.parked {
-            Some(parked) if reached.position < min_position => Err(Refusal::Parked {
-                min_position,
-                position: reached.position,
-                parked: parked.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn too_late(&self, min_position: u64, waited: Duration, is_deadline: bool) -> Refusal {
-        let status = self.views.status();
+    fn too_late(
+        &self,
+        keeper: &Keeper,
+        min_position: u64,
+        waited: Duration,
+        is_deadline: bool,
+    ) -> Refusal {
+        let status = keeper.status();
         if !status.ready {
             return Refusal::Starting;
         }
@@ -108,8 +110,118 @@ impl StockEndpoint {
         }
     }
 
+    /// What of the past is asked for, and the day whose regions count; `None` where it is the present.
+    async fn past(&self, request: &ListStockRequest) -> Result<Option<(Past, String)>, Refusal> {
+        let mut fields = Fields::default();
+        let known_at_us = fields.time_us("known_at", request.known_at.as_ref());
+        let as_of_us = fields.time_us("as_of", request.as_of.as_ref());
+        if request.known_at_position > 0 && request.known_at.is_some() {
+            fields.reject(
+                "known_at",
+                "stands beside known_at_position; say one of them",
+            );
+        }
+        fields.finish()?;
+        let known_at = match known_at_us {
+            Some(time_us) => Some(self.recorded_by(time_us).await?),
+            None => Some(request.known_at_position).filter(|position| *position > 0),
+        };
+        let mut day = known_at_us.map(past::date_of);
+        if let Some(position) = known_at {
+            let head_position = self.log.head().await?.position;
+            if position > head_position {
+                return Err(Refusal::field(
+                    "known_at_position",
+                    format!(
+                        "must be at most {head_position}, the head of the log; found {position}"
+                    ),
+                ));
+            }
+            if day.is_none() {
+                day = Some(past::date_of(self.recorded_at_us(position).await?));
+            }
+        }
+        let recorded_by = match (known_at, as_of_us) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(as_of_us)) => self.recorded_by(as_of_us).await?,
+            _ => 0,
+        };
+        let day = as_of_us.map(past::date_of).or(day);
+        let day = day.unwrap_or_else(|| self.views.today()).to_string();
+        let past = Past {
+            known_at,
+            as_of_us,
+            recorded_by,
+        };
+        Ok(Some((past, day)))
+    }
+
+    /// The last position that had been recorded by a time; 0 where none had.
+    async fn recorded_by(&self, time_us: i64) -> Result<u64, Refusal> {
+        // Times of recording never go back.
+        let (mut before, mut after) = (0, self.log.head().await?.position + 1);
+        while before + 1 < after {
+            let middle = before + (after - before) / 2;
+            if self.recorded_at_us(middle).await? <= time_us {
+                before = middle;
+            } else {
+                after = middle;
+            }
+        }
+        Ok(before)
+    }
+
+    async fn recorded_at_us(&self, position: u64) -> Result<i64, Refusal> {
+        let range = Range::after(position.saturating_sub(1)).up_to(position);
+        let page = self.log.read(&Query::default(), range, 1).await?;
+        Ok(page.events.first().map_or(0, |event| event.recorded_at_us))
+    }
+
+    async fn list_past_stock(
+        &self,
+        request: Request<ListStockRequest>,
+        query: StockQuery,
+        (past, day): (Past, String),
+    ) -> Result<Response<ListStockResponse>, Status> {
+        let keeper = self.views.history();
+        let min_position = request.get_ref().min_position;
+        let min_position = min_position.max(past.known_at.unwrap_or(0));
+        self.wait_for(keeper, min_position, request.metadata())
+            .await?;
+        let regions_on = day.clone();
+        let (page, position) = keeper
+            .read(move |rows| query.answer_past(rows, &past, &day))
+            .await?;
+        Ok(Response::new(ListStockResponse {
+            rows: page.rows,
+            position,
+            next_page_token: page.next_page_token,
+            known_at_position: past.known_at.unwrap_or(0),
+            regions_on,
+        }))
+    }
+
     fn today(&self) -> String {
         self.views.today().to_string()
+    }
+}
+
+/// Waits until a view is at a position.
+async fn reach(keeper: &Keeper, min_position: u64) -> Result<(), Refusal> {
+    let mut status = keeper.watch_status();
+    let reached = status
+        .wait_for(|status| {
+            status.ready && (status.position >= min_position || status.parked.is_some())
+        })
+        .await
+        .map_err(|_| Refusal::Starting)?;
+    match &reached.parked {
+        Some(parked) if reached.position < min_position => Err(Refusal::Parked {
+            min_position,
+            position: reached.position,
+            parked: parked.clone(),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -120,9 +232,13 @@ impl StockService for StockEndpoint {
         request: Request<ListStockRequest>,
     ) -> Result<Response<ListStockResponse>, Status> {
         let query = StockQuery::parse(request.get_ref())?;
+        if let Some(past) = self.past(request.get_ref()).await? {
+            return self.list_past_stock(request, query, past).await;
+        }
         self.wait(request.get_ref().min_position, request.metadata())
             .await?;
         let today = self.today();
+        let regions_on = today.clone();
         let (page, position) = self
             .views
             .current()
@@ -132,6 +248,8 @@ impl StockService for StockEndpoint {
             rows: page.rows,
             position,
             next_page_token: page.next_page_token,
+            known_at_position: 0,
+            regions_on,
         }))
     }
 
@@ -241,6 +359,26 @@ impl StockService for StockEndpoint {
             .read(move |rows| query.answer(rows, &today))
             .await?;
         Ok(Response::new(ListRequestsResponse {
+            rows: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn list_inbox(
+        &self,
+        request: Request<ListInboxRequest>,
+    ) -> Result<Response<ListInboxResponse>, Status> {
+        let query = InboxQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let today = self.views.today();
+        let (page, position) = self
+            .views
+            .current()
+            .read(move |rows| query.answer(rows, today))
+            .await?;
+        Ok(Response::new(ListInboxResponse {
             rows: page.rows,
             next_page_token: page.next_page_token,
             position,

@@ -60,6 +60,7 @@ impl Views {
                 log: log.clone(),
                 runtime: Handle::current(),
                 stop: stop.subscribe(),
+                asked: keeper.rebuild_asked.subscribe(),
             };
             tokio::spawn(follower.run_on_a_thread())
         });
@@ -89,6 +90,8 @@ pub(crate) struct Follower {
     pub log: Arc<dyn Log>,
     pub runtime: Handle,
     pub stop: watch::Receiver<bool>,
+    /// Wakes whenever somebody asks for a rebuild.
+    asked: watch::Receiver<u64>,
 }
 
 type Rebuilding = oneshot::Receiver<Result<Option<Built>, FollowError>>;
@@ -177,9 +180,14 @@ impl Follower {
         let mut position = self.attach(&mut writer)?;
         let mut is_parked = false;
         let mut wake_up = self.log.watch_head();
+        let mut tidy_at: Option<Instant> = None;
         loop {
             if self.is_stopped() {
                 return Ok(());
+            }
+            if tidy_at.is_some_and(|due| due <= Instant::now()) {
+                tidy_at = None;
+                self.keeper.place.tidy(self.keeper.view);
             }
             wake_up.mark_unchanged();
             let mut is_complete = true;
@@ -204,7 +212,8 @@ impl Follower {
                         writer = next;
                         position = self.attach(&mut writer)?;
                         is_parked = false;
-                        self.keeper.place.tidy(self.keeper.view);
+                        // By then nobody reads the old rows any more.
+                        tidy_at = Some(Instant::now() + self.keeper.options.max_query);
                     }
                 }
             }
@@ -350,6 +359,7 @@ impl Follower {
             }
             position = applied.position;
         }
+        writer.mark_complete()?;
         drop(writer);
         let finished = keeper.place.finish(copy)?;
         tracing::info!(
@@ -392,7 +402,6 @@ impl Follower {
         is_waiting: bool,
         is_parked: bool,
     ) -> Wake {
-        let mut asked = self.keeper.rebuild_asked.subscribe();
         let poll_interval = if is_waiting {
             self.keeper.options.poll_interval
         } else {
@@ -405,7 +414,7 @@ impl Follower {
                 None => std::future::pending().await,
             }
         };
-        let stop = &mut self.stop;
+        let (stop, asked) = (&mut self.stop, &mut self.asked);
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
@@ -474,7 +483,7 @@ impl Follower {
     fn attach(&self, writer: &mut Writer) -> Result<u64, FollowError> {
         let head = self.runtime.block_on(self.log.head())?;
         let checkpoint = writer.checkpoint()?;
-        let position = if self.belongs(&head.log_id, head.position, &checkpoint)? {
+        let position = if self.belongs(&head.log_id, &checkpoint)? {
             checkpoint.position
         } else {
             if checkpoint.position > 0 {
@@ -493,7 +502,7 @@ impl Follower {
             status.ready = true;
             status.version = writer.copy().version;
             status.position = position;
-            status.head_position = head.position;
+            status.head_position = head.position.max(position);
             status.parked = None;
             status.failure = None;
             true
@@ -501,15 +510,11 @@ impl Follower {
         Ok(position)
     }
 
-    pub fn belongs(
-        &self,
-        log_id: &[u8],
-        head_position: u64,
-        checkpoint: &Checkpoint,
-    ) -> Result<bool, FollowError> {
-        if checkpoint.log_id != log_id || checkpoint.position > head_position {
+    pub fn belongs(&self, log_id: &[u8], checkpoint: &Checkpoint) -> Result<bool, FollowError> {
+        if checkpoint.log_id != log_id {
             return Ok(false);
         }
+        // The event itself tells: what the log says of its head may be a little older than what can be read of it.
         let Some(before) = checkpoint.position.checked_sub(1) else {
             return Ok(true);
         };

@@ -1,6 +1,8 @@
 //! The fields of a query, parsed. Every field that breaks a rule is noted, not only the first one.
 
+use chrono::NaiveDate;
 use keruen_domain::{Code, Label};
+use pbjson_types::Timestamp;
 use tonic_types::FieldViolation;
 
 use crate::refusal::Refusal;
@@ -22,6 +24,30 @@ impl Fields {
         } else {
             self.code(field, text)
         }
+    }
+
+    /// A day, ISO 8601; empty means that nothing was asked for.
+    pub fn date(&mut self, field: &str, text: &str) -> Option<String> {
+        if text.is_empty() {
+            return None;
+        }
+        let parsed = text
+            .parse::<NaiveDate>()
+            .map_err(|_| "must be a calendar date such as 2021-03-31");
+        self.parsed(field, text, parsed.map(|day| day.to_string()))
+    }
+
+    /// A time, in microseconds.
+    pub fn time_us(&mut self, field: &str, time: Option<&Timestamp>) -> Option<i64> {
+        let time = time?;
+        let time_us = time
+            .seconds
+            .checked_mul(1_000_000)
+            .and_then(|us| us.checked_add(i64::from(time.nanos) / 1_000));
+        if time_us.is_none() || !(0..1_000_000_000).contains(&time.nanos) {
+            self.reject(field, format!("is no time that there is; found {time:?}"));
+        }
+        time_us
     }
 
     /// A code that must be there.

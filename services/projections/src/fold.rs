@@ -15,7 +15,8 @@ use keruen_proto::{
 use prost::Message;
 
 use crate::{
-    counts::changes,
+    chronicle::{Carried, Chronicle, carried},
+    counts::{Counts, changes},
     database::Connection,
     failure::{ApplyError, Defect, StoreError},
     memory::{Cache, Slot},
@@ -41,6 +42,8 @@ pub struct Fold {
     resources: Cache<Boundary, Option<Folded>>,
     resources_bytes: usize,
     rows: Rows,
+    /// Of a view that tells the past.
+    chronicle: Option<Chronicle>,
     /// Whether what is not here is not stored either.
     is_complete: bool,
     position: u64,
@@ -53,7 +56,10 @@ impl Fold {
     pub fn new(connection: Rc<Connection>, view: &'static View, position: u64) -> Self {
         let is_empty = position == 0;
         Self {
-            rows: Rows::new(connection.clone(), is_empty),
+            rows: Rows::new(connection.clone(), view, is_empty),
+            chronicle: view
+                .keeps(&table::CHANGES)
+                .then(|| Chronicle::new(connection.clone(), is_empty)),
             connection,
             view,
             resources: BTreeMap::new(),
@@ -79,7 +85,7 @@ impl Fold {
             self.position = expected;
         }
         if let Some(last) = events.last() {
-            self.leaf_hash = Some(last.leaf_hash.clone());
+            self.leaf_hash = Some(last.leaf_hash.to_vec());
         }
         Ok(())
     }
@@ -126,7 +132,10 @@ impl Fold {
                 self.rows.add_step(step(recorded, movement, number));
             }
         }
-        Ok(Ok(()))
+        match &mut self.chronicle {
+            Some(chronicle) => chronicle.close(recorded),
+            None => Ok(Ok(())),
+        }
     }
 
     /// Where it stands: position and leaf hash of the last event taken in, if there was one.
@@ -146,7 +155,8 @@ impl Fold {
 
     /// How much it keeps in memory, in bytes, roughly.
     pub fn memory_bytes(&self) -> usize {
-        self.rows.len() * ROW_BYTES + self.resources_bytes + self.resources.len() * RESOURCE_BYTES
+        let rows = self.rows.len() + self.chronicle.as_ref().map_or(0, Chronicle::len);
+        rows * ROW_BYTES + self.resources_bytes + self.resources.len() * RESOURCE_BYTES
     }
 
     /// Forgets what has been written: it is read again on its next touch.
@@ -154,6 +164,9 @@ impl Fold {
         self.resources.clear();
         self.resources_bytes = 0;
         self.rows.forget();
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.forget();
+        }
         self.is_complete = false;
     }
 }
@@ -169,6 +182,10 @@ impl Fold {
             let Some(slot) = self.resources.get_mut(&boundary) else {
                 continue;
             };
+            let before = match (&self.chronicle, &slot.value) {
+                (Some(_), Some(folded)) => carried_by(&folded.entry),
+                _ => Carried::new(),
+            };
             let folded = slot.value.get_or_insert_with(|| Folded {
                 entry: Entry::empty(&boundary),
                 created_position: recorded.position,
@@ -181,6 +198,11 @@ impl Fold {
             });
             folded.entry.evolve(&boundary, event);
             slot.is_dirty = true;
+            if let Some(chronicle) = &mut self.chronicle {
+                let after = carried_by(&folded.entry);
+                // Bounded by the counters of stock, which are checked.
+                let _ = chronicle.on_the_way(before, after);
+            }
             // Its history begins with the event that brings it about, wherever a batch of events begins.
             if !resource::exists(&folded.entry) {
                 slot.value = None;
@@ -250,7 +272,8 @@ impl Fold {
             };
             let is_blocked = self.is_blocked(&units.item_id, &units.batch_id, &units.lot)?;
             let lot = self.known_lot(&units.item_id, &units.batch_id, &units.lot)?;
-            if self.rows.add(key, &lot, change, is_blocked)?.is_none() {
+            let added = self.rows.add(key.clone(), &lot, change, is_blocked)?;
+            if self.note(key, added).is_none() {
                 return Ok(Err(uncountable(facility_id, &units.item_id)));
             }
         }
@@ -273,11 +296,21 @@ impl Fold {
             let is_blocked = self.is_blocked(item_id, &key.batch_id, lot)?;
             let facility_id = key.facility_id.clone();
             let relabelled = matches!(event, Event::BatchDataCorrected(_)).then_some(lot.as_str());
-            if self.rows.restate(key, relabelled, is_blocked)?.is_none() {
+            let restated = self.rows.restate(key.clone(), relabelled, is_blocked)?;
+            if self.note(key, restated).is_none() {
                 return Ok(Err(uncountable(&facility_id, item_id)));
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Notes what has changed of a stock row; `None` where that can't be counted.
+    fn note(&mut self, key: StockKey, change: Option<Counts>) -> Option<()> {
+        let change = change?;
+        match &mut self.chronicle {
+            Some(chronicle) => chronicle.at_rest(key, change),
+            None => Some(()),
+        }
     }
 
     /// Whether nothing of a batch may be used.
@@ -319,7 +352,9 @@ impl Fold {
             return Ok(());
         };
         let quantity = movement.units.quantity;
-        if let Some(from) = shift.from.as_ref().filter(|from| !from.is_on_the_way()) {
+        // What is on the way is for the shipment's fold to say, but of where it goes no longer.
+        let is_left = |from: &&Place<'_>| !from.is_on_the_way() || movement.kind == Kind::Diverted;
+        if let Some(from) = shift.from.as_ref().filter(is_left) {
             self.add_to_place(place_key(movement, from), -quantity, position)?;
         }
         let Some(to) = &shift.to else {
@@ -425,7 +460,18 @@ impl Fold {
             slot.written(slot.value.is_some());
         }
         writer.finish()?;
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.write()?;
+        }
         self.rows.write(self.view)
+    }
+}
+
+/// What a shipment carries; nothing where it is something else.
+fn carried_by(entry: &Entry) -> Carried {
+    match entry {
+        Entry::Shipment(shipment) => carried(shipment),
+        _ => Carried::new(),
     }
 }
 

@@ -41,6 +41,10 @@ pub enum Kind {
     WrittenOff,
     /// A loss act settles missing ones.
     Settled,
+    /// They go elsewhere than they left for.
+    Diverted,
+    /// They go on as, or as a part of, another shipment, or in other hands; or stand at their destination.
+    Carried,
     /// They are given back.
     Returned,
     /// They become a part of kits, or are kits that are taken apart.
@@ -133,6 +137,17 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
         Event::StockReleased(event) => {
             held_here(Kind::Released, event.units.as_ref(), &event.facility_id)
         }
+        Event::KitsAssembled(event) => assembled(event),
+        Event::KitsBroken(event) => taken_apart(event),
+        _ => of_shipment(event),
+    };
+    movements.retain(|movement| !movement.units.batch_id.is_empty());
+    movements
+}
+
+/// What happens to units that a shipment has claimed or brings.
+fn of_shipment(event: &Event) -> Vec<Movement<'_>> {
+    match event {
         Event::ShipmentAllocated(event) => claims(
             Kind::Claimed,
             &event.shipment_id,
@@ -166,12 +181,29 @@ pub fn movements(event: &Event) -> Vec<Movement<'_>> {
             &event.units,
         ),
         Event::ShipmentReceived(event) => shipment_received(event),
-        Event::KitsAssembled(event) => assembled(event),
-        Event::KitsBroken(event) => taken_apart(event),
+        Event::ShipmentDiverted(event) => travels(
+            Kind::Diverted,
+            &event.shipment_id,
+            &event.destination_id,
+            &event.new_destination_id,
+            &event.units,
+        ),
+        Event::ShipmentSplit(event) => travels(
+            Kind::Carried,
+            &event.new_shipment_id,
+            &event.origin_id,
+            &event.destination_id,
+            &event.units,
+        ),
+        Event::ShipmentLossReported(event) => travels(
+            Kind::Missed,
+            &event.shipment_id,
+            &event.origin_id,
+            &event.destination_id,
+            &event.units,
+        ),
         _ => corrections(event),
-    };
-    movements.retain(|movement| !movement.units.batch_id.is_empty());
-    movements
+    }
 }
 
 /// At one facility, without a shipment.

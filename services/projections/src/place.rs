@@ -80,6 +80,14 @@ fn forward<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
             way(TraceStatus::InTransit),
         ),
         Kind::Missed => (None, way(TraceStatus::Missing)),
+        Kind::Carried => (None, way(TraceStatus::InTransit)),
+        Kind::Diverted => (
+            Some(Place {
+                facility_id: movement.from_facility_id,
+                ..way(TraceStatus::InTransit)
+            }),
+            way(TraceStatus::InTransit),
+        ),
         Kind::Settled => (None, way(TraceStatus::Lost)),
         Kind::Consumed => gone(TraceStatus::Consumed),
         Kind::Disposed => gone(TraceStatus::Disposed),

@@ -77,7 +77,7 @@ impl<'f> Building<'f> {
         let mut writer = keeper.place.open_writer(keeper.view, &copy)?;
         let checkpoint = writer.checkpoint()?;
         let mut position = checkpoint.position;
-        if !follower.belongs(&head.log_id, head.position, &checkpoint)? {
+        if !follower.belongs(&head.log_id, &checkpoint)? {
             writer.start_over(&head.log_id)?;
             position = 0;
         }

@@ -41,6 +41,7 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         Boundary::Asset(..) => &table::ASSETS,
         Boundary::Request(_) => &table::REQUESTS,
         Boundary::Shipment(_) => &table::SHIPMENTS,
+        Boundary::Emergency(_) => &table::EMERGENCIES,
         Boundary::Count(_) => &table::STOCK_COUNTS,
         Boundary::Goods(_) => &table::GOODS,
         Boundary::Pledge(_)
@@ -56,6 +57,9 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         | Boundary::KitsOfBatch(_)
         | Boundary::LotInKits(..)
         | Boundary::Fact(..)
+        | Boundary::Emergencies
+        | Boundary::Plan(_)
+        | Boundary::Parcel(_)
         | Boundary::DutyRoster(_) => return None,
     })
 }
@@ -78,13 +82,16 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Count(id)
         | Boundary::Goods(id)
         | Boundary::DutyRoster(id)
+        | Boundary::Emergency(id)
+        | Boundary::Plan(id)
         | Boundary::Request(id)
+        | Boundary::Parcel(id)
         | Boundary::Shipment(id) => (id.as_str(), None),
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
         Boundary::Key(_, scheme, value) => (scheme.as_str(), Some(value.as_str())),
         Boundary::LotInKits(item_id, lot) => (item_id.as_str(), Some(lot.as_str())),
-        Boundary::EarmarkChanges => ("", None),
+        Boundary::EarmarkChanges | Boundary::Emergencies => ("", None),
         Boundary::Fact(command_id, index) => (command_id.as_str(), Some(index.as_str())),
         Boundary::Stock(facility_id, item_id) | Boundary::Since(facility_id, item_id, _) => {
             (facility_id.as_str(), Some(item_id.as_str()))
@@ -164,8 +171,12 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Goods(_) => Entry::Goods(Message::decode(resource)?),
         Entry::Fact(_) => Entry::Fact(Message::decode(resource)?),
         Entry::DutyRoster(_) => Entry::DutyRoster(Message::decode(resource)?),
+        Entry::Emergency(_) => Entry::Emergency(Message::decode(resource)?),
+        Entry::Emergencies(_) => Entry::Emergencies(Message::decode(resource)?),
+        Entry::Plan(_) => Entry::Plan(Message::decode(resource)?),
         Entry::Request(_) => Entry::Request(Message::decode(resource)?),
         Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
+        Entry::Parcel(_) => Entry::Parcel(Message::decode(resource)?),
     })
 }
 
@@ -190,14 +201,18 @@ pub fn exists(entry: &Entry) -> bool {
         // It has no id, and is stored nowhere.
         Entry::Since(_)
         | Entry::EarmarkChanges(_)
+        | Entry::Emergencies(_)
         | Entry::KitsOfBatch(_)
         | Entry::LotInKits(_) => return false,
         Entry::Count(it) => &it.count_id,
         Entry::Goods(it) => &it.goods_id,
         Entry::Fact(it) => &it.event_id,
         Entry::DutyRoster(it) => &it.region_id,
+        Entry::Emergency(it) => &it.emergency_id,
+        Entry::Plan(it) => &it.plan_id,
         Entry::Request(it) => &it.request_id,
         Entry::Shipment(it) => &it.shipment_id,
+        Entry::Parcel(it) => &it.sscc,
     };
     !id.is_empty()
 }
@@ -215,6 +230,7 @@ fn encode(entry: &Entry) -> Vec<u8> {
         Entry::Asset(it) => it.encode_to_vec(),
         Entry::Request(it) => it.encode_to_vec(),
         Entry::Shipment(it) => it.encode_to_vec(),
+        Entry::Emergency(it) => it.encode_to_vec(),
         Entry::Count(it) => it.encode_to_vec(),
         Entry::Goods(it) => it.encode_to_vec(),
         _ => Vec::new(),
@@ -284,9 +300,10 @@ impl<'c> Writer<'c> {
         let position = folded.created_position.cast_signed();
         let (id, _) = key(boundary);
         match &folded.entry {
-            Entry::Organisation(_) | Entry::Commodity(_) | Entry::Quality(_) => {
-                self.row(table, params![id, position, encoded])
-            }
+            Entry::Organisation(_)
+            | Entry::Commodity(_)
+            | Entry::Quality(_)
+            | Entry::Emergency(_) => self.row(table, params![id, position, encoded]),
             Entry::Facility(it) => {
                 self.row(table, params![id, it.operator_id, position, encoded])?;
                 tenure::store(self.connection, it)
@@ -295,7 +312,14 @@ impl<'c> Writer<'c> {
             Entry::Donation(it) => self.row(table, params![id, it.donor_id, position, encoded]),
             Entry::Batch(it) => self.row(
                 table,
-                params![id, it.donation_id, it.item_id, position, encoded],
+                params![
+                    id,
+                    it.donation_id,
+                    it.item_id,
+                    it.expires_on,
+                    position,
+                    encoded
+                ],
             ),
             Entry::Asset(it) => self.row(
                 table,
@@ -332,6 +356,8 @@ impl<'c> Writer<'c> {
             | Entry::Pledge(_)
             | Entry::Fact(_)
             | Entry::DutyRoster(_)
+            | Entry::Emergencies(_)
+            | Entry::Plan(_)
             | Entry::Key(_)
             | Entry::Vehicle(_)
             | Entry::Volunteer(_)
@@ -339,6 +365,7 @@ impl<'c> Writer<'c> {
             | Entry::Since(_)
             | Entry::EarmarkChanges(_)
             | Entry::KitsOfBatch(_)
+            | Entry::Parcel(_)
             | Entry::LotInKits(_) => Ok(()),
         }
     }

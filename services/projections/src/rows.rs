@@ -124,13 +124,14 @@ pub struct Rows {
     steps: Vec<NewStep>,
     /// Batches, and batches of kits that hold units of them.
     kit_parts: BTreeSet<(String, String)>,
+    has_totals: bool,
     /// Whether what is not here is not stored either.
     is_complete: bool,
 }
 
 impl Rows {
-    /// As stored; `is_empty` where nothing is.
-    pub fn new(connection: Rc<Connection>, is_empty: bool) -> Self {
+    /// As a view has stored them; `is_empty` where nothing is.
+    pub fn new(connection: Rc<Connection>, view: &View, is_empty: bool) -> Self {
         Self {
             connection,
             stock: BTreeMap::new(),
@@ -139,6 +140,7 @@ impl Rows {
             serials: BTreeMap::new(),
             steps: Vec::new(),
             kit_parts: BTreeSet::new(),
+            has_totals: view.keeps(&table::STOCK_TOTALS),
             is_complete: is_empty,
         }
     }
@@ -207,7 +209,11 @@ impl Rows {
         change: Counts,
     ) -> Result<Option<Counts>, StoreError> {
         let total_key = (key.facility_id.clone(), key.item_id.clone());
-        let before_total = self.total_row(&total_key)?;
+        let before_total = if self.has_totals {
+            self.total_row(&total_key)?
+        } else {
+            Counts::default()
+        };
         let sums = after.and_then(|after| {
             let held = after.counts.held.checked_sub(before.counts.held)?;
             let change = Counts { held, ..change };
@@ -217,7 +223,9 @@ impl Rows {
             return Ok(None);
         };
         set(&mut self.stock, key, after);
-        set(&mut self.totals, total_key, total);
+        if self.has_totals {
+            set(&mut self.totals, total_key, total);
+        }
         Ok(Some(change))
     }
 
@@ -360,7 +368,9 @@ impl Rows {
     /// Writes what has changed since the last time.
     pub fn write(&mut self, view: &View) -> Result<(), StoreError> {
         self.write_stock()?;
-        self.write_totals()?;
+        if view.keeps(&table::STOCK_TOTALS) {
+            self.write_totals()?;
+        }
         if view.keeps(&table::PLACES) {
             self.write_places()?;
             self.write_serials()?;

@@ -4,12 +4,14 @@ use keruen_proto::stock::v1::{ListStockRequest, StockGroup, StockRow};
 use prost::Message;
 
 use crate::{
+    chronicle::COLUMNS,
     clauses::{Clauses, Value},
     database::{Connection, Row},
     failure::StoreError,
     fields::Fields,
     names,
     paging::{self, MAX_PAGE_BYTES},
+    past::Past,
     refusal::Refusal,
     rows::counts,
 };
@@ -27,6 +29,8 @@ pub struct StockQuery {
     batch_id: Option<String>,
     owner_id: Option<String>,
     custodian_id: Option<String>,
+    expires_from: Option<String>,
+    expires_until: Option<String>,
     page_size: usize,
     fingerprint: u64,
     resume: Option<Vec<Value>>,
@@ -53,6 +57,8 @@ impl StockQuery {
             batch_id: fields.filter("batch_id", &request.batch_id),
             owner_id: fields.filter("owner_id", &request.owner_id),
             custodian_id: fields.filter("custodian_id", &request.custodian_id),
+            expires_from: fields.date("expires_from", &request.expires_from),
+            expires_until: fields.date("expires_until", &request.expires_until),
             page_size: fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS),
             fingerprint: fingerprint(request),
             resume: None,
@@ -64,10 +70,29 @@ impl StockQuery {
         Ok(query)
     }
 
-    /// Adds up, with the regions of `today`, ISO 8601.
+    /// Adds up what there is, from the view `current`, with the regions of `today`, ISO 8601.
     pub fn answer(self, connection: &Connection, today: &str) -> Result<StockPage, Refusal> {
+        self.add_up(connection, None, today)
+    }
+
+    /// Adds up what there was, from the view `history`, with the regions of a day, ISO 8601.
+    pub fn answer_past(
+        self,
+        connection: &Connection,
+        past: &Past,
+        day: &str,
+    ) -> Result<StockPage, Refusal> {
+        self.add_up(connection, Some(past), day)
+    }
+
+    fn add_up(
+        self,
+        connection: &Connection,
+        past: Option<&Past>,
+        day: &str,
+    ) -> Result<StockPage, Refusal> {
         self.refuse_unknown(connection)?;
-        let (sql, clauses) = self.sql(today);
+        let (sql, clauses) = self.sql(past, day);
         let mut statement = connection.prepare_cached(&sql)?;
         let groups = &self.groups;
         let mut found = statement.query(&clauses.values())?;
@@ -110,20 +135,34 @@ impl StockQuery {
         self.groups.contains(&group)
     }
 
-    fn sql(&self, today: &str) -> (String, Clauses) {
+    fn sql(&self, past: Option<&Past>, today: &str) -> (String, Clauses) {
+        let by_expiry = self.has_group(StockGroup::Expiry)
+            || self.expires_from.is_some()
+            || self.expires_until.is_some();
         let by_batch = self.has_group(StockGroup::Batch)
             || self.has_group(StockGroup::Owner)
+            || by_expiry
             || self.batch_id.is_some()
             || self.owner_id.is_some();
         let by_custodian = self.has_group(StockGroup::Custodian) || self.custodian_id.is_some();
-        let mut from = if by_custodian {
+        let mut clauses = Clauses::default();
+        let mut from = if let Some(past) = past {
+            let rows = if by_batch || by_custodian {
+                past.holdings(&mut clauses)
+            } else {
+                past.pairs(&mut clauses)
+            };
+            format!("({rows}) s")
+        } else if by_custodian {
             format!("({}) s", include_str!("sql/stock_in_hand.sql"))
         } else if by_batch {
             "stock s".to_owned()
         } else {
             "stock_totals s".to_owned()
         };
-        let mut clauses = Clauses::default();
+        if by_expiry {
+            from.push_str(" LEFT JOIN batches x ON x.batch_id = s.batch_id");
+        }
         if self.has_group(StockGroup::Commodity) || self.commodity_id.is_some() {
             from.push_str(" LEFT JOIN items i ON i.item_id = s.item_id");
         }
@@ -141,6 +180,14 @@ impl StockQuery {
         clauses.equal("s.batch_id", self.batch_id.as_deref());
         clauses.equal("s.owner_id", self.owner_id.as_deref());
         clauses.equal("s.custodian_id", self.custodian_id.as_deref());
+        if let Some(day) = &self.expires_from {
+            let day = clauses.parameter(day.as_str());
+            clauses.condition(format!("(x.expires_on = '' OR x.expires_on >= {day})"));
+        }
+        if let Some(day) = &self.expires_until {
+            let day = clauses.parameter(day.as_str());
+            clauses.condition(format!("x.expires_on <> '' AND x.expires_on <= {day}"));
+        }
         let columns: Vec<&str> = self.groups.iter().map(|group| expression(*group)).collect();
         clauses.after(&columns, self.resume.clone());
         let columns = columns.join(", ");
@@ -148,8 +195,15 @@ impl StockQuery {
         // One row more than asked for tells whether there is a next page.
         let limit = clauses.parameter(i64::try_from(self.page_size + 1).unwrap_or(i64::MAX));
         let sums = SUMS;
+        // What there is no longer has no row of its own today; in the past, and where what is on its way stands apart, it
+        // has one that is all 0.
+        let having = if past.is_some() || by_custodian {
+            format!(" HAVING {}", something())
+        } else {
+            String::new()
+        };
         let sql = format!(
-            "SELECT {columns}, {sums} FROM {from}{where_clause} GROUP BY {columns} ORDER BY {columns} LIMIT {limit}"
+            "SELECT {columns}, {sums} FROM {from}{where_clause} GROUP BY {columns}{having} ORDER BY {columns} LIMIT {limit}"
         );
         (sql, clauses)
     }
@@ -160,6 +214,15 @@ const SUMS: &str = "CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGI
                     CAST(SUM(s.consumed) AS BIGINT), CAST(SUM(s.disposed) AS BIGINT), CAST(SUM(s.lost) AS BIGINT), \
                     CAST(SUM(s.returned) AS BIGINT), CAST(SUM(s.converted) AS BIGINT), \
                     CAST(SUM(s.title_in) AS BIGINT), CAST(SUM(s.title_out) AS BIGINT)";
+
+/// That any of the sums is not 0.
+fn something() -> String {
+    let columns = COLUMNS.split(", ");
+    let conditions: Vec<_> = columns
+        .map(|column| format!("SUM(s.{column}) <> 0"))
+        .collect();
+    format!("({})", conditions.join(" OR "))
+}
 
 /// What identifies the query through its pages.
 fn fingerprint(request: &ListStockRequest) -> u64 {
@@ -205,6 +268,7 @@ fn expression(group: StockGroup) -> &'static str {
         StockGroup::Batch => "s.batch_id",
         StockGroup::Owner => "s.owner_id",
         StockGroup::Custodian => "s.custodian_id",
+        StockGroup::Expiry => "COALESCE(x.expires_on, '')",
         StockGroup::Unspecified => "''",
     }
 }
@@ -218,6 +282,7 @@ fn column_of(row: &mut StockRow, group: StockGroup) -> &mut String {
         StockGroup::Batch => &mut row.batch_id,
         StockGroup::Owner => &mut row.owner_id,
         StockGroup::Custodian => &mut row.custodian_id,
+        StockGroup::Expiry => &mut row.expires_on,
     }
 }
 

@@ -43,6 +43,8 @@ pub struct CopyName {
 }
 
 const UNFINISHED: &str = "building";
+/// How long a copy that is complete may still be open elsewhere.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(10);
 
 impl CopyName {
     fn new(view: &View, generation: u64, is_unfinished: bool) -> Self {
@@ -228,6 +230,18 @@ impl Place {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(copy.file());
+                // The journal beside the file has another name, and would be left behind with what is only there.
+                let connection = rusqlite::Connection::open(&path)?;
+                connection.busy_timeout(CHECKPOINT_PATIENCE)?;
+                let is_busy: bool =
+                    connection
+                        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+                if is_busy {
+                    return Err(StoreError::Io(io::Error::other(
+                        "somebody else has the copy open",
+                    )));
+                }
+                drop(connection);
                 fs::File::open(&path)?.sync_all()?;
                 fs::rename(path, folder.join(finished.file()))?;
                 fs::File::open(folder)?.sync_all()?;
@@ -431,8 +445,16 @@ impl Writer {
         if self.connection.is_postgres() {
             return self.connection.execute_batch("ANALYZE");
         }
+        Ok(())
+    }
+
+    /// Marks a file as complete, as the last step before it is synced and gets its name: under its old one it would be
+    /// taken for something else, and emptied.
+    pub fn mark_complete(&self) -> Result<(), StoreError> {
+        if self.connection.is_postgres() {
+            return Ok(());
+        }
         let version = self.view.version;
-        // What is complete is marked as such; it is synced before it gets its name.
         self.connection
             .execute_batch(&format!("PRAGMA user_version = {version}"))
     }

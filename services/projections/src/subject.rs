@@ -36,6 +36,7 @@ fn boundary(tag: &str) -> Option<Boundary> {
         "batch" => Boundary::batch(id),
         "request" => Boundary::request(id),
         "shipment" => Boundary::shipment(id),
+        "emergency" => Boundary::emergency(id),
         "count" => Boundary::count(id),
         "goods" => Boundary::goods(id),
         "asset" => {
@@ -65,6 +66,7 @@ mod tests {
             Boundary::batch("B-1"),
             Boundary::request("R-1"),
             Boundary::shipment("S-1"),
+            Boundary::emergency("E-1"),
             Boundary::asset("VENT-1", "№ 7/№ 8: 50 %"),
         ];
         for expected in stored.into_iter().map(Option::unwrap) {

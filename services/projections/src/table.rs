@@ -30,7 +30,9 @@ tables! {
     ITEMS = "items" ["item_id"] ["commodity_id", "created_position", "resource"];
     ITEM_QUALITY = "item_quality" ["item_id"] ["created_position", "resource"];
     DONATIONS = "donations" ["donation_id"] ["donor_id", "created_position", "resource"];
-    BATCHES = "batches" ["batch_id"] ["donation_id", "item_id", "created_position", "resource"];
+    BATCHES = "batches" ["batch_id"] [
+        "donation_id", "item_id", "expires_on", "created_position", "resource"
+    ];
     ASSETS = "assets" ["item_id", "serial_number"] [
         "batch_id", "created_position", "resource", "facility_id", "owner_id", "place", "condition",
         "service_due_on", "loan_due_on"
@@ -41,6 +43,7 @@ tables! {
     SHIPMENTS = "shipments" ["shipment_id"] [
         "origin_id", "destination_id", "state", "custodian_id", "created_position", "resource"
     ];
+    EMERGENCIES = "emergencies" ["emergency_id"] ["created_position", "resource"];
     STOCK_COUNTS = "stock_counts" ["count_id"] ["facility_id", "item_id", "created_position", "resource"];
     GOODS = "goods" ["goods_id"] ["facility_id", "is_open", "created_position", "resource"];
     REQUEST_SHIPMENTS = "request_shipments" ["request_id", "shipment_id"] [];
@@ -61,6 +64,22 @@ tables! {
     STEPS = "steps" ["batch_id", "position", "step_no"] ["request_id", "step"];
     SERIAL_STEPS = "serial_steps" ["item_id", "serial_number", "batch_id", "position", "step_no"] [];
     KIT_PARTS = "kit_parts" ["batch_id", "kit_batch_id"] [];
+    PAIRS = "pairs" ["pair_id"] ["facility_id", "item_id"];
+    HOLDINGS = "holdings" ["holding_id"] [
+        "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"
+    ];
+    CHANGES = "changes" ["holding_id", "occurred_at_us", "position"] [
+        "is_late", "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
+        "converted", "title_in", "title_out"
+    ];
+    BALANCES = "balances" ["pair_id", "position"] [
+        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
+        "converted", "title_in", "title_out"
+    ];
+    CLOSINGS = "closings" ["pair_id", "day"] [
+        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
+        "converted", "title_in", "title_out"
+    ];
 }
 
 impl Table {

@@ -4,7 +4,7 @@ use crate::table::{self, Table};
 
 /// Version of the view `current`. It moves whenever the same events would lead to other rows; the view is then built
 /// anew, while the old one answers.
-pub const VERSION: u32 = 24;
+pub const VERSION: u32 = 25;
 
 /// A view: rows folded from the log, kept apart from those of other views and at a position of their own.
 #[derive(Clone, Debug)]
@@ -39,6 +39,7 @@ pub static CURRENT: View = View {
         &table::ASSETS,
         &table::REQUESTS,
         &table::SHIPMENTS,
+        &table::EMERGENCIES,
         &table::STOCK_COUNTS,
         &table::GOODS,
         &table::REQUEST_SHIPMENTS,
@@ -52,8 +53,35 @@ pub static CURRENT: View = View {
     ],
 };
 
+/// Version of the view `history`, see [`VERSION`].
+const HISTORY_VERSION: u32 = 1;
+
+/// Stock as it was at any position, and at any time.
+pub static HISTORY: View = View {
+    name: "history",
+    version: HISTORY_VERSION,
+    about: "stock as it was known at any position and as of any time",
+    schema: include_str!("sql/history.sql"),
+    tables: &[
+        &table::ORGANISATIONS,
+        &table::FACILITIES,
+        &table::FACILITY_REGIONS,
+        &table::COMMODITIES,
+        &table::ITEMS,
+        &table::ITEM_QUALITY,
+        &table::BATCHES,
+        &table::SHIPMENTS,
+        &table::STOCK,
+        &table::PAIRS,
+        &table::HOLDINGS,
+        &table::CHANGES,
+        &table::BALANCES,
+        &table::CLOSINGS,
+    ],
+};
+
 /// All views.
-pub static ALL: [&View; 1] = [&CURRENT];
+pub static ALL: [&View; 2] = [&CURRENT, &HISTORY];
 
 impl View {
     /// The same view as another program has it.
@@ -73,8 +101,8 @@ impl View {
     }
 
     /// Whether a table is one of its own.
-    pub fn keeps(&self, table: &Table) -> bool {
-        self.tables.iter().any(|own| own.name == table.name)
+    pub fn keeps(&self, table: &'static Table) -> bool {
+        self.tables.iter().any(|own| std::ptr::eq(*own, table))
     }
 
     /// The statements that make its tables, and those that make the indexes on them.

@@ -196,6 +196,12 @@ impl Views {
         &self.keepers[0]
     }
 
+    /// The view `history`: stock as it was.
+    pub(crate) fn history(&self) -> &Arc<Keeper> {
+        // It is the second of all.
+        &self.keepers[1]
+    }
+
     /// Where the view `current` stands.
     pub fn status(&self) -> Status {
         self.current().status()

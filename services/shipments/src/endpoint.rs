@@ -6,9 +6,15 @@ use keruen_domain::Boundary;
 use keruen_edge::{Desk, Fields};
 use keruen_proto::shipments::v1::{
     AcceptLossActRequest, AcceptLossActResponse, AllocateShipmentRequest, AllocateShipmentResponse,
-    CancelShipmentRequest, CancelShipmentResponse, DispatchShipmentRequest,
-    DispatchShipmentResponse, GetShipmentRequest, GetShipmentResponse, ReceiveShipmentRequest,
-    ReceiveShipmentResponse, RequestShipmentRequest, RequestShipmentResponse,
+    AnswerDiscrepancyRequest, AnswerDiscrepancyResponse, CancelShipmentRequest,
+    CancelShipmentResponse, DelayShipmentRequest, DelayShipmentResponse, DispatchShipmentRequest,
+    DispatchShipmentResponse, DivertShipmentRequest, DivertShipmentResponse, GetShipmentRequest,
+    GetShipmentResponse, PackParcelRequest, PackParcelResponse, ReceiveShipmentRequest,
+    ReceiveShipmentResponse, RecordArrivalRequest, RecordArrivalResponse,
+    RecordDeliveryAttemptRequest, RecordDeliveryAttemptResponse, ReportLossRequest,
+    ReportLossResponse, RequestShipmentRequest, RequestShipmentResponse, ReturnShipmentRequest,
+    ReturnShipmentResponse, SplitShipmentRequest, SplitShipmentResponse, UnpackParcelRequest,
+    UnpackParcelResponse,
     shipment_service_server::{ShipmentService, ShipmentServiceServer},
 };
 use tonic::{Request, Response, Status};
@@ -90,6 +96,116 @@ impl ShipmentService for ShipmentEndpoint {
     ) -> Result<Response<CancelShipmentResponse>, Status> {
         let (shipment, position) = self.desk.carry_out(request, parse::cancel).await?;
         Ok(Response::new(CancelShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn pack_parcel(
+        &self,
+        request: Request<PackParcelRequest>,
+    ) -> Result<Response<PackParcelResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::pack).await?;
+        Ok(Response::new(PackParcelResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn unpack_parcel(
+        &self,
+        request: Request<UnpackParcelRequest>,
+    ) -> Result<Response<UnpackParcelResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::unpack).await?;
+        Ok(Response::new(UnpackParcelResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn delay_shipment(
+        &self,
+        request: Request<DelayShipmentRequest>,
+    ) -> Result<Response<DelayShipmentResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::delay).await?;
+        Ok(Response::new(DelayShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn record_delivery_attempt(
+        &self,
+        request: Request<RecordDeliveryAttemptRequest>,
+    ) -> Result<Response<RecordDeliveryAttemptResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::attempt).await?;
+        Ok(Response::new(RecordDeliveryAttemptResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn divert_shipment(
+        &self,
+        request: Request<DivertShipmentRequest>,
+    ) -> Result<Response<DivertShipmentResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::divert).await?;
+        Ok(Response::new(DivertShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn return_shipment(
+        &self,
+        request: Request<ReturnShipmentRequest>,
+    ) -> Result<Response<ReturnShipmentResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::turn_back).await?;
+        Ok(Response::new(ReturnShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn split_shipment(
+        &self,
+        request: Request<SplitShipmentRequest>,
+    ) -> Result<Response<SplitShipmentResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::split).await?;
+        Ok(Response::new(SplitShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn record_arrival(
+        &self,
+        request: Request<RecordArrivalRequest>,
+    ) -> Result<Response<RecordArrivalResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::arrive).await?;
+        Ok(Response::new(RecordArrivalResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn report_loss(
+        &self,
+        request: Request<ReportLossRequest>,
+    ) -> Result<Response<ReportLossResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::report_loss).await?;
+        Ok(Response::new(ReportLossResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn answer_discrepancy(
+        &self,
+        request: Request<AnswerDiscrepancyRequest>,
+    ) -> Result<Response<AnswerDiscrepancyResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::answer).await?;
+        Ok(Response::new(AnswerDiscrepancyResponse {
             shipment: Some(shipment),
             position,
         }))

@@ -15,8 +15,15 @@ use keruen_proto::{
     shipments::v1::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
         DispatchShipmentRequest, LossVerdict, ReceiveShipmentRequest, RequestShipmentRequest,
-        ShipmentLine, ShipmentReceiptLine,
+        ReserveOverride, ReserveOverrideReason, ShipmentLine, ShipmentReceiptLine,
     },
+};
+
+mod journey;
+mod sscc;
+
+pub use journey::{
+    answer, arrive, attempt, delay, divert, pack, report_loss, split, turn_back, unpack,
 };
 
 /// A shipment to be requested.
@@ -76,7 +83,14 @@ fn goods_to_send(fields: &mut Fields, path: &str, line: &ShipmentLine) -> Option
             return None;
         }
     };
+    if !(0..=limits::MIN_LIFE_DAYS).contains(&line.min_life_days) {
+        let (max, found) = (limits::MIN_LIFE_DAYS, line.min_life_days);
+        let rule = format!("must be from 0 to {max}; found {found}");
+        fields.reject(format!("{path}.min_life_days"), rule);
+        return None;
+    }
     Some(GoodsToSend {
+        min_life_days: line.min_life_days,
         line: line.line,
         item_id: item_id?,
         quantity: quantity?,
@@ -92,10 +106,21 @@ pub fn allocate(
 ) -> Option<AllocateShipment> {
     let shipment_id = fields.code("shipment_id", &message.shipment_id);
     let fit_override = fields.fit_override("fit_override", message.fit_override.as_ref());
+    let reserve_override = reserve_override(fields, message.reserve_override.as_ref());
+    let reserve_item_ids = fields.each(
+        "reserve_item_ids",
+        &message.reserve_item_ids,
+        limits::RESERVE_ITEMS,
+        |fields, path, id| fields.code(path, id),
+    );
+    let arrives_on = fields.date("arrives_on", &message.arrives_on);
     Some(AllocateShipment {
+        arrives_on: arrives_on?,
         shipment_id: shipment_id?,
         allow_partial: message.allow_partial,
         fit_override: fit_override?,
+        reserve_override: reserve_override?,
+        reserve_item_ids: reserve_item_ids?,
     })
 }
 
@@ -110,6 +135,7 @@ pub fn dispatch(
     let expected_on = fields.date("expected_on", &message.expected_on);
     let documents = fields.documents("documents", &message.documents);
     Some(DispatchShipment {
+        basis: None,
         shipment_id: shipment_id?,
         custodian_id: custodian_id?,
         signed_by_ref: signed_by_ref?,
@@ -129,6 +155,8 @@ pub fn receive(
     let fitting = fields.serial_numbers_of("lines", counts);
     let signed_by_ref = fields.optional_person("signed_by_ref", &message.signed_by_ref);
     let documents = fields.documents("documents", &message.documents);
+    let seals = journey::seals(fields, "seals", &message.seals);
+    let answer_within_days = answer_days(fields, message.answer_within_days);
     let (lines, ()) = lines.zip(fitting)?;
     let in_packs = fields.lines_in_packs("lines", 0, &message.lines, |line| {
         let contents = match (line.item_id.as_str(), line.batch_id.as_str()) {
@@ -143,10 +171,29 @@ pub fn receive(
         lines: (!lines.is_empty()).then_some(lines),
         signed_by_ref: signed_by_ref?,
         documents: documents?,
+        seals: seals?,
+        answer_within_days: answer_within_days?,
     };
     Some(Packed::new(command, in_packs?, |it, index| {
         Some(&mut it.lines.as_mut()?.get_mut(index)?.quantity)
     }))
+}
+
+/// Days that a sender has to answer, where nothing else is said.
+const USUAL_ANSWER_DAYS: u32 = 7;
+
+fn answer_days(fields: &mut Fields, days: i32) -> Option<u32> {
+    match u32::try_from(days) {
+        Ok(0) => Some(USUAL_ANSWER_DAYS),
+        Ok(given) if days <= limits::ANSWER_DAYS => Some(given),
+        _ => {
+            let max = limits::ANSWER_DAYS;
+            let rule =
+                format!("must be from 1 to {max}, or 0 for {USUAL_ANSWER_DAYS}; found {days}");
+            fields.reject("answer_within_days", rule);
+            None
+        }
+    }
 }
 
 fn found_goods(fields: &mut Fields, path: &str, line: &ShipmentReceiptLine) -> Option<FoundGoods> {
@@ -167,6 +214,7 @@ fn found_goods(fields: &mut Fields, path: &str, line: &ShipmentReceiptLine) -> O
     let item_id = fields.optional_code(&format!("{path}.item_id"), &line.item_id);
     let lot = fields.optional_label(&format!("{path}.lot"), &line.lot);
     let expires_on = fields.date(&format!("{path}.expires_on"), &line.expires_on);
+    let sscc = sscc::optional(fields, &format!("{path}.sscc"), &line.sscc);
     let new_batch_id = fields.new_code(&format!("{path}.batch_id"), "", IdKind::Batch);
     let outcome = outcome?;
     let unannounced = matches!(outcome, ReceiptOutcome::Surplus | ReceiptOutcome::Wrong);
@@ -191,6 +239,7 @@ fn found_goods(fields: &mut Fields, path: &str, line: &ShipmentReceiptLine) -> O
         lot: lot?,
         expires_on: expires_on?,
         new_batch_id: new_batch_id?,
+        sscc: sscc?,
     };
     (line_fits && describes_what_is_new(fields, path, &goods, unannounced)).then_some(goods)
 }
@@ -233,7 +282,11 @@ pub fn accept_loss_act(
     let act = fields.there("act", message.act.as_ref());
     let act = act.and_then(|act| fields.document("act", act));
     let verdict: Option<LossVerdict> = fields.stated("verdict", message.verdict);
+    let lines = journey::numbers(fields, "lines", &message.lines, limits::SHIPMENT_LINES);
+    let liable_id = fields.optional_code("liable_id", &message.liable_id);
     Some(AcceptLossAct {
+        lines: journey::named(lines?),
+        liable_id: liable_id?,
         shipment_id: shipment_id?,
         act: act?,
         verdict: verdict?,
@@ -248,4 +301,24 @@ pub fn cancel(message: &CancelShipmentRequest, fields: &mut Fields) -> Option<Ca
         shipment_id: shipment_id?,
         reason: reason?,
     })
+}
+
+#[expect(
+    clippy::option_option,
+    reason = "malformed, absent and given are three things"
+)]
+fn reserve_override(
+    fields: &mut Fields,
+    given: Option<&ReserveOverride>,
+) -> Option<Option<ReserveOverride>> {
+    let Some(given) = given else {
+        return Some(None);
+    };
+    let who = fields.person(
+        "reserve_override.authorised_by_ref",
+        &given.authorised_by_ref,
+    );
+    let why = fields.stated::<ReserveOverrideReason>("reserve_override.reason", given.reason);
+    let _ = (who?, why?);
+    Some(Some(given.clone()))
 }

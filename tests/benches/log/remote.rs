@@ -39,7 +39,9 @@ pub async fn nats(run: &mut Run, backend: Backend, report: &mut Report) {
     let client = NatsLog::new(connect(&url).await, opened.log(), NatsLogOptions::default());
     let client: Arc<dyn Log> = Arc::new(client);
     // Until both are connected, nobody answers.
-    while let Err(AppendError::Unavailable(_)) = client.append(AppendRequest::default()).await {
+    while let Err(AppendError::Unavailable(_) | AppendError::NotRecorded(_)) =
+        client.append(AppendRequest::default()).await
+    {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let world = World::new();

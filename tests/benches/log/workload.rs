@@ -248,7 +248,7 @@ impl Author {
         shipment.events += 1;
         self.touched.push(touched);
         ProposedEvent {
-            data: self.noise(DATA_BYTES),
+            data: self.noise(DATA_BYTES).into(),
             ..event
         }
     }

@@ -166,7 +166,7 @@ impl Reading {
         }
         match entry::leaf_hash(&self.log_id, event) {
             Ok(leaf) => {
-                self.leaves_valid &= event.leaf_hash == leaf;
+                self.leaves_valid &= event.leaf_hash[..] == leaf;
                 self.tree.push(leaf, &mut Vec::new());
             }
             Err(_) => self.leaves_valid = false,

@@ -239,9 +239,11 @@ async fn register(log: &dyn Log, book: &Book, client: usize, number: usize) {
     loop {
         match log.append(request.clone()).await {
             Ok(appended) => return book.enter(request.command_id, appended.last_position),
-            Err(AppendError::Unavailable(_) | AppendError::ResourceExhausted(_))
-                if Instant::now() < deadline =>
-            {
+            Err(
+                AppendError::Unavailable(_)
+                | AppendError::NotRecorded(_)
+                | AppendError::ResourceExhausted(_),
+            ) if Instant::now() < deadline => {
                 tokio::time::sleep(RETRY_DELAY).await;
             }
             Err(error) => {
@@ -268,7 +270,7 @@ fn registered(organisation_id: &str) -> ProposedEvent {
     ProposedEvent {
         r#type: OrganisationRegistered::TYPE.to_owned(),
         tags: vec![tag(organisation_id)],
-        data: event.encode_to_vec(),
+        data: event.encode_to_vec().into(),
         occurred_at: Some(OccurredAt {
             time_us: 1_588_309_200_000_000,
             utc_offset_minutes: 300,

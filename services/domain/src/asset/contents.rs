@@ -316,7 +316,7 @@ pub(crate) fn along(
                 origin_id: shipment.origin_id.clone(),
                 destination_id: shipment.destination_id.clone(),
                 units: along.units.clone(),
-                fit_override: None,
+                ..ShipmentAllocated::default()
             }
             .into(),
         );
@@ -399,10 +399,31 @@ pub(crate) fn found_along(
                     ..of_line.clone()
                 }),
                 outcome: outcome.into(),
+                ..ReceivedUnits::default()
             });
         }
     }
     along
+}
+
+/// What is inside units that leave a shipment on its way, and so leaves it with them.
+pub(crate) fn go_along(
+    books: &Books,
+    shipment: &Shipment,
+    leaving: &[ShipmentUnits],
+) -> Vec<ShipmentUnits> {
+    let leaving: Vec<ReceivedUnits> = leaving
+        .iter()
+        .map(|units| ReceivedUnits {
+            shipment_units: Some(units.clone()),
+            outcome: ReceiptOutcome::Good.into(),
+            ..ReceivedUnits::default()
+        })
+        .collect();
+    found_along(books, shipment, &leaving, |_| false)
+        .into_iter()
+        .filter_map(|found| found.shipment_units)
+        .collect()
 }
 
 /// That what arrived inside something else is set apart there, as it was before.

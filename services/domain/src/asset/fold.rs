@@ -13,7 +13,7 @@ use keruen_proto::{
     },
     shipments::v1::{
         LossActAccepted, LossActVoided, ShipmentDispatchVoided, ShipmentDispatched,
-        ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits,
+        ShipmentReceiptVoided, ShipmentReceived, ShipmentSplit, ShipmentUnits,
     },
 };
 
@@ -32,6 +32,7 @@ impl Fold for Asset {
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
+        ShipmentSplit::TYPE,
         StockHeld::TYPE,
         StockReleased::TYPE,
         AssetInstalled::TYPE,
@@ -417,6 +418,14 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
             .filter(|found| found.outcome() != ReceiptOutcome::Missing)
             .filter_map(|found| found.shipment_units.as_ref()?.units.as_ref())
             .map(|units| at_rest(units, AssetPlace::Facility, &event.destination_id))
+            .collect(),
+        Event::ShipmentSplit(event) => stock_units(&event.units)
+            .map(|units| Movement {
+                units,
+                place: AssetPlace::Shipment,
+                facility_id: &event.origin_id,
+                shipment_id: &event.new_shipment_id,
+            })
             .collect(),
         Event::LossActAccepted(event) => stock_units(&event.units)
             .map(|units| at_rest(units, AssetPlace::Lost, &event.origin_id))

@@ -105,6 +105,12 @@ impl Assets {
             Event::AssetTakenOut(event) => {
                 self.put(event.units.as_ref(), event.inside.as_ref(), false);
             }
+            Event::ShipmentSplit(event) => {
+                for units in event.units.iter().map(|units| units.units.as_ref()) {
+                    self.go(units, &shipment(&event.shipment_id));
+                    self.come(units, &shipment(&event.new_shipment_id));
+                }
+            }
             Event::LossActAccepted(event) => {
                 for units in &event.units {
                     self.go(units.units.as_ref(), &shipment(&event.shipment_id));

@@ -13,6 +13,8 @@ struct Custody {
     /// Base units under way, missing ones included.
     units: i64,
     custodian_id: String,
+    /// Who else answers for some of what is missing, such as whoever sealed it.
+    others: BTreeSet<String>,
 }
 
 /// Every shipment that ever left, and who may be a custodian.
@@ -41,7 +43,22 @@ impl Custodians {
                 let custody = self.custody(&event.shipment_id);
                 custody.custodian_id.clear();
             }
+            Event::ShipmentSplit(event) => {
+                let others = self.custody(&event.shipment_id).others.clone();
+                self.load(&event.shipment_id, &event.units, -1);
+                let leg = event.leg.as_ref();
+                let custodian_id = leg.map_or("", |leg| leg.custodian_id.as_str());
+                self.sign(&event.new_shipment_id, custodian_id);
+                self.load(&event.new_shipment_id, &event.units, 1);
+                self.custody(&event.new_shipment_id).others = others;
+            }
+            Event::ShipmentLossReported(event) => {
+                self.name(&event.shipment_id, &event.liable_id);
+            }
             Event::ShipmentReceived(event) => {
+                for found in &event.units {
+                    self.name(&event.shipment_id, &found.liable_id);
+                }
                 let came = event.units.iter().filter(|it| was_under_way(it.outcome()));
                 let units = came.filter_map(|it| it.shipment_units.as_ref());
                 self.load(&event.shipment_id, units, -1);
@@ -81,10 +98,19 @@ impl Custodians {
         }
     }
 
+    /// Somebody answers for what is missing.
+    fn name(&mut self, shipment_id: &str, liable_id: &str) {
+        if !liable_id.is_empty() {
+            let custody = self.custody(shipment_id);
+            custody.others.insert(liable_id.to_owned());
+        }
+    }
+
     /// A loss is settled with whoever is liable.
     fn settle(&mut self, shipment_id: &str, custodian_id: &str) {
-        let liable_id = self.custody(shipment_id).custodian_id.clone();
-        if liable_id != custodian_id {
+        let custody = self.custody(shipment_id);
+        let liable_id = custody.custodian_id.clone();
+        if liable_id != custodian_id && !custody.others.contains(custodian_id) {
             self.faults.insert(format!(
                 "a loss of shipment {shipment_id} was settled with {custodian_id:?}, but {liable_id:?} is liable"
             ));
@@ -113,6 +139,7 @@ impl Custodians {
             let Custody {
                 units,
                 custodian_id,
+                ..
             } = custody;
             if *units > 0 && !self.organisations.contains(custodian_id) {
                 findings.add(

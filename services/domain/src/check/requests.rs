@@ -60,6 +60,7 @@ impl Requests {
             Event::AllocationReleased(event) => self.allocate(&event.units, -1),
             Event::ShipmentCancelled(event) => self.allocate(&event.units, -1),
             Event::LossActAccepted(event) => self.allocate(&event.units, -1),
+            Event::ShipmentDiverted(event) => self.allocate(&event.units, -1),
             Event::LossActVoided(event) => self.allocate(&event.units, 1),
             Event::ShipmentReceived(event) => self.receive(&event.units, 1),
             Event::ShipmentReceiptVoided(event) => self.receive(&event.units, -1),

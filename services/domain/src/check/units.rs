@@ -20,7 +20,7 @@ use crate::{
     calendar::{facility_day, is_expired},
     code::UNATTRIBUTED,
     donation::earmark::{self, Use},
-    registry,
+    registry, shipment,
 };
 
 /// Batch and owner.
@@ -72,6 +72,8 @@ struct Taken<'a> {
     owner_id: &'a str,
     destination: Option<&'a Facility>,
     today: NaiveDate,
+    /// Day on which they must still be usable.
+    last_day: NaiveDate,
 }
 
 /// Every account.
@@ -81,8 +83,8 @@ pub(super) struct Units {
     /// Accounts that were ever at a facility with an item.
     stocks: BTreeMap<(String, String), BTreeSet<Key>>,
     facilities: BTreeMap<String, Facility>,
-    /// Owner from which a shipment's line takes; empty for any.
-    owners: BTreeMap<(String, i32), String>,
+    /// Owner from which a shipment's line takes, empty for any; and for how many days its units must be usable on arrival.
+    terms: BTreeMap<(String, i32), (String, i32)>,
     /// For whom donations are meant, where they are not for anybody.
     earmarks: BTreeMap<String, Vec<Earmark>>,
     /// Last days of use of batches that were shortened, with those that went before.
@@ -247,9 +249,9 @@ impl Units {
         match event {
             Event::ShipmentRequested(event) => {
                 for line in &event.lines {
-                    self.owners.insert(
+                    self.terms.insert(
                         (event.shipment_id.clone(), line.line),
-                        line.owner_id.clone(),
+                        (line.owner_id.clone(), line.min_life_days),
                     );
                 }
             }
@@ -278,6 +280,15 @@ impl Units {
                 }
             }
             Event::ShipmentReceived(event) => self.receive(event),
+            Event::ShipmentSplit(event) => {
+                for units in &event.units {
+                    if let Some((account, quantity)) = self.account(units.units.as_ref()) {
+                        let shipments = &mut account.shipments;
+                        *shipments.entry(event.shipment_id.clone()).or_default() -= quantity;
+                        *shipments.entry(event.new_shipment_id.clone()).or_default() += quantity;
+                    }
+                }
+            }
             Event::LossActAccepted(event) => {
                 for units in &event.units {
                     if let Some((account, quantity)) = self.account(units.units.as_ref()) {
@@ -725,11 +736,14 @@ impl Units {
             if claimed.line == 0 {
                 continue;
             }
-            if is_expired(&self.expires_on(units), today) {
+            let line = (event.shipment_id.clone(), claimed.line);
+            let (owner_id, min_life_days) = self.terms.get(&line).cloned().unwrap_or_default();
+            let last_day = shipment::needed_until(today, &event.arrives_on, min_life_days);
+            if is_expired(&self.expires_on(units), last_day) {
                 findings.add(
                     6,
                     format!(
-                        "batch {} was allocated, but expired on {}",
+                        "batch {} was allocated to be usable on {last_day}, but expired on {}",
                         units.batch_id, units.expires_on
                     ),
                 );
@@ -744,14 +758,13 @@ impl Units {
                     ),
                 );
             }
-            let line = (event.shipment_id.clone(), claimed.line);
-            let owner_id = self.owners.get(&line).cloned().unwrap_or_default();
             let taken = Taken {
                 facility_id: &event.origin_id,
                 units,
                 owner_id: &owner_id,
                 destination,
                 today,
+                last_day,
             };
             if let Some(earlier) = self.left_behind(&taken) {
                 findings.add(
@@ -818,7 +831,7 @@ impl Units {
                 && is_meant
                 && !self.is_blocked(&key.0)
                 && (taken.owner_id.is_empty() || key.1 == taken.owner_id)
-                && !is_expired(&self.expiry_of(key, account), taken.today)
+                && !is_expired(&self.expiry_of(key, account), taken.last_day)
                 && order(&self.expiry_of(key, account)) < order(&self.expires_on(taken.units))
         })
     }

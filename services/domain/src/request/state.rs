@@ -13,7 +13,8 @@ use keruen_proto::{
     },
     shipments::v1::{
         AllocationReleased, LossActAccepted, LossActVoided, ReceivedUnits, ShipmentAllocated,
-        ShipmentCancelled, ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits,
+        ShipmentCancelled, ShipmentDiverted, ShipmentReceiptVoided, ShipmentReceived,
+        ShipmentUnits,
     },
 };
 
@@ -41,6 +42,7 @@ impl Fold for Request {
         ShipmentCancelled::TYPE,
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
+        ShipmentDiverted::TYPE,
         ShipmentReceiptVoided::TYPE,
         LossActVoided::TYPE,
     ];
@@ -61,6 +63,7 @@ impl Fold for Request {
             Event::AllocationReleased(event) => allocated(self, &event.units, -1),
             Event::ShipmentCancelled(event) => allocated(self, &event.units, -1),
             Event::LossActAccepted(event) => allocated(self, &event.units, -1),
+            Event::ShipmentDiverted(event) => allocated(self, &event.units, -1),
             Event::LossActVoided(event) => allocated(self, &event.units, 1),
             Event::ShipmentReceived(event) => received(self, &event.units, 1),
             Event::ShipmentReceiptVoided(event) => received(self, &event.units, -1),

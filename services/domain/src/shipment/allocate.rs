@@ -2,30 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use keruen_proto::{
     Event,
     inventory::v1::{FitOverride, StockLevel},
+    registry::v1::Facility,
     shipments::v1::{
         Shipment, ShipmentAllocated, ShipmentDispatched, ShipmentLine, ShipmentState, ShipmentUnits,
     },
 };
 
 use super::{
-    AllocateShipment, existing, plan::request_line, reads, state::claimed_for, wrong_state,
+    AllocateShipment, existing, plan::request_line, reads, reserve, state::claimed_for, wrong_state,
 };
 use crate::{
     asset::fit,
     books::{Books, Fold},
     boundary::Boundary,
-    calendar::facility_day,
+    calendar::{self, facility_day},
     command::{Command, Moment},
     donation::earmark::{self, Use},
-    limits,
+    limits, region,
     registry::{existing_facility, existing_item, facility::open},
     rejection::Rejection,
     request,
-    stock::pick::{Choice, insufficient, take},
+    stock::pick::{Choice, available, insufficient, take},
 };
 
 impl Command for AllocateShipment {
@@ -41,33 +42,43 @@ impl Command for AllocateShipment {
             let level = books.stock(&shipment.origin_id, &line.item_id);
             boundaries.extend(earmark::pledges(level));
         }
+        boundaries.extend(reserve::reads(self, shipment));
         boundaries
     }
 
     fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let shipment = existing(books, &self.shipment_id)?;
         let origin = existing_facility(books, &shipment.origin_id)?;
+        for item_id in &self.reserve_item_ids {
+            existing_item(books, item_id)?;
+        }
         if shipment.state() != ShipmentState::Requested {
             return Err(wrong_state(shipment, "REQUESTED"));
         }
         check_time(moment)?;
         open(books, &shipment.destination_id, moment)?;
+        let destination = existing_facility(books, &shipment.destination_id)?;
+        self.check_arrival(destination, moment)?;
         let fit_override = self.check_fit(books, shipment)?;
         let today = facility_day(origin, moment.occurred_at_us);
         let wanted = self.wanted(books, shipment)?;
-        let destination = existing_facility(books, &shipment.destination_id)?;
         let stock = Stock {
             books,
             origin_id: &shipment.origin_id,
             wanted: Use::Sent(destination, today),
         };
-        let units = self.claims(&stock, &wanted, today)?;
+        let arrives_on = calendar::stored(self.arrives_on);
+        let day = |line: &ShipmentLine| needed_until(today, &arrives_on, line.min_life_days);
+        let units = self.claims(&stock, &wanted, today, day)?;
+        let reserve_override = reserve::check(books, self, shipment, &units, today)?;
         let event = Event::from(ShipmentAllocated {
             shipment_id: shipment.shipment_id.clone(),
             origin_id: shipment.origin_id.clone(),
             destination_id: shipment.destination_id.clone(),
             units,
             fit_override,
+            reserve_override,
+            arrives_on,
         });
         self.check_dispatch(shipment, &event)?;
         limits::keep(vec![event])
@@ -128,6 +139,19 @@ impl<'a> Wanted<'a> {
 }
 
 impl AllocateShipment {
+    /// Refuses a day of arrival that has passed.
+    fn check_arrival(&self, destination: &Facility, moment: Moment) -> Result<(), Rejection> {
+        let today = facility_day(destination, moment.occurred_at_us);
+        match self.arrives_on {
+            Some(day) if day < today => Err(Rejection::DueDayPassed {
+                field: "arrives_on".to_owned(),
+                day: day.to_string(),
+                today: today.to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses items that don't fit their destination, unless somebody answers for it.
     fn check_fit(
         &self,
@@ -193,6 +217,7 @@ impl AllocateShipment {
         stock: &Stock<'_>,
         wanted: &[Wanted<'_>],
         today: NaiveDate,
+        last_day: impl Fn(&ShipmentLine) -> NaiveDate,
     ) -> Result<Vec<ShipmentUnits>, Rejection> {
         let mut levels: BTreeMap<&str, StockLevel> = BTreeMap::new();
         let mut claims = Vec::new();
@@ -206,11 +231,17 @@ impl AllocateShipment {
             let level = levels
                 .entry(&line.item_id)
                 .or_insert_with(|| stock.level(&line.item_id));
-            let taken = take(level, *quantity, today, wanted_by_line.choice());
+            let taken = take(level, *quantity, last_day(line), wanted_by_line.choice());
             let found: i64 = taken.iter().map(|units| units.quantity).sum();
             if found < *quantity && !self.allow_partial {
                 let level = stock.level(&line.item_id);
-                return Err(too_little(&level, wanted, wanted_by_line, today));
+                return Err(too_little(
+                    &level,
+                    wanted,
+                    wanted_by_line,
+                    today,
+                    last_day(line),
+                ));
             }
             claims.extend(taken.into_iter().map(|units| ShipmentUnits {
                 line: line.line,
@@ -224,7 +255,8 @@ impl AllocateShipment {
             wanted.iter().find(|wanted| wanted.quantity > 0),
         ) {
             let level = stock.level(&first.line.item_id);
-            return Err(too_little(&level, wanted, first, today));
+            let last_day = last_day(first.line);
+            return Err(too_little(&level, wanted, first, today, last_day));
         }
         claims.sort_by_key(|units| units.line);
         Ok(claims)
@@ -257,11 +289,35 @@ fn too_little(
     all: &[Wanted<'_>],
     short: &Wanted<'_>,
     today: NaiveDate,
+    last_day: NaiveDate,
 ) -> Rejection {
     let requested = all
         .iter()
         .filter(|other| short.competes(other))
         .map(|other| other.quantity)
         .sum();
-    insufficient(level, requested, Some(today), short.choice())
+    let choice = short.choice();
+    let [now, then] = [today, last_day].map(|day| available(level, day, choice));
+    if then < now && now >= requested {
+        return Rejection::RemainingLifeTooShort {
+            facility_id: level.facility_id.clone(),
+            item_id: level.item_id.clone(),
+            requested,
+            available: then,
+            too_short: now - then,
+            needed_until: last_day.to_string(),
+        };
+    }
+    insufficient(level, requested, Some(last_day), choice)
+}
+
+/// The day on which units must still be usable that are claimed today, and for how many days after they arrive.
+pub(crate) fn needed_until(today: NaiveDate, arrives_on: &str, min_life_days: i32) -> NaiveDate {
+    let arrival = region::parse(arrives_on).unwrap_or(today).max(today);
+    let days = u64::try_from(min_life_days).unwrap_or_default();
+    if days == 0 {
+        // Whoever asks for nothing takes whatever can be used today.
+        return today;
+    }
+    arrival.checked_add_days(Days::new(days)).unwrap_or(arrival)
 }

@@ -102,6 +102,9 @@ impl Command for DispatchShipment {
                     .unwrap_or_default(),
                 expected_on: calendar::stored(self.expected_on),
                 documents: self.documents.clone(),
+                sender_id: origin.operator_id.clone(),
+                basis: self.basis.map(Into::into),
+                agreement_id: String::new(),
             }
             .into(),
         );

@@ -88,6 +88,7 @@ fn line(goods: &GoodsToSend) -> ShipmentLine {
             .as_ref()
             .map(Code::to_string)
             .unwrap_or_default(),
+        min_life_days: goods.min_life_days,
         ..ShipmentLine::default()
     }
 }

@@ -8,7 +8,7 @@ use keruen_proto::{
     shipments::v1::{ReceivedUnits, Shipment, ShipmentLot, ShipmentUnits},
 };
 
-use super::FoundGoods;
+use super::{FoundGoods, parcel};
 use crate::{
     asset,
     batch::is_new,
@@ -133,6 +133,8 @@ impl<'a> Receipt<'a> {
                 }),
             }),
             outcome: line.outcome.into(),
+            sscc: parcel_of(line),
+            ..ReceivedUnits::default()
         })
     }
 
@@ -161,12 +163,23 @@ impl<'a> Receipt<'a> {
             serial_numbers: asset::stored(&line.serial_numbers),
             ..units.clone()
         };
+        let shipment_units = ShipmentUnits {
+            units: Some(units),
+            ..of_line.clone()
+        };
+        if let Some(sscc) = &line.sscc {
+            parcel::check_contains(&field("sscc"), self.shipment, sscc, &shipment_units)?;
+        }
+        let liable_id = if line.outcome == ReceiptOutcome::Missing {
+            parcel::liable(self.shipment, &shipment_units, line.sscc.as_deref())
+        } else {
+            String::new()
+        };
         Ok(ReceivedUnits {
-            shipment_units: Some(ShipmentUnits {
-                units: Some(units),
-                ..of_line.clone()
-            }),
+            shipment_units: Some(shipment_units),
             outcome: line.outcome.into(),
+            sscc: parcel_of(line),
+            liable_id,
         })
     }
 
@@ -343,6 +356,12 @@ impl<'a> Receipt<'a> {
         }
         Ok(())
     }
+}
+
+/// The parcel in which something was found; empty where none is named.
+fn parcel_of(line: &FoundGoods) -> String {
+    let sscc = line.sscc.as_ref();
+    sscc.map(Code::to_string).unwrap_or_default()
 }
 
 /// The units of a lot, as they were sent.

@@ -1,18 +1,22 @@
 //! A shipment, or a part of it, is received. Nothing here asks what the stock at the destination was before: what
 //! stands on the loading dock is there.
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use keruen_proto::{
     Event,
-    inventory::v1::{ReceiptOutcome, StockUnits},
+    inventory::v1::ReceiptOutcome,
     shipments::v1::{
-        ReceivedUnits, Shipment, ShipmentLot, ShipmentReceived, ShipmentState, ShipmentUnits,
+        ReceivedUnits, SealState, Shipment, ShipmentLot, ShipmentParcel, ShipmentReceived,
+        ShipmentState,
     },
 };
 
 use super::{
-    FoundGoods, ReceiveShipment, as_known, existing, reads,
+    FoundGoods, ReceiveShipment, as_known, existing,
+    journey::travels,
+    parcel, pick, reads,
     receipt::{check_last_day, found, units_of},
+    state::is_same,
     wrong_state,
 };
 use crate::{
@@ -20,7 +24,7 @@ use crate::{
     batch::is_new,
     books::Books,
     boundary::Boundary,
-    calendar::{facility_day, is_expired},
+    calendar::{self, facility_day, is_expired},
     code::Label,
     command::{Command, Moment},
     limits,
@@ -50,9 +54,12 @@ impl Command for ReceiveShipment {
     fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let shipment = existing(books, &self.shipment_id)?;
         let destination = existing_facility(books, &shipment.destination_id)?;
-        self.existence(books)?;
+        self.existence(books, shipment)?;
         check_under_way(shipment)?;
-        let shipment = &as_known(books, shipment);
+        parcel::check_seals_once(&self.seals)?;
+        let mut looked_at = as_known(books, shipment);
+        parcel::look_at(&mut looked_at, &self.seals);
+        let shipment = &looked_at;
         let today = facility_day(destination, moment.occurred_at_us);
         let mut units = match &self.lines {
             Some(lines) => found(books, shipment, lines, today)?,
@@ -64,6 +71,10 @@ impl Command for ReceiveShipment {
         units.extend_from_slice(&along);
         // Missing units come first, so that each can turn up in the same receipt but once.
         units.sort_by_key(|units| units.outcome() != ReceiptOutcome::Missing);
+        let all_good = units
+            .iter()
+            .all(|found| found.outcome() == ReceiptOutcome::Good);
+        let answer_due_on = (!all_good).then(|| today + Days::new(self.answer_within_days.into()));
         let new_batches = units
             .iter()
             .filter(|found| is_new(found.outcome()))
@@ -81,6 +92,8 @@ impl Command for ReceiveShipment {
                     .map(Label::to_string)
                     .unwrap_or_default(),
                 documents: self.documents.clone(),
+                seals: self.seals.clone(),
+                answer_due_on: calendar::stored(answer_due_on),
             }
             .into(),
         ];
@@ -103,7 +116,16 @@ impl ReceiveShipment {
             .filter(|found| is_new(found.outcome))
     }
 
-    fn existence(&self, books: &Books) -> Result<(), Rejection> {
+    fn existence(&self, books: &Books, shipment: &Shipment) -> Result<(), Rejection> {
+        parcel::check_seals_exist(shipment, &self.seals)?;
+        for sscc in self
+            .lines
+            .iter()
+            .flatten()
+            .filter_map(|it| it.sscc.as_ref())
+        {
+            parcel::existing_parcel(shipment, sscc)?;
+        }
         for found in self.new_goods() {
             if let Some(item_id) = &found.item_id {
                 existing_item(books, item_id)?;
@@ -127,37 +149,37 @@ impl ReceiveShipment {
 fn check_under_way(shipment: &Shipment) -> Result<(), Rejection> {
     let is_missing = shipment.lots.iter().any(|lot| lot.missing > 0);
     match shipment.state() {
-        ShipmentState::Dispatched | ShipmentState::PartlyReceived => Ok(()),
-        _ if is_missing => Ok(()),
+        ShipmentState::PartlyReceived => Ok(()),
+        _ if travels(shipment) || is_missing => Ok(()),
         _ => Err(wrong_state(
             shipment,
-            "DISPATCHED, PARTLY_RECEIVED or units that are missing",
+            "DISPATCHED, HANDED_OVER, DELIVERY_ATTEMPTED, DIVERTED, ARRIVED, PARTLY_RECEIVED or units that are missing",
         )),
     }
 }
 
-/// Everything that is on its way, in good condition.
+/// Everything that is on its way, in good condition; what was in parcels that are not there is missing.
 fn everything(shipment: &Shipment, today: NaiveDate) -> Result<Vec<ReceivedUnits>, Rejection> {
     let mut received = Vec::new();
     let under_way = |lot: &&ShipmentLot| lot.in_transit > 0 && !contents::goes_along(lot);
     for lot in shipment.lots.iter().filter(under_way) {
-        let (Some(of_line), Some(units)) = (&lot.shipment_units, units_of(lot)) else {
+        let Some(units) = units_of(lot) else {
             continue;
         };
+        let mut rest = pick::on_the_way(lot);
+        for parcel in &shipment.parcels {
+            if parcel.seal_state() == SealState::ParcelMissing {
+                received.extend(missing_of(shipment, lot, parcel, &mut rest));
+            }
+        }
+        if rest.quantity == 0 {
+            continue;
+        }
         check_last_day("lines", ReceiptOutcome::Good, units, today)?;
-        let mut serial_numbers = lot.serial_numbers_in_transit.clone();
-        serial_numbers.retain(|serial_number| !lot.missing_serial_numbers.contains(serial_number));
-        let units = StockUnits {
-            quantity: lot.in_transit,
-            serial_numbers,
-            ..units.clone()
-        };
         received.push(ReceivedUnits {
-            shipment_units: Some(ShipmentUnits {
-                units: Some(units),
-                ..of_line.clone()
-            }),
+            shipment_units: pick::part(lot, rest.quantity, rest.serial_numbers),
             outcome: ReceiptOutcome::Good.into(),
+            ..ReceivedUnits::default()
         });
     }
     if received.is_empty() {
@@ -167,4 +189,38 @@ fn everything(shipment: &Shipment, today: NaiveDate) -> Result<Vec<ReceivedUnits
         });
     }
     Ok(received)
+}
+
+/// What of a lot was in a parcel that is not there, taken off the rest.
+fn missing_of(
+    shipment: &Shipment,
+    lot: &ShipmentLot,
+    parcel: &ShipmentParcel,
+    rest: &mut pick::Free,
+) -> Option<ReceivedUnits> {
+    let of_line = lot.shipment_units.as_ref()?;
+    let contents = &parcel.parcel.as_ref()?.contents;
+    let packed = contents.iter().find(|units| is_same(units, of_line))?;
+    let packed = packed.units.as_ref()?;
+    let mut serial_numbers = packed.serial_numbers.clone();
+    serial_numbers.retain(|number| rest.serial_numbers.contains(number));
+    let quantity = if packed.serial_numbers.is_empty() {
+        packed.quantity.min(rest.quantity)
+    } else {
+        i64::try_from(serial_numbers.len()).unwrap_or(i64::MAX)
+    };
+    if quantity == 0 {
+        return None;
+    }
+    rest.quantity -= quantity;
+    rest.serial_numbers
+        .retain(|number| !serial_numbers.contains(number));
+    let sscc = parcel::sscc(parcel)?.to_owned();
+    let missing = pick::part(lot, quantity, serial_numbers)?;
+    Some(ReceivedUnits {
+        liable_id: parcel::liable(shipment, &missing, Some(&sscc)),
+        shipment_units: Some(missing),
+        outcome: ReceiptOutcome::Missing.into(),
+        sscc,
+    })
 }

@@ -4,13 +4,16 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::ReceiptOutcome,
     shipments::v1::{
-        AllocationReleased, LossActAccepted, LossActVoided, ReceivedUnits, Shipment,
-        ShipmentAllocated, ShipmentCancelled, ShipmentDispatchVoided, ShipmentDispatched,
-        ShipmentLot, ShipmentReceiptVoided, ShipmentReceived, ShipmentRequested, ShipmentState,
-        ShipmentUnits,
+        AllocationReleased, CustodyLeg, DeliveryAttempted, DiscrepancyAnswered, LossActAccepted,
+        LossActVoided, MissingUnits, ParcelPacked, ParcelUnpacked, ReceivedUnits, Shipment,
+        ShipmentAllocated, ShipmentArrived, ShipmentCancelled, ShipmentDelayed,
+        ShipmentDispatchVoided, ShipmentDispatched, ShipmentDiverted, ShipmentLossReported,
+        ShipmentLot, ShipmentReceiptVoided, ShipmentReceived, ShipmentRequested, ShipmentSplit,
+        ShipmentState, ShipmentUnits,
     },
 };
 
+use super::{parcel, way};
 use crate::{books::Fold, boundary::Boundary, stock::level::remove};
 
 impl Fold for Shipment {
@@ -22,6 +25,15 @@ impl Fold for Shipment {
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
+        ParcelPacked::TYPE,
+        ParcelUnpacked::TYPE,
+        ShipmentDelayed::TYPE,
+        DeliveryAttempted::TYPE,
+        ShipmentDiverted::TYPE,
+        ShipmentSplit::TYPE,
+        ShipmentArrived::TYPE,
+        ShipmentLossReported::TYPE,
+        DiscrepancyAnswered::TYPE,
         ShipmentDispatchVoided::TYPE,
         ShipmentReceiptVoided::TYPE,
         LossActVoided::TYPE,
@@ -44,10 +56,12 @@ impl Fold for Shipment {
                 for units in &event.units {
                     give_up(self, units);
                 }
+                parcel::drop_incomplete(self);
                 self.state = claimed_state(self).into();
             }
             Event::ShipmentCancelled(event) if is_it(&event.shipment_id) => {
                 self.lots.clear();
+                self.parcels.clear();
                 self.state = ShipmentState::Cancelled.into();
                 self.cancellation_reason = event.reason;
             }
@@ -65,7 +79,10 @@ impl Fold for Shipment {
             Event::LossActVoided(event) if is_it(&event.shipment_id) => {
                 never_settled(self, event);
             }
-            _ => {}
+            Event::ShipmentSplit(event) if is_it(&event.new_shipment_id) => {
+                way::split_off(self, event);
+            }
+            _ => way::evolve(self, event, is_it),
         }
     }
 }
@@ -158,12 +175,24 @@ fn dispatched(shipment: &mut Shipment, event: &ShipmentDispatched) {
         .collect();
     shipment.state = ShipmentState::Dispatched.into();
     shipment.custodian_id.clone_from(&event.custodian_id);
+    shipment.sender_id.clone_from(&event.sender_id);
+    parcel::leave(shipment, event);
+    shipment.legs.push(CustodyLeg {
+        custodian_id: event.custodian_id.clone(),
+        signed_by_ref: event.signed_by_ref.clone(),
+        basis: event.basis,
+        agreement_id: event.agreement_id.clone(),
+        agreement_override: None,
+        facility_id: event.origin_id.clone(),
+    });
     shipment.expected_on.clone_from(&event.expected_on);
     shipment.documents.extend_from_slice(&event.documents);
 }
 
 fn received(shipment: &mut Shipment, event: &ShipmentReceived) {
+    parcel::look_at(shipment, &event.seals);
     for found in &event.units {
+        way::note(shipment, found, &event.answer_due_on);
         find(shipment, found);
     }
     shipment.discrepancy |= event
@@ -174,12 +203,21 @@ fn received(shipment: &mut Shipment, event: &ShipmentReceived) {
     let under_way = shipment.lots.iter().any(|lot| lot.in_transit > 0);
     shipment.state = if under_way {
         ShipmentState::PartlyReceived
+    } else {
+        closed_state(shipment)
+    }
+    .into();
+}
+
+/// Where a shipment stands of which nothing is on its way any more, since all of it was received or is missing.
+pub(super) fn closed_state(shipment: &Shipment) -> ShipmentState {
+    if shipment.destination_id == shipment.origin_id {
+        ShipmentState::Returned
     } else if shipment.discrepancy {
         ShipmentState::ReceivedWithDiscrepancy
     } else {
         ShipmentState::Received
     }
-    .into();
 }
 
 /// Books what was found of a lot. Units that are there come off those on their way first, then off those that had been
@@ -195,16 +233,13 @@ fn find(shipment: &mut Shipment, found: &ReceivedUnits) {
     if crate::batch::is_new(outcome) {
         return;
     }
+    if outcome == ReceiptOutcome::Missing {
+        miss(shipment, shipment_units, &found.liable_id);
+        return;
+    }
     let Some(lot) = lot_of(shipment, shipment_units) else {
         return;
     };
-    if outcome == ReceiptOutcome::Missing {
-        lot.in_transit -= units.quantity;
-        lot.missing = lot.missing.saturating_add(units.quantity);
-        lot.missing_serial_numbers
-            .extend_from_slice(&units.serial_numbers);
-        return;
-    }
     let turned_up = if units.serial_numbers.is_empty() {
         (units.quantity - lot.in_transit).max(0)
     } else {
@@ -215,6 +250,7 @@ fn find(shipment: &mut Shipment, found: &ReceivedUnits) {
         i64::try_from(was_missing.count()).unwrap_or(i64::MAX)
     };
     lot.missing -= turned_up;
+    acquit(lot, turned_up, &units.serial_numbers, None);
     lot.in_transit -= units.quantity - turned_up;
     remove(&mut lot.serial_numbers_in_transit, &units.serial_numbers);
     remove(&mut lot.missing_serial_numbers, &units.serial_numbers);
@@ -224,18 +260,95 @@ fn find(shipment: &mut Shipment, found: &ReceivedUnits) {
         &mut lot.received_unusable
     };
     *received = received.saturating_add(units.quantity);
+    if turned_up > 0 && lot.missing == 0 {
+        way::settle_missing(shipment, shipment_units);
+    }
+}
+
+/// Books units as missing, of which somebody answers; where nobody is named, the custodian.
+pub(super) fn miss(shipment: &mut Shipment, missing: &ShipmentUnits, liable_id: &str) {
+    let liable_id = if liable_id.is_empty() {
+        shipment.custodian_id.clone()
+    } else {
+        liable_id.to_owned()
+    };
+    let (Some(units), Some(lot)) = (&missing.units, lot_of(shipment, missing)) else {
+        return;
+    };
+    lot.in_transit -= units.quantity;
+    lot.missing = lot.missing.saturating_add(units.quantity);
+    lot.missing_serial_numbers
+        .extend_from_slice(&units.serial_numbers);
+    let known = lot.missing_by_liable.iter_mut();
+    if let Some(theirs) = known.into_iter().find(|it| it.liable_id == liable_id) {
+        theirs.quantity = theirs.quantity.saturating_add(units.quantity);
+        theirs
+            .serial_numbers
+            .extend_from_slice(&units.serial_numbers);
+    } else {
+        lot.missing_by_liable.push(MissingUnits {
+            liable_id,
+            quantity: units.quantity,
+            serial_numbers: units.serial_numbers.clone(),
+        });
+    }
+}
+
+/// Takes units off those that are missing: those that are named; else first those of one organisation, then those that
+/// were reported last.
+fn acquit(
+    lot: &mut ShipmentLot,
+    quantity: i64,
+    serial_numbers: &[String],
+    liable_id: Option<&str>,
+) {
+    let mut open = quantity;
+    let (theirs, others): (Vec<_>, Vec<_>) = lot
+        .missing_by_liable
+        .iter_mut()
+        .rev()
+        .partition(|it| Some(it.liable_id.as_str()) == liable_id);
+    for share in theirs.into_iter().chain(others) {
+        let named = share
+            .serial_numbers
+            .iter()
+            .filter(|number| serial_numbers.contains(number));
+        let taken = if share.serial_numbers.is_empty() {
+            share.quantity.min(open)
+        } else {
+            i64::try_from(named.count()).unwrap_or(i64::MAX)
+        };
+        open -= taken;
+        share.quantity -= taken;
+        remove(&mut share.serial_numbers, serial_numbers);
+    }
+    lot.missing_by_liable.retain(|share| share.quantity > 0);
 }
 
 fn settled(shipment: &mut Shipment, event: &LossActAccepted) {
     for lost in &event.units {
-        if let (Some(lot), Some(units)) = (lot_of(shipment, lost), &lost.units) {
-            lot.missing -= units.quantity;
-            lot.lost = lot.lost.saturating_add(units.quantity);
-            remove(&mut lot.serial_numbers_in_transit, &units.serial_numbers);
-            remove(&mut lot.missing_serial_numbers, &units.serial_numbers);
+        let (Some(lot), Some(units)) = (lot_of(shipment, lost), &lost.units) else {
+            continue;
+        };
+        lot.missing -= units.quantity;
+        lot.lost = lot.lost.saturating_add(units.quantity);
+        remove(&mut lot.serial_numbers_in_transit, &units.serial_numbers);
+        remove(&mut lot.missing_serial_numbers, &units.serial_numbers);
+        acquit(
+            lot,
+            units.quantity,
+            &units.serial_numbers,
+            Some(&event.custodian_id),
+        );
+        if lot.missing == 0 {
+            way::settle_missing(shipment, lost);
         }
     }
     shipment.documents.extend(event.act.clone());
+    let all_lost = |lot: &ShipmentLot| lot.lost == quantity(lot);
+    if shipment.lots.iter().all(all_lost) {
+        shipment.state = ShipmentState::Lost.into();
+    }
 }
 
 /// What had been said to leave is claimed, as it was before.
@@ -245,7 +358,11 @@ fn never_dispatched(shipment: &mut Shipment) {
         lot.serial_numbers_in_transit.clear();
     }
     shipment.custodian_id.clear();
+    shipment.sender_id.clear();
+    shipment.legs.clear();
     shipment.expected_on.clear();
+    shipment.delay_reason = None;
+    parcel::stay(shipment);
     shipment.state = claimed_state(shipment).into();
 }
 
@@ -253,6 +370,7 @@ fn never_dispatched(shipment: &mut Shipment) {
 fn never_received(shipment: &mut Shipment, event: &ShipmentReceiptVoided) {
     for found in &event.units {
         let outcome = found.outcome();
+        let liable_id = way::unnote(shipment, found);
         let Some(shipment_units) = &found.shipment_units else {
             continue;
         };
@@ -272,6 +390,7 @@ fn never_received(shipment: &mut Shipment, event: &ShipmentReceiptVoided) {
             };
             lot.missing -= still;
             lot.in_transit = lot.in_transit.saturating_add(still);
+            acquit(lot, still, numbers, Some(&liable_id));
             remove(&mut lot.missing_serial_numbers, numbers);
             continue;
         }
@@ -290,7 +409,7 @@ fn never_received(shipment: &mut Shipment, event: &ShipmentReceiptVoided) {
         .all(|lot| lot.in_transit == quantity(lot));
     if is_untouched {
         shipment.discrepancy = false;
-        shipment.state = ShipmentState::Dispatched.into();
+        shipment.state = way::travelling_state(shipment).into();
     } else if shipment.lots.iter().any(|lot| lot.in_transit > 0) {
         shipment.state = ShipmentState::PartlyReceived.into();
     }
@@ -301,16 +420,29 @@ fn never_settled(shipment: &mut Shipment, event: &LossActVoided) {
     for back in &event.units {
         if let (Some(lot), Some(units)) = (lot_of(shipment, back), &back.units) {
             lot.lost -= units.quantity;
-            lot.missing = lot.missing.saturating_add(units.quantity);
             let numbers = &units.serial_numbers;
             lot.serial_numbers_in_transit.extend_from_slice(numbers);
-            lot.missing_serial_numbers.extend_from_slice(numbers);
+            // As if they had been under way until they were missing again.
+            lot.in_transit = lot.in_transit.saturating_add(units.quantity);
+            miss(shipment, back, &event.custodian_id);
+            way::reopen_missing(shipment, back);
         }
+    }
+    if shipment.state() == ShipmentState::Lost {
+        shipment.state = if shipment.discrepancies.is_empty() {
+            way::travelling_state(shipment)
+        } else {
+            closed_state(shipment)
+        }
+        .into();
     }
 }
 
 /// The lot of a shipment that is of the same line, batch and owner.
-fn lot_of<'a>(shipment: &'a mut Shipment, wanted: &ShipmentUnits) -> Option<&'a mut ShipmentLot> {
+pub(super) fn lot_of<'a>(
+    shipment: &'a mut Shipment,
+    wanted: &ShipmentUnits,
+) -> Option<&'a mut ShipmentLot> {
     shipment.lots.iter_mut().find(|lot| {
         lot.shipment_units
             .as_ref()

@@ -108,6 +108,13 @@ pub(crate) fn units_of(
     }
 }
 
+/// Available units that are still usable on a day.
+pub(crate) fn available(level: &StockLevel, day: NaiveDate, choice: Choice<'_>) -> i64 {
+    let lots = level.lots.iter().filter(|lot| choice.takes(lot));
+    lots.map(|lot| usable(lot, day))
+        .fold(0, i64::saturating_add)
+}
+
 /// That there is too little to pick from. What is expired counts as not available.
 pub(crate) fn insufficient(
     level: &StockLevel,

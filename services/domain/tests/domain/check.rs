@@ -74,7 +74,7 @@ fn allocated(units: StockUnits) -> Event {
         origin_id: "WH".to_owned(),
         destination_id: "HOSP".to_owned(),
         units: sent(units),
-        fit_override: None,
+        ..ShipmentAllocated::default()
     }
     .into()
 }
@@ -138,6 +138,7 @@ fn units_that_come_from_nowhere() {
         units: vec![ReceivedUnits {
             shipment_units: sent(units("GLOVE", "G1", "", quantity)).pop(),
             outcome: ReceiptOutcome::Good.into(),
+            ..ReceivedUnits::default()
         }],
         ..ShipmentReceived::default()
     };
@@ -409,7 +410,7 @@ fn equipment_that_leaves_while_somebody_has_it() {
         origin_id: "WH".to_owned(),
         destination_id: "HOSP".to_owned(),
         units: sent(one()),
-        fit_override: None,
+        ..ShipmentAllocated::default()
     };
     let leave = ShipmentDispatched {
         shipment_id: "S3".to_owned(),

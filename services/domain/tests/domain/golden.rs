@@ -50,10 +50,14 @@ use keruen_proto::{
         RequestRejected,
     },
     shipments::v1::{
-        AllocationReleased, CancellationReason, LossActAccepted, LossActVoided, LossVerdict,
-        ReceivedUnits, ReleaseReason, ShipmentAllocated, ShipmentCancelled, ShipmentDispatchVoided,
-        ShipmentDispatched, ShipmentLine, ShipmentReceiptVoided, ShipmentReceived,
-        ShipmentRequested, ShipmentUnits,
+        AgreementOverride, AgreementOverrideReason, AllocationReleased, CancellationReason,
+        CustodyBasis, CustodyLeg, DelayReason, DeliveryAttempted, DeliveryFailure,
+        DiscrepancyAnswer, DiscrepancyAnswered, DisputeReason, DiversionReason, LossActAccepted,
+        LossActVoided, LossCause, LossVerdict, Parcel, ParcelPacked, ParcelUnpacked, ReceivedUnits,
+        ReleaseReason, SealCheck, SealState, ShipmentAllocated, ShipmentArrived, ShipmentCancelled,
+        ShipmentDelayed, ShipmentDispatchVoided, ShipmentDispatched, ShipmentDiverted,
+        ShipmentLine, ShipmentLossReported, ShipmentParcel, ShipmentReceiptVoided,
+        ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentUnits, SplitReason,
     },
 };
 use serde_json::Value;
@@ -939,6 +943,80 @@ fn answered() -> Vec<Event> {
     ]
 }
 
+/// Emergencies and distribution plans.
+fn planned() -> Vec<Event> {
+    use keruen_proto::requests::v1::{
+        Emergency, EmergencyDeclared, EmergencyEnded, EmergencyKind, Plan, PlanApproved,
+        PlanCancellationReason, PlanCancelled, PlanCriterion, PlanDrafted, PlanLine, PlanShare,
+        PlanWeight,
+    };
+    let share = PlanShare {
+        facility_id: text("HOSP"),
+        line: 1,
+        quantity: 60,
+        request_id: text("R-1"),
+        request_line: 2,
+        ..PlanShare::default()
+    };
+    let sent = PlanShare {
+        shipment_id: text("S-1"),
+        shipment_line: 1,
+        ..share.clone()
+    };
+    vec![
+        EmergencyDeclared {
+            emergency: Some(Emergency {
+                emergency_id: text("COVID"),
+                name: Some(name()),
+                kind: EmergencyKind::Epidemic.into(),
+                region_ids: vec![text("KZ-71"), text("KZ-75")],
+                first_day: text("2020-03-16"),
+                last_day: text("2020-05-11"),
+                declared_by_id: text("MOH"),
+                documents: documents(DocumentKind::Order),
+            }),
+        }
+        .into(),
+        EmergencyEnded {
+            emergency_id: text("COVID"),
+            last_day: text("2020-05-11"),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        PlanDrafted {
+            plan: Some(Plan {
+                plan_id: text("P-1"),
+                origin_id: text("WH"),
+                lines: vec![PlanLine {
+                    line: 1,
+                    item_id: text("RAPID"),
+                    quantity: 100,
+                }],
+                criterion: PlanCriterion::Population.into(),
+                weights: vec![PlanWeight {
+                    facility_id: text("HOSP"),
+                    weight: 90_000,
+                }],
+                shares: vec![share],
+                ..Plan::default()
+            }),
+        }
+        .into(),
+        PlanApproved {
+            plan_id: text("P-1"),
+            origin_id: text("WH"),
+            shares: vec![sent],
+        }
+        .into(),
+        PlanCancelled {
+            plan_id: text("P-2"),
+            origin_id: text("WH"),
+            reason: PlanCancellationReason::NoStock.into(),
+        }
+        .into(),
+    ]
+}
+
 /// 12 patients at 10 litres a minute for 5 days.
 fn needed() -> RequestLine {
     use keruen_proto::requests::v1::{Need, NeedKind};
@@ -959,7 +1037,10 @@ fn needed() -> RequestLine {
 
 /// A need that was told by phone, and approved by word of mouth.
 fn told() -> Vec<(&'static str, Event)> {
-    use keruen_proto::requests::v1::{Filing, RequestChannel, WordOfMouth};
+    use keruen_proto::{
+        requests::v1::{Filing, RequestChannel, WordOfMouth},
+        shipments::v1::{ReserveOverride, ReserveOverrideReason},
+    };
     let filed = RequestFiled {
         request_id: text("R-1"),
         facility_id: text("HOSP"),
@@ -987,9 +1068,21 @@ fn told() -> Vec<(&'static str, Event)> {
             confirm_by: Some(instant()),
         }),
     };
+    let allocated = ShipmentAllocated {
+        shipment_id: text("S-1"),
+        origin_id: text("WH"),
+        destination_id: text("HOSP"),
+        units: vec![shipment_units(units())],
+        reserve_override: Some(ReserveOverride {
+            authorised_by_ref: text("person:7"),
+            reason: ReserveOverrideReason::LifeAtRisk.into(),
+        }),
+        ..ShipmentAllocated::default()
+    };
     vec![
         ("RequestFiled.v2", filed.into()),
         ("RequestApproved.v2", approved.into()),
+        ("ShipmentAllocated.v4", allocated.into()),
     ]
 }
 
@@ -1017,7 +1110,7 @@ fn shipped() -> Vec<Event> {
             origin_id: origin_id.clone(),
             destination_id: destination_id.clone(),
             units: units.clone(),
-            fit_override: None,
+            ..ShipmentAllocated::default()
         }
         .into(),
         AllocationReleased {
@@ -1037,6 +1130,7 @@ fn shipped() -> Vec<Event> {
             signed_by_ref: text("duty-7"),
             expected_on: text("2020-04-13"),
             documents: documents(DocumentKind::Waybill),
+            ..ShipmentDispatched::default()
         }
         .into(),
         ShipmentReceived {
@@ -1050,10 +1144,12 @@ fn shipped() -> Vec<Event> {
                         ..self::units()
                     })),
                     outcome: ReceiptOutcome::Missing.into(),
+                    ..ReceivedUnits::default()
                 },
                 ReceivedUnits {
                     shipment_units: units.first().cloned(),
                     outcome: ReceiptOutcome::Damaged.into(),
+                    ..ReceivedUnits::default()
                 },
                 ReceivedUnits {
                     shipment_units: Some(ShipmentUnits {
@@ -1061,10 +1157,12 @@ fn shipped() -> Vec<Event> {
                         ..ShipmentUnits::default()
                     }),
                     outcome: ReceiptOutcome::Surplus.into(),
+                    ..ReceivedUnits::default()
                 },
             ],
             signed_by_ref: text("duty-9"),
             documents: documents(DocumentKind::AcceptanceAct),
+            ..ShipmentReceived::default()
         }
         .into(),
         LossActAccepted {
@@ -1083,6 +1181,141 @@ fn shipped() -> Vec<Event> {
             destination_id,
             units,
             reason: CancellationReason::NoTransport.into(),
+        }
+        .into(),
+    ]
+}
+
+fn parcel() -> Parcel {
+    Parcel {
+        sscc: text("340123450000000000"),
+        seal_number: text("№ 417"),
+        contents: vec![shipment_units(units())],
+        weight_g: 12_400,
+        volume_ml: 60_000,
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a sample for each type")]
+fn on_the_way() -> Vec<Event> {
+    let (shipment_id, origin_id, destination_id) = (text("S-1"), text("WH"), text("HOSP"));
+    vec![
+        ParcelPacked {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            parcel: Some(parcel()),
+        }
+        .into(),
+        ParcelUnpacked {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            parcel: Some(parcel()),
+        }
+        .into(),
+        ShipmentDelayed {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            expected_on: text("2020-04-20"),
+            reason: DelayReason::Weather.into(),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        DeliveryAttempted {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            reason: DeliveryFailure::NoRoom.into(),
+            expected_on: text("2020-04-21"),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        ShipmentDiverted {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            new_destination_id: text("FAR"),
+            units: vec![shipment_units(units())],
+            reason: DiversionReason::Unreachable.into(),
+            expected_on: text("2020-04-22"),
+            fit_override: Some(FitOverride {
+                authorised_by_ref: text("person:7"),
+                reason: FitOverrideReason::UrgentNeed.into(),
+            }),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        ShipmentSplit {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            new_shipment_id: text("S-2"),
+            lines: vec![ShipmentLine {
+                line: 1,
+                item_id: text("CONC"),
+                quantity: 2,
+                request_id: text("R-1"),
+                request_line: 2,
+                owner_id: text("MOH"),
+                min_life_days: 60,
+                ..ShipmentLine::default()
+            }],
+            units: vec![shipment_units(units())],
+            parcels: vec![ShipmentParcel {
+                parcel: Some(parcel()),
+                seal_state: SealState::Sealed.into(),
+                contents_liable_id: text("MOH"),
+            }],
+            leg: Some(CustodyLeg {
+                custodian_id: text("CREW"),
+                signed_by_ref: text("person:7"),
+                basis: Some(CustodyBasis::Sealed.into()),
+                agreement_id: text("A-1"),
+                agreement_override: Some(AgreementOverride {
+                    authorised_by_ref: text("person:8"),
+                    reason: AgreementOverrideReason::Emergency.into(),
+                }),
+                facility_id: text("WH"),
+            }),
+            sender_id: text("MOH"),
+            expected_on: text("2020-04-23"),
+            reason: SplitReason::Breakdown.into(),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        ShipmentArrived {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            seals: vec![SealCheck {
+                sscc: text("340123450000000000"),
+                state: SealState::Broken.into(),
+            }],
+            signed_by_ref: text("person:9"),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        ShipmentLossReported {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            units: vec![shipment_units(units())],
+            cause: LossCause::Theft.into(),
+            liable_id: text("CREW"),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        DiscrepancyAnswered {
+            shipment_id,
+            origin_id,
+            destination_id,
+            numbers: vec![1, 3],
+            answer: DiscrepancyAnswer::Disputed.into(),
+            dispute_reason: Some(DisputeReason::LeftIntact.into()),
+            answered_by_ref: text("person:12"),
+            documents: documents(DocumentKind::Invoice),
         }
         .into(),
     ]
@@ -1514,6 +1747,7 @@ fn gone_beyond() -> Vec<(&'static str, Event)> {
 }
 
 /// Fields that types got later, each with the name of its version.
+#[expect(clippy::too_many_lines, reason = "a sample for each type")]
 fn grown() -> Vec<(&'static str, Event)> {
     let mut grown = Vec::new();
     for sample in first() {
@@ -1554,7 +1788,39 @@ fn grown() -> Vec<(&'static str, Event)> {
                     }),
                     ..event
                 };
-                grown.push(("ShipmentAllocated.v2", event.into()));
+                grown.push(("ShipmentAllocated.v2", event.clone().into()));
+                let event = ShipmentAllocated {
+                    arrives_on: text("2020-04-13"),
+                    ..event
+                };
+                grown.push(("ShipmentAllocated.v3", event.into()));
+            }
+            Event::ShipmentRequested(mut event) => {
+                for line in &mut event.lines {
+                    line.min_life_days = 60;
+                }
+                grown.push(("ShipmentRequested.v2", event.into()));
+            }
+            Event::ShipmentDispatched(event) => {
+                let event = ShipmentDispatched {
+                    sender_id: text("MOH"),
+                    basis: Some(CustodyBasis::Sealed.into()),
+                    agreement_id: text("A-1"),
+                    ..event
+                };
+                grown.push(("ShipmentDispatched.v2", event.into()));
+            }
+            Event::ShipmentReceived(mut event) => {
+                event.seals = vec![SealCheck {
+                    sscc: text("340123450000000000"),
+                    state: SealState::Intact.into(),
+                }];
+                event.answer_due_on = text("2020-04-20");
+                for found in &mut event.units {
+                    found.sscc = text("340123450000000000");
+                    found.liable_id = text("MOH");
+                }
+                grown.push(("ShipmentReceived.v2", event.into()));
             }
             Event::FacilityRegistered(mut event) => {
                 let site = event.facility.as_mut().and_then(|it| it.site.as_mut());
@@ -1654,6 +1920,7 @@ fn lost() -> Vec<Event> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a sample for each type")]
 fn never_happened() -> Vec<Event> {
     vec![
         ShipmentDispatchVoided {
@@ -1674,6 +1941,7 @@ fn never_happened() -> Vec<Event> {
                 ReceivedUnits {
                     shipment_units: Some(shipment_units(units())),
                     outcome: ReceiptOutcome::Damaged.into(),
+                    ..ReceivedUnits::default()
                 },
                 ReceivedUnits {
                     shipment_units: Some(shipment_units(StockUnits {
@@ -1682,6 +1950,7 @@ fn never_happened() -> Vec<Event> {
                         ..units()
                     })),
                     outcome: ReceiptOutcome::Missing.into(),
+                    ..ReceivedUnits::default()
                 },
             ],
             held_quantities: vec![2, 0],
@@ -1814,8 +2083,10 @@ pub fn samples() -> Vec<Event> {
         corrected(),
         kits(),
         meant(),
+        on_the_way(),
         lost(),
         answered(),
+        planned(),
         never_happened(),
     ]
     .concat()

@@ -78,6 +78,7 @@ fn of_owner(line: i32, item_id: &str, amount: i64, owner_id: &str) -> GoodsToSen
         quantity: quantity(amount),
         request: None,
         owner_id: Some(code(owner_id)),
+        min_life_days: 0,
     }
 }
 
@@ -240,7 +241,7 @@ fn what_expires_first_goes_first() {
                 units("EARLY", "D1", "MOH", "2020-06-30", 20),
                 units("LATE", "D1", "MOH", "2020-12-31", 5),
             ],
-            fit_override: None,
+            ..ShipmentAllocated::default()
         }
         .into()]);
     assert_eq!(shipment(&story, "S1").state(), ShipmentState::Allocated);

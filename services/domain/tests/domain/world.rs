@@ -190,6 +190,8 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::VolunteerAssigned(_)
             | Event::AssignmentEnded(_)
             | Event::DutyRosterSet(_)
+            | Event::EmergencyDeclared(_)
+            | Event::EmergencyEnded(_)
             | Event::CommodityRegistered(_)
             | Event::CommodityAmended(_)
             | Event::CommodityRetired(_)
@@ -228,6 +230,15 @@ pub fn goes_somewhere(event: &Event) -> bool {
             | Event::AllocationReleased(_)
             | Event::ShipmentCancelled(_)
             | Event::ShipmentDispatched(_)
+            | Event::ParcelPacked(_)
+            | Event::ParcelUnpacked(_)
+            | Event::ShipmentDelayed(_)
+            | Event::DeliveryAttempted(_)
+            | Event::ShipmentDiverted(_)
+            | Event::ShipmentSplit(_)
+            | Event::ShipmentArrived(_)
+            | Event::ShipmentLossReported(_)
+            | Event::DiscrepancyAnswered(_)
             | Event::ShipmentDispatchVoided(_)
     )
 }
@@ -750,6 +761,7 @@ pub fn ship(shipment_id: &str, goods: &[(&str, i64)]) -> RequestShipment {
                 quantity: quantity(*amount),
                 request: None,
                 owner_id: None,
+                min_life_days: 0,
             })
             .collect(),
     }
@@ -769,6 +781,9 @@ pub fn allocate(shipment_id: &str) -> AllocateShipment {
         shipment_id: code(shipment_id),
         allow_partial: false,
         fit_override: None,
+        reserve_override: None,
+        reserve_item_ids: Vec::new(),
+        arrives_on: None,
     }
 }
 
@@ -777,6 +792,9 @@ pub fn allocate_partly(shipment_id: &str) -> AllocateShipment {
         shipment_id: code(shipment_id),
         allow_partial: true,
         fit_override: None,
+        reserve_override: None,
+        reserve_item_ids: Vec::new(),
+        arrives_on: None,
     }
 }
 
@@ -788,6 +806,7 @@ pub fn dispatch(shipment_id: &str) -> DispatchShipment {
         signed_by_ref: None,
         expected_on: None,
         documents: Vec::new(),
+        basis: None,
     }
 }
 
@@ -798,6 +817,8 @@ pub fn arrive(shipment_id: &str) -> ReceiveShipment {
         lines: None,
         signed_by_ref: None,
         documents: Vec::new(),
+        seals: Vec::new(),
+        answer_within_days: 7,
     }
 }
 
@@ -821,6 +842,7 @@ pub fn found(line: i32, amount: i64, outcome: ReceiptOutcome) -> FoundGoods {
         lot: None,
         expires_on: None,
         new_batch_id: code("UNUSED"),
+        sscc: None,
     }
 }
 
@@ -843,6 +865,8 @@ pub fn settle(shipment_id: &str) -> AcceptLossAct {
             ..DocumentRef::default()
         },
         verdict: LossVerdict::Liable,
+        lines: None,
+        liable_id: None,
     }
 }
 

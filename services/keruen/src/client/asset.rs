@@ -179,7 +179,7 @@ pub struct List {
     #[arg(long = "condition", value_name = "CONDITION", value_parser = word::parser::<AssetCondition>())]
     conditions: Vec<AssetCondition>,
     /// Those that are due for service within so many days, or have been
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = value::small)]
     service_due: Option<i32>,
     /// Those that are lent and due back
     #[arg(long)]

@@ -62,8 +62,8 @@ pub struct Receipt {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     quantity: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units
@@ -134,7 +134,9 @@ impl Verb {
                     documents: args.documents,
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                session
+                    .change_with_consequences(&args.mutation, request)
+                    .await
             }
             Self::Batch(args) => {
                 let basis = args.basis.map_or(0, Into::into);
@@ -150,7 +152,9 @@ impl Verb {
                     documents: args.documents,
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                session
+                    .change_with_consequences(&args.mutation, request)
+                    .await
             }
             Self::Void(args) => {
                 let request = VoidMovementRequest {
@@ -158,7 +162,9 @@ impl Verb {
                     documents: args.documents,
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                session
+                    .change_with_consequences(&args.mutation, request)
+                    .await
             }
         }
     }

@@ -10,7 +10,7 @@ use keruen_proto::{
 };
 
 use crate::{
-    client::{failure::Failure, line, mutation::MutationArgs, session::Session},
+    client::{failure::Failure, line, mutation::MutationArgs, session::Session, value},
     render::word,
 };
 
@@ -60,7 +60,7 @@ pub struct Count {
     kind: Option<CountKind>,
     /// Position of the log as of which the books are compared, from `stock level` before the count. Default: as they
     /// stand now
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long, value_name = "POSITION", value_parser = value::position)]
     at_position: Option<u64>,
     /// What is there: batch=ID,quantity=N[,pack=CODE][,owner=CODE][,serial=NUMBER]…; repeatable
     #[arg(long = "line", value_name = "LINE", value_parser = line::counted)]

@@ -122,7 +122,8 @@ Examples:
             long,
             value_name = "POSITION",
             default_value_t = 0,
-            hide_default_value = true
+            hide_default_value = true,
+            value_parser = value::position
         )]
         min_position: u64,
     },
@@ -142,7 +143,8 @@ What was given, when and where it came, what it is worth as declared, and the po
             long,
             value_name = "POSITION",
             default_value_t = 0,
-            hide_default_value = true
+            hide_default_value = true,
+            value_parser = value::position
         )]
         min_position: u64,
     },

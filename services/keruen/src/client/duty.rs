@@ -12,8 +12,7 @@ pub enum Verb {
     #[command(after_help = "\
 Examples:
   keruen duty set KZ-62 \\
-      --shift person=person:7,organisation=MOH,from=2099-03-01,until=2099-03-07 \\
-      --shift person=person:9,organisation=MOH,from=2099-03-01,until=2099-03-14
+      --shift person=person:7,organisation=MOH,from=2099-03-01,until=2099-03-07
   keruen duty set KZ-62       nobody is on duty
 
 People are called in this order when a request of the region is escalated. A person is a \

@@ -30,7 +30,7 @@ pub struct Excursion {
     )]
     seen: Option<StorageRange>,
     /// How long it lasted
-    #[arg(long, value_name = "MINUTES")]
+    #[arg(long, value_name = "MINUTES", value_parser = value::small)]
     minutes: Option<i32>,
     /// Print-out of the logger and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]

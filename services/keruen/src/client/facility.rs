@@ -129,19 +129,19 @@ pub struct Register {
 #[command(next_help_heading = "Site")]
 struct SiteArgs {
     /// Mains voltage
-    #[arg(long, value_name = "VOLTS")]
+    #[arg(long, value_name = "VOLTS", value_parser = value::small)]
     mains_voltage: Option<i32>,
     /// Mains frequency
-    #[arg(long, value_name = "HERTZ")]
+    #[arg(long, value_name = "HERTZ", value_parser = value::small)]
     mains_frequency: Option<i32>,
     /// How long backup power lasts; 0 where there is none
-    #[arg(long, value_name = "HOURS")]
+    #[arg(long, value_name = "HOURS", value_parser = value::small)]
     backup_power: Option<i32>,
     /// Whether there is an oxygen supply
     #[arg(long, value_name = "TRUE|FALSE", value_parser = value::truth)]
     oxygen_supply: Option<bool>,
     /// Altitude above sea level
-    #[arg(long, value_name = "METRES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "METRES", value_parser = value::small)]
     altitude: Option<i32>,
     /// Type of its mains sockets, by letter; separate with commas
     #[arg(long, value_name = "LETTERS", value_delimiter = ',', value_parser = word::parser::<PlugType>())]

@@ -28,6 +28,8 @@ pub enum Failure {
     Refused(Box<Status>),
     /// The server is too busy; nothing was recorded.
     Busy(Box<Status>),
+    /// The server can't answer this now, and says so; of a command nothing was recorded.
+    NotNow(Box<Status>),
     /// No server answers.
     Unavailable {
         /// The address that was tried.
@@ -43,6 +45,15 @@ pub enum Failure {
         cause: String,
         /// The command that asks again, as typed in a shell.
         repeat: String,
+    },
+    /// A command without an answer that waits in the outbox.
+    Kept {
+        /// Why there is no answer.
+        failure: Box<Self>,
+        /// UUID of the command.
+        command_id: String,
+        /// How many commands wait for the node, this one included.
+        waiting: usize,
     },
     /// Several errors of a file, one a line, and what they mean.
     File {
@@ -79,7 +90,11 @@ impl Failure {
         match self {
             Self::Usage(_) => USAGE,
             Self::Unavailable { .. } => UNAVAILABLE,
-            Self::Busy(_) | Self::NoAnswer(_) | Self::Unknown { .. } => TEMPORARY,
+            Self::Busy(_)
+            | Self::NotNow(_)
+            | Self::NoAnswer(_)
+            | Self::Unknown { .. }
+            | Self::Kept { .. } => TEMPORARY,
             Self::Unreadable(_) => UNREADABLE,
             // 128 + SIGINT, as a shell reports it.
             Self::Interrupted(_) => 130,
@@ -87,6 +102,11 @@ impl Failure {
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Refused(_) | Self::File { .. } | Self::Io(_) | Self::Other(_) => REFUSED,
         }
+    }
+
+    /// Whether it says for good what became of a command, so that there is nothing to send again.
+    pub fn is_answer(&self) -> bool {
+        !matches!(self.status(), TEMPORARY | UNAVAILABLE)
     }
 
     /// Says what happened on standard error.
@@ -126,11 +146,16 @@ impl fmt::Display for Failure {
             Self::Usage(message) | Self::Unreadable(message) | Self::Interrupted(message) => {
                 out.write_str(message)
             }
-            Self::Refused(status) => write_status(out, status),
+            Self::Refused(status) | Self::NotNow(status) => write_status(out, status),
             Self::Busy(status) => {
                 write_status(out, status)?;
                 write!(out, "\nnothing was recorded; try again in a moment")
             }
+            Self::Kept {
+                failure,
+                command_id,
+                waiting,
+            } => write_kept(out, failure, command_id, *waiting),
             Self::Unavailable { server, cause } => write!(
                 out,
                 "no node answers at {server}: {cause}\n\
@@ -149,6 +174,33 @@ impl fmt::Display for Failure {
             Self::Other(error) => write!(out, "{error:#}"),
         }
     }
+}
+
+/// What became of the command as far as that is known, and that it waits.
+fn write_kept(
+    out: &mut fmt::Formatter<'_>,
+    failure: &Failure,
+    command_id: &str,
+    waiting: usize,
+) -> fmt::Result {
+    match failure {
+        Failure::Unknown { cause, .. } => {
+            write!(out, "nobody knows whether this was recorded: {cause}")?;
+        }
+        Failure::Unavailable { server, cause } => {
+            write!(out, "no node answers at {server}: {cause}")?;
+        }
+        other => fmt::Display::fmt(other, out)?,
+    }
+    let all = match waiting {
+        0 | 1 => String::new(),
+        more => format!(" with the {} before it", more - 1),
+    };
+    write!(
+        out,
+        "\ncommand {command_id} waits in the outbox; don't give it anew: `keruen outbox send` sends it{all}, and under its \
+         id it has no second effect"
+    )
 }
 
 /// The message with every field that breaks a rule, then reason and numbers.

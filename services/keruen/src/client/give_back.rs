@@ -7,7 +7,7 @@ use keruen_proto::{
 };
 
 use crate::{
-    client::{failure::Failure, line, mutation::MutationArgs, session::Session},
+    client::{failure::Failure, line, mutation::MutationArgs, session::Session, value},
     render::word,
 };
 
@@ -27,8 +27,8 @@ pub struct Return {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     quantity: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units
@@ -69,6 +69,8 @@ impl Return {
             already_returned: self.already_returned,
             ..Default::default()
         };
-        session.change(&self.mutation, request).await
+        session
+            .change_with_consequences(&self.mutation, request)
+            .await
     }
 }

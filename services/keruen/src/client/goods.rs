@@ -9,7 +9,9 @@ use keruen_proto::{
     registry::v1::DocumentRef,
 };
 
-use crate::client::{attention, failure::Failure, line, mutation::MutationArgs, session::Session};
+use crate::client::{
+    attention, failure::Failure, line, mutation::MutationArgs, session::Session, value,
+};
 
 /// The verbs.
 #[derive(Subcommand, Debug)]
@@ -58,7 +60,7 @@ pub struct Receive {
     #[arg(long, value_name = "CODE", required_unless_present = "json")]
     facility: Option<String>,
     /// How many packages
-    #[arg(long, value_name = "N", required_unless_present = "json")]
+    #[arg(long, value_name = "N", required_unless_present = "json", value_parser = value::whole)]
     packages: Option<i64>,
     /// Donation that they are said to belong to
     #[arg(long, value_name = "ID")]
@@ -80,7 +82,7 @@ pub struct Identify {
     #[arg(required_unless_present = "json")]
     goods_id: Option<String>,
     /// How many packages were identified. Default: all that were left
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value::whole)]
     packages: Option<i64>,
     /// What was in them: item=CODE,quantity=N[,pack=CODE][,owner=CODE][,lot=TEXT][,expires=DAY][,serial=NUMBER]…[,value=MONEY[,basis=BASIS]][,held=yes][,batch=ID]; repeatable
     #[arg(long = "line", value_name = "LINE", value_parser = line::new_stock)]

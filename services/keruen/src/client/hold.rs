@@ -7,7 +7,9 @@ use keruen_proto::{
 };
 
 use crate::{
-    client::{batch::Grounds, failure::Failure, line, mutation::MutationArgs, session::Session},
+    client::{
+        batch::Grounds, failure::Failure, line, mutation::MutationArgs, session::Session, value,
+    },
     render::word,
 };
 
@@ -27,8 +29,8 @@ struct Units {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     quantity: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units

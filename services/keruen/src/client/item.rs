@@ -2,13 +2,14 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::registry::v1::{
-    Accessory, AmendItemRequest, ExternalId, Freezing, GetItemRequest, Item, KitComponent,
-    ListItemsRequest, Pack, PlugType, RegisterItemRequest, RetireItemRequest, SiteNeeds,
-    StorageRange, Substitute, Tracking,
+    Accessory, AmendItemRequest, AmendItemResponse, ExternalId, Freezing, GetItemRequest, Item,
+    KitComponent, ListItemsRequest, Pack, PlugType, RegisterItemRequest, RetireItemRequest,
+    SiteNeeds, StorageRange, Substitute, Tracking,
 };
 
 use crate::{
     client::{
+        aftermath::Aftermath,
         amendment::{Fields, NewNameArgs, RegistryListArgs, RetireArgs},
         failure::Failure,
         line,
@@ -44,7 +45,11 @@ Examples:
   keruen item amend TEST-RAPID-A --gtin 4006381333931 --expires true
   keruen item amend O2-CONC-5L --clear accessories
   keruen item amend TEST-RAPID-A --substitute TEST-RAPID-B=MOH
-  keruen item amend TEST-RAPID-A --pack BOX=25 --pack CASE=500")]
+  keruen item amend TEST-RAPID-A --pack BOX=25 --pack CASE=500
+
+Where entries of a list are given (packs, accessories, components, substitutes, external \
+ids), they take the place of all that were there: name also those that stay. What was \
+dropped is told.")]
     Amend(Box<Amend>),
     /// Take an item out of use; what happened with it stays
     #[command(after_help = "\
@@ -132,16 +137,16 @@ pub struct Register {
 #[command(next_help_heading = "Needs of a site")]
 struct NeedsArgs {
     /// Mains voltage
-    #[arg(long, value_name = "VOLTS")]
+    #[arg(long, value_name = "VOLTS", value_parser = value::small)]
     needs_mains_voltage: Option<i32>,
     /// Mains frequency
-    #[arg(long, value_name = "HERTZ")]
+    #[arg(long, value_name = "HERTZ", value_parser = value::small)]
     needs_mains_frequency: Option<i32>,
     /// An oxygen supply
     #[arg(long)]
     needs_oxygen_supply: bool,
     /// Highest altitude at which it works
-    #[arg(long, value_name = "METRES")]
+    #[arg(long, value_name = "METRES", value_parser = value::small)]
     maximum_altitude: Option<i32>,
     /// Cold storage
     #[arg(long)]
@@ -150,7 +155,7 @@ struct NeedsArgs {
     #[arg(long, value_name = "LETTER", value_parser = word::parser::<PlugType>())]
     needs_plug: Option<PlugType>,
     /// How long backup power must last
-    #[arg(long, value_name = "HOURS")]
+    #[arg(long, value_name = "HOURS", value_parser = value::small)]
     needs_backup_power: Option<i32>,
 }
 
@@ -202,7 +207,7 @@ pub struct Amend {
     /// Something that it consists of, if it is a kit: item=CODE,quantity=N for each kit; repeatable
     #[arg(long = "component", value_name = "COMPONENT", value_parser = line::component)]
     components: Vec<KitComponent>,
-    /// A package in which its units come: CODE=BASE-UNITS[,gtin=DIGITS]; repeatable; they take the place of the old ones
+    /// A package in which its units come: CODE=BASE-UNITS[,gtin=DIGITS]; repeatable; they take the place of all old ones
     #[arg(long = "pack", value_name = "PACK", value_parser = line::pack)]
     packs: Vec<Pack>,
     /// An item that may be used instead, and the organisation that says so; repeatable, the best first
@@ -223,6 +228,59 @@ pub struct Amend {
     name: NewNameArgs,
     #[command(flatten)]
     mutation: MutationArgs,
+}
+
+/// The item as it is, where a list of it is about to be given anew.
+async fn before(session: &Session, item: &Item) -> Result<Option<Item>, Failure> {
+    let gives_a_list = !item.packs.is_empty()
+        || !item.accessories.is_empty()
+        || !item.components.is_empty()
+        || !item.substitutes.is_empty()
+        || !item.external_ids.is_empty();
+    if !gives_a_list {
+        return Ok(None);
+    }
+    let question = GetItemRequest {
+        item_id: item.item_id.clone(),
+    };
+    match session.ask(question).await {
+        Ok(answer) => Ok(answer.item),
+        // Whatever is wrong, the amendment says it.
+        Err(Failure::Refused(_)) => Ok(None),
+        Err(failure) if !failure.is_answer() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What a given list no longer has, of each list that is given.
+fn dropped(before: &Item, given: &Item) -> Vec<String> {
+    fn gone<'a, T>(what: &str, old: &'a [T], new: &[T], key: fn(&T) -> &str) -> Vec<String> {
+        let stays = |it: &&'a T| new.is_empty() || new.iter().any(|new| key(new) == key(it));
+        let gone = old.iter().filter(|it| !stays(it));
+        gone.map(|it| format!("{what} {}", key(it))).collect()
+    }
+    [
+        gone("pack", &before.packs, &given.packs, |it| &it.pack_id),
+        gone("accessory", &before.accessories, &given.accessories, |it| {
+            &it.item_id
+        }),
+        gone("component", &before.components, &given.components, |it| {
+            &it.item_id
+        }),
+        gone(
+            "substitute",
+            &before.substitutes,
+            &given.substitutes,
+            |it| &it.item_id,
+        ),
+        gone(
+            "external id",
+            &before.external_ids,
+            &given.external_ids,
+            |it| &it.scheme,
+        ),
+    ]
+    .concat()
 }
 
 impl Verb {
@@ -280,12 +338,23 @@ impl Verb {
                     external_ids: fields.listed("external_ids", args.external_ids),
                     ..Default::default()
                 };
+                let before = before(session, &item).await?;
+                let dropped = before.map_or_else(Vec::new, |before| dropped(&before, &item));
                 let request = AmendItemRequest {
                     item: Some(item),
                     fields: fields.into_names(),
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                let tell = async |_: &Session, _: &str, _: &AmendItemResponse| {
+                    Ok(Aftermath::new("dropped", dropped.clone().into(), dropped.iter().map(|it| {
+                        format!("dropped: {it}; the entries that were given took the place of all; name it too if it stays")
+                    }).collect()))
+                };
+                if dropped.is_empty() {
+                    session.change(&args.mutation, request).await
+                } else {
+                    session.change_and_tell(&args.mutation, request, tell).await
+                }
             }
             Self::Retire(args) => {
                 let (mutation, retired) = args.into_parts();

@@ -6,7 +6,7 @@ use keruen_proto::{
     registry::v1::DocumentRef,
 };
 
-use crate::client::{failure::Failure, line, mutation::MutationArgs, session::Session};
+use crate::client::{failure::Failure, line, mutation::MutationArgs, session::Session, value};
 
 /// The verbs.
 #[derive(Subcommand, Debug)]
@@ -29,6 +29,7 @@ Kits expire with what expires first in them; what is recalled or held later, hol
     #[command(after_help = "\
 Examples:
   keruen kit break --facility HOSP-JEZ --batch B-KITS --quantity 3
+  keruen kit break --facility HOSP-JEZ --batch B-KITS --quantity 1 --pack CASE
 
 Also kits that are held for something in them: what is good is of use again, what is recalled stays held. Kits that \
 are held for anything else, or claimed, are not taken apart.")]
@@ -48,10 +49,13 @@ pub struct Assemble {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     quantity: Option<i64>,
+    /// Pack of the kit in which that is told, for example BOX. Default: kits
+    #[arg(long, value_name = "CODE")]
+    pack: Option<String>,
     /// Whose components are taken. Default: the only owner that has some there
     #[arg(long, value_name = "CODE")]
     owner: Option<String>,
@@ -84,10 +88,13 @@ pub struct Break {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     quantity: Option<i64>,
+    /// Pack of the kit in which that is told, for example BOX. Default: kits
+    #[arg(long, value_name = "CODE")]
+    pack: Option<String>,
     /// Act and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
@@ -104,6 +111,7 @@ impl Verb {
                     facility_id: args.facility.unwrap_or_default(),
                     item_id: args.item.unwrap_or_default(),
                     quantity: args.quantity.unwrap_or_default(),
+                    pack_id: args.pack.unwrap_or_default(),
                     owner_id: args.owner.unwrap_or_default(),
                     batch_ids: args.batches,
                     batch_id: args.batch_id.unwrap_or_default(),
@@ -118,6 +126,7 @@ impl Verb {
                     batch_id: args.batch.unwrap_or_default(),
                     owner_id: args.owner.unwrap_or_default(),
                     quantity: args.quantity.unwrap_or_default(),
+                    pack_id: args.pack.unwrap_or_default(),
                     documents: args.documents,
                     ..Default::default()
                 };

@@ -11,8 +11,8 @@ use keruen_proto::{
         Accessory, DocumentKind, DocumentRef, DutyShift, KitComponent, LocalizedText,
         MinimumReserve, Pack, PlannedStop, Stop, Substitute, UnitValue, ValueBasis,
     },
-    requests::v1::{ApprovedLine, Need, NeedKind, RequestLine},
-    shipments::v1::{ShipmentLine, ShipmentReceiptLine},
+    requests::v1::{ApprovedLine, Need, NeedKind, PlanLine, PlanShare, PlanWeight, RequestLine},
+    shipments::v1::{SealCheck, SealState, ShipmentLine, ShipmentPick, ShipmentReceiptLine},
 };
 
 use crate::{client::value, render::word};
@@ -246,6 +246,41 @@ pub fn approval(text: &str) -> Result<ApprovedLine, String> {
     })
 }
 
+/// `item=CODE,quantity=N`
+pub fn plan(text: &str) -> Result<PlanLine, String> {
+    let pairs = Pairs::parse(text, &["item", "quantity"])?;
+    Ok(PlanLine {
+        line: 0,
+        item_id: pairs.required_text("item")?,
+        quantity: pairs.quantity()?,
+    })
+}
+
+/// `CODE=NUMBER`
+pub fn weight(text: &str) -> Result<PlanWeight, String> {
+    let (facility_id, weight) = text.split_once('=').ok_or_else(|| {
+        format!("must be CODE=NUMBER, for example HOSP-JEZ=90000; found {text:?}")
+    })?;
+    Ok(PlanWeight {
+        facility_id: facility_id.to_owned(),
+        weight: value::whole(weight)?,
+    })
+}
+
+/// `facility=CODE,quantity=N[,line=N][,request=ID[,request-line=N]]`
+pub fn share(text: &str) -> Result<PlanShare, String> {
+    const KEYS: &[&str] = &["facility", "quantity", "line", "request", "request-line"];
+    let pairs = Pairs::parse(text, KEYS)?;
+    Ok(PlanShare {
+        facility_id: pairs.required_text("facility")?,
+        line: pairs.read("line", small)?,
+        quantity: pairs.quantity()?,
+        request_id: pairs.text("request"),
+        request_line: pairs.read("request-line", small)?,
+        ..PlanShare::default()
+    })
+}
+
 /// `person=REF,organisation=CODE,from=DAY,until=DAY`
 pub fn shift(text: &str) -> Result<DutyShift, String> {
     let pairs = Pairs::parse(text, &["person", "organisation", "from", "until"])?;
@@ -351,6 +386,7 @@ pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
             "request",
             "request-line",
             "owner",
+            "min-life",
         ],
     )?;
     let request_line = match (pairs.get("request"), pairs.get("request-line")) {
@@ -366,14 +402,40 @@ pub fn shipment(text: &str) -> Result<ShipmentLine, String> {
         request_id: pairs.text("request"),
         request_line,
         owner_id: pairs.text("owner"),
+        min_life_days: pairs.read("min-life", small)?,
         ..ShipmentLine::default()
+    })
+}
+
+/// `line=N[,batch=ID][,owner=CODE][,quantity=N][,serial=NUMBER]…`
+pub fn shipment_pick(text: &str) -> Result<ShipmentPick, String> {
+    let pairs = Pairs::parse(text, &["line", "batch", "owner", "quantity", "serial"])?;
+    let serial_numbers = pairs.all("serial");
+    let is_counted = pairs.get("quantity").is_some();
+    Ok(ShipmentPick {
+        line: pairs.required("line", small)?,
+        batch_id: pairs.text("batch"),
+        owner_id: pairs.text("owner"),
+        quantity: if is_counted { pairs.quantity()? } else { 0 },
+        serial_numbers,
+    })
+}
+
+/// `SSCC=intact|broken|parcel-missing`
+pub fn seal(text: &str) -> Result<SealCheck, String> {
+    let rule = || format!("must be SSCC=intact, broken or parcel-missing; found {text:?}");
+    let (sscc, state) = text.split_once('=').ok_or_else(rule)?;
+    Ok(SealCheck {
+        sscc: sscc.to_owned(),
+        state: word::number::<SealState>(state)?,
     })
 }
 
 /// `line=N,quantity=N[,pack=CODE][,outcome=…][,batch=ID][,owner=CODE][,serial=…]…[,item=CODE][,lot=…][,expires=DAY]`
 pub fn shipment_receipt(text: &str) -> Result<ShipmentReceiptLine, String> {
     const KEYS: &[&str] = &[
-        "line", "quantity", "pack", "outcome", "batch", "owner", "serial", "item", "lot", "expires",
+        "line", "quantity", "pack", "outcome", "batch", "owner", "serial", "item", "lot",
+        "expires", "parcel",
     ];
     let pairs = Pairs::parse(text, KEYS)?;
     Ok(ShipmentReceiptLine {
@@ -387,6 +449,7 @@ pub fn shipment_receipt(text: &str) -> Result<ShipmentReceiptLine, String> {
         item_id: pairs.text("item"),
         lot: pairs.text("lot"),
         expires_on: pairs.read("expires", value::date)?,
+        sscc: pairs.text("parcel"),
     })
 }
 

@@ -43,7 +43,7 @@ pub struct Release {
     #[arg(required_unless_present = "json")]
     donation_id: Option<String>,
     /// Number of the commitment
-    #[arg(long, value_name = "N", required_unless_present = "json")]
+    #[arg(long, value_name = "N", required_unless_present = "json", value_parser = value::small)]
     commitment: Option<i32>,
     /// Why
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<CommitmentReleaseReason>())]
@@ -77,7 +77,7 @@ pub struct Spend {
     #[arg(long = "line", value_name = "LINE", value_parser = line::receipt)]
     lines: Vec<ReceiptLine>,
     /// Number of the commitment that it is taken from. Default: money that is not set aside
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value::small)]
     commitment: Option<i32>,
     /// The shipment whose carriage it paid for; only with freight
     #[arg(long, value_name = "ID")]

@@ -42,7 +42,8 @@ pub struct ListArgs {
         long,
         value_name = "POSITION",
         default_value_t = 0,
-        hide_default_value = true
+        hide_default_value = true,
+        value_parser = value::position
     )]
     pub min_position: u64,
 }

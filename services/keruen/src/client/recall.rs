@@ -2,13 +2,18 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::{
-    inventory::v1::{LiftRecallRequest, RecallLotRequest, RecallReason},
+    Event,
+    events::v1::GetCommandRequest,
+    inventory::v1::{LiftRecallRequest, RecallLotRequest, RecallLotResponse, RecallReason},
     registry::v1::DocumentRef,
     stock::v1::GetLotTraceRequest,
 };
 
 use crate::{
-    client::{attention, failure::Failure, line, mutation::MutationArgs, session::Session},
+    client::{
+        aftermath::Aftermath, attention, failure::Failure, line, mutation::MutationArgs,
+        session::Session, value,
+    },
     render::{recall, word},
 };
 
@@ -23,7 +28,8 @@ Examples:
 
 From then on nothing of the lot is allocated, dispatched or issued anywhere: it shows \
 as held. What is on its way is held when it arrives, and so is what is received later. \
-The lot need not have been seen yet.")]
+The lot need not have been seen yet. What is affected at once is told; `keruen recall \
+show` names who has it.")]
     Start(Start),
     /// Show who has and who had a lot, recalled or not
     #[command(after_help = "\
@@ -44,7 +50,8 @@ CSV has a row for each facility.")]
             long,
             value_name = "POSITION",
             default_value_t = 0,
-            hide_default_value = true
+            hide_default_value = true,
+            value_parser = value::position
         )]
         min_position: u64,
     },
@@ -103,6 +110,39 @@ pub struct Lift {
     mutation: MutationArgs,
 }
 
+/// What a recall affects, as of the recall or later.
+async fn affected(
+    session: &Session,
+    command_id: &str,
+    answer: &RecallLotResponse,
+) -> Result<Aftermath, Failure> {
+    let question = GetCommandRequest {
+        command_id: command_id.to_owned(),
+    };
+    let recorded = session.ask(question).await?;
+    let recalled =
+        recorded
+            .events
+            .iter()
+            .find_map(|event| match Event::decode(&event.r#type, &event.data) {
+                Ok(Event::LotRecalled(event)) => Some(event),
+                _ => None,
+            });
+    let Some(recalled) = recalled else {
+        return Ok(Aftermath::default());
+    };
+    let question = GetLotTraceRequest {
+        item_id: recalled.item_id,
+        lot: recalled.lot,
+        min_position: answer.position,
+    };
+    let found = session.ask(question).await?;
+    let trace = found.lot_trace.unwrap_or_default();
+    let line = recall::affected(&trace);
+    let json = serde_json::to_value(&trace).map_err(|error| Failure::Other(error.into()))?;
+    Ok(Aftermath::new("lotTrace", json, vec![line]))
+}
+
 impl Verb {
     /// Does it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
@@ -116,7 +156,9 @@ impl Verb {
                     documents: args.documents,
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                session
+                    .change_and_tell(&args.mutation, request, affected)
+                    .await
             }
             Self::Show {
                 item_id,

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use futures::future::BoxFuture;
 use keruen_proto::{
     Mutation, events::v1 as events, inventory::v1 as inventory, projections::v1 as projections,
     registry::v1 as registry, requests::v1 as requests, shipments::v1 as shipments,
@@ -11,7 +12,10 @@ use pbjson_types::Timestamp;
 use serde::Serialize;
 use tonic::{Request, Response, Status, transport::Channel};
 
-use crate::render::record::Record;
+use crate::{
+    client::{failure::Failure, session::Session},
+    render::record::Record,
+};
 
 /// A page of events may hold this much; anything larger is refused by the client.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -39,7 +43,7 @@ pub trait Call: prost::Message + Default + Clone + 'static {
 }
 
 /// A request that changes something.
-pub trait Change: Call + Mutation + serde::de::DeserializeOwned {
+pub trait Change: Call + Mutation + Serialize + serde::de::DeserializeOwned {
     /// Sets the fields that all mutations share; what is `None` stays as it is.
     fn stamp(&mut self, stamp: Stamp);
 }
@@ -55,6 +59,36 @@ pub struct Stamp {
     pub precision: Option<i32>,
     /// Decide and answer, but record nothing.
     pub validate_only: bool,
+}
+
+/// A kind of command, as it waits in the outbox.
+pub struct Repeatable {
+    /// Full protobuf name of the request.
+    pub request_type: &'static str,
+    /// The verb without `keruen`.
+    pub verb: &'static str,
+    /// Sends a request, given as protobuf JSON, and answers with the position at which it is recorded.
+    pub send: for<'a> fn(&'a Session, serde_json::Value) -> BoxFuture<'a, Result<u64, Failure>>,
+}
+
+/// The kind of command with such a request; `None` where this version has none.
+pub fn repeatable(request_type: &str) -> Option<&'static Repeatable> {
+    REPEATABLES
+        .iter()
+        .flatten()
+        .find(|it| it.request_type == request_type)
+}
+
+fn send<R: Change<Answer: Shows>>(
+    session: &Session,
+    request: serde_json::Value,
+) -> BoxFuture<'_, Result<u64, Failure>> {
+    Box::pin(async move {
+        let request: R = serde_json::from_value(request)
+            .map_err(|error| Failure::Usage(format!("this is not its request: {error}")))?;
+        let (_, position) = session.tell(request).await?.into_parts();
+        Ok(position)
+    })
 }
 
 /// An answer that shows one resource.
@@ -135,6 +169,19 @@ macro_rules! kind {
     (plain $request:path, $answer:path, $field:ident: $record:path) => {};
 }
 
+macro_rules! repeatable {
+    (change $verb:literal $request:path) => {
+        Some(Repeatable {
+            request_type: <$request as Mutation>::TYPE,
+            verb: $verb,
+            send: send::<$request>,
+        })
+    };
+    ($kind:ident $verb:literal $request:path) => {
+        None
+    };
+}
+
 macro_rules! rpcs {
     ($(
         $service:literal $client:path {
@@ -148,6 +195,8 @@ macro_rules! rpcs {
             $($(Method { name: concat!($service, "/", $rpc), verb: $verb },)*)*
             Method { name: "keruen.events.v1.EventService/SubscribeEvents", verb: "events" },
         ];
+
+        static REPEATABLES: &[Option<Repeatable>] = &[$($(repeatable!($kind $verb $request),)*)*];
 
         $($(
             impl Call for $request {
@@ -165,6 +214,8 @@ macro_rules! rpcs {
 type RegistryClient = registry::registry_service_client::RegistryServiceClient<Channel>;
 type InventoryClient = inventory::inventory_service_client::InventoryServiceClient<Channel>;
 type AssetClient = inventory::asset_service_client::AssetServiceClient<Channel>;
+type EmergencyClient = requests::emergency_service_client::EmergencyServiceClient<Channel>;
+type PlanClient = requests::plan_service_client::PlanServiceClient<Channel>;
 type RequestClient = requests::request_service_client::RequestServiceClient<Channel>;
 type ShipmentClient = shipments::shipment_service_client::ShipmentServiceClient<Channel>;
 type StockClient = stock::stock_service_client::StockServiceClient<Channel>;
@@ -396,6 +447,26 @@ rpcs! {
         "asset accept-loss-act" "AcceptAssetLoss" accept_asset_loss change
             inventory::AcceptAssetLossRequest => inventory::AcceptAssetLossResponse { asset: inventory::Asset }
     }
+    "keruen.requests.v1.EmergencyService" EmergencyClient {
+        "emergency declare" "DeclareEmergency" declare_emergency change
+            requests::DeclareEmergencyRequest => requests::DeclareEmergencyResponse { emergency: requests::Emergency }
+        "emergency end" "EndEmergency" end_emergency change
+            requests::EndEmergencyRequest => requests::EndEmergencyResponse { emergency: requests::Emergency }
+        "emergency get" "GetEmergency" get_emergency show
+            requests::GetEmergencyRequest => requests::GetEmergencyResponse { emergency: requests::Emergency }
+        "emergency list" "ListEmergencies" list_emergencies list
+            requests::ListEmergenciesRequest => requests::ListEmergenciesResponse { emergencies: requests::Emergency }
+    }
+    "keruen.requests.v1.PlanService" PlanClient {
+        "plan draft" "DraftPlan" draft_plan change
+            requests::DraftPlanRequest => requests::DraftPlanResponse { plan: requests::Plan }
+        "plan approve" "ApprovePlan" approve_plan change
+            requests::ApprovePlanRequest => requests::ApprovePlanResponse { plan: requests::Plan }
+        "plan cancel" "CancelPlan" cancel_plan change
+            requests::CancelPlanRequest => requests::CancelPlanResponse { plan: requests::Plan }
+        "plan get" "GetPlan" get_plan show
+            requests::GetPlanRequest => requests::GetPlanResponse { report: requests::PlanReport }
+    }
     "keruen.requests.v1.RequestService" RequestClient {
         "request file" "FileRequest" file_request change
             requests::FileRequestRequest => requests::FileRequestResponse { request: requests::Request }
@@ -441,6 +512,26 @@ rpcs! {
             shipments::AcceptLossActRequest => shipments::AcceptLossActResponse { shipment: shipments::Shipment }
         "shipment cancel" "CancelShipment" cancel_shipment change
             shipments::CancelShipmentRequest => shipments::CancelShipmentResponse { shipment: shipments::Shipment }
+        "shipment pack" "PackParcel" pack_parcel change
+            shipments::PackParcelRequest => shipments::PackParcelResponse { shipment: shipments::Shipment }
+        "shipment unpack" "UnpackParcel" unpack_parcel change
+            shipments::UnpackParcelRequest => shipments::UnpackParcelResponse { shipment: shipments::Shipment }
+        "shipment delay" "DelayShipment" delay_shipment change
+            shipments::DelayShipmentRequest => shipments::DelayShipmentResponse { shipment: shipments::Shipment }
+        "shipment attempt" "RecordDeliveryAttempt" record_delivery_attempt change
+            shipments::RecordDeliveryAttemptRequest => shipments::RecordDeliveryAttemptResponse { shipment: shipments::Shipment }
+        "shipment divert" "DivertShipment" divert_shipment change
+            shipments::DivertShipmentRequest => shipments::DivertShipmentResponse { shipment: shipments::Shipment }
+        "shipment return" "ReturnShipment" return_shipment change
+            shipments::ReturnShipmentRequest => shipments::ReturnShipmentResponse { shipment: shipments::Shipment }
+        "shipment split" "SplitShipment" split_shipment change
+            shipments::SplitShipmentRequest => shipments::SplitShipmentResponse { shipment: shipments::Shipment }
+        "shipment arrive" "RecordArrival" record_arrival change
+            shipments::RecordArrivalRequest => shipments::RecordArrivalResponse { shipment: shipments::Shipment }
+        "shipment report-loss" "ReportLoss" report_loss change
+            shipments::ReportLossRequest => shipments::ReportLossResponse { shipment: shipments::Shipment }
+        "shipment answer" "AnswerDiscrepancy" answer_discrepancy change
+            shipments::AnswerDiscrepancyRequest => shipments::AnswerDiscrepancyResponse { shipment: shipments::Shipment }
         "shipment get" "GetShipment" get_shipment show
             shipments::GetShipmentRequest => shipments::GetShipmentResponse { shipment: shipments::Shipment }
     }
@@ -457,6 +548,8 @@ rpcs! {
             stock::GetDonorBalanceRequest => stock::GetDonorBalanceResponse { balance: stock::DonorBalance }
         "donation certificate" "GetDonationCertificate" get_donation_certificate show
             stock::GetDonationCertificateRequest => stock::GetDonationCertificateResponse { certificate: stock::DonationCertificate }
+        "inbox" "ListInbox" list_inbox list
+            stock::ListInboxRequest => stock::ListInboxResponse { rows: stock::InboxRow }
         "request list" "ListRequests" list_requests list
             stock::ListRequestsRequest => stock::ListRequestsResponse { rows: stock::RequestRow }
         "asset list" "ListAssets" list_assets list
@@ -491,5 +584,7 @@ rpcs! {
             events::GetInclusionProofRequest => events::GetInclusionProofResponse { position: events::GetInclusionProofResponse }
         "log verify" "GetConsistencyProof" get_consistency_proof plain
             events::GetConsistencyProofRequest => events::GetConsistencyProofResponse { hashes: events::GetConsistencyProofResponse }
+        "command get" "GetCommand" get_command plain
+            events::GetCommandRequest => events::GetCommandResponse { events: events::GetCommandResponse }
     }
 }

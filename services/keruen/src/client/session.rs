@@ -1,7 +1,12 @@
 //! One run of a client verb: the connection, who asks, and where the answer goes.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use keruen_edge::status::{ERROR_DOMAIN, RECORDED};
 use keruen_proto::Mutation;
 use tokio::sync::OnceCell;
 use tonic::{
@@ -9,16 +14,19 @@ use tonic::{
     metadata::{Ascii, MetadataValue},
     transport::{Channel, Endpoint},
 };
+use tonic_types::{ErrorInfo, StatusExt as _};
 use uuid::Uuid;
 
 use crate::{
     cli::{Format, Globals},
     client::{
+        aftermath::{self, Aftermath},
         failure::{Failure, root_cause},
         mutation::MutationArgs,
         rpc::{Call, Change, Page as _, Paged, Shows, Stamp},
         value,
     },
+    outbox::{Kept, Outbox, OutboxError, Waiting},
     render::{Output, record::Record},
 };
 
@@ -26,15 +34,23 @@ use crate::{
 pub const ACTOR_KEY: &str = "keruen-actor";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer is waited for where nobody said.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One run of a client verb.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     server: String,
     actor: String,
     timeout: Duration,
     format: Option<Format>,
     channel: OnceCell<Channel>,
+    /// Where commands wait for their answers; `None` where there is no place for it.
+    outbox: Option<Outbox>,
+    /// Whether the command line says where.
+    outbox_is_stated: bool,
+    /// Where answers go; `None` is standard output.
+    buffer: Option<Arc<Mutex<Vec<u8>>>>,
     /// The command line as it was given, for telling how to repeat it.
     invocation: Vec<String>,
 }
@@ -48,6 +64,12 @@ impl Session {
             timeout: globals.timeout,
             format: globals.format,
             channel: OnceCell::new(),
+            outbox: globals
+                .outbox
+                .clone()
+                .map_or_else(Outbox::of_the_user, |folder| Some(Outbox::new(folder))),
+            outbox_is_stated: globals.outbox.is_some(),
+            buffer: None,
             invocation: std::env::args_os()
                 .map(|arg| arg.to_string_lossy().into_owned())
                 .collect(),
@@ -66,7 +88,47 @@ impl Session {
 
     /// Standard output, in the format asked for.
     pub fn output(&self) -> Output {
-        Output::stdout(self.format())
+        match &self.buffer {
+            Some(buffer) => Output::buffered(self.format(), Arc::clone(buffer)),
+            None => Output::stdout(self.format()),
+        }
+    }
+
+    /// A session whose answers go into a buffer as JSON, and whose commands wait nowhere.
+    pub fn printing_to(server: &str, buffer: Arc<Mutex<Vec<u8>>>) -> Self {
+        Self {
+            server: value::server(server),
+            actor: value::default_actor(),
+            timeout: DEFAULT_TIMEOUT,
+            format: Some(Format::Json),
+            channel: OnceCell::new(),
+            outbox: None,
+            outbox_is_stated: false,
+            buffer: Some(buffer),
+            invocation: Vec::new(),
+        }
+    }
+
+    /// Where commands wait for their answers.
+    pub fn outbox(&self) -> Result<&Outbox, Failure> {
+        self.outbox.as_ref().ok_or_else(|| {
+            Failure::Usage(
+                "there is no place for an outbox; name a folder with --outbox".to_owned(),
+            )
+        })
+    }
+
+    /// The address of the node.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The same connection, on which somebody else asks.
+    pub fn on_behalf_of(&self, actor: &str) -> Self {
+        Self {
+            actor: actor.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// The connection. Fails before anything was sent.
@@ -140,6 +202,8 @@ impl Session {
         match status.code() {
             Code::DeadlineExceeded | Code::Cancelled => Failure::NoAnswer(self.lateness(&status)),
             Code::ResourceExhausted | Code::Aborted => Failure::Busy(Box::new(status)),
+            // With a reason it is an answer; without one there was nobody to give it.
+            Code::Unavailable if reason(&status).is_some() => Failure::NotNow(Box::new(status)),
             Code::Unavailable => self.unavailable(&status),
             _ if is_broken(&status) => self.unavailable(&status),
             _ => Failure::Refused(Box::new(status)),
@@ -165,7 +229,14 @@ impl Session {
     /// Gives a command. `message` may have its command id already.
     pub async fn tell<R: Mutation + Call>(&self, message: R) -> Result<R::Answer, Failure> {
         let repeat = self.repeat(message.command_id());
-        let unknown = |cause| Failure::Unknown { cause, repeat };
+        let is_trial = message.validate_only();
+        let unknown = |cause| {
+            if is_trial {
+                Failure::NoAnswer(cause)
+            } else {
+                Failure::Unknown { cause, repeat }
+            }
+        };
         // Connecting sends no command: until here Ctrl-C and failures leave no doubt.
         self.channel().await?;
         let answer = tokio::select! {
@@ -176,6 +247,9 @@ impl Session {
             }
         };
         answer.map_err(|status| match status.code() {
+            Code::DeadlineExceeded | Code::Unavailable if is_unrecorded(&status) => {
+                Failure::NotNow(Box::new(status))
+            }
             Code::DeadlineExceeded | Code::Cancelled | Code::Unavailable => {
                 unknown(self.lateness(&status))
             }
@@ -195,6 +269,36 @@ impl Session {
     where
         R: Change<Answer: Shows>,
     {
+        let nothing_more = async |_: &Session, _: &str, _: &R::Answer| Ok(Aftermath::default());
+        self.change_and_tell(args, stated, nothing_more).await
+    }
+
+    /// The same, and tells which facts were recorded with it because they follow from it.
+    pub async fn change_with_consequences<R>(
+        &self,
+        args: &MutationArgs,
+        stated: R,
+    ) -> Result<(), Failure>
+    where
+        R: Change<Answer: Shows>,
+    {
+        let consequences = async |session: &Session, command_id: &str, _: &R::Answer| {
+            aftermath::consequences(session, command_id).await
+        };
+        self.change_and_tell(args, stated, consequences).await
+    }
+
+    /// The same, and tells what `tell` finds out about a command that was recorded. That it can't is no failure of the
+    /// command.
+    pub async fn change_and_tell<R>(
+        &self,
+        args: &MutationArgs,
+        stated: R,
+        tell: impl AsyncFnOnce(&Self, &str, &R::Answer) -> Result<Aftermath, Failure>,
+    ) -> Result<(), Failure>
+    where
+        R: Change<Answer: Shows>,
+    {
         let mut request = match &args.json {
             Some(path) => read_json(path)?,
             None => stated,
@@ -211,8 +315,51 @@ impl Session {
             validate_only: args.validate_only,
         });
         let validate_only = request.validate_only();
-        let answer = self.tell(request).await?;
-        Ok(self.output().changed(answer, &command_id, validate_only)?)
+        let kept = self.keep(&request)?;
+        let answer = settle(kept, self.tell(request).await, || self.waiting())?;
+        let told = if validate_only {
+            Ok(Aftermath::default())
+        } else {
+            tell(self, &command_id, &answer).await
+        };
+        let aftermath = told.unwrap_or_else(|failure| {
+            anstream::eprintln!(
+                "warning: the command is recorded, but not all that came of it is known: {failure}"
+            );
+            Aftermath::default()
+        });
+        Ok(self
+            .output()
+            .changed(answer, &command_id, validate_only, aftermath)?)
+    }
+
+    /// Keeps a command in the outbox before it is sent. Where there is no place for it, it is sent all the same, unless
+    /// somebody named the place.
+    fn keep<R: Change>(&self, request: &R) -> Result<Option<Kept>, Failure> {
+        let Some(outbox) = self.outbox.as_ref().filter(|_| !request.validate_only()) else {
+            return Ok(None);
+        };
+        let Ok(command_id) = Uuid::parse_str(request.command_id()) else {
+            // The node says what is wrong with it.
+            return Ok(None);
+        };
+        let json = serde_json::to_value(request).map_err(|error| Failure::Other(error.into()))?;
+        let waiting = Waiting::new(command_id, &self.server, &self.actor, R::TYPE, json);
+        match outbox.keep(waiting) {
+            Ok(kept) => Ok(Some(kept)),
+            Err(error @ OutboxError::OtherContent { .. }) => Err(Failure::Usage(error.to_string())),
+            Err(error @ OutboxError::Folder { .. }) if !self.outbox_is_stated => {
+                anstream::eprintln!("warning: the command is sent without a copy: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(Failure::Other(error.into())),
+        }
+    }
+
+    /// How many commands wait for this node.
+    fn waiting(&self) -> usize {
+        let outbox = self.outbox.as_ref();
+        outbox.map_or(0, |outbox| outbox.count_for(&self.server))
     }
 
     /// Shows one thing.
@@ -264,6 +411,42 @@ pub fn tell_of_more(more: bool, limit: usize) {
     if more {
         anstream::eprintln!("only the first {limit} are shown; see more with --limit");
     }
+}
+
+/// A command that has its answer waits no longer; one without stays, and the failure says so.
+fn settle<A>(
+    kept: Option<Kept>,
+    answer: Result<A, Failure>,
+    waiting: impl FnOnce() -> usize,
+) -> Result<A, Failure> {
+    let Some(kept) = kept else { return answer };
+    match answer {
+        Err(failure) if !failure.is_answer() => Err(Failure::Kept {
+            failure: Box::new(failure),
+            command_id: kept.waiting.command_id.to_string(),
+            waiting: waiting(),
+        }),
+        answer => {
+            if let Err(error) = kept.remove() {
+                anstream::eprintln!(
+                    "warning: the command stays in the outbox although it is answered: {error}"
+                );
+            }
+            answer
+        }
+    }
+}
+
+/// The reason of this system that a status states.
+fn reason(status: &Status) -> Option<ErrorInfo> {
+    let details = status.get_error_details();
+    let info = details.error_info().cloned();
+    info.filter(|info| info.domain == ERROR_DOMAIN)
+}
+
+/// Whether a status says for certain that the attempt was not recorded.
+fn is_unrecorded(status: &Status) -> bool {
+    reason(status).is_some_and(|info| info.metadata.get(RECORDED).is_some_and(|it| it == "no"))
 }
 
 /// Whether the connection failed, as against a server that answered.
@@ -368,6 +551,7 @@ mod tests {
             actor: None,
             format: None,
             timeout: Duration::from_millis(200),
+            outbox: None,
         })
     }
 

@@ -6,7 +6,8 @@ use keruen_proto::{
     shipments::v1::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
         DispatchShipmentRequest, GetShipmentRequest, LossVerdict, ReceiveShipmentRequest,
-        RequestShipmentRequest, ShipmentLine, ShipmentReceiptLine, ShipmentState,
+        RequestShipmentRequest, ReserveOverride, ReserveOverrideReason, SealCheck, ShipmentLine,
+        ShipmentReceiptLine, ShipmentState,
     },
     stock::v1::ListShipmentsRequest,
 };
@@ -15,7 +16,7 @@ use crate::{
     client::{
         asset::FitArgs,
         failure::Failure,
-        line,
+        journey, line,
         mutation::{ListArgs, MutationArgs},
         session::Session,
         value,
@@ -32,15 +33,19 @@ Examples:
   keruen shipment request --from WH-ALA --to HOSP-JEZ --id S-JEZ-1 \\
       --line item=O2-CONC-5L,quantity=4,request=R-JEZ-1
   keruen shipment request --from WH-ALA --to HOSP-JEZ \\
-      --line item=TEST-RAPID-A,quantity=500,owner=MOH
+      --line item=TEST-RAPID-A,quantity=500,owner=MOH,min-life=60
 
-A line is item=CODE,quantity=N and, where they apply, pack=CODE, request=ID, request-line=N (default 1), owner=CODE.")]
+A line is item=CODE,quantity=N and, where they apply, pack=CODE, request=ID, request-line=N (default 1), owner=CODE, \
+min-life=DAYS for which units must still be usable when they arrive.")]
     Request(RequestShipment),
     /// Claim stock at the origin, first expired first out
     #[command(after_help = "\
 Examples:
   keruen shipment allocate S-JEZ-1
-  keruen shipment allocate S-JEZ-1 --allow-partial")]
+  keruen shipment allocate S-JEZ-1 --allow-partial
+  keruen shipment allocate S-JEZ-1 --arrives-on 2030-01-31
+  keruen shipment allocate S-JEZ-1 --reserve-override-by person:7 \\
+      --reserve-override-reason life-at-risk")]
     Allocate(Allocate),
     /// Record that a shipment left; its custodian is liable from then on
     #[command(after_help = "\
@@ -49,6 +54,8 @@ Examples:
       --signed-by person:DUTY-17 --expected-on 2030-01-31 \\
       --document kind=waybill,number=W-12")]
     Dispatch(Dispatch),
+    #[command(flatten)]
+    Journey(journey::Verb),
     /// Record what was found on receipt, all of it or line by line
     #[command(after_help = "\
 Examples:
@@ -57,16 +64,19 @@ Examples:
       --line line=1,quantity=2,outcome=missing
   keruen shipment receive S-JEZ-1 --line line=1,serial=SN-1 \\
       --line line=1,serial=SN-2,outcome=damaged
+  keruen shipment receive S-JEZ-1 --seal 346012340000000182=parcel-missing
 
 Without --line everything that is on its way was received in good condition. A line is line=N,quantity=N[,pack=CODE] and, where \
-they apply, outcome=good|damaged|missing|surplus|wrong|expired, batch=ID, owner=CODE, serial=NUMBER (repeatable); \
-surplus and wrong goods also item=CODE, lot=LOT, expires=DAY.")]
+they apply, outcome=good|damaged|missing|surplus|wrong|expired, batch=ID, owner=CODE, serial=NUMBER (repeatable), \
+parcel=SSCC in which that was found; surplus and wrong goods also item=CODE, lot=LOT, expires=DAY.")]
     Receive(Receive),
     /// Settle missing units by a loss act: they are lost, and liability for them ends
     #[command(after_help = "\
 Examples:
   keruen shipment accept-loss-act S-JEZ-1 \\
-      --act kind=loss-act,number=LA-3,date=2020-07-20 --verdict liable")]
+      --act kind=loss-act,number=LA-3,date=2020-07-20 --verdict liable
+  keruen shipment accept-loss-act S-JEZ-1 --line 1 --liable VOLUNTEERS \\
+      --act kind=loss-act,number=LA-4 --verdict exonerated")]
     AcceptLossAct(AcceptLossAct),
     /// Cancel a shipment before dispatch and give up its claims
     #[command(after_help = "\
@@ -129,6 +139,18 @@ pub struct Allocate {
     /// Claim what there is where there is less than asked for
     #[arg(long)]
     allow_partial: bool,
+    /// Who lets the origin keep less than its minimum reserve: a reference, person:ID; never a name
+    #[arg(long, value_name = "REF", requires = "reserve_override_reason")]
+    reserve_override_by: Option<String>,
+    /// Why
+    #[arg(long, value_name = "REASON", requires = "reserve_override_by", value_parser = word::parser::<ReserveOverrideReason>())]
+    reserve_override_reason: Option<ReserveOverrideReason>,
+    /// Another item at the origin that counts as what remains of its reserve; repeatable
+    #[arg(long = "reserve-item", value_name = "CODE")]
+    reserve_items: Vec<String>,
+    /// Day of arrival for which the remaining life that lines ask for is reckoned. Default: today
+    #[arg(long, value_name = "DAY", value_parser = value::date)]
+    arrives_on: Option<String>,
     #[command(flatten)]
     fit: FitArgs,
     #[command(flatten)]
@@ -166,6 +188,12 @@ pub struct Receive {
     /// What was found; repeatable. See below
     #[arg(long = "line", value_name = "LINE", value_parser = line::shipment_receipt)]
     lines: Vec<ShipmentReceiptLine>,
+    /// What was found of a parcel's seal: SSCC=intact|broken|parcel-missing; repeatable
+    #[arg(long = "seal", value_name = "SSCC=STATE", value_parser = line::seal)]
+    seals: Vec<SealCheck>,
+    /// Days within which the sender can dispute what is not as announced. Default: 7
+    #[arg(long, value_name = "DAYS")]
+    answer_within: Option<i32>,
     /// Reference to the person who signed for it, person:ID; never a name
     #[arg(long, value_name = "REF")]
     signed_by: Option<String>,
@@ -188,6 +216,12 @@ pub struct AcceptLossAct {
     /// Who answers for it: the custodian, several, or nobody
     #[arg(long, required_unless_present = "json", value_parser = word::parser::<LossVerdict>())]
     verdict: Option<LossVerdict>,
+    /// Only of this line; repeatable. Default: of all
+    #[arg(long = "line", value_name = "N")]
+    lines: Vec<i32>,
+    /// Only units of which this organisation answers
+    #[arg(long, value_name = "CODE")]
+    liable: Option<String>,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -223,7 +257,15 @@ impl Verb {
                 let request = AllocateShipmentRequest {
                     shipment_id: args.shipment_id.unwrap_or_default(),
                     allow_partial: args.allow_partial,
+                    arrives_on: args.arrives_on.unwrap_or_default(),
                     fit_override: args.fit.into_override(),
+                    reserve_override: args.reserve_override_by.map(|authorised_by_ref| {
+                        ReserveOverride {
+                            authorised_by_ref,
+                            reason: args.reserve_override_reason.map_or(0, Into::into),
+                        }
+                    }),
+                    reserve_item_ids: args.reserve_items,
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
@@ -239,12 +281,15 @@ impl Verb {
                 };
                 session.change(&args.mutation, request).await
             }
+            Self::Journey(verb) => verb.run(session).await,
             Self::Receive(args) => {
                 let request = ReceiveShipmentRequest {
                     shipment_id: args.shipment_id.unwrap_or_default(),
                     lines: args.lines,
                     signed_by_ref: args.signed_by.unwrap_or_default(),
                     documents: args.documents,
+                    seals: args.seals,
+                    answer_within_days: args.answer_within.unwrap_or_default(),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await
@@ -254,6 +299,8 @@ impl Verb {
                     shipment_id: args.shipment_id.unwrap_or_default(),
                     act: args.act,
                     verdict: args.verdict.map_or(0, Into::into),
+                    lines: args.lines,
+                    liable_id: args.liable.unwrap_or_default(),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

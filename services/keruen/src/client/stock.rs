@@ -9,6 +9,7 @@ use keruen_proto::{
     registry::v1::DocumentRef,
     stock::v1::{ListStockRequest, StockGroup},
 };
+use pbjson_types::Timestamp;
 
 use crate::{
     cli::Format,
@@ -20,6 +21,7 @@ use crate::{
         region,
         session::{Session, tell_of_more},
         title,
+        value::{self, Instant},
     },
     render::{stock as rows, word},
 };
@@ -34,11 +36,16 @@ Examples:
   keruen stock --commodity TEST-SARS2 --by region
   keruen stock --region KZ-75 --by facility,item,batch --format csv
   keruen stock --by commodity --format json
+  keruen stock --by expiry,item --expires-until 2021-06-30
+  keruen stock --as-of 2020-07-31                     what there was at the end of that day, as known today
+  keruen stock --known-at 4711                        what was known when event 4711 was recorded
+  keruen stock --as-of 2020-07-31 --known-at 2020-08-05T12:00:00+05:00
 
 Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination \
 only. received, consumed, disposed, lost, returned, converted (into kits) and what passed from \
 owner to owner (title_in, title_out) are running totals. JSON rows are flat and carry \
-quantities as numbers."
+quantities as numbers. A day ends at midnight in Kazakhstan. What was recorded late counts in --as-of, and not in \
+--known-at before it was recorded; regions are those of that day."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -80,6 +87,18 @@ struct Filter {
     /// Only in the hands of this organisation: at its facilities, or on the way in its care
     #[arg(long, value_name = "CODE")]
     custodian: Option<String>,
+    /// Only of batches that can still be used on this day
+    #[arg(long, value_name = "DAY", value_parser = value::date)]
+    expires_from: Option<String>,
+    /// Only of batches that expire by this day
+    #[arg(long, value_name = "DAY", value_parser = value::date)]
+    expires_until: Option<String>,
+    /// As it was known at a position, or by a time: nothing that was recorded later
+    #[arg(long, value_name = "POSITION|TIME", value_parser = value::instant)]
+    known_at: Option<Instant>,
+    /// As it was at a time, by what is known now or at --known-at: nothing that happened later
+    #[arg(long, value_name = "TIME", value_parser = value::end)]
+    as_of: Option<Timestamp>,
     /// No bars below the table
     #[arg(long)]
     no_bars: bool,
@@ -280,8 +299,8 @@ pub struct Adjust {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     delta: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units
@@ -313,8 +332,8 @@ pub struct Consume {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     quantity: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units
@@ -352,8 +371,8 @@ pub struct Dispose {
     #[arg(
         long,
         value_name = "N",
-        allow_negative_numbers = true,
-        required_unless_present = "json"
+        required_unless_present = "json",
+        value_parser = value::whole
     )]
     quantity: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units
@@ -414,7 +433,9 @@ impl Args {
                     already_used: args.already_used,
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                session
+                    .change_with_consequences(&args.mutation, request)
+                    .await
             }
             Some(Verb::Dispose(args)) => {
                 let request = DisposeStockRequest {
@@ -429,7 +450,9 @@ impl Args {
                     already_disposed: args.already_disposed,
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                session
+                    .change_with_consequences(&args.mutation, request)
+                    .await
             }
             Some(Verb::TransferTitle(args)) => args.run(session).await,
             Some(Verb::Hold(args)) => args.run(session).await,
@@ -462,6 +485,17 @@ async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
         batch_id: filter.batch.unwrap_or_default(),
         owner_id: filter.owner.unwrap_or_default(),
         custodian_id: filter.custodian.unwrap_or_default(),
+        expires_from: filter.expires_from.unwrap_or_default(),
+        expires_until: filter.expires_until.unwrap_or_default(),
+        known_at_position: match filter.known_at {
+            Some(Instant::Position(position)) => position,
+            _ => 0,
+        },
+        known_at: match filter.known_at {
+            Some(Instant::Time(time)) => Some(time),
+            _ => None,
+        },
+        as_of: filter.as_of,
         min_position: filter.list.min_position,
         ..Default::default()
     };

@@ -3,7 +3,7 @@
 use clap::Args;
 use keruen_proto::{inventory::v1::TransferTitleRequest, registry::v1::DocumentRef};
 
-use crate::client::{failure::Failure, line, mutation::MutationArgs, session::Session};
+use crate::client::{failure::Failure, line, mutation::MutationArgs, session::Session, value};
 
 /// A change of owner.
 #[derive(Args, Debug)]
@@ -21,7 +21,7 @@ pub struct Transfer {
     #[arg(long, value_name = "CODE", required_unless_present = "json")]
     to: Option<String>,
     /// Base units that no shipment claims. Default: all of them that are there
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = value::whole)]
     quantity: Option<i64>,
     /// Pack of the item in which that is told, for example BOX. Default: base units
     #[arg(long, value_name = "CODE")]

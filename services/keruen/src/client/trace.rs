@@ -7,7 +7,7 @@ use keruen_proto::{
 };
 
 use crate::{
-    client::{failure::Failure, session::Session},
+    client::{failure::Failure, session::Session, value},
     render::trace,
 };
 
@@ -64,14 +64,15 @@ Examples:
 #[derive(Args, Debug)]
 pub struct Options {
     /// How many steps of each batch to show, the newest; 0 for none
-    #[arg(long, value_name = "STEPS", default_value_t = 20)]
+    #[arg(long, value_name = "STEPS", default_value_t = 20, value_parser = value::count)]
     steps: usize,
     /// Wait until everything up to this position of the log is known
     #[arg(
         long,
         value_name = "POSITION",
         default_value_t = 0,
-        hide_default_value = true
+        hide_default_value = true,
+        value_parser = value::position
     )]
     min_position: u64,
 }

@@ -148,6 +148,25 @@ pub fn whole(text: &str) -> Result<i64, String> {
         })
 }
 
+/// A whole number of something that is never large.
+pub fn small(text: &str) -> Result<i32, String> {
+    let number = whole(text)?;
+    i32::try_from(number)
+        .map_err(|_| format!("must be at most {} either way; found {text:?}", i32::MAX))
+}
+
+/// A position of the log.
+pub fn position(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("must be a position of the log, 0, 1, 2 and so on; found {text:?}"))
+}
+
+/// How many of something.
+pub fn count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| format!("must be a number, 0, 1, 2 and so on; found {text:?}"))
+}
+
 /// A command id.
 pub fn command_id(text: &str) -> Result<Uuid, String> {
     Uuid::parse_str(text)
@@ -158,6 +177,36 @@ pub fn command_id(text: &str) -> Result<Uuid, String> {
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("must be an IP address and a port, for example 127.0.0.1:7460; found {text:?}")
+    })
+}
+
+/// A position, or a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instant {
+    /// Of an event.
+    Position(u64),
+    /// When something was recorded.
+    Time(Timestamp),
+}
+
+/// A position, a time, or a day, which stands for its end.
+pub fn instant(text: &str) -> Result<Instant, String> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return match text.parse() {
+            Ok(position) if position > 0 => Ok(Instant::Position(position)),
+            _ => Err("a position is a whole number from 1 on".to_owned()),
+        };
+    }
+    end(text).map(Instant::Time)
+}
+
+/// A time, or a day, which stands for its end in Kazakhstan.
+pub fn end(text: &str) -> Result<Timestamp, String> {
+    if date(text).is_ok() {
+        return timestamp(&format!("{text}T23:59:59.999999+05:00"));
+    }
+    timestamp(text).map_err(|_| {
+        "must be a day or a time, such as 2020-07-31 or 2020-07-31T12:00:00+05:00".to_owned()
     })
 }
 
@@ -202,6 +251,11 @@ pub fn decimal(text: &str, places: u32) -> Result<i64, String> {
         .parse()
         .map_err(|_| rule())?;
     Ok(if negative { -number } else { number })
+}
+
+/// A decimal number in thousandths: 12.4 kilograms are 12400 grams.
+pub fn thousandths(text: &str) -> Result<i64, String> {
+    decimal(text, 3)
 }
 
 /// The integer of a decimal place as a decimal number.

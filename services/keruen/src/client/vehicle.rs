@@ -62,10 +62,10 @@ Examples:
 #[derive(Args, Debug)]
 struct Data {
     /// Load in kilograms
-    #[arg(long, value_name = "KG")]
+    #[arg(long, value_name = "KG", value_parser = value::small)]
     capacity_kg: Option<i32>,
     /// Load in litres
-    #[arg(long, value_name = "LITRES")]
+    #[arg(long, value_name = "LITRES", value_parser = value::small)]
     capacity_l: Option<i32>,
     /// Temperatures that its cold box keeps, in °C, for example 2..8
     #[arg(long, value_name = "LOWEST..HIGHEST", allow_hyphen_values = true, value_parser = value::storage)]

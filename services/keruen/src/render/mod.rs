@@ -6,9 +6,12 @@
 pub mod attention;
 pub mod donation;
 pub mod duty;
+pub mod emergency;
 pub mod fleet;
+pub mod inbox;
 pub mod inventory;
 pub mod mobile_unit;
+pub mod plan;
 pub mod projections;
 pub mod recall;
 pub mod record;
@@ -21,13 +24,16 @@ pub mod trace;
 pub mod voided;
 pub mod word;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::{
+    io::{self, IsTerminal as _, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::Serialize;
 
 use crate::{
     cli::Format,
-    client::rpc::Shows,
+    client::{aftermath::Aftermath, failure::one_line, rpc::Shows},
     render::record::{Cell, Record},
 };
 
@@ -42,6 +48,21 @@ pub struct Output {
     terminal_width: Option<u16>,
 }
 
+/// Answers that the program itself reads.
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The answer to a command with its id.
 #[derive(Serialize)]
 struct Changed<'a, A> {
@@ -49,6 +70,8 @@ struct Changed<'a, A> {
     answer: &'a A,
     #[serde(rename = "commandId")]
     command_id: &'a str,
+    #[serde(flatten)]
+    more: &'a serde_json::Map<String, serde_json::Value>,
 }
 
 impl Output {
@@ -61,6 +84,15 @@ impl Output {
             sink: Box::new(io::BufWriter::new(anstream::stdout())),
             format,
             terminal_width,
+        }
+    }
+
+    /// A buffer that the caller keeps.
+    pub fn buffered(format: Format, buffer: Arc<Mutex<Vec<u8>>>) -> Self {
+        Self {
+            sink: Box::new(Buffer(buffer)),
+            format,
+            terminal_width: None,
         }
     }
 
@@ -181,11 +213,13 @@ impl Output {
         answer: A,
         command_id: &str,
         validate_only: bool,
+        aftermath: Aftermath,
     ) -> io::Result<()> {
         if self.format == Format::Json {
             return self.json(&Changed {
                 answer: &answer,
                 command_id,
+                more: &aftermath.json,
             });
         }
         let (record, position) = answer.into_parts();
@@ -194,6 +228,9 @@ impl Output {
             anstream::eprintln!("valid; nothing was recorded");
         } else {
             anstream::eprintln!("recorded at position {position} by command {command_id}");
+        }
+        for line in aftermath.lines {
+            anstream::eprintln!("{}", one_line(&line));
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::{
     cli::Format,
     render::{
         Output,
-        record::{Cell, Part, Record, name},
+        record::{Cell, Part, Record, grouped, name},
         word,
     },
 };
@@ -70,6 +70,28 @@ fn holder(it: &LotHolder) -> Vec<Cell> {
 /// Whether a facility has some of the lot, or some is on its way there.
 fn has_some(it: &LotHolder) -> bool {
     it.on_hand + it.in_transit + it.missing + it.kits > 0
+}
+
+/// What a recall affects, in one line.
+pub fn affected(trace: &LotTrace) -> String {
+    let sum = |part: fn(&LotHolder) -> i64| grouped(trace.holders.iter().map(part).sum());
+    let places = trace.holders.iter().filter(|it| has_some(it)).count();
+    if trace.batches.is_empty() {
+        return "no batch of it has come yet; those that come will be held".to_owned();
+    }
+    format!(
+        "affects {} of {} batches at {places} facilities: {} on hand, {} on the way, {} missing, {} kits with some of it; \
+         {} were used; `keruen recall show {} {}` names them",
+        sum(|it| it.on_hand + it.in_transit + it.missing),
+        trace.batches.len(),
+        sum(|it| it.on_hand),
+        sum(|it| it.in_transit),
+        sum(|it| it.missing),
+        sum(|it| it.kits),
+        sum(|it| it.consumed),
+        trace.item_id,
+        shlex::try_quote(&trace.lot).unwrap_or_default()
+    )
 }
 
 fn places(traced: &TraceBatch) -> impl Iterator<Item = Vec<Cell>> {

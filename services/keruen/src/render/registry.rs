@@ -1,5 +1,6 @@
 //! Master data.
 
+use chrono::NaiveDate;
 use keruen_proto::registry::v1::{
     Closure, ClosureReason, Commodity, DocumentKind, DocumentRef, ExternalIdMatch, Facility,
     FacilityKind, Freezing, Item, Organisation, OrganisationKind, PlugType, Region, RegistryKind,
@@ -107,7 +108,7 @@ impl Record for Organisation {
             retired_on(self.retired.as_ref()),
             last.map_or("", |it| it.verified_by_id.as_str()),
             last.map_or("", |it| it.verified_on.as_str()),
-            last.map_or("", counts_until)
+            last.map(counts_until).unwrap_or_default()
         ]
     }
 
@@ -415,14 +416,19 @@ pub fn retirement(retired: Option<&Retirement>) -> Part {
     }
 }
 
-/// The last day on which a verification counts, or the day on which it was revoked, whichever comes first.
-fn counts_until(verification: &Verification) -> &str {
-    match (
-        verification.valid_until.as_str(),
-        verification.revoked_on.as_str(),
-    ) {
-        (day, "") | ("", day) => day,
-        (last_day, revoked_on) => last_day.min(revoked_on),
+/// The last day on which a verification counts: on the day of its revocation it counts no more.
+fn counts_until(verification: &Verification) -> String {
+    let valid_until = verification.valid_until.as_str();
+    let day_before = verification
+        .revoked_on
+        .parse::<NaiveDate>()
+        .ok()
+        .and_then(|day| day.pred_opt())
+        .map(|day| day.to_string());
+    match day_before {
+        None => valid_until.to_owned(),
+        Some(day) if valid_until.is_empty() => day,
+        Some(day) => day.min(valid_until.to_owned()),
     }
 }
 

@@ -1,6 +1,12 @@
 //! Shipments.
 
-use keruen_proto::shipments::v1::{CancellationReason, Shipment, ShipmentState};
+use keruen_proto::{
+    inventory::v1::ReceiptOutcome,
+    shipments::v1::{
+        CancellationReason, CustodyBasis, DiscrepancyState, DisputeReason, SealState, Shipment,
+        ShipmentState,
+    },
+};
 
 use crate::{
     cells,
@@ -45,7 +51,22 @@ impl Record for Shipment {
     }
 
     fn parts(&self) -> Vec<Part> {
-        vec![lines(self), lots(self), documents(&self.documents)]
+        vec![
+            lines(self),
+            lots(self),
+            parcels(self),
+            legs(self),
+            discrepancies(self),
+            documents(&self.documents),
+        ]
+    }
+}
+
+/// A number, or nothing where it is 0.
+fn some(number: impl Into<i64>) -> String {
+    match number.into() {
+        0 => String::new(),
+        number => number.to_string(),
     }
 }
 
@@ -54,18 +75,15 @@ fn lines(shipment: &Shipment) -> Part {
         .lines
         .iter()
         .map(|line| {
-            let request_line = if line.request_line == 0 {
-                String::new()
-            } else {
-                line.request_line.to_string()
-            };
+            let request_line = some(line.request_line);
             cells![
                 line.line,
                 &line.item_id,
                 line.quantity,
                 &line.request_id,
                 request_line,
-                &line.owner_id
+                &line.owner_id,
+                some(line.min_life_days)
             ]
         })
         .collect();
@@ -78,6 +96,7 @@ fn lines(shipment: &Shipment) -> Part {
             "request_id",
             "request_line",
             "owner_id",
+            "min_life_days",
         ],
         rows,
     }
@@ -123,6 +142,116 @@ fn lots(shipment: &Shipment) -> Part {
             "received_unusable",
             "lost",
             "serial_numbers",
+        ],
+        rows,
+    }
+}
+
+fn parcels(shipment: &Shipment) -> Part {
+    let rows = shipment
+        .parcels
+        .iter()
+        .flat_map(|known| {
+            let parcel = known.parcel.clone().unwrap_or_default();
+            parcel.contents.clone().into_iter().map(move |contents| {
+                let stock = units(contents.units.as_ref());
+                cells![
+                    &parcel.sscc,
+                    &parcel.seal_number,
+                    word::field::<SealState>(known.seal_state),
+                    contents.line,
+                    stock.batch_id,
+                    stock.quantity,
+                    &stock.serial_numbers[..],
+                    some(parcel.weight_g),
+                    some(parcel.volume_ml),
+                    &known.contents_liable_id
+                ]
+            })
+        })
+        .collect();
+    Part {
+        title: "parcels",
+        columns: &[
+            "sscc",
+            "seal_number",
+            "seal_state",
+            "line",
+            "batch_id",
+            "quantity",
+            "serial_numbers",
+            "weight_g",
+            "volume_ml",
+            "contents_liable_id",
+        ],
+        rows,
+    }
+}
+
+fn legs(shipment: &Shipment) -> Part {
+    let rows = shipment
+        .legs
+        .iter()
+        .map(|leg| {
+            cells![
+                &leg.custodian_id,
+                &leg.signed_by_ref,
+                leg.basis
+                    .map_or_else(String::new, word::field::<CustodyBasis>),
+                &leg.agreement_id,
+                &leg.facility_id
+            ]
+        })
+        .collect();
+    Part {
+        title: "carried by",
+        columns: &[
+            "custodian_id",
+            "signed_by_ref",
+            "basis",
+            "agreement_id",
+            "facility_id",
+        ],
+        rows,
+    }
+}
+
+fn discrepancies(shipment: &Shipment) -> Part {
+    let rows = shipment
+        .discrepancies
+        .iter()
+        .map(|it| {
+            let found = it.found.clone().unwrap_or_default();
+            let of_line = found.shipment_units.clone().unwrap_or_default();
+            let stock = units(of_line.units.as_ref());
+            cells![
+                it.number,
+                word::field::<ReceiptOutcome>(found.outcome),
+                some(of_line.line),
+                stock.batch_id,
+                stock.quantity,
+                found.sscc,
+                found.liable_id,
+                word::field::<DiscrepancyState>(it.state),
+                &it.answer_due_on,
+                it.dispute_reason
+                    .map_or_else(String::new, word::field::<DisputeReason>)
+            ]
+        })
+        .collect();
+    Part {
+        title: "not as announced",
+        columns: &[
+            "number",
+            "outcome",
+            "line",
+            "batch_id",
+            "quantity",
+            "sscc",
+            "liable_id",
+            "state",
+            "answer_due_on",
+            "dispute_reason",
         ],
         rows,
     }

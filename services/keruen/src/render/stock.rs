@@ -69,6 +69,7 @@ fn key(row: &StockRow, group: StockGroup) -> &str {
         StockGroup::Batch => &row.batch_id,
         StockGroup::Owner => &row.owner_id,
         StockGroup::Custodian => &row.custodian_id,
+        StockGroup::Expiry => &row.expires_on,
     }
 }
 
@@ -81,6 +82,7 @@ impl Record for StockRow {
         "batch",
         "owner",
         "custodian",
+        "expiry",
         "on_hand",
         "reserved",
         "held",

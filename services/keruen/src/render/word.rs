@@ -18,12 +18,16 @@ use keruen_proto::{
         Tracking, ValueBasis, VehicleKind,
     },
     requests::v1::{
-        EscalationReason, NeedKind, RejectionReason, RequestCancellationReason, RequestChannel,
-        RequestPriority, RequestState, ShortClosingReason, SubstituteDeclineReason,
-        SubstituteState,
+        EmergencyKind, EscalationReason, NeedKind, PlanCancellationReason, PlanCriterion,
+        PlanState, RejectionReason, RequestCancellationReason, RequestChannel, RequestPriority,
+        RequestState, ShortClosingReason, SubstituteDeclineReason, SubstituteState,
     },
-    shipments::v1::{CancellationReason, LossVerdict, ShipmentState},
-    stock::v1::{StockGroup, TraceStatus},
+    shipments::v1::{
+        CancellationReason, CustodyBasis, DelayReason, DeliveryFailure, DiscrepancyAnswer,
+        DiscrepancyState, DisputeReason, DiversionReason, LossCause, LossVerdict,
+        ReserveOverrideReason, SealState, ShipmentState, SplitReason,
+    },
+    stock::v1::{InboxKind, StockGroup, TraceStatus},
 };
 
 /// An enum of the schema.
@@ -62,20 +66,33 @@ words! {
     ContainerFill "CONTAINER_FILL_"
     CrewRole "CREW_ROLE_"
     CountKind "COUNT_KIND_"
+    CustodyBasis "CUSTODY_BASIS_"
+    DelayReason "DELAY_REASON_"
+    DeliveryFailure "DELIVERY_FAILURE_"
+    DiscrepancyAnswer "DISCREPANCY_ANSWER_"
+    DiscrepancyState "DISCREPANCY_STATE_"
     DisposalReason "DISPOSAL_REASON_"
+    DisputeReason "DISPUTE_REASON_"
+    DiversionReason "DIVERSION_REASON_"
     DocumentKind "DOCUMENT_KIND_"
     DonationCondition "DONATION_CONDITION_"
     DonationState "DONATION_STATE_"
+    EmergencyKind "EMERGENCY_KIND_"
     EscalationReason "ESCALATION_REASON_"
     FacilityKind "FACILITY_KIND_"
     Freezing "FREEZING_"
     FitOverrideReason "FIT_OVERRIDE_REASON_"
     HoldReason "HOLD_REASON_"
+    LossCause "LOSS_CAUSE_"
     LossVerdict "LOSS_VERDICT_"
+    InboxKind "INBOX_KIND_"
     MoneyPurpose "MONEY_PURPOSE_"
     NeedKind "NEED_KIND_"
     OrganisationKind "ORGANISATION_KIND_"
     OverrideReason "OVERRIDE_REASON_"
+    PlanCancellationReason "PLAN_CANCELLATION_REASON_"
+    PlanCriterion "PLAN_CRITERION_"
+    PlanState "PLAN_STATE_"
     PlugType "PLUG_TYPE_"
     ProjectionState "PROJECTION_STATE_"
     RecallReason "RECALL_REASON_"
@@ -89,13 +106,16 @@ words! {
     RequestChannel "REQUEST_CHANNEL_"
     RequestPriority "REQUEST_PRIORITY_"
     RequestState "REQUEST_STATE_"
+    ReserveOverrideReason "RESERVE_OVERRIDE_REASON_"
     RetirementReason "RETIREMENT_REASON_"
     ReturnReason "RETURN_REASON_"
     RevocationReason "REVOCATION_REASON_"
+    SealState "SEAL_STATE_"
     ShipmentState "SHIPMENT_STATE_"
     ShortClosingReason "SHORT_CLOSING_REASON_"
     ShortfallReason "SHORTFALL_REASON_"
     Skill "SKILL_"
+    SplitReason "SPLIT_REASON_"
     StockGroup "STOCK_GROUP_"
     SubstituteDeclineReason "SUBSTITUTE_DECLINE_REASON_"
     SubstituteState "SUBSTITUTE_STATE_"

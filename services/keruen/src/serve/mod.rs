@@ -6,11 +6,12 @@ mod roles;
 mod store;
 pub mod telemetry;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, error::ErrorKind};
 use keruen_log::Bounds;
+use keruen_requests::clock::Deadlines;
 
 use crate::{cli::Cli, client::value};
 
@@ -156,6 +157,34 @@ pub struct Args {
     )]
     bound: Vec<(String, usize)>,
 
+    /// After what time those on duty are called for a request, for example answer-stat=30m,repeat=4h; can be given several
+    /// times. Nobody has answered: answer-routine (3d), answer-urgent (1d), answer-asap (4h), answer-stat (1h). Nothing
+    /// happens to what was approved: stuck-routine (7d), stuck-urgent (3d), stuck-asap (12h), stuck-stat (2h). They are
+    /// called three times at most: repeat (12h). For what was overdue long before it was recorded nobody is called:
+    /// history (7d).
+    #[arg(
+        long,
+        env = "KERUEN_DEADLINE",
+        hide_env_values = true,
+        value_name = "NAME=TIME",
+        value_delimiter = ',',
+        value_parser = deadline,
+        hide_short_help = true
+    )]
+    deadline: Vec<(String, String)>,
+
+    /// How often is looked whether a request is overdue.
+    #[arg(
+        long,
+        env = "KERUEN_LOOK_EVERY",
+        hide_env_values = true,
+        value_name = "TIME",
+        value_parser = value::duration,
+        default_value = "30s",
+        hide_short_help = true
+    )]
+    look_every: Duration,
+
     /// Keep no snapshots. They are files beside the store that spare the node from reading a long history again at the
     /// first command after a start; any of them can be deleted at any time.
     #[arg(long)]
@@ -184,6 +213,16 @@ fn bound(text: &str) -> Result<(String, usize), String> {
     let known = Bounds::default().set(name, number);
     known.map_err(|violation| violation.to_string())?;
     Ok((name.to_owned(), number))
+}
+
+/// A deadline and its time.
+fn deadline(text: &str) -> Result<(String, String), String> {
+    let (name, time) = text
+        .split_once('=')
+        .ok_or_else(|| format!("must be NAME=TIME, for example answer-stat=30m; found {text:?}"))?;
+    let known = Deadlines::default().set(name, time);
+    known.map_err(|invalid| invalid.to_string())?;
+    Ok((name.to_owned(), time.to_owned()))
 }
 
 /// Runs until Ctrl-C or SIGTERM; `server` is where the page finds services that are not in this process.
@@ -218,6 +257,10 @@ pub async fn run(args: Args, server: &str) -> anyhow::Result<()> {
     for (name, value) in &args.bound {
         options.bounds.set(name, *value)?;
     }
+    for (name, time) in &args.deadline {
+        options.deadlines.set(name, time)?;
+    }
+    options.look_every = args.look_every;
     options.snapshots = !args.no_snapshots;
     let stop = stop_signal()?;
     let mut node = Node::start(options).await?;
@@ -258,6 +301,14 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_is_checked_before_the_node_starts() {
+        assert!(deadline("answer-stat=30m").is_ok());
+        for wrong in ["answer-stat", "answer-stat=soon", "answer=1h"] {
+            assert!(deadline(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_bound_is_a_name_and_a_number() {

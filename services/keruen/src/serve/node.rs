@@ -15,10 +15,14 @@ use keruen_projections::{
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
     log::v1::RelayHealth, projections::v1::projection_service_server::ProjectionServiceServer,
+    requests::v1::request_service_client::RequestServiceClient,
     stock::v1::stock_service_server::StockServiceServer,
 };
 use keruen_registry::RegistryEndpoint;
-use keruen_requests::RequestEndpoint;
+use keruen_requests::{
+    EmergencyEndpoint, PlanEndpoint, RequestEndpoint,
+    clock::{self, Deadlines},
+};
 use keruen_shipments::ShipmentEndpoint;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
@@ -45,6 +49,8 @@ pub const SNAPSHOT_FOLDER: &str = "snapshots";
 /// What a health check asks for to learn whether the node writes the log: serving on the one that does, not serving on
 /// a standby.
 pub const WRITER_HEALTH_SERVICE: &str = "keruen.log.writer";
+/// How often is looked whether something is overdue.
+pub const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// What a health check asks for, with a dot and the name of a view, to learn whether that answers and follows the log: not
 /// serving while it is built, parked or failing.
 pub const VIEW_HEALTH_SERVICE: &str = "keruen.view";
@@ -79,6 +85,10 @@ pub struct NodeOptions {
     pub server: String,
     /// How much the log takes at most.
     pub bounds: Bounds,
+    /// After what time those on duty are called.
+    pub deadlines: Deadlines,
+    /// How often is looked whether something is overdue.
+    pub look_every: Duration,
     /// Keep the state of long boundaries in files, so that the first command on each after a start is as fast as others.
     pub snapshots: bool,
 }
@@ -100,6 +110,8 @@ impl NodeOptions {
             nats: NatsArgs::default(),
             server: DEFAULT_SERVER.to_owned(),
             bounds: Bounds::default(),
+            deadlines: Deadlines::default(),
+            look_every: LOOK_EVERY,
             snapshots: true,
         }
     }
@@ -149,6 +161,10 @@ impl Node {
                     following.stop().await;
                     Ok(())
                 });
+            }
+            if roles.has(Role::Clocks) {
+                let running = run_clocks(&options, grpc_addr, opened.shared(), stopped.clone())?;
+                tasks.spawn(running);
             }
             log = Some(opened);
         }
@@ -242,6 +258,11 @@ async fn open_log(options: &NodeOptions) -> anyhow::Result<StoredLog> {
     if !options.roles.has(Role::Log) {
         return options.store.open_to_read().await;
     }
+    // A key that does not fit stops this process before it takes the log over from another one.
+    if let Some(log) = options.store.look().await {
+        checkpoint_key(options, &log).await?;
+        log.close();
+    }
     options
         .store
         .open(
@@ -265,9 +286,17 @@ async fn checkpoint_key(
         None => KeyFile::Kept(options.store.folder().join(KEY_FILE_NAME)),
     };
     let head = log.shared().head().await?;
-    Ok(Some(
-        file.load(&head.log_id, options.checkpoint_name.as_deref())?,
-    ))
+    let is_made = matches!(&file, KeyFile::Kept(path) if !path.exists());
+    let key = file.load(&head.log_id, options.checkpoint_name.as_deref())?;
+    if is_made && head.position > 0 {
+        tracing::warn!(
+            folder = %options.store.folder().display(),
+            verifier_key = %key.verifier_key(),
+            "made a new checkpoint key for a log that has events: auditors know another one. Copy checkpoint.key here from \
+             the node that has written the log so far, before this one writes it"
+        );
+    }
+    Ok(Some(key))
 }
 
 /// The sockets of the gRPC services and of the page, as far as the roles ask for them.
@@ -357,6 +386,8 @@ impl Services {
         let assets = of_role!(Inventory, AssetEndpoint);
         let shipments = of_role!(Shipments, ShipmentEndpoint);
         let requests = of_role!(Requests, RequestEndpoint);
+        let plans = of_role!(Requests, PlanEndpoint);
+        let emergencies = of_role!(Requests, EmergencyEndpoint);
         let projections = self.views.as_ref().map(|views| {
             let endpoint = ProjectionEndpoint::new(Arc::clone(views), Arc::clone(&self.log));
             bounded!(ProjectionServiceServer::new(endpoint))
@@ -378,6 +409,8 @@ impl Services {
         report_serving(&reporter, assets.as_ref()).await;
         report_serving(&reporter, shipments.as_ref()).await;
         report_serving(&reporter, requests.as_ref()).await;
+        report_serving(&reporter, plans.as_ref()).await;
+        report_serving(&reporter, emergencies.as_ref()).await;
         report_serving(&reporter, stock.as_ref()).await;
         report_serving(&reporter, projections.as_ref()).await;
         report_serving(&reporter, Some(&events)).await;
@@ -416,6 +449,8 @@ impl Services {
             .add_optional_service(assets)
             .add_optional_service(shipments)
             .add_optional_service(requests)
+            .add_optional_service(plans)
+            .add_optional_service(emergencies)
             .add_optional_service(stock)
             .add_optional_service(projections)
             .add_service(events)
@@ -455,6 +490,29 @@ async fn report_writing(reporter: HealthReporter, mut leads: watch::Receiver<boo
             return;
         }
     }
+}
+
+/// Calls those on duty through the service of requests: this process's own, or that at `--server`.
+fn run_clocks(
+    options: &NodeOptions,
+    grpc_addr: Option<SocketAddr>,
+    log: Arc<dyn Log>,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+    let server = match grpc_addr {
+        Some(addr) if options.roles.has(Role::Requests) => format!("http://{}", reachable(addr)),
+        _ => value::server(&options.server),
+    };
+    let channel = Endpoint::from_shared(server.clone())
+        .with_context(|| format!("--server {server}: this is no address to connect to"))?
+        .connect_timeout(Duration::from_secs(5))
+        .connect_lazy();
+    let (deadlines, look_every) = (options.deadlines.clone(), options.look_every);
+    Ok(async move {
+        let service = RequestServiceClient::new(channel);
+        clock::run(log, service, deadlines, look_every, stopped).await;
+        Ok(())
+    })
 }
 
 /// Tells health checks whether a view answers and follows the log, as if that were a service.

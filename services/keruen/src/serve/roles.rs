@@ -28,6 +28,8 @@ pub enum Role {
     Gateway,
     /// Pass the log on to JetStream
     Relay,
+    /// Call those on duty when a request is overdue; it asks the role requests, as any client does
+    Clocks,
 }
 
 /// Roles that record events.
@@ -83,9 +85,9 @@ impl Roles {
             return Ok(());
         }
         if let Store::Sqlite(_) = store {
-            // A page and a relay may be missing; whatever reads or writes the file may not.
+            // A page, a relay and clocks may be missing; whatever else reads or writes the file may not.
             let mut missing = Self::all().without(self);
-            missing.retain(|role| ![Role::Gateway, Role::Relay].contains(role));
+            missing.retain(|role| ![Role::Gateway, Role::Relay, Role::Clocks].contains(role));
             if !missing.is_empty() {
                 bail!(
                     "--roles {self}: a log on SQLite belongs to one process, which must then have the roles {} as well. \

@@ -114,6 +114,16 @@ impl Store {
         }
     }
 
+    /// The log for reading, where it is on a server and is there already.
+    pub async fn look(&self) -> Option<StoredLog> {
+        let Self::Postgres { url, .. } = self else {
+            return None;
+        };
+        // Whatever speaks against it is said where the log is opened for good.
+        let log = PostgresLog::open_reader(url, PostgresOptions::default()).await;
+        Some(StoredLog::Postgres(Arc::new(log.ok()?)))
+    }
+
     /// Opens the log for a node of that name, which stands by where another node writes it. It refuses events that the
     /// transcoder refuses, and, in a file, all events while fewer bytes than `min_free_bytes` are free on the disk.
     pub async fn open(

@@ -1,5 +1,6 @@
 //! The gRPC service over any log.
 
+mod command;
 mod proofs;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
@@ -8,10 +9,11 @@ use async_stream::try_stream;
 use async_trait::async_trait;
 use futures::{Stream, StreamExt as _};
 use keruen_proto::events::v1::{
-    GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest,
-    GetConsistencyProofResponse, GetInclusionProofRequest, GetInclusionProofResponse,
-    GetLogHeadRequest, GetLogHeadResponse, ListEventsRequest, ListEventsResponse,
-    SubscribeEventsRequest, SubscribeEventsResponse, event_service_server::EventService,
+    GetCheckpointRequest, GetCheckpointResponse, GetCommandRequest, GetCommandResponse,
+    GetConsistencyProofRequest, GetConsistencyProofResponse, GetInclusionProofRequest,
+    GetInclusionProofResponse, GetLogHeadRequest, GetLogHeadResponse, ListEventsRequest,
+    ListEventsResponse, SubscribeEventsRequest, SubscribeEventsResponse,
+    event_service_server::EventService,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -171,6 +173,14 @@ impl EventService for EventEndpoint {
         request: Request<GetConsistencyProofRequest>,
     ) -> Result<Response<GetConsistencyProofResponse>, Status> {
         let answer = self.proofs.consistency(request.into_inner()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_command(
+        &self,
+        request: Request<GetCommandRequest>,
+    ) -> Result<Response<GetCommandResponse>, Status> {
+        let answer = command::recorded(&*self.log, &request.into_inner().command_id).await?;
         Ok(Response::new(answer))
     }
 }

@@ -141,7 +141,7 @@ impl NatsLog {
                 command_id: request.command_id.clone(),
                 first_position: command.appended.first_position,
             }),
-            Ok(None) | Err(_) => Err(AppendError::Unavailable(doubt.told())),
+            Ok(None) | Err(_) => Err(doubt.told()),
         }
     }
 }
@@ -151,9 +151,11 @@ impl NatsLog {
 struct Doubt {
     /// How the last answer was lost, if one was: that request may have been recorded.
     lost: Option<String>,
-    /// What the last writer said that could not write.
+    /// What the last writer said that could not write, and recorded nothing.
     refusal: Option<String>,
-    /// How many times one did.
+    /// What the last writer said that could not tell the outcome.
+    unknown: Option<String>,
+    /// How many times one did either.
     refusals: u32,
 }
 
@@ -162,8 +164,13 @@ impl Doubt {
     fn weigh(&mut self, sent: Sent) -> Option<Result<Appended, AppendError>> {
         match sent {
             // Another process may write the log by now.
-            Sent::Answered(Err(AppendError::Unavailable(reason))) => {
+            Sent::Answered(Err(AppendError::NotRecorded(reason))) => {
                 self.refusal = Some(reason);
+                self.refusals += 1;
+                None
+            }
+            Sent::Answered(Err(AppendError::Unavailable(reason))) => {
+                self.unknown = Some(reason);
                 self.refusals += 1;
                 None
             }
@@ -172,10 +179,14 @@ impl Doubt {
                 AppendError::ResourceExhausted(_)
                 | AppendError::NoSpace(_)
                 | AppendError::DeadlineExceeded,
-            )) if self.lost.is_some() => None,
+            )) if self.lost.is_some() || self.unknown.is_some() => None,
             Sent::Answered(answer) => Some(answer),
-            Sent::Not(_) if self.lost.is_some() || self.refusal.is_some() => None,
-            Sent::Not(reason) => Some(Err(AppendError::Unavailable(format!(
+            Sent::Not(_)
+                if self.lost.is_some() || self.unknown.is_some() || self.refusal.is_some() =>
+            {
+                None
+            }
+            Sent::Not(reason) => Some(Err(AppendError::NotRecorded(format!(
                 "{reason}; nothing was recorded"
             )))),
             Sent::Lost(reason) => {
@@ -185,13 +196,14 @@ impl Doubt {
         }
     }
 
-    fn told(self) -> String {
-        match (self.lost, self.refusal) {
-            (None, Some(refusal)) => refusal,
-            (lost, _) => format!(
+    fn told(self) -> AppendError {
+        match (self.lost, self.unknown, self.refusal) {
+            (None, None, Some(refusal)) => AppendError::NotRecorded(refusal),
+            (None, Some(unknown), _) => AppendError::Unavailable(unknown),
+            (lost, ..) => AppendError::Unavailable(format!(
                 "{}; the outcome is unknown; repeat with the same command id",
                 lost.unwrap_or_default()
-            ),
+            )),
         }
     }
 }

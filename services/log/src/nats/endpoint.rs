@@ -319,6 +319,7 @@ fn of_a_leader(
     match outcome {
         Err(
             AppendError::Unavailable(_)
+            | AppendError::NotRecorded(_)
             | AppendError::ResourceExhausted(_)
             | AppendError::NoSpace(_)
             | AppendError::DeadlineExceeded,

@@ -146,7 +146,7 @@ impl Election {
     pub fn sequencer(&self) -> Result<Arc<Sequencer>, AppendError> {
         match &*self.role.read().unwrap_or_else(PoisonError::into_inner) {
             Role::Leads(sequencer) => Ok(Arc::clone(sequencer)),
-            Role::StandsBy { reason, .. } => Err(AppendError::Unavailable(reason.clone())),
+            Role::StandsBy { reason, .. } => Err(AppendError::NotRecorded(reason.clone())),
         }
     }
 

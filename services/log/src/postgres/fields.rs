@@ -3,6 +3,7 @@
 use std::str;
 
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
+use prost::bytes::Bytes;
 use uuid::Uuid;
 
 use crate::entry;
@@ -25,9 +26,10 @@ pub(super) const COLUMNS: usize = 21;
 #[error("a column of an event does not hold what it should")]
 pub(super) struct Malformed;
 
-/// The event with these columns; `None` stands for NULL.
+/// The event with these columns; `None` stands for NULL. What it needs for itself of a column's bytes `keep` gives it.
 pub(super) fn event_of<'f>(
     columns: impl Iterator<Item = Option<&'f [u8]>>,
+    keep: impl Fn(&'f [u8]) -> Bytes,
 ) -> Result<RecordedEvent, Malformed> {
     let mut columns = Columns(columns);
     let position = columns.long()?;
@@ -43,7 +45,7 @@ pub(super) fn event_of<'f>(
         tags: entry::tags_in(columns.borrowed_text()?),
         region: columns.text()?,
         other_region: columns.text()?,
-        data: columns.next()?.to_vec(),
+        data: keep(columns.next()?),
         occurred_at: Some(OccurredAt {
             time_us: columns.long()?,
             utc_offset_minutes: columns.int()?,
@@ -51,13 +53,13 @@ pub(super) fn event_of<'f>(
             clamped: columns.next()? != [0],
         }),
         recorded_at_us: columns.long()?,
-        command_hash: columns.next()?.to_vec(),
+        command_hash: keep(columns.next()?),
         actor: columns.text()?,
         origin: columns.text()?,
         correlation_id: columns.text()?,
         causation_id: columns.text()?,
         correction: columns.correction()?,
-        leaf_hash: columns.next()?.to_vec(),
+        leaf_hash: keep(columns.next()?),
     })
 }
 
@@ -116,8 +118,12 @@ pub(super) struct Copied {
 
 impl Copied {
     /// Adds the events of the next piece.
-    pub fn read(&mut self, piece: &[u8], events: &mut Vec<RecordedEvent>) -> Result<(), Malformed> {
-        let mut rest = Bytes(piece);
+    pub fn read(
+        &mut self,
+        piece: &Bytes,
+        events: &mut Vec<RecordedEvent>,
+    ) -> Result<(), Malformed> {
+        let mut rest = Rest(piece);
         if !self.begun {
             self.begun = true;
             if rest.take(SIGNATURE.len())? != SIGNATURE {
@@ -147,15 +153,17 @@ impl Copied {
                     *column = Some(rest.take(length)?);
                 }
             }
-            events.push(event_of(columns.into_iter())?);
+            events.push(event_of(columns.into_iter(), |column| {
+                piece.slice_ref(column)
+            })?);
         }
         Ok(())
     }
 }
 
-struct Bytes<'p>(&'p [u8]);
+struct Rest<'p>(&'p [u8]);
 
-impl<'p> Bytes<'p> {
+impl<'p> Rest<'p> {
     fn take(&mut self, length: usize) -> Result<&'p [u8], Malformed> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
         self.0 = rest;
@@ -181,7 +189,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300), begun in any::<bool>()) {
             let mut events = Vec::new();
-            if (Copied { begun }).read(&bytes, &mut events).is_ok() {
+            if (Copied { begun }).read(&Bytes::from(bytes.clone()), &mut events).is_ok() {
                 prop_assert!(events.len() * COLUMNS * 4 <= bytes.len());
             }
         }

@@ -201,7 +201,7 @@ impl Log for PostgresLog {
             .map_err(AppendError::InvalidArgument)?;
         match &self.election {
             Some(election) => election.sequencer()?.append(candidate).await,
-            None => Err(AppendError::Unavailable(
+            None => Err(AppendError::NotRecorded(
                 "this process only reads the log; nothing was recorded".to_owned(),
             )),
         }

@@ -2,6 +2,7 @@
 
 use futures::TryStreamExt as _;
 use keruen_proto::log::v1::{OccurredAt, RecordedEvent};
+use prost::bytes::Bytes;
 use sqlx::{
     PgConnection, Postgres, Row as _, ValueRef as _,
     postgres::{PgArguments, PgRow},
@@ -102,7 +103,7 @@ fn event_of(row: &PgRow) -> Result<RecordedEvent, Fault> {
             *column = Some(value.as_bytes().map_err(sqlx::Error::Decode)?);
         }
     }
-    fields::event_of(columns.into_iter()).map_err(malformed)
+    fields::event_of(columns.into_iter(), Bytes::copy_from_slice).map_err(malformed)
 }
 
 fn malformed(malformed: Malformed) -> Fault {
@@ -216,14 +217,14 @@ fn bind_event<'q>(statement: Statement<'q>, new: &'q NewEvent) -> Statement<'q> 
     statement
         .bind(stored(event.position))
         .bind(new.command_id)
-        .bind(event.command_hash.as_slice())
+        .bind(&event.command_hash[..])
         .bind(number(new.index))
         .bind(number(new.append_events))
         .bind(event.r#type.as_str())
         .bind(event.tags.join(" "))
         .bind(event.region.as_str())
         .bind(event.other_region.as_str())
-        .bind(event.data.as_slice())
+        .bind(&event.data[..])
         .bind(occurred_at.time_us)
         .bind(occurred_at.utc_offset_minutes)
         .bind(occurred_at.precision)
@@ -235,7 +236,7 @@ fn bind_event<'q>(statement: Statement<'q>, new: &'q NewEvent) -> Statement<'q> 
         .bind(event.causation_id.as_str())
         .bind(correction.map(|correction| correction.corrects_event_id.as_str()))
         .bind(correction.map(|correction| correction.reason))
-        .bind(event.leaf_hash.as_slice())
+        .bind(&event.leaf_hash[..])
 }
 
 /// In the order of the columns in [`statement`].
@@ -249,14 +250,14 @@ fn bind_events<'q>(statement: Statement<'q>, group: &'q Group) -> Statement<'q> 
     statement
         .bind(column!(|new| stored(new.event.position)))
         .bind(column!(|new| new.command_id))
-        .bind(column!(|new| new.event.command_hash.as_slice()))
+        .bind(column!(|new| &new.event.command_hash[..]))
         .bind(column!(|new| number(new.index)))
         .bind(column!(|new| number(new.append_events)))
         .bind(column!(|new| new.event.r#type.as_str()))
         .bind(column!(|new| new.event.tags.join(" ")))
         .bind(column!(|new| new.event.region.as_str()))
         .bind(column!(|new| new.event.other_region.as_str()))
-        .bind(column!(|new| new.event.data.as_slice()))
+        .bind(column!(|new| &new.event.data[..]))
         .bind(column!(|new| occurred_at(&new.event).time_us))
         .bind(column!(|new| occurred_at(&new.event).utc_offset_minutes))
         .bind(column!(|new| occurred_at(&new.event).precision))
@@ -274,7 +275,7 @@ fn bind_events<'q>(statement: Statement<'q>, group: &'q Group) -> Statement<'q> 
             let correction = new.event.correction.as_ref();
             correction.map(|correction| correction.reason)
         }))
-        .bind(column!(|new| new.event.leaf_hash.as_slice()))
+        .bind(column!(|new| &new.event.leaf_hash[..]))
 }
 
 fn occurred_at(event: &RecordedEvent) -> OccurredAt {

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
+use prost::bytes::Bytes;
 use sqlx::{Connection as _, PgConnection, Row as _, ValueRef as _, postgres::PgRow};
 use tokio::{runtime::Handle, sync::watch, task::JoinError};
 use uuid::Uuid;
@@ -244,10 +245,10 @@ impl Columns<'_> {
         }
     }
 
-    fn hash(&self, name: &str) -> Result<Vec<u8>, String> {
+    fn hash(&self, name: &str) -> Result<Bytes, String> {
         let hash: Vec<u8> = self.get(name)?;
         if hash.len() == 32 {
-            return Ok(hash);
+            return Ok(hash.into());
         }
         Err(format!("{name}: it is not 32 bytes long"))
     }
@@ -283,7 +284,7 @@ fn event_of(row: &Columns<'_>) -> Result<StoredEvent, String> {
         tags: verify::split_tags(&row.text("tags")?),
         region: row.text("region")?,
         other_region: row.text("other_region")?,
-        data: row.get("data")?,
+        data: row.get::<Vec<u8>>("data")?.into(),
         occurred_at: Some(OccurredAt {
             time_us: row.get("occurred_at_us")?,
             utc_offset_minutes: row.get("occurred_offset_minutes")?,

@@ -105,7 +105,7 @@ impl State {
             if new.index == 0 {
                 let first_position = new.event.position;
                 let command = RecordedCommand {
-                    command_hash: new.event.command_hash.as_slice().try_into().unwrap(),
+                    command_hash: new.event.command_hash[..].try_into().unwrap(),
                     appended: Appended {
                         first_position,
                         last_position: first_position + u64::from(new.append_events) - 1,
@@ -329,7 +329,7 @@ async fn a_group_is_answered_after_its_commit<const BESIDE: bool>() {
 
 async fn a_lost_group_fails_whole_and_leaves_nothing<const BESIDE: bool>() {
     let (sequencer, store, answers) = play::<BESIDE>(Fate::Lost).await;
-    let lost = AppendError::Unavailable(
+    let lost = AppendError::NotRecorded(
         "the log can't be written now: the cable is cut; nothing was recorded".to_owned(),
     );
     assert_eq!(answers, vec![Err(lost); 4]);
@@ -384,7 +384,7 @@ async fn a_fenced_writer_says_what_became_of_its_group<const BESIDE: bool>() {
     for written in as_written() {
         match (answers.next().unwrap(), written) {
             // What was refused on account of the group is left to the one who writes now.
-            (Err(AppendError::Unavailable(_)), Err(AppendError::ConditionFailed { .. })) => {}
+            (Err(AppendError::NotRecorded(_)), Err(AppendError::ConditionFailed { .. })) => {}
             (answer, written) => assert_eq!(answer, written),
         }
     }
@@ -458,7 +458,13 @@ async fn nobody_waits_for_a_writer_that_broke_down<const BESIDE: bool>() {
         assert!(told.expect("callers are told").is_err());
     }
     let refused = sequencer.append(candidate("t:2", None)).await.unwrap_err();
-    assert!(matches!(refused, AppendError::Unavailable(_)), "{refused}");
+    assert!(
+        matches!(
+            refused,
+            AppendError::Unavailable(_) | AppendError::NotRecorded(_)
+        ),
+        "{refused}"
+    );
     let mut fenced = sequencer.fenced();
     let told = tokio::time::timeout(Duration::from_mins(1), fenced.changed()).await;
     assert!(told.expect("whoever elects writers is told").is_err());
@@ -485,7 +491,7 @@ async fn what_was_decided_meanwhile_falls_with_what_is_lost() {
         "no answer leaves before what it depends on is committed"
     );
     store.next_commit(Fate::Lost);
-    let lost = Err(AppendError::Unavailable(
+    let lost = Err(AppendError::NotRecorded(
         "the log can't be written now: the cable is cut; nothing was recorded".to_owned(),
     ));
     assert_eq!(first.await.unwrap(), lost);

@@ -4,6 +4,7 @@ mod backup;
 mod checkpointer;
 mod file;
 mod index;
+mod reader;
 mod readers;
 mod reindex;
 mod rows;
@@ -157,9 +158,7 @@ impl Log for SqliteLog {
         }
         let query = query.clone();
         self.readers
-            .run(move |connection, readers| {
-                readers::read_page(connection, readers, &query, range, limit)
-            })
+            .run(move |reader, readers| readers::read_page(reader, readers, &query, range, limit))
             .await
     }
 
@@ -171,14 +170,14 @@ impl Log for SqliteLog {
         let command_id = syntax::uuid(command_id)
             .map_err(|rule| ReadError::InvalidArgument(Violation::new("command_id", rule)))?;
         self.readers
-            .run(move |connection, readers| readers::find_command(connection, readers, command_id))
+            .run(move |reader, readers| readers::find_command(reader, readers, command_id))
             .await
     }
 
     async fn tree_hashes(&self, wanted: TreeHashes) -> Result<Vec<Hash>, ReadError> {
         let hashes = self
             .readers
-            .run(move |connection, _| tree::read(connection, wanted))
+            .run(move |reader, _| tree::read(&reader.file, wanted))
             .await?;
         wanted.checked(hashes)
     }

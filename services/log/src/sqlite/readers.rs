@@ -6,16 +6,16 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use keruen_proto::log::v1::Query;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
     index::Rows,
+    reader::Reader,
     rows::{self, RowError},
 };
 use crate::{
@@ -46,7 +46,7 @@ pub(super) struct Index {
 pub(super) struct Readers {
     path: PathBuf,
     index: Index,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Reader>>,
     permits: Semaphore,
     /// Size of an event of the last page, in bytes; 0 where there was none.
     event_bytes: AtomicUsize,
@@ -66,7 +66,7 @@ impl Readers {
     /// Runs a read on a thread for blocking work.
     pub async fn run<T: Send + 'static>(
         self: &Arc<Self>,
-        read: impl FnOnce(&mut Connection, &Self) -> Result<T, RowError> + Send + 'static,
+        read: impl FnOnce(&mut Reader, &Self) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let unavailable = |error: &dyn std::fmt::Display| ReadError::Unavailable(error.to_string());
         let _permit = self
@@ -76,24 +76,20 @@ impl Readers {
             .map_err(|error| unavailable(&error))?;
         let readers = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || {
-            let mut connection = readers.take()?;
-            let result = read(&mut connection, &readers)?;
+            let mut reader = readers.take()?;
+            let result = read(&mut reader, &readers)?;
             // One that has failed is closed instead.
-            readers.idle().push(connection);
+            readers.idle().push(reader);
             Ok::<T, RowError>(result)
         });
         Ok(task.await.map_err(|error| unavailable(&error))??)
     }
 
-    fn take(&self) -> Result<Connection, RowError> {
-        if let Some(connection) = self.idle().pop() {
-            return Ok(connection);
+    fn take(&self) -> Result<Reader, RowError> {
+        match self.idle().pop() {
+            Some(reader) => Ok(reader),
+            None => Ok(Reader::open(&self.path)?),
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "trusted_schema", false)?;
-        Ok(connection)
     }
 
     /// Reads all events of a range, a page of them. Where many are expected, half of them on another thread: to make an
@@ -101,13 +97,21 @@ impl Readers {
     pub async fn scan(self: &Arc<Self>, range: Range, limit: usize) -> Result<Page, ReadError> {
         let from = range.after_position.saturating_add(1);
         let up_to = range.up_to_position.unwrap_or(u64::MAX);
-        let half = self.expected(limit) as u64 / 2;
+        let expected = self.expected(limit);
+        let half = expected as u64 / 2;
         let (middle, end) = (from.saturating_add(half), from.saturating_add(2 * half));
-        let part = |first, last| self.run(move |file, _| scan(file, (first, last), limit));
+        let part = |first, last, expected| {
+            let page = PageInProgress::expecting(limit, expected);
+            self.run(move |reader, _| reader.scan((first, last), page))
+        };
         let (page, head_position) = if half < MIN_HALF || end > up_to {
-            part(from, up_to).await?
+            part(from, up_to, expected).await?
         } else {
-            let halves = tokio::try_join!(part(from, middle - 1), part(middle, end - 1))?;
+            // The first takes in the second.
+            let halves = tokio::try_join!(
+                part(from, middle - 1, expected),
+                part(middle, end - 1, expected / 2)
+            )?;
             let ((mut page, head_position), (mut rest, _)) = halves;
             // The other snapshot may be the newer one.
             rest.cut_behind(head_position);
@@ -136,16 +140,9 @@ impl Readers {
             .map_or(0, |fitting| fitting.min(limit))
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Reader>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Position of the newest event in a snapshot.
-pub(super) fn head(snapshot: &Connection) -> Result<u64, RowError> {
-    Ok(snapshot
-        .prepare_cached("SELECT position FROM log_head")?
-        .query_row([], |row| row.get(0).map(rows::from_stored))?)
 }
 
 /// Looks something up in the index of a snapshot.
@@ -174,43 +171,27 @@ fn look_up<T>(
 
 /// Looks up what a command id was used for.
 pub(super) fn find_command(
-    connection: &mut Connection,
+    reader: &mut Reader,
     readers: &Readers,
     command_id: Uuid,
 ) -> Result<Option<RecordedCommand>, RowError> {
-    let snapshot = connection.transaction()?;
-    let head_position = head(&snapshot)?;
+    let snapshot = reader.file.transaction()?;
+    let head_position = rows::head(&snapshot)?;
     look_up(&snapshot, &readers.index, head_position, |lookup| {
         lookup.find_command(command_id)
     })
 }
 
-/// Reads events in one snapshot, no more than a page can have; with the position of the newest one in it.
-fn scan(
-    connection: &mut Connection,
-    (from, up_to): (u64, u64),
-    limit: usize,
-) -> Result<(PageInProgress, u64), RowError> {
-    let snapshot = connection.transaction()?;
-    let head_position = head(&snapshot)?;
-    let mut page = PageInProgress::new(limit);
-    let last = up_to.min(head_position);
-    if from <= last {
-        rows::scan(&snapshot, from, last, |event| page.add(event))?;
-    }
-    Ok((page, head_position))
-}
-
 /// Reads a page of matches in one snapshot.
 pub(super) fn read_page(
-    connection: &mut Connection,
+    reader: &mut Reader,
     readers: &Readers,
     query: &Query,
     range: Range,
     limit: usize,
 ) -> Result<Page, RowError> {
-    let snapshot = connection.transaction()?;
-    let head_position = head(&snapshot)?;
+    let snapshot = reader.file.transaction()?;
+    let head_position = rows::head(&snapshot)?;
     let last = range.up_to_position.unwrap_or(u64::MAX).min(head_position);
     let mut page = PageInProgress::new(limit);
     let from = range.after_position.saturating_add(1);

@@ -1,7 +1,11 @@
 //! Events as rows.
 
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use prost::bytes::{Bytes, BytesMut};
+use rusqlite::{
+    Connection, OptionalExtension as _, Row, params,
+    types::{FromSql, FromSqlResult, ValueRef},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -49,47 +53,98 @@ pub(super) fn from_stored(position: i64) -> u64 {
     u64::try_from(position).unwrap_or(0)
 }
 
-/// What every SELECT of whole events begins with; the order is that of [`event_of`].
-const SELECT: &str = "SELECT position, command_id, event_index, type, tags, region, other_region, data, \
-    occurred_at_us, occurred_offset_minutes, occurred_precision, occurred_clamped, recorded_at_us, command_hash, \
-    actor, origin, correlation_id, causation_id, corrects_event_id, correction_reason, leaf_hash FROM events";
+/// The columns of a whole event, in the order of [`event_of`].
+macro_rules! columns {
+    () => {
+        "position, command_id, event_index, type, tags, region, other_region, data, occurred_at_us, \
+         occurred_offset_minutes, occurred_precision, occurred_clamped, recorded_at_us, command_hash, actor, origin, \
+         correlation_id, causation_id, corrects_event_id, correction_reason, leaf_hash"
+    };
+}
+pub(super) use columns;
 
-fn event_of(row: &Row<'_>) -> rusqlite::Result<RecordedEvent> {
-    let command_id = Uuid::from_bytes(row.get(1)?);
-    let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?.to_owned());
-    let bytes = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_blob()?.to_owned());
-    let correction = match row.get::<_, Option<String>>(18)? {
+/// How many they are.
+pub(super) const COLUMNS: i32 = 21;
+
+/// Bytes of the blobs of several events share this many, so that few pieces of memory are asked for. One event that is
+/// kept keeps no more than that.
+const SHARED_BYTES: usize = 16 * 1024;
+
+/// The blobs of the events that are read one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Blobs(BytesMut);
+
+impl Blobs {
+    fn copy(&mut self, blob: &[u8]) -> Bytes {
+        if self.0.capacity() < blob.len() {
+            self.0 = BytesMut::with_capacity(blob.len().max(SHARED_BYTES));
+        }
+        self.0.extend_from_slice(blob);
+        self.0.split().freeze()
+    }
+}
+
+/// The event with these columns.
+pub(super) fn event_of<'r>(
+    column: impl Fn(usize) -> rusqlite::Result<ValueRef<'r>>,
+    blobs: &mut Blobs,
+) -> rusqlite::Result<RecordedEvent> {
+    let columns = Columns(column);
+    let correction = match columns.get::<Option<String>>(18)? {
         None => None,
         Some(corrects_event_id) => Some(Correction {
             corrects_event_id,
-            reason: row.get(19)?,
+            reason: columns.get(19)?,
         }),
     };
-    let event_id = entry::event_id(command_id, row.get(2)?);
+    let event_id = entry::event_id(Uuid::from_bytes(columns.get(1)?), columns.get(2)?);
     Ok(RecordedEvent {
-        position: from_stored(row.get(0)?),
+        position: from_stored(columns.get(0)?),
         command_id: entry::command_id_in(&event_id).to_owned(),
         event_id,
-        r#type: text(3)?,
-        tags: entry::tags_in(row.get_ref(4)?.as_str()?),
-        region: text(5)?,
-        other_region: text(6)?,
-        data: bytes(7)?,
+        r#type: columns.get(3)?,
+        tags: columns.read(4, |value| Ok(entry::tags_in(value.as_str()?)))?,
+        region: columns.get(5)?,
+        other_region: columns.get(6)?,
+        data: columns.read(7, |value| Ok(blobs.copy(value.as_blob()?)))?,
         occurred_at: Some(OccurredAt {
-            time_us: row.get(8)?,
-            utc_offset_minutes: row.get(9)?,
-            precision: row.get(10)?,
-            clamped: row.get(11)?,
+            time_us: columns.get(8)?,
+            utc_offset_minutes: columns.get(9)?,
+            precision: columns.get(10)?,
+            clamped: columns.get(11)?,
         }),
-        recorded_at_us: row.get(12)?,
-        command_hash: bytes(13)?,
-        actor: text(14)?,
-        origin: text(15)?,
-        correlation_id: text(16)?,
-        causation_id: text(17)?,
+        recorded_at_us: columns.get(12)?,
+        command_hash: columns.read(13, |value| Ok(blobs.copy(value.as_blob()?)))?,
+        actor: columns.get(14)?,
+        origin: columns.get(15)?,
+        correlation_id: columns.get(16)?,
+        causation_id: columns.get(17)?,
         correction,
-        leaf_hash: bytes(20)?,
+        leaf_hash: columns.read(20, |value| Ok(blobs.copy(value.as_blob()?)))?,
     })
+}
+
+struct Columns<F>(F);
+
+impl<'r, F: Fn(usize) -> rusqlite::Result<ValueRef<'r>>> Columns<F> {
+    fn get<T: FromSql>(&self, index: usize) -> rusqlite::Result<T> {
+        self.read(index, T::column_result)
+    }
+
+    fn read<T>(
+        &self,
+        index: usize,
+        read: impl FnOnce(ValueRef<'r>) -> FromSqlResult<T>,
+    ) -> rusqlite::Result<T> {
+        let value = (self.0)(index)?;
+        read(value).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(index, value.data_type(), Box::new(error))
+        })
+    }
+}
+
+fn event_of_row(row: &Row<'_>, blobs: &mut Blobs) -> rusqlite::Result<RecordedEvent> {
+    event_of(|column| row.get_ref(column), blobs)
 }
 
 /// Stores events.
@@ -108,14 +163,14 @@ pub(super) fn insert(connection: &Connection, events: &[NewEvent]) -> rusqlite::
         statement.execute(params![
             stored(event.position),
             new.command_id.as_bytes(),
-            event.command_hash,
+            &event.command_hash[..],
             new.index,
             new.append_events,
             event.r#type,
             event.tags.join(" "),
             event.region,
             event.other_region,
-            event.data,
+            &event.data[..],
             occurred_at.time_us,
             occurred_at.utc_offset_minutes,
             occurred_at.precision,
@@ -127,17 +182,30 @@ pub(super) fn insert(connection: &Connection, events: &[NewEvent]) -> rusqlite::
             event.causation_id,
             correction.map(|correction| &correction.corrects_event_id),
             correction.map(|correction| correction.reason),
-            event.leaf_hash,
+            &event.leaf_hash[..],
         ])?;
     }
     Ok(())
 }
 
+/// Position of the newest event in a snapshot.
+pub(super) fn head(snapshot: &Connection) -> rusqlite::Result<u64> {
+    snapshot
+        .prepare_cached("SELECT position FROM log_head")?
+        .query_row([], |row| row.get(0).map(from_stored))
+}
+
 /// The event at a position that the index names.
 pub(super) fn fetch(connection: &Connection, position: u64) -> Result<RecordedEvent, RowError> {
     connection
-        .prepare_cached(&format!("{SELECT} WHERE position = ?1"))?
-        .query_row([stored(position)], event_of)
+        .prepare_cached(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM events WHERE position = ?1"
+        ))?
+        .query_row([stored(position)], |row| {
+            event_of_row(row, &mut Blobs::default())
+        })
         .optional()?
         .ok_or_else(|| Damage::new(position, "the index names an event that is not there").into())
 }
@@ -149,12 +217,15 @@ pub(super) fn scan(
     last: u64,
     mut take: impl FnMut(RecordedEvent) -> bool,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(&format!(
-        "{SELECT} WHERE position BETWEEN ?1 AND ?2 ORDER BY position"
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM events WHERE position BETWEEN ?1 AND ?2 ORDER BY position"
     ))?;
     let mut rows = statement.query((stored(first), stored(last)))?;
+    let mut blobs = Blobs::default();
     while let Some(row) = rows.next()? {
-        if !take(event_of(row)?) {
+        if !take(event_of_row(row, &mut blobs)?) {
             break;
         }
     }

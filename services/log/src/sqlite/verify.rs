@@ -12,6 +12,7 @@ use std::{
 use async_trait::async_trait;
 use futures::executor::block_on;
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
+use prost::bytes::Bytes;
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, types::ValueRef};
 use uuid::Uuid;
 
@@ -19,8 +20,7 @@ use super::{
     SqliteLog, StoreReader,
     file::{Fault, OpenError},
     index::Rows,
-    readers,
-    rows::{RowError, stored},
+    rows::{self, RowError, stored},
     stored::{CheckError, Observer, Stage, tell},
 };
 use crate::{
@@ -158,7 +158,7 @@ fn index(
     progress: Progress<'_>,
 ) -> Result<u64, RowError> {
     let snapshot = connection.transaction()?;
-    let head = readers::head(&snapshot)?;
+    let head = rows::head(&snapshot)?;
     let hasher = TermHasher::new(log_id);
     index::verify::verify(&mut Rows(&snapshot), &hasher, head, progress)
 }
@@ -304,7 +304,7 @@ fn event_of(row: &Columns<'_>) -> Result<StoredEvent, String> {
         tags: verify::split_tags(&row.text(4)?),
         region: row.text(5)?,
         other_region: row.text(6)?,
-        data: row.blob(7)?,
+        data: row.blob(7)?.into(),
         occurred_at: Some(OccurredAt {
             time_us: row.integer(8)?,
             utc_offset_minutes: row.integer(9)?,
@@ -313,13 +313,13 @@ fn event_of(row: &Columns<'_>) -> Result<StoredEvent, String> {
         }),
         recorded_at_us: row.integer(12)?,
         command_id: command_id.to_string(),
-        command_hash: row.array::<32>(13)?.to_vec(),
+        command_hash: Bytes::copy_from_slice(&row.array::<32>(13)?),
         actor: row.text(14)?,
         origin: row.text(15)?,
         correlation_id: row.text(16)?,
         causation_id: row.text(17)?,
         correction,
-        leaf_hash: row.array::<32>(20)?.to_vec(),
+        leaf_hash: Bytes::copy_from_slice(&row.array::<32>(20)?),
     };
     Ok(StoredEvent {
         event,

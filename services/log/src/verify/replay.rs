@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use keruen_proto::log::v1::{CorrectionReason, OccurredAt, RecordedEvent, TimePrecision};
+use prost::bytes::Bytes;
 
 use super::finding::Finding;
 use crate::{
@@ -124,7 +125,7 @@ impl Replay {
     fn check_leaf(&self, event: &RecordedEvent) -> Result<Hash, String> {
         let leaf =
             entry::leaf_hash(&self.log_id, event).map_err(|violation| violation.to_string())?;
-        if event.leaf_hash == leaf {
+        if event.leaf_hash[..] == leaf {
             return Ok(leaf);
         }
         Err(format!(
@@ -162,7 +163,7 @@ impl Replay {
             self.append = Some(OpenAppend {
                 // Without what can be large and is not compared.
                 first: RecordedEvent {
-                    data: Vec::new(),
+                    data: Bytes::new(),
                     tags: Vec::new(),
                     ..event.clone()
                 },

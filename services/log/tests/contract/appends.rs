@@ -14,7 +14,7 @@ fn root_of(head: &Head, events: &[keruen_log::RecordedEvent]) -> [u8; 32] {
     let mut tree = Tree::default();
     for event in events {
         let leaf = entry::leaf_hash(&head.log_id, event).unwrap();
-        assert_eq!(event.leaf_hash, leaf);
+        assert_eq!(event.leaf_hash[..], leaf);
         tree.push(leaf, &mut Vec::new());
     }
     tree.root()
@@ -181,7 +181,7 @@ pub async fn the_envelope_is_kept_as_it_was_sent<B: Backend>() {
     sent.region = "KZ-75".into();
     sent.other_region = "KZ-62".into();
     // Not UTF-8, with a zero, and with a field that no schema knows.
-    sent.data = vec![0, 255, 0xc8, 0x3e, 1];
+    sent.data = vec![0, 255, 0xc8, 0x3e, 1].into();
     sent.correlation_id = format!("{first}/0");
     sent.causation_id = format!("{first}/999");
     sent.correction = Some(Correction {
@@ -213,7 +213,7 @@ pub async fn the_envelope_is_kept_as_it_was_sent<B: Backend>() {
     assert_eq!(stored.origin, request.origin);
     assert_eq!(events[0].occurred_at, request.events[0].occurred_at);
     assert_eq!(events[0].correction, None);
-    assert_eq!(events[0].data, [0; 0]);
+    assert_eq!(events[0].data, [0_u8; 0][..]);
     let head = log.head().await.unwrap();
     assert_eq!(head.root_hash, root_of(&head, &events));
 }

@@ -23,7 +23,7 @@ async fn field_of_refusal(log: &dyn Log, request: AppendRequest) -> String {
 
 fn with_data(bytes: usize) -> ProposedEvent {
     ProposedEvent {
-        data: vec![1; bytes],
+        data: vec![1; bytes].into(),
         ..event("Sized", &[])
     }
 }
@@ -42,7 +42,7 @@ fn of_size(bytes: usize) -> AppendRequest {
     request.events.push(with_data(1));
     // The length prefixes grow with the data, so the last step is found by trying.
     for filler in 30_000..=MAX_DATA_BYTES {
-        request.events[11].data = vec![1; filler];
+        request.events[11].data = vec![1; filler].into();
         if request.encoded_len() == bytes {
             return request;
         }

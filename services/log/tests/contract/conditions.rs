@@ -165,7 +165,7 @@ pub async fn optimistic_writers_never_overlook_each_other<B: Backend>() {
         assert!(matches_event(&tagged(&tag), at(conflicting_position)));
     }
     for event in &events {
-        let decided_at = u64::from_be_bytes(event.data.as_slice().try_into().unwrap());
+        let decided_at = u64::from_be_bytes(event.data[..].try_into().unwrap());
         for between in decided_at + 1..event.position {
             assert_ne!(
                 at(between).tags,
@@ -184,7 +184,7 @@ async fn write_optimistically(log: &dyn Log, writer: usize) -> Vec<(String, u64,
         loop {
             let decided_at = log.head().await.unwrap().position;
             let mut decided = event("Decided", &[&tag]);
-            decided.data = decided_at.to_be_bytes().to_vec();
+            decided.data = decided_at.to_be_bytes().to_vec().into();
             match log
                 .append(provided(request(vec![decided]), tagged(&tag), decided_at))
                 .await

@@ -92,7 +92,7 @@ pub fn event(name: &str, tags: &[&str]) -> ProposedEvent {
     ProposedEvent {
         r#type: format!("keruen.test.v1.{name}"),
         tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
-        data: name.as_bytes().to_vec(),
+        data: name.as_bytes().to_vec().into(),
         occurred_at: Some(OccurredAt {
             time_us: 1_588_309_200_000_000,
             utc_offset_minutes: 300,

@@ -128,7 +128,7 @@ pub async fn pages_are_bounded<B: Backend>() {
     let backend = B::new();
     let log = backend.open(Settings::default());
     let mut large = event("Large", &["x:1"]);
-    large.data = vec![1; MAX_DATA_BYTES];
+    large.data = vec![1; MAX_DATA_BYTES].into();
     for _ in 0..6 {
         log.append(request(vec![large.clone(); 11])).await.unwrap();
     }

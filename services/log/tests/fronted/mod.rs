@@ -54,7 +54,7 @@ impl Fronted {
             _leads: leads,
         };
         // Until both are connected, nobody answers.
-        while let Err(AppendError::Unavailable(_)) =
+        while let Err(AppendError::Unavailable(_) | AppendError::NotRecorded(_)) =
             fronted.client.append(AppendRequest::default()).await
         {
             sleep(Duration::from_millis(10)).await;

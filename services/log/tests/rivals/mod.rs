@@ -30,7 +30,7 @@ pub async fn check_answers(log: &dyn Log, answered: &[(String, Appended)]) {
     for (position, event) in (1..).zip(&events) {
         assert_eq!(event.position, position);
         let leaf = entry::leaf_hash(&head.log_id, event).unwrap();
-        assert_eq!(event.leaf_hash, leaf);
+        assert_eq!(event.leaf_hash[..], leaf);
         tree.push(leaf, &mut Vec::new());
         let of_command = positions.entry(&event.command_id).or_default();
         assert_eq!(

@@ -69,7 +69,7 @@ fn event(append: u128, index: u128) -> ProposedEvent {
         ],
         region: "KZ-62".to_owned(),
         other_region: "KZ-75".to_owned(),
-        data: vec![u8::try_from(append % 256).unwrap(); 40],
+        data: vec![u8::try_from(append % 256).unwrap(); 40].into(),
         occurred_at: Some(OccurredAt {
             time_us: 1_588_309_200_000_000,
             utc_offset_minutes: 300,

@@ -70,6 +70,8 @@ CREATE TABLE batches (
     batch_id TEXT NOT NULL PRIMARY KEY,
     donation_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
+    -- Last day of use, ISO 8601; empty where it doesn't expire.
+    expires_on TEXT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL
 );
@@ -129,6 +131,13 @@ CREATE INDEX shipments_by_age ON shipments (created_position);
 CREATE INDEX shipments_by_origin ON shipments (origin_id, created_position);
 CREATE INDEX shipments_by_destination ON shipments (destination_id, created_position);
 CREATE INDEX shipments_by_state ON shipments (state, created_position);
+
+CREATE TABLE emergencies (
+    emergency_id TEXT NOT NULL PRIMARY KEY,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX emergencies_by_age ON emergencies (created_position);
 
 CREATE TABLE stock_counts (
     count_id TEXT NOT NULL PRIMARY KEY,

@@ -9,8 +9,9 @@ use keruen_domain::{
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
     shipment::{
-        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
-        ReceiveShipment, RequestShipment,
+        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, DivertShipment,
+        Elsewhere, FoundGoods, GoodsToSend, Pick, ReceiveShipment, ReportLoss, RequestShipment,
+        SplitShipment,
     },
     stock::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
@@ -25,7 +26,9 @@ use keruen_proto::{
     },
     registry::v1::{DocumentKind, DocumentRef},
     requests::v1::{RejectionReason, RequestPriority},
-    shipments::v1::{CancellationReason, LossVerdict, Shipment},
+    shipments::v1::{
+        CancellationReason, DiversionReason, LossCause, LossVerdict, Shipment, SplitReason,
+    },
 };
 
 use super::history::{FACILITIES, History, ITEMS, ORGANISATIONS, code, is_asset, quantity};
@@ -73,12 +76,16 @@ impl History {
                     shipment_id,
                     allow_partial: b.is_multiple_of(2),
                     fit_override: None,
+                    reserve_override: None,
+                    reserve_item_ids: Vec::new(),
+                    arrives_on: None,
                 });
             }),
             7 | 17 => self.with_shipment(a, Self::dispatch),
             8 | 9 | 18 => self.with_shipment(a, |history, shipment_id| {
                 history.receive(&shipment_id, b, c);
             }),
+            19 if b.is_multiple_of(2) => self.go_on(a, b, c),
             10 | 19 => self.settle(),
             11 => self.with_shipment(a, |history, shipment_id| {
                 if b.is_multiple_of(4) {
@@ -153,7 +160,67 @@ impl History {
                 shipment_id,
                 act: document(DocumentKind::LossAct),
                 verdict: LossVerdict::Shared,
+                lines: None,
+                liable_id: None,
             });
+        }
+    }
+
+    /// A shipment on its way goes elsewhere, loses something, or lets a part go on by itself.
+    fn go_on(&mut self, a: u16, b: u16, c: u16) {
+        let on_the_way = |id: &&String| {
+            let Entry::Shipment(shipment) = self.fold(&Boundary::Shipment(code(id))) else {
+                return false;
+            };
+            shipment.lots.iter().any(|lot| lot.in_transit > 0)
+        };
+        let ids: Vec<_> = self.shipments.iter().filter(on_the_way).collect();
+        let Some(shipment_id) = pick(&ids, a).map(|id| code(id)) else {
+            return;
+        };
+        let part = Pick {
+            line: 1,
+            batch_id: None,
+            owner_id: None,
+            quantity: None,
+            serial_numbers: Vec::new(),
+        };
+        match c % 3 {
+            0 => {
+                self.run(&DivertShipment {
+                    shipment_id,
+                    elsewhere: Elsewhere::Facility(
+                        code(FACILITIES[usize::from(b / 2) % FACILITIES.len()].0),
+                        None,
+                    ),
+                    reason: DiversionReason::GreaterNeed,
+                    expected_on: None,
+                    documents: Vec::new(),
+                });
+            }
+            1 => {
+                self.run(&ReportLoss {
+                    shipment_id,
+                    units: Some(vec![part]),
+                    cause: LossCause::Theft,
+                    documents: Vec::new(),
+                });
+            }
+            _ => {
+                let new_shipment_id = self.new_id("T");
+                let command = SplitShipment {
+                    shipment_id,
+                    new_shipment_id: new_shipment_id.clone(),
+                    ssccs: Vec::new(),
+                    units: vec![part],
+                    expected_on: None,
+                    reason: SplitReason::Breakdown,
+                    documents: Vec::new(),
+                };
+                if self.run(&command) {
+                    self.shipments.push(new_shipment_id.to_string());
+                }
+            }
         }
     }
 
@@ -347,6 +414,7 @@ impl History {
             quantity: quantity(units),
             request: request.clone(),
             owner_id: None,
+            min_life_days: 0,
         };
         let mut lines = vec![goods(1, i64::from(c % 12) + 1)];
         if c.is_multiple_of(3) {
@@ -370,6 +438,7 @@ impl History {
             signed_by_ref: None,
             expected_on: None,
             documents: Vec::new(),
+            basis: None,
         });
     }
 
@@ -384,6 +453,8 @@ impl History {
             lines: lines.filter(|lines| !lines.is_empty()),
             signed_by_ref: None,
             documents: Vec::new(),
+            seals: Vec::new(),
+            answer_within_days: 7,
         });
     }
 
@@ -418,6 +489,7 @@ impl History {
                     lot: None,
                     expires_on: None,
                     new_batch_id: self.new_id("UNUSED"),
+                    sscc: None,
                 });
             }
         }
@@ -437,6 +509,7 @@ impl History {
                 lot: Some(Label::parse("L 1").unwrap()),
                 expires_on: None,
                 new_batch_id: self.new_id("N"),
+                sscc: None,
             });
         }
         lines

@@ -206,7 +206,7 @@ async fn an_event_of_a_newer_version_parks_the_views_where_they_stay_readable() 
     let unknown = RecordedEvent {
         r#type: "keruen.future.v9.Teleported".to_owned(),
         tags: vec!["batch:B-1".to_owned()],
-        data: vec![1, 2, 3],
+        data: vec![1, 2, 3].into(),
         command_id: "99999999-0000-4000-8000-000000000000".to_owned(),
         ..history.events[0].clone()
     };

@@ -48,7 +48,7 @@ pub struct History {
 
 /// A long history in which everything happens.
 pub fn eventful() -> History {
-    eventful_from(12)
+    eventful_from(19)
 }
 
 /// The same, by another chance.
@@ -213,7 +213,7 @@ impl History {
             event_id: format!("{command_id}/{index}"),
             r#type: event.type_name().to_owned(),
             tags: tags(&event),
-            data: event.encode(),
+            data: event.encode().into(),
             occurred_at: Some(OccurredAt {
                 time_us: now_us,
                 utc_offset_minutes: 300,
@@ -223,7 +223,7 @@ impl History {
             recorded_at_us: now_us,
             command_id,
             correction: correction(&event),
-            leaf_hash: position.to_be_bytes().repeat(4),
+            leaf_hash: position.to_be_bytes().repeat(4).into(),
             ..RecordedEvent::default()
         });
         self.decoded.push(event);

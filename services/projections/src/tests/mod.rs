@@ -10,6 +10,7 @@ mod following;
 mod history;
 mod master;
 mod naive;
+mod past;
 mod places;
 mod rows;
 mod stores;

@@ -52,6 +52,15 @@ impl Books {
     }
 }
 
+/// The same without what is held: what these events alone moved, whichever they are.
+pub fn movements_only(events: &[Event]) -> BTreeMap<Key, Sums> {
+    let mut books = Books::default();
+    for event in events {
+        post(&mut books, event);
+    }
+    books.rows
+}
+
 /// The rows that are not all 0.
 pub fn stock(events: &[Event]) -> BTreeMap<Key, Sums> {
     let mut books = Books::default();
@@ -387,6 +396,13 @@ fn post_shipment(books: &mut Books, event: &Event) {
                     ReceiptOutcome::Missing | ReceiptOutcome::Unspecified => &[],
                 };
                 books.post(&it.destination_id, units, entries);
+            }
+        }
+        Event::ShipmentDiverted(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                let n = units.quantity;
+                books.post(&it.destination_id, units, &[(IN_TRANSIT, -n)]);
+                books.post(&it.new_destination_id, units, &[(IN_TRANSIT, n)]);
             }
         }
         Event::LossActAccepted(it) => {

@@ -232,6 +232,9 @@ fn histories_know_every_kind_of_movement() {
         "ShipmentDispatched",
         "ShipmentReceived",
         "LossActAccepted",
+        "ShipmentDiverted",
+        "ShipmentSplit",
+        "ShipmentLossReported",
         "ShipmentCancelled",
         "BatchHeld",
         "BatchReleased",
@@ -283,7 +286,7 @@ fn an_event_that_cannot_be_taken_in_stops_the_views_before_it() {
     let history = eventful();
     let garbled = history.events.len() / 2;
     let mut events = history.events.clone();
-    events[garbled].data = vec![0xff; 7];
+    events[garbled].data = vec![0xff; 7].into();
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut writer = writer_in(one.path());
     for _ in 0..2 {

@@ -43,7 +43,7 @@ fn column(key: &Key, group: StockGroup) -> String {
         StockGroup::Item => key.1.clone(),
         StockGroup::Batch => key.2.clone(),
         StockGroup::Owner => key.3.clone(),
-        StockGroup::Custodian | StockGroup::Unspecified => unreachable!(),
+        StockGroup::Custodian | StockGroup::Expiry | StockGroup::Unspecified => unreachable!(),
     }
 }
 
@@ -55,7 +55,7 @@ fn columns(row: &StockRow, groups: &[StockGroup]) -> Vec<String> {
         StockGroup::Item => row.item_id.clone(),
         StockGroup::Batch => row.batch_id.clone(),
         StockGroup::Owner => row.owner_id.clone(),
-        StockGroup::Custodian | StockGroup::Unspecified => unreachable!(),
+        StockGroup::Custodian | StockGroup::Expiry | StockGroup::Unspecified => unreachable!(),
     };
     groups.iter().map(of).collect()
 }

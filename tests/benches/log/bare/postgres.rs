@@ -51,7 +51,7 @@ fn bind_row<'q>(
         .bind(event.tags.join(" "))
         .bind(event.region.as_str())
         .bind(event.other_region.as_str())
-        .bind(event.data.as_slice())
+        .bind(&event.data[..])
         .bind(occurred_at.time_us)
         .bind(occurred_at.utc_offset_minutes)
         .bind(occurred_at.precision)
@@ -185,7 +185,7 @@ impl BareInserts {
             .bind(
                 events
                     .iter()
-                    .map(|event| event.data.as_slice())
+                    .map(|event| &event.data[..])
                     .collect::<Vec<_>>(),
             )
             .bind(times.clone())

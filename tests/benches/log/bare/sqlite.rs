@@ -56,7 +56,7 @@ impl BareFile {
                     event.tags.join(" "),
                     event.region,
                     event.other_region,
-                    event.data,
+                    &event.data[..],
                     occurred_at.time_us,
                     occurred_at.utc_offset_minutes,
                     occurred_at.precision,

@@ -152,9 +152,15 @@ impl VoidMovement {
 
     pub(super) fn check_shipment(&self, books: &Books) -> Result<(), Rejection> {
         let leg = leg(&self.fact.event).ok_or_else(|| self.fact.not_so())?;
-        self.shipment(books)?;
+        let shipment = self.shipment(books)?;
         existing_facility(books, leg.origin)?;
         existing_facility(books, leg.destination)?;
+        if shipment.destination_id != leg.destination {
+            let what = format!("shipment {} goes elsewhere since", shipment.shipment_id);
+            return Err(self
+                .fact
+                .moved_on(what, "record what is there, by a receipt or a count"));
+        }
         Ok(())
     }
 

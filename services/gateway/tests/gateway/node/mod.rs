@@ -8,10 +8,10 @@ use std::{pin::Pin, sync::Arc};
 use futures::{Stream, StreamExt as _};
 use keruen_proto::{
     events::v1::{
-        GetCheckpointRequest, GetCheckpointResponse, GetConsistencyProofRequest,
-        GetConsistencyProofResponse, GetInclusionProofRequest, GetInclusionProofResponse,
-        GetLogHeadRequest, GetLogHeadResponse, ListEventsRequest, ListEventsResponse,
-        SubscribeEventsRequest, SubscribeEventsResponse,
+        GetCheckpointRequest, GetCheckpointResponse, GetCommandRequest, GetCommandResponse,
+        GetConsistencyProofRequest, GetConsistencyProofResponse, GetInclusionProofRequest,
+        GetInclusionProofResponse, GetLogHeadRequest, GetLogHeadResponse, ListEventsRequest,
+        ListEventsResponse, SubscribeEventsRequest, SubscribeEventsResponse,
         event_service_server::{EventService, EventServiceServer},
     },
     registry::v1::{
@@ -53,9 +53,12 @@ use keruen_proto::{
         GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
         GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
         GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
-        ListDonationsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
-        ListShipmentsResponse, ListStockRequest, ListStockResponse, StockGroup, StockRow,
-        get_trace_request,
+        ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListInboxRequest,
+        ListInboxResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
+        ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListShortagesRequest,
+        ListShortagesResponse, ListStockCountsRequest, ListStockCountsResponse, ListStockRequest,
+        ListStockResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse, StockGroup,
+        StockRow, get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -577,6 +580,7 @@ impl StockService for Served {
             rows,
             position: self.position(),
             next_page_token: String::new(),
+            ..ListStockResponse::default()
         })
     }
 
@@ -644,6 +648,48 @@ impl StockService for Served {
         })
     }
 
+    async fn list_inbox(
+        &self,
+        _: Request<ListInboxRequest>,
+    ) -> Result<Response<ListInboxResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_shortages(
+        &self,
+        _: Request<ListShortagesRequest>,
+    ) -> Result<Response<ListShortagesResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_held_stock(
+        &self,
+        _: Request<ListHeldStockRequest>,
+    ) -> Result<Response<ListHeldStockResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_recalls(
+        &self,
+        _: Request<ListRecallsRequest>,
+    ) -> Result<Response<ListRecallsResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_stock_counts(
+        &self,
+        _: Request<ListStockCountsRequest>,
+    ) -> Result<Response<ListStockCountsResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_unidentified_goods(
+        &self,
+        _: Request<ListUnidentifiedGoodsRequest>,
+    ) -> Result<Response<ListUnidentifiedGoodsResponse>, Status> {
+        not_read()
+    }
+
     async fn list_assets(
         &self,
         _: Request<ListAssetsRequest>,
@@ -683,6 +729,13 @@ fn add_to_commodity(mut totals: Vec<StockRow>, row: &StockRow) -> Vec<StockRow> 
 
 #[tonic::async_trait]
 impl EventService for Served {
+    async fn get_command(
+        &self,
+        _: Request<GetCommandRequest>,
+    ) -> Result<Response<GetCommandResponse>, Status> {
+        not_read()
+    }
+
     async fn list_events(
         &self,
         _: Request<ListEventsRequest>,

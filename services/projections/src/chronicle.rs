@@ -1,0 +1,460 @@
+//! Stock over time: what each event changed, running balances by position, and closings by day.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use keruen_proto::{log::v1::RecordedEvent, shipments::v1::Shipment};
+
+use crate::{
+    counts::Counts,
+    database::{Connection, Put, params},
+    failure::{Defect, StoreError},
+    rows::{StockKey, counters, counts},
+    table,
+};
+
+/// Days begin and end at midnight in Kazakhstan, which has one time since 2024-03-01.
+pub const DAY_OFFSET_US: i64 = 5 * 3_600_000_000;
+const DAY_US: i64 = 86_400_000_000;
+/// What was recorded so long after it happened counts as late: it is looked for apart from all others.
+pub const LATE_US: i64 = 600_000_000;
+
+/// The day of a time in microseconds, counted from 1970-01-01.
+pub fn day_of(time_us: i64) -> i64 {
+    time_us.saturating_add(DAY_OFFSET_US).div_euclid(DAY_US)
+}
+
+/// When a day begins, in microseconds.
+pub fn begin_of(day: i64) -> i64 {
+    day.saturating_mul(DAY_US).saturating_sub(DAY_OFFSET_US)
+}
+
+/// Units of one batch and owner at a facility, or on their way to it in somebody's hands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HoldingKey {
+    /// Which.
+    pub stock: StockKey,
+    /// Whoever is liable for them on their way; empty for what is there.
+    pub custodian_id: String,
+}
+
+struct Change {
+    holding_id: i64,
+    occurred_at_us: i64,
+    position: i64,
+    is_late: bool,
+    counts: Counts,
+}
+
+struct Pair {
+    /// Its number.
+    number: i64,
+    is_stored: bool,
+    balance: Counts,
+    /// Its last day, and how much there was at the end of it.
+    closing: Option<(i64, Counts)>,
+    /// What is to be added on each day.
+    pending: BTreeMap<i64, Counts>,
+}
+
+/// What events have changed, to be written.
+pub struct Chronicle {
+    connection: Rc<Connection>,
+    is_complete: bool,
+    /// The numbers of holdings, and whether they are stored.
+    holdings: BTreeMap<HoldingKey, (i64, bool)>,
+    pairs: BTreeMap<(String, String), Pair>,
+    next_ids: Option<(i64, i64)>,
+    changes: Vec<Change>,
+    /// Pair, position and balance.
+    balances: Vec<(i64, i64, Counts)>,
+    /// Of the event that is being taken in.
+    of_event: BTreeMap<HoldingKey, Counts>,
+}
+
+impl Chronicle {
+    /// As stored; `is_empty` where nothing is.
+    pub fn new(connection: Rc<Connection>, is_empty: bool) -> Self {
+        Self {
+            connection,
+            is_complete: is_empty,
+            holdings: BTreeMap::new(),
+            pairs: BTreeMap::new(),
+            next_ids: None,
+            changes: Vec::new(),
+            balances: Vec::new(),
+            of_event: BTreeMap::new(),
+        }
+    }
+
+    /// How many rows are kept in memory.
+    pub fn len(&self) -> usize {
+        self.holdings.len()
+            + self.pairs.len()
+            + self.changes.len()
+            + self.balances.len()
+            + self
+                .pairs
+                .values()
+                .map(|pair| pair.pending.len())
+                .sum::<usize>()
+    }
+
+    /// Forgets what has been written.
+    pub fn forget(&mut self) {
+        self.holdings.clear();
+        self.pairs.clear();
+        self.is_complete = false;
+    }
+
+    /// Notes what an event changes of what is at a facility. What is on its way is told by shipments.
+    pub fn at_rest(&mut self, key: StockKey, change: Counts) -> Option<()> {
+        let key = HoldingKey {
+            stock: key,
+            custodian_id: String::new(),
+        };
+        let change = Counts {
+            in_transit: 0,
+            ..change
+        };
+        self.note(key, change)
+    }
+
+    /// Notes what an event changes of what is on its way, and in whose hands.
+    pub fn on_the_way(&mut self, before: Carried, after: Carried) -> Option<()> {
+        let mut changes: BTreeMap<HoldingKey, i64> = BTreeMap::new();
+        for (carried, sign) in [(before, -1), (after, 1)] {
+            for (key, quantity) in carried {
+                let sum = changes.entry(key).or_default();
+                *sum = sum.checked_add(sign * quantity)?;
+            }
+        }
+        for (key, in_transit) in changes {
+            let change = Counts {
+                in_transit,
+                ..Counts::default()
+            };
+            self.note(key, change)?;
+        }
+        Some(())
+    }
+
+    /// `None` where that can't be counted.
+    fn note(&mut self, key: HoldingKey, change: Counts) -> Option<()> {
+        if !change.is_zero() {
+            let sum = self.of_event.entry(key).or_default();
+            *sum = sum.plus(change)?;
+        }
+        Some(())
+    }
+
+    /// The event has been taken in.
+    pub fn close(&mut self, recorded: &RecordedEvent) -> Result<Result<(), Defect>, StoreError> {
+        let position = recorded.position.cast_signed();
+        let occurred_at_us = recorded
+            .occurred_at
+            .as_ref()
+            .map_or(recorded.recorded_at_us, |at| at.time_us);
+        let is_late = recorded.recorded_at_us - occurred_at_us >= LATE_US;
+        let mut of_pairs: BTreeMap<(String, String), Counts> = BTreeMap::new();
+        for (key, counts) in std::mem::take(&mut self.of_event) {
+            if counts.is_zero() {
+                continue;
+            }
+            let pair = (key.stock.facility_id.clone(), key.stock.item_id.clone());
+            let uncountable = || Defect::Uncountable {
+                facility_id: pair.0.clone(),
+                item_id: pair.1.clone(),
+            };
+            let sum = of_pairs.get(&pair).copied().unwrap_or_default();
+            let Some(sum) = sum.plus(counts) else {
+                return Ok(Err(uncountable()));
+            };
+            of_pairs.insert(pair, sum);
+            let holding_id = self.holding(key)?;
+            self.changes.push(Change {
+                holding_id,
+                occurred_at_us,
+                position,
+                is_late,
+                counts,
+            });
+        }
+        let day = day_of(occurred_at_us);
+        for (key, change) in of_pairs {
+            if change.is_zero() {
+                continue;
+            }
+            let pair = self.pair(&key)?;
+            let pending = pair.pending.get(&day).copied().unwrap_or_default();
+            let sums = pair.balance.plus(change).zip(pending.plus(change));
+            let Some((balance, pending)) = sums else {
+                let (facility_id, item_id) = key;
+                return Ok(Err(Defect::Uncountable {
+                    facility_id,
+                    item_id,
+                }));
+            };
+            pair.balance = balance;
+            pair.pending.insert(day, pending);
+            let row = (pair.number, position, balance);
+            self.balances.push(row);
+        }
+        Ok(Ok(()))
+    }
+
+    /// The number of a holding.
+    fn holding(&mut self, key: HoldingKey) -> Result<i64, StoreError> {
+        if let Some((id, _)) = self.holdings.get(&key) {
+            return Ok(*id);
+        }
+        let stored = if self.is_complete {
+            None
+        } else {
+            let stock = &key.stock;
+            self.connection
+                .prepare_cached(
+                    "SELECT holding_id FROM holdings WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
+                     AND owner_id = ?4 AND custodian_id = ?5",
+                )?
+                .query_row(
+                    params![
+                        stock.facility_id,
+                        stock.item_id,
+                        stock.batch_id,
+                        stock.owner_id,
+                        key.custodian_id
+                    ],
+                    |row| row.get(0),
+                )?
+        };
+        let id = match stored {
+            Some(id) => id,
+            None => self.next_ids()?.0,
+        };
+        if stored.is_none() {
+            self.next_ids = self.next_ids.map(|(holding, pair)| (holding + 1, pair));
+        }
+        self.holdings.insert(key, (id, stored.is_some()));
+        Ok(id)
+    }
+
+    fn pair(&mut self, key: &(String, String)) -> Result<&mut Pair, StoreError> {
+        if !self.pairs.contains_key(key) {
+            let stored = if self.is_complete {
+                None
+            } else {
+                self.load_pair(key)?
+            };
+            let pair = if let Some(pair) = stored {
+                pair
+            } else {
+                let (holding, number) = self.next_ids()?;
+                self.next_ids = Some((holding, number + 1));
+                Pair {
+                    number,
+                    is_stored: false,
+                    balance: Counts::default(),
+                    closing: None,
+                    pending: BTreeMap::new(),
+                }
+            };
+            self.pairs.insert(key.clone(), pair);
+        }
+        self.pairs
+            .get_mut(key)
+            .ok_or_else(|| StoreError::Damaged("a pair is missing".to_owned()))
+    }
+
+    fn load_pair(&self, key: &(String, String)) -> Result<Option<Pair>, StoreError> {
+        let pair_id: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT pair_id FROM pairs WHERE facility_id = ?1 AND item_id = ?2")?
+            .query_row(params![key.0, key.1], |row| row.get(0))?;
+        let Some(pair_id) = pair_id else {
+            return Ok(None);
+        };
+        let balance = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM balances WHERE pair_id = ?1 ORDER BY position DESC LIMIT 1"
+            ))?
+            .query_row(params![pair_id], |row| counts(row, 0))?;
+        Ok(Some(Pair {
+            number: pair_id,
+            is_stored: true,
+            balance: balance.unwrap_or_default(),
+            closing: self.closing_before(pair_id, i64::MAX)?,
+            pending: BTreeMap::new(),
+        }))
+    }
+
+    /// The last closing before a day.
+    fn closing_before(&self, pair_id: i64, day: i64) -> Result<Option<(i64, Counts)>, StoreError> {
+        self.connection
+            .prepare_cached(&format!(
+                "SELECT day, {COLUMNS} FROM closings WHERE pair_id = ?1 AND day < ?2 ORDER BY day DESC LIMIT 1"
+            ))?
+            .query_row(params![pair_id, day], |row| Ok((row.get(0)?, counts(row, 1)?)))
+    }
+
+    /// The next numbers of a holding and of a pair.
+    fn next_ids(&mut self) -> Result<(i64, i64), StoreError> {
+        if let Some(next) = self.next_ids {
+            return Ok(next);
+        }
+        let max = |sql: &str| -> Result<i64, StoreError> {
+            let found = self
+                .connection
+                .prepare_cached(sql)?
+                .query_row(&[], |row| row.get::<i64>(0))?;
+            Ok(found.unwrap_or(0) + 1)
+        };
+        let next = (
+            max("SELECT COALESCE(MAX(holding_id), 0) FROM holdings")?,
+            max("SELECT COALESCE(MAX(pair_id), 0) FROM pairs")?,
+        );
+        self.next_ids = Some(next);
+        Ok(next)
+    }
+
+    /// Writes what has changed since the last time.
+    pub fn write(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::HOLDINGS)?;
+        for (key, (id, is_stored)) in &mut self.holdings {
+            if !std::mem::replace(is_stored, true) {
+                let stock = &key.stock;
+                put.row(params![
+                    *id,
+                    stock.facility_id,
+                    stock.item_id,
+                    stock.batch_id,
+                    stock.owner_id,
+                    key.custodian_id
+                ])?;
+            }
+        }
+        put.finish()?;
+        self.write_changes()?;
+        let mut put = Put::new(&self.connection, &table::BALANCES)?;
+        for (pair_id, position, counts) in self.balances.drain(..) {
+            let mut values = params![pair_id, position].to_vec();
+            values.extend(counters(&counts));
+            put.row(&values)?;
+        }
+        put.finish()?;
+        self.write_pairs()
+    }
+
+    fn write_changes(&mut self) -> Result<(), StoreError> {
+        let mut changes = std::mem::take(&mut self.changes);
+        // In the order of their keys, so that pages are filled one after the other.
+        changes.sort_unstable_by_key(|it| (it.holding_id, it.occurred_at_us, it.position));
+        let mut put = Put::new(&self.connection, &table::CHANGES)?;
+        for change in &changes {
+            let mut values = params![
+                change.holding_id,
+                change.occurred_at_us,
+                change.position,
+                change.is_late
+            ]
+            .to_vec();
+            values.extend(counters(&change.counts));
+            put.row(&values)?;
+        }
+        put.finish()
+    }
+
+    /// Writes pairs and their closings: those of the days on which something has changed, and of all that follow.
+    fn write_pairs(&mut self) -> Result<(), StoreError> {
+        let mut put_pair = Put::new(&self.connection, &table::PAIRS)?;
+        let mut put = Put::new(&self.connection, &table::CLOSINGS)?;
+        let mut pairs = std::mem::take(&mut self.pairs);
+        for ((facility_id, item_id), pair) in &mut pairs {
+            if !std::mem::replace(&mut pair.is_stored, true) {
+                put_pair.row(params![pair.number, facility_id, item_id])?;
+            }
+            for (day, counts) in self.closings(pair)? {
+                let mut values = params![pair.number, day].to_vec();
+                values.extend(counters(&counts));
+                put.row(&values)?;
+                pair.closing = Some((day, counts));
+            }
+        }
+        self.pairs = pairs;
+        put_pair.finish()?;
+        put.finish()
+    }
+
+    /// The closings of a pair that are new or change, in order of their days; the last one is the last of all.
+    fn closings(&self, pair: &mut Pair) -> Result<Vec<(i64, Counts)>, StoreError> {
+        let pending = std::mem::take(&mut pair.pending);
+        let Some((first, _)) = pending.first_key_value() else {
+            return Ok(Vec::new());
+        };
+        let mut days: BTreeMap<i64, Counts> = BTreeMap::new();
+        let base = match pair.closing {
+            Some((day, counts)) if day < *first => counts,
+            Some((day, counts)) if day == *first => {
+                days.insert(day, counts);
+                Counts::default()
+            }
+            None => Counts::default(),
+            Some(_) => {
+                let later = self
+                    .connection
+                    .prepare_cached(&format!(
+                        "SELECT day, {COLUMNS} FROM closings WHERE pair_id = ?1 AND day >= ?2"
+                    ))?
+                    .query_map(params![pair.number, *first], |row| {
+                        Ok((row.get::<i64>(0)?, counts(row, 1)?))
+                    })?;
+                days.extend(later);
+                let before = self.closing_before(pair.number, *first)?;
+                before.map(|(_, counts)| counts).unwrap_or_default()
+            }
+        };
+        let uncountable =
+            || StoreError::Damaged("a closing exceeds what can be counted".to_owned());
+        let mut added = Counts::default();
+        // How much there was by the last day before it, as was known before.
+        let mut known = base;
+        let all: Vec<i64> = days.keys().chain(pending.keys()).copied().collect();
+        let mut closings = BTreeMap::new();
+        for day in std::collections::BTreeSet::from_iter(all) {
+            if let Some(counts) = days.get(&day) {
+                known = *counts;
+            }
+            if let Some(change) = pending.get(&day) {
+                added = added.plus(*change).ok_or_else(uncountable)?;
+            }
+            closings.insert(day, known.plus(added).ok_or_else(uncountable)?);
+        }
+        Ok(closings.into_iter().collect())
+    }
+}
+
+/// The columns of counters.
+pub const COLUMNS: &str = "on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, \
+                           title_in, title_out";
+
+/// What a shipment carries that is on its way or missing, and in whose hands.
+pub type Carried = Vec<(HoldingKey, i64)>;
+
+/// See [`Carried`].
+pub fn carried(shipment: &Shipment) -> Carried {
+    let lots = shipment.lots.iter().filter_map(|lot| {
+        let units = lot.shipment_units.as_ref()?.units.as_ref()?;
+        let quantity = lot.in_transit.checked_add(lot.missing)?;
+        let key = HoldingKey {
+            stock: StockKey {
+                facility_id: shipment.destination_id.clone(),
+                item_id: units.item_id.clone(),
+                batch_id: units.batch_id.clone(),
+                owner_id: units.owner_id.clone(),
+            },
+            custodian_id: shipment.custodian_id.clone(),
+        };
+        (quantity != 0).then_some((key, quantity))
+    });
+    lots.collect()
+}

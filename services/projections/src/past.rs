@@ -1,0 +1,134 @@
+//! Stock in the past: what was known at a position, of what had happened by a time.
+
+use chrono::{DateTime, NaiveDate};
+
+use crate::{
+    chronicle::{COLUMNS, DAY_OFFSET_US, LATE_US, begin_of, day_of},
+    clauses::Clauses,
+};
+
+/// What is asked of the past. At least one of the two times is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Only what was known at this position.
+    pub known_at: Option<u64>,
+    /// Only what had happened by this time, in microseconds.
+    pub as_of_us: Option<i64>,
+    /// The last position that had been recorded by that time: everything up to it had happened by then.
+    pub recorded_by: u64,
+}
+
+/// The day of a time, in Kazakhstan.
+pub fn date_of(time_us: i64) -> NaiveDate {
+    DateTime::from_timestamp_micros(time_us.saturating_add(DAY_OFFSET_US))
+        .map_or(NaiveDate::MIN, |time| time.date_naive())
+}
+
+impl Past {
+    /// Rows of facility, item and counters that add up to what is asked.
+    pub fn pairs(&self, clauses: &mut Clauses) -> String {
+        match (self.known_at, self.as_of_us) {
+            (Some(known_at), None) => balances(clauses, known_at),
+            (None, Some(as_of_us)) => closings(clauses, as_of_us),
+            (Some(known_at), Some(as_of_us)) => {
+                let before = balances(clauses, known_at.min(self.recorded_by));
+                if known_at <= self.recorded_by {
+                    return before;
+                }
+                let late = self.late(clauses, known_at, as_of_us);
+                format!("{before} UNION ALL {late}")
+            }
+            (None, None) => balances(clauses, u64::MAX),
+        }
+    }
+
+    /// Rows of holding and counters that add up to what is asked: all changes one by one.
+    pub fn holdings(&self, clauses: &mut Clauses) -> String {
+        let mut conditions = vec!["TRUE".to_owned()];
+        if let Some(known_at) = self.known_at {
+            let position = clauses.parameter(number(known_at));
+            conditions.push(format!("c.position <= {position}"));
+        }
+        if let Some(as_of_us) = self.as_of_us {
+            let time = clauses.parameter(as_of_us);
+            conditions.push(format!("c.occurred_at_us <= {time}"));
+        }
+        let counters = of("c");
+        format!(
+            "SELECT h.facility_id, h.item_id, h.batch_id, h.owner_id, \
+             CASE WHEN h.custodian_id = '' THEN COALESCE(f.operator_id, '') ELSE h.custodian_id END AS custodian_id, \
+             {counters} FROM holdings h JOIN changes c ON c.holding_id = h.holding_id \
+             LEFT JOIN facilities f ON f.facility_id = h.facility_id WHERE {}",
+            conditions.join(" AND ")
+        )
+    }
+
+    /// What had happened by a time and was recorded after it, up to a position. Most was recorded soon and is found by its
+    /// time; what was recorded late, by its position.
+    fn late(&self, clauses: &mut Clauses, known_at: u64, as_of_us: i64) -> String {
+        let after = clauses.parameter(number(self.recorded_by));
+        let up_to = clauses.parameter(number(known_at));
+        let time = clauses.parameter(as_of_us);
+        let soon = clauses.parameter(as_of_us.saturating_sub(LATE_US));
+        let changes = changes(&format!(
+            "c.is_late = 1 AND c.position > {after} AND c.position <= {up_to} AND c.occurred_at_us <= {time}"
+        ));
+        let recent = self::changes(&format!(
+            "c.is_late = 0 AND c.occurred_at_us > {soon} AND c.occurred_at_us <= {time} \
+             AND c.position > {after} AND c.position <= {up_to}"
+        ));
+        format!("{changes} UNION ALL {recent}")
+    }
+}
+
+/// Positions beyond what the databases can number are none that a log has.
+fn number(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+/// The counters of a table by its alias.
+fn of(alias: &str) -> String {
+    let columns = COLUMNS
+        .split(", ")
+        .map(|column| format!("{alias}.{column}"));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// The running balances at a position.
+fn balances(clauses: &mut Clauses, position: u64) -> String {
+    let position = clauses.parameter(number(position));
+    let counters = of("b");
+    format!(
+        "SELECT p.facility_id, p.item_id, {counters} FROM pairs p JOIN balances b ON b.pair_id = p.pair_id \
+         AND b.position = (SELECT MAX(m.position) FROM balances m WHERE m.pair_id = p.pair_id AND m.position <= {position})"
+    )
+}
+
+/// The closings of the last day that had ended by a time, and what happened from then on until that time.
+fn closings(clauses: &mut Clauses, as_of_us: i64) -> String {
+    let today = day_of(as_of_us.saturating_add(1));
+    let day = clauses.parameter(today.saturating_sub(1));
+    let counters = of("b");
+    let closings = format!(
+        "SELECT p.facility_id, p.item_id, {counters} FROM pairs p JOIN closings b ON b.pair_id = p.pair_id \
+         AND b.day = (SELECT MAX(m.day) FROM closings m WHERE m.pair_id = p.pair_id AND m.day <= {day})"
+    );
+    let begin_us = begin_of(today);
+    if begin_us > as_of_us {
+        return closings;
+    }
+    let (begin, time) = (clauses.parameter(begin_us), clauses.parameter(as_of_us));
+    let rest = changes(&format!(
+        "c.occurred_at_us >= {begin} AND c.occurred_at_us <= {time}"
+    ));
+    format!("{closings} UNION ALL {rest}")
+}
+
+/// Some changes, one by one.
+fn changes(condition: &str) -> String {
+    let counters = of("c");
+    format!(
+        "SELECT h.facility_id, h.item_id, {counters} FROM changes c \
+         JOIN holdings h ON h.holding_id = c.holding_id WHERE {condition}"
+    )
+}

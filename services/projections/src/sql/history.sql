@@ -1,0 +1,190 @@
+-- The view `history` on SQLite: stock as it was at any position and at any time. As in the other view, keys are text
+-- compared bytewise, times are integer microseconds, quantities are base units.
+
+-- What the rows of all other tables reflect: every event of this log up to this position.
+CREATE TABLE checkpoint (
+    only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    log_id BLOB NOT NULL,
+    position BIGINT NOT NULL,
+    -- Of the event at `position`; empty at 0.
+    leaf_hash BLOB NOT NULL
+);
+
+CREATE TABLE organisations (
+    organisation_id TEXT NOT NULL PRIMARY KEY,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+CREATE TABLE facilities (
+    facility_id TEXT NOT NULL PRIMARY KEY,
+    -- Who runs it, and has in hand what is there.
+    operator_id TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+-- The region of each facility over time. Days are ISO 8601, so that they compare as text.
+CREATE TABLE facility_regions (
+    facility_id TEXT NOT NULL,
+    -- First day; empty means since always.
+    valid_from TEXT NOT NULL,
+    -- First day on which it is another one; 9999-12-31 means none.
+    valid_to TEXT NOT NULL,
+    region_id TEXT NOT NULL,
+    PRIMARY KEY (facility_id, valid_from)
+) WITHOUT ROWID;
+CREATE INDEX facility_regions_by_region ON facility_regions (region_id, facility_id);
+
+CREATE TABLE commodities (
+    commodity_id TEXT NOT NULL PRIMARY KEY,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+CREATE TABLE items (
+    item_id TEXT NOT NULL PRIMARY KEY,
+    commodity_id TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+-- What of an item may not be used: held batches, recalled lots.
+CREATE TABLE item_quality (
+    item_id TEXT NOT NULL PRIMARY KEY,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+CREATE TABLE batches (
+    batch_id TEXT NOT NULL PRIMARY KEY,
+    donation_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    -- Last day of use, ISO 8601; empty where it doesn't expire.
+    expires_on TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+CREATE TABLE shipments (
+    shipment_id TEXT NOT NULL PRIMARY KEY,
+    origin_id TEXT NOT NULL,
+    destination_id TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    custodian_id TEXT NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+
+-- Stock by facility, batch and owner as it stands, to tell how much is held. Rows that are all 0 are not kept.
+CREATE TABLE stock (
+    facility_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    batch_id TEXT NOT NULL,
+    owner_id TEXT NOT NULL,
+    -- Lot number of the batch; empty where there is none.
+    lot TEXT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    held_here BIGINT NOT NULL,
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
+    PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
+) WITHOUT ROWID;
+CREATE INDEX stock_by_item ON stock (item_id, facility_id);
+CREATE INDEX stock_by_lot ON stock (item_id, lot);
+
+-- A facility and an item of which there ever was anything there, numbered in the order in which they appeared.
+CREATE TABLE pairs (
+    pair_id BIGINT NOT NULL PRIMARY KEY,
+    facility_id TEXT NOT NULL,
+    item_id TEXT NOT NULL
+);
+CREATE INDEX pairs_by_facility ON pairs (facility_id, item_id);
+CREATE INDEX pairs_by_item ON pairs (item_id);
+
+-- The same by batch, owner and, of what is on its way or missing, whoever is liable for it.
+CREATE TABLE holdings (
+    holding_id BIGINT NOT NULL PRIMARY KEY,
+    facility_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    batch_id TEXT NOT NULL,
+    owner_id TEXT NOT NULL,
+    -- Empty for what is at the facility: its operator has that in hand.
+    custodian_id TEXT NOT NULL
+);
+CREATE INDEX holdings_by_facility ON holdings (facility_id, item_id, batch_id, owner_id, custodian_id);
+CREATE INDEX holdings_by_item ON holdings (item_id);
+CREATE INDEX holdings_by_batch ON holdings (batch_id);
+CREATE INDEX holdings_by_owner ON holdings (owner_id);
+
+-- What each event changed. All that is to know of both times: what was known at a position, of what had happened by a time.
+CREATE TABLE changes (
+    holding_id BIGINT NOT NULL,
+    occurred_at_us BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    -- Whether it was recorded long after it happened.
+    is_late BIGINT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
+    PRIMARY KEY (holding_id, occurred_at_us, position)
+) WITHOUT ROWID;
+CREATE INDEX changes_by_time ON changes (occurred_at_us);
+CREATE INDEX changes_late ON changes (position) WHERE is_late = 1;
+
+-- Running balances: how much there was after the event at a position, of a facility and an item.
+CREATE TABLE balances (
+    pair_id BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
+    PRIMARY KEY (pair_id, position)
+) WITHOUT ROWID;
+
+-- Closings: how much there was at the end of a day, of all that is known today to have happened until then. Days are
+-- counted from 1970-01-01, and end at midnight in Kazakhstan.
+CREATE TABLE closings (
+    pair_id BIGINT NOT NULL,
+    day BIGINT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
+    PRIMARY KEY (pair_id, day)
+) WITHOUT ROWID;

@@ -1,0 +1,292 @@
+//! Stock in the past: against the present as it was then, and against plain book-keeping.
+
+use std::collections::BTreeMap;
+
+use keruen_proto::{
+    Event,
+    log::v1::RecordedEvent,
+    stock::v1::{ListStockRequest, StockGroup, StockRow},
+};
+
+use super::{
+    answers::TODAY,
+    history::{History, eventful},
+    naive::{self, Sums},
+    stores::{open, served, writer_in},
+};
+use crate::{
+    past::{Past, date_of},
+    stock::StockQuery,
+    store::{Place, Writer},
+    view::HISTORY,
+};
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// The same history as if much of it had been recorded late: some things by minutes, some by days, and one import as a
+/// whole a year after it happened.
+fn recorded_late(history: &History) -> Vec<RecordedEvent> {
+    let mut events = history.events.clone();
+    let length = events.len();
+    for (index, event) in events.iter_mut().enumerate() {
+        let mixed = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+        let late_us = match mixed % 10 {
+            0 => i64::try_from(mixed % 40).unwrap() * DAY_US + 17,
+            1 => i64::try_from(mixed % 500).unwrap() * 1_000_000,
+            _ if (length / 2..length / 2 + length / 8).contains(&index) => 365 * DAY_US,
+            _ => 0,
+        };
+        event.recorded_at_us += i64::try_from(index).unwrap() * 400_000_000;
+        let at = event.occurred_at.as_mut().unwrap();
+        at.time_us = event.recorded_at_us - late_us;
+    }
+    events
+}
+
+fn chronicle(place: &Place, events: &[RecordedEvent], batch: usize) -> Writer {
+    let mut writer = open(place, &HISTORY);
+    for (turn, batch) in events.chunks(batch).enumerate() {
+        assert_eq!(writer.apply(batch).unwrap().defect, None);
+        if turn % 3 == 0 {
+            writer.forget_beyond(0);
+        }
+    }
+    writer
+}
+
+fn request(groups: &[StockGroup]) -> ListStockRequest {
+    ListStockRequest {
+        group_by: groups.iter().map(|group| (*group).into()).collect(),
+        page_size: 10_000,
+        ..ListStockRequest::default()
+    }
+}
+
+fn in_the_past(writer: &mut Writer, groups: &[StockGroup], past: Past) -> Vec<StockRow> {
+    let query = StockQuery::parse(&request(groups)).unwrap();
+    let page = query
+        .answer_past(writer.connection(), &past, TODAY)
+        .unwrap();
+    assert!(page.next_page_token.is_empty());
+    page.rows
+}
+
+/// The last position recorded by a time.
+fn recorded_by(events: &[RecordedEvent], time_us: i64) -> u64 {
+    events.partition_point(|event| event.recorded_at_us <= time_us) as u64
+}
+
+const GROUPINGS: [&[StockGroup]; 6] = [
+    &[StockGroup::Region, StockGroup::Commodity],
+    &[StockGroup::Facility, StockGroup::Item],
+    &[StockGroup::Item],
+    &[StockGroup::Batch, StockGroup::Owner],
+    &[StockGroup::Custodian],
+    &[
+        StockGroup::Facility,
+        StockGroup::Custodian,
+        StockGroup::Batch,
+    ],
+];
+
+#[test]
+fn what_was_known_at_a_position_is_what_the_view_said_then() {
+    let history = eventful();
+    let events = recorded_late(&history);
+    let served = served();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Place::Folder(dir.path().to_owned());
+    let mut then = writer_in(dir.path());
+    let mut pasts = [
+        chronicle(&folder, &events, 57),
+        chronicle(&served.place, &events, 211),
+    ];
+    let mut position = 0;
+    while position < events.len() {
+        let next = (position + events.len() / 7).min(events.len());
+        then.apply(&events[position..next]).unwrap();
+        position = next;
+        for groups in GROUPINGS {
+            let query = StockQuery::parse(&request(groups)).unwrap();
+            let expected = query.answer(then.connection(), TODAY).unwrap().rows;
+            let past = Past {
+                known_at: Some(position as u64),
+                ..Past::default()
+            };
+            for writer in &mut pasts {
+                assert_eq!(
+                    in_the_past(writer, groups, past),
+                    expected,
+                    "{groups:?} at {position}"
+                );
+            }
+        }
+    }
+}
+
+/// By facility and item, all but what is held: that is a matter of when a hold was known.
+fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 11]> {
+    rows.iter()
+        .map(|row| {
+            let key = (row.facility_id.clone(), row.item_id.clone());
+            let sums = [
+                row.on_hand,
+                row.reserved,
+                row.in_transit,
+                row.received,
+                row.consumed,
+                row.disposed,
+                row.lost,
+                row.returned,
+                row.converted,
+                row.title_in,
+                row.title_out,
+            ];
+            (key, sums)
+        })
+        .filter(|(_, sums)| *sums != [0; 11])
+        .collect()
+}
+
+/// The same from book-keeping of those events alone.
+fn booked(events: &[Event]) -> BTreeMap<(String, String), [i64; 11]> {
+    let mut totals: BTreeMap<(String, String), [i64; 11]> = BTreeMap::new();
+    for ((facility, item, _, _), all) in naive::movements_only(events) {
+        let all: Sums = all;
+        let but_held: Vec<i64> = all
+            .iter()
+            .enumerate()
+            .filter(|(column, _)| *column != 2)
+            .map(|(_, sum)| *sum)
+            .collect();
+        let total = totals.entry((facility, item)).or_default();
+        total
+            .iter_mut()
+            .zip(but_held)
+            .for_each(|(total, sum)| *total += sum);
+    }
+    totals.retain(|_, sums| *sums != [0; 11]);
+    totals
+}
+
+#[test]
+fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
+    let history = eventful();
+    let events = recorded_late(&history);
+    let served = served();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Place::Folder(dir.path().to_owned());
+    let mut pasts = [
+        chronicle(&folder, &events, 31),
+        chronicle(&served.place, &events, events.len()),
+    ];
+    let (first, last) = (
+        events[0].recorded_at_us,
+        events[events.len() - 1].recorded_at_us,
+    );
+    let times = (0..9).map(|step| first + (last - first) / 8 * step - 3);
+    let midnight = super::super::chronicle::begin_of(super::super::chronicle::day_of(last));
+    let times = times.chain([first - 200 * DAY_US, midnight - 1, midnight, last]);
+    for as_of_us in times {
+        for known_at in [
+            None,
+            Some(events.len() / 3),
+            Some(events.len() / 4 * 3),
+            Some(events.len()),
+        ] {
+            let is_meant = |index: usize| {
+                known_at.is_none_or(|known_at| index < known_at)
+                    && events[index].occurred_at.as_ref().unwrap().time_us <= as_of_us
+            };
+            let decoded = history.decoded().iter().enumerate();
+            let meant: Vec<Event> = decoded
+                .filter(|(index, _)| is_meant(*index))
+                .map(|(_, event)| event.clone())
+                .collect();
+            let past = Past {
+                known_at: known_at.map(|position| position as u64),
+                as_of_us: Some(as_of_us),
+                recorded_by: recorded_by(&events, as_of_us),
+            };
+            for writer in &mut pasts {
+                let pairs = in_the_past(writer, &[StockGroup::Facility, StockGroup::Item], past);
+                assert_eq!(sums(&pairs), booked(&meant), "{past:?}");
+                // The same change by change.
+                let holdings = in_the_past(
+                    writer,
+                    &[
+                        StockGroup::Facility,
+                        StockGroup::Item,
+                        StockGroup::Batch,
+                        StockGroup::Owner,
+                    ],
+                    past,
+                );
+                let mut totals: BTreeMap<(String, String), [i64; 11]> = BTreeMap::new();
+                for row in &holdings {
+                    let one = std::slice::from_ref(row);
+                    for (key, sums) in sums(one) {
+                        let total = totals.entry(key).or_default();
+                        total
+                            .iter_mut()
+                            .zip(sums)
+                            .for_each(|(total, sum)| *total += sum);
+                    }
+                }
+                totals.retain(|_, sums| *sums != [0; 11]);
+                assert_eq!(totals, booked(&meant), "{past:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_the_past_do_not_depend_on_how_the_events_came_in() {
+    let history = eventful();
+    let events = recorded_late(&history);
+    let served = served();
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut dumps = Vec::new();
+    for (dir, batch) in dirs.iter().zip([1, events.len()]) {
+        let mut writer = chronicle(&Place::Folder(dir.path().to_owned()), &events, batch);
+        dumps.push(super::stores::dump(writer.connection(), &HISTORY));
+    }
+    let mut writer = chronicle(&served.place, &events, 97);
+    dumps.push(super::stores::dump(writer.connection(), &HISTORY));
+    assert_eq!(dumps[0], dumps[1]);
+    assert_eq!(dumps[0], dumps[2]);
+}
+
+#[test]
+fn a_facility_counts_for_the_region_that_it_was_in() {
+    let history = eventful();
+    let mut events = history.events.clone();
+    for event in &mut events {
+        // All of it in 2021, a year before Ulytau was made.
+        event.occurred_at.as_mut().unwrap().time_us -= 5 * 365 * DAY_US;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = chronicle(&Place::Folder(dir.path().to_owned()), &events, 500);
+    let last = events[events.len() - 1]
+        .occurred_at
+        .as_ref()
+        .unwrap()
+        .time_us;
+    let past = Past {
+        as_of_us: Some(last),
+        ..Past::default()
+    };
+    let regions_on = |writer: &mut Writer, day: &str| -> Vec<String> {
+        let query = StockQuery::parse(&request(&[StockGroup::Region])).unwrap();
+        let page = query.answer_past(writer.connection(), &past, day).unwrap();
+        page.rows.into_iter().map(|row| row.region_id).collect()
+    };
+    let day = date_of(last).to_string();
+    assert!(day.starts_with("2021-"), "{day}");
+    let then = regions_on(&mut writer, &day);
+    for region in ["KZ-10", "KZ-33", "KZ-62"] {
+        assert!(!then.contains(&region.to_owned()), "{then:?}");
+    }
+    assert!(regions_on(&mut writer, TODAY).contains(&"KZ-62".to_owned()));
+    assert!(then.contains(&"KZ-35".to_owned()), "{then:?}");
+}

@@ -1,0 +1,506 @@
+//! Benchmarks of the views: building them anew, what writers notice of that, and what questions of the past cost.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a measurement that can't go on ends"
+)]
+
+mod report;
+mod story;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use clap::{Parser, ValueEnum};
+use hdrhistogram::Histogram;
+use keruen_log::{Log, PostgresLog, PostgresOptions, Query, Range, SqliteLog, SqliteOptions};
+use keruen_projections::{StockEndpoint, ViewOptions, Views};
+use keruen_proto::stock::v1::{
+    ListStockRequest, StockGroup, stock_service_server::StockService as _,
+};
+use keruen_test_servers::postgres::{Database, Server};
+use pbjson_types::Timestamp;
+use tempfile::TempDir;
+
+use report::Report;
+use story::Author;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Events of one append while the log is filled.
+const APPEND_EVENTS: usize = 900;
+/// Events of one append of those who write while views are built.
+const WRITER_EVENTS: usize = 12;
+/// Longer than anything here may take.
+const PATIENCE: Duration = Duration::from_mins(20);
+
+/// Measures the views on SQLite and PostgreSQL, prints a table and writes target/bench/views.json.
+///
+/// The log is a year of donations that travel to hospitals: one of ten facts is recorded up to a month late, and there is
+/// one import of what happened a year before. Everything runs on disk, with fsync on for the log.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo bench -p keruen-tests --bench views --",
+    after_help = "Examples:\n  \
+        cargo bench -p keruen-tests --bench views\n  \
+        cargo bench -p keruen-tests --bench views -- --quick\n  \
+        cargo bench -p keruen-tests --bench views -- --backend sqlite --events 200000"
+)]
+struct Arguments {
+    /// A small log, in under a minute: to see that it works, not to judge by
+    #[arg(long)]
+    quick: bool,
+    /// Only this backend
+    #[arg(long)]
+    backend: Option<Backend>,
+    /// Events of the log [default: 1,000,000]
+    #[arg(long, value_name = "N")]
+    events: Option<u64>,
+    /// What cargo says to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What log and views stand on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    /// Files.
+    Sqlite,
+    /// A PostgreSQL server of its own.
+    Pg,
+}
+
+impl Backend {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Pg => "pg",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    runtime.block_on(async {
+        // Dropping everything on the way out stops the server and deletes its data.
+        tokio::select! {
+            () = measure(&arguments) => ExitCode::SUCCESS,
+            _ = tokio::signal::ctrl_c() => ExitCode::from(130),
+        }
+    })
+}
+
+async fn measure(arguments: &Arguments) {
+    let usual = if arguments.quick { 20_000 } else { 1_000_000 };
+    let events = arguments.events.unwrap_or(usual);
+    let mut report = Report::new(events, arguments.quick);
+    for backend in [Backend::Sqlite, Backend::Pg] {
+        if arguments.backend.is_none_or(|only| only == backend) {
+            let folder =
+                TempDir::with_prefix_in("views-", results()).expect("the folder can be written");
+            measure_backend(backend, folder.path(), events, &mut report).await;
+        }
+    }
+    report.figure("peak_rss_mib", peak_rss_mib());
+    let path = report.finish(&results());
+    if arguments.quick {
+        println!("This size shows that it works; judge by a full run.");
+    }
+    println!("{}", path.display());
+}
+
+/// Where cargo puts what it builds: this program is `<target>/<profile>/deps/views-…`.
+fn results() -> PathBuf {
+    let program = std::env::current_exe().expect("a program knows its own path");
+    let target = program
+        .ancestors()
+        .nth(3)
+        .expect("benches stand in <target>/<profile>/deps");
+    let folder = target.join("bench");
+    std::fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
+}
+
+/// A log, and where its views go.
+struct Bench {
+    log: Arc<dyn Log>,
+    author: Author,
+    folder: PathBuf,
+    url: Option<String>,
+    // In the order in which they end.
+    _database: Option<Database>,
+    _server: Option<Server>,
+}
+
+impl Bench {
+    async fn new(backend: Backend, folder: &Path, events: u64) -> Self {
+        let author = Author::new(events);
+        let clock = author.clock();
+        match backend {
+            Backend::Sqlite => {
+                let options = SqliteOptions {
+                    clock,
+                    ..SqliteOptions::default()
+                };
+                let log =
+                    SqliteLog::open(&folder.join("log.db"), options).expect("the log can be made");
+                Self {
+                    log: Arc::new(log),
+                    author,
+                    folder: folder.to_owned(),
+                    url: None,
+                    _database: None,
+                    _server: None,
+                }
+            }
+            Backend::Pg => {
+                let server = Server::start_with(&["shared_buffers=512MB", "max_wal_size=4GB"]);
+                let database = server.database();
+                let url = database.url().to_owned();
+                let options = PostgresOptions {
+                    clock,
+                    ..PostgresOptions::default()
+                };
+                let log = PostgresLog::open(&url, options)
+                    .await
+                    .expect("the log can be made");
+                Self {
+                    log: Arc::new(log),
+                    author,
+                    folder: folder.to_owned(),
+                    url: Some(url),
+                    _database: Some(database),
+                    _server: Some(server),
+                }
+            }
+        }
+    }
+
+    async fn fill(&mut self, events: u64) {
+        let registry = self.author.registry();
+        self.log.append(registry).await.expect("the log takes it");
+        while self.log.head().await.expect("the log answers").position < events {
+            let mut waiting = Vec::new();
+            for _ in 0..8 {
+                let request = self.author.stories(APPEND_EVENTS);
+                waiting.push(self.log.append(request));
+            }
+            for appended in futures::future::join_all(waiting).await {
+                appended.expect("the log takes it");
+            }
+        }
+    }
+
+    async fn views(&self) -> Arc<Views> {
+        let options = ViewOptions::default();
+        match &self.url {
+            None => Views::in_folder(&self.folder, options).expect("the folder can be written"),
+            Some(url) => {
+                let views = Views::in_database(url, options)
+                    .await
+                    .expect("the server answers");
+                views.expect("its owner may make schemas")
+            }
+        }
+    }
+
+    /// Reads everything, as whoever folds it must; events a second.
+    async fn scan(&self) -> f64 {
+        let (begun, mut position) = (Instant::now(), 0);
+        loop {
+            let page = self
+                .log
+                .read(&Query::default(), Range::after(position), 10_000)
+                .await;
+            let page = page.expect("the log answers");
+            let Some(last) = page.events.last() else {
+                break;
+            };
+            position = last.position;
+            if page.complete {
+                break;
+            }
+        }
+        rate(position, begun.elapsed())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn rate(events: u64, time: Duration) -> f64 {
+    events as f64 / time.as_secs_f64()
+}
+
+async fn measure_backend(backend: Backend, folder: &Path, events: u64, report: &mut Report) {
+    let name = backend.name();
+    eprintln!("{name}: filling the log");
+    let mut bench = Bench::new(backend, folder, events).await;
+    bench.fill(events).await;
+    let head = bench.log.head().await.expect("the log answers").position;
+
+    let mut scans = [bench.scan().await, bench.scan().await, bench.scan().await];
+    scans.sort_by(f64::total_cmp);
+    report.lane(name, "bare scan of the log", scans[1], "events/s");
+
+    eprintln!("{name}: building all views");
+    let views = bench.views().await;
+    let begun = Instant::now();
+    let running = views.run(Arc::clone(&bench.log));
+    until_all(&views, head).await;
+    let built = rate(head, begun.elapsed());
+    report.lane(name, "all views from nothing", built, "events/s");
+    report.figure(&format!("rebuild_{name}_over_bare_scan"), built / scans[1]);
+
+    eprintln!("{name}: asking");
+    ask(&bench, &views, name, report).await;
+
+    eprintln!("{name}: writing while views are built anew");
+    write(&mut bench, &views, name, report).await;
+    running.stop().await;
+}
+
+/// Waits until all views answer at a position.
+async fn until_all(views: &Views, position: u64) {
+    let begun = Instant::now();
+    while !views
+        .list()
+        .iter()
+        .all(|(_, status)| status.ready && status.position >= position && status.rebuild.is_none())
+    {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", views.list());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn timestamp(time_us: i64) -> Timestamp {
+    Timestamp {
+        seconds: time_us.div_euclid(1_000_000),
+        nanos: i32::try_from(time_us.rem_euclid(1_000_000) * 1_000).unwrap_or(0),
+    }
+}
+
+/// Median time of an answer, in milliseconds, and its rows.
+async fn time_ms(endpoint: &StockEndpoint, request: &ListStockRequest) -> (f64, usize) {
+    let mut times = Vec::new();
+    let mut rows = 0;
+    for _ in 0..15 {
+        let begun = Instant::now();
+        let answer = endpoint
+            .list_stock(tonic::Request::new(request.clone()))
+            .await;
+        rows = answer.expect("the views answer").into_inner().rows.len();
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2], rows)
+}
+
+async fn ask(bench: &Bench, views: &Arc<Views>, name: &str, report: &mut Report) {
+    let endpoint = StockEndpoint::new(Arc::clone(views), Arc::clone(&bench.log));
+    let head = bench.log.head().await.expect("the log answers").position;
+    let by = |groups: &[StockGroup]| ListStockRequest {
+        group_by: groups.iter().map(|group| (*group).into()).collect(),
+        ..ListStockRequest::default()
+    };
+    let now = by(&[StockGroup::Region, StockGroup::Commodity]);
+    let (current_ms, rows) = time_ms(&endpoint, &now).await;
+    report.lane(
+        name,
+        &format!("stock per region and commodity, {rows} rows"),
+        current_ms,
+        "ms",
+    );
+    let (region_ms, _) = time_ms(&endpoint, &by(&[StockGroup::Region])).await;
+    report.lane(name, "stock per region", region_ms, "ms");
+    report.highest("stock_per_region_ms", region_ms);
+    let middle_us = bench.author.now_us() - 120 * 86_400_000_000;
+    let known_at = ListStockRequest {
+        known_at_position: head / 3 * 2,
+        ..now.clone()
+    };
+    let (known_at_ms, _) = time_ms(&endpoint, &known_at).await;
+    report.lane(name, "… known at a position", known_at_ms, "ms");
+    report.highest("known_at_over_current", known_at_ms / current_ms);
+    let day = middle_us.div_euclid(86_400_000_000) * 86_400_000_000 - 5 * 3_600_000_000;
+    let as_of_day = ListStockRequest {
+        as_of: Some(timestamp(day - 1)),
+        ..now.clone()
+    };
+    let (as_of_ms, _) = time_ms(&endpoint, &as_of_day).await;
+    report.lane(name, "… as of a day's end", as_of_ms, "ms");
+    report.highest("as_of_over_current", as_of_ms / current_ms);
+    let as_of_noon = ListStockRequest {
+        as_of: Some(timestamp(middle_us)),
+        ..now.clone()
+    };
+    let (noon_ms, _) = time_ms(&endpoint, &as_of_noon).await;
+    report.lane(name, "… as of any time", noon_ms, "ms");
+    report.highest("as_of_any_time_over_current", noon_ms / current_ms);
+    let both = ListStockRequest {
+        known_at_position: head / 10 * 9,
+        ..as_of_noon
+    };
+    let (both_ms, _) = time_ms(&endpoint, &both).await;
+    report.lane(name, "… both together", both_ms, "ms");
+    report.highest("both_over_current", both_ms / current_ms);
+    let facility = by(&[StockGroup::Batch]);
+    let facility = ListStockRequest {
+        facility_id: "F-030".to_owned(),
+        ..facility
+    };
+    let (batches_ms, rows) = time_ms(&endpoint, &facility).await;
+    report.lane(
+        name,
+        &format!("batches of a facility, {rows} rows"),
+        batches_ms,
+        "ms",
+    );
+    let past = ListStockRequest {
+        known_at_position: head / 3 * 2,
+        ..facility
+    };
+    let (past_ms, _) = time_ms(&endpoint, &past).await;
+    report.lane(name, "… known at a position", past_ms, "ms");
+}
+
+/// What writers saw.
+struct Load {
+    rate: f64,
+    p99_ms: f64,
+}
+
+/// Appends one after the other at a pace, or as fast as it goes, until told to stop.
+async fn load(
+    log: &Arc<dyn Log>,
+    author: &mut Author,
+    pace: Option<f64>,
+    stop: &AtomicBool,
+) -> Load {
+    const WRITERS: usize = 16;
+    let begun = Instant::now();
+    let mut latencies = Histogram::<u64>::new(3).expect("it can be made");
+    let mut events = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        let due = pace.map(|pace| begun + Duration::from_secs_f64(to_f64(events) / pace));
+        if let Some(due) = due {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        // What is asked late because the answers before came late has waited all the same.
+        let asked = due.unwrap_or_else(Instant::now);
+        let requests: Vec<_> = (0..WRITERS)
+            .map(|_| author.stories(WRITER_EVENTS))
+            .collect();
+        events += requests
+            .iter()
+            .map(|request| request.events.len() as u64)
+            .sum::<u64>();
+        let appends = requests.into_iter().map(|request| async {
+            log.append(request).await.expect("the log takes it");
+            u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX)
+        });
+        for latency_us in futures::future::join_all(appends).await {
+            latencies.record(latency_us).expect("it fits");
+        }
+    }
+    Load {
+        rate: rate(events, begun.elapsed()),
+        p99_ms: to_f64(latencies.value_at_quantile(0.99)) / 1e3,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn to_f64(number: u64) -> f64 {
+    number as f64
+}
+
+async fn load_for(bench: &mut Bench, pace: Option<f64>, time: Duration) -> Load {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopping = Arc::clone(&stop);
+    let timer = tokio::spawn(async move {
+        tokio::time::sleep(time).await;
+        stopping.store(true, Ordering::Relaxed);
+    });
+    let load = load(&bench.log, &mut bench.author, pace, &stop).await;
+    timer.await.expect("a timer does not fail");
+    load
+}
+
+async fn write(bench: &mut Bench, views: &Arc<Views>, name: &str, report: &mut Report) {
+    let head = |bench: &Bench| {
+        let log = Arc::clone(&bench.log);
+        async move { log.head().await.expect("the log answers").position }
+    };
+    let capacity = load_for(bench, None, Duration::from_secs(6)).await;
+    report.lane(
+        name,
+        "writers, at most, views following",
+        capacity.rate,
+        "events/s",
+    );
+    until_all(views, head(bench).await).await;
+    let pace = capacity.rate / 2.0;
+    let before = load_for(bench, Some(pace), Duration::from_secs(8)).await;
+    report.lane(name, "writers at half of that", before.rate, "events/s");
+    report.lane(name, "… their p99", before.p99_ms, "ms");
+    until_all(views, head(bench).await).await;
+
+    views.rebuild(None).expect("they are all here");
+    let begun = Instant::now();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (stopping, watched) = (Arc::clone(&stop), Arc::clone(views));
+    let watching = tokio::spawn(async move {
+        // It begins a moment later.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        while watched
+            .list()
+            .iter()
+            .any(|(_, status)| status.rebuild.is_some())
+        {
+            assert!(begun.elapsed() < PATIENCE);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stopping.store(true, Ordering::Relaxed);
+        begun.elapsed()
+    });
+    let during = load(&bench.log, &mut bench.author, Some(pace), &stop).await;
+    let took = watching.await.expect("watching does not fail");
+    report.lane(
+        name,
+        "writers while all views are built anew",
+        during.rate,
+        "events/s",
+    );
+    report.lane(name, "… their p99", during.p99_ms, "ms");
+    report.lane(
+        name,
+        "all views anew, beside writers",
+        rate(head(bench).await, took),
+        "events/s",
+    );
+    report.lowest(
+        "writers_during_rebuild_over_before",
+        during.rate / before.rate,
+    );
+    report.highest(
+        "writers_p99_during_over_before",
+        during.p99_ms / before.p99_ms,
+    );
+}
+
+/// The most memory that this process has had.
+fn peak_rss_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1024.0
+}
