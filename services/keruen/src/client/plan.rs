@@ -17,7 +17,7 @@ pub enum Verb {
     /// Draft a plan: share what one facility has over others
     #[command(after_help = "\
 Examples:
-  keruen plan draft --id P-TESTS --from WH-ALA --line item=TEST-A,quantity=1000 \\
+  keruen plan draft --id P-TESTS --from WH-ALA --line item=TEST-A,quantity=900 \\
       --weight HOSP-JEZ=90000 --weight HOSP-BAL=79000
   keruen plan draft --from WH-ALA --line item=TEST-A,quantity=1000 \\
       --request R-JEZ-1 --request R-BAL-1
