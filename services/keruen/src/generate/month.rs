@@ -460,8 +460,7 @@ impl Day<'_> {
         let item = self.world.products[number].id.clone();
         let batch = self
             .any(&self.world.batches.clone())
-            .map(|it| it.0)
-            .unwrap_or_default();
+            .map_or_else(|| "BATCH-NONE".to_owned(), |it| it.0);
         let load = self.any(&self.world.loads.clone()).map(|it| it.shipment_id);
         let load = load.unwrap_or_else(|| "WAY-NONE".to_owned());
         let gift = self
