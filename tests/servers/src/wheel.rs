@@ -89,11 +89,16 @@ fn pip_install(requirements: &Path, folder: &Path) {
     );
 }
 
-/// The target folder that cargo built this test into: `<target>/<profile>/deps/<test>`.
+/// The target folder that cargo built this program into: a test is `<target>/<profile>/deps/<test>`, a program that
+/// somebody runs `<target>/<profile>/<program>`.
 fn target() -> PathBuf {
-    let test = env::current_exe().expect("the test knows its own path");
-    test.ancestors()
-        .nth(3)
-        .expect("tests stand in <target>/<profile>/deps")
+    let program = env::current_exe().expect("a program knows its own path");
+    let mut folder = program.parent().expect("a program stands in a folder");
+    if folder.ends_with("deps") {
+        folder = folder.parent().unwrap_or(folder);
+    }
+    folder
+        .parent()
+        .expect("programs stand in <target>/<profile>")
         .to_owned()
 }
