@@ -69,6 +69,10 @@ pub enum Boundary {
     Shipment(Code),
     /// A parcel, by its Serial Shipping Container Code: no two have the same.
     Parcel(Code),
+    /// The liability agreements of an organisation.
+    Agreements(Code),
+    /// Who keeps the stock of a facility.
+    Keeper(Code),
 }
 
 macro_rules! by_code {
@@ -121,6 +125,10 @@ impl Boundary {
         shipment, Shipment;
         /// See [`Boundary::Parcel`].
         parcel, Parcel;
+        /// See [`Boundary::Agreements`].
+        agreements, Agreements;
+        /// See [`Boundary::Keeper`].
+        keeper, Keeper;
     }
 
     /// See [`Boundary::Asset`].
@@ -242,6 +250,8 @@ impl Boundary {
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
             Self::Parcel(sscc) => format!("parcel:{sscc}"),
+            Self::Agreements(id) => format!("agreements:{id}"),
+            Self::Keeper(id) => format!("keeper:{id}"),
         }
     }
 
@@ -287,6 +297,8 @@ impl Boundary {
                 | Self::Crew(_)
                 | Self::Model(..)
                 | Self::Key(..)
+                | Self::Agreements(_)
+                | Self::Keeper(_)
                 | Self::Quality(_)
                 | Self::Since(..)
                 | Self::KitsOfBatch(_)

@@ -17,6 +17,7 @@ use crate::{
 
 mod allocate;
 mod answer;
+mod custody;
 mod dispatch;
 mod journey;
 mod loss;
@@ -31,6 +32,7 @@ mod way;
 
 pub(crate) use allocate::needed_until;
 pub use answer::AnswerDiscrepancy;
+pub use custody::{HandOverShipment, RefuseHandOver};
 pub use journey::{DelayShipment, DivertShipment, Elsewhere, RecordArrival, RecordDeliveryAttempt};
 pub use loss::ReportLoss;
 pub use parcel::{PackParcel, UnpackParcel};

@@ -204,6 +204,8 @@ pub fn missing(boundary: &Boundary) -> Status {
         | Boundary::Since(..)
         | Boundary::EarmarkChanges
         | Boundary::Parcel(_)
+        | Boundary::Agreements(_)
+        | Boundary::Keeper(_)
         | Boundary::LotInKits(..)
         | Boundary::Fact(..) => {
             return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);

@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, commodity, consignment, correct, crew, donation, duty, events,
-        facility, find, goods, item, kit, log, mobile_unit, organisation, projections, recall,
-        region, request, shipment, stock, trace, value, vehicle, volunteer,
+        asset, batch, check, commodity, consignment, correct, crew, custody, donation, duty,
+        events, facility, find, goods, item, kit, log, mobile_unit, organisation, projections,
+        recall, region, request, shipment, stock, trace, value, vehicle, volunteer,
     },
     demo, doctor, import, serve,
 };
@@ -45,6 +45,7 @@ Record what happens:
   kit           Kits, put together and taken apart
   request       File and decide what hospitals ask for
   shipment      Move goods from one facility to another
+  custody       Hand goods over; liability agreements and keepers
   batch         Show a batch; hold and release it
   recall        Recall a lot wherever it is
   asset         Install, repair, lend and retire a unit with a serial number; show it
@@ -214,6 +215,9 @@ pub enum Command {
     /// Move goods from one facility to another
     #[command(subcommand)]
     Shipment(shipment::Verb),
+    /// Hand goods over; liability agreements and keepers
+    #[command(subcommand)]
+    Custody(custody::Verb),
     /// Follow a donation, batch, asset or request to the bedside
     #[command(subcommand)]
     Trace(trace::Subject),

@@ -64,6 +64,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Goods(verb) => verb.run(&session).await,
         Command::Request(verb) => verb.run(&session).await,
         Command::Shipment(verb) => verb.run(&session).await,
+        Command::Custody(verb) => verb.run(&session).await,
         Command::Trace(subject) => subject.run(&session).await,
         Command::Events(args) => args.run(&session).await,
         Command::Log(verb) => verb.run(&session).await,

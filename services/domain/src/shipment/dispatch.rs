@@ -4,19 +4,20 @@ use keruen_proto::{
     Event,
     inventory::v1::StockUnits,
     shipments::v1::{
-        Shipment, ShipmentCancelled, ShipmentDispatched, ShipmentState, ShipmentUnits,
+        CustodyBasis, Shipment, ShipmentCancelled, ShipmentDispatched, ShipmentState, ShipmentUnits,
     },
 };
 
 use super::{CancelShipment, DispatchShipment, as_known, existing, reads, wrong_state};
 use crate::{
+    agreement,
     asset::contents,
     books::Books,
     boundary::Boundary,
-    calendar::{self, facility_day, is_expired},
+    calendar::{self, facility_day, is_expired, kazakhstan_day},
     code::Label,
     command::{Command, Moment},
-    limits,
+    keeper, limits,
     quality::state as quality,
     registry::{existing_facility, existing_organisation, in_use},
     rejection::Rejection,
@@ -45,7 +46,9 @@ impl Command for DispatchShipment {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let mut boundaries = reads(books, &self.shipment_id);
         boundaries.push(Boundary::Organisation(self.custodian_id.clone()));
+        boundaries.push(Boundary::Agreements(self.custodian_id.clone()));
         if let Some(shipment) = books.shipment(&self.shipment_id) {
+            boundaries.extend(Boundary::keeper(&shipment.origin_id));
             let item_ids = shipment.lines.iter().map(|line| &*line.item_id);
             boundaries.extend(quality::reads(item_ids));
             boundaries.extend(contents::reads_of_shipment(books, shipment));
@@ -87,6 +90,10 @@ impl Command for DispatchShipment {
         for units in units.iter().filter_map(|units| units.units.as_ref()) {
             quality::check_usable(books, units)?;
         }
+        let day = kazakhstan_day(moment.occurred_at_us);
+        let known = books.agreements(&self.custodian_id);
+        let valid = agreement::valid(known, self.signed_by_ref.as_deref(), day);
+        let agreement_id = valid.map(|it| it.agreement_id.clone());
         let mut events = along.before;
         events.push(
             ShipmentDispatched {
@@ -102,9 +109,9 @@ impl Command for DispatchShipment {
                     .unwrap_or_default(),
                 expected_on: calendar::stored(self.expected_on),
                 documents: self.documents.clone(),
-                sender_id: origin.operator_id.clone(),
-                basis: self.basis.map(Into::into),
-                agreement_id: String::new(),
+                sender_id: keeper::answerable(books, &shipment.origin_id).unwrap_or_default(),
+                basis: self.signed_for(shipment).map(Into::into),
+                agreement_id: agreement_id.unwrap_or_default(),
             }
             .into(),
         );
@@ -113,6 +120,14 @@ impl Command for DispatchShipment {
 
     fn subject(&self, _: &Books) -> Option<Boundary> {
         Some(Boundary::Shipment(self.shipment_id.clone()))
+    }
+}
+
+impl DispatchShipment {
+    /// What the custodian signs for: of what is packed, the seals, where nothing else is said.
+    fn signed_for(&self, shipment: &Shipment) -> Option<CustodyBasis> {
+        let packed = (!shipment.parcels.is_empty()).then_some(CustodyBasis::Sealed);
+        self.basis.or(packed)
     }
 }
 

@@ -4,12 +4,12 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::ReceiptOutcome,
     shipments::v1::{
-        AllocationReleased, CustodyLeg, DeliveryAttempted, DiscrepancyAnswered, LossActAccepted,
-        LossActVoided, MissingUnits, ParcelPacked, ParcelUnpacked, ReceivedUnits, Shipment,
-        ShipmentAllocated, ShipmentArrived, ShipmentCancelled, ShipmentDelayed,
-        ShipmentDispatchVoided, ShipmentDispatched, ShipmentDiverted, ShipmentLossReported,
-        ShipmentLot, ShipmentReceiptVoided, ShipmentReceived, ShipmentRequested, ShipmentSplit,
-        ShipmentState, ShipmentUnits,
+        AllocationReleased, CustodyHandedOver, CustodyLeg, CustodyRefused, DeliveryAttempted,
+        DiscrepancyAnswered, LossActAccepted, LossActVoided, MissingUnits, ParcelPacked,
+        ParcelUnpacked, ReceivedUnits, Shipment, ShipmentAllocated, ShipmentArrived,
+        ShipmentCancelled, ShipmentDelayed, ShipmentDispatchVoided, ShipmentDispatched,
+        ShipmentDiverted, ShipmentLossReported, ShipmentLot, ShipmentReceiptVoided,
+        ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentState, ShipmentUnits,
     },
 };
 
@@ -34,6 +34,8 @@ impl Fold for Shipment {
         ShipmentArrived::TYPE,
         ShipmentLossReported::TYPE,
         DiscrepancyAnswered::TYPE,
+        CustodyHandedOver::TYPE,
+        CustodyRefused::TYPE,
         ShipmentDispatchVoided::TYPE,
         ShipmentReceiptVoided::TYPE,
         LossActVoided::TYPE,

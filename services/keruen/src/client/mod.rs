@@ -10,6 +10,7 @@ pub mod consignment;
 pub mod correct;
 pub mod count;
 pub mod crew;
+pub mod custody;
 pub mod donation;
 pub mod duty;
 pub mod events;

@@ -167,6 +167,7 @@ type InventoryClient = inventory::inventory_service_client::InventoryServiceClie
 type AssetClient = inventory::asset_service_client::AssetServiceClient<Channel>;
 type RequestClient = requests::request_service_client::RequestServiceClient<Channel>;
 type ShipmentClient = shipments::shipment_service_client::ShipmentServiceClient<Channel>;
+type CustodyClient = shipments::custody_service_client::CustodyServiceClient<Channel>;
 type StockClient = stock::stock_service_client::StockServiceClient<Channel>;
 type ProjectionClient = projections::projection_service_client::ProjectionServiceClient<Channel>;
 type EventClient = events::event_service_client::EventServiceClient<Channel>;
@@ -463,6 +464,22 @@ rpcs! {
             shipments::AnswerDiscrepancyRequest => shipments::AnswerDiscrepancyResponse { shipment: shipments::Shipment }
         "shipment get" "GetShipment" get_shipment show
             shipments::GetShipmentRequest => shipments::GetShipmentResponse { shipment: shipments::Shipment }
+    }
+    "keruen.shipments.v1.CustodyService" CustodyClient {
+        "custody hand-over" "HandOverShipment" hand_over_shipment change
+            shipments::HandOverShipmentRequest => shipments::HandOverShipmentResponse { shipment: shipments::Shipment }
+        "custody refuse" "RefuseHandOver" refuse_hand_over change
+            shipments::RefuseHandOverRequest => shipments::RefuseHandOverResponse { shipment: shipments::Shipment }
+        "custody sign-agreement" "SignLiabilityAgreement" sign_liability_agreement change
+            shipments::SignLiabilityAgreementRequest => shipments::SignLiabilityAgreementResponse { liability_agreements: shipments::LiabilityAgreements }
+        "custody end-agreement" "EndLiabilityAgreement" end_liability_agreement change
+            shipments::EndLiabilityAgreementRequest => shipments::EndLiabilityAgreementResponse { liability_agreements: shipments::LiabilityAgreements }
+        "custody agreements" "GetLiabilityAgreements" get_liability_agreements show
+            shipments::GetLiabilityAgreementsRequest => shipments::GetLiabilityAgreementsResponse { liability_agreements: shipments::LiabilityAgreements }
+        "custody appoint-keeper" "AppointKeeper" appoint_keeper change
+            shipments::AppointKeeperRequest => shipments::AppointKeeperResponse { keeper: shipments::Keeper }
+        "custody keeper" "GetKeeper" get_keeper show
+            shipments::GetKeeperRequest => shipments::GetKeeperResponse { keeper: shipments::Keeper }
     }
     "keruen.stock.v1.StockService" StockClient {
         "stock" "ListStock" list_stock list_large

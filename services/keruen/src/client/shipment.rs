@@ -5,8 +5,9 @@ use keruen_proto::{
     registry::v1::DocumentRef,
     shipments::v1::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
-        DispatchShipmentRequest, GetShipmentRequest, LossVerdict, ReceiveShipmentRequest,
-        RequestShipmentRequest, SealCheck, ShipmentLine, ShipmentReceiptLine, ShipmentState,
+        CustodyBasis, DispatchShipmentRequest, GetShipmentRequest, LossVerdict,
+        ReceiveShipmentRequest, RequestShipmentRequest, SealCheck, ShipmentLine,
+        ShipmentReceiptLine, ShipmentState,
     },
     stock::v1::ListShipmentsRequest,
 };
@@ -163,6 +164,9 @@ pub struct Dispatch {
     /// Waybill and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
+    /// What the custodian signs for. Default: sealed, where it is packed in parcels
+    #[arg(long, value_parser = word::parser::<CustodyBasis>())]
+    basis: Option<CustodyBasis>,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -258,6 +262,7 @@ impl Verb {
                     signed_by_ref: args.signed_by.unwrap_or_default(),
                     expected_on: args.expected_on.unwrap_or_default(),
                     documents: args.documents,
+                    basis: args.basis.map_or(0, Into::into),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

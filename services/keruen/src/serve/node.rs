@@ -19,7 +19,7 @@ use keruen_proto::{
 };
 use keruen_registry::RegistryEndpoint;
 use keruen_requests::RequestEndpoint;
-use keruen_shipments::ShipmentEndpoint;
+use keruen_shipments::{CustodyEndpoint, ShipmentEndpoint};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
     server::NamedService,
@@ -356,6 +356,7 @@ impl Services {
         let inventory = of_role!(Inventory, InventoryEndpoint);
         let assets = of_role!(Inventory, AssetEndpoint);
         let shipments = of_role!(Shipments, ShipmentEndpoint);
+        let custody = of_role!(Shipments, CustodyEndpoint);
         let requests = of_role!(Requests, RequestEndpoint);
         let projections = self.views.as_ref().map(|views| {
             let endpoint = ProjectionEndpoint::new(Arc::clone(views), Arc::clone(&self.log));
@@ -377,6 +378,7 @@ impl Services {
         report_serving(&reporter, inventory.as_ref()).await;
         report_serving(&reporter, assets.as_ref()).await;
         report_serving(&reporter, shipments.as_ref()).await;
+        report_serving(&reporter, custody.as_ref()).await;
         report_serving(&reporter, requests.as_ref()).await;
         report_serving(&reporter, stock.as_ref()).await;
         report_serving(&reporter, projections.as_ref()).await;
@@ -415,6 +417,7 @@ impl Services {
             .add_optional_service(inventory)
             .add_optional_service(assets)
             .add_optional_service(shipments)
+            .add_optional_service(custody)
             .add_optional_service(requests)
             .add_optional_service(stock)
             .add_optional_service(projections)
