@@ -124,6 +124,28 @@ async fn the_driver_who_signed_for_sealed_boxes_is_cleared() {
     let before = road.liable(&format!("--known-at {on_the_road}"));
     assert_eq!(before, [row("DRIVERS", "40", "")]);
 
+    // The hospital prints the act in two languages, to sign it. It tells who answers.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("act.html");
+    let print = format!(
+        "shipment print ROAD --document loss-act --output {}",
+        file.display()
+    );
+    road.types(&print).success();
+    let act = std::fs::read_to_string(&file).unwrap();
+    for part in ["Жоғалту актісі / Акт об утрате", "ROAD", &sender, "<svg"]
+    {
+        assert!(act.contains(part), "{part:?} is not in {act}");
+    }
+    let told = road.types(&print).refused(1);
+    assert!(told.contains("--force"), "{told}");
+    let waybill = road.types("shipment print ROAD --document waybill --language kk --output -");
+    let waybill = waybill.success();
+    assert!(
+        waybill.contains("Жүкқұжат") && waybill.contains(BOX_1),
+        "{waybill}"
+    );
+
     // A loss act says so too, and then nobody answers for anything any more.
     road.told("shipment accept-loss-act ROAD --verdict exonerated --act kind=loss-act,number=LA-4");
     assert_eq!(road.liable_now(), []);

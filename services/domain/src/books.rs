@@ -13,7 +13,7 @@ use keruen_proto::{
         Vehicle, Volunteer,
     },
     requests::v1::{Emergencies, Emergency, Plan, Request},
-    shipments::v1::{Keeper, LiabilityAgreements, Parcel, Shipment},
+    shipments::v1::{Bookings, Keeper, LiabilityAgreements, Parcel, Shipment, Trip},
 };
 
 use prost::{DecodeError, Message as _};
@@ -95,6 +95,10 @@ pub enum Entry {
     Keeper(Keeper),
     /// See [`Boundary::Agreements`].
     Agreements(LiabilityAgreements),
+    /// See [`Boundary::Trip`].
+    Trip(Trip),
+    /// See [`Boundary::VehicleTrips`] and [`Boundary::CrewTrips`].
+    Bookings(Bookings),
 }
 
 macro_rules! unwrap_entry {
@@ -143,7 +147,9 @@ unwrap_entry!(
     Shipment(Shipment),
     Parcel(Parcel),
     Agreements(LiabilityAgreements),
-    Keeper(Keeper)
+    Keeper(Keeper),
+    Trip(Trip),
+    Bookings(Bookings)
 );
 
 impl TryFrom<Entry> for StockLevel {
@@ -200,6 +206,10 @@ impl Entry {
             Boundary::Parcel(_) => Self::Parcel(Parcel::default()),
             Boundary::Keeper(_) => Self::Keeper(Keeper::default()),
             Boundary::Agreements(_) => Self::Agreements(LiabilityAgreements::default()),
+            Boundary::Trip(_) => Self::Trip(Trip::default()),
+            Boundary::VehicleTrips(_) | Boundary::CrewTrips(_) => {
+                Self::Bookings(Bookings::default())
+            }
         }
     }
 
@@ -241,6 +251,8 @@ impl Entry {
             Self::Parcel(state) => state.evolve(boundary, event),
             Self::Keeper(state) => state.evolve(boundary, event),
             Self::Agreements(state) => state.evolve(boundary, event),
+            Self::Trip(state) => state.evolve(boundary, event),
+            Self::Bookings(state) => state.evolve(boundary, event),
         }
     }
 
@@ -282,6 +294,8 @@ impl Entry {
             Self::Parcel(state) => state.encode_to_vec(),
             Self::Keeper(state) => state.encode_to_vec(),
             Self::Agreements(state) => state.encode_to_vec(),
+            Self::Trip(state) => state.encode_to_vec(),
+            Self::Bookings(state) => state.encode_to_vec(),
         }
     }
 
@@ -324,6 +338,8 @@ impl Entry {
             Self::Parcel(empty) => *empty = Parcel::decode(state)?,
             Self::Keeper(empty) => *empty = Keeper::decode(state)?,
             Self::Agreements(empty) => *empty = LiabilityAgreements::decode(state)?,
+            Self::Trip(empty) => *empty = Trip::decode(state)?,
+            Self::Bookings(empty) => *empty = Bookings::decode(state)?,
         }
         Ok(entry)
     }
@@ -362,6 +378,8 @@ impl Entry {
             Self::Parcel(_) => Parcel::EVENT_TYPES,
             Self::Keeper(_) => Keeper::EVENT_TYPES,
             Self::Agreements(_) => LiabilityAgreements::EVENT_TYPES,
+            Self::Trip(_) => Trip::EVENT_TYPES,
+            Self::Bookings(_) => Bookings::EVENT_TYPES,
         }
     }
 }
@@ -451,6 +469,8 @@ impl Books {
         agreements, Agreements, LiabilityAgreements, organisation_id;
         /// Who keeps the stock of the facility, if it was read and anybody does.
         keeper, Keeper, Keeper, facility_id;
+        /// The trip, if it was read and exists.
+        trip, Trip, Trip, trip_id;
     }
 
     /// The stock level, if it was read; it may be empty.
@@ -495,6 +515,14 @@ impl Books {
     pub fn earmark_changes(&self) -> Option<&EarmarkChanges> {
         match self.entries.get(&Boundary::EarmarkChanges) {
             Some(Entry::EarmarkChanges(changes)) => Some(changes),
+            _ => None,
+        }
+    }
+
+    /// The trips of a vehicle or of a crew that are not over, if they were read.
+    pub fn bookings(&self, boundary: &Boundary) -> Option<&Bookings> {
+        match self.entries.get(boundary) {
+            Some(Entry::Bookings(bookings)) => Some(bookings),
             _ => None,
         }
     }

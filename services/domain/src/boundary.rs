@@ -82,6 +82,12 @@ pub enum Boundary {
     Agreements(Code),
     /// Who keeps the stock of a facility.
     Keeper(Code),
+    /// A trip.
+    Trip(Code),
+    /// Trips of a vehicle that are not over.
+    VehicleTrips(Code),
+    /// Trips of a crew that are not over.
+    CrewTrips(Code),
 }
 
 macro_rules! by_code {
@@ -142,6 +148,12 @@ impl Boundary {
         agreements, Agreements;
         /// See [`Boundary::Keeper`].
         keeper, Keeper;
+        /// See [`Boundary::Trip`].
+        trip, Trip;
+        /// See [`Boundary::VehicleTrips`].
+        vehicle_trips, VehicleTrips;
+        /// See [`Boundary::CrewTrips`].
+        crew_trips, CrewTrips;
     }
 
     /// See [`Boundary::Asset`].
@@ -268,6 +280,9 @@ impl Boundary {
             Self::Parcel(sscc) => format!("parcel:{sscc}"),
             Self::Agreements(id) => format!("agreements:{id}"),
             Self::Keeper(id) => format!("keeper:{id}"),
+            Self::Trip(id) => format!("trip:{id}"),
+            Self::VehicleTrips(id) => format!("vehicletrips:{id}"),
+            Self::CrewTrips(id) => format!("crewtrips:{id}"),
         }
     }
 

@@ -28,6 +28,8 @@ pub enum IdKind {
     Emergency,
     /// `P-…`
     Plan,
+    /// `T-…`
+    Trip,
 }
 
 impl IdKind {
@@ -41,6 +43,7 @@ impl IdKind {
             Self::Goods => 'G',
             Self::Emergency => 'E',
             Self::Plan => 'P',
+            Self::Trip => 'T',
         }
     }
 }

@@ -34,6 +34,7 @@ pub mod request;
 pub mod shipment;
 pub mod stock;
 pub mod tags;
+pub mod trip;
 pub mod unidentified;
 
 pub use books::{Books, Entry, Fold};

@@ -59,6 +59,10 @@ pub const REMARKS: usize = 20;
 pub const AGREEMENTS: usize = 250;
 /// Counts by which a keeper takes over: each is read.
 pub const KEEPER_COUNTS: usize = 200;
+/// Stops of a trip.
+pub const TRIP_STOPS: usize = 30;
+/// Shipments on a trip: each is a tag where it is cancelled, and each is read where it leaves.
+pub const TRIP_LOADS: usize = 40;
 /// Facilities to which a shipment may be diverted, one after the other.
 pub const DIVERSIONS: usize = 20;
 /// Shipments that may be split off one.

@@ -124,6 +124,9 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::ShipmentLossReported(event) => both(books, &event.destination_id, &event.origin_id),
         Event::CustodyHandedOver(event) => both(books, &event.destination_id, &event.origin_id),
         Event::CustodyRefused(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::ShipmentLoaded(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::ShipmentUnloaded(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::TripStopReached(event) => (books.facility(&event.facility_id), None),
         Event::KeeperAppointed(event) => {
             let keeper = event.keeper.as_ref();
             (keeper.and_then(|it| books.facility(&it.facility_id)), None)
@@ -139,6 +142,12 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::VehicleRetired(_)
         | Event::LiabilityAgreementSigned(_)
         | Event::LiabilityAgreementEnded(_)
+        | Event::TripPlanned(_)
+        | Event::TripDeparted(_)
+        | Event::TripBrokeDown(_)
+        | Event::TripResumed(_)
+        | Event::TripCompleted(_)
+        | Event::TripCancelled(_)
         | Event::VolunteerRegistered(_)
         | Event::VolunteerAmended(_)
         | Event::VolunteerRetired(_)

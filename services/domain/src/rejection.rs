@@ -166,6 +166,8 @@ rejections! {
     ShipmentExists { shipment_id: String } = "SHIPMENT_EXISTS", Existence, AlreadyExists, retry false,
         ("shipment {shipment_id} exists already; choose another id, or leave it empty to get one");
 
+    TripExists { trip_id: String } = "TRIP_EXISTS", Existence, AlreadyExists, retry false,
+        ("trip {trip_id} exists already; choose another id, or leave it empty to get one");
     AgreementExists { organisation_id: String, agreement_id: String } = "AGREEMENT_EXISTS", Existence, AlreadyExists,
         retry false,
         ("organisation {organisation_id} has a liability agreement {agreement_id} already; choose another number");
@@ -209,6 +211,10 @@ rejections! {
         ("there is no shipment {shipment_id}; {}", advice(shipment_id));
     UnknownParcel { shipment_id: String, sscc: String } = "UNKNOWN_PARCEL", Existence, Missing, retry false,
         ("shipment {shipment_id} has no parcel {sscc}; look at the shipment");
+    UnknownTrip { trip_id: String } = "UNKNOWN_TRIP", Existence, Missing, retry false,
+        ("there is no trip {trip_id}; {}", advice(trip_id));
+    UnknownStop { trip_id: String, stop: i32, stops: usize } = "UNKNOWN_STOP", Existence, Missing, retry false,
+        ("trip {trip_id} has no stop {stop} that is still to come; it has {stops} stops, numbered from 1");
     UnknownAgreement { organisation_id: String, agreement_id: String } = "UNKNOWN_AGREEMENT", Existence, Missing,
         retry false,
         ("organisation {organisation_id} has no liability agreement {agreement_id}; look at its agreements");
@@ -331,6 +337,33 @@ rejections! {
     ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,
         retry true,
         ("shipment {shipment_id} is {state}; this needs {allowed}");
+    TripInState { trip_id: String, state: String, allowed: String } = "TRIP_STATE", State, Refused, retry true,
+        ("trip {trip_id} is {state}; this needs {allowed}");
+    VehicleUnfit { vehicle_id: String, item_id: String, serial_number: String, fault: String } = "VEHICLE_UNFIT", State,
+        Refused, retry true,
+        ("vehicle {vehicle_id} can't go on a trip: unit {serial_number:?} of item {item_id}, which it is, has \
+          {fault}; take another one, or record that it is put right");
+    OnAnotherTrip { kind: &'static str, id: String, trip_id: String, departs_on: String, returns_on: String } =
+        "ON_ANOTHER_TRIP", State, Refused, retry true,
+        ("{kind} {id} is on trip {trip_id} from {departs_on} until {returns_on}, or until that is over; take another one, \
+          or other days");
+    ShipmentOnTrip { shipment_id: String, trip_id: String } = "SHIPMENT_ON_TRIP", State, Refused, retry true,
+        ("shipment {shipment_id} is on trip {trip_id}; take it off that one first");
+    NotOnTrip { shipment_id: String, trip_id: String } = "NOT_ON_TRIP", State, Refused, retry false,
+        ("shipment {shipment_id} is not on trip {trip_id}; look at the trip");
+    TripGoesElsewhere { trip_id: String, shipment_id: String, origin_id: String, destination_id: String } =
+        "TRIP_GOES_ELSEWHERE", State, Refused, retry false,
+        ("trip {trip_id} does not take shipment {shipment_id} from {origin_id} to {destination_id}: it has to stop at the \
+          one and later at the other, and still to be on its way there; plan a trip that does");
+    LoadInState { trip_id: String, shipment_id: String, state: String } = "LOAD_STATE", State, Refused, retry true,
+        ("shipment {shipment_id} on trip {trip_id} is {state}: dispatch it before the trip leaves, receive it before the trip \
+          is over, or take it off the trip");
+    StopReached { trip_id: String, stop: i32, facility_id: String } = "STOP_REACHED", State, Refused, retry false,
+        ("trip {trip_id} was at stop {stop}, {facility_id}, already");
+    NoColdBox { vehicle_id: String, shipment_id: String, needs: String, has: String } = "NO_COLD_BOX", State, Refused,
+        retry false,
+        ("shipment {shipment_id} must be kept at {needs} degrees, and the cold box of vehicle {vehicle_id} keeps {has}; take \
+          another vehicle, or override and say who answers for it and why");
     VolunteerOfAnother { volunteer_id: String, organisation_id: String } = "VOLUNTEER_OF_ANOTHER", State,
         malformed("volunteer_id"), retry false,
         ("volunteer_id: {volunteer_id} helps {organisation_id}; name that organisation, or another volunteer");
@@ -598,6 +631,10 @@ rejections! {
     NothingToTake { field: String, shipment_id: String, line: i32 } = "NOTHING_TO_TAKE", Lines, Refused, retry false,
         ("{field}: line {line} of shipment {shipment_id} has nothing of this to take; check line, batch and owner, and what \
           is packed");
+    TripGoesNowhere { trip_id: String } = "TRIP_GOES_NOWHERE", Lines, malformed("stops"), retry false,
+        ("stops: trip {trip_id} goes nowhere; name where it begins and where it goes");
+    StopTwice { field: String, facility_id: String } = "STOP_TWICE", Lines, malformed(field), retry false,
+        ("{field}: {facility_id} is the stop before already; leave one of them out");
     CountUnfit { field: String, count_id: String, why: &'static str } = "COUNT_UNFIT", Lines, malformed(field),
         retry false,
         ("{field}: count {count_id} can't be taken over by: {why}");
@@ -695,6 +732,10 @@ rejections! {
     } = "INSUFFICIENT_STOCK", Quantities, Refused, retry true,
         ("{facility_id} has too little of item {item_id}{}{}: {requested} requested, {available} available ({on_hand} \
           on hand, {reserved} reserved, {held} held{})", of("batch", batch_id), of("owner", owner_id), expired_too(*expired));
+    Overloaded { vehicle_id: String, what: &'static str, load: i64, capacity: i64, stop: i32 } = "OVERLOADED", Quantities,
+        Refused, retry true,
+        ("vehicle {vehicle_id} would carry {load} {what} after stop {stop}, and may carry {capacity}; take another vehicle, or \
+          something off");
     StockEarmarked { facility_id: String, item_id: String, requested: i64, available: i64, earmarked: i64 } =
         "STOCK_EARMARKED", Quantities, Refused, retry true,
         ("{facility_id} has too little of item {item_id} that may be used so: {requested} requested, {available} \

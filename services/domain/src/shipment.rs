@@ -37,6 +37,7 @@ mod way;
 pub(crate) use allocate::needed_until;
 pub use answer::AnswerDiscrepancy;
 pub use custody::{HandOverShipment, RefuseHandOver};
+pub(crate) use journey::travels;
 pub use journey::{DelayShipment, DivertShipment, Elsewhere, RecordArrival, RecordDeliveryAttempt};
 pub use loss::ReportLoss;
 pub use parcel::{PackParcel, UnpackParcel};
@@ -210,15 +211,17 @@ pub(crate) fn existing<'a>(
         })
 }
 
+/// The state of a shipment, for people.
+pub(crate) fn state_name(shipment: &Shipment) -> String {
+    let name = shipment.state().as_str_name();
+    name.trim_start_matches("SHIPMENT_STATE_").to_owned()
+}
+
 /// That the shipment is in a state in which this can't be done.
-fn wrong_state(shipment: &Shipment, allowed: &str) -> Rejection {
+pub(crate) fn wrong_state(shipment: &Shipment, allowed: &str) -> Rejection {
     Rejection::ShipmentState {
         shipment_id: shipment.shipment_id.clone(),
-        state: shipment
-            .state()
-            .as_str_name()
-            .trim_start_matches("SHIPMENT_STATE_")
-            .to_owned(),
+        state: state_name(shipment),
         allowed: allowed.to_owned(),
     }
 }

@@ -308,6 +308,47 @@ pub fn tags(event: &Event) -> Vec<String> {
         Event::LiabilityAgreementEnded(event) => {
             tags.id("agreements", Some(&event.organisation_id));
         }
+        Event::TripPlanned(event) => {
+            let trip = event.trip.as_ref();
+            tags.id("trip", trip.map(|it| &it.trip_id));
+            tags.id("vehicletrips", trip.map(|it| &it.vehicle_id));
+            tags.id("crewtrips", trip.map(|it| &it.crew_id));
+        }
+        Event::ShipmentLoaded(event) => {
+            tags.id("trip", Some(&event.trip_id));
+            tags.id("shipment", event.load.as_ref().map(|it| &it.shipment_id));
+        }
+        Event::ShipmentUnloaded(event) => {
+            tags.id("trip", Some(&event.trip_id));
+            tags.id("shipment", Some(&event.shipment_id));
+        }
+        Event::TripDeparted(event) => {
+            tags.id("trip", Some(&event.trip_id));
+            tags.id("vehicletrips", Some(&event.vehicle_id));
+            tags.id("crewtrips", Some(&event.crew_id));
+        }
+        Event::TripStopReached(event) => tags.id("trip", Some(&event.trip_id)),
+        Event::TripBrokeDown(event) => tags.id("trip", Some(&event.trip_id)),
+        Event::TripResumed(event) => {
+            tags.id("trip", Some(&event.trip_id));
+            tags.id("vehicletrips", Some(&event.vehicle_id));
+            tags.id("vehicletrips", Some(&event.from_vehicle_id));
+            tags.id("crewtrips", Some(&event.crew_id));
+            tags.id("crewtrips", Some(&event.from_crew_id));
+        }
+        Event::TripCompleted(event) => {
+            tags.id("trip", Some(&event.trip_id));
+            tags.id("vehicletrips", Some(&event.vehicle_id));
+            tags.id("crewtrips", Some(&event.crew_id));
+        }
+        Event::TripCancelled(event) => {
+            tags.id("trip", Some(&event.trip_id));
+            tags.id("vehicletrips", Some(&event.vehicle_id));
+            tags.id("crewtrips", Some(&event.crew_id));
+            for shipment_id in &event.shipment_ids {
+                tags.id("shipment", Some(shipment_id));
+            }
+        }
         Event::KeeperAppointed(event) => {
             tags.id("keeper", event.keeper.as_ref().map(|it| &it.facility_id));
         }

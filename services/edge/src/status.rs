@@ -206,6 +206,7 @@ pub fn missing(boundary: &Boundary) -> Status {
         Boundary::Request(code) => Rejection::UnknownRequest {
             request_id: id(code),
         },
+        Boundary::Trip(code) => Rejection::UnknownTrip { trip_id: id(code) },
         Boundary::Shipment(code) => Rejection::UnknownShipment {
             shipment_id: id(code),
         },
@@ -232,6 +233,8 @@ pub fn missing(boundary: &Boundary) -> Status {
         | Boundary::Parcel(_)
         | Boundary::Agreements(_)
         | Boundary::Keeper(_)
+        | Boundary::VehicleTrips(_)
+        | Boundary::CrewTrips(_)
         | Boundary::LotInKits(..)
         | Boundary::Fact(..) => {
             return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);

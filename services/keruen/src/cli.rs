@@ -10,7 +10,7 @@ use crate::{
         asset, batch, check, command, commodity, consignment, correct, crew, custody, donation,
         duty, emergency, events, facility, find, goods, inbox, item, kit, liability, log,
         mobile_unit, organisation, outbox, plan, projections, recall, region, request, shipment,
-        stock, trace, value, vehicle, volunteer,
+        stock, trace, trip, value, vehicle, volunteer,
     },
     demo, doctor, generate, import, serve,
 };
@@ -56,6 +56,7 @@ Record what happens:
   emergency     Declare and end emergencies
   shipment      Move goods from one facility to another
   custody       Hand goods over; liability agreements and keepers
+  trip          Let vehicles and crews carry shipments from stop to stop
   batch         Show a batch; hold and release it
   recall        Recall a lot wherever it is
   asset         Install, repair, lend and retire a unit with a serial number; show it
@@ -257,6 +258,9 @@ pub enum Command {
     /// Who is liable for what, and for how much
     #[command(subcommand)]
     Liability(liability::Verb),
+    /// Trips of vehicles and crews, which carry shipments
+    #[command(subcommand)]
+    Trip(trip::Verb),
     /// Follow a donation, batch, asset or request to the bedside
     #[command(subcommand)]
     Trace(trace::Subject),

@@ -9,6 +9,7 @@ mod embedded;
 pub mod generate;
 mod import;
 mod outbox;
+mod paper;
 mod render;
 pub mod serve;
 
@@ -83,6 +84,7 @@ async fn act(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Shipment(verb) => verb.run(session).await,
         Command::Custody(verb) => verb.run(session).await,
         Command::Liability(verb) => verb.run(session).await,
+        Command::Trip(verb) => verb.run(session).await,
         Command::Trace(subject) => subject.run(session).await,
         Command::Events(args) => args.run(session).await,
         Command::Log(verb) => verb.run(session).await,

@@ -4,8 +4,11 @@ use keruen_proto::{
     inventory::v1::Donation,
     log::v1::OccurredAt,
     requests::v1::{Request, RequestState},
-    shipments::v1::{Shipment, ShipmentState},
-    stock::v1::{ListDonationsRequest, ListRequestsRequest, ListShipmentsRequest, RequestRow},
+    shipments::v1::{Shipment, ShipmentState, Trip, TripState},
+    stock::v1::{
+        ListDonationsRequest, ListRequestsRequest, ListShipmentsRequest, ListTripsRequest,
+        RequestRow,
+    },
 };
 use prost::Message;
 
@@ -186,6 +189,60 @@ impl ShipmentsQuery {
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
             "SELECT resource, created_position FROM shipments{where_clause} ORDER BY created_position DESC LIMIT {limit}"
+        );
+        self.paging
+            .page(connection, &sql, &clauses, (1, 1), |row| sized(row, 0))
+    }
+}
+
+/// A question for trips, parsed.
+pub struct TripsQuery {
+    vehicle_id: Option<String>,
+    crew_id: Option<String>,
+    states: Vec<i64>,
+    paging: Paging,
+}
+
+impl TripsQuery {
+    /// Parses a request.
+    pub fn parse(request: &ListTripsRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let vehicle_id = fields.filter("vehicle_id", &request.vehicle_id);
+        let crew_id = fields.filter("crew_id", &request.crew_id);
+        let states = fields.states::<TripState>("states", &request.states);
+        let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
+        fields.finish()?;
+        let bare = ListTripsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            min_position: 0,
+            ..request.clone()
+        };
+        let fingerprint = paging::fingerprint("trips", &bare);
+        let resume = paging::resume(&request.page_token, fingerprint, &[Value::Integer(0)])?;
+        Ok(Self {
+            vehicle_id,
+            crew_id,
+            states,
+            paging: Paging {
+                page_size,
+                fingerprint,
+                resume,
+            },
+        })
+    }
+
+    /// Lists trips, newest first.
+    pub fn answer(self, connection: &Connection) -> Result<Page<Trip>, Refusal> {
+        let mut clauses = Clauses::default();
+        clauses.equal("vehicle_id", self.vehicle_id.as_deref());
+        clauses.equal("crew_id", self.crew_id.as_deref());
+        clauses.one_of("state", &self.states);
+        clauses.before(&["created_position"], self.paging.resume.clone());
+        let where_clause = clauses.where_clause();
+        let limit = self.paging.limit(&mut clauses);
+        let sql = format!(
+            "SELECT resource, created_position FROM trips{where_clause} ORDER BY created_position DESC LIMIT {limit}"
         );
         self.paging
             .page(connection, &sql, &clauses, (1, 1), |row| sized(row, 0))

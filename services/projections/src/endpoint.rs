@@ -15,8 +15,9 @@ use keruen_proto::stock::v1::{
     ListInboxResponse, ListLiabilityRequest, ListLiabilityResponse, ListRecallsRequest,
     ListRecallsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
     ListShipmentsResponse, ListShortagesRequest, ListShortagesResponse, ListStockCountsRequest,
-    ListStockCountsResponse, ListStockRequest, ListStockResponse, ListUnidentifiedGoodsRequest,
-    ListUnidentifiedGoodsResponse, stock_service_server::StockService,
+    ListStockCountsResponse, ListStockRequest, ListStockResponse, ListTripsRequest,
+    ListTripsResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse,
+    stock_service_server::StockService,
 };
 use pbjson_types::Timestamp;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
@@ -24,7 +25,7 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 use crate::{
     assets::AssetsQuery,
     attention::{CountsQuery, GoodsQuery, HeldStockQuery, RecallsQuery, ShortagesQuery},
-    boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
+    boards::{DonationsQuery, RequestsQuery, ShipmentsQuery, TripsQuery},
     donor::{BalanceQuery, CertificateQuery},
     fields::Fields,
     inbox::InboxQuery,
@@ -265,6 +266,25 @@ impl StockService for StockEndpoint {
             next_page_token: page.next_page_token,
             known_at_position: 0,
             regions_on,
+        }))
+    }
+
+    async fn list_trips(
+        &self,
+        request: Request<ListTripsRequest>,
+    ) -> Result<Response<ListTripsResponse>, Status> {
+        let query = TripsQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let (page, position) = self
+            .views
+            .current()
+            .read(move |rows| query.answer(rows))
+            .await?;
+        Ok(Response::new(ListTripsResponse {
+            trips: page.rows,
+            next_page_token: page.next_page_token,
+            position,
         }))
     }
 

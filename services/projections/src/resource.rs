@@ -42,6 +42,7 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         Boundary::Request(_) => &table::REQUESTS,
         Boundary::Shipment(_) => &table::SHIPMENTS,
         Boundary::Emergency(_) => &table::EMERGENCIES,
+        Boundary::Trip(_) => &table::TRIPS,
         Boundary::Count(_) => &table::STOCK_COUNTS,
         Boundary::Goods(_) => &table::GOODS,
         Boundary::Pledge(_)
@@ -62,6 +63,8 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         | Boundary::Parcel(_)
         | Boundary::Agreements(_)
         | Boundary::Keeper(_)
+        | Boundary::VehicleTrips(_)
+        | Boundary::CrewTrips(_)
         | Boundary::DutyRoster(_) => return None,
     })
 }
@@ -90,6 +93,9 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Parcel(id)
         | Boundary::Agreements(id)
         | Boundary::Keeper(id)
+        | Boundary::Trip(id)
+        | Boundary::VehicleTrips(id)
+        | Boundary::CrewTrips(id)
         | Boundary::Shipment(id) => (id.as_str(), None),
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
@@ -183,6 +189,8 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Parcel(_) => Entry::Parcel(Message::decode(resource)?),
         Entry::Agreements(_) => Entry::Agreements(Message::decode(resource)?),
         Entry::Keeper(_) => Entry::Keeper(Message::decode(resource)?),
+        Entry::Trip(_) => Entry::Trip(Message::decode(resource)?),
+        Entry::Bookings(_) => Entry::Bookings(Message::decode(resource)?),
     })
 }
 
@@ -208,6 +216,7 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Since(_)
         | Entry::EarmarkChanges(_)
         | Entry::Emergencies(_)
+        | Entry::Bookings(_)
         | Entry::KitsOfBatch(_)
         | Entry::LotInKits(_) => return false,
         Entry::Count(it) => &it.count_id,
@@ -221,6 +230,7 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Parcel(it) => &it.sscc,
         Entry::Agreements(it) => &it.organisation_id,
         Entry::Keeper(it) => &it.facility_id,
+        Entry::Trip(it) => &it.trip_id,
     };
     !id.is_empty()
 }
@@ -239,6 +249,7 @@ fn encode(entry: &Entry) -> Vec<u8> {
         Entry::Request(it) => it.encode_to_vec(),
         Entry::Shipment(it) => it.encode_to_vec(),
         Entry::Emergency(it) => it.encode_to_vec(),
+        Entry::Trip(it) => it.encode_to_vec(),
         Entry::Count(it) => it.encode_to_vec(),
         Entry::Goods(it) => it.encode_to_vec(),
         _ => Vec::new(),
@@ -347,6 +358,10 @@ impl<'c> Writer<'c> {
             ),
             Entry::Request(it) => self.store_request(it, position, &folded.created_at, encoded),
             Entry::Shipment(it) => self.store_shipment(it, position, encoded),
+            Entry::Trip(it) => self.row(
+                table,
+                params![id, it.vehicle_id, it.crew_id, it.state, position, encoded],
+            ),
             Entry::Count(it) => self.row(
                 table,
                 params![id, it.facility_id, it.item_id, position, encoded],
@@ -376,6 +391,7 @@ impl<'c> Writer<'c> {
             | Entry::Parcel(_)
             | Entry::Agreements(_)
             | Entry::Keeper(_)
+            | Entry::Bookings(_)
             | Entry::LotInKits(_) => Ok(()),
         }
     }

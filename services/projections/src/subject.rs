@@ -37,6 +37,7 @@ fn boundary(tag: &str) -> Option<Boundary> {
         "request" => Boundary::request(id),
         "shipment" => Boundary::shipment(id),
         "emergency" => Boundary::emergency(id),
+        "trip" => Boundary::trip(id),
         "count" => Boundary::count(id),
         "goods" => Boundary::goods(id),
         "asset" => {

@@ -47,6 +47,7 @@ tables! {
         "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"
     ] ["quantity"];
     KEEPERS = "keepers" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
+    TRIPS = "trips" ["trip_id"] ["vehicle_id", "crew_id", "state", "created_position", "resource"];
     EMERGENCIES = "emergencies" ["emergency_id"] ["created_position", "resource"];
     STOCK_COUNTS = "stock_counts" ["count_id"] ["facility_id", "item_id", "created_position", "resource"];
     GOODS = "goods" ["goods_id"] ["facility_id", "is_open", "created_position", "resource"];

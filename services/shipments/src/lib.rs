@@ -4,7 +4,9 @@ mod custody;
 mod elsewhere;
 mod endpoint;
 mod parse;
+mod trip;
 
 pub use custody::CustodyEndpoint;
 pub use elsewhere::Stock;
 pub use endpoint::ShipmentEndpoint;
+pub use trip::TripEndpoint;

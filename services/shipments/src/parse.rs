@@ -23,6 +23,7 @@ use keruen_proto::{
 pub mod custody;
 mod journey;
 mod sscc;
+pub mod trip;
 
 pub use journey::{
     answer, arrive, attempt, delay, divert, pack, report_loss, split, turn_back, unpack,

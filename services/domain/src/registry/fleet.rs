@@ -62,7 +62,7 @@ register! {
 macro_rules! existing {
     ($($(#[$doc:meta])* $name:ident, $member:ident: $type:ident, $unknown:ident { $id:ident };)*) => {$(
         $(#[$doc])*
-        pub(super) fn $name<'a>(books: &'a Books, id: &str) -> Result<&'a $type, Rejection> {
+        pub(crate) fn $name<'a>(books: &'a Books, id: &str) -> Result<&'a $type, Rejection> {
             books.$member(id).ok_or_else(|| Rejection::$unknown { $id: id.to_owned() })
         }
     )*};

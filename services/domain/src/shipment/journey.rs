@@ -89,7 +89,7 @@ pub struct RecordArrival {
 }
 
 /// Whether a shipment is on its way and nothing of it was received.
-pub(super) fn travels(shipment: &Shipment) -> bool {
+pub(crate) fn travels(shipment: &Shipment) -> bool {
     matches!(
         shipment.state(),
         ShipmentState::Dispatched

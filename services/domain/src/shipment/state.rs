@@ -8,8 +8,9 @@ use keruen_proto::{
         DiscrepancyAnswered, LossActAccepted, LossActVoided, MissingUnits, ParcelPacked,
         ParcelUnpacked, ReceivedUnits, Shipment, ShipmentAllocated, ShipmentArrived,
         ShipmentCancelled, ShipmentDelayed, ShipmentDispatchVoided, ShipmentDispatched,
-        ShipmentDiverted, ShipmentLossReported, ShipmentLot, ShipmentReceiptVoided,
+        ShipmentDiverted, ShipmentLoaded, ShipmentLossReported, ShipmentLot, ShipmentReceiptVoided,
         ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentState, ShipmentUnits,
+        ShipmentUnloaded, TripCancelled,
     },
 };
 
@@ -36,6 +37,9 @@ impl Fold for Shipment {
         DiscrepancyAnswered::TYPE,
         CustodyHandedOver::TYPE,
         CustodyRefused::TYPE,
+        ShipmentLoaded::TYPE,
+        ShipmentUnloaded::TYPE,
+        TripCancelled::TYPE,
         ShipmentDispatchVoided::TYPE,
         ShipmentReceiptVoided::TYPE,
         LossActVoided::TYPE,

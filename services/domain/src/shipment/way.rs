@@ -56,6 +56,16 @@ pub(super) fn evolve(shipment: &mut Shipment, event: &Event, is_it: impl Fn(&str
             shipment.refusals = shipment.refusals.saturating_add(1);
             shipment.documents.extend_from_slice(&event.documents);
         }
+        Event::ShipmentLoaded(event) => {
+            let load = event.load.as_ref();
+            if load.is_some_and(|load| is_it(&load.shipment_id)) {
+                shipment.trip_id.clone_from(&event.trip_id);
+            }
+        }
+        Event::ShipmentUnloaded(event) if is_it(&event.shipment_id) => shipment.trip_id.clear(),
+        Event::TripCancelled(event) if event.shipment_ids.iter().any(|id| is_it(id)) => {
+            shipment.trip_id.clear();
+        }
         Event::DiscrepancyAnswered(event) if is_it(&event.shipment_id) => answered(shipment, event),
         _ => {}
     }

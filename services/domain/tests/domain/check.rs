@@ -10,7 +10,8 @@ use keruen_proto::{
     requests::v1::{ApprovedLine, RequestApproved},
     shipments::v1::{
         AgreementOverride, CustodyHandedOver, CustodyLeg, Keeper, KeeperAppointed, LossActAccepted,
-        ReceivedUnits, ShipmentAllocated, ShipmentDispatched, ShipmentReceived, ShipmentUnits,
+        ReceivedUnits, ShipmentAllocated, ShipmentDispatched, ShipmentLoaded, ShipmentReceived,
+        ShipmentUnits, ShipmentUnloaded, TripCompleted, TripDeparted, TripLoad,
     },
 };
 
@@ -439,6 +440,66 @@ fn stock_that_changes_its_keeper_without_a_count_or_from_a_stranger() {
     let broken = ledger.end_append();
     assert_eq!(broken.len(), 1, "{broken:?}");
     assert!(broken[0].what.contains("without a count"), "{}", broken[0]);
+}
+
+fn departed(trip_id: &str, vehicle_id: &str, crew_id: &str) -> Event {
+    TripDeparted {
+        trip_id: trip_id.to_owned(),
+        vehicle_id: vehicle_id.to_owned(),
+        crew_id: crew_id.to_owned(),
+        documents: Vec::new(),
+    }
+    .into()
+}
+
+fn loaded(trip_id: &str) -> Event {
+    ShipmentLoaded {
+        trip_id: trip_id.to_owned(),
+        load: Some(TripLoad {
+            shipment_id: "S1".to_owned(),
+            ..TripLoad::default()
+        }),
+        ..ShipmentLoaded::default()
+    }
+    .into()
+}
+
+#[test]
+fn vehicles_and_shipments_that_are_on_two_trips_at_once() {
+    let broken = |events: &[Event]| {
+        let mut ledger = Ledger::default();
+        for (position, event) in (1..).zip(events) {
+            ledger.take_in(position, event, NOON_US);
+        }
+        let broken = ledger.end_append();
+        assert!(broken.iter().all(|it| it.invariant == 3), "{broken:?}");
+        broken.into_iter().map(|it| it.what).collect::<Vec<_>>()
+    };
+    let left = departed("T1", "VAN", "C1");
+    let found = broken(&[left.clone(), departed("T2", "VAN", "C2")]);
+    assert!(
+        found.len() == 1 && found[0].contains("vehicle VAN"),
+        "{found:?}"
+    );
+    let over = TripCompleted {
+        trip_id: "T1".to_owned(),
+        ..TripCompleted::default()
+    };
+    let found = broken(&[left, over.clone().into(), departed("T2", "VAN", "C1")]);
+    assert_eq!(found, Vec::<String>::new());
+    let found = broken(&[loaded("T1"), loaded("T2")]);
+    assert!(
+        found.len() == 1 && found[0].contains("is on trip T1"),
+        "{found:?}"
+    );
+    let off = |trip_id: &str| ShipmentUnloaded {
+        shipment_id: "S1".to_owned(),
+        trip_id: trip_id.to_owned(),
+        ..ShipmentUnloaded::default()
+    };
+    assert_eq!(broken(&[loaded("T1"), off("T2").into()]).len(), 1);
+    let found = broken(&[loaded("T1"), off("T1").into(), loaded("T2")]);
+    assert_eq!(found, Vec::<String>::new());
 }
 
 #[test]

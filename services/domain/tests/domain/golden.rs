@@ -51,16 +51,18 @@ use keruen_proto::{
     },
     shipments::v1::{
         AgreementEndReason, AgreementOverride, AgreementOverrideReason, AllocationReleased,
-        CancellationReason, CustodyBasis, CustodyHandedOver, CustodyLeg, CustodyRefused,
-        DelayReason, DeliveryAttempted, DeliveryFailure, DiscrepancyAnswer, DiscrepancyAnswered,
-        DisputeReason, DiversionReason, Keeper, KeeperAppointed, LiabilityAgreement,
-        LiabilityAgreementEnded, LiabilityAgreementSigned, LiabilityBasis, LossActAccepted,
-        LossActVoided, LossCause, LossVerdict, Parcel, ParcelPacked, ParcelUnpacked, ReceivedUnits,
-        ReleaseReason, Remark, RemarkKind, SealCheck, SealState, ShipmentAllocated,
-        ShipmentArrived, ShipmentCancelled, ShipmentDelayed, ShipmentDispatchVoided,
-        ShipmentDispatched, ShipmentDiverted, ShipmentLine, ShipmentLossReported, ShipmentParcel,
-        ShipmentReceiptVoided, ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentUnits,
-        SplitReason,
+        BreakdownReason, CancellationReason, ColdChainOverride, ColdChainOverrideReason,
+        CustodyBasis, CustodyHandedOver, CustodyLeg, CustodyRefused, DelayReason,
+        DeliveryAttempted, DeliveryFailure, DiscrepancyAnswer, DiscrepancyAnswered, DisputeReason,
+        DiversionReason, Keeper, KeeperAppointed, LiabilityAgreement, LiabilityAgreementEnded,
+        LiabilityAgreementSigned, LiabilityBasis, LossActAccepted, LossActVoided, LossCause,
+        LossVerdict, Parcel, ParcelPacked, ParcelUnpacked, ReceivedUnits, ReleaseReason, Remark,
+        RemarkKind, SealCheck, SealState, ShipmentAllocated, ShipmentArrived, ShipmentCancelled,
+        ShipmentDelayed, ShipmentDispatchVoided, ShipmentDispatched, ShipmentDiverted,
+        ShipmentLine, ShipmentLoaded, ShipmentLossReported, ShipmentParcel, ShipmentReceiptVoided,
+        ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentUnits, ShipmentUnloaded,
+        SplitReason, Trip, TripBrokeDown, TripCancellationReason, TripCancelled, TripCompleted,
+        TripDeparted, TripLoad, TripPlanned, TripResumed, TripState, TripStop, TripStopReached,
     },
 };
 use serde_json::Value;
@@ -2149,6 +2151,107 @@ fn kits() -> Vec<Event> {
     ]
 }
 
+fn on_trips() -> Vec<Event> {
+    let trip_id = text("T-1");
+    let (vehicle_id, crew_id) = (text("VAN-1"), text("CREW-1"));
+    vec![
+        TripPlanned {
+            trip: Some(Trip {
+                trip_id: trip_id.clone(),
+                vehicle_id: vehicle_id.clone(),
+                crew_id: crew_id.clone(),
+                state: TripState::Planned.into(),
+                departs_on: text("2020-04-10"),
+                returns_on: text("2020-04-12"),
+                stops: ["WH", "HOSP"]
+                    .map(|facility_id| TripStop {
+                        facility_id: text(facility_id),
+                        expected_on: text("2020-04-11"),
+                        reached: false,
+                    })
+                    .to_vec(),
+                documents: documents(DocumentKind::Waybill),
+                ..Trip::default()
+            }),
+        }
+        .into(),
+        ShipmentLoaded {
+            trip_id: trip_id.clone(),
+            load: Some(TripLoad {
+                shipment_id: text("S-1"),
+                from_stop: 1,
+                to_stop: 2,
+                weight_g: 12_400,
+                volume_ml: 60_000,
+                cold_chain: Some(StorageRange {
+                    minimum_millicelsius: 2_000,
+                    maximum_millicelsius: 8_000,
+                }),
+                cold_chain_override: Some(ColdChainOverride {
+                    authorised_by_ref: text("person:1"),
+                    reason: ColdChainOverrideReason::PackedCold.into(),
+                }),
+            }),
+            origin_id: text("WH"),
+            destination_id: text("HOSP"),
+        }
+        .into(),
+        ShipmentUnloaded {
+            trip_id: trip_id.clone(),
+            shipment_id: text("S-1"),
+            origin_id: text("WH"),
+            destination_id: text("HOSP"),
+        }
+        .into(),
+        TripDeparted {
+            trip_id: trip_id.clone(),
+            vehicle_id: vehicle_id.clone(),
+            crew_id: crew_id.clone(),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        TripStopReached {
+            trip_id: trip_id.clone(),
+            stop: 2,
+            facility_id: text("HOSP"),
+        }
+        .into(),
+        TripBrokeDown {
+            trip_id: trip_id.clone(),
+            vehicle_id: vehicle_id.clone(),
+            reason: BreakdownReason::Accident.into(),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        TripResumed {
+            trip_id: trip_id.clone(),
+            vehicle_id: text("VAN-2"),
+            crew_id: text("CREW-2"),
+            from_vehicle_id: vehicle_id.clone(),
+            from_crew_id: crew_id.clone(),
+            departs_on: text("2020-04-11"),
+            returns_on: text("2020-04-13"),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        TripCompleted {
+            trip_id: trip_id.clone(),
+            vehicle_id: vehicle_id.clone(),
+            crew_id: crew_id.clone(),
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        TripCancelled {
+            trip_id,
+            vehicle_id,
+            crew_id,
+            shipment_ids: vec![text("S-1"), text("S-2")],
+            reason: TripCancellationReason::Weather.into(),
+        }
+        .into(),
+    ]
+}
+
 /// One event of each type, with as much in it as can be.
 pub fn samples() -> Vec<Event> {
     [
@@ -2171,6 +2274,7 @@ pub fn samples() -> Vec<Event> {
         kits(),
         meant(),
         on_the_way(),
+        on_trips(),
         lost(),
         answered(),
         planned(),

@@ -40,6 +40,7 @@ mod shipment;
 mod stock;
 mod story;
 mod title;
+mod trip;
 mod unidentified;
 mod verification;
 mod voiding;

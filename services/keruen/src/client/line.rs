@@ -14,6 +14,7 @@ use keruen_proto::{
     requests::v1::{ApprovedLine, Need, NeedKind, PlanLine, PlanShare, PlanWeight, RequestLine},
     shipments::v1::{
         Remark, RemarkKind, SealCheck, SealState, ShipmentLine, ShipmentPick, ShipmentReceiptLine,
+        TripStop,
     },
 };
 
@@ -420,6 +421,23 @@ pub fn shipment_pick(text: &str) -> Result<ShipmentPick, String> {
         owner_id: pairs.text("owner"),
         quantity: if is_counted { pairs.quantity()? } else { 0 },
         serial_numbers,
+    })
+}
+
+/// `CODE[=DAY]`
+pub fn trip_stop(text: &str) -> Result<TripStop, String> {
+    let (facility_id, day) = text.split_once('=').unwrap_or((text, ""));
+    if facility_id.is_empty() {
+        return Err(format!("must be CODE or CODE=DAY; found {text:?}"));
+    }
+    Ok(TripStop {
+        facility_id: facility_id.to_owned(),
+        expected_on: if day.is_empty() {
+            String::new()
+        } else {
+            value::date(day)?
+        },
+        reached: false,
     })
 }
 

@@ -219,6 +219,7 @@ type PlanClient = requests::plan_service_client::PlanServiceClient<Channel>;
 type RequestClient = requests::request_service_client::RequestServiceClient<Channel>;
 type ShipmentClient = shipments::shipment_service_client::ShipmentServiceClient<Channel>;
 type CustodyClient = shipments::custody_service_client::CustodyServiceClient<Channel>;
+type TripClient = shipments::trip_service_client::TripServiceClient<Channel>;
 type StockClient = stock::stock_service_client::StockServiceClient<Channel>;
 type ProjectionClient = projections::projection_service_client::ProjectionServiceClient<Channel>;
 type EventClient = events::event_service_client::EventServiceClient<Channel>;
@@ -552,6 +553,28 @@ rpcs! {
         "custody keeper" "GetKeeper" get_keeper show
             shipments::GetKeeperRequest => shipments::GetKeeperResponse { keeper: shipments::Keeper }
     }
+    "keruen.shipments.v1.TripService" TripClient {
+        "trip plan" "PlanTrip" plan_trip change
+            shipments::PlanTripRequest => shipments::PlanTripResponse { trip: shipments::Trip }
+        "trip load" "LoadShipment" load_shipment change
+            shipments::LoadShipmentRequest => shipments::LoadShipmentResponse { trip: shipments::Trip }
+        "trip unload" "UnloadShipment" unload_shipment change
+            shipments::UnloadShipmentRequest => shipments::UnloadShipmentResponse { trip: shipments::Trip }
+        "trip depart" "DepartTrip" depart_trip change
+            shipments::DepartTripRequest => shipments::DepartTripResponse { trip: shipments::Trip }
+        "trip reach" "ReachStop" reach_stop change
+            shipments::ReachStopRequest => shipments::ReachStopResponse { trip: shipments::Trip }
+        "trip break-down" "ReportBreakdown" report_breakdown change
+            shipments::ReportBreakdownRequest => shipments::ReportBreakdownResponse { trip: shipments::Trip }
+        "trip resume" "ResumeTrip" resume_trip change
+            shipments::ResumeTripRequest => shipments::ResumeTripResponse { trip: shipments::Trip }
+        "trip complete" "CompleteTrip" complete_trip change
+            shipments::CompleteTripRequest => shipments::CompleteTripResponse { trip: shipments::Trip }
+        "trip cancel" "CancelTrip" cancel_trip change
+            shipments::CancelTripRequest => shipments::CancelTripResponse { trip: shipments::Trip }
+        "trip get" "GetTrip" get_trip show
+            shipments::GetTripRequest => shipments::GetTripResponse { trip: shipments::Trip }
+    }
     "keruen.stock.v1.StockService" StockClient {
         "stock" "ListStock" list_stock list_large
             stock::ListStockRequest => stock::ListStockResponse { rows: stock::StockRow }
@@ -579,6 +602,8 @@ rpcs! {
             stock::ListRecallsRequest => stock::ListRecallsResponse { rows: stock::RecallRow }
         "stock counts" "ListStockCounts" list_stock_counts list
             stock::ListStockCountsRequest => stock::ListStockCountsResponse { stock_counts: inventory::StockCount }
+        "trip list" "ListTrips" list_trips list
+            stock::ListTripsRequest => stock::ListTripsResponse { trips: shipments::Trip }
         "liability list" "ListLiability" list_liability list
             stock::ListLiabilityRequest => stock::ListLiabilityResponse { rows: stock::LiabilityRow }
         "goods list" "ListUnidentifiedGoods" list_unidentified_goods list

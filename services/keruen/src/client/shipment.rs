@@ -19,6 +19,7 @@ use crate::{
         failure::Failure,
         journey, line,
         mutation::{ListArgs, MutationArgs},
+        print::Print,
         session::Session,
         value,
     },
@@ -92,6 +93,15 @@ Examples:
         /// Its id
         shipment_id: String,
     },
+    /// Save a paper of a shipment as a page to print: waybill, receipt and so on
+    #[command(after_help = "\
+Examples:
+  keruen shipment print S-JEZ-1 --document waybill
+  keruen shipment print S-JEZ-1 --document hand-over-act --language kk
+  keruen shipment print S-JEZ-1 --document loss-act --output act.html
+
+It is a page of HTML for A4, with lines for pens and a QR code that names the shipment. Open it in a browser and print it.")]
+    Print(Print),
     /// List shipments, newest first
     #[command(after_help = "\
 Examples:
@@ -322,6 +332,7 @@ impl Verb {
                 session.change(&args.mutation, request).await
             }
             Self::Get { shipment_id } => session.show(GetShipmentRequest { shipment_id }).await,
+            Self::Print(args) => args.run(session).await,
             Self::List {
                 from,
                 to,

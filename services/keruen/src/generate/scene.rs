@@ -20,6 +20,7 @@ const FILES: &[(&str, &str)] = &[
     ("asset", include_str!("scenes/asset.txt")),
     ("shipment", include_str!("scenes/shipment.txt")),
     ("custody", include_str!("scenes/custody.txt")),
+    ("trip", include_str!("scenes/trip.txt")),
 ];
 
 /// Who and what every scene has.

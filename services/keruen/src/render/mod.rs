@@ -22,6 +22,7 @@ pub mod shipments;
 pub mod stock;
 pub mod table;
 pub mod trace;
+pub mod trip;
 pub mod voided;
 pub mod word;
 

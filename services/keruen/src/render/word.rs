@@ -23,10 +23,11 @@ use keruen_proto::{
         RequestState, ShortClosingReason, SubstituteDeclineReason, SubstituteState,
     },
     shipments::v1::{
-        AgreementEndReason, AgreementOverrideReason, CancellationReason, CustodyBasis, DelayReason,
-        DeliveryFailure, DiscrepancyAnswer, DiscrepancyState, DisputeReason, DiversionReason,
-        LiabilityBasis, LossCause, LossVerdict, RemarkKind, ReserveOverrideReason, SealState,
-        ShipmentState, SplitReason,
+        AgreementEndReason, AgreementOverrideReason, BreakdownReason, CancellationReason,
+        ColdChainOverrideReason, CustodyBasis, DelayReason, DeliveryFailure, DiscrepancyAnswer,
+        DiscrepancyState, DisputeReason, DiversionReason, LiabilityBasis, LossCause, LossVerdict,
+        RemarkKind, ReserveOverrideReason, SealState, ShipmentState, SplitReason,
+        TripCancellationReason, TripState,
     },
     stock::v1::{InboxKind, StockGroup, TraceStatus},
 };
@@ -87,6 +88,10 @@ words! {
     FitOverrideReason "FIT_OVERRIDE_REASON_"
     HoldReason "HOLD_REASON_"
     LiabilityBasis "LIABILITY_BASIS_"
+    BreakdownReason "BREAKDOWN_REASON_"
+    ColdChainOverrideReason "COLD_CHAIN_OVERRIDE_REASON_"
+    TripCancellationReason "TRIP_CANCELLATION_REASON_"
+    TripState "TRIP_STATE_"
     LossCause "LOSS_CAUSE_"
     LossVerdict "LOSS_VERDICT_"
     InboxKind "INBOX_KIND_"

@@ -23,7 +23,7 @@ use keruen_requests::{
     EmergencyEndpoint, PlanEndpoint, RequestEndpoint,
     clock::{self, Deadlines},
 };
-use keruen_shipments::{CustodyEndpoint, ShipmentEndpoint};
+use keruen_shipments::{CustodyEndpoint, ShipmentEndpoint, TripEndpoint};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
     server::NamedService,
@@ -394,6 +394,7 @@ impl Services {
             .has(Role::Shipments)
             .then(|| bounded!(ShipmentEndpoint::service(Arc::clone(&self.desk), asked)));
         let custody = of_role!(Shipments, CustodyEndpoint);
+        let trips = of_role!(Shipments, TripEndpoint);
         let requests = of_role!(Requests, RequestEndpoint);
         let plans = of_role!(Requests, PlanEndpoint);
         let emergencies = of_role!(Requests, EmergencyEndpoint);
@@ -413,7 +414,7 @@ impl Services {
         macro_rules! serving {
             ($($service:ident)*) => {$(report_serving(&reporter, $service.as_ref()).await;)*};
         }
-        serving!(registry inventory assets shipments custody requests plans emergencies stock projections);
+        serving!(registry inventory assets shipments custody trips requests plans emergencies stock projections);
         report_serving(&reporter, Some(&events)).await;
         if let Some(relay) = relay {
             tokio::spawn(report_relay(reporter.clone(), relay));
@@ -450,6 +451,7 @@ impl Services {
             .add_optional_service(assets)
             .add_optional_service(shipments)
             .add_optional_service(custody)
+            .add_optional_service(trips)
             .add_optional_service(requests)
             .add_optional_service(plans)
             .add_optional_service(emergencies)

@@ -154,6 +154,17 @@ CREATE TABLE keepers (
     PRIMARY KEY (facility_id, position)
 ) WITHOUT ROWID;
 
+CREATE TABLE trips (
+    trip_id TEXT NOT NULL PRIMARY KEY,
+    vehicle_id TEXT NOT NULL,
+    crew_id TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX trips_by_age ON trips (created_position);
+CREATE INDEX trips_by_state ON trips (state, created_position);
+
 CREATE TABLE emergencies (
     emergency_id TEXT NOT NULL PRIMARY KEY,
     created_position BIGINT NOT NULL,
