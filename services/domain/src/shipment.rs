@@ -102,6 +102,8 @@ pub struct DispatchShipment {
     pub documents: Vec<DocumentRef>,
     /// What the custodian signed for, if that is said.
     pub basis: Option<CustodyBasis>,
+    /// Who sends what is inside its assets to where that does not fit, and why.
+    pub fit_override: Option<FitOverride>,
 }
 
 /// What was found of one line of a shipment.

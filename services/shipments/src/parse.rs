@@ -134,7 +134,9 @@ pub fn dispatch(
     let signed_by_ref = fields.optional_person("signed_by_ref", &message.signed_by_ref);
     let expected_on = fields.date("expected_on", &message.expected_on);
     let documents = fields.documents("documents", &message.documents);
+    let fit_override = fields.fit_override("fit_override", message.fit_override.as_ref());
     Some(DispatchShipment {
+        fit_override: fit_override?,
         basis: None,
         shipment_id: shipment_id?,
         custodian_id: custodian_id?,

@@ -807,6 +807,7 @@ pub fn dispatch(shipment_id: &str) -> DispatchShipment {
         expected_on: None,
         documents: Vec::new(),
         basis: None,
+        fit_override: None,
     }
 }
 

@@ -52,7 +52,11 @@ Examples:
 Examples:
   keruen shipment dispatch S-JEZ-1 --custodian VOLUNTEERS \\
       --signed-by person:DUTY-17 --expected-on 2030-01-31 \\
-      --document kind=waybill,number=W-12")]
+      --document kind=waybill,number=W-12
+  keruen shipment dispatch S-LAB-1 --custodian VOLUNTEERS \\
+      --override-by person:7 --override-reason adapter
+
+What is inside the equipment that it brings goes along, and must fit its destination too.")]
     Dispatch(Dispatch),
     #[command(flatten)]
     Journey(journey::Verb),
@@ -176,6 +180,8 @@ pub struct Dispatch {
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
     #[command(flatten)]
+    fit: FitArgs,
+    #[command(flatten)]
     mutation: MutationArgs,
 }
 
@@ -277,6 +283,7 @@ impl Verb {
                     signed_by_ref: args.signed_by.unwrap_or_default(),
                     expected_on: args.expected_on.unwrap_or_default(),
                     documents: args.documents,
+                    fit_override: args.fit.into_override(),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

@@ -439,6 +439,7 @@ impl History {
             expected_on: None,
             documents: Vec::new(),
             basis: None,
+            fit_override: None,
         });
     }
 
