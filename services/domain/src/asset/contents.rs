@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Asset, AssetPlace, AssetRef, AssetTakenOut, FitOverride, HoldReason, ReceiptOutcome, StockHeld,
-        StockLot, StockReleased, StockUnits,
+        Asset, AssetPlace, AssetRef, AssetTakenOut, FitOverride, HoldReason, ReceiptOutcome,
+        StockHeld, StockLot, StockReleased, StockUnits,
     },
     registry::v1::DocumentRef,
     shipments::v1::{
@@ -363,9 +363,8 @@ fn check_going(
         problems.extend(fit::check(item, destination, fit_override)?);
     }
     let wanted = Use::Sent(destination, today);
-    let barred = |units: &&StockUnits| {
-        !earmark::allows(books, &units.item_id, &units.donation_id, wanted)
-    };
+    let barred =
+        |units: &&StockUnits| !earmark::allows(books, &units.item_id, &units.donation_id, wanted);
     match units().find(barred) {
         Some(units) => Err(Rejection::BatchEarmarked {
             batch_id: units.batch_id.clone(),

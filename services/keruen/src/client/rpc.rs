@@ -564,6 +564,8 @@ rpcs! {
             stock::ListStockCountsRequest => stock::ListStockCountsResponse { stock_counts: inventory::StockCount }
         "goods list" "ListUnidentifiedGoods" list_unidentified_goods list
             stock::ListUnidentifiedGoodsRequest => stock::ListUnidentifiedGoodsResponse { goods: inventory::UnidentifiedGoods }
+        "plan list" "ListPlans" list_plans list
+            stock::ListPlansRequest => stock::ListPlansResponse { plans: requests::Plan }
         "shipment list" "ListShipments" list_shipments list
             stock::ListShipmentsRequest => stock::ListShipmentsResponse { shipments: shipments::Shipment }
     }

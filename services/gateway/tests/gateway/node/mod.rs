@@ -54,11 +54,11 @@ use keruen_proto::{
         GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
         GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
         ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListInboxRequest,
-        ListInboxResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
-        ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListShortagesRequest,
-        ListShortagesResponse, ListStockCountsRequest, ListStockCountsResponse, ListStockRequest,
-        ListStockResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse, StockGroup,
-        StockRow, get_trace_request,
+        ListInboxResponse, ListPlansRequest, ListPlansResponse, ListRecallsRequest,
+        ListRecallsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
+        ListShipmentsResponse, ListShortagesRequest, ListShortagesResponse, ListStockCountsRequest,
+        ListStockCountsResponse, ListStockRequest, ListStockResponse, ListUnidentifiedGoodsRequest,
+        ListUnidentifiedGoodsResponse, StockGroup, StockRow, get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -694,6 +694,13 @@ impl StockService for Served {
         &self,
         _: Request<ListAssetsRequest>,
     ) -> Result<Response<ListAssetsResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_plans(
+        &self,
+        _: Request<ListPlansRequest>,
+    ) -> Result<Response<ListPlansResponse>, Status> {
         not_read()
     }
 
