@@ -20,6 +20,15 @@ fn small(server: &str, seed: u64) -> Options {
     }
 }
 
+/// With some of the scenes only.
+fn tiny(server: &str, seed: u64) -> Options {
+    Options {
+        days: 2,
+        scale: 0.02,
+        ..Options::new(server, seed)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_can_happen_happens_and_the_books_agree() {
     let node = Node::new().await;
@@ -43,10 +52,10 @@ async fn everything_that_can_happen_happens_and_the_books_agree() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_seed_gives_the_same_commands() {
     let node = Node::new().await;
-    let options = small(node.grpc_url(), 2);
+    let options = tiny(node.grpc_url(), 2);
     let first = play(&options, |_, _| {}).await.unwrap();
     let other = Node::new().await;
-    let options = small(other.grpc_url(), 2);
+    let options = tiny(other.grpc_url(), 2);
     let elsewhere = play(&options, |_, _| {}).await.unwrap();
     assert_eq!(elsewhere, first);
     let ids = |events: Vec<keruen_proto::log::v1::RecordedEvent>| {
@@ -65,12 +74,7 @@ async fn the_same_seed_gives_the_same_commands() {
 async fn twenty_seeds_keep_the_books_in_order() {
     for seed in 1..=20 {
         let node = Node::new().await;
-        let options = Options {
-            days: 2,
-            scale: 0.02,
-            ..Options::new(node.grpc_url(), seed)
-        };
-        let report = play(&options, |_, _| {}).await.unwrap();
+        let report = play(&tiny(node.grpc_url(), seed), |_, _| {}).await.unwrap();
         assert_eq!(report.surprises, Vec::<String>::new(), "seed {seed}");
         history::check(&history::read(&node.channel()).await);
         assert!(

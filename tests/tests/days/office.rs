@@ -62,7 +62,8 @@ async fn the_front_office_sees_to_everything_that_came_overnight() {
     town.types("request triage NIGHT --office OTHER").refused(1);
 
     // Nobody has looked at what cannot wait, so whoever is on duty is called.
-    town.types("request escalate RANG --reason not-answered").success();
+    town.types("request escalate RANG --reason not-answered")
+        .success();
     let called = town.answers("request get RANG");
     assert!(called.to_string().contains("person:41"), "{called}");
 

@@ -24,8 +24,6 @@ const PACKAGES: &[&str] = &[
 /// are far longer than people say.
 pub const BEYOND_REACH: &[&str] = &[
     "NOTHING_PLEDGED",
-    "NO_LINES",
-    "TOO_MANY_LINES",
     "DUPLICATE_LINE",
     "COMMODITY_REQUIRED",
     "LINE_REQUIRED",

@@ -34,8 +34,8 @@ Examples:
   keruen generate --seed 8 --scale 2 --format json
 
 The month ends today: facts lie in the past, and what can't be backdated happens now. At \
---scale 1 there are 60 facilities, 40 items and 200 organisations; below 0.05 what takes \
-hundreds of commands to reach is left out. The same seed on the \
+--scale 1 there are 60 facilities, 40 items and 200 organisations; from 0.05 on \
+every refusal and state occurs, below it some of them. The same seed on the \
 same day gives the same commands under the same ids on a new store; another seed adds \
 another world to the same store. `keruen check` afterwards tells whether the history \
 keeps the invariants.")]

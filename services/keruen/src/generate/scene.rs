@@ -25,8 +25,9 @@ const FILES: &[(&str, &str)] = &[
 
 /// Those that take hundreds of commands.
 const BOUNDS: &str = include_str!("scenes/bound.txt");
-/// From this scale on they are played.
-const BOUNDS_SCALE: f64 = 0.05;
+/// From this scale on all scenes are played, and those too; below it, one of so many.
+const WHOLE_SCALE: f64 = 0.05;
+const PLAYED_IN_SMALL: usize = 3;
 
 /// Who and what every scene has.
 const CAST: &[&str] = &[
@@ -47,16 +48,19 @@ pub struct Scene {
     lines: Vec<&'static str>,
 }
 
-/// All scenes of a world of that size, in an order that chance has drawn.
+/// The scenes of a world of that size, in an order that chance has drawn.
 pub fn all(chance: &mut fastrand::Rng, scale: f64) -> Vec<Scene> {
     let mut scenes: Vec<Scene> = FILES
         .iter()
         .flat_map(|(file, text)| scenes_of(file, text))
         .collect();
-    if scale >= BOUNDS_SCALE {
+    if scale >= WHOLE_SCALE {
         scenes.extend(scenes_of("bound", BOUNDS));
     }
     chance.shuffle(&mut scenes);
+    if scale < WHOLE_SCALE {
+        scenes.truncate(scenes.len().div_ceil(PLAYED_IN_SMALL));
+    }
     scenes
 }
 
