@@ -43,6 +43,10 @@ tables! {
     SHIPMENTS = "shipments" ["shipment_id"] [
         "origin_id", "destination_id", "state", "custodian_id", "created_position", "resource"
     ];
+    CARRIED = "carried" [
+        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"
+    ] ["quantity"];
+    KEEPERS = "keepers" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
     EMERGENCIES = "emergencies" ["emergency_id"] ["created_position", "resource"];
     PLANS = "plans" ["plan_id"] ["origin_id", "state", "created_position", "resource"];
     PLAN_FACILITIES = "plan_facilities" ["facility_id", "plan_id"] [];

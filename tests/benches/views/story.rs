@@ -248,6 +248,7 @@ impl Teller {
             documents: Vec::new(),
             basis: None,
             fit_override: None,
+            agreement_override: None,
         });
         self.tell(&ReceiveShipment {
             shipment_id: own("S"),

@@ -14,10 +14,6 @@ fn waiting(rows: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(
-    clippy::too_many_lines,
-    reason = "a story from its beginning to its end"
-)]
 async fn the_front_office_sees_to_everything_that_came_overnight() {
     let town = Town::awakes().await;
     for line in [

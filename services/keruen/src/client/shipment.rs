@@ -2,12 +2,13 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::{
+    inventory::v1::{FitOverride, FitOverrideReason},
     registry::v1::DocumentRef,
     shipments::v1::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
-        DispatchShipmentRequest, GetShipmentRequest, LossVerdict, ReceiveShipmentRequest,
-        RequestShipmentRequest, ReserveOverride, ReserveOverrideReason, SealCheck, ShipmentLine,
-        ShipmentReceiptLine, ShipmentState,
+        CustodyBasis, DispatchShipmentRequest, GetShipmentRequest, LossVerdict,
+        ReceiveShipmentRequest, RequestShipmentRequest, ReserveOverride, ReserveOverrideReason,
+        SealCheck, ShipmentLine, ShipmentReceiptLine, ShipmentState,
     },
     stock::v1::ListShipmentsRequest,
 };
@@ -15,6 +16,7 @@ use keruen_proto::{
 use crate::{
     client::{
         asset::FitArgs,
+        custody::AnsweredFor,
         failure::Failure,
         journey, line,
         mutation::{ListArgs, MutationArgs},
@@ -54,7 +56,7 @@ Examples:
       --signed-by person:DUTY-17 --expected-on 2030-01-31 \\
       --document kind=waybill,number=W-12
   keruen shipment dispatch S-LAB-1 --custodian VOLUNTEERS \\
-      --override-by person:7 --override-reason adapter
+      --fit-override-by person:7 --fit-override-reason adapter
 
 What is inside the equipment that it brings goes along, and must fit its destination too.")]
     Dispatch(Dispatch),
@@ -179,8 +181,17 @@ pub struct Dispatch {
     /// Waybill and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
+    /// What the custodian signs for. Default: sealed, where it is packed in parcels
+    #[arg(long, value_parser = word::parser::<CustodyBasis>())]
+    basis: Option<CustodyBasis>,
     #[command(flatten)]
-    fit: FitArgs,
+    answered: AnsweredFor,
+    /// Who answers for it that what is inside the equipment does not fit where it goes: a reference, never a name
+    #[arg(long, value_name = "REF", requires = "fit_override_reason")]
+    fit_override_by: Option<String>,
+    /// Why it goes there all the same
+    #[arg(long, value_name = "REASON", requires = "fit_override_by", value_parser = word::parser::<FitOverrideReason>())]
+    fit_override_reason: Option<FitOverrideReason>,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -283,7 +294,12 @@ impl Verb {
                     signed_by_ref: args.signed_by.unwrap_or_default(),
                     expected_on: args.expected_on.unwrap_or_default(),
                     documents: args.documents,
-                    fit_override: args.fit.into_override(),
+                    fit_override: args.fit_override_by.map(|authorised_by_ref| FitOverride {
+                        authorised_by_ref,
+                        reason: args.fit_override_reason.map_or(0, Into::into),
+                    }),
+                    basis: args.basis.map_or(0, Into::into),
+                    agreement_override: args.answered.into(),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

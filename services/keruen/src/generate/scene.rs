@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = &[
     ("shipment", include_str!("scenes/shipment.txt")),
     ("request", include_str!("scenes/request.txt")),
     ("journey", include_str!("scenes/journey.txt")),
+    ("custody", include_str!("scenes/custody.txt")),
 ];
 
 /// Those that take hundreds of commands.

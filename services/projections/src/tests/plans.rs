@@ -96,7 +96,11 @@ fn plans_are_found_by_origin_facility_and_state() {
         let is_from: Vec<_> = is_from.cloned().collect();
         assert!(!is_from.is_empty());
         assert_eq!(listed(connection, &from), is_from);
-        for state in [PlanState::Drafted, PlanState::Approved, PlanState::Cancelled] {
+        for state in [
+            PlanState::Drafted,
+            PlanState::Approved,
+            PlanState::Cancelled,
+        ] {
             let serving = ListPlansRequest {
                 facility_id: facility_id.to_owned(),
                 states: vec![state.into()],
@@ -107,7 +111,11 @@ fn plans_are_found_by_origin_facility_and_state() {
                 plan.state() == state && shares.any(|share| share.facility_id == facility_id)
             };
             let serves: Vec<_> = plans.iter().filter(serves).cloned().collect();
-            assert_eq!(listed(connection, &serving), serves, "{facility_id} {state:?}");
+            assert_eq!(
+                listed(connection, &serving),
+                serves,
+                "{facility_id} {state:?}"
+            );
         }
     }
     let nowhere = ListPlansRequest {

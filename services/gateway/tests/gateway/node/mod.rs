@@ -54,11 +54,12 @@ use keruen_proto::{
         GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
         GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
         ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListInboxRequest,
-        ListInboxResponse, ListPlansRequest, ListPlansResponse, ListRecallsRequest,
-        ListRecallsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
-        ListShipmentsResponse, ListShortagesRequest, ListShortagesResponse, ListStockCountsRequest,
-        ListStockCountsResponse, ListStockRequest, ListStockResponse, ListUnidentifiedGoodsRequest,
-        ListUnidentifiedGoodsResponse, StockGroup, StockRow, get_trace_request,
+        ListInboxResponse, ListLiabilityRequest, ListLiabilityResponse, ListPlansRequest,
+        ListPlansResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
+        ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListShortagesRequest,
+        ListShortagesResponse, ListStockCountsRequest, ListStockCountsResponse, ListStockRequest,
+        ListStockResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse, StockGroup,
+        StockRow, get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -694,6 +695,13 @@ impl StockService for Served {
         &self,
         _: Request<ListAssetsRequest>,
     ) -> Result<Response<ListAssetsResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_liability(
+        &self,
+        _: Request<ListLiabilityRequest>,
+    ) -> Result<Response<ListLiabilityResponse>, Status> {
         not_read()
     }
 
