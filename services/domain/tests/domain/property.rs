@@ -1501,7 +1501,7 @@ fn random_histories_reach_every_kind_of_fact() {
     let mut runner = TestRunner::deterministic();
     let histories = prop::collection::vec(step(), 120..180);
     let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..120 {
+    for _ in 0..300 {
         let steps = histories
             .new_tree(&mut runner)
             .expect("a history")
