@@ -38,6 +38,7 @@ fn boundary(tag: &str) -> Option<Boundary> {
         "shipment" => Boundary::shipment(id),
         "emergency" => Boundary::emergency(id),
         "trip" => Boundary::trip(id),
+        "plan" => Boundary::plan(id),
         "count" => Boundary::count(id),
         "goods" => Boundary::goods(id),
         "asset" => {
@@ -68,6 +69,7 @@ mod tests {
             Boundary::request("R-1"),
             Boundary::shipment("S-1"),
             Boundary::emergency("E-1"),
+            Boundary::plan("P-1"),
             Boundary::asset("VENT-1", "№ 7/№ 8: 50 %"),
         ];
         for expected in stored.into_iter().map(Option::unwrap) {

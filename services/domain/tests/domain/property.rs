@@ -6,6 +6,7 @@ use chrono::Days;
 use keruen_domain::{
     Boundary, Command, Entry, Label, Rejection,
     calendar::facility_day,
+    calendar::kazakhstan_day,
     check::Ledger,
     correction::{CorrectBatchData, CorrectReceipt, Remedy, VoidMovement, remedy},
     donation::{ChangeEarmarks, Passage, PledgeDonation, ReceiptLine, ReceiveDonation},
@@ -18,6 +19,7 @@ use keruen_domain::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
         NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
+    trip::ResumeTrip,
     unidentified::{IdentifyGoods, ReceiveUnidentifiedGoods},
 };
 use keruen_proto::{
@@ -39,10 +41,12 @@ use crate::{
     packs::pack,
     request_life,
     story::Story,
-    unidentified,
+    trip, unidentified,
     verification::{revoke, verify},
     world::*,
 };
+
+mod sharing;
 
 const FACILITIES: [&str; 3] = ["WH", "HOSP", "FAR"];
 const LOTS: [&str; 4] = ["L1", "L2", "L3", ""];
@@ -79,7 +83,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..67_u8,
+        0..73_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -111,6 +115,9 @@ struct World {
     organisations: Vec<String>,
     counts: Vec<String>,
     goods: Vec<String>,
+    plans: Vec<String>,
+    emergencies: Vec<String>,
+    trips: Vec<String>,
     accepted: usize,
 }
 
@@ -134,6 +141,9 @@ impl World {
             organisations: Vec::new(),
             counts: Vec::new(),
             goods: Vec::new(),
+            plans: Vec::new(),
+            emergencies: Vec::new(),
+            trips: Vec::new(),
             accepted: 0,
         };
         let mut registry = registry();
@@ -178,7 +188,8 @@ impl World {
         let Ok(events) = self.story.decide(command) else {
             return false;
         };
-        self.append(events);
+        self.append(events.clone());
+        self.check_reserve(&events);
         self.accepted += 1;
         true
     }
@@ -260,6 +271,9 @@ impl World {
             42 | 45 => self.take_apart(step),
             59..=61 => self.pack(step),
             62..=66 => self.go_on(step),
+            67 | 68 => self.share(step),
+            69 => self.alarm(step),
+            70..=72 => self.travel(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
@@ -384,6 +398,68 @@ impl World {
             _ => {
                 let units = (!step.which.is_multiple_of(3)).then(|| vec![part_of(lot, step)]);
                 self.carry_out(&journey::report_loss(&id, units));
+            }
+        }
+    }
+
+    /// A trip is planned for a shipment, or an older one goes on, stops, breaks down or ends.
+    fn travel(&mut self, step: &Step) {
+        let vehicle_id = ["TV-1", "TV-2"][step.which % 2];
+        let crew_id = ["TC-1", "TC-2"][step.other % 2];
+        self.carry_out(&RegisterVehicle(vehicle(vehicle_id)));
+        self.carry_out(&RegisterCrew(crew(crew_id)));
+        let waits = |shipment: &Shipment| {
+            shipment.state() == ShipmentState::Allocated && shipment.trip_id.is_empty()
+        };
+        let id = self.trips.last().cloned();
+        let Some(id) = id.filter(|_| step.hours % 5 > 0) else {
+            let Some(shipment_id) = self.some_shipment(step, waits) else {
+                return;
+            };
+            let shipment = self.shipment(&shipment_id);
+            let today = kazakhstan_day(self.story.now_us).to_string();
+            let id = self.name("RUN");
+            let mut command = trip::plan(&id, vehicle_id, crew_id, (&today, &today));
+            command.stops = [&shipment.origin_id, &shipment.destination_id]
+                .map(|id| trip::stop(id))
+                .to_vec();
+            if self.carry_out(&command) {
+                self.trips.push(id.clone());
+                self.carry_out(&trip::load(&id, &shipment_id));
+            }
+            return;
+        };
+        match step.quantity % 8 {
+            0 | 1 => {
+                if let Some(shipment_id) = self.some_shipment(step, waits) {
+                    self.carry_out(&trip::load(&id, &shipment_id));
+                }
+            }
+            2 if step.flag => {
+                if let Some(shipment_id) =
+                    self.some_shipment(step, |shipment| !shipment.trip_id.is_empty())
+                {
+                    self.carry_out(&trip::unload(&id, &shipment_id));
+                }
+            }
+            2 => {
+                self.carry_out(&trip::cancel(&id));
+            }
+            3 | 4 => {
+                if !self.carry_out(&trip::depart(&id)) {
+                    self.carry_out(&trip::reach(&id));
+                }
+            }
+            5 => {
+                if !self.carry_out(&trip::break_down(&id)) {
+                    self.carry_out(&ResumeTrip {
+                        vehicle_id: step.flag.then(|| code(vehicle_id)),
+                        ..trip::resume(&id)
+                    });
+                }
+            }
+            _ => {
+                self.carry_out(&trip::complete(&id));
             }
         }
     }
@@ -1208,6 +1284,9 @@ impl World {
         }
         if self.carry_out(&arrive_with(&id, lines)) {
             self.batches.push(batch_id);
+            if step.hours % 4 == 0 {
+                self.carry_out(&journey::dispute(&id));
+            }
         }
     }
 
@@ -1235,6 +1314,7 @@ impl World {
         all.extend(keys);
         all.extend(self.donations.iter().map(|id| Boundary::Donation(code(id))));
         all.push(Boundary::Donation(code("DABROAD")));
+        all.extend(self.trips.iter().map(|id| Boundary::Trip(code(id))));
         all.extend(self.goods.iter().map(|id| Boundary::Goods(code(id))));
         all.extend(self.counts.iter().map(|id| Boundary::Count(code(id))));
         all.extend([0, 40].map(|after| Boundary::Since(code("WH"), code("GLOVE"), after)));
@@ -1254,6 +1334,7 @@ impl World {
         );
         all.extend(self.requests.iter().map(|id| Boundary::Request(code(id))));
         all.extend(self.shipments.iter().map(|id| Boundary::Shipment(code(id))));
+        all.extend(self.boundaries_of_sharing());
         all.extend(self.parcels.iter().map(|sscc| Boundary::Parcel(code(sscc))));
         all
     }
@@ -1287,6 +1368,7 @@ impl World {
             self.compare_shipment(&self.shipment(id));
         }
         self.compare_money();
+        self.compare_plans();
     }
 
     /// What is said of money adds up to what was promised, and is what its events add up to.
@@ -1448,6 +1530,7 @@ fn is_sure(boundary: &Boundary) -> bool {
             | Boundary::Quality(_)
             | Boundary::Batch(_)
             | Boundary::EarmarkChanges
+            | Boundary::Emergencies
             | Boundary::KitsOfBatch(_)
             | Boundary::LotInKits(..)
             | Boundary::Asset(..)
@@ -1486,7 +1569,7 @@ fn random_histories_reach_every_kind_of_fact() {
     let mut runner = TestRunner::deterministic();
     let histories = prop::collection::vec(step(), 120..180);
     let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..120 {
+    for _ in 0..300 {
         let steps = histories
             .new_tree(&mut runner)
             .expect("a history")
@@ -1574,6 +1657,23 @@ fn random_histories_reach_every_kind_of_fact() {
         "ConsignmentStepVoided",
         "UnidentifiedGoodsReceived",
         "GoodsIdentified",
+        "PlanDrafted",
+        "PlanApproved",
+        "PlanCancelled",
+        "EmergencyDeclared",
+        "EmergencyEnded",
+        "MinimumReserveSet",
+        "CustodyHandedOver",
+        "LiabilityAgreementSigned",
+        "TripPlanned",
+        "ShipmentLoaded",
+        "ShipmentUnloaded",
+        "TripDeparted",
+        "TripStopReached",
+        "TripBrokeDown",
+        "TripResumed",
+        "TripCompleted",
+        "TripCancelled",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen:?}");
     }

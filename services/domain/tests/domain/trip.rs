@@ -39,7 +39,7 @@ pub fn plan(trip_id: &str, vehicle_id: &str, crew_id: &str, days: (&str, &str)) 
     }
 }
 
-fn stop(facility_id: &str) -> Stop {
+pub fn stop(facility_id: &str) -> Stop {
     Stop {
         facility_id: code(facility_id),
         expected_on: None,
@@ -59,7 +59,7 @@ pub fn load(trip_id: &str, shipment_id: &str) -> LoadShipment {
     }
 }
 
-fn unload(trip_id: &str, shipment_id: &str) -> UnloadShipment {
+pub fn unload(trip_id: &str, shipment_id: &str) -> UnloadShipment {
     UnloadShipment {
         trip_id: code(trip_id),
         shipment_id: code(shipment_id),
@@ -105,7 +105,7 @@ pub fn complete(trip_id: &str) -> CompleteTrip {
     }
 }
 
-fn cancel(trip_id: &str) -> CancelTrip {
+pub fn cancel(trip_id: &str) -> CancelTrip {
     CancelTrip {
         trip_id: code(trip_id),
         reason: TripCancellationReason::Weather,

@@ -819,6 +819,7 @@ pub fn dispatch(shipment_id: &str) -> DispatchShipment {
         expected_on: None,
         documents: Vec::new(),
         basis: None,
+        fit_override: None,
         agreement_override: None,
     }
 }

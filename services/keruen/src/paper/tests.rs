@@ -9,12 +9,12 @@ use keruen_proto::{
 
 use super::*;
 
-fn localized(kk: &str, ru: &str) -> Option<LocalizedText> {
-    Some(LocalizedText {
+fn localized(kk: &str, ru: &str) -> LocalizedText {
+    LocalizedText {
         kk: kk.to_owned(),
         ru: ru.to_owned(),
         ..LocalizedText::default()
-    })
+    }
 }
 
 fn units(quantity: i64) -> ShipmentUnits {
@@ -82,10 +82,13 @@ fn shipment() -> Shipment {
 
 fn names() -> Names {
     let mut names = Names::default();
-    names.add("NORTH", localized("Солтүстік қойма", "Северный склад"));
-    names.add("HOSP", localized("Аурухана", "Больница"));
-    names.add("MASK", localized("Бетперде", "Маска"));
-    names.add("FUND", localized("Қор", "Фонд"));
+    names.add(
+        "NORTH",
+        Some(localized("Солтүстік қойма", "Северный склад")),
+    );
+    names.add("HOSP", Some(localized("Аурухана", "Больница")));
+    names.add("MASK", Some(localized("Бетперде", "Маска")));
+    names.add("FUND", Some(localized("Қор", "Фонд")));
     names
 }
 
