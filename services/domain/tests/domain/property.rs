@@ -6,7 +6,6 @@ use chrono::Days;
 use keruen_domain::{
     Boundary, Command, Entry, Label, Rejection,
     calendar::facility_day,
-    calendar::kazakhstan_day,
     check::Ledger,
     correction::{CorrectBatchData, CorrectReceipt, Remedy, VoidMovement, remedy},
     donation::{ChangeEarmarks, Passage, PledgeDonation, ReceiptLine, ReceiveDonation},
@@ -19,7 +18,6 @@ use keruen_domain::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
         NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
     },
-    trip::ResumeTrip,
     unidentified::{IdentifyGoods, ReceiveUnidentifiedGoods},
 };
 use keruen_proto::{
@@ -41,7 +39,7 @@ use crate::{
     packs::pack,
     request_life,
     story::Story,
-    trip, unidentified,
+    unidentified,
     verification::{revoke, verify},
     world::*,
 };
@@ -83,7 +81,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..73_u8,
+        0..70_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -117,7 +115,6 @@ struct World {
     goods: Vec<String>,
     plans: Vec<String>,
     emergencies: Vec<String>,
-    trips: Vec<String>,
     accepted: usize,
 }
 
@@ -143,7 +140,6 @@ impl World {
             goods: Vec::new(),
             plans: Vec::new(),
             emergencies: Vec::new(),
-            trips: Vec::new(),
             accepted: 0,
         };
         let mut registry = registry();
@@ -273,7 +269,6 @@ impl World {
             62..=66 => self.go_on(step),
             67 | 68 => self.share(step),
             69 => self.alarm(step),
-            70..=72 => self.travel(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
@@ -398,68 +393,6 @@ impl World {
             _ => {
                 let units = (!step.which.is_multiple_of(3)).then(|| vec![part_of(lot, step)]);
                 self.carry_out(&journey::report_loss(&id, units));
-            }
-        }
-    }
-
-    /// A trip is planned for a shipment, or an older one goes on, stops, breaks down or ends.
-    fn travel(&mut self, step: &Step) {
-        let vehicle_id = ["TV-1", "TV-2"][step.which % 2];
-        let crew_id = ["TC-1", "TC-2"][step.other % 2];
-        self.carry_out(&RegisterVehicle(vehicle(vehicle_id)));
-        self.carry_out(&RegisterCrew(crew(crew_id)));
-        let waits = |shipment: &Shipment| {
-            shipment.state() == ShipmentState::Allocated && shipment.trip_id.is_empty()
-        };
-        let id = self.trips.last().cloned();
-        let Some(id) = id.filter(|_| step.hours % 5 > 0) else {
-            let Some(shipment_id) = self.some_shipment(step, waits) else {
-                return;
-            };
-            let shipment = self.shipment(&shipment_id);
-            let today = kazakhstan_day(self.story.now_us).to_string();
-            let id = self.name("RUN");
-            let mut command = trip::plan(&id, vehicle_id, crew_id, (&today, &today));
-            command.stops = [&shipment.origin_id, &shipment.destination_id]
-                .map(|id| trip::stop(id))
-                .to_vec();
-            if self.carry_out(&command) {
-                self.trips.push(id.clone());
-                self.carry_out(&trip::load(&id, &shipment_id));
-            }
-            return;
-        };
-        match step.quantity % 8 {
-            0 | 1 => {
-                if let Some(shipment_id) = self.some_shipment(step, waits) {
-                    self.carry_out(&trip::load(&id, &shipment_id));
-                }
-            }
-            2 if step.flag => {
-                if let Some(shipment_id) =
-                    self.some_shipment(step, |shipment| !shipment.trip_id.is_empty())
-                {
-                    self.carry_out(&trip::unload(&id, &shipment_id));
-                }
-            }
-            2 => {
-                self.carry_out(&trip::cancel(&id));
-            }
-            3 | 4 => {
-                if !self.carry_out(&trip::depart(&id)) {
-                    self.carry_out(&trip::reach(&id));
-                }
-            }
-            5 => {
-                if !self.carry_out(&trip::break_down(&id)) {
-                    self.carry_out(&ResumeTrip {
-                        vehicle_id: step.flag.then(|| code(vehicle_id)),
-                        ..trip::resume(&id)
-                    });
-                }
-            }
-            _ => {
-                self.carry_out(&trip::complete(&id));
             }
         }
     }
@@ -1314,7 +1247,6 @@ impl World {
         all.extend(keys);
         all.extend(self.donations.iter().map(|id| Boundary::Donation(code(id))));
         all.push(Boundary::Donation(code("DABROAD")));
-        all.extend(self.trips.iter().map(|id| Boundary::Trip(code(id))));
         all.extend(self.goods.iter().map(|id| Boundary::Goods(code(id))));
         all.extend(self.counts.iter().map(|id| Boundary::Count(code(id))));
         all.extend([0, 40].map(|after| Boundary::Since(code("WH"), code("GLOVE"), after)));
@@ -1663,17 +1595,6 @@ fn random_histories_reach_every_kind_of_fact() {
         "EmergencyDeclared",
         "EmergencyEnded",
         "MinimumReserveSet",
-        "CustodyHandedOver",
-        "LiabilityAgreementSigned",
-        "TripPlanned",
-        "ShipmentLoaded",
-        "ShipmentUnloaded",
-        "TripDeparted",
-        "TripStopReached",
-        "TripBrokeDown",
-        "TripResumed",
-        "TripCompleted",
-        "TripCancelled",
     ] {
         assert!(seen.contains(expected), "{expected} not in {seen:?}");
     }
