@@ -57,7 +57,13 @@ impl StockEndpoint {
             .await
     }
 
-    async fn wait_for(
+    /// The views.
+    pub(crate) fn views(&self) -> &Arc<Views> {
+        &self.views
+    }
+
+    /// Waits until a view reflects `min_position`.
+    pub(crate) async fn wait_for(
         &self,
         keeper: &Keeper,
         min_position: u64,

@@ -17,6 +17,7 @@ use keruen_proto::{
         OrganisationKind, PlugType, RegistryKind, RetirementReason, RevocationReason, Skill,
         Tracking, ValueBasis, VehicleKind,
     },
+    reports::v1::AuditExceptionKind,
     requests::v1::{
         EmergencyKind, EscalationReason, NeedKind, PlanCancellationReason, PlanCriterion,
         PlanState, RejectionReason, RequestCancellationReason, RequestChannel, RequestPriority,
@@ -50,6 +51,7 @@ macro_rules! words {
 }
 
 words! {
+    AuditExceptionKind "AUDIT_EXCEPTION_KIND_"
     AdjustmentReason "ADJUSTMENT_REASON_"
     AssignmentEndReason "ASSIGNMENT_END_REASON_"
     AssetCondition "ASSET_CONDITION_"

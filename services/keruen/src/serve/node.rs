@@ -10,11 +10,12 @@ use keruen_log::{
     checkpoint::{CheckpointKey, KeyFile},
 };
 use keruen_projections::{
-    ProjectionEndpoint, Status as ViewStatus, StockEndpoint, ViewOptions, Views,
+    ProjectionEndpoint, ReportEndpoint, Status as ViewStatus, StockEndpoint, ViewOptions, Views,
 };
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
     log::v1::RelayHealth, projections::v1::projection_service_server::ProjectionServiceServer,
+    reports::v1::report_service_server::ReportServiceServer,
     requests::v1::request_service_client::RequestServiceClient,
     stock::v1::stock_service_server::StockServiceServer,
 };
@@ -393,10 +394,14 @@ impl Services {
             bounded!(ProjectionServiceServer::new(endpoint))
         });
         let views = self.views.clone();
-        let stock = self.views.map(|views| {
-            let endpoint = StockEndpoint::new(views, Arc::clone(&self.log));
-            bounded!(StockServiceServer::new(endpoint))
+        let queries = self
+            .views
+            .map(|views| StockEndpoint::new(views, Arc::clone(&self.log)));
+        let reports = queries.clone().map(|queries| {
+            let endpoint = ReportEndpoint::new(queries);
+            bounded!(ReportServiceServer::new(endpoint))
         });
+        let stock = queries.map(|queries| bounded!(StockServiceServer::new(queries)));
         let mut following = EventEndpoint::new(Arc::clone(&self.log));
         if let Some(key) = self.checkpoint_key {
             following = following.signed_by(key);
@@ -412,6 +417,7 @@ impl Services {
         report_serving(&reporter, plans.as_ref()).await;
         report_serving(&reporter, emergencies.as_ref()).await;
         report_serving(&reporter, stock.as_ref()).await;
+        report_serving(&reporter, reports.as_ref()).await;
         report_serving(&reporter, projections.as_ref()).await;
         report_serving(&reporter, Some(&events)).await;
         if let Some(relay) = relay {
@@ -452,6 +458,7 @@ impl Services {
             .add_optional_service(plans)
             .add_optional_service(emergencies)
             .add_optional_service(stock)
+            .add_optional_service(reports)
             .add_optional_service(projections)
             .add_service(events)
             .serve_with_incoming_shutdown(

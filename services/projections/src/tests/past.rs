@@ -25,7 +25,7 @@ const DAY_US: i64 = 86_400_000_000;
 
 /// The same history as if much of it had been recorded late: some things by minutes, some by days, and one import as a
 /// whole a year after it happened.
-fn recorded_late(history: &History) -> Vec<RecordedEvent> {
+pub fn recorded_late(history: &History) -> Vec<RecordedEvent> {
     let mut events = history.events.clone();
     let length = events.len();
     for (index, event) in events.iter_mut().enumerate() {
@@ -43,7 +43,7 @@ fn recorded_late(history: &History) -> Vec<RecordedEvent> {
     events
 }
 
-fn chronicle(place: &Place, events: &[RecordedEvent], batch: usize) -> Writer {
+pub fn chronicle(place: &Place, events: &[RecordedEvent], batch: usize) -> Writer {
     let mut writer = open(place, &HISTORY);
     for (turn, batch) in events.chunks(batch).enumerate() {
         assert_eq!(writer.apply(batch).unwrap().defect, None);
