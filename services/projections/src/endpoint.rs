@@ -62,6 +62,11 @@ impl StockEndpoint {
         &self.views
     }
 
+    /// The log that they follow.
+    pub(crate) fn log(&self) -> &Arc<dyn Log> {
+        &self.log
+    }
+
     /// Waits until a view reflects `min_position`.
     pub(crate) async fn wait_for(
         &self,

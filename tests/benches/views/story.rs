@@ -396,7 +396,7 @@ impl Author {
             let late_us = if is_import {
                 YEAR_US
             } else if self.random.u8(..10) == 0 {
-                self.random.i64(..30 * DAY_US)
+                self.random.i64(0..30 * DAY_US)
             } else {
                 0
             };

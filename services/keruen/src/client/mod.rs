@@ -44,6 +44,7 @@ pub mod request_step;
 pub mod rpc;
 pub mod session;
 pub mod shipment;
+pub mod statement;
 pub mod stock;
 pub mod timeline;
 pub mod title;

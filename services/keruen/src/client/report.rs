@@ -7,7 +7,7 @@ use keruen_proto::reports::v1::{
 };
 
 use crate::{
-    client::{failure::Failure, mutation::ListArgs, session::Session, value},
+    client::{failure::Failure, mutation::ListArgs, session::Session, statement::Statement, value},
     render::word,
 };
 
@@ -62,6 +62,22 @@ corrections; goods received by whoever had a hand in approving them (same-person
 dispatches, disposals and so on without a document; adjustments of the books; units that the \
 books could not explain (discrepancy). --min-value is in minor units of any currency.")]
     Exceptions(Exceptions),
+    /// State what became of what a donor gave, or an organisation owned, in a period
+    #[command(after_help = "\
+Examples:
+  keruen report statement --donor KASPI --from 2020-07-01 --until 2020-12-31
+  keruen report statement --owner MOH --format csv
+  keruen report statement --donor KASPI --page kaspi.html
+  keruen report statement --donor KASPI --until 2020-12-31 --at 5120
+  keruen report statement --donor KASPI --until 2020-12-31 --at 7300 \\
+      --since 5120 --changed-only
+
+What was there or on its way when the period began (opening), what was received and passed to the \
+organisation, are together what is at warehouses, delivered to hospitals and in transit at its end, and what \
+was used, disposed of, lost, returned, converted and passed on. Unreported is delivered, and neither its \
+arrival nor use of it was reported there for so many days. A statement tells what was known at a position: with \
+--at it is the same for ever, and --since tells what an earlier one of the same period said.")]
+    Statement(Statement),
 }
 
 /// Which unmet needs.
@@ -235,6 +251,7 @@ impl Verb {
                 };
                 session.list(request, args.list.limit).await
             }
+            Self::Statement(args) => args.run(session).await,
             Self::Exceptions(args) => {
                 let request = ListAuditExceptionsRequest {
                     kinds: args.kinds.into_iter().map(Into::into).collect(),

@@ -577,6 +577,8 @@ rpcs! {
             reports::ListReordersRequest => reports::ListReordersResponse { rows: reports::ReorderRow }
         "report exceptions" "ListAuditExceptions" list_audit_exceptions list
             reports::ListAuditExceptionsRequest => reports::ListAuditExceptionsResponse { rows: reports::AuditException }
+        "report statement" "GetStatement" get_statement plain
+            reports::GetStatementRequest => reports::GetStatementResponse { rows: reports::StatementRow }
     }
     "keruen.projections.v1.ProjectionService" ProjectionClient {
         "projections" "ListProjections" list_projections plain

@@ -19,6 +19,7 @@ pub mod registry;
 pub mod reports;
 pub mod requests;
 pub mod shipments;
+pub mod statement;
 pub mod stock;
 pub mod table;
 pub mod timeline;

@@ -124,7 +124,7 @@ impl Record for ReorderRow {
 }
 
 /// `FIT_OVERRIDE_REASON_ADAPTER` as `adapter`.
-fn reason(name: &str) -> String {
+pub fn reason(name: &str) -> String {
     let rest = name.split_once("_REASON_").map_or(name, |(_, rest)| rest);
     rest.to_ascii_lowercase().replace('_', "-")
 }

@@ -17,7 +17,7 @@ use keruen_proto::{
         OrganisationKind, PlugType, RegistryKind, RetirementReason, RevocationReason, Skill,
         Tracking, ValueBasis, VehicleKind,
     },
-    reports::v1::AuditExceptionKind,
+    reports::v1::{AuditExceptionKind, StatementFigure},
     requests::v1::{
         EmergencyKind, EscalationReason, NeedKind, PlanCancellationReason, PlanCriterion,
         PlanState, RejectionReason, RequestCancellationReason, RequestChannel, RequestPriority,
@@ -118,6 +118,7 @@ words! {
     ShortfallReason "SHORTFALL_REASON_"
     Skill "SKILL_"
     SplitReason "SPLIT_REASON_"
+    StatementFigure "STATEMENT_FIGURE_"
     StockGroup "STOCK_GROUP_"
     SubstituteDeclineReason "SUBSTITUTE_DECLINE_REASON_"
     SubstituteState "SUBSTITUTE_STATE_"
@@ -235,6 +236,8 @@ mod tests {
         round_trips::<SubstituteState>();
         round_trips::<RetirementReason>();
         round_trips::<ShipmentState>();
+        round_trips::<AuditExceptionKind>();
+        round_trips::<StatementFigure>();
         round_trips::<StockGroup>();
         round_trips::<TimePrecision>();
         round_trips::<TraceStatus>();

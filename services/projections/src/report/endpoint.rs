@@ -1,16 +1,18 @@
 //! The gRPC service of reports.
 
 use keruen_proto::reports::v1::{
-    ListAuditExceptionsRequest, ListAuditExceptionsResponse, ListExpiringStockRequest,
-    ListExpiringStockResponse, ListReordersRequest, ListReordersResponse, ListUnmetNeedsRequest,
-    ListUnmetNeedsResponse, report_service_server::ReportService,
+    GetStatementRequest, GetStatementResponse, ListAuditExceptionsRequest,
+    ListAuditExceptionsResponse, ListExpiringStockRequest, ListExpiringStockResponse,
+    ListReordersRequest, ListReordersResponse, ListUnmetNeedsRequest, ListUnmetNeedsResponse,
+    report_service_server::ReportService,
 };
 use tonic::{Request, Response, Status};
 
 use super::{
     exceptions::ExceptionsQuery, expiry::ExpiryQuery, needs::NeedsQuery, reorder::ReorderQuery,
+    statement::StatementQuery,
 };
-use crate::endpoint::StockEndpoint;
+use crate::{endpoint::StockEndpoint, refusal::Refusal};
 
 /// `keruen.reports.v1.ReportService` over the views on a log.
 #[derive(Clone)]
@@ -45,6 +47,20 @@ macro_rules! lists {
                     }))
                 }
             )*
+
+            async fn get_statement(
+                &self,
+                request: Request<GetStatementRequest>,
+            ) -> Result<Response<GetStatementResponse>, Status> {
+                let (views, log) = (self.stock.views(), self.stock.log());
+                let head_position = log.head().await.map_err(Refusal::from)?.position;
+                let query = StatementQuery::parse(request.get_ref(), views.today(), head_position)?;
+                let min_position = query.min_position();
+                for keeper in [views.current(), views.history()] {
+                    self.stock.wait_for(keeper, min_position, request.metadata()).await?;
+                }
+                Ok(Response::new(query.answer(views, log).await?))
+            }
         }
     };
 }

@@ -27,7 +27,7 @@ pub struct ExceptionsQuery {
 }
 
 /// When a day begins, in microseconds.
-fn begin(day: NaiveDate) -> i64 {
+pub fn begin(day: NaiveDate) -> i64 {
     begin_of(day.signed_duration_since(NaiveDate::default()).num_days())
 }
 

@@ -4,12 +4,15 @@ mod endpoint;
 mod exceptions;
 mod expiry;
 mod needs;
+mod recorded;
 mod reorder;
+mod statement;
 
 pub use endpoint::ReportEndpoint;
 #[cfg(test)]
 pub use {
     exceptions::ExceptionsQuery, expiry::ExpiryQuery, needs::NeedsQuery, reorder::ReorderQuery,
+    statement::StatementQuery,
 };
 
 use keruen_proto::registry::v1::{Money, UnitValue};

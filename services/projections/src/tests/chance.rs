@@ -24,7 +24,7 @@ use keruen_proto::{
         AdjustmentReason, AssetFault, ConsumptionPurpose, CountKind, DisposalReason, HoldReason,
         OverrideReason, RecallReason, ReceiptOutcome, RepairOutcome, ReturnReason,
     },
-    registry::v1::{DocumentKind, DocumentRef},
+    registry::v1::{DocumentKind, DocumentRef, Money, UnitValue, ValueBasis},
     requests::v1::{RejectionReason, RequestPriority},
     shipments::v1::{
         CancellationReason, DiversionReason, LossCause, LossVerdict, Shipment, SplitReason,
@@ -58,6 +58,16 @@ fn document(kind: DocumentKind) -> DocumentRef {
         kind: kind.into(),
         number: "7".to_owned(),
         ..DocumentRef::default()
+    }
+}
+
+fn worth(minor_units: i64) -> UnitValue {
+    UnitValue {
+        amount: Some(Money {
+            currency_code: "USD".to_owned(),
+            minor_units,
+        }),
+        basis: ValueBasis::DonorDeclared.into(),
     }
 }
 
@@ -332,7 +342,7 @@ impl History {
                     expires_on: None,
                     serial_numbers,
                     pledge_line: None,
-                    unit_value: None,
+                    unit_value: (!c.is_multiple_of(3)).then(|| worth(i64::from(c % 7) + 1)),
                     batch_id: code(&format!("B-{}-{index}", self.events.len())),
                 }
             })

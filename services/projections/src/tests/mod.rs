@@ -14,5 +14,6 @@ mod past;
 mod places;
 mod report;
 mod rows;
+mod statement;
 mod stores;
 mod sums;
