@@ -13,7 +13,7 @@ use keruen_proto::{
         Vehicle, Volunteer,
     },
     requests::v1::{Emergencies, Emergency, Plan, Request},
-    shipments::v1::{Parcel, Shipment},
+    shipments::v1::{Keeper, LiabilityAgreements, Parcel, Shipment},
 };
 
 use prost::{DecodeError, Message as _};
@@ -91,6 +91,10 @@ pub enum Entry {
     Shipment(Shipment),
     /// See [`Boundary::Parcel`].
     Parcel(Parcel),
+    /// See [`Boundary::Keeper`].
+    Keeper(Keeper),
+    /// See [`Boundary::Agreements`].
+    Agreements(LiabilityAgreements),
 }
 
 macro_rules! unwrap_entry {
@@ -137,7 +141,9 @@ unwrap_entry!(
     Plan(Plan),
     Request(Request),
     Shipment(Shipment),
-    Parcel(Parcel)
+    Parcel(Parcel),
+    Agreements(LiabilityAgreements),
+    Keeper(Keeper)
 );
 
 impl TryFrom<Entry> for StockLevel {
@@ -192,6 +198,8 @@ impl Entry {
             Boundary::Request(_) => Self::Request(Request::default()),
             Boundary::Shipment(_) => Self::Shipment(Shipment::default()),
             Boundary::Parcel(_) => Self::Parcel(Parcel::default()),
+            Boundary::Keeper(_) => Self::Keeper(Keeper::default()),
+            Boundary::Agreements(_) => Self::Agreements(LiabilityAgreements::default()),
         }
     }
 
@@ -231,6 +239,8 @@ impl Entry {
             Self::Request(state) => state.evolve(boundary, event),
             Self::Shipment(state) => state.evolve(boundary, event),
             Self::Parcel(state) => state.evolve(boundary, event),
+            Self::Keeper(state) => state.evolve(boundary, event),
+            Self::Agreements(state) => state.evolve(boundary, event),
         }
     }
 
@@ -270,6 +280,8 @@ impl Entry {
             Self::Request(state) => state.encode_to_vec(),
             Self::Shipment(state) => state.encode_to_vec(),
             Self::Parcel(state) => state.encode_to_vec(),
+            Self::Keeper(state) => state.encode_to_vec(),
+            Self::Agreements(state) => state.encode_to_vec(),
         }
     }
 
@@ -310,6 +322,8 @@ impl Entry {
             Self::Request(empty) => *empty = Request::decode(state)?,
             Self::Shipment(empty) => *empty = Shipment::decode(state)?,
             Self::Parcel(empty) => *empty = Parcel::decode(state)?,
+            Self::Keeper(empty) => *empty = Keeper::decode(state)?,
+            Self::Agreements(empty) => *empty = LiabilityAgreements::decode(state)?,
         }
         Ok(entry)
     }
@@ -346,6 +360,8 @@ impl Entry {
             Self::Request(_) => Request::EVENT_TYPES,
             Self::Shipment(_) => Shipment::EVENT_TYPES,
             Self::Parcel(_) => Parcel::EVENT_TYPES,
+            Self::Keeper(_) => Keeper::EVENT_TYPES,
+            Self::Agreements(_) => LiabilityAgreements::EVENT_TYPES,
         }
     }
 }
@@ -431,6 +447,10 @@ impl Books {
         shipment, Shipment, Shipment, shipment_id;
         /// The parcel, if it was read and was ever packed.
         parcel, Parcel, Parcel, sscc;
+        /// The liability agreements of the organisation, if they were read and there ever were any.
+        agreements, Agreements, LiabilityAgreements, organisation_id;
+        /// Who keeps the stock of the facility, if it was read and anybody does.
+        keeper, Keeper, Keeper, facility_id;
     }
 
     /// The stock level, if it was read; it may be empty.

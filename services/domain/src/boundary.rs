@@ -78,6 +78,10 @@ pub enum Boundary {
     Shipment(Code),
     /// A parcel, by its Serial Shipping Container Code: no two have the same.
     Parcel(Code),
+    /// The liability agreements of an organisation.
+    Agreements(Code),
+    /// Who keeps the stock of a facility.
+    Keeper(Code),
 }
 
 macro_rules! by_code {
@@ -134,6 +138,10 @@ impl Boundary {
         shipment, Shipment;
         /// See [`Boundary::Parcel`].
         parcel, Parcel;
+        /// See [`Boundary::Agreements`].
+        agreements, Agreements;
+        /// See [`Boundary::Keeper`].
+        keeper, Keeper;
     }
 
     /// See [`Boundary::Asset`].
@@ -258,6 +266,8 @@ impl Boundary {
             Self::Request(id) => format!("request:{id}"),
             Self::Shipment(id) => format!("shipment:{id}"),
             Self::Parcel(sscc) => format!("parcel:{sscc}"),
+            Self::Agreements(id) => format!("agreements:{id}"),
+            Self::Keeper(id) => format!("keeper:{id}"),
         }
     }
 
@@ -303,6 +313,8 @@ impl Boundary {
                 | Self::Crew(_)
                 | Self::Model(..)
                 | Self::Key(..)
+                | Self::Agreements(_)
+                | Self::Keeper(_)
                 | Self::Quality(_)
                 | Self::Since(..)
                 | Self::KitsOfBatch(_)

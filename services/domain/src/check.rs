@@ -7,7 +7,7 @@
 //! | 2 | on hand, reserved, held, available and in transit are never negative; what is held or recalled is not sent |
 //! | 3 | an asset is at exactly one facility, or in exactly one shipment; inside at most one other one, and then where that one is; what is installed, lent or with a repairer leaves in no shipment |
 //! | 4 | per line of a request: received ≤ allocated ≤ approved ≤ requested |
-//! | 5 | what is under way has one liable custodian, who is known; a loss is settled with that one |
+//! | 5 | what is under way has one liable custodian, who is known; it is handed over by that one, on an agreement or an override; a loss is settled with whoever is liable; stock at rest changes its keeper by a count |
 //! | 6 | what is allocated is neither held, recalled nor expired, and nothing that expires earlier is left behind; it is meant for where it goes, and claimed when it is recorded |
 //! | 7 | each command recorded its events once, in one append |
 //!

@@ -5,6 +5,7 @@
 //! [`Books`] that were read; whoever carries it out appends the events under the condition that nothing it read has
 //! changed.
 
+pub mod agreement;
 pub mod asset;
 pub mod batch;
 pub mod books;
@@ -19,6 +20,7 @@ pub mod donation;
 pub mod emergency;
 pub(crate) mod goods;
 pub mod id;
+pub mod keeper;
 pub mod kit;
 pub mod limits;
 pub mod pack;

@@ -53,6 +53,12 @@ pub const PARCEL_CONTENTS: usize = 40;
 pub const PICKS: usize = 60;
 /// Custodians of a shipment, one after the other.
 pub const LEGS: usize = 50;
+/// What is remarked when goods pass from hand to hand.
+pub const REMARKS: usize = 20;
+/// Liability agreements of an organisation.
+pub const AGREEMENTS: usize = 250;
+/// Counts by which a keeper takes over: each is read.
+pub const KEEPER_COUNTS: usize = 200;
 /// Facilities to which a shipment may be diverted, one after the other.
 pub const DIVERSIONS: usize = 20;
 /// Shipments that may be split off one.

@@ -122,6 +122,12 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         Event::ShipmentSplit(event) => both(books, &event.destination_id, &event.origin_id),
         Event::ShipmentArrived(event) => both(books, &event.destination_id, &event.origin_id),
         Event::ShipmentLossReported(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::CustodyHandedOver(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::CustodyRefused(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::KeeperAppointed(event) => {
+            let keeper = event.keeper.as_ref();
+            (keeper.and_then(|it| books.facility(&it.facility_id)), None)
+        }
         Event::DiscrepancyAnswered(event) => both(books, &event.origin_id, &event.destination_id),
         Event::OrganisationRegistered(_)
         | Event::OrganisationAmended(_)
@@ -131,6 +137,8 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
         | Event::VehicleRegistered(_)
         | Event::VehicleAmended(_)
         | Event::VehicleRetired(_)
+        | Event::LiabilityAgreementSigned(_)
+        | Event::LiabilityAgreementEnded(_)
         | Event::VolunteerRegistered(_)
         | Event::VolunteerAmended(_)
         | Event::VolunteerRetired(_)

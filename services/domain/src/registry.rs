@@ -352,7 +352,11 @@ fn day_at(books: &Books, thing: &Boundary, moment: Moment) -> NaiveDate {
 }
 
 /// Refuses a day that has not come: what stands there by mistake could not be ended before it.
-fn has_come(field: &'static str, day: NaiveDate, moment: Moment) -> Result<(), Rejection> {
+pub(crate) fn has_come(
+    field: &'static str,
+    day: NaiveDate,
+    moment: Moment,
+) -> Result<(), Rejection> {
     let today = kazakhstan_day(moment.now_us);
     if day <= today {
         return Ok(());

@@ -166,6 +166,9 @@ rejections! {
     ShipmentExists { shipment_id: String } = "SHIPMENT_EXISTS", Existence, AlreadyExists, retry false,
         ("shipment {shipment_id} exists already; choose another id, or leave it empty to get one");
 
+    AgreementExists { organisation_id: String, agreement_id: String } = "AGREEMENT_EXISTS", Existence, AlreadyExists,
+        retry false,
+        ("organisation {organisation_id} has a liability agreement {agreement_id} already; choose another number");
     ParcelExists { sscc: String } = "PARCEL_EXISTS", Existence, AlreadyExists, retry false,
         ("a parcel was packed under {sscc} already, and no number is used twice; take the next serial reference");
 
@@ -206,6 +209,9 @@ rejections! {
         ("there is no shipment {shipment_id}; {}", advice(shipment_id));
     UnknownParcel { shipment_id: String, sscc: String } = "UNKNOWN_PARCEL", Existence, Missing, retry false,
         ("shipment {shipment_id} has no parcel {sscc}; look at the shipment");
+    UnknownAgreement { organisation_id: String, agreement_id: String } = "UNKNOWN_AGREEMENT", Existence, Missing,
+        retry false,
+        ("organisation {organisation_id} has no liability agreement {agreement_id}; look at its agreements");
     UnknownDiscrepancy { shipment_id: String, number: i32 } = "UNKNOWN_DISCREPANCY", Existence, Missing, retry false,
         ("shipment {shipment_id} has no discrepancy {number}; look at the shipment");
     ConsignmentExists { donation_id: String, consignment_id: String } = "CONSIGNMENT_EXISTS", Existence, AlreadyExists,
@@ -325,6 +331,23 @@ rejections! {
     ShipmentState { shipment_id: String, state: String, allowed: String } = "SHIPMENT_STATE", State, Refused,
         retry true,
         ("shipment {shipment_id} is {state}; this needs {allowed}");
+    VolunteerOfAnother { volunteer_id: String, organisation_id: String } = "VOLUNTEER_OF_ANOTHER", State,
+        malformed("volunteer_id"), retry false,
+        ("volunteer_id: {volunteer_id} helps {organisation_id}; name that organisation, or another volunteer");
+    AgreementEnded { organisation_id: String, agreement_id: String, ended_on: String } = "AGREEMENT_ENDED", State,
+        Refused, retry false,
+        ("liability agreement {agreement_id} of {organisation_id} ended on {ended_on} already");
+    NoAgreement { custodian_id: String, day: String } = "NO_AGREEMENT", State, Refused, retry true,
+        ("{custodian_id} has no liability agreement that is valid on {day} for who signs; record one, hand the goods to \
+          somebody else, or override and say who answers for it and why");
+    SameCustodian { shipment_id: String, custodian_id: String, signed_by_ref: String } = "SAME_CUSTODIAN", State,
+        malformed("custodian_id"), retry false,
+        ("custodian_id: shipment {shipment_id} is in the hands of {custodian_id} already, signed for by {signed_by_ref}");
+    SameKeeper { facility_id: String, organisation_id: String, person_ref: String } = "SAME_KEEPER", State,
+        malformed("person_ref"), retry false,
+        ("person_ref: {person_ref} keeps the stock of {facility_id} for {organisation_id} already");
+    CountRequired { facility_id: String } = "COUNT_REQUIRED", State, malformed("count_ids"), retry false,
+        ("count_ids: the stock of {facility_id} has a keeper; name the full counts by which the next one takes over");
     NothingOpen { shipment_id: String } = "NOTHING_OPEN", State, Refused, retry true,
         ("nothing of shipment {shipment_id} waits for its sender's answer");
     DiscrepancyState { shipment_id: String, number: i32, state: String } = "DISCREPANCY_STATE", State, Refused,
@@ -575,6 +598,9 @@ rejections! {
     NothingToTake { field: String, shipment_id: String, line: i32 } = "NOTHING_TO_TAKE", Lines, Refused, retry false,
         ("{field}: line {line} of shipment {shipment_id} has nothing of this to take; check line, batch and owner, and what \
           is packed");
+    CountUnfit { field: String, count_id: String, why: &'static str } = "COUNT_UNFIT", Lines, malformed(field),
+        retry false,
+        ("{field}: count {count_id} can't be taken over by: {why}");
     NotInParcel { field: String, sscc: String, batch_id: String, packed: i64 } = "NOT_IN_PARCEL", Lines, Refused,
         retry false,
         ("{field}: {packed} units of batch {batch_id} were packed in parcel {sscc}; check the number of the parcel");

@@ -5,7 +5,8 @@ use keruen_proto::{
     inventory::v1::{FitOverride, ReceiptOutcome},
     registry::v1::DocumentRef,
     shipments::v1::{
-        CancellationReason, CustodyBasis, LossVerdict, ReserveOverride, SealCheck, Shipment,
+        AgreementOverride, CancellationReason, CustodyBasis, LossVerdict, ReserveOverride,
+        SealCheck, Shipment,
     },
 };
 
@@ -19,6 +20,7 @@ use crate::{
 
 mod allocate;
 mod answer;
+mod custody;
 mod dispatch;
 mod journey;
 mod loss;
@@ -34,6 +36,7 @@ mod way;
 
 pub(crate) use allocate::needed_until;
 pub use answer::AnswerDiscrepancy;
+pub use custody::{HandOverShipment, RefuseHandOver};
 pub use journey::{DelayShipment, DivertShipment, Elsewhere, RecordArrival, RecordDeliveryAttempt};
 pub use loss::ReportLoss;
 pub use parcel::{PackParcel, UnpackParcel};
@@ -102,6 +105,8 @@ pub struct DispatchShipment {
     pub documents: Vec<DocumentRef>,
     /// What the custodian signed for, if that is said.
     pub basis: Option<CustodyBasis>,
+    /// Who answers for it that the custodian, who ever had agreements, has no valid one.
+    pub agreement_override: Option<AgreementOverride>,
 }
 
 /// What was found of one line of a shipment.

@@ -294,6 +294,23 @@ pub fn tags(event: &Event) -> Vec<String> {
             tags.shipment(&event.shipment_id, &event.units, None);
         }
         Event::DiscrepancyAnswered(event) => tags.id("shipment", Some(&event.shipment_id)),
+        Event::CustodyHandedOver(event) => {
+            tags.id("shipment", Some(&event.shipment_id));
+            for missing in &event.missing {
+                tags.shipment_units(missing.shipment_units.as_ref(), None);
+            }
+        }
+        Event::CustodyRefused(event) => tags.id("shipment", Some(&event.shipment_id)),
+        Event::LiabilityAgreementSigned(event) => {
+            let agreement = event.agreement.as_ref();
+            tags.id("agreements", agreement.map(|it| &it.organisation_id));
+        }
+        Event::LiabilityAgreementEnded(event) => {
+            tags.id("agreements", Some(&event.organisation_id));
+        }
+        Event::KeeperAppointed(event) => {
+            tags.id("keeper", event.keeper.as_ref().map(|it| &it.facility_id));
+        }
         Event::ShipmentDispatchVoided(event) => {
             tags.fact(&event.corrects_event_id);
             tags.shipment(&event.shipment_id, &event.units, Some(&event.origin_id));

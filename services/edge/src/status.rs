@@ -230,6 +230,8 @@ pub fn missing(boundary: &Boundary) -> Status {
         | Boundary::EarmarkChanges
         | Boundary::Emergencies
         | Boundary::Parcel(_)
+        | Boundary::Agreements(_)
+        | Boundary::Keeper(_)
         | Boundary::LotInKits(..)
         | Boundary::Fact(..) => {
             return with_reason(Code::NotFound, "nothing is known of it", "UNKNOWN", []);

@@ -7,10 +7,10 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::{
     backup,
     client::{
-        asset, batch, check, command, commodity, consignment, correct, crew, donation, duty,
-        emergency, events, facility, find, goods, inbox, item, kit, log, mobile_unit, organisation,
-        outbox, plan, projections, recall, region, report, request, shipment, stock, timeline,
-        trace, value, vehicle, volunteer,
+        asset, batch, check, command, commodity, consignment, correct, crew, custody, donation,
+        duty, emergency, events, facility, find, goods, inbox, item, kit, liability, log,
+        mobile_unit, organisation, outbox, plan, projections, recall, region, report, request,
+        shipment, stock, timeline, trace, value, vehicle, volunteer,
     },
     demo, doctor, generate, import, serve,
 };
@@ -42,6 +42,7 @@ Ask:
   stock         Show where how much of everything is
   report        Unmet needs, what expires, what to order, what an auditor looks at
   timeline      Tell everything that happened to one thing
+  liability     List who is liable for what, and for how much
   trace         Follow a donation, batch, asset or request to the bedside
   events        Print the events of the log, and follow it
   log           Show where the log stands, and prove that nobody rewrote it
@@ -56,6 +57,7 @@ Record what happens:
   plan          Share goods over facilities, and follow what was delivered
   emergency     Declare and end emergencies
   shipment      Move goods from one facility to another
+  custody       Hand goods over; liability agreements and keepers
   batch         Show a batch; hold and release it
   recall        Recall a lot wherever it is
   asset         Install, repair, lend and retire a unit with a serial number; show it
@@ -256,6 +258,12 @@ pub enum Command {
     /// Move goods from one facility to another
     #[command(subcommand)]
     Shipment(shipment::Verb),
+    /// Hand goods over; liability agreements and keepers
+    #[command(subcommand)]
+    Custody(custody::Verb),
+    /// Who is liable for what, and for how much
+    #[command(subcommand)]
+    Liability(liability::Verb),
     /// Follow a donation, batch, asset or request to the bedside
     #[command(subcommand)]
     Trace(trace::Subject),

@@ -83,6 +83,8 @@ async fn act(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Goods(verb) => verb.run(session).await,
         Command::Request(verb) => verb.run(session).await,
         Command::Shipment(verb) => verb.run(session).await,
+        Command::Custody(verb) => verb.run(session).await,
+        Command::Liability(verb) => verb.run(session).await,
         Command::Trace(subject) => subject.run(session).await,
         Command::Events(args) => args.run(session).await,
         Command::Log(verb) => verb.run(session).await,

@@ -440,21 +440,34 @@ pub const COLUMNS: &str = "on_hand, reserved, held, in_transit, received, consum
 /// What a shipment carries that is on its way or missing, and in whose hands.
 pub type Carried = Vec<(HoldingKey, i64)>;
 
-/// See [`Carried`].
+/// See [`Carried`]. Of what is missing it is in the hands of whoever answers for it.
 pub fn carried(shipment: &Shipment) -> Carried {
-    let lots = shipment.lots.iter().filter_map(|lot| {
-        let units = lot.shipment_units.as_ref()?.units.as_ref()?;
-        let quantity = lot.in_transit.checked_add(lot.missing)?;
-        let key = HoldingKey {
-            stock: StockKey {
-                facility_id: shipment.destination_id.clone(),
-                item_id: units.item_id.clone(),
-                batch_id: units.batch_id.clone(),
-                owner_id: units.owner_id.clone(),
-            },
-            custodian_id: shipment.custodian_id.clone(),
+    let mut carried = Carried::new();
+    for lot in &shipment.lots {
+        let units = lot.shipment_units.as_ref().and_then(|it| it.units.as_ref());
+        let Some(units) = units else {
+            continue;
         };
-        (quantity != 0).then_some((key, quantity))
-    });
-    lots.collect()
+        let mut of_custodian = lot.in_transit.saturating_add(lot.missing);
+        let mut add = |custodian_id: &str, quantity: i64| {
+            let key = HoldingKey {
+                stock: StockKey {
+                    facility_id: shipment.destination_id.clone(),
+                    item_id: units.item_id.clone(),
+                    batch_id: units.batch_id.clone(),
+                    owner_id: units.owner_id.clone(),
+                },
+                custodian_id: custodian_id.to_owned(),
+            };
+            if quantity != 0 {
+                carried.push((key, quantity));
+            }
+        };
+        for share in &lot.missing_by_liable {
+            add(&share.liable_id, share.quantity);
+            of_custodian = of_custodian.saturating_sub(share.quantity);
+        }
+        add(&shipment.custodian_id, of_custodian);
+    }
+    carried
 }

@@ -12,12 +12,13 @@ use keruen_proto::stock::v1::{
     GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
     GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
     ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListInboxRequest,
-    ListInboxResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
-    ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListShortagesRequest,
-    ListShortagesResponse, ListStockCountsRequest, ListStockCountsResponse, ListStockRequest,
-    ListStockResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse,
-    stock_service_server::StockService,
+    ListInboxResponse, ListLiabilityRequest, ListLiabilityResponse, ListRecallsRequest,
+    ListRecallsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
+    ListShipmentsResponse, ListShortagesRequest, ListShortagesResponse, ListStockCountsRequest,
+    ListStockCountsResponse, ListStockRequest, ListStockResponse, ListUnidentifiedGoodsRequest,
+    ListUnidentifiedGoodsResponse, stock_service_server::StockService,
 };
+use pbjson_types::Timestamp;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     donor::{BalanceQuery, CertificateQuery},
     fields::Fields,
     inbox::InboxQuery,
+    liability::LiabilityQuery,
     lot::LotQuery,
     past::{self, Past},
     refusal::Refusal,
@@ -122,11 +124,11 @@ impl StockEndpoint {
     }
 
     /// What of the past is asked for, and the day whose regions count; `None` where it is the present.
-    async fn past(&self, request: &ListStockRequest) -> Result<Option<(Past, String)>, Refusal> {
+    async fn past(&self, asked: Asked<'_>) -> Result<Option<(Past, String)>, Refusal> {
         let mut fields = Fields::default();
-        let known_at_us = fields.time_us("known_at", request.known_at.as_ref());
-        let as_of_us = fields.time_us("as_of", request.as_of.as_ref());
-        if request.known_at_position > 0 && request.known_at.is_some() {
+        let known_at_us = fields.time_us("known_at", asked.known_at);
+        let as_of_us = fields.time_us("as_of", asked.as_of);
+        if asked.known_at_position > 0 && asked.known_at.is_some() {
             fields.reject(
                 "known_at",
                 "stands beside known_at_position; say one of them",
@@ -135,7 +137,7 @@ impl StockEndpoint {
         fields.finish()?;
         let known_at = match known_at_us {
             Some(time_us) => Some(self.recorded_by(time_us).await?),
-            None => Some(request.known_at_position).filter(|position| *position > 0),
+            None => Some(asked.known_at_position).filter(|position| *position > 0),
         };
         let mut day = known_at_us.map(past::date_of);
         if let Some(position) = known_at {
@@ -217,6 +219,13 @@ impl StockEndpoint {
     }
 }
 
+/// Of when something is asked.
+struct Asked<'a> {
+    known_at_position: u64,
+    known_at: Option<&'a Timestamp>,
+    as_of: Option<&'a Timestamp>,
+}
+
 /// Waits until a view is at a position.
 async fn reach(keeper: &Keeper, min_position: u64) -> Result<(), Refusal> {
     let mut status = keeper.watch_status();
@@ -243,7 +252,13 @@ impl StockService for StockEndpoint {
         request: Request<ListStockRequest>,
     ) -> Result<Response<ListStockResponse>, Status> {
         let query = StockQuery::parse(request.get_ref())?;
-        if let Some(past) = self.past(request.get_ref()).await? {
+        let message = request.get_ref();
+        let asked = Asked {
+            known_at_position: message.known_at_position,
+            known_at: message.known_at.as_ref(),
+            as_of: message.as_of.as_ref(),
+        };
+        if let Some(past) = self.past(asked).await? {
             return self.list_past_stock(request, query, past).await;
         }
         self.wait(request.get_ref().min_position, request.metadata())
@@ -261,6 +276,37 @@ impl StockService for StockEndpoint {
             next_page_token: page.next_page_token,
             known_at_position: 0,
             regions_on,
+        }))
+    }
+
+    async fn list_liability(
+        &self,
+        request: Request<ListLiabilityRequest>,
+    ) -> Result<Response<ListLiabilityResponse>, Status> {
+        let message = request.get_ref();
+        let query = LiabilityQuery::parse(message)?;
+        let asked = Asked {
+            known_at_position: message.known_at_position,
+            known_at: message.known_at.as_ref(),
+            as_of: message.as_of.as_ref(),
+        };
+        let past = self.past(asked).await?.map(|(past, _)| past);
+        let keeper = match past {
+            Some(_) => self.views.history(),
+            None => self.views.current(),
+        };
+        let known_at_position = past.and_then(|past| past.known_at).unwrap_or(0);
+        let min_position = message.min_position.max(known_at_position);
+        self.wait_for(keeper, min_position, request.metadata())
+            .await?;
+        let (page, position) = keeper
+            .read(move |rows| query.answer(rows, past.as_ref()))
+            .await?;
+        Ok(Response::new(ListLiabilityResponse {
+            rows: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+            known_at_position,
         }))
     }
 

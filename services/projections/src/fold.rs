@@ -12,6 +12,7 @@ use keruen_proto::{
     log::v1::RecordedEvent,
     registry::v1::Money,
     reports::v1::{AuditException, AuditExceptionKind},
+    shipments::v1::KeeperAppointed,
     stock::v1::{TraceStatus, TraceStep},
 };
 use prost::Message;
@@ -27,7 +28,7 @@ use crate::{
     place::{Place, shift},
     report::worth,
     resource::{self, Folded},
-    rows::{NewStep, PlaceKey, PlaceValue, Rows, StockKey, Whereabouts},
+    rows::{NewStep, PlaceKey, PlaceValue, Rows, StockKey, TakenOver, Whereabouts},
     subject::subjects,
     table,
     view::View,
@@ -100,6 +101,9 @@ impl Fold {
         event: &Event,
     ) -> Result<Result<(), Defect>, StoreError> {
         self.evolve(recorded, event)?;
+        if let Event::KeeperAppointed(event) = event {
+            self.rows.add_taken_over(taken_over(recorded, event));
+        }
         if let Err(defect) = self.restate(event)? {
             return Ok(Err(defect));
         }
@@ -244,10 +248,8 @@ impl Fold {
             let Some(slot) = self.resources.get_mut(&boundary) else {
                 continue;
             };
-            let before = match (&self.chronicle, &slot.value) {
-                (Some(_), Some(folded)) => carried_by(&folded.entry),
-                _ => Carried::new(),
-            };
+            let before = slot.value.as_ref().map(|folded| carried_by(&folded.entry));
+            let before = before.unwrap_or_default();
             let folded = slot.value.get_or_insert_with(|| Folded {
                 entry: Entry::empty(&boundary),
                 created_position: recorded.position,
@@ -260,10 +262,12 @@ impl Fold {
             });
             folded.entry.evolve(&boundary, event);
             slot.is_dirty = true;
+            let after = carried_by(&folded.entry);
             if let Some(chronicle) = &mut self.chronicle {
-                let after = carried_by(&folded.entry);
                 // Bounded by the counters of stock, which are checked.
                 let _ = chronicle.on_the_way(before, after);
+            } else if let Entry::Shipment(shipment) = &folded.entry {
+                self.rows.set_carried(&shipment.shipment_id, before, after);
             }
             // Its history begins with the event that brings it about, wherever a batch of events begins.
             if !resource::exists(&folded.entry) {
@@ -526,6 +530,17 @@ impl Fold {
             chronicle.write()?;
         }
         self.rows.write(self.view)
+    }
+}
+
+fn taken_over(recorded: &RecordedEvent, event: &KeeperAppointed) -> TakenOver {
+    let keeper = event.keeper.clone().unwrap_or_default();
+    let occurred_at = recorded.occurred_at.as_ref();
+    TakenOver {
+        facility_id: keeper.facility_id,
+        position: recorded.position,
+        occurred_at_us: occurred_at.map_or(recorded.recorded_at_us, |at| at.time_us),
+        organisation_id: keeper.organisation_id,
     }
 }
 

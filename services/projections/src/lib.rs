@@ -23,6 +23,7 @@ mod failure;
 mod fields;
 mod fold;
 mod inbox;
+mod liability;
 mod lot;
 mod memory;
 mod movement;

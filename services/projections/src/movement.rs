@@ -195,6 +195,20 @@ fn of_shipment(event: &Event) -> Vec<Movement<'_>> {
             &event.destination_id,
             &event.units,
         ),
+        Event::CustodyHandedOver(event) => event
+            .missing
+            .iter()
+            .filter_map(|missing| {
+                let shipped = missing.shipment_units.as_ref()?;
+                Some(Movement {
+                    from_facility_id: &event.origin_id,
+                    shipment_id: &event.shipment_id,
+                    request_id: &shipped.request_id,
+                    outcome: missing.outcome(),
+                    ..at(Kind::Missed, shipped.units.as_ref()?, &event.destination_id)
+                })
+            })
+            .collect(),
         Event::ShipmentLossReported(event) => travels(
             Kind::Missed,
             &event.shipment_id,

@@ -42,21 +42,32 @@ impl Past {
         }
     }
 
-    /// Rows of holding and counters that add up to what is asked: all changes one by one.
-    pub fn holdings(&self, clauses: &mut Clauses) -> String {
+    /// Rows of holding and counters that add up to what is asked: all changes one by one. With `by_custodian` they say whose hands they are in.
+    pub fn holdings(&self, clauses: &mut Clauses, by_custodian: bool) -> String {
         let mut conditions = vec!["TRUE".to_owned()];
+        let mut of_keeper = vec!["w.facility_id = h.facility_id".to_owned()];
         if let Some(known_at) = self.known_at {
             let position = clauses.parameter(number(known_at));
             conditions.push(format!("c.position <= {position}"));
+            of_keeper.push(format!("w.position <= {position}"));
         }
         if let Some(as_of_us) = self.as_of_us {
             let time = clauses.parameter(as_of_us);
             conditions.push(format!("c.occurred_at_us <= {time}"));
+            of_keeper.push(format!("w.occurred_at_us <= {time}"));
         }
         let counters = of("c");
+        let custodian = if by_custodian {
+            format!(
+                "CASE WHEN h.custodian_id = '' THEN COALESCE((SELECT w.organisation_id FROM keepers w WHERE {} \
+                 ORDER BY w.position DESC LIMIT 1), f.operator_id, '') ELSE h.custodian_id END",
+                of_keeper.join(" AND ")
+            )
+        } else {
+            "''".to_owned()
+        };
         format!(
-            "SELECT h.facility_id, h.item_id, h.batch_id, h.owner_id, \
-             CASE WHEN h.custodian_id = '' THEN COALESCE(f.operator_id, '') ELSE h.custodian_id END AS custodian_id, \
+            "SELECT h.facility_id, h.item_id, h.batch_id, h.owner_id, {custodian} AS custodian_id, \
              {counters} FROM holdings h JOIN changes c ON c.holding_id = h.holding_id \
              LEFT JOIN facilities f ON f.facility_id = h.facility_id WHERE {}",
             conditions.join(" AND ")

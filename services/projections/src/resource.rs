@@ -60,6 +60,8 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         | Boundary::Emergencies
         | Boundary::Plan(_)
         | Boundary::Parcel(_)
+        | Boundary::Agreements(_)
+        | Boundary::Keeper(_)
         | Boundary::DutyRoster(_) => return None,
     })
 }
@@ -86,6 +88,8 @@ fn key(boundary: &Boundary) -> (&str, Option<&str>) {
         | Boundary::Plan(id)
         | Boundary::Request(id)
         | Boundary::Parcel(id)
+        | Boundary::Agreements(id)
+        | Boundary::Keeper(id)
         | Boundary::Shipment(id) => (id.as_str(), None),
         Boundary::Asset(item_id, serial) => (item_id.as_str(), Some(serial.as_str())),
         Boundary::Model(manufacturer, model) => (manufacturer.as_str(), Some(model.as_str())),
@@ -177,6 +181,8 @@ fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeEr
         Entry::Request(_) => Entry::Request(Message::decode(resource)?),
         Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
         Entry::Parcel(_) => Entry::Parcel(Message::decode(resource)?),
+        Entry::Agreements(_) => Entry::Agreements(Message::decode(resource)?),
+        Entry::Keeper(_) => Entry::Keeper(Message::decode(resource)?),
     })
 }
 
@@ -213,6 +219,8 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Request(it) => &it.request_id,
         Entry::Shipment(it) => &it.shipment_id,
         Entry::Parcel(it) => &it.sscc,
+        Entry::Agreements(it) => &it.organisation_id,
+        Entry::Keeper(it) => &it.facility_id,
     };
     !id.is_empty()
 }
@@ -366,6 +374,8 @@ impl<'c> Writer<'c> {
             | Entry::EarmarkChanges(_)
             | Entry::KitsOfBatch(_)
             | Entry::Parcel(_)
+            | Entry::Agreements(_)
+            | Entry::Keeper(_)
             | Entry::LotInKits(_) => Ok(()),
         }
     }

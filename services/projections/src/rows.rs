@@ -9,6 +9,7 @@ use keruen_proto::{reports::v1::AuditException, stock::v1::TraceStep};
 use prost::Message;
 
 use crate::{
+    chronicle::{Carried, HoldingKey},
     counts::Counts,
     database::{Connection, Delete, Parameter as _, Put, Row, Value, params},
     failure::StoreError,
@@ -113,6 +114,19 @@ pub struct NewStep {
     pub step: TraceStep,
 }
 
+/// Somebody took over the stock of a facility.
+#[derive(Clone, Debug)]
+pub struct TakenOver {
+    /// Of which facility.
+    pub facility_id: String,
+    /// Position of the event.
+    pub position: u64,
+    /// When.
+    pub occurred_at_us: i64,
+    /// Who.
+    pub organisation_id: String,
+}
+
 /// The rows of stock and places, as they will be.
 pub struct Rows {
     connection: Rc<Connection>,
@@ -127,6 +141,9 @@ pub struct Rows {
     exceptions: Vec<AuditException>,
     /// Requests and persons, and whether the person had a hand in approving the request.
     approvals: Cache<(String, String), bool>,
+    /// What shipments carry now of what they carried or carry, as it is to be written.
+    carried: BTreeMap<(String, HoldingKey), i64>,
+    taken_over: Vec<TakenOver>,
     has_totals: bool,
     /// Whether what is not here is not stored either.
     is_complete: bool,
@@ -145,6 +162,8 @@ impl Rows {
             kit_parts: BTreeSet::new(),
             exceptions: Vec::new(),
             approvals: BTreeMap::new(),
+            carried: BTreeMap::new(),
+            taken_over: Vec::new(),
             has_totals: view.keeps(&table::STOCK_TOTALS),
             is_complete: is_empty,
         }
@@ -160,6 +179,8 @@ impl Rows {
             + self.kit_parts.len()
             + self.exceptions.len()
             + self.approvals.len()
+            + self.carried.len()
+            + self.taken_over.len()
     }
 
     /// Forgets rows that have been written: they are read again on their next touch.
@@ -301,6 +322,25 @@ impl Rows {
             .insert((batch_id.to_owned(), kit_batch_id.to_owned()));
     }
 
+    /// Sets what a shipment carries, in place of what it carried before.
+    pub fn set_carried(&mut self, shipment_id: &str, before: Carried, after: Carried) {
+        let gone = before.into_iter().map(|(key, _)| (key, 0));
+        let mut sums: BTreeMap<HoldingKey, i64> = gone.collect();
+        for (key, quantity) in after {
+            let sum = sums.entry(key).or_default();
+            // Bounded by the counters of stock, which are checked.
+            *sum = sum.saturating_add(quantity);
+        }
+        let sums = sums.into_iter();
+        self.carried
+            .extend(sums.map(|(key, sum)| ((shipment_id.to_owned(), key), sum)));
+    }
+
+    /// Adds that somebody took over the stock of a facility.
+    pub fn add_taken_over(&mut self, taken_over: TakenOver) {
+        self.taken_over.push(taken_over);
+    }
+
     /// Adds a step.
     pub fn add_step(&mut self, step: NewStep) {
         self.steps.push(step);
@@ -410,6 +450,10 @@ impl Rows {
             self.write_places()?;
             self.write_serials()?;
         }
+        if view.keeps(&table::CARRIED) {
+            self.write_carried()?;
+        }
+        self.write_taken_over()?;
         if view.keeps(&table::STEPS) {
             self.write_kit_parts()?;
             self.write_steps()?;
@@ -464,6 +508,44 @@ impl Rows {
         }
         put.finish()?;
         delete.finish()
+    }
+
+    fn write_carried(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::CARRIED)?;
+        let mut delete = Delete::new(&self.connection, &table::CARRIED)?;
+        for ((shipment_id, key), quantity) in std::mem::take(&mut self.carried) {
+            let stock = &key.stock;
+            let keys = params![
+                shipment_id,
+                stock.facility_id,
+                stock.item_id,
+                stock.batch_id,
+                stock.owner_id,
+                key.custodian_id
+            ];
+            if quantity == 0 {
+                delete.row(keys)?;
+                continue;
+            }
+            let mut values = keys.to_vec();
+            values.extend(params![quantity]);
+            put.row(&values)?;
+        }
+        put.finish()?;
+        delete.finish()
+    }
+
+    fn write_taken_over(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::KEEPERS)?;
+        for taken_over in self.taken_over.drain(..) {
+            put.row(params![
+                taken_over.facility_id,
+                taken_over.position.cast_signed(),
+                taken_over.occurred_at_us,
+                taken_over.organisation_id
+            ])?;
+        }
+        put.finish()
     }
 
     fn write_places(&mut self) -> Result<(), StoreError> {

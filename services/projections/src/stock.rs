@@ -148,7 +148,7 @@ impl StockQuery {
         let mut clauses = Clauses::default();
         let mut from = if let Some(past) = past {
             let rows = if by_batch || by_custodian {
-                past.holdings(&mut clauses)
+                past.holdings(&mut clauses, by_custodian)
             } else {
                 past.pairs(&mut clauses)
             };

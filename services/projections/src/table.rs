@@ -43,6 +43,10 @@ tables! {
     SHIPMENTS = "shipments" ["shipment_id"] [
         "origin_id", "destination_id", "state", "custodian_id", "created_position", "resource"
     ];
+    CARRIED = "carried" [
+        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"
+    ] ["quantity"];
+    KEEPERS = "keepers" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
     EMERGENCIES = "emergencies" ["emergency_id"] ["created_position", "resource"];
     STOCK_COUNTS = "stock_counts" ["count_id"] ["facility_id", "item_id", "created_position", "resource"];
     GOODS = "goods" ["goods_id"] ["facility_id", "is_open", "created_position", "resource"];

@@ -4,7 +4,7 @@ use crate::table::{self, Table};
 
 /// Version of the view `current`. It moves whenever the same events would lead to other rows; the view is then built
 /// anew, while the old one answers.
-pub const VERSION: u32 = 26;
+pub const VERSION: u32 = 28;
 
 /// A view: rows folded from the log, kept apart from those of other views and at a position of their own.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub static CURRENT: View = View {
         &table::ASSETS,
         &table::REQUESTS,
         &table::SHIPMENTS,
+        &table::CARRIED,
+        &table::KEEPERS,
         &table::EMERGENCIES,
         &table::STOCK_COUNTS,
         &table::GOODS,
@@ -56,7 +58,7 @@ pub static CURRENT: View = View {
 };
 
 /// Version of the view `history`, see [`VERSION`].
-const HISTORY_VERSION: u32 = 1;
+const HISTORY_VERSION: u32 = 2;
 
 /// Stock as it was at any position, and at any time.
 pub static HISTORY: View = View {
@@ -73,6 +75,7 @@ pub static HISTORY: View = View {
         &table::ITEM_QUALITY,
         &table::BATCHES,
         &table::SHIPMENTS,
+        &table::KEEPERS,
         &table::STOCK,
         &table::PAIRS,
         &table::HOLDINGS,

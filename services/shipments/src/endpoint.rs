@@ -19,17 +19,22 @@ use keruen_proto::shipments::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::parse;
+use crate::{
+    elsewhere::{Stock, with_others},
+    parse,
+};
 
 /// Goods on their way, behind gRPC.
 pub struct ShipmentEndpoint {
     desk: Arc<Desk>,
+    stock: Stock,
 }
 
 impl ShipmentEndpoint {
-    /// A tonic service that carries out its commands at `desk`.
-    pub fn service(desk: Arc<Desk>) -> ShipmentServiceServer<Self> {
-        ShipmentServiceServer::new(Self { desk })
+    /// A tonic service that carries out its commands at `desk`. Where a store has too little, `stock` tells who else has
+    /// some.
+    pub fn service(desk: Arc<Desk>, stock: Stock) -> ShipmentServiceServer<Self> {
+        ShipmentServiceServer::new(Self { desk, stock })
     }
 }
 
@@ -50,7 +55,13 @@ impl ShipmentService for ShipmentEndpoint {
         &self,
         request: Request<AllocateShipmentRequest>,
     ) -> Result<Response<AllocateShipmentResponse>, Status> {
-        let (shipment, position) = self.desk.carry_out(request, parse::allocate).await?;
+        let (shipment, position) = match self.desk.carry_out(request, parse::allocate).await {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                let now_us = self.desk.now_us();
+                return Err(with_others(&self.stock, now_us, refusal).await);
+            }
+        };
         Ok(Response::new(AllocateShipmentResponse {
             shipment: Some(shipment),
             position,

@@ -14,11 +14,13 @@ use keruen_proto::{
     inventory::v1::ReceiptOutcome,
     shipments::v1::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
-        DispatchShipmentRequest, LossVerdict, ReceiveShipmentRequest, RequestShipmentRequest,
-        ReserveOverride, ReserveOverrideReason, ShipmentLine, ShipmentReceiptLine,
+        CustodyBasis, DispatchShipmentRequest, LossVerdict, ReceiveShipmentRequest,
+        RequestShipmentRequest, ReserveOverride, ReserveOverrideReason, ShipmentLine,
+        ShipmentReceiptLine,
     },
 };
 
+pub mod custody;
 mod journey;
 mod sscc;
 
@@ -134,8 +136,14 @@ pub fn dispatch(
     let signed_by_ref = fields.optional_person("signed_by_ref", &message.signed_by_ref);
     let expected_on = fields.date("expected_on", &message.expected_on);
     let documents = fields.documents("documents", &message.documents);
+    let basis = match message.basis {
+        0 => Some(None),
+        basis => fields.stated::<CustodyBasis>("basis", basis).map(Some),
+    };
+    let answered = custody::agreement_override(fields, message.agreement_override.as_ref());
     Some(DispatchShipment {
-        basis: None,
+        basis: basis?,
+        agreement_override: answered.ok()?,
         shipment_id: shipment_id?,
         custodian_id: custodian_id?,
         signed_by_ref: signed_by_ref?,

@@ -1,8 +1,12 @@
-//! Who is liable for what is under way.
+//! Who is liable for what is under way, on which agreement, and who keeps what is at rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keruen_proto::{Event, inventory::v1::ReceiptOutcome, shipments::v1::ShipmentUnits};
+use keruen_proto::{
+    Event,
+    inventory::v1::ReceiptOutcome,
+    shipments::v1::{CustodyHandedOver, CustodyLeg, KeeperAppointed, ShipmentUnits},
+};
 
 use super::Findings;
 use crate::batch::is_new;
@@ -22,6 +26,10 @@ struct Custody {
 pub(super) struct Custodians {
     shipments: BTreeMap<String, Custody>,
     organisations: BTreeSet<String>,
+    /// Liability agreements: organisation and number.
+    agreements: BTreeSet<(String, String)>,
+    /// Who keeps the stock of a facility: organisation and person.
+    keepers: BTreeMap<String, (String, String)>,
     touched: BTreeSet<String>,
     faults: BTreeSet<String>,
 }
@@ -37,7 +45,18 @@ impl Custodians {
             Event::ShipmentDispatched(event) => {
                 self.sign(&event.shipment_id, &event.custodian_id);
                 self.load(&event.shipment_id, &event.units, 1);
+                if !event.agreement_id.is_empty() {
+                    self.rest_on(&event.shipment_id, &event.custodian_id, &event.agreement_id);
+                }
             }
+            Event::CustodyHandedOver(event) => self.hand_over(event),
+            Event::LiabilityAgreementSigned(event) => {
+                let agreement = event.agreement.iter();
+                self.agreements.extend(
+                    agreement.map(|it| (it.organisation_id.clone(), it.agreement_id.clone())),
+                );
+            }
+            Event::KeeperAppointed(event) => self.keep(event),
             Event::ShipmentDispatchVoided(event) => {
                 self.load(&event.shipment_id, &event.units, -1);
                 let custody = self.custody(&event.shipment_id);
@@ -94,6 +113,63 @@ impl Custodians {
             self.faults.insert(format!(
                 "shipment {shipment_id} left with custodian {custodian_id}, but {units} units of it are under way with \
                  {before}"
+            ));
+        }
+    }
+
+    /// All that is left of a shipment passes from one hand to another.
+    fn hand_over(&mut self, event: &CustodyHandedOver) {
+        let shipment_id = &event.shipment_id;
+        for missing in &event.missing {
+            self.name(shipment_id, &missing.liable_id);
+        }
+        let no_leg = CustodyLeg::default();
+        let leg = event.leg.as_ref().unwrap_or(&no_leg);
+        if leg.agreement_override.is_none() {
+            self.rest_on(shipment_id, &leg.custodian_id, &leg.agreement_id);
+        }
+        let custody = self.custody(shipment_id);
+        let before = std::mem::replace(&mut custody.custodian_id, leg.custodian_id.clone());
+        let units = custody.units;
+        // Whoever had it may still answer for what is missing.
+        custody.others.insert(before.clone());
+        if before != event.from_custodian_id || units <= 0 {
+            self.faults.insert(format!(
+                "shipment {shipment_id} was handed over by {:?}, but {units} units of it are under way with {before:?}",
+                event.from_custodian_id
+            ));
+        }
+    }
+
+    /// Whoever takes goods does so on an agreement.
+    fn rest_on(&mut self, shipment_id: &str, custodian_id: &str, agreement_id: &str) {
+        let key = (custodian_id.to_owned(), agreement_id.to_owned());
+        if !self.agreements.contains(&key) {
+            self.faults.insert(format!(
+                "{custodian_id:?} took shipment {shipment_id} on an agreement {agreement_id:?} that nobody signed"
+            ));
+        }
+    }
+
+    /// Somebody takes over what is at rest, from whoever had it, by a count.
+    fn keep(&mut self, event: &KeeperAppointed) {
+        let Some(keeper) = &event.keeper else {
+            return;
+        };
+        let now = (keeper.organisation_id.clone(), keeper.person_ref.clone());
+        let from = (&event.from_organisation_id, &event.from_person_ref);
+        let facility_id = &keeper.facility_id;
+        let before = self.keepers.insert(facility_id.clone(), now);
+        let is_counted = before.is_none() || !keeper.count_ids.is_empty();
+        let (organisation_id, person_ref) = before.unwrap_or_default();
+        if (&organisation_id, &person_ref) != from {
+            self.faults.insert(format!(
+                "the stock of {facility_id} was taken over from {from:?}, but {organisation_id:?} kept it, for whom \
+                 {person_ref:?} had signed"
+            ));
+        } else if !is_counted {
+            self.faults.insert(format!(
+                "the stock of {facility_id} was taken over from {organisation_id} without a count"
             ));
         }
     }

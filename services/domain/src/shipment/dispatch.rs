@@ -4,19 +4,21 @@ use keruen_proto::{
     Event,
     inventory::v1::StockUnits,
     shipments::v1::{
-        Shipment, ShipmentCancelled, ShipmentDispatched, ShipmentState, ShipmentUnits,
+        AgreementOverride, CustodyBasis, Shipment, ShipmentCancelled, ShipmentDispatched,
+        ShipmentState, ShipmentUnits,
     },
 };
 
 use super::{CancelShipment, DispatchShipment, as_known, existing, reads, wrong_state};
 use crate::{
+    agreement,
     asset::contents,
     books::Books,
     boundary::Boundary,
-    calendar::{self, facility_day, is_expired},
+    calendar::{self, facility_day, is_expired, kazakhstan_day},
     code::Label,
     command::{Command, Moment},
-    limits,
+    keeper, limits,
     quality::state as quality,
     registry::{existing_facility, existing_organisation, in_use},
     rejection::Rejection,
@@ -45,7 +47,9 @@ impl Command for DispatchShipment {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let mut boundaries = reads(books, &self.shipment_id);
         boundaries.push(Boundary::Organisation(self.custodian_id.clone()));
+        boundaries.push(Boundary::Agreements(self.custodian_id.clone()));
         if let Some(shipment) = books.shipment(&self.shipment_id) {
+            boundaries.extend(Boundary::keeper(&shipment.origin_id));
             let item_ids = shipment.lines.iter().map(|line| &*line.item_id);
             boundaries.extend(quality::reads(item_ids));
             boundaries.extend(contents::reads_of_shipment(books, shipment));
@@ -63,6 +67,7 @@ impl Command for DispatchShipment {
             &[Boundary::Organisation(self.custodian_id.clone())],
             moment,
         )?;
+        let (agreement_id, agreement_override) = self.agreement(books, moment)?;
         let mut units = claims(&as_known(books, shipment));
         if units.is_empty() {
             return Err(Rejection::NothingAllocated {
@@ -102,9 +107,10 @@ impl Command for DispatchShipment {
                     .unwrap_or_default(),
                 expected_on: calendar::stored(self.expected_on),
                 documents: self.documents.clone(),
-                sender_id: origin.operator_id.clone(),
-                basis: self.basis.map(Into::into),
-                agreement_id: String::new(),
+                sender_id: keeper::answerable(books, &shipment.origin_id).unwrap_or_default(),
+                basis: self.signed_for(shipment).map(Into::into),
+                agreement_id,
+                agreement_override,
             }
             .into(),
         );
@@ -113,6 +119,30 @@ impl Command for DispatchShipment {
 
     fn subject(&self, _: &Books) -> Option<Boundary> {
         Some(Boundary::Shipment(self.shipment_id.clone()))
+    }
+}
+
+impl DispatchShipment {
+    /// The agreement on which the custodian takes it. Whoever never had one is not asked for it; whoever had one carries
+    /// nothing without.
+    fn agreement(
+        &self,
+        books: &Books,
+        moment: Moment,
+    ) -> Result<(String, Option<AgreementOverride>), Rejection> {
+        let answered = self.agreement_override.as_ref();
+        if books.agreements(&self.custodian_id).is_none() {
+            return Ok((String::new(), answered.cloned()));
+        }
+        let day = kazakhstan_day(moment.occurred_at_us);
+        let signed_by_ref = self.signed_by_ref.as_deref();
+        agreement::rests_on(books, &self.custodian_id, signed_by_ref, day, answered)
+    }
+
+    /// What the custodian signs for: of what is packed, the seals, where nothing else is said.
+    fn signed_for(&self, shipment: &Shipment) -> Option<CustodyBasis> {
+        let packed = (!shipment.parcels.is_empty()).then_some(CustodyBasis::Sealed);
+        self.basis.or(packed)
     }
 }
 

@@ -358,6 +358,16 @@ impl<'a> Receipt<'a> {
     }
 }
 
+/// Units that are missing, with who answers for them.
+pub(super) fn missing_units(shipment: &Shipment, units: ShipmentUnits) -> ReceivedUnits {
+    ReceivedUnits {
+        liable_id: parcel::liable(shipment, &units, None),
+        shipment_units: Some(units),
+        outcome: ReceiptOutcome::Missing.into(),
+        sscc: String::new(),
+    }
+}
+
 /// The parcel in which something was found; empty where none is named.
 fn parcel_of(line: &FoundGoods) -> String {
     let sscc = line.sscc.as_ref();

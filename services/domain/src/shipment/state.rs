@@ -4,12 +4,12 @@ use keruen_proto::{
     Event, EventType,
     inventory::v1::ReceiptOutcome,
     shipments::v1::{
-        AllocationReleased, CustodyLeg, DeliveryAttempted, DiscrepancyAnswered, LossActAccepted,
-        LossActVoided, MissingUnits, ParcelPacked, ParcelUnpacked, ReceivedUnits, Shipment,
-        ShipmentAllocated, ShipmentArrived, ShipmentCancelled, ShipmentDelayed,
-        ShipmentDispatchVoided, ShipmentDispatched, ShipmentDiverted, ShipmentLossReported,
-        ShipmentLot, ShipmentReceiptVoided, ShipmentReceived, ShipmentRequested, ShipmentSplit,
-        ShipmentState, ShipmentUnits,
+        AllocationReleased, CustodyHandedOver, CustodyLeg, CustodyRefused, DeliveryAttempted,
+        DiscrepancyAnswered, LossActAccepted, LossActVoided, MissingUnits, ParcelPacked,
+        ParcelUnpacked, ReceivedUnits, Shipment, ShipmentAllocated, ShipmentArrived,
+        ShipmentCancelled, ShipmentDelayed, ShipmentDispatchVoided, ShipmentDispatched,
+        ShipmentDiverted, ShipmentLossReported, ShipmentLot, ShipmentReceiptVoided,
+        ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentState, ShipmentUnits,
     },
 };
 
@@ -34,6 +34,8 @@ impl Fold for Shipment {
         ShipmentArrived::TYPE,
         ShipmentLossReported::TYPE,
         DiscrepancyAnswered::TYPE,
+        CustodyHandedOver::TYPE,
+        CustodyRefused::TYPE,
         ShipmentDispatchVoided::TYPE,
         ShipmentReceiptVoided::TYPE,
         LossActVoided::TYPE,
@@ -182,7 +184,7 @@ fn dispatched(shipment: &mut Shipment, event: &ShipmentDispatched) {
         signed_by_ref: event.signed_by_ref.clone(),
         basis: event.basis,
         agreement_id: event.agreement_id.clone(),
-        agreement_override: None,
+        agreement_override: event.agreement_override.clone(),
         facility_id: event.origin_id.clone(),
     });
     shipment.expected_on.clone_from(&event.expected_on);

@@ -11,7 +11,7 @@ use keruen_proto::{
 };
 
 use super::{
-    parcel,
+    custody, parcel,
     state::{closed_state, is_same, lot_of, miss},
 };
 use crate::{limits, stock::level::remove};
@@ -49,6 +49,13 @@ pub(super) fn evolve(shipment: &mut Shipment, event: &Event, is_it: impl Fn(&str
             shipment.documents.extend_from_slice(&event.documents);
         }
         Event::ShipmentLossReported(event) if is_it(&event.shipment_id) => lost(shipment, event),
+        Event::CustodyHandedOver(event) if is_it(&event.shipment_id) => {
+            custody::handed_over(shipment, event);
+        }
+        Event::CustodyRefused(event) if is_it(&event.shipment_id) => {
+            shipment.refusals = shipment.refusals.saturating_add(1);
+            shipment.documents.extend_from_slice(&event.documents);
+        }
         Event::DiscrepancyAnswered(event) if is_it(&event.shipment_id) => answered(shipment, event),
         _ => {}
     }

@@ -9,8 +9,8 @@ use keruen_proto::{
     log::v1::{OccurredAt, RecordedEvent},
     requests::v1::{ApprovedLine, RequestApproved},
     shipments::v1::{
-        LossActAccepted, ReceivedUnits, ShipmentAllocated, ShipmentDispatched, ShipmentReceived,
-        ShipmentUnits,
+        AgreementOverride, CustodyHandedOver, CustodyLeg, Keeper, KeeperAppointed, LossActAccepted,
+        ReceivedUnits, ShipmentAllocated, ShipmentDispatched, ShipmentReceived, ShipmentUnits,
     },
 };
 
@@ -372,6 +372,73 @@ fn units_under_way_for_which_nobody_is_liable() {
         5,
         "4 units of shipment S1 are under way",
     );
+}
+
+/// Shipment S1 passes from one to the other, on an agreement.
+fn handed_over(from: &str, to: &str, agreement_id: &str) -> CustodyHandedOver {
+    CustodyHandedOver {
+        shipment_id: "S1".to_owned(),
+        origin_id: "WH".to_owned(),
+        destination_id: "HOSP".to_owned(),
+        from_custodian_id: from.to_owned(),
+        leg: Some(CustodyLeg {
+            custodian_id: to.to_owned(),
+            agreement_id: agreement_id.to_owned(),
+            ..CustodyLeg::default()
+        }),
+        ..CustodyHandedOver::default()
+    }
+}
+
+#[test]
+fn goods_that_pass_to_somebody_without_an_agreement() {
+    breaks(
+        handed_over("CREW", "HELP", "LA-1"),
+        5,
+        &["\"HELP\"", "that nobody signed"],
+    );
+}
+
+#[test]
+fn goods_that_are_handed_over_by_somebody_who_did_not_have_them() {
+    let mut stolen = handed_over("HELP", "MOH", "");
+    let leg = stolen.leg.as_mut().expect("a leg");
+    leg.agreement_override = Some(AgreementOverride::default());
+    breaks(
+        stolen,
+        5,
+        &["handed over by \"HELP\"", "4 units", "with \"CREW\""],
+    );
+}
+
+fn kept_by(person_ref: &str, from_person_ref: &str, count_ids: &[&str]) -> Event {
+    let organisation = |person: &str| if person.is_empty() { "" } else { "HELP" }.to_owned();
+    KeeperAppointed {
+        keeper: Some(Keeper {
+            facility_id: "WH".to_owned(),
+            organisation_id: organisation(person_ref),
+            person_ref: person_ref.to_owned(),
+            count_ids: count_ids.iter().map(|id| (*id).to_owned()).collect(),
+        }),
+        from_organisation_id: organisation(from_person_ref),
+        from_person_ref: from_person_ref.to_owned(),
+        documents: Vec::new(),
+    }
+    .into()
+}
+
+#[test]
+fn stock_that_changes_its_keeper_without_a_count_or_from_a_stranger() {
+    breaks(kept_by("person:4", "person:3", &["C1"]), 5, &["person:3"]);
+    let mut ledger = Ledger::default();
+    let first = kept_by("person:3", "", &[]);
+    ledger.take_in(1, &first, NOON_US);
+    ledger.take_in(2, &kept_by("person:4", "person:3", &["C1"]), NOON_US);
+    assert_eq!(ledger.end_append(), []);
+    ledger.take_in(3, &kept_by("person:5", "person:4", &[]), NOON_US);
+    let broken = ledger.end_append();
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    assert!(broken[0].what.contains("without a count"), "{}", broken[0]);
 }
 
 #[test]

@@ -50,14 +50,17 @@ use keruen_proto::{
         RequestRejected,
     },
     shipments::v1::{
-        AgreementOverride, AgreementOverrideReason, AllocationReleased, CancellationReason,
-        CustodyBasis, CustodyLeg, DelayReason, DeliveryAttempted, DeliveryFailure,
-        DiscrepancyAnswer, DiscrepancyAnswered, DisputeReason, DiversionReason, LossActAccepted,
+        AgreementEndReason, AgreementOverride, AgreementOverrideReason, AllocationReleased,
+        CancellationReason, CustodyBasis, CustodyHandedOver, CustodyLeg, CustodyRefused,
+        DelayReason, DeliveryAttempted, DeliveryFailure, DiscrepancyAnswer, DiscrepancyAnswered,
+        DisputeReason, DiversionReason, Keeper, KeeperAppointed, LiabilityAgreement,
+        LiabilityAgreementEnded, LiabilityAgreementSigned, LiabilityBasis, LossActAccepted,
         LossActVoided, LossCause, LossVerdict, Parcel, ParcelPacked, ParcelUnpacked, ReceivedUnits,
-        ReleaseReason, SealCheck, SealState, ShipmentAllocated, ShipmentArrived, ShipmentCancelled,
-        ShipmentDelayed, ShipmentDispatchVoided, ShipmentDispatched, ShipmentDiverted,
-        ShipmentLine, ShipmentLossReported, ShipmentParcel, ShipmentReceiptVoided,
-        ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentUnits, SplitReason,
+        ReleaseReason, Remark, RemarkKind, SealCheck, SealState, ShipmentAllocated,
+        ShipmentArrived, ShipmentCancelled, ShipmentDelayed, ShipmentDispatchVoided,
+        ShipmentDispatched, ShipmentDiverted, ShipmentLine, ShipmentLossReported, ShipmentParcel,
+        ShipmentReceiptVoided, ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentUnits,
+        SplitReason,
     },
 };
 use serde_json::Value;
@@ -1305,6 +1308,90 @@ fn on_the_way() -> Vec<Event> {
             cause: LossCause::Theft.into(),
             liable_id: text("CREW"),
             documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        CustodyHandedOver {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            from_custodian_id: text("CREW"),
+            leg: Some(CustodyLeg {
+                custodian_id: text("HELP"),
+                signed_by_ref: text("person:7"),
+                basis: Some(CustodyBasis::Counted.into()),
+                agreement_id: text("A-1"),
+                agreement_override: None,
+                facility_id: text("FAR"),
+            }),
+            handed_over_by_ref: text("person:8"),
+            seals: vec![SealCheck {
+                sscc: text("340123450000000000"),
+                state: SealState::Broken.into(),
+            }],
+            missing: vec![ReceivedUnits {
+                shipment_units: Some(shipment_units(units())),
+                outcome: ReceiptOutcome::Missing.into(),
+                sscc: text("340123450000000000"),
+                liable_id: text("CREW"),
+            }],
+            remarks: vec![Remark {
+                kind: RemarkKind::Packaging.into(),
+                sscc: text("340123450000000000"),
+                reference: text("photo:118"),
+            }],
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        CustodyRefused {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            custodian_id: text("HELP"),
+            signed_by_ref: text("person:9"),
+            remarks: vec![Remark {
+                kind: RemarkKind::Unsafe.into(),
+                sscc: String::new(),
+                reference: text("photo:119"),
+            }],
+            documents: documents(DocumentKind::Waybill),
+        }
+        .into(),
+        LiabilityAgreementSigned {
+            agreement: Some(LiabilityAgreement {
+                organisation_id: text("HELP"),
+                agreement_id: text("LA-1"),
+                person_ref: text("person:7"),
+                basis: LiabilityBasis::Limited.into(),
+                limit: Some(Money {
+                    currency_code: text("KZT"),
+                    minor_units: 50_000_000,
+                }),
+                valid_from: text("2020-04-01"),
+                valid_until: text("2020-12-31"),
+                documents: documents(DocumentKind::Contract),
+                ended_on: String::new(),
+                end_reason: None,
+            }),
+        }
+        .into(),
+        LiabilityAgreementEnded {
+            organisation_id: text("HELP"),
+            agreement_id: text("LA-1"),
+            ended_on: text("2020-05-01"),
+            reason: AgreementEndReason::Breach.into(),
+            documents: documents(DocumentKind::Order),
+        }
+        .into(),
+        KeeperAppointed {
+            keeper: Some(Keeper {
+                facility_id: text("WH"),
+                organisation_id: text("MOH"),
+                person_ref: text("person:3"),
+                count_ids: vec![text("C-1"), text("C-2")],
+            }),
+            from_organisation_id: text("HELP"),
+            from_person_ref: text("person:2"),
+            documents: documents(DocumentKind::CountSheet),
         }
         .into(),
         DiscrepancyAnswered {

@@ -13,6 +13,7 @@ mod consignment;
 mod contents;
 mod correction;
 mod count;
+mod custody;
 mod donation;
 mod earmark;
 mod emergency;

@@ -33,7 +33,7 @@ use proptest::prelude::*;
 
 use crate::{
     amendment::{amend, close, move_to, reopen, retire},
-    asset,
+    asset, custody,
     fleet::{assign, crew, end, vehicle, volunteer},
     journey,
     packs::pack,
@@ -343,6 +343,13 @@ impl World {
                     expected_on: None,
                     ..journey::delay(&id)
                 });
+            }
+            (62, 1) if step.flag => {
+                let given = self.carry_out(&custody::hand_over(&id, RECIPIENTS[step.other % 2]));
+                if !given {
+                    let agreement = self.name("LA");
+                    self.carry_out(&custody::sign("HELP", &agreement));
+                }
             }
             (62, 1) => {
                 self.carry_out(&journey::attempt(&id));

@@ -28,6 +28,7 @@ const TESTS: &[&str] = &[
     include_str!("plan.rs"),
     include_str!("shipment.rs"),
     include_str!("journey.rs"),
+    include_str!("custody.rs"),
     include_str!("quality.rs"),
     include_str!("kit.rs"),
     include_str!("gone.rs"),

@@ -182,6 +182,8 @@ pub fn stands_somewhere(event: &Event) -> bool {
             | Event::VehicleAmended(_)
             | Event::VehicleRetired(_)
             | Event::VolunteerRegistered(_)
+            | Event::LiabilityAgreementSigned(_)
+            | Event::LiabilityAgreementEnded(_)
             | Event::VolunteerAmended(_)
             | Event::VolunteerRetired(_)
             | Event::CrewRegistered(_)
@@ -239,6 +241,8 @@ pub fn goes_somewhere(event: &Event) -> bool {
             | Event::ShipmentArrived(_)
             | Event::ShipmentLossReported(_)
             | Event::DiscrepancyAnswered(_)
+            | Event::CustodyHandedOver(_)
+            | Event::CustodyRefused(_)
             | Event::ShipmentDispatchVoided(_)
     )
 }
@@ -807,6 +811,7 @@ pub fn dispatch(shipment_id: &str) -> DispatchShipment {
         expected_on: None,
         documents: Vec::new(),
         basis: None,
+        agreement_override: None,
     }
 }
 

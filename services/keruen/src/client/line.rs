@@ -12,7 +12,9 @@ use keruen_proto::{
         MinimumReserve, Pack, PlannedStop, Stop, Substitute, UnitValue, ValueBasis,
     },
     requests::v1::{ApprovedLine, Need, NeedKind, PlanLine, PlanShare, PlanWeight, RequestLine},
-    shipments::v1::{SealCheck, SealState, ShipmentLine, ShipmentPick, ShipmentReceiptLine},
+    shipments::v1::{
+        Remark, RemarkKind, SealCheck, SealState, ShipmentLine, ShipmentPick, ShipmentReceiptLine,
+    },
 };
 
 use crate::{client::value, render::word};
@@ -418,6 +420,16 @@ pub fn shipment_pick(text: &str) -> Result<ShipmentPick, String> {
         owner_id: pairs.text("owner"),
         quantity: if is_counted { pairs.quantity()? } else { 0 },
         serial_numbers,
+    })
+}
+
+/// `kind=KIND[,parcel=SSCC][,reference=KIND:ID]`
+pub fn remark(text: &str) -> Result<Remark, String> {
+    let pairs = Pairs::parse(text, &["kind", "parcel", "reference"])?;
+    Ok(Remark {
+        kind: pairs.required("kind", word::number::<RemarkKind>)?,
+        sscc: pairs.text("parcel"),
+        reference: pairs.text("reference"),
     })
 }
 

@@ -218,6 +218,7 @@ type EmergencyClient = requests::emergency_service_client::EmergencyServiceClien
 type PlanClient = requests::plan_service_client::PlanServiceClient<Channel>;
 type RequestClient = requests::request_service_client::RequestServiceClient<Channel>;
 type ShipmentClient = shipments::shipment_service_client::ShipmentServiceClient<Channel>;
+type CustodyClient = shipments::custody_service_client::CustodyServiceClient<Channel>;
 type StockClient = stock::stock_service_client::StockServiceClient<Channel>;
 type ReportClient = reports::report_service_client::ReportServiceClient<Channel>;
 type ProjectionClient = projections::projection_service_client::ProjectionServiceClient<Channel>;
@@ -536,6 +537,22 @@ rpcs! {
         "shipment get" "GetShipment" get_shipment show
             shipments::GetShipmentRequest => shipments::GetShipmentResponse { shipment: shipments::Shipment }
     }
+    "keruen.shipments.v1.CustodyService" CustodyClient {
+        "custody hand-over" "HandOverShipment" hand_over_shipment change
+            shipments::HandOverShipmentRequest => shipments::HandOverShipmentResponse { shipment: shipments::Shipment }
+        "custody refuse" "RefuseHandOver" refuse_hand_over change
+            shipments::RefuseHandOverRequest => shipments::RefuseHandOverResponse { shipment: shipments::Shipment }
+        "custody sign-agreement" "SignLiabilityAgreement" sign_liability_agreement change
+            shipments::SignLiabilityAgreementRequest => shipments::SignLiabilityAgreementResponse { liability_agreements: shipments::LiabilityAgreements }
+        "custody end-agreement" "EndLiabilityAgreement" end_liability_agreement change
+            shipments::EndLiabilityAgreementRequest => shipments::EndLiabilityAgreementResponse { liability_agreements: shipments::LiabilityAgreements }
+        "custody agreements" "GetLiabilityAgreements" get_liability_agreements show
+            shipments::GetLiabilityAgreementsRequest => shipments::GetLiabilityAgreementsResponse { liability_agreements: shipments::LiabilityAgreements }
+        "custody appoint-keeper" "AppointKeeper" appoint_keeper change
+            shipments::AppointKeeperRequest => shipments::AppointKeeperResponse { keeper: shipments::Keeper }
+        "custody keeper" "GetKeeper" get_keeper show
+            shipments::GetKeeperRequest => shipments::GetKeeperResponse { keeper: shipments::Keeper }
+    }
     "keruen.stock.v1.StockService" StockClient {
         "stock" "ListStock" list_stock list_large
             stock::ListStockRequest => stock::ListStockResponse { rows: stock::StockRow }
@@ -563,6 +580,8 @@ rpcs! {
             stock::ListRecallsRequest => stock::ListRecallsResponse { rows: stock::RecallRow }
         "stock counts" "ListStockCounts" list_stock_counts list
             stock::ListStockCountsRequest => stock::ListStockCountsResponse { stock_counts: inventory::StockCount }
+        "liability list" "ListLiability" list_liability list
+            stock::ListLiabilityRequest => stock::ListLiabilityResponse { rows: stock::LiabilityRow }
         "goods list" "ListUnidentifiedGoods" list_unidentified_goods list
             stock::ListUnidentifiedGoodsRequest => stock::ListUnidentifiedGoodsResponse { goods: inventory::UnidentifiedGoods }
         "shipment list" "ListShipments" list_shipments list

@@ -5,9 +5,9 @@ use keruen_proto::{
     registry::v1::DocumentRef,
     shipments::v1::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
-        DispatchShipmentRequest, GetShipmentRequest, LossVerdict, ReceiveShipmentRequest,
-        RequestShipmentRequest, ReserveOverride, ReserveOverrideReason, SealCheck, ShipmentLine,
-        ShipmentReceiptLine, ShipmentState,
+        CustodyBasis, DispatchShipmentRequest, GetShipmentRequest, LossVerdict,
+        ReceiveShipmentRequest, RequestShipmentRequest, ReserveOverride, ReserveOverrideReason,
+        SealCheck, ShipmentLine, ShipmentReceiptLine, ShipmentState,
     },
     stock::v1::ListShipmentsRequest,
 };
@@ -15,6 +15,7 @@ use keruen_proto::{
 use crate::{
     client::{
         asset::FitArgs,
+        custody::AnsweredFor,
         failure::Failure,
         journey, line,
         mutation::{ListArgs, MutationArgs},
@@ -175,6 +176,11 @@ pub struct Dispatch {
     /// Waybill and so on: kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
     #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
     documents: Vec<DocumentRef>,
+    /// What the custodian signs for. Default: sealed, where it is packed in parcels
+    #[arg(long, value_parser = word::parser::<CustodyBasis>())]
+    basis: Option<CustodyBasis>,
+    #[command(flatten)]
+    answered: AnsweredFor,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -277,6 +283,8 @@ impl Verb {
                     signed_by_ref: args.signed_by.unwrap_or_default(),
                     expected_on: args.expected_on.unwrap_or_default(),
                     documents: args.documents,
+                    basis: args.basis.map_or(0, Into::into),
+                    agreement_override: args.answered.into(),
                     ..Default::default()
                 };
                 session.change(&args.mutation, request).await

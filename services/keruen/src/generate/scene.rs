@@ -19,6 +19,7 @@ const FILES: &[(&str, &str)] = &[
     ("stock", include_str!("scenes/stock.txt")),
     ("asset", include_str!("scenes/asset.txt")),
     ("shipment", include_str!("scenes/shipment.txt")),
+    ("custody", include_str!("scenes/custody.txt")),
 ];
 
 /// Who and what every scene has.

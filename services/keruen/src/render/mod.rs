@@ -4,6 +4,7 @@
 //! for a list. The rows of `stock` are flat, with numbers. CSV has the columns of the tables.
 
 pub mod attention;
+pub mod custody;
 pub mod donation;
 pub mod duty;
 pub mod emergency;

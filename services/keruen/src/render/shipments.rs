@@ -199,6 +199,9 @@ fn legs(shipment: &Shipment) -> Part {
                 leg.basis
                     .map_or_else(String::new, word::field::<CustodyBasis>),
                 &leg.agreement_id,
+                leg.agreement_override
+                    .as_ref()
+                    .map_or("", |it| it.authorised_by_ref.as_str()),
                 &leg.facility_id
             ]
         })
@@ -210,6 +213,7 @@ fn legs(shipment: &Shipment) -> Part {
             "signed_by_ref",
             "basis",
             "agreement_id",
+            "override_by",
             "facility_id",
         ],
         rows,

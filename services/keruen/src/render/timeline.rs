@@ -35,7 +35,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// An event, given also as a CloudEvent, of the timeline of a tag.
+    /// An event, given also as a `CloudEvent`, of the timeline of a tag.
     pub fn of(event: &RecordedEvent, json: &Value, tag: &str) -> Self {
         let occurred_at_us = event.occurred_at.as_ref().map(|at| at.time_us);
         let late_us = occurred_at_us.map_or(0, |at_us| event.recorded_at_us - at_us);

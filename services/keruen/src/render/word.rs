@@ -24,9 +24,10 @@ use keruen_proto::{
         RequestState, ShortClosingReason, SubstituteDeclineReason, SubstituteState,
     },
     shipments::v1::{
-        CancellationReason, CustodyBasis, DelayReason, DeliveryFailure, DiscrepancyAnswer,
-        DiscrepancyState, DisputeReason, DiversionReason, LossCause, LossVerdict,
-        ReserveOverrideReason, SealState, ShipmentState, SplitReason,
+        AgreementEndReason, AgreementOverrideReason, CancellationReason, CustodyBasis, DelayReason,
+        DeliveryFailure, DiscrepancyAnswer, DiscrepancyState, DisputeReason, DiversionReason,
+        LiabilityBasis, LossCause, LossVerdict, RemarkKind, ReserveOverrideReason, SealState,
+        ShipmentState, SplitReason,
     },
     stock::v1::{InboxKind, StockGroup, TraceStatus},
 };
@@ -53,6 +54,8 @@ macro_rules! words {
 words! {
     AuditExceptionKind "AUDIT_EXCEPTION_KIND_"
     AdjustmentReason "ADJUSTMENT_REASON_"
+    AgreementEndReason "AGREEMENT_END_REASON_"
+    AgreementOverrideReason "AGREEMENT_OVERRIDE_REASON_"
     AssignmentEndReason "ASSIGNMENT_END_REASON_"
     AssetCondition "ASSET_CONDITION_"
     AssetFault "ASSET_FAULT_"
@@ -85,6 +88,7 @@ words! {
     Freezing "FREEZING_"
     FitOverrideReason "FIT_OVERRIDE_REASON_"
     HoldReason "HOLD_REASON_"
+    LiabilityBasis "LIABILITY_BASIS_"
     LossCause "LOSS_CAUSE_"
     LossVerdict "LOSS_VERDICT_"
     InboxKind "INBOX_KIND_"
@@ -102,6 +106,7 @@ words! {
     RefusalReason "REFUSAL_REASON_"
     RegistryKind "REGISTRY_KIND_"
     RejectionReason "REJECTION_REASON_"
+    RemarkKind "REMARK_KIND_"
     ReleaseVerdict "RELEASE_VERDICT_"
     RepairOutcome "REPAIR_OUTCOME_"
     RequestCancellationReason "REQUEST_CANCELLATION_REASON_"

@@ -24,7 +24,7 @@ use keruen_requests::{
     EmergencyEndpoint, PlanEndpoint, RequestEndpoint,
     clock::{self, Deadlines},
 };
-use keruen_shipments::ShipmentEndpoint;
+use keruen_shipments::{CustodyEndpoint, ShipmentEndpoint};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{
     server::NamedService,
@@ -385,7 +385,16 @@ impl Services {
         let registry = of_role!(Registry, RegistryEndpoint);
         let inventory = of_role!(Inventory, InventoryEndpoint);
         let assets = of_role!(Inventory, AssetEndpoint);
-        let shipments = of_role!(Shipments, ShipmentEndpoint);
+        let stock = self
+            .views
+            .clone()
+            .map(|views| StockEndpoint::new(views, Arc::clone(&self.log)));
+        let asked = stock.clone().map(|it| Arc::new(it) as _);
+        let shipments = self
+            .roles
+            .has(Role::Shipments)
+            .then(|| bounded!(ShipmentEndpoint::service(Arc::clone(&self.desk), asked)));
+        let custody = of_role!(Shipments, CustodyEndpoint);
         let requests = of_role!(Requests, RequestEndpoint);
         let plans = of_role!(Requests, PlanEndpoint);
         let emergencies = of_role!(Requests, EmergencyEndpoint);
@@ -394,14 +403,9 @@ impl Services {
             bounded!(ProjectionServiceServer::new(endpoint))
         });
         let views = self.views.clone();
-        let queries = self
-            .views
-            .map(|views| StockEndpoint::new(views, Arc::clone(&self.log)));
-        let reports = queries.clone().map(|queries| {
-            let endpoint = ReportEndpoint::new(queries);
-            bounded!(ReportServiceServer::new(endpoint))
-        });
-        let stock = queries.map(|queries| bounded!(StockServiceServer::new(queries)));
+        let reports = stock.clone().map(ReportEndpoint::new);
+        let reports = reports.map(|it| bounded!(ReportServiceServer::new(it)));
+        let stock = stock.map(|endpoint| bounded!(StockServiceServer::new(endpoint)));
         let mut following = EventEndpoint::new(Arc::clone(&self.log));
         if let Some(key) = self.checkpoint_key {
             following = following.signed_by(key);
@@ -409,16 +413,10 @@ impl Services {
         let events = bounded!(EventServiceServer::new(following.clone()));
 
         let (reporter, health) = tonic_health::server::health_reporter();
-        report_serving(&reporter, registry.as_ref()).await;
-        report_serving(&reporter, inventory.as_ref()).await;
-        report_serving(&reporter, assets.as_ref()).await;
-        report_serving(&reporter, shipments.as_ref()).await;
-        report_serving(&reporter, requests.as_ref()).await;
-        report_serving(&reporter, plans.as_ref()).await;
-        report_serving(&reporter, emergencies.as_ref()).await;
-        report_serving(&reporter, stock.as_ref()).await;
-        report_serving(&reporter, reports.as_ref()).await;
-        report_serving(&reporter, projections.as_ref()).await;
+        macro_rules! serving {
+            ($($service:ident)*) => {$(report_serving(&reporter, $service.as_ref()).await;)*};
+        }
+        serving!(registry inventory assets shipments custody requests plans emergencies stock reports projections);
         report_serving(&reporter, Some(&events)).await;
         if let Some(relay) = relay {
             tokio::spawn(report_relay(reporter.clone(), relay));
@@ -454,6 +452,7 @@ impl Services {
             .add_optional_service(inventory)
             .add_optional_service(assets)
             .add_optional_service(shipments)
+            .add_optional_service(custody)
             .add_optional_service(requests)
             .add_optional_service(plans)
             .add_optional_service(emergencies)

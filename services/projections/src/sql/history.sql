@@ -76,6 +76,15 @@ CREATE TABLE shipments (
     resource BLOB NOT NULL
 );
 
+-- Who took over the stock of a facility, and when. Whoever runs it has it in hand where nobody did.
+CREATE TABLE keepers (
+    facility_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    occurred_at_us BIGINT NOT NULL,
+    organisation_id TEXT NOT NULL,
+    PRIMARY KEY (facility_id, position)
+) WITHOUT ROWID;
+
 -- Stock by facility, batch and owner as it stands, to tell how much is held. Rows that are all 0 are not kept.
 CREATE TABLE stock (
     facility_id TEXT NOT NULL,
@@ -118,7 +127,7 @@ CREATE TABLE holdings (
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
-    -- Empty for what is at the facility: its operator has that in hand.
+    -- Empty for what is at the facility: its keeper, or else its operator, has that in hand.
     custodian_id TEXT NOT NULL
 );
 CREATE INDEX holdings_by_facility ON holdings (facility_id, item_id, batch_id, owner_id, custodian_id);

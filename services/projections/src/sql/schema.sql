@@ -133,6 +133,28 @@ CREATE INDEX shipments_by_origin ON shipments (origin_id, created_position);
 CREATE INDEX shipments_by_destination ON shipments (destination_id, created_position);
 CREATE INDEX shipments_by_state ON shipments (state, created_position);
 
+-- What shipments carry that is on its way or missing, by whoever is liable for it.
+CREATE TABLE carried (
+    shipment_id TEXT NOT NULL,
+    -- To which it goes.
+    facility_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    batch_id TEXT NOT NULL,
+    owner_id TEXT NOT NULL,
+    custodian_id TEXT NOT NULL,
+    quantity BIGINT NOT NULL,
+    PRIMARY KEY (shipment_id, facility_id, item_id, batch_id, owner_id, custodian_id)
+) WITHOUT ROWID;
+
+-- Who took over the stock of a facility, and when. Whoever runs it has it in hand where nobody did.
+CREATE TABLE keepers (
+    facility_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    occurred_at_us BIGINT NOT NULL,
+    organisation_id TEXT NOT NULL,
+    PRIMARY KEY (facility_id, position)
+) WITHOUT ROWID;
+
 CREATE TABLE emergencies (
     emergency_id TEXT NOT NULL PRIMARY KEY,
     created_position BIGINT NOT NULL,

@@ -1,10 +1,21 @@
--- Stock with whoever has it in hand: the operator of the facility, or who is liable for what is on its way or missing.
+-- Stock with whoever has it in hand: the keeper or else the operator of the facility, or who is liable for what is on its
+-- way or missing.
 SELECT
     k.facility_id,
     k.item_id,
     k.batch_id,
     k.owner_id,
-    COALESCE(f.operator_id, '') AS custodian_id,
+    COALESCE(
+        (
+            SELECT w.organisation_id
+            FROM keepers w
+            WHERE w.facility_id = k.facility_id
+            ORDER BY w.position DESC
+            LIMIT 1
+        ),
+        f.operator_id,
+        ''
+    ) AS custodian_id,
     k.on_hand,
     k.reserved,
     k.held,
@@ -21,15 +32,15 @@ FROM stock k
 LEFT JOIN facilities f ON f.facility_id = k.facility_id
 UNION ALL
 SELECT
-    p.facility_id,
-    b.item_id,
-    p.batch_id,
-    p.owner_id,
-    COALESCE(c.custodian_id, ''),
+    c.facility_id,
+    c.item_id,
+    c.batch_id,
+    c.owner_id,
+    c.custodian_id,
     0,
     0,
     0,
-    p.quantity,
+    c.quantity,
     0,
     0,
     0,
@@ -38,7 +49,4 @@ SELECT
     0,
     0,
     0
-FROM places p
-JOIN batches b ON b.batch_id = p.batch_id
-LEFT JOIN shipments c ON c.shipment_id = p.shipment_id
-WHERE p.status IN (2, 3)
+FROM carried c

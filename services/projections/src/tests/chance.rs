@@ -5,13 +5,14 @@ use keruen_domain::{
     asset::{ChangeAsset, Step},
     correction::{CorrectBatchData, CorrectReceipt, Fact, Remedy, VoidMovement, context, remedy},
     donation::{Import, PledgeDonation, PledgedGoods, ReceiptLine, ReceiveDonation},
+    keeper::AppointKeeper,
     kit::{AssembleKits, BreakKits},
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, FileRequest, NeededGoods, RejectRequest},
     shipment::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, DivertShipment,
-        Elsewhere, FoundGoods, GoodsToSend, Pick, ReceiveShipment, ReportLoss, RequestShipment,
-        SplitShipment,
+        Elsewhere, FoundGoods, GoodsToSend, HandOverShipment, Pick, ReceiveShipment, ReportLoss,
+        RequestShipment, SplitShipment,
     },
     stock::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
@@ -27,7 +28,8 @@ use keruen_proto::{
     registry::v1::{DocumentKind, DocumentRef, Money, UnitValue, ValueBasis},
     requests::v1::{RejectionReason, RequestPriority},
     shipments::v1::{
-        CancellationReason, DiversionReason, LossCause, LossVerdict, Shipment, SplitReason,
+        AgreementOverride, AgreementOverrideReason, CancellationReason, CustodyBasis,
+        DiversionReason, LossCause, LossVerdict, Shipment, SplitReason,
     },
 };
 
@@ -61,14 +63,16 @@ fn document(kind: DocumentKind) -> DocumentRef {
     }
 }
 
-fn worth(minor_units: i64) -> UnitValue {
-    UnitValue {
+/// A declared value in one of two currencies, or none.
+fn unit_value(choice: u16) -> Option<UnitValue> {
+    let currency_code = *pick(&["", "KZT", "USD"], choice)?;
+    (!currency_code.is_empty()).then(|| UnitValue {
         amount: Some(Money {
-            currency_code: "USD".to_owned(),
-            minor_units,
+            currency_code: currency_code.to_owned(),
+            minor_units: i64::from(choice % 900) + 1,
         }),
         basis: ValueBasis::DonorDeclared.into(),
-    }
+    })
 }
 
 impl History {
@@ -97,6 +101,10 @@ impl History {
             }),
             19 if b.is_multiple_of(2) => self.go_on(a, b, c),
             10 | 19 => self.settle(),
+            11 if b % 4 == 3 => self.take_over(a, c),
+            11 if b % 4 != 0 => self.with_shipment(b, |history, shipment_id| {
+                history.hand_over(shipment_id, a, c);
+            }),
             11 => self.with_shipment(a, |history, shipment_id| {
                 if b.is_multiple_of(4) {
                     history.run(&CancelShipment {
@@ -234,6 +242,56 @@ impl History {
         }
     }
 
+    /// A shipment passes to somebody else; sometimes nothing of a line is there.
+    fn hand_over(&mut self, shipment_id: Code, a: u16, c: u16) {
+        let missing = Pick {
+            line: i32::from(c % 2) + 1,
+            batch_id: None,
+            owner_id: None,
+            quantity: (!a.is_multiple_of(3)).then(|| quantity(1)),
+            serial_numbers: Vec::new(),
+        };
+        self.run(&HandOverShipment {
+            shipment_id,
+            custodian_id: code(pick(&ORGANISATIONS, a).unwrap()),
+            signed_by_ref: Label::parse(&format!("person:{}", c % 3)).unwrap(),
+            handed_over_by_ref: None,
+            basis: CustodyBasis::Counted,
+            seals: Vec::new(),
+            missing: if c.is_multiple_of(3) {
+                vec![missing]
+            } else {
+                Vec::new()
+            },
+            remarks: Vec::new(),
+            agreement_override: Some(AgreementOverride {
+                authorised_by_ref: "person:7".to_owned(),
+                reason: AgreementOverrideReason::Emergency.into(),
+            }),
+            facility_id: None,
+            documents: Vec::new(),
+        });
+    }
+
+    /// Somebody takes over the stock of a facility, by the last full count there is of it.
+    fn take_over(&mut self, a: u16, c: u16) {
+        let facility_id = code(FACILITIES[usize::from(a) % 2].0);
+        let counts = self.decoded().iter().rev().filter_map(|event| match event {
+            Event::StockCounted(it) => it.stock_count.clone(),
+            _ => None,
+        });
+        let last = counts.into_iter().find(|count| {
+            count.facility_id == facility_id.as_str() && count.kind() == CountKind::Full
+        });
+        self.run(&AppointKeeper {
+            facility_id,
+            organisation_id: code(pick(&ORGANISATIONS, c).unwrap()),
+            person_ref: Label::parse(&format!("person:{}", a % 7)).unwrap(),
+            count_ids: last.iter().map(|count| code(&count.count_id)).collect(),
+            documents: Vec::new(),
+        });
+    }
+
     fn with_shipment(&mut self, choice: u16, act: impl FnOnce(&mut Self, Code)) {
         if let Some(id) = pick(&self.shipments, choice).map(|id| code(id)) {
             act(self, id);
@@ -342,7 +400,7 @@ impl History {
                     expires_on: None,
                     serial_numbers,
                     pledge_line: None,
-                    unit_value: (!c.is_multiple_of(3)).then(|| worth(i64::from(c % 7) + 1)),
+                    unit_value: unit_value(a ^ c),
                     batch_id: code(&format!("B-{}-{index}", self.events.len())),
                 }
             })
@@ -449,6 +507,7 @@ impl History {
             expected_on: None,
             documents: Vec::new(),
             basis: None,
+            agreement_override: None,
         });
     }
 

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use keruen_domain::{Boundary, Entry, tags::tags};
 use keruen_proto::{
     Event,
-    stock::v1::{ListStockRequest, StockGroup, StockRow},
+    inventory::v1::Batch,
+    registry::v1::Money,
+    stock::v1::{LiabilityRow, ListLiabilityRequest, ListStockRequest, StockGroup, StockRow},
 };
 
 use super::{
     answers::{TODAY, world},
+    history::History,
     naive,
 };
-use crate::{database::Connection, stock::StockQuery};
+use crate::{database::Connection, liability::LiabilityQuery, stock::StockQuery};
 
 fn rows(connection: &Connection, groups: &[StockGroup]) -> Vec<StockRow> {
     let request = ListStockRequest {
@@ -68,20 +72,56 @@ fn owner_place_and_custodian_each_add_up() {
     }
 }
 
-#[test]
-fn custodians_are_operators_at_rest_and_carriers_on_the_way() {
-    let mut world = world();
+/// What everybody has in hand, at rest and on the way: by book-keeping of what is at facilities, by who took those over,
+/// and by what each shipment says for itself.
+fn in_hand(history: &History) -> BTreeMap<String, [i64; 2]> {
     let mut expected: BTreeMap<String, [i64; 2]> = BTreeMap::new();
-    for sums in naive::stock(world.history.decoded()).values() {
-        // All facilities of this history are run by MOH, and all shipments carried by CARRIER.
-        expected.entry("MOH".to_owned()).or_default()[0] += sums[0];
-        expected.entry("CARRIER".to_owned()).or_default()[1] += sums[3];
+    for ((facility_id, ..), sums) in naive::stock(history.decoded()) {
+        let keeper = match history.fold(&Boundary::keeper(&facility_id).unwrap()) {
+            Entry::Keeper(keeper) => keeper.organisation_id,
+            other => panic!("{other:?}"),
+        };
+        // All facilities of this history are run by MOH.
+        let keeper = Some(keeper).filter(|id| !id.is_empty());
+        let keeper = keeper.unwrap_or_else(|| "MOH".to_owned());
+        expected.entry(keeper).or_default()[0] += sums[0];
     }
+    for id in &history.shipments {
+        let Entry::Shipment(shipment) = history.fold(&Boundary::shipment(id).unwrap()) else {
+            panic!("{id}");
+        };
+        for lot in &shipment.lots {
+            let custodian = expected.entry(shipment.custodian_id.clone()).or_default();
+            custodian[1] += lot.in_transit;
+            for share in &lot.missing_by_liable {
+                expected.entry(share.liable_id.clone()).or_default()[1] += share.quantity;
+            }
+        }
+    }
+    expected.retain(|_, sums| *sums != [0, 0]);
+    expected
+}
+
+fn is_zero(sums: &[i64; 2]) -> bool {
+    *sums == [0, 0]
+}
+
+#[test]
+fn keepers_have_what_is_at_rest_and_whoever_signed_or_answers_what_is_on_the_way() {
+    let mut world = world();
+    let expected = in_hand(&world.history);
+    assert_eq!(expected.len(), 3, "{expected:?}");
+    assert!(
+        expected
+            .values()
+            .any(|[at_rest, way]| *at_rest > 0 && *way > 0)
+    );
     let connection = world.writer.connection();
-    let found: BTreeMap<String, [i64; 2]> = rows(connection, &[StockGroup::Custodian])
+    let mut found: BTreeMap<String, [i64; 2]> = rows(connection, &[StockGroup::Custodian])
         .into_iter()
         .map(|row| (row.custodian_id, [row.on_hand, row.in_transit]))
         .collect();
+    found.retain(|_, sums| !is_zero(sums));
     assert_eq!(found, expected);
     let request = ListStockRequest {
         group_by: vec![StockGroup::Item.into()],
@@ -92,5 +132,97 @@ fn custodians_are_operators_at_rest_and_carriers_on_the_way() {
     let carried = query.answer(connection, TODAY).unwrap().rows;
     let sum: i64 = carried.iter().map(|row| row.in_transit).sum();
     assert_eq!(sum, expected["CARRIER"][1]);
-    assert!(carried.iter().all(|row| row.on_hand == 0));
+}
+
+fn liability(connection: &Connection, request: &ListLiabilityRequest) -> Vec<LiabilityRow> {
+    let mut rows = Vec::new();
+    let mut request = request.clone();
+    loop {
+        let query = LiabilityQuery::parse(&request).unwrap();
+        let page = query.answer(connection, None).unwrap();
+        assert!(!page.rows.is_empty() || rows.is_empty());
+        rows.extend(page.rows);
+        if page.next_page_token.is_empty() {
+            return rows;
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+#[test]
+fn liability_adds_up_to_what_everybody_has_in_hand_at_its_declared_value() {
+    let mut world = world();
+    let expected = in_hand(&world.history);
+    let units: BTreeMap<String, Batch> = world
+        .history
+        .decoded()
+        .iter()
+        .flat_map(tags)
+        .filter_map(|tag| Some(tag.strip_prefix("batch:")?.to_owned()))
+        .map(
+            |id| match world.history.fold(&Boundary::batch(&id).unwrap()) {
+                Entry::Batch(batch) => (id, batch),
+                other => panic!("{other:?}"),
+            },
+        )
+        .collect();
+    let unit_value = |batch_id: &str| units[batch_id].unit_value.clone()?.amount;
+    let connection = world.writer.connection();
+    for page_size in [1, 7, 1_000] {
+        let request = ListLiabilityRequest {
+            page_size,
+            ..ListLiabilityRequest::default()
+        };
+        let rows = liability(connection, &request);
+        let mut found: BTreeMap<String, [i64; 2]> = BTreeMap::new();
+        let mut worth: BTreeMap<(String, String), (i64, i64)> = BTreeMap::new();
+        for row in &rows {
+            let sums = found.entry(row.custodian_id.clone()).or_default();
+            sums[0] += row.on_hand;
+            sums[1] += row.in_transit;
+            let all = row.on_hand + row.in_transit;
+            let value = unit_value(&row.batch_id).map(|unit| Money {
+                minor_units: unit.minor_units * all,
+                ..unit
+            });
+            assert_eq!(row.value, value, "{row:?}");
+            let value = value.unwrap_or_default();
+            let key = (row.custodian_id.clone(), value.currency_code);
+            let sums = worth.entry(key).or_default();
+            sums.0 += all;
+            sums.1 += value.minor_units;
+        }
+        found.retain(|_, sums| !is_zero(sums));
+        assert_eq!(found, expected);
+        assert!(worth.keys().any(|(_, currency)| !currency.is_empty()));
+        // The same, added up over batches.
+        let totals = liability(
+            connection,
+            &ListLiabilityRequest {
+                totals: true,
+                ..request.clone()
+            },
+        );
+        let told = totals.iter().map(|row| {
+            let value = row.value.clone().unwrap_or_default();
+            let key = (row.custodian_id.clone(), value.currency_code);
+            (key, (row.on_hand + row.in_transit, value.minor_units))
+        });
+        assert_eq!(told.collect::<BTreeMap<_, _>>(), worth);
+        assert_eq!(totals.len(), worth.len());
+        // And only what is on its way.
+        let way = liability(
+            connection,
+            &ListLiabilityRequest {
+                on_the_way: true,
+                ..request
+            },
+        );
+        assert!(
+            way.iter()
+                .all(|row| row.on_hand == 0 && row.in_transit != 0)
+        );
+        let sum: i64 = way.iter().map(|row| row.in_transit).sum();
+        assert_eq!(sum, expected.values().map(|[_, way]| way).sum::<i64>());
+    }
 }
