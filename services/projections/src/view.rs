@@ -42,6 +42,8 @@ pub static CURRENT: View = View {
         &table::CARRIED,
         &table::KEEPERS,
         &table::EMERGENCIES,
+        &table::PLANS,
+        &table::PLAN_FACILITIES,
         &table::STOCK_COUNTS,
         &table::GOODS,
         &table::REQUEST_SHIPMENTS,

@@ -255,6 +255,7 @@ impl Teller {
             expected_on: None,
             documents: vec![paper()],
             basis: None,
+            fit_override: None,
             agreement_override: None,
         });
         self.tell(&ReceiveShipment {

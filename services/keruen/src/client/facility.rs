@@ -129,10 +129,10 @@ pub struct Register {
 #[command(next_help_heading = "Site")]
 struct SiteArgs {
     /// Mains voltage
-    #[arg(long, value_name = "VOLTS", value_parser = value::small)]
+    #[arg(long, value_name = "VOLTS", value_parser = clap::value_parser!(i32).range(1..))]
     mains_voltage: Option<i32>,
     /// Mains frequency
-    #[arg(long, value_name = "HERTZ", value_parser = value::small)]
+    #[arg(long, value_name = "HERTZ", value_parser = clap::value_parser!(i32).range(1..))]
     mains_frequency: Option<i32>,
     /// How long backup power lasts; 0 where there is none
     #[arg(long, value_name = "HOURS", value_parser = value::small)]

@@ -159,7 +159,7 @@ fn exceptions_are_those_that_a_plain_look_at_each_event_finds() {
         }
     }
     let kinds: BTreeSet<i32> = wanted.keys().map(|(_, kind)| *kind).collect();
-    assert_eq!(kinds.len(), 7, "too few kinds to tell: {kinds:?}");
+    assert!(kinds.len() >= 6, "too few kinds to tell: {kinds:?}");
     let (dir, served) = (tempfile::tempdir().unwrap(), served());
     let folder = Place::Folder(dir.path().to_owned());
     let mut lists = Vec::new();
