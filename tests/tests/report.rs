@@ -9,7 +9,7 @@
 use keruen_tests::{
     node::Node,
     program::{self, Outcome},
-    scene::{CARRIER, Clients, HOSPITAL, MASK, MASK_A, NORTH},
+    scene::{CARRIER, Clients, HOSPITAL, MASK, MASK_A, NORTH, SOUTH},
 };
 use serde_json::Value;
 
@@ -197,10 +197,10 @@ async fn what_expires_and_what_runs_out_is_told_in_time() {
     let soon = desk.rows("report expiring --within-days 3660 --hide-expired");
     assert!(soon.is_empty(), "{soon:?}");
     desk.run(&format!(
-        "stock open --facility {NORTH} --line item={MASK_A},quantity=5,lot=OLD,expires=2021-01-31,batch=B0"
+        "stock open --facility {SOUTH} --line item={MASK_A},quantity=5,lot=OLD,expires=2021-01-31,batch=B0"
     ))
     .success();
-    let expired = desk.rows(&format!("report expiring --facility {NORTH}"));
+    let expired = desk.rows(&format!("report expiring --facility {SOUTH}"));
     assert_eq!(expired.len(), 1);
     assert_eq!(expired[0]["batchId"], "B0");
     assert!(expired[0]["daysLeft"].as_str().unwrap().starts_with('-'));
