@@ -212,7 +212,7 @@ pub struct Amend {
     /// Key of another system; repeatable; they take the place of the old ones
     #[arg(long = "external-id", value_name = "SCHEME=VALUE", value_parser = value::external_id)]
     external_ids: Vec<ExternalId>,
-    /// A field to be emptied, named as in protobuf, or a part such as site.altitude_m; repeatable
+    /// A field, or a part of the site, to be emptied, named as in protobuf; repeatable
     #[arg(long = "clear", value_name = "FIELD")]
     cleared: Vec<String>,
     #[command(flatten)]
