@@ -105,6 +105,8 @@ pub struct DispatchShipment {
     pub documents: Vec<DocumentRef>,
     /// What the custodian signed for, if that is said.
     pub basis: Option<CustodyBasis>,
+    /// Who sends what is inside its assets to where that does not fit, and why.
+    pub fit_override: Option<FitOverride>,
     /// Who answers for it that the custodian, who ever had agreements, has no valid one.
     pub agreement_override: Option<AgreementOverride>,
 }

@@ -12,11 +12,12 @@ use keruen_proto::stock::v1::{
     GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
     GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
     ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListInboxRequest,
-    ListInboxResponse, ListLiabilityRequest, ListLiabilityResponse, ListRecallsRequest,
-    ListRecallsResponse, ListRequestsRequest, ListRequestsResponse, ListShipmentsRequest,
-    ListShipmentsResponse, ListShortagesRequest, ListShortagesResponse, ListStockCountsRequest,
-    ListStockCountsResponse, ListStockRequest, ListStockResponse, ListUnidentifiedGoodsRequest,
-    ListUnidentifiedGoodsResponse, stock_service_server::StockService,
+    ListInboxResponse, ListLiabilityRequest, ListLiabilityResponse, ListPlansRequest,
+    ListPlansResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
+    ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListShortagesRequest,
+    ListShortagesResponse, ListStockCountsRequest, ListStockCountsResponse, ListStockRequest,
+    ListStockResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse,
+    stock_service_server::StockService,
 };
 use pbjson_types::Timestamp;
 use tonic::{Request, Response, Status, metadata::MetadataMap};
@@ -24,7 +25,7 @@ use tonic::{Request, Response, Status, metadata::MetadataMap};
 use crate::{
     assets::AssetsQuery,
     attention::{CountsQuery, GoodsQuery, HeldStockQuery, RecallsQuery, ShortagesQuery},
-    boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
+    boards::{DonationsQuery, PlansQuery, RequestsQuery, ShipmentsQuery},
     donor::{BalanceQuery, CertificateQuery},
     fields::Fields,
     inbox::InboxQuery,
@@ -534,6 +535,25 @@ impl StockService for StockEndpoint {
         let (page, position) = answer.await?;
         Ok(Response::new(ListUnidentifiedGoodsResponse {
             goods: page.rows,
+            next_page_token: page.next_page_token,
+            position,
+        }))
+    }
+
+    async fn list_plans(
+        &self,
+        request: Request<ListPlansRequest>,
+    ) -> Result<Response<ListPlansResponse>, Status> {
+        let query = PlansQuery::parse(request.get_ref())?;
+        self.wait(request.get_ref().min_position, request.metadata())
+            .await?;
+        let (page, position) = self
+            .views
+            .current()
+            .read(move |rows| query.answer(rows))
+            .await?;
+        Ok(Response::new(ListPlansResponse {
+            plans: page.rows,
             next_page_token: page.next_page_token,
             position,
         }))

@@ -1,8 +1,10 @@
 //! The stored folds: one row for each thing, the resource as protobuf bytes beside the columns that lists need.
 
+use std::collections::BTreeSet;
+
 use keruen_domain::{Boundary, Entry, request};
 use keruen_proto::{
-    requests::v1::{Request, RequestPriority},
+    requests::v1::{Plan, Request, RequestPriority},
     shipments::v1::Shipment,
 };
 use prost::Message;
@@ -42,6 +44,7 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         Boundary::Request(_) => &table::REQUESTS,
         Boundary::Shipment(_) => &table::SHIPMENTS,
         Boundary::Emergency(_) => &table::EMERGENCIES,
+        Boundary::Plan(_) => &table::PLANS,
         Boundary::Count(_) => &table::STOCK_COUNTS,
         Boundary::Goods(_) => &table::GOODS,
         Boundary::Pledge(_)
@@ -58,7 +61,6 @@ pub fn table_of(boundary: &Boundary) -> Option<&'static Table> {
         | Boundary::LotInKits(..)
         | Boundary::Fact(..)
         | Boundary::Emergencies
-        | Boundary::Plan(_)
         | Boundary::Parcel(_)
         | Boundary::Agreements(_)
         | Boundary::Keeper(_)
@@ -239,6 +241,7 @@ fn encode(entry: &Entry) -> Vec<u8> {
         Entry::Request(it) => it.encode_to_vec(),
         Entry::Shipment(it) => it.encode_to_vec(),
         Entry::Emergency(it) => it.encode_to_vec(),
+        Entry::Plan(it) => it.encode_to_vec(),
         Entry::Count(it) => it.encode_to_vec(),
         Entry::Goods(it) => it.encode_to_vec(),
         _ => Vec::new(),
@@ -347,6 +350,7 @@ impl<'c> Writer<'c> {
             ),
             Entry::Request(it) => self.store_request(it, position, &folded.created_at, encoded),
             Entry::Shipment(it) => self.store_shipment(it, position, encoded),
+            Entry::Plan(it) => self.store_plan(it, position, encoded),
             Entry::Count(it) => self.row(
                 table,
                 params![id, it.facility_id, it.item_id, position, encoded],
@@ -365,7 +369,6 @@ impl<'c> Writer<'c> {
             | Entry::Fact(_)
             | Entry::DutyRoster(_)
             | Entry::Emergencies(_)
-            | Entry::Plan(_)
             | Entry::Key(_)
             | Entry::Vehicle(_)
             | Entry::Volunteer(_)
@@ -402,6 +405,29 @@ impl<'c> Writer<'c> {
                 encoded
             ],
         )
+    }
+
+    /// Who gets anything of a plan is said once, as it is drafted.
+    fn store_plan(&mut self, plan: &Plan, position: i64, encoded: &[u8]) -> Result<(), StoreError> {
+        self.row(
+            &table::PLANS,
+            params![
+                plan.plan_id,
+                plan.origin_id,
+                i32::from(plan.state()),
+                position,
+                encoded
+            ],
+        )?;
+        let facilities: BTreeSet<&str> = plan
+            .shares
+            .iter()
+            .map(|share| share.facility_id.as_str())
+            .collect();
+        for facility_id in facilities {
+            self.row(&table::PLAN_FACILITIES, params![facility_id, plan.plan_id])?;
+        }
+        Ok(())
     }
 
     fn store_shipment(

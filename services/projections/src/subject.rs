@@ -37,6 +37,7 @@ fn boundary(tag: &str) -> Option<Boundary> {
         "request" => Boundary::request(id),
         "shipment" => Boundary::shipment(id),
         "emergency" => Boundary::emergency(id),
+        "plan" => Boundary::plan(id),
         "count" => Boundary::count(id),
         "goods" => Boundary::goods(id),
         "asset" => {
@@ -67,6 +68,7 @@ mod tests {
             Boundary::request("R-1"),
             Boundary::shipment("S-1"),
             Boundary::emergency("E-1"),
+            Boundary::plan("P-1"),
             Boundary::asset("VENT-1", "№ 7/№ 8: 50 %"),
         ];
         for expected in stored.into_iter().map(Option::unwrap) {

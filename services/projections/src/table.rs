@@ -48,6 +48,8 @@ tables! {
     ] ["quantity"];
     KEEPERS = "keepers" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
     EMERGENCIES = "emergencies" ["emergency_id"] ["created_position", "resource"];
+    PLANS = "plans" ["plan_id"] ["origin_id", "state", "created_position", "resource"];
+    PLAN_FACILITIES = "plan_facilities" ["facility_id", "plan_id"] [];
     STOCK_COUNTS = "stock_counts" ["count_id"] ["facility_id", "item_id", "created_position", "resource"];
     GOODS = "goods" ["goods_id"] ["facility_id", "is_open", "created_position", "resource"];
     REQUEST_SHIPMENTS = "request_shipments" ["request_id", "shipment_id"] [];

@@ -136,12 +136,14 @@ pub fn dispatch(
     let signed_by_ref = fields.optional_person("signed_by_ref", &message.signed_by_ref);
     let expected_on = fields.date("expected_on", &message.expected_on);
     let documents = fields.documents("documents", &message.documents);
+    let fit_override = fields.fit_override("fit_override", message.fit_override.as_ref());
     let basis = match message.basis {
         0 => Some(None),
         basis => fields.stated::<CustodyBasis>("basis", basis).map(Some),
     };
     let answered = custody::agreement_override(fields, message.agreement_override.as_ref());
     Some(DispatchShipment {
+        fit_override: fit_override?,
         basis: basis?,
         agreement_override: answered.ok()?,
         shipment_id: shipment_id?,

@@ -247,6 +247,7 @@ impl Teller {
             expected_on: None,
             documents: Vec::new(),
             basis: None,
+            fit_override: None,
             agreement_override: None,
         });
         self.tell(&ReceiveShipment {

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Asset, AssetPlace, AssetRef, AssetTakenOut, HoldReason, ReceiptOutcome, StockHeld,
-        StockLot, StockReleased, StockUnits,
+        Asset, AssetPlace, AssetRef, AssetTakenOut, FitOverride, HoldReason, ReceiptOutcome,
+        StockHeld, StockLot, StockReleased, StockUnits,
     },
     registry::v1::DocumentRef,
     shipments::v1::{
@@ -15,8 +16,16 @@ use keruen_proto::{
     },
 };
 
+use super::fit;
 use crate::{
-    books::Books, boundary::Boundary, limits, quality::state as quality, rejection::Rejection,
+    books::Books,
+    boundary::Boundary,
+    code::UNATTRIBUTED,
+    donation::earmark::{self, Use},
+    limits,
+    quality::state as quality,
+    registry::{existing_facility, existing_item},
+    rejection::Rejection,
     stock::pick::units_of,
 };
 
@@ -254,6 +263,14 @@ pub(crate) fn reads_of_shipment(books: &Books, shipment: &Shipment) -> Vec<Bound
         let inside = all_inside(books, asset);
         let items = inside.iter().map(|inner| inner.item_id.as_str());
         boundaries.extend(quality::reads(items));
+        // Where it goes must suit what is inside, and its donors.
+        for inner in inside {
+            boundaries.extend(Boundary::item(&inner.item_id));
+            boundaries.push(Boundary::EarmarkChanges);
+            if inner.donation_id != UNATTRIBUTED {
+                boundaries.extend(Boundary::pledge(&inner.donation_id));
+            }
+        }
     }
     boundaries
 }
@@ -281,11 +298,14 @@ pub(crate) struct Along {
     pub units: Vec<ShipmentUnits>,
 }
 
-/// What is inside the units that a shipment is to bring away.
+/// What is inside the units that a shipment is to bring away. It was claimed by nobody, so it is only now looked at whether
+/// it fits where it goes, or somebody answers for that, and whether its donors let it go there.
 pub(crate) fn along(
     books: &Books,
     shipment: &Shipment,
     claimed: &[ShipmentUnits],
+    fit_override: Option<&FitOverride>,
+    today: NaiveDate,
 ) -> Result<Along, Rejection> {
     let mut along = Along {
         before: Vec::new(),
@@ -310,18 +330,48 @@ pub(crate) fn along(
         }
     }
     if !along.units.is_empty() {
+        let fit_override = check_going(books, shipment, &along.units, fit_override, today)?;
         along.before.push(
             ShipmentAllocated {
                 shipment_id: shipment.shipment_id.clone(),
                 origin_id: shipment.origin_id.clone(),
                 destination_id: shipment.destination_id.clone(),
                 units: along.units.clone(),
+                fit_override,
                 ..ShipmentAllocated::default()
             }
             .into(),
         );
     }
     Ok(along)
+}
+
+/// Refuses units that don't fit where a shipment goes, unless somebody answers for it, or that their donors did not give for
+/// there.
+fn check_going(
+    books: &Books,
+    shipment: &Shipment,
+    going: &[ShipmentUnits],
+    fit_override: Option<&FitOverride>,
+    today: NaiveDate,
+) -> Result<Option<FitOverride>, Rejection> {
+    let destination = existing_facility(books, &shipment.destination_id)?;
+    let units = || going.iter().filter_map(|it| it.units.as_ref());
+    let mut problems = Vec::new();
+    for units in units() {
+        let item = existing_item(books, &units.item_id)?;
+        problems.extend(fit::check(item, destination, fit_override)?);
+    }
+    let wanted = Use::Sent(destination, today);
+    let barred =
+        |units: &&StockUnits| !earmark::allows(books, &units.item_id, &units.donation_id, wanted);
+    match units().find(barred) {
+        Some(units) => Err(Rejection::BatchEarmarked {
+            batch_id: units.batch_id.clone(),
+            donation_id: units.donation_id.clone(),
+        }),
+        None => Ok(fit::needed(fit_override, &problems)),
+    }
 }
 
 /// Adds a unit to those of the same batch and owner.

@@ -74,9 +74,10 @@ impl Command for DispatchShipment {
                 shipment_id: self.shipment_id.to_string(),
             });
         }
-        let along = contents::along(books, shipment, &units)?;
-        units.extend(along.units);
         let today = facility_day(origin, moment.occurred_at_us);
+        let fit_override = self.fit_override.as_ref();
+        let along = contents::along(books, shipment, &units, fit_override, today)?;
+        units.extend(along.units);
         let expired = |units: &&StockUnits| is_expired(&units.expires_on, today);
         if let Some(expired) = units
             .iter()

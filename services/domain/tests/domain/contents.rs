@@ -5,17 +5,20 @@ use keruen_domain::{
     asset::{ChangeAsset, Step},
     check::Ledger,
     correction::{CorrectReceipt, Remedy, VoidMovement, remedy},
-    donation::ReceiptLine,
-    shipment::{FoundGoods, ReceiveShipment},
+    donation::{PledgeDonation, ReceiptLine},
+    shipment::{DispatchShipment, FoundGoods, ReceiveShipment, RequestShipment},
     stock::{AdjustStock, DisposeStock, ReleaseStock},
 };
 use keruen_proto::{
     Event,
     inventory::v1::{
-        Asset, AssetCondition, AssetFault, AssetPlace, AssetRef, AssetRetirementReason,
-        ReceiptOutcome, StockLevel,
+        Asset, AssetCondition, AssetFault, AssetPlace, AssetRef, AssetRetirementReason, Earmark,
+        FitOverride, FitOverrideReason, ReceiptOutcome, StockLevel,
     },
-    registry::v1::{ItemRegistered, Tracking},
+    registry::v1::{
+        Facility, FacilityKind, FacilityRegistered, Item, ItemRegistered, SiteData, SiteNeeds,
+        Tracking,
+    },
     shipments::v1::Shipment,
 };
 use proptest::prelude::*;
@@ -119,6 +122,100 @@ fn equipped() -> Story {
         .after(put("P-1", "AN-1"))
         .after(put("AN-1", "LAB-1"))
         .after(put("P-2", "LAB-1"))
+}
+
+/// LAB-1 with P-1 inside, which runs on 110 V and was given for a region; CLINIC is a hospital in KZ-11 with 230 V.
+pub fn equipped_for(region_id: &str) -> Story {
+    let pump = Item {
+        site_needs: Some(SiteNeeds {
+            mains_voltage_v: 110,
+            ..SiteNeeds::default()
+        }),
+        ..item("PUMP", "OXYGEN", Tracking::Serial, false)
+    };
+    let clinic = Facility {
+        kind: FacilityKind::Hospital.into(),
+        site: Some(SiteData {
+            mains_voltage_v: 230,
+            ..SiteData::default()
+        }),
+        ..facility("CLINIC", "KZ-11")
+    };
+    let only = Earmark {
+        region_id: region_id.to_owned(),
+        ..Earmark::default()
+    };
+    let meant = PledgeDonation {
+        earmarks: vec![only],
+        ..pledge("D2", &[("OXYGEN", 1)])
+    };
+    let of = |item_id: &str, batch_id: &str, number: &str| ReceiptLine {
+        item_id: code(item_id),
+        ..assets(batch_id, &[number])
+    };
+    let laboratory = Some(item("LAB", "OXYGEN", Tracking::Serial, false));
+    Story::new()
+        .given([
+            ItemRegistered { item: laboratory }.into(),
+            ItemRegistered { item: Some(pump) }.into(),
+            FacilityRegistered {
+                facility: Some(clinic),
+            }
+            .into(),
+        ])
+        .after(pledge("D1", &[("OXYGEN", 1)]))
+        .after(receive("D1", vec![of("LAB", "BL", "LAB-1")]))
+        .after(meant)
+        .after(receive("D2", vec![of("PUMP", "BP", "P-1")]))
+        .after(put("P-1", "LAB-1"))
+}
+
+/// LAB-1 is claimed for a facility.
+pub fn bound_for(story: Story, destination_id: &str) -> Story {
+    let bound = RequestShipment {
+        destination_id: code(destination_id),
+        ..ship("S1", &[("LAB", 1)])
+    };
+    story.after(bound).after(allocate("S1"))
+}
+
+#[test]
+fn what_rides_inside_must_fit_where_it_goes_and_be_meant_for_there() {
+    let claimed = bound_for(equipped_for("KZ-11"), "CLINIC");
+    claimed
+        .clone()
+        .when(dispatch("S1"))
+        .refused("SITE_UNFIT")
+        .saying(&["item PUMP", "needs 110 V, and there are 230 V"]);
+    let answered = FitOverride {
+        authorised_by_ref: "person:7".to_owned(),
+        reason: FitOverrideReason::Adapter.into(),
+    };
+    let overridden = || DispatchShipment {
+        fit_override: Some(answered.clone()),
+        ..dispatch("S1")
+    };
+    let sent = claimed.after(overridden());
+    let recorded = sent.events.iter().find_map(|event| match event {
+        Event::ShipmentAllocated(event) => event.fit_override.clone(),
+        _ => None,
+    });
+    assert_eq!(recorded, Some(answered.clone()));
+    assert_eq!(sent.violations(), Vec::<String>::new());
+    // Whoever gave it says for where; until it is taken out, the laboratory stays.
+    let barred = bound_for(equipped_for("KZ-75"), "CLINIC");
+    barred
+        .clone()
+        .when(overridden())
+        .refused("BATCH_EARMARKED")
+        .saying(&["BP", "D2"]);
+    barred.after(take_out("P-1")).after(dispatch("S1"));
+    // Through a store it may pass, and there only storage matters: nothing is overridden.
+    let stored = bound_for(equipped_for("KZ-75"), "FAR").after(overridden());
+    assert!(stored.events.iter().all(|event| match event {
+        Event::ShipmentAllocated(event) => event.fit_override.is_none(),
+        _ => true,
+    }));
 }
 
 /// The first laboratory that is free goes from WH to HOSP: LAB-1.

@@ -363,6 +363,76 @@ fn of_lives_of_assets() {
 }
 
 #[test]
+fn of_losses_of_assets() {
+    use crate::asset::{loss_act, stocked};
+    use keruen_domain::asset::AcceptAssetLoss;
+    use keruen_proto::registry::v1::{DocumentKind, DocumentRef};
+    let by_waybill = |serial_number: &str| AcceptAssetLoss {
+        act: DocumentRef {
+            kind: DocumentKind::Waybill.into(),
+            ..loss_act(serial_number).act
+        },
+        ..loss_act(serial_number)
+    };
+    let stored = stocked();
+    let sent = stored
+        .clone()
+        .after(ship("SH", &[("CONC", 1)]))
+        .after(allocate("SH"))
+        .after(dispatch("SH"));
+    let settled = stored.clone().after(loss_act("S1"));
+    let refused = |story: &Story, command: AcceptAssetLoss, reason: &str| {
+        let refusal = story.clone().when(command).refused(reason);
+        refusal.0.stage()
+    };
+    let stages = [
+        refused(&sent, by_waybill("S9"), "UNKNOWN_ASSET"),
+        refused(&sent, by_waybill("S1"), "ASSET_STATE"),
+        refused(&settled, by_waybill("S1"), "ASSET_STATE"),
+        refused(&stored, by_waybill("S1"), "NOT_A_LOSS_ACT"),
+    ];
+    assert!(stages.is_sorted(), "{stages:?}");
+    stored.after(loss_act("S1"));
+}
+
+#[test]
+fn of_dispatches_of_what_has_something_inside() {
+    use crate::contents::{bound_for, equipped_for};
+    use keruen_domain::shipment::DispatchShipment;
+    use keruen_proto::inventory::v1::{FitOverride, FitOverrideReason};
+    let by_nobody = |command: DispatchShipment| DispatchShipment {
+        custodian_id: code("NOBODY"),
+        ..command
+    };
+    let overridden = DispatchShipment {
+        fit_override: Some(FitOverride {
+            authorised_by_ref: "person:7".to_owned(),
+            reason: FitOverrideReason::Adapter.into(),
+        }),
+        ..dispatch("S1")
+    };
+    // The pump inside needs another voltage, and is meant for another region.
+    let story = equipped_for("KZ-75");
+    let claimed = bound_for(story.clone(), "CLINIC");
+    let refused = |story: &Story, command: DispatchShipment, reason: &str| {
+        let refusal = story.clone().when(command).refused(reason);
+        refusal.0.stage()
+    };
+    let held = claimed.clone().after(hold("BP"));
+    let asked = story.clone().after(ship("S1", &[("LAB", 1)]));
+    let stages = [
+        refused(&asked, by_nobody(dispatch("S9")), "UNKNOWN_SHIPMENT"),
+        refused(&asked, by_nobody(dispatch("S1")), "UNKNOWN_ORGANISATION"),
+        refused(&asked, dispatch("S1"), "NOTHING_ALLOCATED"),
+        refused(&held, dispatch("S1"), "ASSET_HELD"),
+        refused(&claimed, dispatch("S1"), "SITE_UNFIT"),
+        refused(&claimed, overridden.clone(), "BATCH_EARMARKED"),
+    ];
+    assert!(stages.is_sorted(), "{stages:?}");
+    bound_for(equipped_for("KZ-11"), "CLINIC").after(overridden);
+}
+
+#[test]
 fn of_assets_that_are_put_into_others() {
     use crate::contents::{put, stocked, take_out};
     let refused = |story: &Story, inner: &str, outer: &str, reason: &str| {

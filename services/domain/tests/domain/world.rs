@@ -811,6 +811,7 @@ pub fn dispatch(shipment_id: &str) -> DispatchShipment {
         expected_on: None,
         documents: Vec::new(),
         basis: None,
+        fit_override: None,
         agreement_override: None,
     }
 }

@@ -1,13 +1,21 @@
 //! Distribution plans.
 
 use clap::{Args, Subcommand};
-use keruen_proto::requests::v1::{
-    ApprovePlanRequest, CancelPlanRequest, DraftPlanRequest, GetPlanRequest,
-    PlanCancellationReason, PlanCriterion, PlanLine, PlanShare, PlanWeight,
+use keruen_proto::{
+    requests::v1::{
+        ApprovePlanRequest, CancelPlanRequest, DraftPlanRequest, GetPlanRequest,
+        PlanCancellationReason, PlanCriterion, PlanLine, PlanShare, PlanState, PlanWeight,
+    },
+    stock::v1::ListPlansRequest,
 };
 
 use crate::{
-    client::{failure::Failure, line, mutation::MutationArgs, session::Session},
+    client::{
+        failure::Failure,
+        line,
+        mutation::{ListArgs, MutationArgs},
+        session::Session,
+    },
     render::word,
 };
 
@@ -49,6 +57,24 @@ Examples:
     Get {
         /// Its id
         plan_id: String,
+    },
+    /// List plans, newest first
+    #[command(after_help = "\
+Examples:
+  keruen plan list --state drafted
+  keruen plan list --from WH-ALA --facility HOSP-JEZ --format csv")]
+    List {
+        /// Only of what goes from this facility
+        #[arg(long, value_name = "CODE")]
+        from: Option<String>,
+        /// Only with a share for this facility
+        #[arg(long, value_name = "CODE")]
+        facility: Option<String>,
+        /// Only in this state; repeatable
+        #[arg(long = "state", value_name = "STATE", value_parser = word::parser::<PlanState>())]
+        states: Vec<PlanState>,
+        #[command(flatten)]
+        list: ListArgs,
     },
 }
 
@@ -145,6 +171,21 @@ impl Verb {
                 session.change(&args.mutation, request).await
             }
             Self::Get { plan_id } => session.show(GetPlanRequest { plan_id }).await,
+            Self::List {
+                from,
+                facility,
+                states,
+                list,
+            } => {
+                let request = ListPlansRequest {
+                    origin_id: from.unwrap_or_default(),
+                    facility_id: facility.unwrap_or_default(),
+                    states: states.into_iter().map(Into::into).collect(),
+                    min_position: list.min_position,
+                    ..Default::default()
+                };
+                session.list(request, list.limit).await
+            }
         }
     }
 }

@@ -583,6 +583,8 @@ rpcs! {
             stock::ListLiabilityRequest => stock::ListLiabilityResponse { rows: stock::LiabilityRow }
         "goods list" "ListUnidentifiedGoods" list_unidentified_goods list
             stock::ListUnidentifiedGoodsRequest => stock::ListUnidentifiedGoodsResponse { goods: inventory::UnidentifiedGoods }
+        "plan list" "ListPlans" list_plans list
+            stock::ListPlansRequest => stock::ListPlansResponse { plans: requests::Plan }
         "shipment list" "ListShipments" list_shipments list
             stock::ListShipmentsRequest => stock::ListShipmentsResponse { shipments: shipments::Shipment }
     }

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::{
+    inventory::v1::{FitOverride, FitOverrideReason},
     registry::v1::DocumentRef,
     shipments::v1::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
@@ -53,7 +54,11 @@ Examples:
 Examples:
   keruen shipment dispatch S-JEZ-1 --custodian VOLUNTEERS \\
       --signed-by person:DUTY-17 --expected-on 2030-01-31 \\
-      --document kind=waybill,number=W-12")]
+      --document kind=waybill,number=W-12
+  keruen shipment dispatch S-LAB-1 --custodian VOLUNTEERS \\
+      --fit-override-by person:7 --fit-override-reason adapter
+
+What is inside the equipment that it brings goes along, and must fit its destination too.")]
     Dispatch(Dispatch),
     #[command(flatten)]
     Journey(journey::Verb),
@@ -181,6 +186,12 @@ pub struct Dispatch {
     basis: Option<CustodyBasis>,
     #[command(flatten)]
     answered: AnsweredFor,
+    /// Who answers for it that what is inside the equipment does not fit where it goes: a reference, never a name
+    #[arg(long, value_name = "REF", requires = "fit_override_reason")]
+    fit_override_by: Option<String>,
+    /// Why it goes there all the same
+    #[arg(long, value_name = "REASON", requires = "fit_override_by", value_parser = word::parser::<FitOverrideReason>())]
+    fit_override_reason: Option<FitOverrideReason>,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -283,6 +294,10 @@ impl Verb {
                     signed_by_ref: args.signed_by.unwrap_or_default(),
                     expected_on: args.expected_on.unwrap_or_default(),
                     documents: args.documents,
+                    fit_override: args.fit_override_by.map(|authorised_by_ref| FitOverride {
+                        authorised_by_ref,
+                        reason: args.fit_override_reason.map_or(0, Into::into),
+                    }),
                     basis: args.basis.map_or(0, Into::into),
                     agreement_override: args.answered.into(),
                     ..Default::default()

@@ -19,6 +19,19 @@ const PACKAGES: &[&str] = &[
     "keruen.shipments.v1",
 ];
 
+/// Reasons that no command line leads to. The first ones are about the shape of a request, with which the services find
+/// fault before anything is decided, all at once and as `INVALID_FIELDS`; before the last one other bounds stand, unless ids
+/// are far longer than people say.
+pub const BEYOND_REACH: &[&str] = &[
+    "NOTHING_PLEDGED",
+    "DUPLICATE_LINE",
+    "COMMODITY_REQUIRED",
+    "LINE_REQUIRED",
+    "ITEM_REQUIRED",
+    "FIELD_NOT_EXPECTED",
+    "EVENT_TOO_LARGE",
+];
+
 /// How often each thing occurred that can occur.
 #[derive(Clone, Debug)]
 pub struct Coverage {

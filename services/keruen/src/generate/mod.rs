@@ -16,7 +16,7 @@ use chrono::{Days, NaiveDate};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-pub use coverage::{Coverage, uncovered};
+pub use coverage::{BEYOND_REACH, Coverage, uncovered};
 
 use crate::{
     cells,
@@ -34,7 +34,8 @@ Examples:
   keruen generate --seed 8 --scale 2 --format json
 
 The month ends today: facts lie in the past, and what can't be backdated happens now. At \
---scale 1 there are 60 facilities, 40 items and 200 organisations. The same seed on the \
+--scale 1 there are 60 facilities, 40 items and 200 organisations; from 0.05 on \
+every refusal and state occurs, below it some of them. The same seed on the \
 same day gives the same commands under the same ids on a new store; another seed adds \
 another world to the same store. `keruen check` afterwards tells whether the history \
 keeps the invariants.")]
@@ -122,7 +123,7 @@ pub async fn play(
         .checked_sub_days(Days::new(days as u64))
         .context("the month would begin before all calendars")?;
     world.enter(&mut player, first_day).await?;
-    let mut scenes = scene::all(&mut chance);
+    let mut scenes = scene::all(&mut chance, options.scale);
     for day in 0..days {
         let date = first_day + Days::new(day as u64);
         month::live(&mut player, &mut chance, &mut world, date).await?;

@@ -1,8 +1,8 @@
 //! Scenes: short stories, each with its own cast, that lead through every state and every reason for a refusal.
 //!
 //! A scene is text. Each line is a command line without `keruen`; after ` ! ` stands the reason for which it must be
-//! refused, or `*` where it may be, and after ` => ` a name for what its answer holds under a key; `@` is the event that it
-//! recorded. `~` stands for what makes the scene's ids its own, `{today+3}` for a day, `{ago-60}` for a time, `$NAME` for
+//! refused, or `*` where it may be, and after ` => ` a name for what its answer holds under a key, or under the path
+//! `/so/0/and/so`; `@` is the event that it recorded. `~` stands for what makes the scene's ids its own, `{today+3}` for a day, `{ago-60}` for a time, `$NAME` for
 //! what was kept. `* 9 LINE` gives a line so many times, with `#` for which.
 
 use std::collections::HashMap;
@@ -19,8 +19,16 @@ const FILES: &[(&str, &str)] = &[
     ("stock", include_str!("scenes/stock.txt")),
     ("asset", include_str!("scenes/asset.txt")),
     ("shipment", include_str!("scenes/shipment.txt")),
+    ("request", include_str!("scenes/request.txt")),
+    ("journey", include_str!("scenes/journey.txt")),
     ("custody", include_str!("scenes/custody.txt")),
 ];
+
+/// Those that take hundreds of commands.
+const BOUNDS: &str = include_str!("scenes/bound.txt");
+/// From this scale on all scenes are played, and those too; below it, one of so many.
+const WHOLE_SCALE: f64 = 0.05;
+const PLAYED_IN_SMALL: usize = 3;
 
 /// Who and what every scene has.
 const CAST: &[&str] = &[
@@ -41,13 +49,19 @@ pub struct Scene {
     lines: Vec<&'static str>,
 }
 
-/// All scenes, in an order that chance has drawn.
-pub fn all(chance: &mut fastrand::Rng) -> Vec<Scene> {
+/// The scenes of a world of that size, in an order that chance has drawn.
+pub fn all(chance: &mut fastrand::Rng, scale: f64) -> Vec<Scene> {
     let mut scenes: Vec<Scene> = FILES
         .iter()
         .flat_map(|(file, text)| scenes_of(file, text))
         .collect();
+    if scale >= WHOLE_SCALE {
+        scenes.extend(scenes_of("bound", BOUNDS));
+    }
     chance.shuffle(&mut scenes);
+    if scale < WHOLE_SCALE {
+        scenes.truncate(scenes.len().div_ceil(PLAYED_IN_SMALL));
+    }
     scenes
 }
 
@@ -173,6 +187,10 @@ fn found(answer: &Value, key: &str) -> String {
     };
     match key {
         "@" => format!("{}/0", text("commandId")),
+        path if path.starts_with('/') => match answer.pointer(path) {
+            Some(Value::String(text)) => text.clone(),
+            other => other.map(ToString::to_string).unwrap_or_default(),
+        },
         key => text(key),
     }
 }
@@ -218,7 +236,7 @@ mod tests {
 
     #[test]
     fn every_scene_can_be_read() {
-        let scenes = all(&mut fastrand::Rng::with_seed(1));
+        let scenes = all(&mut fastrand::Rng::with_seed(1), 1.0);
         assert!(scenes.len() > 15);
         for scene in scenes {
             assert!(!scene.lines.is_empty(), "{}", scene.name);

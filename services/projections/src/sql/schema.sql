@@ -161,6 +161,23 @@ CREATE TABLE emergencies (
 );
 CREATE INDEX emergencies_by_age ON emergencies (created_position);
 
+CREATE TABLE plans (
+    plan_id TEXT NOT NULL PRIMARY KEY,
+    origin_id TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    created_position BIGINT NOT NULL,
+    resource BLOB NOT NULL
+);
+CREATE INDEX plans_by_age ON plans (created_position);
+CREATE INDEX plans_by_origin ON plans (origin_id, created_position);
+
+-- Which facilities get anything of a plan.
+CREATE TABLE plan_facilities (
+    facility_id TEXT NOT NULL,
+    plan_id TEXT NOT NULL,
+    PRIMARY KEY (facility_id, plan_id)
+) WITHOUT ROWID;
+
 CREATE TABLE stock_counts (
     count_id TEXT NOT NULL PRIMARY KEY,
     facility_id TEXT NOT NULL,

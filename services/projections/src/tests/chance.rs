@@ -507,6 +507,7 @@ impl History {
             expected_on: None,
             documents: Vec::new(),
             basis: None,
+            fit_override: None,
             agreement_override: None,
         });
     }

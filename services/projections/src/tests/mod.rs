@@ -12,6 +12,7 @@ mod master;
 mod naive;
 mod past;
 mod places;
+mod plans;
 mod rows;
 mod stores;
 mod sums;

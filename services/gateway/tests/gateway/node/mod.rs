@@ -54,7 +54,8 @@ use keruen_proto::{
         GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
         GetTraceResponse, ListAssetsRequest, ListAssetsResponse, ListDonationsRequest,
         ListDonationsResponse, ListHeldStockRequest, ListHeldStockResponse, ListInboxRequest,
-        ListInboxResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
+        ListInboxResponse, ListLiabilityRequest, ListLiabilityResponse, ListPlansRequest,
+        ListPlansResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
         ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListShortagesRequest,
         ListShortagesResponse, ListStockCountsRequest, ListStockCountsResponse, ListStockRequest,
         ListStockResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse, StockGroup,
@@ -694,6 +695,20 @@ impl StockService for Served {
         &self,
         _: Request<ListAssetsRequest>,
     ) -> Result<Response<ListAssetsResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_liability(
+        &self,
+        _: Request<ListLiabilityRequest>,
+    ) -> Result<Response<ListLiabilityResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_plans(
+        &self,
+        _: Request<ListPlansRequest>,
+    ) -> Result<Response<ListPlansResponse>, Status> {
         not_read()
     }
 
