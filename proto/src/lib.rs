@@ -42,3 +42,4 @@ package!(requests, "requests");
 package!(stock, "stock");
 package!(events, "events");
 package!(projections, "projections");
+package!(reports, "reports");

@@ -39,7 +39,7 @@ pub use fleet::{AssignVolunteer, EndAssignment, RegisterCrew, RegisterVehicle, R
 pub use fold::{crew_of, subject};
 pub use mobile::{DepartMobileUnit, DeployMobileUnit, ReportThroughput, ScheduleMobileUnit};
 pub use retire::Retire;
-pub use thing::{Rule, Thing};
+pub use thing::{Parts, Rule, Thing};
 pub use verify::{RevokeVerification, VerifyOrganisation, verification_on};
 
 /// Enters an organisation. Its fields have been parsed: codes, names and kinds are valid.

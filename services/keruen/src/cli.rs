@@ -9,8 +9,8 @@ use crate::{
     client::{
         asset, batch, check, command, commodity, consignment, correct, crew, custody, donation,
         duty, emergency, events, facility, find, goods, inbox, item, kit, liability, log,
-        mobile_unit, organisation, outbox, plan, projections, recall, region, request, shipment,
-        stock, trace, trip, value, vehicle, volunteer,
+        mobile_unit, organisation, outbox, plan, projections, recall, region, report, request,
+        shipment, stock, timeline, trace, trip, value, vehicle, volunteer,
     },
     demo, doctor, generate, import, serve,
 };
@@ -40,6 +40,8 @@ When the line drops:
 Ask:
   inbox         Show what waits for somebody: to triage, to approve, to sign, overdue
   stock         Show where how much of everything is
+  report        Unmet needs, what expires, what to order, what an auditor looks at
+  timeline      Tell everything that happened to one thing
   liability     List who is liable for what, and for how much
   trace         Follow a donation, batch, asset or request to the bedside
   events        Print the events of the log, and follow it
@@ -222,6 +224,11 @@ pub enum Command {
     Inbox(inbox::Args),
     /// Show where how much of everything is; adjust, consume and dispose of it
     Stock(Box<stock::Args>),
+    /// Unmet needs, what expires, what to order, what an auditor looks at
+    #[command(subcommand)]
+    Report(report::Verb),
+    /// Tell everything that happened to one thing
+    Timeline(timeline::Args),
     /// Show a batch; hold and release it
     #[command(subcommand)]
     Batch(batch::Verb),

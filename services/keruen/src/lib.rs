@@ -67,6 +67,8 @@ async fn act(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Volunteer(verb) => verb.run(session).await,
         Command::Crew(verb) => verb.run(session).await,
         Command::Inbox(args) => args.run(session).await,
+        Command::Report(verb) => verb.run(session).await,
+        Command::Timeline(args) => args.run(session).await,
         Command::Plan(verb) => verb.run(session).await,
         Command::Emergency(verb) => verb.run(session).await,
         Command::Duty(verb) => verb.run(session).await,

@@ -25,6 +25,7 @@ mod postgres;
 mod recent;
 mod relay;
 mod request;
+mod scan;
 mod sequencer;
 mod sqlite;
 mod stats;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::database::{self, Parameter};
 
 /// A parameter, or a key of a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     /// A whole number.

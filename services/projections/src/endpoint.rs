@@ -60,7 +60,18 @@ impl StockEndpoint {
             .await
     }
 
-    async fn wait_for(
+    /// The views.
+    pub(crate) fn views(&self) -> &Arc<Views> {
+        &self.views
+    }
+
+    /// The log that they follow.
+    pub(crate) fn log(&self) -> &Arc<dyn Log> {
+        &self.log
+    }
+
+    /// Waits until a view reflects `min_position`.
+    pub(crate) async fn wait_for(
         &self,
         keeper: &Keeper,
         min_position: u64,

@@ -10,6 +10,8 @@ use keruen_proto::{
     Event,
     inventory::v1::{AssetRef, ItemQuality},
     log::v1::RecordedEvent,
+    registry::v1::Money,
+    reports::v1::{AuditException, AuditExceptionKind},
     shipments::v1::KeeperAppointed,
     stock::v1::{TraceStatus, TraceStep},
 };
@@ -19,10 +21,12 @@ use crate::{
     chronicle::{Carried, Chronicle, carried},
     counts::{Counts, changes},
     database::Connection,
+    exceptional,
     failure::{ApplyError, Defect, StoreError},
     memory::{Cache, Slot},
     movement::{Kind, Movement, movements},
     place::{Place, shift},
+    report::worth,
     resource::{self, Folded},
     rows::{NewStep, PlaceKey, PlaceValue, Rows, StockKey, TakenOver, Whereabouts},
     subject::subjects,
@@ -112,7 +116,11 @@ impl Fold {
                 self.rows.add_step(step);
             }
         }
-        for (movement, number) in movements(event).iter().zip(0..) {
+        let movements = movements(event);
+        if self.view.keeps(&table::EXCEPTIONS) {
+            self.look_at(recorded, event, &movements)?;
+        }
+        for (movement, number) in movements.iter().zip(0..) {
             if let Err(defect) = self.count(movement)? {
                 return Ok(Err(defect));
             }
@@ -140,6 +148,60 @@ impl Fold {
             Some(chronicle) => chronicle.close(recorded),
             None => Ok(Ok(())),
         }
+    }
+
+    /// Notes what an auditor should look at.
+    fn look_at(
+        &mut self,
+        recorded: &RecordedEvent,
+        event: &Event,
+        movements: &[Movement<'_>],
+    ) -> Result<(), StoreError> {
+        if let Some((request_id, persons)) = exceptional::approval(recorded, event) {
+            for person_ref in persons {
+                self.rows.add_approval(request_id, person_ref);
+            }
+        }
+        let mut found = exceptional::exceptions(recorded, event, movements);
+        if let Some((requests, persons)) = exceptional::receipt(recorded, event) {
+            for request_id in requests {
+                for person_ref in &persons {
+                    if self.rows.has_approved(request_id, person_ref)? {
+                        found.push(AuditException {
+                            subject: format!("request:{request_id}"),
+                            person_ref: (*person_ref).to_owned(),
+                            ..exceptional::at(
+                                recorded,
+                                event,
+                                movements,
+                                AuditExceptionKind::SamePerson,
+                            )
+                        });
+                    }
+                }
+            }
+        }
+        for mut exception in found {
+            exception.value = self.value_of(&exception)?;
+            self.rows.add_exception(exception);
+        }
+        Ok(())
+    }
+
+    /// Declared value of what an exception is about.
+    fn value_of(&mut self, exception: &AuditException) -> Result<Option<Money>, StoreError> {
+        let Some(boundary) = Boundary::batch(&exception.batch_id) else {
+            return Ok(None);
+        };
+        self.load(&boundary)?;
+        let found = self.resources.get(&boundary);
+        Ok(match found.and_then(|slot| slot.value.as_ref()) {
+            Some(Folded {
+                entry: Entry::Batch(batch),
+                ..
+            }) => worth(exception.quantity, batch.unit_value.as_ref()),
+            _ => None,
+        })
     }
 
     /// Where it stands: position and leaf hash of the last event taken in, if there was one.

@@ -161,6 +161,8 @@ known! {
     known_commodity, "commodities", "commodity_id", UnknownCommodity { commodity_id };
     /// Refuses a filter that names an item that nobody registered.
     known_item, "items", "item_id", UnknownItem { item_id };
+    /// Refuses a filter that names a donation that nobody pledged.
+    known_donation, "donations", "donation_id", UnknownDonation { donation_id };
     /// Refuses a filter that names a batch that nobody received.
     known_batch, "batches", "batch_id", UnknownBatch { batch_id };
     /// Refuses a filter that names an organisation that nobody registered.

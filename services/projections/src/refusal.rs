@@ -76,6 +76,11 @@ pub enum Refusal {
         /// What fits.
         limit_bytes: usize,
     },
+    /// A statement would be about more than can be added up at once.
+    #[error(
+        "the statement would be about too much to add up at once; ask for one donation, or a shorter period"
+    )]
+    StatementTooLarge,
     /// Reading failed.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -115,7 +120,7 @@ impl Refusal {
                 ),
             )
             | Self::Log(_) => Code::Unavailable,
-            Self::TooLarge { .. } => Code::ResourceExhausted,
+            Self::TooLarge { .. } | Self::StatementTooLarge => Code::ResourceExhausted,
             Self::Read(ReadError::Stopped(_)) => Code::Internal,
             Self::Read(ReadError::Store(StoreError::Damaged(_))) => Code::DataLoss,
         }
@@ -131,6 +136,7 @@ impl Refusal {
             Self::Starting | Self::Read(ReadError::Missing) => "VIEW_STARTING",
             Self::Parked { .. } => "VIEW_PARKED",
             Self::TooLarge { .. } => "TRACE_TOO_LARGE",
+            Self::StatementTooLarge => "STATEMENT_TOO_LARGE",
             Self::Read(ReadError::TooSlow { .. }) => "VIEW_TOO_SLOW",
             Self::Read(_) => "VIEW_UNREADABLE",
             Self::Log(_) => "LOG_UNAVAILABLE",

@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use keruen_proto::stock::v1::TraceStep;
+use keruen_proto::{reports::v1::AuditException, stock::v1::TraceStep};
 use prost::Message;
 
 use crate::{
@@ -138,6 +138,9 @@ pub struct Rows {
     steps: Vec<NewStep>,
     /// Batches, and batches of kits that hold units of them.
     kit_parts: BTreeSet<(String, String)>,
+    exceptions: Vec<AuditException>,
+    /// Requests and persons, and whether the person had a hand in approving the request.
+    approvals: Cache<(String, String), bool>,
     /// What shipments carry now of what they carried or carry, as it is to be written.
     carried: BTreeMap<(String, HoldingKey), i64>,
     taken_over: Vec<TakenOver>,
@@ -157,6 +160,8 @@ impl Rows {
             serials: BTreeMap::new(),
             steps: Vec::new(),
             kit_parts: BTreeSet::new(),
+            exceptions: Vec::new(),
+            approvals: BTreeMap::new(),
             carried: BTreeMap::new(),
             taken_over: Vec::new(),
             has_totals: view.keeps(&table::STOCK_TOTALS),
@@ -172,6 +177,8 @@ impl Rows {
             + self.serials.len()
             + self.steps.len()
             + self.kit_parts.len()
+            + self.exceptions.len()
+            + self.approvals.len()
             + self.carried.len()
             + self.taken_over.len()
     }
@@ -182,6 +189,7 @@ impl Rows {
         self.totals.clear();
         self.places.clear();
         self.serials.clear();
+        self.approvals.clear();
         self.is_complete = false;
     }
 
@@ -338,6 +346,33 @@ impl Rows {
         self.steps.push(step);
     }
 
+    /// Adds what an auditor should look at.
+    pub fn add_exception(&mut self, exception: AuditException) {
+        self.exceptions.push(exception);
+    }
+
+    /// Notes that a person had a hand in approving a request.
+    pub fn add_approval(&mut self, request_id: &str, person_ref: &str) {
+        let key = (request_id.to_owned(), person_ref.to_owned());
+        set(&mut self.approvals, key, true);
+    }
+
+    /// Whether a person had a hand in approving a request.
+    pub fn has_approved(&mut self, request_id: &str, person_ref: &str) -> Result<bool, StoreError> {
+        let key = (request_id.to_owned(), person_ref.to_owned());
+        if let Some(slot) = self.approvals.get(&key) {
+            return Ok(slot.value);
+        }
+        if self.is_complete {
+            return Ok(false);
+        }
+        let stored = self
+            .connection
+            .prepare_cached("SELECT 1 FROM approvals WHERE request_id = ?1 AND person_ref = ?2")?
+            .query_row(params![request_id, person_ref], |_| Ok(true))?;
+        Ok(remember(&mut self.approvals, key, stored))
+    }
+
     fn stock_row(&mut self, key: &StockKey) -> Result<StockValue, StoreError> {
         if let Some(slot) = self.stock.get(key) {
             return Ok(slot.value.clone());
@@ -422,6 +457,9 @@ impl Rows {
         if view.keeps(&table::STEPS) {
             self.write_kit_parts()?;
             self.write_steps()?;
+        }
+        if view.keeps(&table::EXCEPTIONS) {
+            self.write_exceptions()?;
         }
         Ok(())
     }
@@ -572,6 +610,42 @@ impl Rows {
         let mut put = Put::new(&self.connection, &table::KIT_PARTS)?;
         for (batch_id, kit_batch_id) in std::mem::take(&mut self.kit_parts) {
             put.row(params![batch_id, kit_batch_id])?;
+        }
+        put.finish()
+    }
+
+    fn write_exceptions(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::EXCEPTIONS)?;
+        let mut before = (0, 0, 0);
+        for exception in self.exceptions.drain(..) {
+            let (position, kind) = (exception.position.cast_signed(), exception.kind);
+            let number = match before {
+                (at, of, number) if (at, of) == (position, kind) => number + 1,
+                _ => 0,
+            };
+            before = (position, kind, number);
+            let value = exception
+                .value
+                .as_ref()
+                .map_or(0, |value| value.minor_units);
+            put.row(params![
+                position,
+                kind,
+                number,
+                exception.facility_id,
+                exception.actor,
+                exception.recorded_at_us,
+                value.saturating_abs(),
+                exception.encode_to_vec()
+            ])?;
+        }
+        put.finish()?;
+        let mut put = Put::new(&self.connection, &table::APPROVALS)?;
+        for ((request_id, person_ref), slot) in
+            self.approvals.iter_mut().filter(|(_, slot)| slot.is_dirty)
+        {
+            put.row(params![request_id, person_ref])?;
+            slot.written(true);
         }
         put.finish()
     }

@@ -71,6 +71,10 @@ tables! {
     STEPS = "steps" ["batch_id", "position", "step_no"] ["request_id", "step"];
     SERIAL_STEPS = "serial_steps" ["item_id", "serial_number", "batch_id", "position", "step_no"] [];
     KIT_PARTS = "kit_parts" ["batch_id", "kit_batch_id"] [];
+    EXCEPTIONS = "exceptions" ["position", "kind", "exception_no"] [
+        "facility_id", "actor", "recorded_at_us", "value_minor_units", "exception"
+    ];
+    APPROVALS = "approvals" ["request_id", "person_ref"] [];
     PAIRS = "pairs" ["pair_id"] ["facility_id", "item_id"];
     HOLDINGS = "holdings" ["holding_id"] [
         "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"

@@ -6,7 +6,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use chrono::{DateTime, NaiveDate};
+use chrono::NaiveDate;
+use keruen_domain::calendar::kazakhstan_day;
 use rusqlite::InterruptHandle;
 use tokio::sync::{Semaphore, watch};
 
@@ -444,12 +445,10 @@ impl Drop for Interrupt {
     }
 }
 
+/// The day that it is in Kazakhstan, as whoever records something there has it.
 fn system_date() -> NaiveDate {
-    let seconds = SystemTime::now()
+    let micros = SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
-    let time = i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    time.map_or(NaiveDate::MIN, |time| time.date_naive())
+        .map_or(0, |since| since.as_micros());
+    kazakhstan_day(i64::try_from(micros).unwrap_or_default())
 }

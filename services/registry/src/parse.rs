@@ -63,7 +63,8 @@ fn amended<T: Thing + Clone>(
     });
     let mut good = true;
     for (name, rule) in T::RULES {
-        let is_named = names.iter().any(|named| named == name);
+        let is_it = |named: &str| named == *name || is_part::<T>(named, name);
+        let is_named = names.iter().any(|named| is_it(named));
         if is_named && !matches!(rule, Rule::Fixed(_)) {
             good &= check(fields, thing, name).is_some();
         }
@@ -73,6 +74,12 @@ fn amended<T: Thing + Clone>(
         thing: thing.clone(),
         fields: names.to_vec(),
     })
+}
+
+/// Whether a part of the field is named.
+fn is_part<T: Thing>(named: &str, field: &str) -> bool {
+    let whole = named.split_once('.').map(|(whole, _)| whole);
+    whole == Some(field) && T::PARTS.contains(&named)
 }
 
 /// What only commands of its own set.

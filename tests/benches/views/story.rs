@@ -20,8 +20,8 @@ use keruen_proto::{
     inventory::v1::{ConsumptionPurpose, ReceiptOutcome},
     log::v1::{OccurredAt, TimePrecision},
     registry::v1::{
-        Commodity, Facility, FacilityKind, Item, LocalizedText, Organisation, OrganisationKind,
-        RegionAssignment, Tracking,
+        Commodity, DocumentKind, DocumentRef, Facility, FacilityKind, Item, LocalizedText,
+        Organisation, OrganisationKind, RegionAssignment, Tracking,
     },
     requests::v1::RequestPriority,
 };
@@ -46,6 +46,14 @@ const ITEM: &str = "IT-000";
 
 fn code(text: &str) -> Code {
     Code::parse(text).expect("it is a code")
+}
+
+fn paper() -> DocumentRef {
+    DocumentRef {
+        kind: DocumentKind::Waybill.into(),
+        number: "7/2026".to_owned(),
+        ..DocumentRef::default()
+    }
 }
 
 fn quantity(value: i64) -> Quantity {
@@ -172,7 +180,7 @@ impl Teller {
             }],
             money: None,
             expected_on: None,
-            documents: Vec::new(),
+            documents: vec![paper()],
             anonymous: false,
             conditions: Vec::new(),
             earmarks: Vec::new(),
@@ -191,7 +199,7 @@ impl Teller {
                 pledge_line: None,
                 batch_id: own("B"),
             }],
-            documents: Vec::new(),
+            documents: vec![paper()],
             import: Import::default(),
         });
         self.serve_a_need(own);
@@ -245,7 +253,7 @@ impl Teller {
             custodian_id: code("CARRIER-A"),
             signed_by_ref: None,
             expected_on: None,
-            documents: Vec::new(),
+            documents: vec![paper()],
             basis: None,
             fit_override: None,
             agreement_override: None,
@@ -254,7 +262,7 @@ impl Teller {
             shipment_id: own("S"),
             lines: None,
             signed_by_ref: None,
-            documents: Vec::new(),
+            documents: vec![paper()],
             seals: Vec::new(),
             answer_within_days: 7,
         });
@@ -390,7 +398,7 @@ impl Author {
             let late_us = if is_import {
                 YEAR_US
             } else if self.random.u8(..10) == 0 {
-                self.random.i64(..30 * DAY_US)
+                self.random.i64(0..30 * DAY_US)
             } else {
                 0
             };

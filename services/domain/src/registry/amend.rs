@@ -19,7 +19,7 @@ const COMPONENTS: &str = "components";
 pub struct Amend<T> {
     /// The code, and the new values.
     pub thing: T,
-    /// Names of the fields that are to change.
+    /// Names of the fields that are to change, or of parts of them.
     pub fields: Vec<String>,
 }
 
@@ -40,6 +40,9 @@ impl<T: Thing> Amend<T> {
     fn check_fields(&self, before: &T) -> Result<(), Rejection> {
         for (index, field) in self.fields.iter().enumerate() {
             let path = format!("fields[{index}]");
+            if T::PARTS.contains(&field.as_str()) {
+                continue;
+            }
             let Some((_, rule)) = T::RULES.iter().find(|(name, _)| name == field) else {
                 return Err(Rejection::UnknownField {
                     field: path,
@@ -67,7 +70,8 @@ fn names_of_free_fields<T: Thing>() -> String {
     let free = T::RULES
         .iter()
         .filter(|(_, rule)| !matches!(rule, Rule::Fixed(_)))
-        .map(|(name, _)| *name);
+        .map(|(name, _)| *name)
+        .chain(T::PARTS.iter().copied());
     free.collect::<Vec<_>>().join(", ")
 }
 

@@ -5,7 +5,7 @@ use keruen_proto::{
     registry::v1::{
         Commodity, CommodityAmended, Crew, CrewAmended, ExternalId, Facility, FacilityAmended,
         Freezing, Item, ItemAmended, Organisation, OrganisationAmended, RegistryKind, Retirement,
-        Vehicle, VehicleAmended, Volunteer, VolunteerAmended,
+        SiteData, SiteNeeds, Vehicle, VehicleAmended, Volunteer, VolunteerAmended,
     },
 };
 
@@ -26,8 +26,17 @@ pub enum Rule {
     Fixed(&'static str),
 }
 
+/// What of a thing's fields may change by itself, while the rest of the field stays.
+pub trait Parts {
+    /// Field and part, for example `site.altitude_m`.
+    const PARTS: &'static [&'static str];
+
+    /// Takes over a part.
+    fn take_part(&mut self, other: &Self, part: &str);
+}
+
 /// A thing of the registry.
-pub trait Thing: Fold + PartialEq + TryFrom<Entry> + Send + Sync + 'static {
+pub trait Thing: Parts + Fold + PartialEq + TryFrom<Entry> + Send + Sync + 'static {
     /// What it is.
     const KIND: RegistryKind;
 
@@ -55,7 +64,7 @@ pub trait Thing: Fold + PartialEq + TryFrom<Entry> + Send + Sync + 'static {
     /// Whether a field is the same in both.
     fn agrees(&self, other: &Self, field: &str) -> bool;
 
-    /// Takes over a field.
+    /// Takes over a field, or a part of one.
     fn take(&mut self, other: &Self, field: &str);
 
     /// The thing in the books; `None` where it does not exist.
@@ -72,6 +81,53 @@ const ASSIGNMENTS: Rule =
 const VERIFIED: Rule = Rule::Fixed("it is verified, and that is revoked, by commands of their own");
 const IDENTITY: Rule =
     Rule::WhereEmpty("goods are told apart by it; register another item and retire this one");
+
+macro_rules! parts {
+    ($($type:ident { $($field:ident: $message:ident [$($part:ident),*])? })*) => {$(
+        impl Parts for $type {
+            const PARTS: &'static [&'static str] =
+                &[$($(concat!(stringify!($field), ".", stringify!($part))),*)?];
+
+            fn take_part(&mut self, other: &Self, part: &str) {
+                // Most things have no parts.
+                let _ = (other, part);
+                $(
+                    let (mut mine, mut theirs) = ($message::default(), $message::default());
+                    if let Some(known) = &self.$field {
+                        mine.clone_from(known);
+                    }
+                    if let Some(given) = &other.$field {
+                        theirs.clone_from(given);
+                    }
+                    $(if part == concat!(stringify!($field), ".", stringify!($part)) {
+                        mine.$part.clone_from(&theirs.$part);
+                    })*
+                    self.$field = (mine != $message::default()).then_some(mine);
+                )?
+            }
+        }
+    )*};
+}
+
+parts! {
+    Organisation {}
+    Facility {
+        site: SiteData [
+            mains_voltage_v, mains_frequency_hz, backup_power_hours, oxygen_supply, altitude_m, cold_storage, plug_types,
+            freezer
+        ]
+    }
+    Commodity {}
+    Item {
+        site_needs: SiteNeeds [
+            mains_voltage_v, mains_frequency_hz, oxygen_supply, maximum_altitude_m, cold_storage, plug_type,
+            backup_power_hours
+        ]
+    }
+    Vehicle {}
+    Volunteer {}
+    Crew {}
+}
 
 macro_rules! things {
     ($($type:ident, $member:ident, $id:ident, $event:ident, keys $keys:expr, model $model:expr, names $names:expr, check $check:expr, {
@@ -119,6 +175,7 @@ macro_rules! things {
             fn take(&mut self, other: &Self, field: &str) {
                 match field {
                     $(stringify!($field) => self.$field.clone_from(&other.$field),)*
+                    part if Self::PARTS.contains(&part) => self.take_part(other, part),
                     _ => {}
                 }
             }

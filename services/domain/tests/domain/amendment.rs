@@ -260,6 +260,85 @@ fn amendments_of_different_fields_add_up() {
     assert_eq!(found.regions[0].region_id, "KZ-62");
 }
 
+/// What is known of a site changes part by part: who tells the altitude says nothing of the mains.
+#[test]
+fn a_part_of_a_site_changes_by_itself() {
+    use keruen_proto::{
+        Event,
+        registry::v1::{SiteData, SiteNeeds},
+    };
+    let hospital = |site: SiteData| Facility {
+        site: Some(site),
+        ..facility("HOSP", "KZ-75")
+    };
+    let mains = SiteData {
+        mains_voltage_v: 230,
+        oxygen_supply: Some(true),
+        ..SiteData::default()
+    };
+    let high = SiteData {
+        altitude_m: Some(1_900),
+        // Not named, so it means nothing.
+        mains_voltage_v: 110,
+        ..SiteData::default()
+    };
+    let story = Story::new()
+        .after(amend(hospital(mains), &["site"]))
+        .after(amend(hospital(high.clone()), &["site.altitude_m"]));
+    let expected = SiteData {
+        mains_voltage_v: 230,
+        oxygen_supply: Some(true),
+        altitude_m: Some(1_900),
+        ..SiteData::default()
+    };
+    assert_eq!(read_facility(&story, "HOSP").site, Some(expected));
+    let Some(Event::FacilityAmended(event)) = story.events.last() else {
+        panic!("amended")
+    };
+    assert_eq!(event.changed, ["site"]);
+    // Emptied part by part, nothing is known of it any more.
+    let parts = [
+        "site.mains_voltage_v",
+        "site.oxygen_supply",
+        "site.altitude_m",
+    ];
+    let empty = amend(hospital(SiteData::default()), &parts);
+    let emptied = story.clone().after(empty);
+    assert_eq!(read_facility(&emptied, "HOSP").site, None);
+    let unknown = amend(hospital(SiteData::default()), &["site.colour"]);
+    story
+        .clone()
+        .when(unknown)
+        .refused("UNKNOWN_FIELD")
+        .saying(&["site.colour", "site.altitude_m"]);
+    let same = amend(hospital(high.clone()), &["site.altitude_m"]);
+    story.clone().when(same).refused("NOTHING_CHANGES");
+    // So with what an item needs.
+    let needing = |needs: SiteNeeds| Item {
+        site_needs: Some(needs),
+        ..item("CONC", "OXYGEN", Tracking::Serial, false)
+    };
+    let volts = SiteNeeds {
+        mains_voltage_v: 230,
+        ..SiteNeeds::default()
+    };
+    let hours = SiteNeeds {
+        backup_power_hours: 4,
+        ..SiteNeeds::default()
+    };
+    let story = story
+        .after(amend(needing(volts), &["site_needs"]))
+        .after(amend(needing(hours), &["site_needs.backup_power_hours"]));
+    let Some(Event::ItemAmended(event)) = story.events.last() else {
+        panic!("amended")
+    };
+    let needs = event.item.as_ref().and_then(|item| item.site_needs);
+    assert_eq!(
+        needs.map(|it| (it.mains_voltage_v, it.backup_power_hours)),
+        Some((230, 4))
+    );
+}
+
 #[test]
 fn an_amendment_names_what_exists_and_is_in_use() {
     let run_by = |operator: &str| Facility {

@@ -40,6 +40,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   keruen facility amend HOSP-JEZ --oxygen-supply true --mains-voltage 230
+  keruen facility amend HOSP-JEZ --altitude 300     its other site data stay
   keruen facility amend WH-ALA --name-en 'Warehouse 1' --name-ru 'Склад 1'
   keruen facility amend WH-ALA --clear location --clear external_ids")]
     Amend(Box<Amend>),
@@ -155,6 +156,23 @@ struct SiteArgs {
 }
 
 impl SiteArgs {
+    /// What was given, part by part: the rest stays as it is.
+    fn into_parts(self, fields: &mut Fields) -> Option<SiteData> {
+        for (part, is_given) in [
+            ("site.mains_voltage_v", self.mains_voltage.is_some()),
+            ("site.mains_frequency_hz", self.mains_frequency.is_some()),
+            ("site.backup_power_hours", self.backup_power.is_some()),
+            ("site.oxygen_supply", self.oxygen_supply.is_some()),
+            ("site.altitude_m", self.altitude.is_some()),
+            ("site.cold_storage", self.cold_storage.is_some()),
+            ("site.plug_types", !self.plugs.is_empty()),
+            ("site.freezer", self.freezer.is_some()),
+        ] {
+            fields.given(part, is_given.then_some(()));
+        }
+        self.into_site()
+    }
+
     /// The site data, if any was given.
     fn into_site(self) -> Option<SiteData> {
         let site = SiteData {
@@ -171,7 +189,7 @@ impl SiteArgs {
     }
 }
 
-/// A facility to be amended. What is given takes the place of what was there.
+/// A facility to be amended. What is given takes the place of what was there; of its site, part by part.
 #[derive(Args, Debug)]
 pub struct Amend {
     /// Its code
@@ -194,7 +212,7 @@ pub struct Amend {
     /// Key of another system; repeatable; they take the place of the old ones
     #[arg(long = "external-id", value_name = "SCHEME=VALUE", value_parser = value::external_id)]
     external_ids: Vec<ExternalId>,
-    /// A field to be emptied, named as in protobuf; repeatable
+    /// A field, or a part of the site, to be emptied, named as in protobuf; repeatable
     #[arg(long = "clear", value_name = "FIELD")]
     cleared: Vec<String>,
     #[command(flatten)]
@@ -279,7 +297,7 @@ impl Amend {
                 .given("operator_id", self.operator)
                 .unwrap_or_default(),
             location: fields.given("location", self.location),
-            site: fields.given("site", self.site.into_site()),
+            site: self.site.into_parts(&mut fields),
             external_ids: fields.listed("external_ids", self.external_ids),
             ..Default::default()
         };

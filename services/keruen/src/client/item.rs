@@ -160,6 +160,34 @@ struct NeedsArgs {
 }
 
 impl NeedsArgs {
+    /// What was given, part by part: the rest stays as it is.
+    fn into_parts(self, fields: &mut Fields) -> Option<SiteNeeds> {
+        for (part, is_given) in [
+            (
+                "site_needs.mains_voltage_v",
+                self.needs_mains_voltage.is_some(),
+            ),
+            (
+                "site_needs.mains_frequency_hz",
+                self.needs_mains_frequency.is_some(),
+            ),
+            ("site_needs.oxygen_supply", self.needs_oxygen_supply),
+            (
+                "site_needs.maximum_altitude_m",
+                self.maximum_altitude.is_some(),
+            ),
+            ("site_needs.cold_storage", self.needs_cold_storage),
+            ("site_needs.plug_type", self.needs_plug.is_some()),
+            (
+                "site_needs.backup_power_hours",
+                self.needs_backup_power.is_some(),
+            ),
+        ] {
+            fields.given(part, is_given.then_some(()));
+        }
+        self.into_needs()
+    }
+
     fn into_needs(self) -> Option<SiteNeeds> {
         let needs = SiteNeeds {
             mains_voltage_v: self.needs_mains_voltage.unwrap_or_default(),
@@ -174,7 +202,7 @@ impl NeedsArgs {
     }
 }
 
-/// An item to be amended. What is given takes the place of what was there.
+/// An item to be amended. What is given takes the place of what was there; of what it needs of a site, part by part.
 #[derive(Args, Debug)]
 pub struct Amend {
     /// Its code
@@ -329,7 +357,7 @@ impl Verb {
                     release_required: fields.given("release_required", args.release_required),
                     refillable: fields.given("refillable", args.refillable),
                     storage: fields.given("storage", args.storage),
-                    site_needs: fields.given("site_needs", args.needs.into_needs()),
+                    site_needs: args.needs.into_parts(&mut fields),
                     accessories: fields.listed("accessories", args.accessories),
                     components: fields.listed("components", args.components),
                     packs: fields.listed("packs", args.packs),

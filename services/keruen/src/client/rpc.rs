@@ -5,8 +5,8 @@ use std::future::Future;
 use futures::future::BoxFuture;
 use keruen_proto::{
     Mutation, events::v1 as events, inventory::v1 as inventory, projections::v1 as projections,
-    registry::v1 as registry, requests::v1 as requests, shipments::v1 as shipments,
-    stock::v1 as stock,
+    registry::v1 as registry, reports::v1 as reports, requests::v1 as requests,
+    shipments::v1 as shipments, stock::v1 as stock,
 };
 use pbjson_types::Timestamp;
 use serde::Serialize;
@@ -221,6 +221,7 @@ type ShipmentClient = shipments::shipment_service_client::ShipmentServiceClient<
 type CustodyClient = shipments::custody_service_client::CustodyServiceClient<Channel>;
 type TripClient = shipments::trip_service_client::TripServiceClient<Channel>;
 type StockClient = stock::stock_service_client::StockServiceClient<Channel>;
+type ReportClient = reports::report_service_client::ReportServiceClient<Channel>;
 type ProjectionClient = projections::projection_service_client::ProjectionServiceClient<Channel>;
 type EventClient = events::event_service_client::EventServiceClient<Channel>;
 
@@ -612,6 +613,18 @@ rpcs! {
             stock::ListPlansRequest => stock::ListPlansResponse { plans: requests::Plan }
         "shipment list" "ListShipments" list_shipments list
             stock::ListShipmentsRequest => stock::ListShipmentsResponse { shipments: shipments::Shipment }
+    }
+    "keruen.reports.v1.ReportService" ReportClient {
+        "report unmet" "ListUnmetNeeds" list_unmet_needs list
+            reports::ListUnmetNeedsRequest => reports::ListUnmetNeedsResponse { rows: reports::UnmetNeedRow }
+        "report expiring" "ListExpiringStock" list_expiring_stock list
+            reports::ListExpiringStockRequest => reports::ListExpiringStockResponse { rows: reports::ExpiringStockRow }
+        "report reorder" "ListReorders" list_reorders list
+            reports::ListReordersRequest => reports::ListReordersResponse { rows: reports::ReorderRow }
+        "report exceptions" "ListAuditExceptions" list_audit_exceptions list
+            reports::ListAuditExceptionsRequest => reports::ListAuditExceptionsResponse { rows: reports::AuditException }
+        "report statement" "GetStatement" get_statement plain
+            reports::GetStatementRequest => reports::GetStatementResponse { rows: reports::StatementRow }
     }
     "keruen.projections.v1.ProjectionService" ProjectionClient {
         "projections" "ListProjections" list_projections plain

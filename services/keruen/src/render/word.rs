@@ -17,6 +17,7 @@ use keruen_proto::{
         OrganisationKind, PlugType, RegistryKind, RetirementReason, RevocationReason, Skill,
         Tracking, ValueBasis, VehicleKind,
     },
+    reports::v1::{AuditExceptionKind, StatementFigure},
     requests::v1::{
         EmergencyKind, EscalationReason, NeedKind, PlanCancellationReason, PlanCriterion,
         PlanState, RejectionReason, RequestCancellationReason, RequestChannel, RequestPriority,
@@ -52,6 +53,7 @@ macro_rules! words {
 }
 
 words! {
+    AuditExceptionKind "AUDIT_EXCEPTION_KIND_"
     AdjustmentReason "ADJUSTMENT_REASON_"
     AgreementEndReason "AGREEMENT_END_REASON_"
     AgreementOverrideReason "AGREEMENT_OVERRIDE_REASON_"
@@ -126,6 +128,7 @@ words! {
     ShortfallReason "SHORTFALL_REASON_"
     Skill "SKILL_"
     SplitReason "SPLIT_REASON_"
+    StatementFigure "STATEMENT_FIGURE_"
     StockGroup "STOCK_GROUP_"
     SubstituteDeclineReason "SUBSTITUTE_DECLINE_REASON_"
     SubstituteState "SUBSTITUTE_STATE_"
@@ -243,6 +246,8 @@ mod tests {
         round_trips::<SubstituteState>();
         round_trips::<RetirementReason>();
         round_trips::<ShipmentState>();
+        round_trips::<AuditExceptionKind>();
+        round_trips::<StatementFigure>();
         round_trips::<StockGroup>();
         round_trips::<TimePrecision>();
         round_trips::<TraceStatus>();

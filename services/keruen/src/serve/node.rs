@@ -10,11 +10,12 @@ use keruen_log::{
     checkpoint::{CheckpointKey, KeyFile},
 };
 use keruen_projections::{
-    ProjectionEndpoint, Status as ViewStatus, StockEndpoint, ViewOptions, Views,
+    ProjectionEndpoint, ReportEndpoint, Status as ViewStatus, StockEndpoint, ViewOptions, Views,
 };
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
     log::v1::RelayHealth, projections::v1::projection_service_server::ProjectionServiceServer,
+    reports::v1::report_service_server::ReportServiceServer,
     requests::v1::request_service_client::RequestServiceClient,
     stock::v1::stock_service_server::StockServiceServer,
 };
@@ -403,6 +404,8 @@ impl Services {
             bounded!(ProjectionServiceServer::new(endpoint))
         });
         let views = self.views.clone();
+        let reports = stock.clone().map(ReportEndpoint::new);
+        let reports = reports.map(|it| bounded!(ReportServiceServer::new(it)));
         let stock = stock.map(|endpoint| bounded!(StockServiceServer::new(endpoint)));
         let mut following = EventEndpoint::new(Arc::clone(&self.log));
         if let Some(key) = self.checkpoint_key {
@@ -414,7 +417,7 @@ impl Services {
         macro_rules! serving {
             ($($service:ident)*) => {$(report_serving(&reporter, $service.as_ref()).await;)*};
         }
-        serving!(registry inventory assets shipments custody trips requests plans emergencies stock projections);
+        serving!(registry inventory assets shipments custody trips requests plans emergencies stock reports projections);
         report_serving(&reporter, Some(&events)).await;
         if let Some(relay) = relay {
             tokio::spawn(report_relay(reporter.clone(), relay));
@@ -456,6 +459,7 @@ impl Services {
             .add_optional_service(plans)
             .add_optional_service(emergencies)
             .add_optional_service(stock)
+            .add_optional_service(reports)
             .add_optional_service(projections)
             .add_service(events)
             .serve_with_incoming_shutdown(

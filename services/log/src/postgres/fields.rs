@@ -117,11 +117,11 @@ pub(super) struct Copied {
 }
 
 impl Copied {
-    /// Adds the events of the next piece.
+    /// Hands on the events of the next piece.
     pub fn read(
         &mut self,
         piece: &Bytes,
-        events: &mut Vec<RecordedEvent>,
+        mut take: impl FnMut(RecordedEvent),
     ) -> Result<(), Malformed> {
         let mut rest = Rest(piece);
         if !self.begun {
@@ -153,7 +153,7 @@ impl Copied {
                     *column = Some(rest.take(length)?);
                 }
             }
-            events.push(event_of(columns.into_iter(), |column| {
+            take(event_of(columns.into_iter(), |column| {
                 piece.slice_ref(column)
             })?);
         }
@@ -189,7 +189,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300), begun in any::<bool>()) {
             let mut events = Vec::new();
-            if (Copied { begun }).read(&Bytes::from(bytes.clone()), &mut events).is_ok() {
+            if (Copied { begun }).read(&Bytes::from(bytes.clone()), |event| events.push(event)).is_ok() {
                 prop_assert!(events.len() * COLUMNS * 4 <= bytes.len());
             }
         }

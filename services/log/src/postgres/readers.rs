@@ -1,20 +1,13 @@
 //! A small pool of read connections. Each read is one snapshot.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use keruen_proto::log::v1::Query;
 use sqlx::{
     PgConnection, PgPool, Row as _,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinError};
 use uuid::Uuid;
 
 use super::{
@@ -30,6 +23,7 @@ use crate::{
         cache::FilterCache,
         lookup::Lookup,
         run::{Run, RunState},
+        storage::Damage,
         tail::SharedTail,
         term::TermHasher,
         verify,
@@ -37,6 +31,7 @@ use crate::{
     log::{Head, Page, Range, ReadError, RecordedCommand},
     matching,
     page::PageInProgress,
+    scan::{self, EventSize},
     tree,
 };
 
@@ -57,8 +52,7 @@ pub(super) struct Readers {
 struct Index {
     filters: FilterCache,
     tail: SharedTail,
-    /// Size of an event of the last full page, in bytes; 0 where there was none.
-    event_bytes: AtomicUsize,
+    event_size: EventSize,
 }
 
 /// The events up to `head_position`, of which the runs answer for most.
@@ -84,7 +78,7 @@ impl Readers {
         let index = Index {
             filters,
             tail: SharedTail::new(options.run_events),
-            event_bytes: AtomicUsize::new(0),
+            event_size: EventSize::default(),
         };
         Self {
             pool,
@@ -131,12 +125,64 @@ impl Readers {
         .await
     }
 
-    /// Reads a page in one snapshot.
+    /// Reads a page: of matches in one snapshot.
     pub async fn page(&self, query: Query, range: Range, limit: usize) -> Result<Page, ReadError> {
+        if matching::is_everything(&query) {
+            return self.scan(range, limit).await;
+        }
         self.in_snapshot(move |connection, runtime, index| {
             read_page(connection, runtime, index, &query, range, limit)
         })
         .await
+    }
+
+    /// Reads all events of a range, a page of them.
+    async fn scan(&self, range: Range, limit: usize) -> Result<Page, ReadError> {
+        scan::in_halves(range, limit, &self.index.event_size, |positions, page| {
+            let readers = self.clone();
+            // A task of its own: both halves make events at the same time, and a caller who leaves leaves no connection
+            // in the middle of an answer.
+            let reading = tokio::spawn(async move { readers.part(positions, limit, page).await });
+            async move {
+                let unavailable = |error: JoinError| ReadError::Unavailable(error.to_string());
+                Ok(reading.await.map_err(unavailable)??)
+            }
+        })
+        .await
+    }
+
+    /// Fills a page with the events of `first..=last`; with the position of the newest event.
+    async fn part(
+        &self,
+        (first, last): (u64, u64),
+        limit: usize,
+        mut page: PageInProgress,
+    ) -> Result<(PageInProgress, u64), Fault> {
+        let mut connection = self.pool.acquire().await?;
+        // Events up to the head that was read before them are there for good: no snapshot is needed.
+        let head_position: i64 = sqlx::query_scalar("SELECT position FROM keruen_log.log_head")
+            .fetch_one(&mut *connection)
+            .await?;
+        let head_position = from_stored(head_position);
+        let last = last.min(head_position);
+        let mut from = first;
+        while from <= last && page.complete {
+            if page.is_full() {
+                page.complete = false;
+                break;
+            }
+            let wanted = match self.index.event_size.expected(limit) {
+                // The first of the page: those before tell how many it will have.
+                expected @ 1.. if page.events.is_empty() => expected,
+                _ => next_fetch(&page, limit),
+            };
+            rows::scan(&mut connection, (from, last), wanted, &mut page).await?;
+            match page.events.last() {
+                Some(newest) if newest.position >= from => from = newest.position + 1,
+                _ => return Err(Damage::new(from, "the event is not there").into()),
+            }
+        }
+        Ok((page, head_position))
     }
 
     /// Runs a read, which may block, in one snapshot.
@@ -220,7 +266,7 @@ pub(super) fn find_commands(
     let index = Index {
         filters,
         tail: SharedTail::new(0),
-        event_bytes: AtomicUsize::new(0),
+        event_size: EventSize::default(),
     };
     let snapshot = Snapshot::read(connection, waiting)?;
     look_up(connection, waiting, &index, &snapshot, |lookup| {
@@ -275,11 +321,7 @@ fn read_page(
     let last = range.up_to_position.unwrap_or(u64::MAX).min(head_position);
     let from = range.after_position.saturating_add(1);
     let mut page = PageInProgress::new(limit);
-    if from > last {
-        // Nothing to look for.
-    } else if matching::is_everything(query) {
-        scan(&mut page, limit, connection, (runtime, index), (from, last))?;
-    } else {
+    if from <= last {
         look_up(connection, waiting, index, &snapshot, |lookup| {
             fill(&mut page, limit, lookup, query, (from, last))
         })?;
@@ -289,41 +331,6 @@ fn read_page(
         head_position,
         complete: page.complete,
     })
-}
-
-/// Fills a page with all events of a range.
-fn scan(
-    page: &mut PageInProgress,
-    limit: usize,
-    connection: &mut PgConnection,
-    (runtime, index): (&Handle, &Index),
-    (mut from, last): (u64, u64),
-) -> Result<(), Fault> {
-    // One event more than there is room for tells that the page is not complete.
-    while from <= last && page.complete {
-        let wanted = match index.event_bytes.load(Ordering::Relaxed) {
-            // The first of the page: those before tell how many it will have.
-            event_bytes @ 1.. if page.events.is_empty() => {
-                limit.min(MAX_PAGE_BYTES / event_bytes) + 1
-            }
-            _ => next_fetch(page, limit),
-        };
-        let events = runtime.block_on(rows::scan(connection, from, last, wanted))?;
-        let exhausted = events.len() < wanted;
-        for event in events {
-            from = event.position + 1;
-            if !page.add(event) {
-                break;
-            }
-        }
-        if exhausted {
-            break;
-        }
-    }
-    if let Some(event_bytes) = page.bytes.checked_div(page.events.len()) {
-        index.event_bytes.store(event_bytes, Ordering::Relaxed);
-    }
-    Ok(())
 }
 
 /// Fills a page with the events of a range that match.

@@ -16,8 +16,8 @@ use super::{
     session::Fault,
 };
 use crate::{
-    bounds::MAX_PAGE_BYTES,
     index::{run::Changes, storage::Damage},
+    page::PageInProgress,
     store::{Group, NewEvent, Tip},
 };
 
@@ -31,14 +31,14 @@ pub(super) fn from_stored(position: i64) -> u64 {
     u64::try_from(position).unwrap_or(0)
 }
 
-/// The first events of `first..=last`, at most `limit`, and not many more than a page can have. By COPY, since many rows
-/// cost the server and this side less so.
+/// Adds the first events of `first..=last` to a page, at most `limit`, as far as they have room. By COPY, since many
+/// rows cost the server and this side less so.
 pub(super) async fn scan(
     connection: &mut PgConnection,
-    first: u64,
-    last: u64,
+    (first, last): (u64, u64),
     limit: usize,
-) -> Result<Vec<RecordedEvent>, Fault> {
+    page: &mut PageInProgress,
+) -> Result<(), Fault> {
     // COPY takes no parameters, and these are numbers.
     let statement = format!(
         concat!(
@@ -53,18 +53,15 @@ pub(super) async fn scan(
     );
     let mut copying = connection.copy_out_raw(&statement).await?;
     let mut copied = Copied::default();
-    let mut events: Vec<RecordedEvent> = Vec::new();
-    let (mut bytes, mut measured) = (0, 0);
+    let mut has_room = true;
     while let Some(piece) = copying.try_next().await? {
         // The rest has to be taken from the connection all the same.
-        if bytes < MAX_PAGE_BYTES {
-            copied.read(&piece, &mut events).map_err(malformed)?;
-            let new = &events[measured..];
-            bytes += new.iter().map(|event| event.data.len()).sum::<usize>();
-            measured = events.len();
+        if has_room {
+            let take = |event| has_room = has_room && page.add(event);
+            copied.read(&piece, take).map_err(malformed)?;
         }
     }
-    Ok(events)
+    Ok(())
 }
 
 /// The events at positions that the index names, which ascend.

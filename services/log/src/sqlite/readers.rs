@@ -2,10 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use keruen_proto::log::v1::Query;
@@ -19,7 +16,6 @@ use super::{
     rows::{self, RowError},
 };
 use crate::{
-    bounds::MAX_PAGE_BYTES,
     cursor::Cursor,
     index::{
         cache::FilterCache, lookup::Lookup, run::RunState, storage::Storage as _, tail::SharedTail,
@@ -28,10 +24,8 @@ use crate::{
     log::{Page, Range, ReadError, RecordedCommand},
     matching,
     page::PageInProgress,
+    scan::{self, EventSize},
 };
-
-/// Fewer events than this are not worth another thread.
-const MIN_HALF: u64 = 256;
 
 /// What all reads of the index share.
 #[derive(Debug)]
@@ -48,8 +42,7 @@ pub(super) struct Readers {
     index: Index,
     idle: Mutex<Vec<Reader>>,
     permits: Semaphore,
-    /// Size of an event of the last page, in bytes; 0 where there was none.
-    event_bytes: AtomicUsize,
+    event_size: EventSize,
 }
 
 impl Readers {
@@ -59,7 +52,7 @@ impl Readers {
             index,
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(connections.max(1)),
-            event_bytes: AtomicUsize::new(0),
+            event_size: EventSize::default(),
         }
     }
 
@@ -92,52 +85,12 @@ impl Readers {
         }
     }
 
-    /// Reads all events of a range, a page of them. Where many are expected, half of them on another thread: to make an
-    /// event of a row takes longer than to find the row, and events never change, so that two snapshots do.
+    /// Reads all events of a range, a page of them.
     pub async fn scan(self: &Arc<Self>, range: Range, limit: usize) -> Result<Page, ReadError> {
-        let from = range.after_position.saturating_add(1);
-        let up_to = range.up_to_position.unwrap_or(u64::MAX);
-        let expected = self.expected(limit);
-        let half = expected as u64 / 2;
-        let (middle, end) = (from.saturating_add(half), from.saturating_add(2 * half));
-        let part = |first, last, expected| {
-            let page = PageInProgress::expecting(limit, expected);
-            self.run(move |reader, _| reader.scan((first, last), page))
-        };
-        let (page, head_position) = if half < MIN_HALF || end > up_to {
-            part(from, up_to, expected).await?
-        } else {
-            // The first takes in the second.
-            let halves = tokio::try_join!(
-                part(from, middle - 1, expected),
-                part(middle, end - 1, expected / 2)
-            )?;
-            let ((mut page, head_position), (mut rest, _)) = halves;
-            // The other snapshot may be the newer one.
-            rest.cut_behind(head_position);
-            if page.complete {
-                page.append(rest);
-            }
-            let last = page.events.last();
-            let reached = last.map_or(range.after_position, |event| event.position);
-            page.complete = reached >= up_to.min(head_position);
-            (page, head_position)
-        };
-        if let Some(event_bytes) = page.bytes.checked_div(page.events.len()) {
-            self.event_bytes.store(event_bytes, Ordering::Relaxed);
-        }
-        Ok(Page {
-            events: page.events,
-            head_position,
-            complete: page.complete,
+        scan::in_halves(range, limit, &self.event_size, |positions, page| {
+            self.run(move |reader, _| reader.scan(positions, page))
         })
-    }
-
-    /// How many events the next full page is expected to have; 0 if that is not known.
-    fn expected(&self, limit: usize) -> usize {
-        MAX_PAGE_BYTES
-            .checked_div(self.event_bytes.load(Ordering::Relaxed))
-            .map_or(0, |fitting| fitting.min(limit))
+        .await
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Reader>> {

@@ -75,6 +75,7 @@ CREATE TABLE batches (
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL
 );
+CREATE INDEX batches_by_expiry ON batches (expires_on) WHERE expires_on <> '';
 CREATE INDEX batches_by_donation ON batches (donation_id, created_position, batch_id);
 
 CREATE TABLE assets (
@@ -326,4 +327,31 @@ CREATE TABLE serial_steps (
     position BIGINT NOT NULL,
     step_no INTEGER NOT NULL,
     PRIMARY KEY (item_id, serial_number, batch_id, position, step_no)
+) WITHOUT ROWID;
+
+-- What an auditor should look at.
+CREATE TABLE exceptions (
+    position BIGINT NOT NULL,
+    -- keruen.reports.v1.AuditExceptionKind.
+    kind INTEGER NOT NULL,
+    -- Within the event and kind, from 0.
+    exception_no INTEGER NOT NULL,
+    -- Empty where it is about no place.
+    facility_id TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    recorded_at_us BIGINT NOT NULL,
+    -- Declared value, without its sign; 0 where there is none.
+    value_minor_units BIGINT NOT NULL,
+    -- keruen.reports.v1.AuditException.
+    exception BLOB NOT NULL,
+    PRIMARY KEY (position, kind, exception_no)
+) WITHOUT ROWID;
+CREATE INDEX exceptions_by_kind ON exceptions (kind, position);
+CREATE INDEX exceptions_by_facility ON exceptions (facility_id, position);
+
+-- Who had a hand in approving a request.
+CREATE TABLE approvals (
+    request_id TEXT NOT NULL,
+    person_ref TEXT NOT NULL,
+    PRIMARY KEY (request_id, person_ref)
 ) WITHOUT ROWID;

@@ -51,8 +51,8 @@ pub fn eventful() -> History {
     eventful_from(19)
 }
 
-/// The same, by another chance.
-pub fn eventful_from(seed: u64) -> History {
+/// What happens by a chance of its own.
+pub fn choices_from(seed: u64, number: usize) -> Vec<Choice> {
     let mut state = seed;
     let mut next = || {
         state = state
@@ -60,10 +60,14 @@ pub fn eventful_from(seed: u64) -> History {
             .wrapping_add(1_442_695_040_888_963_407);
         u16::try_from(state >> 48).unwrap()
     };
-    let choices: Vec<Choice> = (0..1_200)
+    (0..number)
         .map(|_| (u8::try_from(next() % 256).unwrap(), next(), next(), next()))
-        .collect();
-    let mut history = History::new(&choices);
+        .collect()
+}
+
+/// The same, by another chance.
+pub fn eventful_from(seed: u64) -> History {
+    let mut history = History::new(&choices_from(seed, 1_200));
     history.live();
     // At its end, something is missing that nobody has settled.
     for id in history.shipments.clone() {

@@ -13,6 +13,8 @@ mod naive;
 mod past;
 mod places;
 mod plans;
+mod report;
 mod rows;
+mod statement;
 mod stores;
 mod sums;

@@ -10,9 +10,10 @@ use keruen_proto::{
 
 use super::{
     answers::TODAY,
-    history::{History, eventful},
+    history::{History, choices_from, eventful},
     naive::{self, Sums},
-    stores::{open, served, writer_in},
+    rows::piecemeal,
+    stores::{answering, dump, open, served, writer_in},
 };
 use crate::{
     past::{Past, date_of},
@@ -25,7 +26,7 @@ const DAY_US: i64 = 86_400_000_000;
 
 /// The same history as if much of it had been recorded late: some things by minutes, some by days, and one import as a
 /// whole a year after it happened.
-fn recorded_late(history: &History) -> Vec<RecordedEvent> {
+pub fn recorded_late(history: &History) -> Vec<RecordedEvent> {
     let mut events = history.events.clone();
     let length = events.len();
     for (index, event) in events.iter_mut().enumerate() {
@@ -43,7 +44,7 @@ fn recorded_late(history: &History) -> Vec<RecordedEvent> {
     events
 }
 
-fn chronicle(place: &Place, events: &[RecordedEvent], batch: usize) -> Writer {
+pub fn chronicle(place: &Place, events: &[RecordedEvent], batch: usize) -> Writer {
     let mut writer = open(place, &HISTORY);
     for (turn, batch) in events.chunks(batch).enumerate() {
         assert_eq!(writer.apply(batch).unwrap().defect, None);
@@ -249,12 +250,54 @@ fn rows_of_the_past_do_not_depend_on_how_the_events_came_in() {
     let mut dumps = Vec::new();
     for (dir, batch) in dirs.iter().zip([1, events.len()]) {
         let mut writer = chronicle(&Place::Folder(dir.path().to_owned()), &events, batch);
-        dumps.push(super::stores::dump(writer.connection(), &HISTORY));
+        dumps.push(dump(writer.connection(), &HISTORY));
     }
     let mut writer = chronicle(&served.place, &events, 97);
-    dumps.push(super::stores::dump(writer.connection(), &HISTORY));
+    dumps.push(dump(writer.connection(), &HISTORY));
     assert_eq!(dumps[0], dumps[1]);
     assert_eq!(dumps[0], dumps[2]);
+}
+
+/// The program dies here and there, and begins anew: before a batch is written, while it is, and after that. Rows of the
+/// past are those of a history taken in at once, on both databases, and what plain book-keeping says.
+#[test]
+fn rows_of_the_past_survive_crashes() {
+    let served = served();
+    for seed in 0..20_u64 {
+        let history = History::with_changing_registry(&choices_from(seed, 120));
+        let events = recorded_late(&history);
+        let (live, once) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let crashes = 0x93e4_71b6_2d8f_05ca_u64.rotate_left(u32::try_from(seed).unwrap() * 7);
+        let sizes = [usize::try_from(seed % 7).unwrap() + 1, 40];
+        let folder = Place::Folder(live.path().to_owned());
+        let mut writers = [
+            piecemeal(&folder, &HISTORY, &events, &sizes, crashes),
+            piecemeal(&served.place, &HISTORY, &events, &sizes, !crashes),
+        ];
+        let at_once = Place::Folder(once.path().to_owned());
+        let mut at_once = chronicle(&at_once, &events, events.len());
+        let expected = dump(at_once.connection(), &HISTORY);
+        let middle = events.len() / 3 * 2;
+        let past = Past {
+            known_at: Some(middle as u64),
+            as_of_us: Some(events[events.len() / 2].recorded_at_us),
+            recorded_by: recorded_by(&events, events[events.len() / 2].recorded_at_us),
+        };
+        let meant: Vec<Event> = history.decoded()[..middle]
+            .iter()
+            .zip(&events)
+            .filter(|(_, event)| event.occurred_at.as_ref().map(|at| at.time_us) <= past.as_of_us)
+            .map(|(event, _)| event.clone())
+            .collect();
+        for writer in &mut writers {
+            assert_eq!(dump(writer.connection(), &HISTORY), expected, "seed {seed}");
+            let rows = in_the_past(writer, &[StockGroup::Facility, StockGroup::Item], past);
+            assert_eq!(sums(&rows), booked(&meant), "seed {seed}");
+        }
+        drop(writers);
+        let copy = answering(&served.place, &HISTORY);
+        served.place.remove(&copy).unwrap();
+    }
 }
 
 #[test]

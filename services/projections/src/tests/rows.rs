@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use keruen_domain::{Boundary, Entry, code::MAX_QUANTITY};
-use keruen_proto::stock::v1::TraceStatus;
+use keruen_proto::{log::v1::RecordedEvent, stock::v1::TraceStatus};
 use proptest::prelude::*;
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
     failure::Defect,
     resource,
     store::{Place, Writer},
-    view::CURRENT,
+    view::{CURRENT, View},
 };
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {
@@ -49,9 +49,15 @@ fn stock_rows(connection: &Connection) -> BTreeMap<Key, Sums> {
 
 /// Takes in a history in batches of these sizes, and sometimes forgets what is in memory. The program dies here and there:
 /// before a batch is written, while it is, or after that; and begins anew.
-fn piecemeal(place: &Place, history: &History, sizes: &[usize], crashes: u64) -> Writer {
-    let mut writer = open(place, &CURRENT);
-    let mut rest = history.events.as_slice();
+pub fn piecemeal(
+    place: &Place,
+    view: &'static View,
+    events: &[RecordedEvent],
+    sizes: &[usize],
+    crashes: u64,
+) -> Writer {
+    let mut writer = open(place, view);
+    let mut rest = events;
     for (turn, size) in sizes.iter().cycle().enumerate() {
         let (batch, after) = rest.split_at(rest.len().min(*size));
         if batch.is_empty() {
@@ -62,13 +68,13 @@ fn piecemeal(place: &Place, history: &History, sizes: &[usize], crashes: u64) ->
             0 => {
                 writer.take(batch).unwrap();
                 drop(writer);
-                writer = open(place, &CURRENT);
+                writer = open(place, view);
                 assert_eq!(writer.checkpoint().unwrap().position, position);
             }
             1 => {
                 writer.take(batch).unwrap();
                 writer.die_while_writing();
-                writer = open(place, &CURRENT);
+                writer = open(place, view);
                 assert_eq!(writer.checkpoint().unwrap().position, position);
             }
             2 => writer.forget_beyond(0),
@@ -138,7 +144,7 @@ proptest! {
         let (once, live) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut once = built(once.path(), &history);
         let place = Place::Folder(live.path().to_owned());
-        let mut writer = piecemeal(&place, &history, &sizes, crashes);
+        let mut writer = piecemeal(&place, &CURRENT, &history.events, &sizes, crashes);
         prop_assert_eq!(dump(writer.connection()), dump(once.connection()));
     }
 
@@ -342,8 +348,8 @@ fn a_file_that_is_no_database_is_built_anew() {
 #[test]
 fn both_databases_have_the_same_rows() {
     let served = served();
-    for seed in 0..6_u64 {
-        let choices: Vec<Choice> = (0..160_u64)
+    for seed in 0..20_u64 {
+        let choices: Vec<Choice> = (0..120_u64)
             .map(|number| {
                 let mixed = (seed << 32 | number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -357,7 +363,7 @@ fn both_databases_have_the_same_rows() {
         let mut once = built(dir.path(), &history);
         let sizes = [usize::try_from(seed).unwrap() + 3, 40];
         let crashes = 0x93e4_71b6_2d8f_05ca_u64.rotate_left(u32::try_from(seed).unwrap() * 7);
-        let mut writer = piecemeal(&served.place, &history, &sizes, crashes);
+        let mut writer = piecemeal(&served.place, &CURRENT, &history.events, &sizes, crashes);
         assert_eq!(
             dump(writer.connection()),
             dump(once.connection()),

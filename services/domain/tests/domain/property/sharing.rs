@@ -195,7 +195,10 @@ impl World {
                     continue;
                 }
                 let shipment = self.shipment(&share.shipment_id);
-                assert_eq!(shipment.destination_id, share.facility_id);
+                // It may have been sent elsewhere since.
+                let meant_for = shipment.diverted_from_ids.first();
+                let meant_for = meant_for.unwrap_or(&shipment.destination_id);
+                assert_eq!(*meant_for, share.facility_id);
                 let asked = shipment.lines.iter();
                 let asked = asked.into_iter().find(|it| it.line == share.shipment_line);
                 let asked = asked.expect("a line of the shipment");

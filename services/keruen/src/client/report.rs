@@ -1,0 +1,271 @@
+//! Reports: what the views add up to.
+
+use clap::{Args, Subcommand};
+use keruen_proto::reports::v1::{
+    AuditExceptionKind, ListAuditExceptionsRequest, ListExpiringStockRequest, ListReordersRequest,
+    ListUnmetNeedsRequest, ReorderOrder, UnmetNeedOrder,
+};
+
+use crate::{
+    client::{failure::Failure, mutation::ListArgs, session::Session, statement::Statement, value},
+    render::word,
+};
+
+/// Which report.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Show what was asked for and has not come, and hospitals that never said anything
+    #[command(after_help = "\
+Examples:
+  keruen report unmet
+  keruen report unmet --region KZ-62 --longest-waiting
+  keruen report unmet --commodity O2-CONCENTRATOR --most-missing --format csv
+  keruen report unmet --confirmed-within-days 14 --format json
+
+A row adds up all requests of a region for an item. `missing` is what was approved, or asked \
+for where nobody has decided yet, and is neither received nor on its way. Duplicates, what was \
+taken back, and what was rejected for other reasons than that nobody has it, are left out. Needs \
+that nobody has confirmed lately are told apart, as `unconfirmed`: see `keruen request reconfirm`. \
+A hospital, laboratory or mobile unit that has neither asked for nor used nor counted anything \
+stands in a row of its own: nobody knows what it needs.")]
+    Unmet(Unmet),
+    /// Show stock that expires soon or has expired, the first to expire first
+    #[command(after_help = "\
+Examples:
+  keruen report expiring
+  keruen report expiring --within-days 90 --region KZ-75
+  keruen report expiring --facility WH-ALA --hide-expired --format csv")]
+    Expiring(Expiring),
+    /// Show how long stock lasts at the pace of the last months, and what to ask for
+    #[command(after_help = "\
+Examples:
+  keruen report reorder
+  keruen report reorder --facility HOSP-JEZ --months 4
+  keruen report reorder --region KZ-62 --average-months 6 --first-to-run-out
+  keruen report reorder --all --format csv
+
+`monthly` is what 30 days use up on average. `suggested` is what is missing to the stock for the \
+months asked for, or to the minimum reserve, whichever is more, beyond what is on its way. What \
+was used counts for the day on which it was used, however late that was recorded.")]
+    Reorder(Reorder),
+    /// Show what an auditor looks at: overrides, late and missing papers, corrections, adjustments
+    #[command(after_help = "\
+Examples:
+  keruen report exceptions
+  keruen report exceptions --kind override --kind same-person
+  keruen report exceptions --kind adjustment --min-value 10000000
+  keruen report exceptions --region KZ-62 --from 2026-10-01 --until 2026-10-31 \\
+      --format csv
+
+Kinds: overrides of rules; facts recorded more than a day after they happened (backdated); \
+corrections; goods received by whoever had a hand in approving them (same-person); receipts, \
+dispatches, disposals and so on without a document; adjustments of the books; units that the \
+books could not explain (discrepancy). --min-value is in minor units of any currency.")]
+    Exceptions(Exceptions),
+    /// State what became of what a donor gave, or an organisation owned, in a period
+    #[command(after_help = "\
+Examples:
+  keruen report statement --donor KASPI --from 2020-07-01 --until 2020-12-31
+  keruen report statement --owner MOH --format csv
+  keruen report statement --donor KASPI --page kaspi.html
+  keruen report statement --donor KASPI --until 2020-12-31 --at 5120
+  keruen report statement --donor KASPI --until 2020-12-31 --at 7300 \\
+      --since 5120 --changed-only
+
+What was there or on its way when the period began (opening), what was received and passed to the \
+organisation, are together what is at warehouses, delivered to hospitals and in transit at its end, and what \
+was used, disposed of, lost, returned, converted and passed on. Unreported is delivered, and neither its \
+arrival nor use of it was reported there for so many days. A statement tells what was known at a position: with \
+--at it is the same for ever, and --since tells what an earlier one of the same period said.")]
+    Statement(Statement),
+}
+
+/// Which unmet needs.
+#[derive(Args, Debug)]
+pub struct Unmet {
+    /// Only in this region
+    #[arg(long, value_name = "CODE")]
+    region: Option<String>,
+    /// Only at this facility
+    #[arg(long, value_name = "CODE")]
+    facility: Option<String>,
+    /// Only of this commodity
+    #[arg(long, value_name = "CODE")]
+    commodity: Option<String>,
+    /// Only of this item
+    #[arg(long, value_name = "CODE")]
+    item: Option<String>,
+    /// For how many days a need counts as confirmed after it was filed or last said to be there
+    #[arg(long, value_name = "DAYS", default_value_t = 60, value_parser = value::small)]
+    confirmed_within_days: i32,
+    /// Leave out facilities that never said anything
+    #[arg(long)]
+    hide_silent: bool,
+    /// What is missing most first. Default: by region, commodity and item
+    #[arg(long, conflicts_with = "longest_waiting")]
+    most_missing: bool,
+    /// Whoever has waited longest first
+    #[arg(long)]
+    longest_waiting: bool,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// Which stock.
+#[derive(Args, Debug)]
+pub struct Expiring {
+    /// How many days ahead
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = value::small)]
+    within_days: i32,
+    /// Only in this region
+    #[arg(long, value_name = "CODE")]
+    region: Option<String>,
+    /// Only at this facility
+    #[arg(long, value_name = "CODE")]
+    facility: Option<String>,
+    /// Only of this commodity
+    #[arg(long, value_name = "CODE")]
+    commodity: Option<String>,
+    /// Only of this item
+    #[arg(long, value_name = "CODE")]
+    item: Option<String>,
+    /// Only of this owner
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// Leave out what has expired already
+    #[arg(long)]
+    hide_expired: bool,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// Which stock, and how use is averaged.
+#[derive(Args, Debug)]
+pub struct Reorder {
+    /// Only in this region
+    #[arg(long, value_name = "CODE")]
+    region: Option<String>,
+    /// Only at this facility
+    #[arg(long, value_name = "CODE")]
+    facility: Option<String>,
+    /// Only of this commodity
+    #[arg(long, value_name = "CODE")]
+    commodity: Option<String>,
+    /// Over how many months of 30 days use is averaged
+    #[arg(long, value_name = "MONTHS", default_value_t = 3, value_parser = value::small)]
+    average_months: i32,
+    /// For how many months of 30 days there should be stock
+    #[arg(long, value_name = "MONTHS", default_value_t = 2, value_parser = value::small)]
+    months: i32,
+    /// Also what is enough
+    #[arg(long)]
+    all: bool,
+    /// What runs out first first. Default: by facility and commodity
+    #[arg(long)]
+    first_to_run_out: bool,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// Which exceptions.
+#[derive(Args, Debug)]
+pub struct Exceptions {
+    /// Only of this kind; repeatable
+    #[arg(long = "kind", value_name = "KIND", value_parser = word::parser::<AuditExceptionKind>())]
+    kinds: Vec<AuditExceptionKind>,
+    /// Only in this region
+    #[arg(long, value_name = "CODE")]
+    region: Option<String>,
+    /// Only at this facility
+    #[arg(long, value_name = "CODE")]
+    facility: Option<String>,
+    /// Only what was recorded by this actor
+    #[arg(long, value_name = "REF")]
+    by: Option<String>,
+    /// Only what was recorded on this day or later
+    #[arg(long, value_name = "DAY", value_parser = value::date)]
+    from: Option<String>,
+    /// Only what was recorded on this day or before
+    #[arg(long, value_name = "DAY", value_parser = value::date)]
+    until: Option<String>,
+    /// Only what is worth at least so much, in minor units of any currency
+    #[arg(long, value_name = "MINOR-UNITS", default_value_t = 0, hide_default_value = true, value_parser = value::whole)]
+    min_value: i64,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::Unmet(args) => {
+                let order = match (args.most_missing, args.longest_waiting) {
+                    (true, _) => UnmetNeedOrder::Missing,
+                    (_, true) => UnmetNeedOrder::Waiting,
+                    _ => UnmetNeedOrder::Unspecified,
+                };
+                let request = ListUnmetNeedsRequest {
+                    region_id: args.region.unwrap_or_default(),
+                    facility_id: args.facility.unwrap_or_default(),
+                    commodity_id: args.commodity.unwrap_or_default(),
+                    item_id: args.item.unwrap_or_default(),
+                    confirmed_within_days: args.confirmed_within_days,
+                    order: order.into(),
+                    hide_silent: args.hide_silent,
+                    min_position: args.list.min_position,
+                    ..Default::default()
+                };
+                session.list(request, args.list.limit).await
+            }
+            Self::Expiring(args) => {
+                let request = ListExpiringStockRequest {
+                    within_days: args.within_days,
+                    region_id: args.region.unwrap_or_default(),
+                    facility_id: args.facility.unwrap_or_default(),
+                    commodity_id: args.commodity.unwrap_or_default(),
+                    item_id: args.item.unwrap_or_default(),
+                    owner_id: args.owner.unwrap_or_default(),
+                    hide_expired: args.hide_expired,
+                    min_position: args.list.min_position,
+                    ..Default::default()
+                };
+                session.list(request, args.list.limit).await
+            }
+            Self::Reorder(args) => {
+                let order = if args.first_to_run_out {
+                    ReorderOrder::DaysLeft
+                } else {
+                    ReorderOrder::Unspecified
+                };
+                let request = ListReordersRequest {
+                    region_id: args.region.unwrap_or_default(),
+                    facility_id: args.facility.unwrap_or_default(),
+                    commodity_id: args.commodity.unwrap_or_default(),
+                    average_months: args.average_months,
+                    target_months: args.months,
+                    show_enough: args.all,
+                    order: order.into(),
+                    min_position: args.list.min_position,
+                    ..Default::default()
+                };
+                session.list(request, args.list.limit).await
+            }
+            Self::Statement(args) => args.run(session).await,
+            Self::Exceptions(args) => {
+                let request = ListAuditExceptionsRequest {
+                    kinds: args.kinds.into_iter().map(Into::into).collect(),
+                    region_id: args.region.unwrap_or_default(),
+                    facility_id: args.facility.unwrap_or_default(),
+                    actor: args.by.unwrap_or_default(),
+                    recorded_from: args.from.unwrap_or_default(),
+                    recorded_until: args.until.unwrap_or_default(),
+                    min_value_minor_units: args.min_value,
+                    min_position: args.list.min_position,
+                    ..Default::default()
+                };
+                session.list(request, args.list.limit).await
+            }
+        }
+    }
+}

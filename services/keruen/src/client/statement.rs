@@ -1,0 +1,99 @@
+//! Statements for donors and organisations.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use keruen_proto::reports::v1::{GetStatementRequest, get_statement_request::Party};
+
+use crate::{
+    cli::Format,
+    client::{failure::Failure, session::Session, session::tell_of_more, value},
+    render::statement,
+};
+
+const PAGE_SIZE: i32 = 1_000;
+
+/// Which statement.
+#[derive(ClapArgs, Debug)]
+pub struct Statement {
+    /// Of all that this donor gave, whoever owns it now
+    #[arg(long, value_name = "CODE", required_unless_present = "owner")]
+    donor: Option<String>,
+    /// Of all that this organisation owned
+    #[arg(long, value_name = "CODE", conflicts_with = "donor")]
+    owner: Option<String>,
+    /// Only of this donation
+    #[arg(long, value_name = "ID")]
+    donation: Option<String>,
+    /// First day. Default: the beginning
+    #[arg(long, value_name = "DAY", value_parser = value::date)]
+    from: Option<String>,
+    /// Last day. Default: today
+    #[arg(long, value_name = "DAY", value_parser = value::date)]
+    until: Option<String>,
+    /// As it was known at this position: the same statement again. Default: now
+    #[arg(long, value_name = "POSITION", value_parser = value::position)]
+    at: Option<u64>,
+    /// Also tell what was known at this position, that of an earlier statement
+    #[arg(long, value_name = "POSITION", value_parser = value::position)]
+    since: Option<u64>,
+    /// Only what has changed since then
+    #[arg(long, requires = "since")]
+    changed_only: bool,
+    /// After how many days without a report use counts as unreported
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = value::small)]
+    unreported_days: i32,
+    /// Write it as a page that can be printed to this file
+    #[arg(long, value_name = "FILE.html")]
+    page: Option<PathBuf>,
+    /// How many rows at most
+    #[arg(long, value_name = "ROWS", default_value_t = 10_000, value_parser = value::limit)]
+    limit: usize,
+}
+
+impl Statement {
+    /// Prints it, or writes its page.
+    pub async fn run(self, session: &Session) -> Result<(), Failure> {
+        let party = match (self.donor, self.owner) {
+            (Some(donor_id), _) => Some(Party::DonorId(donor_id)),
+            (None, owner_id) => owner_id.map(Party::OwnerId),
+        };
+        let mut question = GetStatementRequest {
+            party,
+            donation_id: self.donation.unwrap_or_default(),
+            first_day: self.from.unwrap_or_default(),
+            last_day: self.until.unwrap_or_default(),
+            at_position: self.at.unwrap_or_default(),
+            since_position: self.since.unwrap_or_default(),
+            changed_only: self.changed_only,
+            unreported_after_days: self.unreported_days,
+            page_size: PAGE_SIZE,
+            page_token: String::new(),
+        };
+        let mut statement = session.ask(question.clone()).await?;
+        let mut token = std::mem::take(&mut statement.next_page_token);
+        // All pages tell what the first one does.
+        question.at_position = statement.position;
+        while !token.is_empty() && statement.rows.len() < self.limit {
+            question.page_token = token;
+            let page = session.ask(question.clone()).await?;
+            statement.rows.extend(page.rows);
+            token = page.next_page_token;
+        }
+        let more = !token.is_empty() || statement.rows.len() > self.limit;
+        statement.rows.truncate(self.limit);
+        if let Some(path) = self.page {
+            let page = statement::page(&statement, self.since)
+                .map_err(|error| Failure::Other(error.into()))?;
+            std::fs::write(&path, page)?;
+        } else {
+            session.output().listed(&statement.rows)?;
+        }
+        if session.output().format() == Format::Table {
+            let position = statement.position;
+            eprintln!("as known at position {position}: say --at {position} to get it again");
+        }
+        tell_of_more(more, self.limit);
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! Reports, row by row.
+
+use keruen_proto::{
+    reports::v1::{AuditException, AuditExceptionKind, ExpiringStockRow, ReorderRow, UnmetNeedRow},
+    requests::v1::NeedKind,
+};
+
+use crate::{
+    cells,
+    render::{
+        record::{Cell, Record, time},
+        word,
+    },
+};
+
+impl Record for UnmetNeedRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "region_id",
+        "commodity_id",
+        "item_id",
+        "need",
+        "patients",
+        "facilities",
+        "requests",
+        "asked",
+        "approved",
+        "claimed",
+        "on_the_way",
+        "received",
+        "missing",
+        "days_waiting",
+        "unconfirmed",
+        "unknown_facility_id",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        cells![
+            &self.region_id,
+            &self.commodity_id,
+            &self.item_id,
+            word::field::<NeedKind>(self.need_kind),
+            self.patients,
+            self.facilities,
+            self.requests,
+            self.asked,
+            self.approved,
+            self.claimed,
+            self.on_the_way,
+            self.received,
+            self.missing,
+            self.days_waiting,
+            self.unconfirmed,
+            &self.silent_facility_id,
+        ]
+    }
+}
+
+impl Record for ExpiringStockRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "expires_on",
+        "days_left",
+        "region_id",
+        "facility_id",
+        "item_id",
+        "batch_id",
+        "lot",
+        "owner_id",
+        "on_hand",
+        "reserved",
+        "held",
+        "available",
+        "value",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        cells![
+            &self.expires_on,
+            self.days_left,
+            &self.region_id,
+            &self.facility_id,
+            &self.item_id,
+            &self.batch_id,
+            &self.lot,
+            &self.owner_id,
+            self.on_hand,
+            self.reserved,
+            self.held,
+            self.available,
+            self.value.as_ref(),
+        ]
+    }
+}
+
+impl Record for ReorderRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "facility_id",
+        "region_id",
+        "commodity_id",
+        "available",
+        "in_transit",
+        "monthly",
+        "days_left",
+        "months_left",
+        "minimum",
+        "suggested",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let days = self.days_left.map(|days| days.to_string());
+        let months = self.months_left.map(|months| format!("{months:.1}"));
+        cells![
+            &self.facility_id,
+            &self.region_id,
+            &self.commodity_id,
+            self.available,
+            self.in_transit,
+            self.monthly_consumption,
+            days.unwrap_or_default(),
+            months.unwrap_or_default(),
+            self.minimum,
+            self.suggested,
+        ]
+    }
+}
+
+/// `FIT_OVERRIDE_REASON_ADAPTER` as `adapter`.
+pub fn reason(name: &str) -> String {
+    let rest = name.split_once("_REASON_").map_or(name, |(_, rest)| rest);
+    rest.to_ascii_lowercase().replace('_', "-")
+}
+
+impl Record for AuditException {
+    const COLUMNS: &'static [&'static str] = &[
+        "position",
+        "kind",
+        "occurred_at",
+        "recorded_at",
+        "what",
+        "subject",
+        "facility_id",
+        "item_id",
+        "batch_id",
+        "quantity",
+        "value",
+        "reason",
+        "person_ref",
+        "actor",
+        "corrects_event_id",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        cells![
+            self.position.to_string(),
+            word::field::<AuditExceptionKind>(self.kind),
+            time(self.occurred_at.as_ref()),
+            keruen_proto::cloudevent::utc_time(self.recorded_at_us),
+            self.r#type.rsplit('.').next().unwrap_or_default(),
+            &self.subject,
+            &self.facility_id,
+            &self.item_id,
+            &self.batch_id,
+            self.quantity,
+            self.value.as_ref(),
+            reason(&self.reason),
+            &self.person_ref,
+            &self.actor,
+            &self.corrects_event_id,
+        ]
+    }
+}

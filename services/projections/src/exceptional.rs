@@ -1,0 +1,243 @@
+//! What of an event an auditor should look at: overrides, late and missing papers, corrections, adjustments.
+
+use keruen_proto::{
+    Event,
+    inventory::v1::{FitOverride, ReleaseOverride, StockUnits},
+    log::v1::{CorrectionReason, RecordedEvent},
+    registry::v1::DocumentRef,
+    reports::v1::{AuditException, AuditExceptionKind as Kind},
+    shipments::v1::ReserveOverride,
+};
+
+use crate::movement::Movement;
+
+/// What was recorded so long after it happened is backdated.
+const BACKDATED_US: i64 = 86_400_000_000;
+/// The actor of commands that name none: nobody in particular.
+const NOBODY: &str = "anonymous";
+/// By which tag something is named, the most telling first.
+const SUBJECTS: [&str; 14] = [
+    "shipment:",
+    "request:",
+    "count:",
+    "goods:",
+    "asset:",
+    "donation:",
+    "stock:",
+    "batch:",
+    "lot:",
+    "item:",
+    "facility:",
+    "organisation:",
+    "volunteer:",
+    "crew:",
+];
+
+/// All that is exceptional about an event, but for its value and for who else had a hand in it.
+pub fn exceptions(
+    recorded: &RecordedEvent,
+    event: &Event,
+    movements: &[Movement<'_>],
+) -> Vec<AuditException> {
+    let mut found = Vec::new();
+    let mut add = |kind: Kind, reason: &str, person_ref: &str| {
+        found.push(AuditException {
+            reason: reason.to_owned(),
+            person_ref: person_ref.to_owned(),
+            ..at(recorded, event, movements, kind)
+        });
+    };
+    for (reason, person_ref) in overrides(event) {
+        add(Kind::Override, reason, person_ref);
+    }
+    let occurred_at_us = recorded.occurred_at.as_ref().map(|at| at.time_us);
+    if occurred_at_us.is_some_and(|at_us| recorded.recorded_at_us - at_us > BACKDATED_US) {
+        add(Kind::Backdated, "", "");
+    }
+    if let Some(correction) = &recorded.correction {
+        let reason = CorrectionReason::try_from(correction.reason);
+        let reason = reason.map_or("", |reason| reason.as_str_name());
+        add(Kind::Correction, reason, "");
+    }
+    if documents(event).is_some_and(<[DocumentRef]>::is_empty) {
+        add(Kind::NoDocument, "", signed_by(event));
+    }
+    match event {
+        Event::StockAdjusted(it) => add(Kind::Adjustment, it.reason().as_str_name(), ""),
+        Event::StockDiscrepancyFound(_) => add(Kind::Discrepancy, "", ""),
+        _ => {}
+    }
+    found
+}
+
+/// An exception of an event, without a reason.
+pub fn at(
+    recorded: &RecordedEvent,
+    event: &Event,
+    movements: &[Movement<'_>],
+    kind: Kind,
+) -> AuditException {
+    let units = one_batch(movements);
+    let quantity = units.map_or(0, |units| units.quantity);
+    let is_fewer = matches!(event, Event::StockAdjusted(it) if it.decrease);
+    AuditException {
+        kind: kind.into(),
+        position: recorded.position,
+        event_id: recorded.event_id.clone(),
+        r#type: recorded.r#type.clone(),
+        occurred_at: recorded.occurred_at,
+        recorded_at_us: recorded.recorded_at_us,
+        actor: recorded.actor.clone(),
+        facility_id: facility(recorded, movements).to_owned(),
+        subject: subject(&recorded.tags).to_owned(),
+        item_id: units.map(|units| units.item_id.clone()).unwrap_or_default(),
+        batch_id: units
+            .map(|units| units.batch_id.clone())
+            .unwrap_or_default(),
+        quantity: if is_fewer { -quantity } else { quantity },
+        corrects_event_id: recorded
+            .correction
+            .as_ref()
+            .map(|correction| correction.corrects_event_id.clone())
+            .unwrap_or_default(),
+        ..AuditException::default()
+    }
+}
+
+/// The units that an event moves, if they are of one batch and one owner.
+fn one_batch<'e>(movements: &[Movement<'e>]) -> Option<&'e StockUnits> {
+    match movements {
+        [one] => Some(one.units),
+        _ => None,
+    }
+}
+
+fn facility<'e>(recorded: &'e RecordedEvent, movements: &[Movement<'e>]) -> &'e str {
+    if let Some(movement) = movements.first() {
+        return movement.facility_id;
+    }
+    let of_stock = recorded
+        .tags
+        .iter()
+        .find_map(|tag| tag.strip_prefix("stock:"));
+    let of_stock = of_stock.and_then(|pair| pair.split_once('/'));
+    let named = recorded
+        .tags
+        .iter()
+        .find_map(|tag| tag.strip_prefix("facility:"));
+    named
+        .or(of_stock.map(|(facility_id, _)| facility_id))
+        .unwrap_or_default()
+}
+
+fn subject(tags: &[String]) -> &str {
+    SUBJECTS
+        .iter()
+        .find_map(|kind| tags.iter().find(|tag| tag.starts_with(kind)))
+        .map_or("", String::as_str)
+}
+
+/// Reasons of the overrides of an event, and who answers for each.
+fn overrides(event: &Event) -> Vec<(&'static str, &str)> {
+    fn fit(it: Option<&FitOverride>) -> Vec<(&'static str, &str)> {
+        it.map(|it| (it.reason().as_str_name(), it.authorised_by_ref.as_str()))
+            .into_iter()
+            .collect()
+    }
+    fn release(it: Option<&ReleaseOverride>) -> Vec<(&'static str, &str)> {
+        it.map(|it| (it.reason().as_str_name(), it.authorised_by_ref.as_str()))
+            .into_iter()
+            .collect()
+    }
+    fn reserve(it: &ReserveOverride) -> (&'static str, &str) {
+        (it.reason().as_str_name(), it.authorised_by_ref.as_str())
+    }
+    match event {
+        Event::DonationReceived(it) => {
+            let clearance = it.clearance_override.iter();
+            clearance
+                .map(|it| (it.reason().as_str_name(), it.authorised_by_ref.as_str()))
+                .collect()
+        }
+        Event::BatchReleased(it) => release(it.release_override.as_ref()),
+        Event::StockReleased(it) => release(it.release_override.as_ref()),
+        Event::AssetInstalled(it) => fit(it.fit_override.as_ref()),
+        Event::ShipmentDiverted(it) => fit(it.fit_override.as_ref()),
+        Event::ShipmentAllocated(it) => {
+            let mut found = fit(it.fit_override.as_ref());
+            found.extend(it.reserve_override.iter().map(reserve));
+            found
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The documents of an event that should have some.
+fn documents(event: &Event) -> Option<&[DocumentRef]> {
+    Some(match event {
+        Event::DonationReceived(it) => &it.documents,
+        Event::DonatedMoneySpent(it) => &it.documents,
+        Event::StockAdjusted(it) => &it.documents,
+        Event::StockDisposed(it) => &it.documents,
+        Event::StockReturned(it) => &it.documents,
+        Event::TitleTransferred(it) => &it.documents,
+        Event::ShipmentDispatched(it) => &it.documents,
+        Event::ShipmentReceived(it) => &it.documents,
+        Event::ShipmentLossReported(it) => &it.documents,
+        _ => return None,
+    })
+}
+
+fn signed_by(event: &Event) -> &str {
+    match event {
+        Event::ShipmentDispatched(it) => &it.signed_by_ref,
+        Event::ShipmentReceived(it) => &it.signed_by_ref,
+        _ => "",
+    }
+}
+
+/// The request that an event approves, and everybody who had a hand in that.
+pub fn approval<'e>(
+    recorded: &'e RecordedEvent,
+    event: &'e Event,
+) -> Option<(&'e str, Vec<&'e str>)> {
+    let (request_id, person_ref) = match event {
+        Event::RequestApproved(it) => {
+            let spoken = it.word_of_mouth.as_ref();
+            (
+                &it.request_id,
+                spoken.map_or("", |it| it.approved_by_ref.as_str()),
+            )
+        }
+        Event::ApprovalConfirmed(it) => (&it.request_id, it.confirmed_by_ref.as_str()),
+        _ => return None,
+    };
+    Some((request_id, persons(recorded, person_ref)))
+}
+
+/// The requests whose goods an event receives, each once, and everybody who had a hand in that.
+pub fn receipt<'e>(
+    recorded: &'e RecordedEvent,
+    event: &'e Event,
+) -> Option<(Vec<&'e str>, Vec<&'e str>)> {
+    let Event::ShipmentReceived(it) = event else {
+        return None;
+    };
+    let units = it
+        .units
+        .iter()
+        .filter_map(|found| found.shipment_units.as_ref());
+    let mut requests: Vec<&str> = units.map(|units| units.request_id.as_str()).collect();
+    requests.retain(|id| !id.is_empty());
+    requests.sort_unstable();
+    requests.dedup();
+    Some((requests, persons(recorded, &it.signed_by_ref)))
+}
+
+fn persons<'e>(recorded: &'e RecordedEvent, person_ref: &'e str) -> Vec<&'e str> {
+    let mut persons = vec![recorded.actor.as_str(), person_ref];
+    persons.retain(|person| !person.is_empty() && *person != NOBODY);
+    persons.sort_unstable();
+    persons.dedup();
+    persons
+}

@@ -1,0 +1,73 @@
+//! The gRPC service of reports.
+
+use keruen_proto::reports::v1::{
+    GetStatementRequest, GetStatementResponse, ListAuditExceptionsRequest,
+    ListAuditExceptionsResponse, ListExpiringStockRequest, ListExpiringStockResponse,
+    ListReordersRequest, ListReordersResponse, ListUnmetNeedsRequest, ListUnmetNeedsResponse,
+    report_service_server::ReportService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{
+    exceptions::ExceptionsQuery, expiry::ExpiryQuery, needs::NeedsQuery, reorder::ReorderQuery,
+    statement::StatementQuery,
+};
+use crate::{endpoint::StockEndpoint, refusal::Refusal};
+
+/// `keruen.reports.v1.ReportService` over the views on a log.
+#[derive(Clone)]
+pub struct ReportEndpoint {
+    stock: StockEndpoint,
+}
+
+impl ReportEndpoint {
+    /// Reports what the views of `stock` add up to.
+    pub fn new(stock: StockEndpoint) -> Self {
+        Self { stock }
+    }
+}
+
+macro_rules! lists {
+    ($($rpc:ident $request:ident => $response:ident, $query:ident of $view:ident;)*) => {
+        #[tonic::async_trait]
+        impl ReportService for ReportEndpoint {
+            $(
+                async fn $rpc(&self, request: Request<$request>) -> Result<Response<$response>, Status> {
+                    let query = $query::parse(request.get_ref())?;
+                    let views = self.stock.views();
+                    let keeper = views.$view();
+                    let min_position = request.get_ref().min_position;
+                    self.stock.wait_for(keeper, min_position, request.metadata()).await?;
+                    let today = views.today();
+                    let (page, position) = keeper.read(move |rows| query.answer(rows, today)).await?;
+                    Ok(Response::new($response {
+                        rows: page.rows,
+                        next_page_token: page.next_page_token,
+                        position,
+                    }))
+                }
+            )*
+
+            async fn get_statement(
+                &self,
+                request: Request<GetStatementRequest>,
+            ) -> Result<Response<GetStatementResponse>, Status> {
+                let (views, log) = (self.stock.views(), self.stock.log());
+                let head_position = log.head().await.map_err(Refusal::from)?.position;
+                let query = StatementQuery::parse(request.get_ref(), views.today(), head_position)?;
+                let min_position = query.min_position();
+                for keeper in [views.current(), views.history()] {
+                    self.stock.wait_for(keeper, min_position, request.metadata()).await?;
+                }
+                Ok(Response::new(query.answer(views, log).await?))
+            }
+        }
+    };
+}
+
+lists! {
+    list_unmet_needs ListUnmetNeedsRequest => ListUnmetNeedsResponse, NeedsQuery of current;
+    list_expiring_stock ListExpiringStockRequest => ListExpiringStockResponse, ExpiryQuery of current;
+    list_reorders ListReordersRequest => ListReordersResponse, ReorderQuery of history;
+    list_audit_exceptions ListAuditExceptionsRequest => ListAuditExceptionsResponse, ExceptionsQuery of current;
+}

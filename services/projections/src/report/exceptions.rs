@@ -1,0 +1,115 @@
+//! What an auditor should look at.
+
+use chrono::{Days, NaiveDate};
+use keruen_proto::reports::v1::{AuditException, AuditExceptionKind, ListAuditExceptionsRequest};
+
+use super::{in_region, paging_of};
+use crate::{
+    boards::{Page, Paging, sized},
+    chronicle::begin_of,
+    clauses::{Clauses, Value},
+    database::Connection,
+    fields::Fields,
+    names,
+    refusal::Refusal,
+};
+
+/// A question for exceptions, parsed.
+pub struct ExceptionsQuery {
+    kinds: Vec<i64>,
+    facility_id: Option<String>,
+    region_id: Option<String>,
+    actor: String,
+    from_us: Option<i64>,
+    before_us: Option<i64>,
+    min_value: i64,
+    paging: Paging,
+}
+
+/// When a day begins, in microseconds.
+pub fn begin(day: NaiveDate) -> i64 {
+    begin_of(day.signed_duration_since(NaiveDate::default()).num_days())
+}
+
+impl ExceptionsQuery {
+    /// Parses a request.
+    pub fn parse(request: &ListAuditExceptionsRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let kinds = fields.states::<AuditExceptionKind>("kinds", &request.kinds);
+        let day = |day: Option<String>| day.and_then(|day| day.parse::<NaiveDate>().ok());
+        let from = day(fields.date("recorded_from", &request.recorded_from));
+        let until = day(fields.date("recorded_until", &request.recorded_until));
+        if request.min_value_minor_units < 0 {
+            let rule = format!(
+                "must be at least 0; found {}",
+                request.min_value_minor_units
+            );
+            fields.reject("min_value_minor_units", rule);
+        }
+        let bare = ListAuditExceptionsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            min_position: 0,
+            ..request.clone()
+        };
+        let asked = (request.page_size, &*request.page_token);
+        let shape = [Value::from(0), Value::from(0), Value::from(0)];
+        Ok(Self {
+            kinds,
+            facility_id: fields.filter("facility_id", &request.facility_id),
+            region_id: fields.filter("region_id", &request.region_id),
+            actor: request.actor.clone(),
+            from_us: from.map(begin),
+            before_us: until
+                .and_then(|day| day.checked_add_days(Days::new(1)))
+                .map(begin),
+            min_value: request.min_value_minor_units,
+            paging: paging_of(fields, "exceptions", asked, &bare, &shape)?,
+        })
+    }
+
+    /// Lists them, with the regions of `today`.
+    pub fn answer(
+        self,
+        connection: &Connection,
+        today: NaiveDate,
+    ) -> Result<Page<AuditException>, Refusal> {
+        names::known_region(self.region_id.as_deref())?;
+        names::known_facility(connection, self.facility_id.as_deref())?;
+        let mut clauses = Clauses::default();
+        clauses.one_of("kind", &self.kinds);
+        in_region(
+            &mut clauses,
+            "facility_id",
+            self.region_id.as_ref(),
+            &today.to_string(),
+        );
+        clauses.equal("facility_id", self.facility_id.as_deref());
+        clauses.equal(
+            "actor",
+            Some(self.actor.as_str()).filter(|actor| !actor.is_empty()),
+        );
+        if let Some(from_us) = self.from_us {
+            let from = clauses.parameter(from_us);
+            clauses.condition(format!("recorded_at_us >= {from}"));
+        }
+        if let Some(before_us) = self.before_us {
+            let before = clauses.parameter(before_us);
+            clauses.condition(format!("recorded_at_us < {before}"));
+        }
+        if self.min_value > 0 {
+            let minimum = clauses.parameter(self.min_value);
+            clauses.condition(format!("value_minor_units >= {minimum}"));
+        }
+        let order = ["position", "kind", "exception_no"];
+        clauses.after(&order, self.paging.resume.clone());
+        let where_clause = clauses.where_clause();
+        let limit = self.paging.limit(&mut clauses);
+        let order = order.join(", ");
+        let sql = format!(
+            "SELECT exception, {order} FROM exceptions{where_clause} ORDER BY {order} LIMIT {limit}"
+        );
+        self.paging
+            .page(connection, &sql, &clauses, (1, 3), |row| sized(row, 0))
+    }
+}

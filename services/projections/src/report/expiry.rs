@@ -1,0 +1,141 @@
+//! Stock that expires soon, or has expired.
+
+use chrono::{Days, NaiveDate};
+use keruen_proto::{
+    inventory::v1::Batch,
+    reports::v1::{ExpiringStockRow, ListExpiringStockRequest},
+};
+use prost::Message;
+
+use super::{MAX_DAYS, in_region, paging_of, within, worth};
+use crate::{
+    boards::{Page, Paging, sized},
+    clauses::{Clauses, Value},
+    database::{Connection, Row},
+    fields::Fields,
+    names::{self, Facilities},
+    refusal::Refusal,
+};
+
+const USUAL_DAYS: i32 = 30;
+const ORDER: &str = "b.expires_on, s.facility_id, s.item_id, s.batch_id, s.owner_id";
+
+/// A question for stock that expires, parsed.
+pub struct ExpiryQuery {
+    within_days: i64,
+    region_id: Option<String>,
+    facility_id: Option<String>,
+    commodity_id: Option<String>,
+    item_id: Option<String>,
+    owner_id: Option<String>,
+    hide_expired: bool,
+    paging: Paging,
+}
+
+impl ExpiryQuery {
+    /// Parses a request.
+    pub fn parse(request: &ListExpiringStockRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let days = request.within_days;
+        let within_days = within(&mut fields, "within_days", days, USUAL_DAYS, MAX_DAYS);
+        let bare = ListExpiringStockRequest {
+            page_size: 0,
+            page_token: String::new(),
+            min_position: 0,
+            ..request.clone()
+        };
+        let asked = (request.page_size, &*request.page_token);
+        let shape = ["", "", "", "", ""].map(Value::from);
+        Ok(Self {
+            within_days,
+            region_id: fields.filter("region_id", &request.region_id),
+            facility_id: fields.filter("facility_id", &request.facility_id),
+            commodity_id: fields.filter("commodity_id", &request.commodity_id),
+            item_id: fields.filter("item_id", &request.item_id),
+            owner_id: fields.filter("owner_id", &request.owner_id),
+            hide_expired: request.hide_expired,
+            paging: paging_of(fields, "expiring", asked, &bare, &shape)?,
+        })
+    }
+
+    /// Lists it, with the regions of `today`.
+    pub fn answer(
+        self,
+        connection: &Connection,
+        today: NaiveDate,
+    ) -> Result<Page<ExpiringStockRow>, Refusal> {
+        names::known_region(self.region_id.as_deref())?;
+        names::known_facility(connection, self.facility_id.as_deref())?;
+        names::known_commodity(connection, self.commodity_id.as_deref())?;
+        names::known_item(connection, self.item_id.as_deref())?;
+        names::known_owner(connection, self.owner_id.as_deref())?;
+        let days = Days::new(self.within_days.unsigned_abs());
+        let horizon = today.checked_add_days(days).unwrap_or(NaiveDate::MAX);
+        let day = today.to_string();
+        let mut clauses = Clauses::default();
+        let horizon = clauses.parameter(horizon.to_string().as_str());
+        clauses.condition(format!(
+            "b.expires_on <> '' AND b.expires_on <= {horizon} AND s.on_hand > 0"
+        ));
+        if self.hide_expired {
+            let today = clauses.parameter(day.as_str());
+            clauses.condition(format!("b.expires_on >= {today}"));
+        }
+        in_region(&mut clauses, "s.facility_id", self.region_id.as_ref(), &day);
+        clauses.equal("s.facility_id", self.facility_id.as_deref());
+        if let Some(commodity_id) = &self.commodity_id {
+            let commodity_id = clauses.parameter(commodity_id.as_str());
+            clauses.condition(format!(
+                "s.item_id IN (SELECT item_id FROM items WHERE commodity_id = {commodity_id})"
+            ));
+        }
+        clauses.equal("s.item_id", self.item_id.as_deref());
+        clauses.equal("s.owner_id", self.owner_id.as_deref());
+        let order: Vec<&str> = ORDER.split(", ").collect();
+        clauses.after(&order, self.paging.resume.clone());
+        let where_clause = clauses.where_clause();
+        let limit = self.paging.limit(&mut clauses);
+        let sql = format!(
+            "SELECT b.resource, s.on_hand, s.reserved, s.held, {ORDER} \
+             FROM batches b JOIN stock s ON s.batch_id = b.batch_id{where_clause} ORDER BY {ORDER} LIMIT {limit}"
+        );
+        let mut facilities = Facilities::new(connection, &day);
+        self.paging.page(connection, &sql, &clauses, (4, 5), |row| {
+            expiring(connection, &mut facilities, today, row)
+        })
+    }
+}
+
+fn expiring(
+    connection: &Connection,
+    facilities: &mut Facilities<'_>,
+    today: NaiveDate,
+    row: &Row<'_>,
+) -> Result<(ExpiringStockRow, usize), Refusal> {
+    let (batch, _) = sized::<Batch>(row, 0)?;
+    let (on_hand, reserved, held): (i64, i64, i64) = (row.get(1)?, row.get(2)?, row.get(3)?);
+    let expires_on: String = row.get(4)?;
+    let facility_id: String = row.get(5)?;
+    let item_id: String = row.get(6)?;
+    let facility = facilities.get(&facility_id)?;
+    let last_day = expires_on.parse().unwrap_or(today);
+    let row = ExpiringStockRow {
+        days_left: (last_day - today).num_days(),
+        expires_on,
+        facility_id,
+        facility_name: facility.name,
+        region_id: facility.region_id,
+        item_name: names::item(connection, &item_id)?,
+        item_id,
+        batch_id: row.get(7)?,
+        lot: batch.lot,
+        owner_id: row.get(8)?,
+        on_hand,
+        reserved,
+        held,
+        available: on_hand - reserved - held,
+        value: worth(on_hand, batch.unit_value.as_ref()),
+    };
+    let size = row.encoded_len();
+    Ok((row, size))
+}

@@ -1,0 +1,111 @@
+//! Reports: what the views add up to.
+
+mod endpoint;
+mod exceptions;
+mod expiry;
+mod needs;
+mod recorded;
+mod reorder;
+mod statement;
+
+pub use endpoint::ReportEndpoint;
+#[cfg(test)]
+pub use {
+    exceptions::ExceptionsQuery, expiry::ExpiryQuery, needs::NeedsQuery, reorder::ReorderQuery,
+    statement::StatementQuery,
+};
+
+use keruen_proto::registry::v1::{Money, UnitValue};
+use prost::Message;
+
+use crate::{
+    boards::{Page, Paging},
+    clauses::{Clauses, Value},
+    fields::Fields,
+    paging::{self, MAX_PAGE_BYTES},
+    refusal::Refusal,
+};
+
+const USUAL_ROWS: usize = 100;
+const MAX_ROWS: usize = 1_000;
+const MAX_DAYS: i32 = 3_660;
+const MAX_MONTHS: i32 = 36;
+/// Of a month, wherever use is averaged.
+const MONTH_DAYS: i64 = 30;
+
+/// Where a page begins and how long it is; `name` and the rest of the request tell the query from others.
+fn paging_of(
+    mut fields: Fields,
+    name: &str,
+    (page_size, page_token): (i32, &str),
+    bare: &impl Message,
+    shape: &[Value],
+) -> Result<Paging, Refusal> {
+    let page_size = fields.page_size(page_size, USUAL_ROWS, MAX_ROWS);
+    fields.finish()?;
+    let fingerprint = paging::fingerprint(name, bare);
+    let resume = paging::resume(page_token, fingerprint, shape)?;
+    Ok(Paging {
+        page_size,
+        fingerprint,
+        resume,
+    })
+}
+
+/// A number within bounds; 0 means the usual one.
+fn within(fields: &mut Fields, field: &str, asked: i32, usual: i32, maximum: i32) -> i64 {
+    if !(0..=maximum).contains(&asked) {
+        fields.reject(
+            field,
+            format!("must be 1 to {maximum}, or 0 for {usual}; found {asked}"),
+        );
+    }
+    i64::from(if asked == 0 { usual } else { asked })
+}
+
+/// Only what is at facilities of a region on a day.
+fn in_region(clauses: &mut Clauses, column: &str, region_id: Option<&String>, today: &str) {
+    if let Some(region_id) = region_id {
+        let today = clauses.parameter(today);
+        let region_id = clauses.parameter(region_id.as_str());
+        clauses.condition(format!(
+            "{column} IN (SELECT facility_id FROM facility_regions \
+             WHERE region_id = {region_id} AND valid_from <= {today} AND valid_to > {today})"
+        ));
+    }
+}
+
+/// The rows after the one at which the page before ended, of all that there are, in the order of their keys. What is new
+/// before that row is on an earlier page.
+fn cut<T: Message>(paging: &Paging, mut rows: Vec<(Vec<Value>, T)>) -> Page<T> {
+    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if let Some(resume) = &paging.resume {
+        rows.retain(|(key, _)| key > resume);
+    }
+    let mut page = Page {
+        rows: Vec::new(),
+        next_page_token: String::new(),
+    };
+    let (mut last, mut bytes) = (Vec::new(), 0);
+    for (key, row) in rows {
+        bytes += row.encoded_len();
+        let is_full = page.rows.len() == paging.page_size
+            || (bytes > MAX_PAGE_BYTES && !page.rows.is_empty());
+        if is_full {
+            page.next_page_token = paging::token(paging.fingerprint, last);
+            break;
+        }
+        last = key;
+        page.rows.push(row);
+    }
+    page
+}
+
+/// What units of a declared value are worth; `None` where none was declared, and where it can't be counted.
+pub fn worth(quantity: i64, unit_value: Option<&UnitValue>) -> Option<Money> {
+    let amount = unit_value?.amount.as_ref()?;
+    Some(Money {
+        currency_code: amount.currency_code.clone(),
+        minor_units: amount.minor_units.checked_mul(quantity)?,
+    })
+}

@@ -1,0 +1,245 @@
+//! How long stock lasts at the pace at which it was used, and what to ask for.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use keruen_proto::{
+    registry::v1::Facility,
+    reports::v1::{ListReordersRequest, ReorderOrder, ReorderRow},
+};
+
+use super::{MAX_MONTHS, MONTH_DAYS, cut, in_region, paging_of, within};
+use crate::{
+    boards::{Page, Paging, sized},
+    clauses::{Clauses, Value},
+    database::Connection,
+    fields::Fields,
+    names::{self, Facilities},
+    refusal::Refusal,
+};
+
+const USUAL_AVERAGE_MONTHS: i32 = 3;
+const USUAL_TARGET_MONTHS: i32 = 2;
+
+/// A question for how long stock lasts, parsed.
+pub struct ReorderQuery {
+    region_id: Option<String>,
+    facility_id: Option<String>,
+    commodity_id: Option<String>,
+    average_days: i64,
+    target_months: i64,
+    show_enough: bool,
+    order: ReorderOrder,
+    paging: Paging,
+}
+
+/// Facility and commodity.
+type Key = (String, String);
+
+/// What is known of a facility's stock of a commodity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Level {
+    available: i64,
+    in_transit: i64,
+    /// Used up in the days looked at.
+    consumed: i64,
+    /// The first day of which anything is known, counted from 1970-01-01.
+    first_day: i64,
+    minimum: i64,
+}
+
+impl ReorderQuery {
+    /// Parses a request.
+    pub fn parse(request: &ListReordersRequest) -> Result<Self, Refusal> {
+        let mut fields = Fields::default();
+        let order = ReorderOrder::try_from(request.order).unwrap_or_else(|_| {
+            let rule = format!("must be a known value; found {}", request.order);
+            fields.reject("order", rule);
+            ReorderOrder::Unspecified
+        });
+        let (average, target) = (request.average_months, request.target_months);
+        let average = within(
+            &mut fields,
+            "average_months",
+            average,
+            USUAL_AVERAGE_MONTHS,
+            MAX_MONTHS,
+        );
+        let target = within(
+            &mut fields,
+            "target_months",
+            target,
+            USUAL_TARGET_MONTHS,
+            MAX_MONTHS,
+        );
+        let bare = ListReordersRequest {
+            page_size: 0,
+            page_token: String::new(),
+            min_position: 0,
+            ..request.clone()
+        };
+        let asked = (request.page_size, &*request.page_token);
+        let shape = [Value::from(0), Value::from(""), Value::from("")];
+        Ok(Self {
+            region_id: fields.filter("region_id", &request.region_id),
+            facility_id: fields.filter("facility_id", &request.facility_id),
+            commodity_id: fields.filter("commodity_id", &request.commodity_id),
+            average_days: average * MONTH_DAYS,
+            target_months: target,
+            show_enough: request.show_enough,
+            order,
+            paging: paging_of(fields, "reorders", asked, &bare, &shape)?,
+        })
+    }
+
+    /// Lists it, from the view `history`, with the regions of `today`.
+    pub fn answer(
+        self,
+        connection: &Connection,
+        today: NaiveDate,
+    ) -> Result<Page<ReorderRow>, Refusal> {
+        names::known_region(self.region_id.as_deref())?;
+        names::known_facility(connection, self.facility_id.as_deref())?;
+        names::known_commodity(connection, self.commodity_id.as_deref())?;
+        let day_number = today.signed_duration_since(NaiveDate::default()).num_days();
+        let mut levels = self.levels(connection, &today.to_string(), day_number)?;
+        self.add_minimums(connection, &today.to_string(), &mut levels)?;
+        let mut facilities = Facilities::new(connection, &today.to_string());
+        let mut rows = Vec::new();
+        for ((facility_id, commodity_id), level) in levels {
+            let mut row = self.row(&level, day_number);
+            let is_nothing = level.consumed == 0 && level.minimum == 0 && level.available == 0;
+            if is_nothing || (row.suggested == 0 && !self.show_enough) {
+                continue;
+            }
+            let known = facilities.get(&facility_id)?;
+            row.facility_name = known.name;
+            row.region_id = known.region_id;
+            row.facility_id = facility_id;
+            row.commodity_id = commodity_id;
+            rows.push((self.key(&row), row));
+        }
+        Ok(cut(&self.paging, rows))
+    }
+
+    /// What there is now, and what was used since the first of the days looked at.
+    fn levels(
+        &self,
+        connection: &Connection,
+        today: &str,
+        day_number: i64,
+    ) -> Result<BTreeMap<Key, Level>, Refusal> {
+        let mut clauses = Clauses::default();
+        let before = clauses.parameter(day_number - self.average_days);
+        in_region(
+            &mut clauses,
+            "p.facility_id",
+            self.region_id.as_ref(),
+            today,
+        );
+        clauses.equal("p.facility_id", self.facility_id.as_deref());
+        clauses.equal("i.commodity_id", self.commodity_id.as_deref());
+        // The last closing tells of use by what has happened, however late it was recorded; the last balance of what there
+        // is by what is known. Both are the same sum of the same changes.
+        let sql = format!(
+            "SELECT p.facility_id, i.commodity_id, \
+             CAST(SUM(l.on_hand - l.reserved - l.held) AS BIGINT), CAST(SUM(l.in_transit) AS BIGINT), \
+             CAST(SUM(l.consumed - COALESCE(e.consumed, 0)) AS BIGINT), \
+             MIN((SELECT MIN(m.day) FROM closings m WHERE m.pair_id = p.pair_id)) \
+             FROM pairs p JOIN items i ON i.item_id = p.item_id \
+             JOIN closings l ON l.pair_id = p.pair_id \
+             AND l.day = (SELECT MAX(m.day) FROM closings m WHERE m.pair_id = p.pair_id) \
+             LEFT JOIN closings e ON e.pair_id = p.pair_id \
+             AND e.day = (SELECT MAX(m.day) FROM closings m WHERE m.pair_id = p.pair_id AND m.day <= {before})\
+             {} GROUP BY p.facility_id, i.commodity_id",
+            clauses.where_clause()
+        );
+        let rows = connection
+            .prepare_cached(&sql)?
+            .query_map(&clauses.values(), |row| {
+                let level = Level {
+                    available: row.get(2)?,
+                    in_transit: row.get(3)?,
+                    consumed: row.get(4)?,
+                    first_day: row.get(5)?,
+                    minimum: 0,
+                };
+                Ok(((row.get(0)?, row.get(1)?), level))
+            })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    fn add_minimums(
+        &self,
+        connection: &Connection,
+        today: &str,
+        levels: &mut BTreeMap<Key, Level>,
+    ) -> Result<(), Refusal> {
+        let mut clauses = Clauses::default();
+        in_region(&mut clauses, "facility_id", self.region_id.as_ref(), today);
+        clauses.equal("facility_id", self.facility_id.as_deref());
+        let sql = format!("SELECT resource FROM facilities{}", clauses.where_clause());
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut found = statement.query(&clauses.values())?;
+        while let Some(row) = found.next()? {
+            let (facility, _) = sized::<Facility>(&row, 0)?;
+            for reserve in facility.minimum_reserves {
+                let is_asked = self.commodity_id.as_ref();
+                if is_asked.is_none_or(|asked| *asked == reserve.commodity_id) {
+                    let key = (facility.facility_id.clone(), reserve.commodity_id);
+                    levels.entry(key).or_default().minimum = reserve.quantity;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&self, level: &Level, day_number: i64) -> ReorderRow {
+        // A day that began well before now is as good as a whole one; less than a month tells little.
+        let known_days = (day_number - level.first_day + 1).clamp(MONTH_DAYS, self.average_days);
+        let used = level.consumed.max(0);
+        let monthly = used
+            .saturating_mul(MONTH_DAYS)
+            .saturating_add(known_days - 1)
+            / known_days;
+        let available = level.available.max(0);
+        let days_left = (monthly > 0).then(|| available.saturating_mul(MONTH_DAYS) / monthly);
+        let target = monthly
+            .saturating_mul(self.target_months)
+            .max(level.minimum);
+        let coming = level.available.saturating_add(level.in_transit);
+        ReorderRow {
+            available: level.available,
+            in_transit: level.in_transit,
+            monthly_consumption: monthly,
+            days_left,
+            months_left: days_left.map(months),
+            minimum: level.minimum,
+            suggested: target.saturating_sub(coming).max(0),
+            ..ReorderRow::default()
+        }
+    }
+
+    /// Where a row stands; each has a key of its own.
+    fn key(&self, row: &ReorderRow) -> Vec<Value> {
+        let first = match self.order {
+            ReorderOrder::Unspecified => 0,
+            ReorderOrder::DaysLeft => row.days_left.unwrap_or(i64::MAX),
+        };
+        vec![
+            Value::from(first),
+            Value::from(row.facility_id.as_str()),
+            Value::from(row.commodity_id.as_str()),
+        ]
+    }
+}
+
+/// Days as months, to one decimal.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "tenths of months are far below 2^52"
+)]
+fn months(days: i64) -> f64 {
+    let tenths = days.saturating_mul(10) / MONTH_DAYS;
+    tenths as f64 / 10.0
+}

@@ -1,0 +1,559 @@
+//! Reports, against the history itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use keruen_domain::{Boundary, Entry};
+use keruen_proto::{
+    Event,
+    inventory::v1::Batch,
+    log::v1::RecordedEvent,
+    reports::v1::{
+        AuditException, AuditExceptionKind, ListAuditExceptionsRequest, ListExpiringStockRequest,
+        ListReordersRequest, ListUnmetNeedsRequest, ReorderOrder, UnmetNeedOrder, UnmetNeedRow,
+    },
+    requests::v1::{RejectionReason, Request, RequestState},
+    shipments::v1::Shipment,
+};
+
+use super::{
+    answers::{TODAY, region_of},
+    history::{FACILITIES, History, ITEMS, choices_from, eventful},
+    naive,
+    past::{chronicle, recorded_late},
+    stores::{open, served},
+};
+use crate::{
+    chronicle::day_of,
+    report::{ExceptionsQuery, ExpiryQuery, NeedsQuery, ReorderQuery},
+    store::{Place, Writer},
+    view::CURRENT,
+};
+
+const PERSONS: [&str; 3] = ["person:1", "person:2", "anonymous"];
+
+fn today() -> NaiveDate {
+    TODAY.parse().unwrap()
+}
+
+/// The rows of the view `current` on both databases, after the same history.
+fn writers(events: &[RecordedEvent], place: &Place, served: &Place) -> [Writer; 2] {
+    [(place, 97), (served, 500)].map(|(place, batch)| {
+        let mut writer = open(place, &CURRENT);
+        for (turn, batch) in events.chunks(batch).enumerate() {
+            assert_eq!(writer.apply(batch).unwrap().defect, None);
+            if turn % 2 == 0 {
+                writer.forget_beyond(0);
+            }
+        }
+        writer
+    })
+}
+
+/// All rows of a list, page by page.
+macro_rules! all_pages {
+    ($writer:expr, $query:ident, $request:expr, $size:expr) => {
+        all_pages!($writer, $query, $request, $size, today())
+    };
+    ($writer:expr, $query:ident, $request:expr, $size:expr, $today:expr) => {{
+        let mut rows = Vec::new();
+        let mut request = $request.clone();
+        request.page_size = $size;
+        loop {
+            let query = $query::parse(&request).unwrap();
+            let page = query.answer($writer.connection(), $today).unwrap();
+            assert!(page.rows.len() <= $size as usize);
+            rows.extend(page.rows);
+            if page.next_page_token.is_empty() {
+                break rows;
+            }
+            request.page_token = page.next_page_token;
+        }
+    }};
+}
+
+/// Kinds of exceptions of an event and how often each, from its JSON and with a plain look back.
+fn expected(events: &[RecordedEvent], decoded: &[Event], index: usize) -> BTreeMap<i32, usize> {
+    const WITH_PAPERS: [&str; 9] = [
+        "DonationReceived",
+        "DonatedMoneySpent",
+        "StockAdjusted",
+        "StockDisposed",
+        "StockReturned",
+        "TitleTransferred",
+        "ShipmentDispatched",
+        "ShipmentReceived",
+        "ShipmentLossReported",
+    ];
+    let (recorded, event) = (&events[index], &decoded[index]);
+    let json = event.to_json().unwrap();
+    let name = recorded.r#type.rsplit('.').next().unwrap();
+    let mut kinds: BTreeMap<i32, usize> = BTreeMap::new();
+    let mut add = |kind: AuditExceptionKind, times: usize| {
+        if times > 0 {
+            *kinds.entry(kind.into()).or_default() += times;
+        }
+    };
+    let overrides = json.as_object().unwrap().iter();
+    let overrides = overrides.filter(|(key, value)| key.ends_with("Override") && !value.is_null());
+    add(AuditExceptionKind::Override, overrides.count());
+    let late_us = recorded.recorded_at_us - recorded.occurred_at.as_ref().unwrap().time_us;
+    add(
+        AuditExceptionKind::Backdated,
+        usize::from(late_us > 24 * 3_600 * 1_000_000),
+    );
+    add(
+        AuditExceptionKind::Correction,
+        usize::from(recorded.correction.is_some()),
+    );
+    let has_papers = json["documents"]
+        .as_array()
+        .is_some_and(|papers| !papers.is_empty());
+    let lacks = WITH_PAPERS.contains(&name) && !has_papers;
+    add(AuditExceptionKind::NoDocument, usize::from(lacks));
+    add(
+        AuditExceptionKind::Adjustment,
+        usize::from(name == "StockAdjusted"),
+    );
+    add(
+        AuditExceptionKind::Discrepancy,
+        usize::from(name == "StockDiscrepancyFound"),
+    );
+    if name == "ShipmentReceived" {
+        let received = json["units"].as_array().unwrap().iter();
+        let requests: BTreeSet<&str> = received
+            .filter_map(|units| units["shipmentUnits"]["requestId"].as_str())
+            .filter(|id| !id.is_empty())
+            .collect();
+        let approved = |request: &str| {
+            events[..index].iter().zip(decoded).any(|(before, event)| {
+                matches!(event, Event::RequestApproved(it) if it.request_id == request)
+                    && before.actor == recorded.actor
+            })
+        };
+        let is_somebody = recorded.actor != "anonymous";
+        let own = requests
+            .into_iter()
+            .filter(|id| is_somebody && approved(id));
+        add(AuditExceptionKind::SamePerson, own.count());
+    }
+    kinds
+}
+
+#[test]
+fn exceptions_are_those_that_a_plain_look_at_each_event_finds() {
+    let history = History::with_changing_registry(&choices_from(19, 1_200));
+    let mut events = recorded_late(&history);
+    for (index, event) in events.iter_mut().enumerate() {
+        let is_signed = ["RequestApproved", "ShipmentReceived"]
+            .iter()
+            .any(|name| event.r#type.ends_with(name));
+        let persons = if is_signed { 1 } else { 3 };
+        PERSONS[index % persons].clone_into(&mut event.actor);
+    }
+    let decoded = history.decoded();
+    let mut wanted: BTreeMap<(u64, i32), usize> = BTreeMap::new();
+    for index in 0..events.len() {
+        for (kind, times) in expected(&events, decoded, index) {
+            wanted.insert((events[index].position, kind), times);
+        }
+    }
+    let kinds: BTreeSet<i32> = wanted.keys().map(|(_, kind)| *kind).collect();
+    assert!(kinds.len() >= 6, "too few kinds to tell: {kinds:?}");
+    let (dir, served) = (tempfile::tempdir().unwrap(), served());
+    let folder = Place::Folder(dir.path().to_owned());
+    let mut lists = Vec::new();
+    for writer in &mut writers(&events, &folder, &served.place) {
+        let bare = ListAuditExceptionsRequest::default();
+        let found = all_pages!(writer, ExceptionsQuery, bare, 53);
+        let mut counted: BTreeMap<(u64, i32), usize> = BTreeMap::new();
+        for exception in &found {
+            *counted
+                .entry((exception.position, exception.kind))
+                .or_default() += 1;
+            let event = &events[usize::try_from(exception.position).unwrap() - 1];
+            assert_eq!(exception.event_id, event.event_id);
+            assert_eq!(exception.actor, event.actor);
+        }
+        assert_eq!(counted, wanted);
+        check_filters(writer, &found);
+        lists.push(found);
+    }
+    assert_eq!(lists[0], lists[1]);
+}
+
+fn check_filters(writer: &mut Writer, all: &[AuditException]) {
+    let kind = AuditExceptionKind::Adjustment.into();
+    let request = ListAuditExceptionsRequest {
+        kinds: vec![kind],
+        facility_id: FACILITIES[0].0.to_owned(),
+        ..ListAuditExceptionsRequest::default()
+    };
+    let found = all_pages!(writer, ExceptionsQuery, request, 3);
+    let wanted: Vec<_> = all
+        .iter()
+        .filter(|it| it.kind == kind && it.facility_id == FACILITIES[0].0)
+        .cloned()
+        .collect();
+    assert!(!wanted.is_empty());
+    assert_eq!(found, wanted);
+    let middle = all[all.len() / 2].recorded_at_us;
+    let day = NaiveDate::default() + chrono::Days::new(day_of(middle).unsigned_abs());
+    let request = ListAuditExceptionsRequest {
+        recorded_from: day.to_string(),
+        recorded_until: day.to_string(),
+        actor: PERSONS[1].to_owned(),
+        ..ListAuditExceptionsRequest::default()
+    };
+    let found = all_pages!(writer, ExceptionsQuery, request, 1_000);
+    let wanted: Vec<_> = all
+        .iter()
+        .filter(|it| day_of(it.recorded_at_us) == day_of(middle) && it.actor == PERSONS[1])
+        .cloned()
+        .collect();
+    assert!(!wanted.is_empty());
+    assert_eq!(found, wanted);
+}
+
+fn batch_of(history: &History, batch_id: &str) -> Batch {
+    match history.fold(&Boundary::batch(batch_id).unwrap()) {
+        Entry::Batch(batch) => batch,
+        _ => unreachable!(),
+    }
+}
+
+#[test]
+fn what_expires_is_what_is_there_and_has_a_last_day() {
+    let history = eventful();
+    let (dir, served) = (tempfile::tempdir().unwrap(), served());
+    let folder = Place::Folder(dir.path().to_owned());
+    let mut last_days: BTreeMap<String, String> = BTreeMap::new();
+    let stock = naive::stock(history.decoded());
+    for (_, _, batch_id, _) in stock.keys() {
+        let batch = batch_of(&history, batch_id);
+        last_days.insert(batch_id.clone(), batch.expires_on);
+    }
+    for writer in &mut writers(&history.events, &folder, &served.place) {
+        let mut sizes = BTreeSet::new();
+        for days in [1, 30, 400, 3_660] {
+            let horizon = (today() + chrono::Days::new(days)).to_string();
+            let mut wanted: Vec<_> = stock
+                .iter()
+                .filter(|((_, _, batch_id, _), sums)| {
+                    let last_day = &last_days[batch_id];
+                    sums[0] > 0 && !last_day.is_empty() && *last_day <= horizon
+                })
+                .map(|((facility, item, batch, owner), sums)| {
+                    let key = [&last_days[batch], facility, item, batch, owner].map(Clone::clone);
+                    (key, sums[0], sums[0] - sums[1] - sums[2])
+                })
+                .collect();
+            wanted.sort();
+            let request = ListExpiringStockRequest {
+                within_days: i32::try_from(days).unwrap(),
+                ..ListExpiringStockRequest::default()
+            };
+            let found: Vec<_> = all_pages!(writer, ExpiryQuery, request, 4)
+                .into_iter()
+                .map(|row| {
+                    let days = (row.expires_on.parse::<NaiveDate>().unwrap() - today()).num_days();
+                    assert_eq!(row.days_left, days);
+                    assert_eq!(row.region_id, region_of(&row.facility_id));
+                    let key = [
+                        row.expires_on,
+                        row.facility_id,
+                        row.item_id,
+                        row.batch_id,
+                        row.owner_id,
+                    ];
+                    (key, row.on_hand, row.available)
+                })
+                .collect();
+            assert_eq!(found, wanted, "within {days} days");
+            sizes.insert(found.len());
+        }
+        assert!(sizes.len() > 1, "{sizes:?}");
+    }
+}
+
+fn commodity_of(item_id: &str) -> &'static str {
+    ITEMS.iter().find(|(id, _)| *id == item_id).unwrap().1
+}
+
+#[test]
+fn stock_lasts_as_long_as_plain_book_keeping_says() {
+    const MONTHS: i64 = 2;
+    let history = eventful();
+    let events = recorded_late(&history);
+    let decoded = history.decoded();
+    let (dir, served) = (tempfile::tempdir().unwrap(), served());
+    let folder = Place::Folder(dir.path().to_owned());
+    let today_no = day_of(events[events.len() - 1].recorded_at_us);
+    let today = NaiveDate::default() + chrono::Days::new(today_no.unsigned_abs());
+    let at = |index: usize| day_of(events[index].occurred_at.as_ref().unwrap().time_us);
+    // Used by day, and the first day of anything at all.
+    let mut used: BTreeMap<(String, &str), i64> = BTreeMap::new();
+    let mut first: BTreeMap<(String, &str), i64> = BTreeMap::new();
+    for index in 0..events.len() {
+        for ((facility, item, _, _), sums) in naive::movements_only(&decoded[index..=index]) {
+            let key = (facility, commodity_of(&item));
+            // What is held is no matter of a single event.
+            if sums
+                .iter()
+                .enumerate()
+                .any(|(column, sum)| column != 2 && *sum != 0)
+            {
+                let known = first.entry(key.clone()).or_insert(i64::MAX);
+                *known = at(index).min(*known);
+            }
+            if at(index) > today_no - MONTHS * 30 {
+                *used.entry(key).or_default() += sums[5];
+            }
+        }
+    }
+    let mut there: BTreeMap<(String, &str), (i64, i64)> = BTreeMap::new();
+    for ((facility, item, _, _), sums) in naive::stock(decoded) {
+        let sum = there.entry((facility, commodity_of(&item))).or_default();
+        sum.0 += sums[0] - sums[1] - sums[2];
+        sum.1 += sums[3];
+    }
+    let request = ListReordersRequest {
+        average_months: i32::try_from(MONTHS).unwrap(),
+        target_months: 5,
+        show_enough: true,
+        ..ListReordersRequest::default()
+    };
+    let mut writers = [
+        chronicle(&folder, &events, 57),
+        chronicle(&served.place, &events, 211),
+    ];
+    for writer in &mut writers {
+        let rows = all_pages!(writer, ReorderQuery, request, 3, today);
+        assert!(rows.iter().any(|row| row.monthly_consumption > 0));
+        for row in &rows {
+            let key = (row.facility_id.clone(), commodity_of_row(&row.commodity_id));
+            let (available, in_transit) = there.get(&key).copied().unwrap_or_default();
+            assert_eq!(
+                (row.available, row.in_transit),
+                (available, in_transit),
+                "{key:?}"
+            );
+            let days = (today_no - first[&key] + 1).clamp(30, MONTHS * 30);
+            let used = used.get(&key).copied().unwrap_or_default().max(0);
+            let monthly = (used * 30 + days - 1) / days;
+            assert_eq!(row.monthly_consumption, monthly, "{key:?}");
+            let lasts = (monthly > 0).then(|| available.max(0) * 30 / monthly);
+            assert_eq!(row.days_left, lasts);
+            assert_eq!(row.suggested, (monthly * 5 - available - in_transit).max(0));
+        }
+        // What is enough is left out, and the first to run out comes first.
+        let hungry = ListReordersRequest {
+            show_enough: false,
+            order: ReorderOrder::DaysLeft.into(),
+            ..request.clone()
+        };
+        let short = all_pages!(writer, ReorderQuery, hungry, 2, today);
+        assert_eq!(
+            short.len(),
+            rows.iter().filter(|row| row.suggested > 0).count()
+        );
+        assert!(short.is_sorted_by_key(|row| row.days_left.unwrap_or(i64::MAX)));
+    }
+}
+
+fn commodity_of_row(id: &str) -> &'static str {
+    ITEMS
+        .iter()
+        .map(|(_, commodity)| *commodity)
+        .find(|known| *known == id)
+        .unwrap()
+}
+
+/// Region, commodity and item with what is asked, approved, on its way, received and missing.
+fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 5]> {
+    let mut coming: BTreeMap<(String, i32), i64> = BTreeMap::new();
+    for id in &history.shipments {
+        let Entry::Shipment(shipment) = history.fold(&Boundary::shipment(id).unwrap()) else {
+            unreachable!();
+        };
+        let shipment: Shipment = shipment;
+        for lot in shipment.lots {
+            let units = lot.shipment_units.unwrap();
+            *coming
+                .entry((units.request_id, units.request_line))
+                .or_default() += lot.in_transit;
+        }
+    }
+    let mut needs: BTreeMap<(String, String, String), [i64; 5]> = BTreeMap::new();
+    for id in &history.requests {
+        let Entry::Request(request) = history.fold(&Boundary::request(id).unwrap()) else {
+            unreachable!();
+        };
+        let request: Request = request;
+        let is_decided = match request.state() {
+            RequestState::Fulfilled | RequestState::Cancelled | RequestState::ClosedShort => {
+                continue;
+            }
+            RequestState::Rejected
+                if request.rejection_reason() != RejectionReason::NotAvailable =>
+            {
+                continue;
+            }
+            RequestState::Filed | RequestState::Acknowledged | RequestState::Rejected => false,
+            _ => true,
+        };
+        for line in request.lines {
+            let coming = coming
+                .get(&(id.clone(), line.line))
+                .copied()
+                .unwrap_or_default();
+            let wanted = if is_decided {
+                line.approved
+            } else {
+                line.requested
+            };
+            let key = (
+                region_of(&request.facility_id).to_owned(),
+                line.commodity_id,
+                line.item_id,
+            );
+            let missing = (wanted - coming - line.received).max(0);
+            let sums = needs.entry(key).or_default();
+            for (sum, more) in sums.iter_mut().zip([
+                line.requested,
+                line.approved,
+                coming,
+                line.received,
+                missing,
+            ]) {
+                *sum += more;
+            }
+        }
+    }
+    needs.retain(|_, sums| sums[4] > 0);
+    needs
+}
+
+#[test]
+fn unmet_needs_are_what_the_requests_still_miss() {
+    let history = eventful();
+    let (dir, served) = (tempfile::tempdir().unwrap(), served());
+    let folder = Place::Folder(dir.path().to_owned());
+    let wanted = plain_needs(&history);
+    assert!(wanted.len() > 3, "{wanted:?}");
+    let request = ListUnmetNeedsRequest {
+        confirmed_within_days: 3_660,
+        ..ListUnmetNeedsRequest::default()
+    };
+    for writer in &mut writers(&history.events, &folder, &served.place) {
+        let rows = all_pages!(writer, NeedsQuery, request, 2);
+        let told: BTreeMap<_, _> = rows
+            .iter()
+            .filter(|row| row.silent_facility_id.is_empty())
+            .map(|row| {
+                let key = (
+                    row.region_id.clone(),
+                    row.commodity_id.clone(),
+                    row.item_id.clone(),
+                );
+                assert!(
+                    row.days_waiting > 0 && row.facilities > 0 && row.requests >= row.facilities
+                );
+                assert_eq!(row.unconfirmed, 0);
+                (
+                    key,
+                    [
+                        row.asked,
+                        row.approved,
+                        row.on_the_way,
+                        row.received,
+                        row.missing,
+                    ],
+                )
+            })
+            .collect();
+        assert_eq!(told, wanted);
+        // What nobody has confirmed for long is told apart.
+        let usual = ListUnmetNeedsRequest::default();
+        let old = all_pages!(writer, NeedsQuery, usual, 100);
+        let sum = |rows: &[UnmetNeedRow], of: fn(&UnmetNeedRow) -> i64| -> i64 {
+            rows.iter().map(of).sum()
+        };
+        assert_eq!(
+            sum(&old, |row| row.unconfirmed),
+            sum(&rows, |row| row.missing)
+        );
+        assert_eq!(sum(&old, |row| row.missing), 0);
+        let by_missing = ListUnmetNeedsRequest {
+            order: UnmetNeedOrder::Missing.into(),
+            ..request.clone()
+        };
+        let sorted = all_pages!(writer, NeedsQuery, by_missing, 2);
+        assert!(sorted.is_sorted_by_key(|row| -row.missing));
+        assert_eq!(sorted.len(), rows.len());
+    }
+}
+
+#[test]
+fn a_hospital_that_never_said_anything_is_unknown() {
+    let history = History::new(&[]);
+    let (dir, served) = (tempfile::tempdir().unwrap(), served());
+    let folder = Place::Folder(dir.path().to_owned());
+    for writer in &mut writers(&history.events, &folder, &served.place) {
+        let bare = ListUnmetNeedsRequest::default();
+        let silent: BTreeSet<_> = all_pages!(writer, NeedsQuery, bare, 1)
+            .into_iter()
+            .map(|row| (row.silent_facility_id, row.region_id))
+            .collect();
+        let all = FACILITIES.map(|(id, region)| (id.to_owned(), region.to_owned()));
+        assert_eq!(silent, BTreeSet::from(all));
+    }
+}
+
+#[test]
+fn a_question_that_breaks_a_rule_is_refused_field_by_field() {
+    let refused = |error: Option<String>, field: &str| {
+        let error = error.expect("it is refused");
+        assert!(error.contains(field), "{error}");
+    };
+    let needs = ListUnmetNeedsRequest {
+        confirmed_within_days: -1,
+        order: 9,
+        ..ListUnmetNeedsRequest::default()
+    };
+    let error = NeedsQuery::parse(&needs)
+        .err()
+        .map(|error| error.to_string());
+    refused(error.clone(), "confirmed_within_days");
+    refused(error, "order");
+    let expiring = ListExpiringStockRequest {
+        within_days: 3_661,
+        ..ListExpiringStockRequest::default()
+    };
+    refused(
+        ExpiryQuery::parse(&expiring)
+            .err()
+            .map(|error| error.to_string()),
+        "within_days",
+    );
+    let reorders = ListReordersRequest {
+        target_months: 37,
+        ..ListReordersRequest::default()
+    };
+    refused(
+        ReorderQuery::parse(&reorders)
+            .err()
+            .map(|error| error.to_string()),
+        "target_months",
+    );
+    let exceptions = ListAuditExceptionsRequest {
+        recorded_from: "yesterday".to_owned(),
+        min_value_minor_units: -1,
+        ..ListAuditExceptionsRequest::default()
+    };
+    let error = ExceptionsQuery::parse(&exceptions)
+        .err()
+        .map(|error| error.to_string());
+    refused(error.clone(), "recorded_from");
+    refused(error, "min_value_minor_units");
+}

@@ -1,0 +1,222 @@
+//! Reports and timelines on the command line, of a real node.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that can't go on fails"
+)]
+
+use keruen_tests::{
+    node::Node,
+    program::{self, Outcome},
+    scene::{CARRIER, Clients, HOSPITAL, MASK, MASK_A, NORTH, SOUTH},
+};
+use serde_json::Value;
+
+struct Desk {
+    node: Node,
+}
+
+impl Desk {
+    fn run(&self, words: &str) -> Outcome {
+        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
+        program::run(arguments)
+    }
+
+    /// The rows of a report as it is by now.
+    fn rows(&self, words: &str) -> Vec<Value> {
+        let text = self.run("log stats --format json").success();
+        let head: Value = serde_json::from_str(&text).unwrap();
+        let text = self
+            .run(&format!(
+                "{words} --min-position {} --format json",
+                head["position"]
+            ))
+            .success();
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+/// A hospital that asks, and a warehouse that has something.
+async fn desk() -> Desk {
+    let node = Node::new().await;
+    Clients::on(&node.channel()).set_scene().await;
+    let desk = Desk { node };
+    desk.run(&format!(
+        "stock open --facility {NORTH} --line item={MASK_A},quantity=60,lot=A1,expires=2099-01-31,batch=B1"
+    ))
+    .success();
+    desk
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hospital_misses_shrinks_as_it_is_sent_and_received() {
+    let desk = desk().await;
+    // Nobody knows what the hospital needs until it says so.
+    let rows = desk.rows("report unmet");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(rows[0]["silentFacilityId"], HOSPITAL);
+    assert_eq!(rows[0]["regionId"], "KZ-62");
+    for id in ["R1", "R2"] {
+        desk.run(&format!(
+            "request file --id {id} --facility {HOSPITAL} --line item={MASK_A},quantity=50"
+        ))
+        .success();
+    }
+    let told = |column: &str| -> Vec<Value> {
+        let rows = desk.rows("report unmet");
+        rows.iter().map(|row| row[column].clone()).collect()
+    };
+    assert_eq!(told("missing"), ["100"]);
+    assert_eq!(told("commodityId"), [MASK]);
+    desk.run("request mark-duplicate R2 --of R1").success();
+    assert_eq!(told("missing"), ["50"]);
+    desk.run("request approve R1 --line line=1,quantity=45")
+        .success();
+    assert_eq!(told("missing"), ["45"]);
+    desk.run(&format!(
+        "shipment request --id S1 --from {NORTH} --to {HOSPITAL} --line item={MASK_A},quantity=30,request=R1,request-line=1"
+    ))
+    .success();
+    desk.run("shipment allocate S1").success();
+    assert_eq!(
+        (told("missing"), told("claimed")),
+        (vec!["45".into()], vec!["30".into()])
+    );
+    desk.run(&format!("shipment dispatch S1 --custodian {CARRIER}"))
+        .success();
+    assert_eq!(
+        (told("missing"), told("onTheWay")),
+        (vec!["15".into()], vec!["30".into()])
+    );
+    desk.run("shipment receive S1").success();
+    assert_eq!(
+        (told("missing"), told("received")),
+        (vec!["15".into()], vec!["30".into()])
+    );
+    let csv = desk.run("report unmet --format csv").success();
+    assert!(csv.starts_with("region_id,commodity_id,item_id,"), "{csv}");
+    desk.run("report unmet --region KZ-71 --format table")
+        .success();
+    desk.run("report unmet --facility NOWHERE").refused(1);
+    desk.run("report unmet --confirmed-within-days 9999")
+        .refused(1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_is_shown_what_is_out_of_the_ordinary() {
+    let desk = desk().await;
+    desk.run(&format!(
+        "request file --id R1 --facility {HOSPITAL} --line item={MASK_A},quantity=20"
+    ))
+    .success();
+    desk.run("request approve R1 --actor person:7").success();
+    for words in [
+        format!(
+            "shipment request --id S1 --from {NORTH} --to {HOSPITAL} --line item={MASK_A},quantity=20,request=R1,request-line=1"
+        ),
+        "shipment allocate S1".to_owned(),
+        format!("shipment dispatch S1 --custodian {CARRIER} --document kind=waybill,number=W-1"),
+        "shipment receive S1 --actor person:7 --document kind=acceptance-act,number=A-1".to_owned(),
+        format!(
+            "stock adjust --facility {NORTH} --batch B1 --delta=-3 --reason count-difference \
+             --document kind=count-sheet,number=C-1"
+        ),
+        format!(
+            "stock consume --facility {HOSPITAL} --item {MASK_A} --quantity 2 --purpose patient \
+             --occurred-at 2021-03-05T10:00:00+05:00"
+        ),
+    ] {
+        desk.run(&words).success();
+    }
+    let kinds = |words: &str| -> Vec<String> {
+        let rows = desk.rows(&format!("report exceptions {words}"));
+        rows.iter()
+            .map(|row| {
+                row["kind"]
+                    .as_str()
+                    .unwrap()
+                    .replace("AUDIT_EXCEPTION_KIND_", "")
+            })
+            .collect()
+    };
+    assert_eq!(kinds("--kind same-person"), ["SAME_PERSON"]);
+    let own = desk.rows("report exceptions --kind same-person");
+    assert_eq!(
+        (&own[0]["subject"], &own[0]["personRef"]),
+        (&"request:R1".into(), &"person:7".into())
+    );
+    assert_eq!(kinds("--kind adjustment"), ["ADJUSTMENT"]);
+    let adjusted = desk.rows("report exceptions --kind adjustment");
+    assert_eq!(adjusted[0]["quantity"], "-3");
+    assert_eq!(adjusted[0]["reason"], "ADJUSTMENT_REASON_COUNT_DIFFERENCE");
+    assert!(kinds("--kind backdated").contains(&"BACKDATED".to_owned()));
+    assert!(kinds("--kind no-document").is_empty());
+    assert_eq!(kinds("--by person:7"), ["SAME_PERSON"]);
+    let table = desk.run("report exceptions --format csv").success();
+    assert!(table.contains("count-difference"), "{table}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeline_tells_what_happened_to_one_thing() {
+    let desk = desk().await;
+    desk.run(&format!(
+        "stock adjust --facility {NORTH} --batch B1 --delta=-3 --reason count-difference"
+    ))
+    .success();
+    let text = desk.run("timeline batch:B1 --format json").success();
+    let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let what: Vec<_> = rows
+        .iter()
+        .map(|row| row["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(what, ["stock entered", "stock adjusted"]);
+    let details = rows[1]["details"].as_array().unwrap();
+    assert!(
+        details.contains(&"reason=count-difference".into()),
+        "{details:?}"
+    );
+    let text = desk
+        .run("timeline batch:B1 --newest --limit 1 --format csv")
+        .success();
+    assert!(
+        text.contains("stock adjusted") && !text.contains("stock entered"),
+        "{text}"
+    );
+    desk.run(&format!("timeline facility:{NORTH}")).success();
+    let refused = desk.run("timeline batch:GHOST").refused(1);
+    assert!(refused.contains("batch:GHOST"), "{refused}");
+    desk.run("timeline ghost:B1").refused(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_expires_and_what_runs_out_is_told_in_time() {
+    let desk = desk().await;
+    assert!(desk.rows("report expiring").is_empty());
+    let soon = desk.rows("report expiring --within-days 3660 --hide-expired");
+    assert!(soon.is_empty(), "{soon:?}");
+    desk.run(&format!(
+        "stock open --facility {SOUTH} --line item={MASK_A},quantity=5,lot=OLD,expires=2021-01-31,batch=B0"
+    ))
+    .success();
+    let expired = desk.rows(&format!("report expiring --facility {SOUTH}"));
+    assert_eq!(expired.len(), 1);
+    assert_eq!(expired[0]["batchId"], "B0");
+    assert!(expired[0]["daysLeft"].as_str().unwrap().starts_with('-'));
+    assert!(desk.rows("report expiring --hide-expired").is_empty());
+    assert!(desk.rows("report reorder").is_empty());
+    desk.run(&format!(
+        "stock consume --facility {NORTH} --item {MASK_A} --quantity 40 --purpose patient --batch B1"
+    ))
+    .success();
+    // 40 in a month: 20 are there, and 80 are wanted for two months.
+    let rows = desk.rows("report reorder");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(rows[0]["monthlyConsumption"], "40");
+    assert_eq!(
+        (&rows[0]["daysLeft"], &rows[0]["suggested"]),
+        (&"15".into(), &"60".into())
+    );
+    assert_eq!(rows[0]["monthsLeft"], 0.5);
+}
