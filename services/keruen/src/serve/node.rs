@@ -422,19 +422,10 @@ impl Services {
         if let Some(relay) = relay {
             tokio::spawn(report_relay(reporter.clone(), relay));
         }
-        if let Some(views) = views {
-            for (name, standing) in views.watch() {
-                tokio::spawn(report_view(reporter.clone(), name, standing));
-            }
+        for (name, standing) in views.iter().flat_map(|views| views.watch()) {
+            tokio::spawn(report_view(reporter.clone(), name, standing));
         }
         tokio::spawn(report_writing(reporter, leads));
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-                // Without it a client without files could not read the details of a refusal.
-                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-        };
         Server::builder()
             .concurrency_limit_per_connection(MAX_CALLS_PER_CONNECTION)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -473,6 +464,15 @@ impl Services {
             .await
             .context("the gRPC server failed")
     }
+}
+
+/// The schema of all services, for whoever asks the node for it.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // Without it a client without files could not read the details of a refusal.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
 }
 
 /// Tells health checks whether a service answers here.

@@ -58,8 +58,8 @@ use keruen_proto::{
         ListPlansResponse, ListRecallsRequest, ListRecallsResponse, ListRequestsRequest,
         ListRequestsResponse, ListShipmentsRequest, ListShipmentsResponse, ListShortagesRequest,
         ListShortagesResponse, ListStockCountsRequest, ListStockCountsResponse, ListStockRequest,
-        ListStockResponse, ListUnidentifiedGoodsRequest, ListUnidentifiedGoodsResponse, StockGroup,
-        StockRow, get_trace_request,
+        ListStockResponse, ListTripsRequest, ListTripsResponse, ListUnidentifiedGoodsRequest,
+        ListUnidentifiedGoodsResponse, StockGroup, StockRow, get_trace_request,
         stock_service_server::{StockService, StockServiceServer},
     },
 };
@@ -702,6 +702,13 @@ impl StockService for Served {
         &self,
         _: Request<ListLiabilityRequest>,
     ) -> Result<Response<ListLiabilityResponse>, Status> {
+        not_read()
+    }
+
+    async fn list_trips(
+        &self,
+        _: Request<ListTripsRequest>,
+    ) -> Result<Response<ListTripsResponse>, Status> {
         not_read()
     }
 
