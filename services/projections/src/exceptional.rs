@@ -6,7 +6,7 @@ use keruen_proto::{
     log::v1::{CorrectionReason, RecordedEvent},
     registry::v1::DocumentRef,
     reports::v1::{AuditException, AuditExceptionKind as Kind},
-    shipments::v1::ReserveOverride,
+    shipments::v1::{AgreementOverride, ReserveOverride},
 };
 
 use crate::movement::Movement;
@@ -16,7 +16,7 @@ const BACKDATED_US: i64 = 86_400_000_000;
 /// The actor of commands that name none: nobody in particular.
 const NOBODY: &str = "anonymous";
 /// By which tag something is named, the most telling first.
-const SUBJECTS: [&str; 14] = [
+const SUBJECTS: [&str; 17] = [
     "shipment:",
     "request:",
     "count:",
@@ -30,6 +30,9 @@ const SUBJECTS: [&str; 14] = [
     "facility:",
     "organisation:",
     "volunteer:",
+    "trip:",
+    "agreements:",
+    "keeper:",
     "crew:",
 ];
 
@@ -152,6 +155,11 @@ fn overrides(event: &Event) -> Vec<(&'static str, &str)> {
     fn reserve(it: &ReserveOverride) -> (&'static str, &str) {
         (it.reason().as_str_name(), it.authorised_by_ref.as_str())
     }
+    fn agreement(it: Option<&AgreementOverride>) -> Vec<(&'static str, &str)> {
+        it.map(|it| (it.reason().as_str_name(), it.authorised_by_ref.as_str()))
+            .into_iter()
+            .collect()
+    }
     match event {
         Event::DonationReceived(it) => {
             let clearance = it.clearance_override.iter();
@@ -167,6 +175,18 @@ fn overrides(event: &Event) -> Vec<(&'static str, &str)> {
             let mut found = fit(it.fit_override.as_ref());
             found.extend(it.reserve_override.iter().map(reserve));
             found
+        }
+        Event::ShipmentDispatched(it) => agreement(it.agreement_override.as_ref()),
+        Event::CustodyHandedOver(it) => agreement(
+            it.leg
+                .as_ref()
+                .and_then(|leg| leg.agreement_override.as_ref()),
+        ),
+        Event::ShipmentLoaded(it) => {
+            let load = it.load.iter();
+            load.filter_map(|load| load.cold_chain_override.as_ref())
+                .map(|it| (it.reason().as_str_name(), it.authorised_by_ref.as_str()))
+                .collect()
         }
         _ => Vec::new(),
     }

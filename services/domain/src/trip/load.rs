@@ -11,10 +11,11 @@ use keruen_proto::{
     },
 };
 
-use super::{LoadShipment, UnloadShipment, check_state, existing};
+use super::{LoadShipment, UnloadShipment, check_state, existing, way::is_aboard};
 use crate::{
     books::Books,
     boundary::Boundary,
+    code::Code,
     command::{Command, Moment},
     limits,
     registry::fleet,
@@ -37,6 +38,7 @@ impl Command for LoadShipment {
             boundaries.extend(Boundary::vehicle(&trip.vehicle_id));
         }
         if let Some(shipment) = books.shipment(&self.shipment_id) {
+            boundaries.extend(Boundary::trip(&shipment.trip_id));
             boundaries.extend(Boundary::facility(&shipment.origin_id));
             boundaries.extend(Boundary::facility(&shipment.destination_id));
             boundaries.extend(items(shipment).iter().filter_map(|id| Boundary::item(id)));
@@ -49,7 +51,7 @@ impl Command for LoadShipment {
         let shipment = shipment::existing(books, &self.shipment_id)?;
         let vehicle = fleet::existing_vehicle(books, &trip.vehicle_id)?;
         check_state(trip, &[TripState::Planned, TripState::UnderWay])?;
-        if !shipment.trip_id.is_empty() {
+        if !shipment.trip_id.is_empty() && !is_over(books, &shipment.trip_id) {
             return Err(Rejection::ShipmentOnTrip {
                 shipment_id: shipment.shipment_id.clone(),
                 trip_id: shipment.trip_id.clone(),
@@ -77,7 +79,8 @@ impl Command for LoadShipment {
             cold_chain_override: None,
         };
         load.cold_chain_override = check_cold(vehicle, &load, self.cold_chain_override.as_ref())?;
-        check_capacity(vehicle, &trip.loads.iter().chain([&load]))?;
+        let aboard = trip.loads.iter().filter(|load| is_aboard(trip, load));
+        check_capacity(vehicle, &aboard.chain([&load]))?;
         limits::keep(vec![
             ShipmentLoaded {
                 trip_id: trip.trip_id.clone(),
@@ -92,6 +95,13 @@ impl Command for LoadShipment {
     fn subject(&self, _: &Books) -> Option<Boundary> {
         Some(Boundary::Trip(self.trip_id.clone()))
     }
+}
+
+/// Whether a trip is completed: what it brought may go on with another one.
+fn is_over(books: &Books, trip_id: &str) -> bool {
+    let trip_id = Code::parse(trip_id).ok();
+    let trip = trip_id.as_ref().and_then(|id| books.trip(id));
+    trip.is_some_and(|trip| trip.state() == TripState::Completed)
 }
 
 /// What is in a shipment.

@@ -72,7 +72,8 @@ fn check_runs(books: &Books, vehicle: &Vehicle) -> Result<(), Rejection> {
     })
 }
 
-/// Refuses days on which the vehicle or the crew is on another trip. One that has left is not back before it is over.
+/// Refuses days on which the vehicle or the crew is on another trip. One that has left, maybe before its day, is not
+/// back before it is over.
 pub(super) fn check_free(
     books: &Books,
     (vehicle_id, crew_id): (&Code, &Code),
@@ -82,14 +83,15 @@ pub(super) fn check_free(
 ) -> Result<(), Rejection> {
     let today = today.to_string();
     let clashes = |booking: &&Booking| {
-        let until = if booking.has_left {
-            (&booking.returns_on).max(&today)
+        let (since, until) = if booking.has_left {
+            let since = (&booking.departs_on).min(&today);
+            (since, (&booking.returns_on).max(&today))
         } else {
-            &booking.returns_on
+            (&booking.departs_on, &booking.returns_on)
         };
         // Days are ISO 8601, so that they compare as text.
         booking.trip_id != trip_id.as_str()
-            && booking.departs_on.as_str() <= returns_on
+            && since.as_str() <= returns_on
             && departs_on <= until.as_str()
     };
     for (kind, id, boundary) in [

@@ -250,7 +250,7 @@ impl Command for ResumeTrip {
 }
 
 /// Whether a load has not got off yet.
-fn is_aboard(trip: &Trip, load: &TripLoad) -> bool {
+pub(super) fn is_aboard(trip: &Trip, load: &TripLoad) -> bool {
     stop(trip, load.to_stop).is_none_or(|stop| !stop.reached)
 }
 

@@ -22,7 +22,7 @@ use keruen_proto::{
 
 use crate::{
     fleet::{crew, vehicle},
-    journey::{BOX_1, BOX_2, divert, pack, shipment},
+    journey::{BOX_1, BOX_2, divert, pack, shipment, stands_there},
     story::Story,
     world::*,
 };
@@ -49,6 +49,11 @@ pub fn stop(facility_id: &str) -> Stop {
 /// From the 10th to the 12th of April.
 fn planned(trip_id: &str) -> PlanTrip {
     plan(trip_id, "VAN", "C1", ("2020-04-10", "2020-04-12"))
+}
+
+/// Two weeks after that, with others.
+fn planned_later(trip_id: &str) -> PlanTrip {
+    plan(trip_id, "VAN-2", "C2", ("2020-04-24", "2020-04-26"))
 }
 
 pub fn load(trip_id: &str, shipment_id: &str) -> LoadShipment {
@@ -220,6 +225,44 @@ fn vehicles_and_crews_are_on_one_trip_at_a_time() {
         ..plan("T2", "VAN-2", "C2", days)
     };
     refused(twice, "STOP_TWICE");
+}
+
+#[test]
+fn what_leaves_early_takes_its_vehicle_and_crew_at_once() {
+    let story = garage()
+        .after(plan("T1", "VAN", "C1", ("2099-06-10", "2099-06-12")))
+        .after(depart("T1"));
+    let sooner = ("2099-06-01", "2099-06-02");
+    story
+        .clone()
+        .when(plan("T2", "VAN", "C2", sooner))
+        .refused("ON_ANOTHER_TRIP");
+    story
+        .when(plan("T2", "VAN-2", "C1", sooner))
+        .refused("ON_ANOTHER_TRIP");
+}
+
+#[test]
+fn what_a_completed_trip_brought_may_go_on_with_another_one() {
+    let story = garage()
+        .after(planned("T1"))
+        .after(load("T1", "S1"))
+        .after(dispatch("S1"))
+        .after(depart("T1"))
+        .after(planned_later("T2"));
+    story
+        .clone()
+        .when(load("T2", "S1"))
+        .refused("SHIPMENT_ON_TRIP");
+    let story = story
+        .after(reach("T1"))
+        .after(reach("T1"))
+        .after(stands_there("S1", Vec::new()))
+        .after(complete("T1"))
+        .after(divert("S1", "FAR"))
+        .after(load("T2", "S1"));
+    assert_eq!(shipment(&story, "S1").trip_id, "T2");
+    assert_eq!(story.violations(), Vec::<String>::new());
 }
 
 #[test]

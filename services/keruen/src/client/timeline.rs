@@ -35,6 +35,9 @@ const KINDS: &[&str] = &[
     "mobileunit",
     "plan",
     "emergency",
+    "trip",
+    "agreements",
+    "keeper",
 ];
 
 /// What is asked for.

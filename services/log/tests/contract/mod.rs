@@ -67,6 +67,7 @@ macro_rules! contract_suite {
             queries::reads_agree_with_a_filter,
             queries::pages_are_bounded,
             queries::large_pages_go_on_and_end,
+            queries::pages_of_unequal_events_go_on,
             follows::followers_see_everything_once,
             follows::the_head_is_announced_after_the_commit,
         );

@@ -124,6 +124,34 @@ pub async fn large_pages_go_on_and_end<B: Backend>() {
     }
 }
 
+/// Full of few large events or of many small ones, each page goes on where the last one ended.
+pub async fn pages_of_unequal_events_go_on<B: Backend>() {
+    let backend = B::new();
+    let log = backend.open(Settings::default());
+    let mut count = 0;
+    for size in [32 * 1024, 1, MAX_DATA_BYTES, 10, 900, 50_000] {
+        for _ in 0..20 {
+            let mut some = event("Some", &["x:1"]);
+            some.data = vec![1; size].into();
+            log.append(request(vec![some; 11])).await.unwrap();
+            count += 11;
+        }
+    }
+    for limit in [usize::MAX, 777, 95] {
+        let mut range = Range::after(0);
+        let mut positions = Vec::new();
+        loop {
+            let page = log.read(&Query::default(), range, limit).await.unwrap();
+            positions.extend(page.events.iter().map(|event| event.position));
+            range.after_position = page.reached_position(range);
+            if page.complete {
+                break;
+            }
+        }
+        assert!(positions.into_iter().eq(1..=count));
+    }
+}
+
 pub async fn pages_are_bounded<B: Backend>() {
     let backend = B::new();
     let log = backend.open(Settings::default());

@@ -130,7 +130,9 @@ pub fn sign(
         message
             .occurred_at
             .as_ref()
-            .map_or(fields.now_us(), |time| time.seconds * 1_000_000),
+            .map_or(fields.now_us(), |time| {
+                time.seconds.saturating_mul(1_000_000)
+            }),
     );
     let command = SignLiabilityAgreement {
         organisation_id: organisation_id?,
