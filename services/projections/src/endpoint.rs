@@ -26,6 +26,7 @@ use crate::{
     assets::AssetsQuery,
     attention::{CountsQuery, GoodsQuery, HeldStockQuery, RecallsQuery, ShortagesQuery},
     boards::{DonationsQuery, PlansQuery, RequestsQuery, ShipmentsQuery, TripsQuery},
+    database::Connection,
     donor::{BalanceQuery, CertificateQuery},
     fields::Fields,
     inbox::InboxQuery,
@@ -54,10 +55,15 @@ impl StockEndpoint {
         Self { views, log }
     }
 
-    /// Waits until the view `current` reflects `min_position`.
-    async fn wait(&self, min_position: u64, metadata: &MetadataMap) -> Result<(), Refusal> {
-        self.wait_for(self.views.current(), min_position, metadata)
-            .await
+    /// What is so now: read once the view `current` reflects `min_position`, with the position that it reflects.
+    async fn ask<T: Send + 'static>(
+        &self,
+        (min_position, metadata): (u64, &MetadataMap),
+        question: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(T, u64), Refusal> {
+        let current = self.views.current();
+        self.wait_for(current, min_position, metadata).await?;
+        current.read(question).await
     }
 
     /// The views.
@@ -262,15 +268,10 @@ impl StockService for StockEndpoint {
         if let Some(past) = self.past(asked).await? {
             return self.list_past_stock(request, query, past).await;
         }
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.today();
         let regions_on = today.clone();
-        let (page, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, &today))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows, &today)).await?;
         Ok(Response::new(ListStockResponse {
             rows: page.rows,
             position,
@@ -285,13 +286,8 @@ impl StockService for StockEndpoint {
         request: Request<ListTripsRequest>,
     ) -> Result<Response<ListTripsResponse>, Status> {
         let query = TripsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
-        let (page, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows)).await?;
         Ok(Response::new(ListTripsResponse {
             trips: page.rows,
             next_page_token: page.next_page_token,
@@ -335,14 +331,9 @@ impl StockService for StockEndpoint {
         request: Request<GetTraceRequest>,
     ) -> Result<Response<GetTraceResponse>, Status> {
         let query = TraceQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.today();
-        let (trace, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, &today))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (trace, position) = self.ask(at, move |rows| query.answer(rows, &today)).await?;
         Ok(Response::new(GetTraceResponse { position, ..trace }))
     }
 
@@ -351,14 +342,9 @@ impl StockService for StockEndpoint {
         request: Request<GetLotTraceRequest>,
     ) -> Result<Response<GetLotTraceResponse>, Status> {
         let query = LotQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.today();
-        let (lot_trace, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, &today))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (lot_trace, position) = self.ask(at, move |rows| query.answer(rows, &today)).await?;
         Ok(Response::new(GetLotTraceResponse {
             lot_trace: Some(lot_trace),
             position,
@@ -370,13 +356,8 @@ impl StockService for StockEndpoint {
         request: Request<ListDonationsRequest>,
     ) -> Result<Response<ListDonationsResponse>, Status> {
         let query = DonationsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
-        let (page, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows)).await?;
         Ok(Response::new(ListDonationsResponse {
             donations: page.rows,
             next_page_token: page.next_page_token,
@@ -389,14 +370,9 @@ impl StockService for StockEndpoint {
         request: Request<GetDonorBalanceRequest>,
     ) -> Result<Response<GetDonorBalanceResponse>, Status> {
         let query = BalanceQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.today();
-        let (balance, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, &today))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (balance, position) = self.ask(at, move |rows| query.answer(rows, &today)).await?;
         Ok(Response::new(GetDonorBalanceResponse {
             balance: Some(balance),
             position,
@@ -408,14 +384,9 @@ impl StockService for StockEndpoint {
         request: Request<GetDonationCertificateRequest>,
     ) -> Result<Response<GetDonationCertificateResponse>, Status> {
         let query = CertificateQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.today();
-        let (certificate, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, &today))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (certificate, position) = self.ask(at, move |rows| query.answer(rows, &today)).await?;
         Ok(Response::new(GetDonationCertificateResponse {
             certificate: Some(certificate),
             position,
@@ -427,14 +398,9 @@ impl StockService for StockEndpoint {
         request: Request<ListRequestsRequest>,
     ) -> Result<Response<ListRequestsResponse>, Status> {
         let query = RequestsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.today();
-        let (page, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, &today))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows, &today)).await?;
         Ok(Response::new(ListRequestsResponse {
             rows: page.rows,
             next_page_token: page.next_page_token,
@@ -447,14 +413,9 @@ impl StockService for StockEndpoint {
         request: Request<ListInboxRequest>,
     ) -> Result<Response<ListInboxResponse>, Status> {
         let query = InboxQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.views.today();
-        let (page, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, today))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows, today)).await?;
         Ok(Response::new(ListInboxResponse {
             rows: page.rows,
             next_page_token: page.next_page_token,
@@ -467,14 +428,9 @@ impl StockService for StockEndpoint {
         request: Request<ListAssetsRequest>,
     ) -> Result<Response<ListAssetsResponse>, Status> {
         let query = AssetsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.views.today();
-        let (page, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, today))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows, today)).await?;
         Ok(Response::new(ListAssetsResponse {
             rows: page.rows,
             next_page_token: page.next_page_token,
@@ -487,14 +443,9 @@ impl StockService for StockEndpoint {
         request: Request<ListShortagesRequest>,
     ) -> Result<Response<ListShortagesResponse>, Status> {
         let query = ShortagesQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.views.today();
-        let answer = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, today));
-        let (page, position) = answer.await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows, today)).await?;
         Ok(Response::new(ListShortagesResponse {
             rows: page.rows,
             next_page_token: page.next_page_token,
@@ -507,14 +458,9 @@ impl StockService for StockEndpoint {
         request: Request<ListHeldStockRequest>,
     ) -> Result<Response<ListHeldStockResponse>, Status> {
         let query = HeldStockQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
         let today = self.views.today();
-        let answer = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows, today));
-        let (page, position) = answer.await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows, today)).await?;
         Ok(Response::new(ListHeldStockResponse {
             rows: page.rows,
             next_page_token: page.next_page_token,
@@ -527,10 +473,8 @@ impl StockService for StockEndpoint {
         request: Request<ListRecallsRequest>,
     ) -> Result<Response<ListRecallsResponse>, Status> {
         let query = RecallsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
-        let answer = self.views.current().read(move |rows| query.answer(rows));
-        let (page, position) = answer.await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows)).await?;
         Ok(Response::new(ListRecallsResponse {
             rows: page.rows,
             next_page_token: page.next_page_token,
@@ -543,10 +487,8 @@ impl StockService for StockEndpoint {
         request: Request<ListStockCountsRequest>,
     ) -> Result<Response<ListStockCountsResponse>, Status> {
         let query = CountsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
-        let answer = self.views.current().read(move |rows| query.answer(rows));
-        let (page, position) = answer.await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows)).await?;
         Ok(Response::new(ListStockCountsResponse {
             stock_counts: page.rows,
             next_page_token: page.next_page_token,
@@ -559,10 +501,8 @@ impl StockService for StockEndpoint {
         request: Request<ListUnidentifiedGoodsRequest>,
     ) -> Result<Response<ListUnidentifiedGoodsResponse>, Status> {
         let query = GoodsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
-        let answer = self.views.current().read(move |rows| query.answer(rows));
-        let (page, position) = answer.await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows)).await?;
         Ok(Response::new(ListUnidentifiedGoodsResponse {
             goods: page.rows,
             next_page_token: page.next_page_token,
@@ -575,13 +515,8 @@ impl StockService for StockEndpoint {
         request: Request<ListPlansRequest>,
     ) -> Result<Response<ListPlansResponse>, Status> {
         let query = PlansQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
-        let (page, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows)).await?;
         Ok(Response::new(ListPlansResponse {
             plans: page.rows,
             next_page_token: page.next_page_token,
@@ -594,13 +529,8 @@ impl StockService for StockEndpoint {
         request: Request<ListShipmentsRequest>,
     ) -> Result<Response<ListShipmentsResponse>, Status> {
         let query = ShipmentsQuery::parse(request.get_ref())?;
-        self.wait(request.get_ref().min_position, request.metadata())
-            .await?;
-        let (page, position) = self
-            .views
-            .current()
-            .read(move |rows| query.answer(rows))
-            .await?;
+        let at = (request.get_ref().min_position, request.metadata());
+        let (page, position) = self.ask(at, move |rows| query.answer(rows)).await?;
         Ok(Response::new(ListShipmentsResponse {
             shipments: page.rows,
             next_page_token: page.next_page_token,

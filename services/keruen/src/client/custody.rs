@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::{
-    registry::v1::{DocumentRef, Money},
+    registry::v1::Money,
     shipments::v1::{
         AgreementEndReason, AgreementOverride, AgreementOverrideReason, AppointKeeperRequest,
         CustodyBasis, EndLiabilityAgreementRequest, GetKeeperRequest,
@@ -12,7 +12,7 @@ use keruen_proto::{
 };
 
 use crate::{
-    client::{failure::Failure, line, mutation::MutationArgs, session::Session, value},
+    client::{failure::Failure, line, mutation::Papers, session::Session, value},
     render::word,
 };
 
@@ -136,16 +136,6 @@ impl From<AnsweredFor> for Option<AgreementOverride> {
             reason,
         })
     }
-}
-
-/// Papers.
-#[derive(Args, Debug)]
-pub struct Papers {
-    /// kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 /// A refusal.

@@ -1,20 +1,22 @@
 //! Parcels, and what happens to shipments on their way.
 
 use clap::{Args, Subcommand};
-use keruen_proto::{
-    registry::v1::DocumentRef,
-    shipments::v1::{
-        AnswerDiscrepancyRequest, DelayReason, DelayShipmentRequest, DeliveryFailure,
-        DiscrepancyAnswer, DisputeReason, DiversionReason, DivertShipmentRequest, LossCause,
-        PackParcelRequest, RecordArrivalRequest, RecordDeliveryAttemptRequest, ReportLossRequest,
-        ReturnShipmentRequest, SealCheck, ShipmentPick, SplitReason, SplitShipmentRequest,
-        UnpackParcelRequest,
-    },
+use keruen_proto::shipments::v1::{
+    AnswerDiscrepancyRequest, DelayReason, DelayShipmentRequest, DeliveryFailure,
+    DiscrepancyAnswer, DisputeReason, DiversionReason, DivertShipmentRequest, LossCause,
+    PackParcelRequest, RecordArrivalRequest, RecordDeliveryAttemptRequest, ReportLossRequest,
+    ReturnShipmentRequest, SealCheck, ShipmentPick, SplitReason, SplitShipmentRequest,
+    UnpackParcelRequest,
 };
 
 use crate::{
     client::{
-        asset::FitArgs, failure::Failure, line, mutation::MutationArgs, session::Session, value,
+        asset::FitArgs,
+        failure::Failure,
+        line,
+        mutation::{MutationArgs, Papers},
+        session::Session,
+        value,
     },
     render::word,
 };
@@ -147,16 +149,6 @@ pub struct Expectation {
     expected_on: Option<String>,
     #[command(flatten)]
     papers: Papers,
-}
-
-/// Papers.
-#[derive(Args, Debug)]
-pub struct Papers {
-    /// kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 /// A delay.

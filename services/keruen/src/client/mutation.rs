@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use keruen_proto::log::v1::TimePrecision;
+use keruen_proto::{log::v1::TimePrecision, registry::v1::DocumentRef};
 use pbjson_types::Timestamp;
 use uuid::Uuid;
 
-use crate::{client::value, render::word};
+use crate::{
+    client::{line, value},
+    render::word,
+};
 
 /// The options that all verbs share which change something.
 #[derive(Args, Debug)]
@@ -28,6 +31,16 @@ pub struct MutationArgs {
     /// Send this whole request, as protobuf JSON; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// The papers of a change, and what all changes have.
+#[derive(Args, Debug)]
+pub struct Papers {
+    /// kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
+    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
+    pub documents: Vec<DocumentRef>,
+    #[command(flatten)]
+    pub mutation: MutationArgs,
 }
 
 /// The options that all lists share.

@@ -2,7 +2,6 @@
 
 use clap::{Args, Subcommand};
 use keruen_proto::{
-    registry::v1::DocumentRef,
     shipments::v1::{
         BreakdownReason, CancelTripRequest, ColdChainOverride, ColdChainOverrideReason,
         CompleteTripRequest, DepartTripRequest, GetTripRequest, LoadShipmentRequest,
@@ -16,7 +15,7 @@ use crate::{
     client::{
         failure::Failure,
         line,
-        mutation::{ListArgs, MutationArgs},
+        mutation::{ListArgs, MutationArgs, Papers},
         session::Session,
         value,
     },
@@ -125,16 +124,6 @@ pub struct Plan {
     stops: Vec<TripStop>,
     #[command(flatten)]
     papers: Papers,
-}
-
-/// Papers.
-#[derive(Args, Debug)]
-pub struct Papers {
-    /// kind=KIND,number=TEXT[,date=DAY][,issuer=CODE][,sha256=HEX]; repeatable
-    #[arg(long = "document", value_name = "DOCUMENT", value_parser = line::document)]
-    documents: Vec<DocumentRef>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 /// A load.
