@@ -201,6 +201,7 @@ fn documents(event: &Event) -> Option<&[DocumentRef]> {
         Event::StockDisposed(it) => &it.documents,
         Event::StockReturned(it) => &it.documents,
         Event::TitleTransferred(it) => &it.documents,
+        Event::ShipmentTitleTransferred(it) => &it.documents,
         Event::ShipmentDispatched(it) => &it.documents,
         Event::ShipmentReceived(it) => &it.documents,
         Event::ShipmentLossReported(it) => &it.documents,

@@ -13,7 +13,8 @@ use keruen_proto::{
     },
     shipments::v1::{
         LossActAccepted, LossActVoided, ShipmentDispatchVoided, ShipmentDispatched,
-        ShipmentReceiptVoided, ShipmentReceived, ShipmentSplit, ShipmentUnits,
+        ShipmentReceiptVoided, ShipmentReceived, ShipmentSplit, ShipmentTitleTransferred,
+        ShipmentUnits,
     },
 };
 
@@ -33,6 +34,7 @@ impl Fold for Asset {
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
         ShipmentSplit::TYPE,
+        ShipmentTitleTransferred::TYPE,
         StockHeld::TYPE,
         StockReleased::TYPE,
         AssetInstalled::TYPE,
@@ -68,6 +70,11 @@ impl Fold for Asset {
         let set_apart = self.set_apart;
         if let Event::TitleTransferred(event) = event
             && event.units.as_ref().is_some_and(is_it)
+        {
+            self.owner_id.clone_from(&event.new_owner_id);
+        }
+        if let Event::ShipmentTitleTransferred(event) = event
+            && stock_units(&event.units).any(is_it)
         {
             self.owner_id.clone_from(&event.new_owner_id);
         }

@@ -13,7 +13,10 @@ use keruen_domain::{
     quality::{HoldBatch, ReleaseBatch},
     registry::{RegisterCrew, RegisterOrganisation, RegisterVehicle, RegisterVolunteer},
     request::FileRequest,
-    shipment::{DelayShipment, FoundGoods, PackParcel, Pick, RequestShipment, UnpackParcel},
+    shipment::{
+        DelayShipment, FoundGoods, PackParcel, Pick, RequestShipment, TransferShipmentTitle,
+        UnpackParcel,
+    },
     stock::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
         NewStock, OpenStock, RecordExcursion, ReleaseStock, ReturnStock, TransferTitle,
@@ -274,6 +277,7 @@ impl World {
             18 => self.hold(step),
             19 => self.release(step),
             20 => self.set_apart(step),
+            30 if step.flag => self.transfer_in_shipment(step),
             30 | 31 => self.transfer(step),
             32 => self.end_donation(step),
             33..=36 => self.correct(step),
@@ -427,6 +431,39 @@ impl World {
             },
             ..transfer(&lot.batch_id, 1)
         });
+    }
+
+    /// What a shipment has claimed or carries passes to another owner: all of it, a parcel, or a part.
+    fn transfer_in_shipment(&mut self, step: &Step) {
+        let has_some = |shipment: &Shipment| {
+            let is_outstanding =
+                |lot: &ShipmentLot| shipment.custodian_id.is_empty() || lot.in_transit > 0;
+            shipment.lots.iter().any(is_outstanding)
+        };
+        let Some(id) = self.some_shipment(step, has_some) else {
+            return;
+        };
+        let shipment = self.shipment(&id);
+        let owners = ["MOH", "HELP", "CREW"];
+        let mut command = TransferShipmentTitle {
+            new_owner_id: code(owners[step.which % 3]),
+            owner_id: (step.hours % 7 == 0).then(|| code(owners[step.other % 3])),
+            ..transfer_in(&id)
+        };
+        let part = pick(&shipment.lots, step.other).map(|lot| part_of(lot, step));
+        let parcel = pick(&shipment.parcels, step.other).and_then(|it| it.parcel.as_ref());
+        match step.hours % 3 {
+            0 => command.units.extend(part),
+            1 => {
+                let parcel = parcel.map(|parcel| code(&parcel.sscc));
+                command.ssccs.extend(parcel);
+                if step.other.is_multiple_of(2) {
+                    command.units.extend(part);
+                }
+            }
+            _ => {}
+        }
+        self.carry_out(&command);
     }
 
     /// Something that was recorded is put right.
@@ -1551,6 +1588,7 @@ const REACHED: &[&str] = &[
     "DeliveryAttempted",
     "ShipmentDiverted",
     "ShipmentSplit",
+    "ShipmentTitleTransferred",
     "ShipmentArrived",
     "ShipmentLossReported",
     "DiscrepancyAnswered",

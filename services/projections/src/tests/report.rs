@@ -74,13 +74,14 @@ macro_rules! all_pages {
 
 /// Kinds of exceptions of an event and how often each, from its JSON and with a plain look back.
 fn expected(events: &[RecordedEvent], decoded: &[Event], index: usize) -> BTreeMap<i32, usize> {
-    const WITH_PAPERS: [&str; 9] = [
+    const WITH_PAPERS: [&str; 10] = [
         "DonationReceived",
         "DonatedMoneySpent",
         "StockAdjusted",
         "StockDisposed",
         "StockReturned",
         "TitleTransferred",
+        "ShipmentTitleTransferred",
         "ShipmentDispatched",
         "ShipmentReceived",
         "ShipmentLossReported",
