@@ -25,7 +25,8 @@ fn boundaries(tag: &str) -> Vec<Boundary> {
     boundary(tag).into_iter().chain(quality).collect()
 }
 
-fn boundary(tag: &str) -> Option<Boundary> {
+/// The boundary of a tag; `None` where no view stores its fold.
+pub fn boundary(tag: &str) -> Option<Boundary> {
     let (kind, id) = tag.split_once(':')?;
     match kind {
         "organisation" => Boundary::organisation(id),
