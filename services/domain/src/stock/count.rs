@@ -23,6 +23,7 @@ use crate::{
     asset,
     books::{Books, Fold},
     boundary::Boundary,
+    calendar::timestamp,
     code::{Code, Label, Quantity},
     command::{Command, Moment},
     limits,
@@ -178,7 +179,7 @@ impl Command for CountStock {
         let is_given_up = |event: &&Event| matches!(event, Event::AllocationReleased(_));
         let given_up = corrections.iter().filter(is_given_up).count();
         claims::check_number(&self.facility_id, "of several lots", given_up)?;
-        let mut events = self.parts(compared);
+        let mut events = self.parts(compared, moment);
         events.extend(corrections);
         events.extend(entered);
         limits::keep(events)
@@ -214,7 +215,7 @@ fn check_differences(
 
 impl CountStock {
     /// What was counted, in as many events as that takes.
-    fn parts(&self, compared: Vec<Compared>) -> Vec<Event> {
+    fn parts(&self, compared: Vec<Compared>, moment: Moment) -> Vec<Event> {
         let count = StockCount {
             count_id: self.count_id.to_string(),
             facility_id: self.facility_id.to_string(),
@@ -222,6 +223,7 @@ impl CountStock {
             kind: self.kind.into(),
             counted_position: self.counted_position.unwrap_or_default(),
             lots: Vec::new(),
+            counted_at: Some(timestamp(moment.occurred_at_us)),
         };
         let mut lots: Vec<CountedLot> = compared.into_iter().map(|it| it.counted).collect();
         let mut events = Vec::new();
