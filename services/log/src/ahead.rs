@@ -47,12 +47,11 @@ impl Ahead {
             Some(pages) => pages.recv().await,
             None => None,
         };
-        let page = match ready {
-            Some(page) => page,
-            None => {
-                pages = None;
-                read(range).await?
-            }
+        let page = if let Some(page) = ready {
+            page
+        } else {
+            pages = None;
+            read(range).await?
         };
         if !page.complete && page.events.len() >= MIN_EVENTS {
             let next = behind(&page, range);
@@ -119,12 +118,14 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+    use std::{
+        future::{Ready, ready},
+        sync::{
+            Arc,
+            atomic::{AtomicU64, Ordering},
+        },
     };
 
-    use futures::future::BoxFuture;
     use keruen_proto::log::v1::RecordedEvent;
 
     use super::*;
@@ -139,14 +140,12 @@ mod tests {
     }
 
     impl Positions {
-        fn reading(
-            &self,
-        ) -> impl Fn(Range) -> BoxFuture<'static, Result<Page, ReadError>> + Send + use<> {
+        fn reading(&self) -> impl Fn(Range) -> Ready<Result<Page, ReadError>> + Send + use<> {
             let this = self.clone();
-            move |range| Box::pin(this.clone().read(range))
+            move |range| ready(Ok(this.read(range)))
         }
 
-        async fn read(self, range: Range) -> Result<Page, ReadError> {
+        fn read(&self, range: Range) -> Page {
             self.reads.fetch_add(1, Ordering::SeqCst);
             let head_position = self.head.load(Ordering::SeqCst);
             let last = head_position.min(range.after_position + PAGE);
@@ -154,11 +153,11 @@ mod tests {
                 position,
                 ..RecordedEvent::default()
             };
-            Ok(Page {
+            Page {
                 events: (range.after_position + 1..=last).map(event).collect(),
                 head_position,
                 complete: last == head_position,
-            })
+            }
         }
     }
 

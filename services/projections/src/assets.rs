@@ -22,7 +22,7 @@ const MAX_ROWS: usize = 1_000;
 /// A service that is due later than in a hundred years is not planned.
 const MAX_DAYS: i32 = 36_525;
 /// Where assets are that left the books.
-const GONE: [AssetPlace; 4] = [
+pub const GONE: [AssetPlace; 4] = [
     AssetPlace::Disposed,
     AssetPlace::Lost,
     AssetPlace::Returned,

@@ -208,25 +208,10 @@ impl Chronicle {
             slot.is_recent = true;
             return Ok(slot.value);
         }
-        let stored = if !self.stored.may_have(table::HOLDINGS.name, &key) {
-            None
+        let stored = if self.stored.may_have(table::HOLDINGS.name, &key) {
+            self.load_holding(&key)?
         } else {
-            let stock = &key.stock;
-            self.connection
-                .prepare_cached(
-                    "SELECT holding_id FROM holdings WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
-                     AND owner_id = ?4 AND custodian_id = ?5",
-                )?
-                .query_row(
-                    params![
-                        stock.facility_id,
-                        stock.item_id,
-                        stock.batch_id,
-                        stock.owner_id,
-                        key.custodian_id
-                    ],
-                    |row| row.get(0),
-                )?
+            None
         };
         let id = match stored {
             Some(id) => id,
@@ -238,6 +223,25 @@ impl Chronicle {
         let slot = stored.map_or_else(|| Slot::new(id), Slot::stored);
         self.holdings.insert(key, slot);
         Ok(id)
+    }
+
+    fn load_holding(&self, key: &HoldingKey) -> Result<Option<i64>, StoreError> {
+        let stock = &key.stock;
+        self.connection
+            .prepare_cached(
+                "SELECT holding_id FROM holdings WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
+                 AND owner_id = ?4 AND custodian_id = ?5",
+            )?
+            .query_row(
+                params![
+                    stock.facility_id,
+                    stock.item_id,
+                    stock.batch_id,
+                    stock.owner_id,
+                    key.custodian_id
+                ],
+                |row| row.get(0),
+            )
     }
 
     fn pair(&mut self, key: &(String, String)) -> Result<&mut Pair, StoreError> {

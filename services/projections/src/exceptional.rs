@@ -91,7 +91,7 @@ pub fn at(
         occurred_at: recorded.occurred_at,
         recorded_at_us: recorded.recorded_at_us,
         actor: recorded.actor.clone(),
-        facility_id: facility(recorded, movements).to_owned(),
+        facility_id: facility(recorded, event, movements).to_owned(),
         subject: subject(&recorded.tags).to_owned(),
         item_id: units.map(|units| units.item_id.clone()).unwrap_or_default(),
         batch_id: units
@@ -115,7 +115,24 @@ fn one_batch<'e>(movements: &[Movement<'e>]) -> Option<&'e StockUnits> {
     }
 }
 
-fn facility<'e>(recorded: &'e RecordedEvent, movements: &[Movement<'e>]) -> &'e str {
+/// Where it happened; empty where on the way, or where it is about no place.
+fn facility<'e>(
+    recorded: &'e RecordedEvent,
+    event: &'e Event,
+    movements: &[Movement<'e>],
+) -> &'e str {
+    match event {
+        Event::ShipmentDispatched(it) => return &it.origin_id,
+        Event::ShipmentDispatchVoided(it) => return &it.origin_id,
+        Event::CustodyHandedOver(it) => {
+            return it.leg.as_ref().map_or("", |leg| &leg.facility_id);
+        }
+        // What gets on at a stop is where it comes from; all else is on its way.
+        Event::ShipmentLoaded(it) if it.load.as_ref().is_some_and(|load| load.from_stop > 0) => {
+            return &it.origin_id;
+        }
+        _ => {}
+    }
     if let Some(movement) = movements.first() {
         return movement.facility_id;
     }
@@ -204,6 +221,8 @@ fn documents(event: &Event) -> Option<&[DocumentRef]> {
         Event::ShipmentDispatched(it) => &it.documents,
         Event::ShipmentReceived(it) => &it.documents,
         Event::ShipmentLossReported(it) => &it.documents,
+        Event::CustodyHandedOver(it) => &it.documents,
+        Event::KeeperAppointed(it) => &it.documents,
         _ => return None,
     })
 }
@@ -212,6 +231,7 @@ fn signed_by(event: &Event) -> &str {
     match event {
         Event::ShipmentDispatched(it) => &it.signed_by_ref,
         Event::ShipmentReceived(it) => &it.signed_by_ref,
+        Event::CustodyHandedOver(it) => it.leg.as_ref().map_or("", |leg| &leg.signed_by_ref),
         _ => "",
     }
 }

@@ -23,6 +23,11 @@ use crate::{
 
 const USUAL_ROWS: usize = 100;
 const MAX_ROWS: usize = 1_000;
+/// Rows that totals are added up from are read so many at a time.
+#[cfg(not(test))]
+const READ_ROWS: usize = 10_000;
+#[cfg(test)]
+const READ_ROWS: usize = 7;
 
 /// A question for liability, parsed.
 pub struct LiabilityQuery {
@@ -87,7 +92,9 @@ impl LiabilityQuery {
         if self.totals {
             self.totals(connection, past, &mut register)
         } else {
-            let (sql, clauses) = self.sql(past, COLUMNS.len());
+            let keys = self.paging.resume.clone().unwrap_or_default();
+            // One row more than asked for tells whether there is a next page.
+            let (sql, clauses) = self.sql(past, &keys, self.paging.page_size + 1);
             self.paging
                 .page(connection, &sql, &clauses, (0, COLUMNS.len()), |row| {
                     let row = register.row(row)?;
@@ -97,8 +104,8 @@ impl LiabilityQuery {
         }
     }
 
-    /// Rows by batch, which follow the first `keys` keys of a page.
-    fn sql(&self, past: Option<&Past>, keys: usize) -> (String, Clauses) {
+    /// Rows by batch, so many at most, which follow these keys.
+    fn sql(&self, past: Option<&Past>, keys: &[Value], rows: usize) -> (String, Clauses) {
         let mut clauses = Clauses::default();
         let from = match past {
             Some(past) => past.holdings(&mut clauses, true),
@@ -114,20 +121,17 @@ impl LiabilityQuery {
         for (column, filter) in COLUMNS.iter().zip(filters) {
             clauses.equal(column, filter.as_deref());
         }
-        clauses.after(&COLUMNS[..keys], self.paging.resume.clone());
+        if !keys.is_empty() {
+            clauses.after(&COLUMNS[..keys.len()], Some(keys.to_vec()));
+        }
         let on_hand = if self.on_the_way { "0" } else { "s.on_hand" };
         let columns = COLUMNS.join(", ");
         let where_clause = clauses.where_clause();
-        // Totals are added up over all that follows.
-        let limit = if self.totals {
-            String::new()
-        } else {
-            format!(" LIMIT {}", self.paging.limit(&mut clauses))
-        };
+        let limit = clauses.parameter(i64::try_from(rows).unwrap_or(i64::MAX));
         let sql = format!(
             "SELECT {columns}, CAST(SUM({on_hand}) AS BIGINT), CAST(SUM(s.in_transit) AS BIGINT) \
              FROM ({from}) s{where_clause} GROUP BY {columns} \
-             HAVING SUM({on_hand}) <> 0 OR SUM(s.in_transit) <> 0 ORDER BY {columns}{limit}"
+             HAVING SUM({on_hand}) <> 0 OR SUM(s.in_transit) <> 0 ORDER BY {columns} LIMIT {limit}"
         );
         (sql, clauses)
     }
@@ -139,9 +143,6 @@ impl LiabilityQuery {
         past: Option<&Past>,
         register: &mut Register<'_>,
     ) -> Result<Page<LiabilityRow>, Refusal> {
-        let (sql, clauses) = self.sql(past, 1);
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut found = statement.query(&clauses.values())?;
         let mut page = Page {
             rows: Vec::new(),
             next_page_token: String::new(),
@@ -151,24 +152,38 @@ impl LiabilityQuery {
         let is_full = |page: &Page<LiabilityRow>, bytes| {
             page.rows.len() >= self.paging.page_size || bytes > MAX_PAGE_BYTES
         };
-        while let Some(row) = found.next()? {
-            let custodian_id: String = row.get(0)?;
-            if custodian_id != total.custodian_id {
-                let whole = std::mem::take(&mut total);
-                let last = whole.custodian_id.clone();
-                for row in whole.rows(register)? {
-                    bytes += row.encoded_len();
-                    page.rows.push(row);
+        let mut keys = self.paging.resume.clone().unwrap_or_default();
+        loop {
+            let (sql, clauses) = self.sql(past, &keys, READ_ROWS);
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut found = statement.query(&clauses.values())?;
+            let mut rows = 0;
+            while let Some(row) = found.next()? {
+                let custodian_id: String = row.get(0)?;
+                if custodian_id != total.custodian_id {
+                    let whole = std::mem::take(&mut total);
+                    let last = whole.custodian_id.clone();
+                    for row in whole.rows(register)? {
+                        bytes += row.encoded_len();
+                        page.rows.push(row);
+                    }
+                    if is_full(&page, bytes) {
+                        page.next_page_token =
+                            paging::token(self.paging.fingerprint, vec![Value::Text(last)]);
+                        return Ok(page);
+                    }
+                    total.custodian_id = custodian_id;
                 }
-                if is_full(&page, bytes) {
-                    page.next_page_token =
-                        paging::token(self.paging.fingerprint, vec![Value::Text(last)]);
-                    return Ok(page);
-                }
-                total.custodian_id = custodian_id;
+                let unit = register.unit_value(&row.get::<String>(3)?)?;
+                total.add(unit, row.get(5)?, row.get(6)?);
+                rows += 1;
+                keys = (0..COLUMNS.len())
+                    .map(|key| row.get(key))
+                    .collect::<Result<_, StoreError>>()?;
             }
-            let unit = register.unit_value(&row.get::<String>(3)?)?;
-            total.add(unit, row.get(5)?, row.get(6)?);
+            if rows < READ_ROWS {
+                break;
+            }
         }
         page.rows.extend(total.rows(register)?);
         Ok(page)

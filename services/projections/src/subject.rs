@@ -53,7 +53,8 @@ fn boundaries(tag: &str) -> impl Iterator<Item = Boundary> {
     boundary(tag).into_iter().chain(quality)
 }
 
-fn boundary(tag: &str) -> Option<Boundary> {
+/// The boundary of a tag; `None` where no view stores its fold.
+pub fn boundary(tag: &str) -> Option<Boundary> {
     let (kind, id) = tag.split_once(':')?;
     match kind {
         "organisation" => Boundary::organisation(id),

@@ -9,7 +9,10 @@ use keruen_proto::reports::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    exceptions::ExceptionsQuery, expiry::ExpiryQuery, needs::NeedsQuery, reorder::ReorderQuery,
+    exceptions::ExceptionsQuery,
+    expiry::ExpiryQuery,
+    needs::NeedsQuery,
+    reorder::{self, ReorderQuery},
     statement::StatementQuery,
 };
 use crate::{endpoint::StockEndpoint, refusal::Refusal};
@@ -48,6 +51,28 @@ macro_rules! lists {
                 }
             )*
 
+            async fn list_reorders(
+                &self,
+                request: Request<ListReordersRequest>,
+            ) -> Result<Response<ListReordersResponse>, Status> {
+                let query = ReorderQuery::parse(request.get_ref())?;
+                let views = self.stock.views();
+                let (current, history) = (views.current(), views.history());
+                let min_position = request.get_ref().min_position;
+                self.stock.wait_for(current, min_position, request.metadata()).await?;
+                let (missing, position) = current.read(reorder::missing).await?;
+                // What had been missing at a position may have been found by a later one, never by an earlier one.
+                self.stock.wait_for(history, position, request.metadata()).await?;
+                let today = views.today();
+                let query = query.without(missing);
+                let (page, _) = history.read(move |rows| query.answer(rows, today)).await?;
+                Ok(Response::new(ListReordersResponse {
+                    rows: page.rows,
+                    next_page_token: page.next_page_token,
+                    position,
+                }))
+            }
+
             async fn get_statement(
                 &self,
                 request: Request<GetStatementRequest>,
@@ -68,6 +93,5 @@ macro_rules! lists {
 lists! {
     list_unmet_needs ListUnmetNeedsRequest => ListUnmetNeedsResponse, NeedsQuery of current;
     list_expiring_stock ListExpiringStockRequest => ListExpiringStockResponse, ExpiryQuery of current;
-    list_reorders ListReordersRequest => ListReordersResponse, ReorderQuery of history;
     list_audit_exceptions ListAuditExceptionsRequest => ListAuditExceptionsResponse, ExceptionsQuery of current;
 }

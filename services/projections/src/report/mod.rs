@@ -11,11 +11,16 @@ mod statement;
 pub use endpoint::ReportEndpoint;
 #[cfg(test)]
 pub use {
-    exceptions::ExceptionsQuery, expiry::ExpiryQuery, needs::NeedsQuery, reorder::ReorderQuery,
+    exceptions::ExceptionsQuery,
+    expiry::ExpiryQuery,
+    needs::NeedsQuery,
+    reorder::{Missing, ReorderQuery, missing},
     statement::StatementQuery,
 };
 
-use keruen_proto::registry::v1::{Money, UnitValue};
+use chrono::NaiveDate;
+use keruen_domain::registry::closure_on;
+use keruen_proto::registry::v1::{Facility, Money, UnitValue};
 use prost::Message;
 
 use crate::{
@@ -73,6 +78,13 @@ fn in_region(clauses: &mut Clauses, column: &str, region_id: Option<&String>, to
              WHERE region_id = {region_id} AND valid_from <= {today} AND valid_to > {today})"
         ));
     }
+}
+
+/// Whether a facility is neither retired nor closed on a day.
+fn is_in_use(facility: &Facility, day: NaiveDate) -> bool {
+    let retired_on = facility.retired.as_ref().map(|it| it.retired_on.as_str());
+    let is_retired = retired_on.is_some_and(|retired_on| retired_on <= day.to_string().as_str());
+    !is_retired && closure_on(facility, day).is_none()
 }
 
 /// The rows after the one at which the page before ended, of all that there are, in the order of their keys. What is new

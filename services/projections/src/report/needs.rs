@@ -12,7 +12,7 @@ use keruen_proto::{
     shipments::v1::{Shipment, ShipmentState},
 };
 
-use super::{MAX_DAYS, cut, in_region, paging_of, within};
+use super::{MAX_DAYS, cut, in_region, is_in_use, paging_of, within};
 use crate::{
     boards::{Page, Paging, sized},
     clauses::{Clauses, Value},
@@ -128,7 +128,7 @@ impl NeedsQuery {
         let mut rows: Vec<_> = sums.into_values().map(Sum::finish).collect();
         rows.retain(|row| row.missing > 0 || row.unconfirmed > 0 || row.patients > 0);
         if !self.hide_silent && self.commodity_id.is_none() && self.item_id.is_none() {
-            rows.extend(self.silent(connection, &mut facilities, &day)?);
+            rows.extend(self.silent(connection, &mut facilities, today)?);
         }
         let rows = rows.into_iter().map(|row| (self.key(&row), row)).collect();
         Ok(cut(&self.paging, rows))
@@ -190,14 +190,14 @@ impl NeedsQuery {
         &self,
         connection: &Connection,
         names: &mut Facilities<'_>,
-        today: &str,
+        today: NaiveDate,
     ) -> Result<Vec<UnmetNeedRow>, Refusal> {
         let mut clauses = Clauses::default();
         in_region(
             &mut clauses,
             "f.facility_id",
             self.region_id.as_ref(),
-            today,
+            &today.to_string(),
         );
         clauses.equal("f.facility_id", self.facility_id.as_deref());
         clauses.condition(
@@ -262,16 +262,10 @@ fn is_need(request: &Request) -> bool {
 }
 
 /// Whether a facility is one that people wait at, and in use.
-fn asks(facility: &Facility, today: &str) -> bool {
-    let is_closed = facility.closures.iter().any(|closure| {
-        let is_over = !closure.reopened_on.is_empty() && closure.reopened_on.as_str() <= today;
-        closure.closed_on.as_str() <= today && !is_over
-    });
-    let kind = facility.kind();
-    facility.retired.is_none()
-        && !is_closed
+fn asks(facility: &Facility, today: NaiveDate) -> bool {
+    is_in_use(facility, today)
         && matches!(
-            kind,
+            facility.kind(),
             FacilityKind::Hospital | FacilityKind::Laboratory | FacilityKind::MobileUnit
         )
 }

@@ -11,21 +11,27 @@ use keruen_proto::{
     Event,
     inventory::v1::{Asset, Batch},
     log::v1::{Query, QueryItem, RecordedEvent},
+    registry::v1::{FacilityKind, LocalizedText},
 };
 
 use super::statement::Change;
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, subject};
 
 const PAGE_EVENTS: usize = 1_000;
+/// Histories that are read at once: the log takes a query of so many terms.
+const MAX_FOLDS: usize = 128;
+const MAX_TERMS: usize = 4_096;
+/// Units with serial numbers that are looked at one by one.
+const MAX_ASSETS: usize = 50_000;
 
 /// All events of a query, page by page.
 async fn events(
     log: &Arc<dyn Log>,
-    item: QueryItem,
+    items: Vec<QueryItem>,
     mut range: Range,
     mut take: impl FnMut(&RecordedEvent),
 ) -> Result<(), Refusal> {
-    let query = Query { items: vec![item] };
+    let query = Query { items };
     loop {
         let page = log.read(&query, range, PAGE_EVENTS).await?;
         page.events.iter().for_each(&mut take);
@@ -36,38 +42,113 @@ async fn events(
     }
 }
 
-/// The fold of a boundary as it stood at a position.
-async fn folded_at(log: &Arc<dyn Log>, boundary: &Boundary, at: u64) -> Result<Entry, Refusal> {
-    let mut entry = Entry::empty(boundary);
-    let types = entry.event_types().iter().map(|name| (*name).to_owned());
-    let item = QueryItem {
-        types: types.collect(),
-        tags: vec![boundary.tag()],
-    };
-    events(log, item, Range::after(0).up_to(at), |recorded| {
-        // What can't be decoded parks the views, long before anybody is answered.
-        if let Ok(event) = Event::decode(&recorded.r#type, &recorded.data) {
-            entry.evolve(boundary, &event);
+/// The folds of boundaries as they stood at a position. Each is folded from the events that carry its own tag.
+async fn folds_at(
+    log: &Arc<dyn Log>,
+    boundaries: &[Boundary],
+    at: u64,
+) -> Result<HashMap<Boundary, Entry>, Refusal> {
+    let mut folds = HashMap::new();
+    let types = |boundary| Entry::empty(boundary).event_types();
+    let terms = boundaries.iter().map(|it| types(it).len() + 1).max();
+    let size = MAX_FOLDS.min(MAX_TERMS / terms.unwrap_or(1)).max(1);
+    for chunk in boundaries.chunks(size) {
+        let mut by_tag: HashMap<String, (&Boundary, Entry)> = HashMap::new();
+        let mut items = Vec::with_capacity(chunk.len());
+        for boundary in chunk {
+            by_tag.insert(boundary.tag(), (boundary, Entry::empty(boundary)));
+            items.push(QueryItem {
+                types: types(boundary).iter().copied().map(str::to_owned).collect(),
+                tags: vec![boundary.tag()],
+            });
         }
-    })
-    .await?;
-    Ok(entry)
+        events(log, items, Range::after(0).up_to(at), |recorded| {
+            // What can't be decoded parks the views, long before anybody is answered.
+            let Ok(event) = Event::decode(&recorded.r#type, &recorded.data) else {
+                return;
+            };
+            for tag in &recorded.tags {
+                if let Some((boundary, entry)) = by_tag.get_mut(tag)
+                    && entry.event_types().contains(&event.type_name())
+                {
+                    entry.evolve(boundary, &event);
+                }
+            }
+        })
+        .await?;
+        let found = by_tag.into_values();
+        folds.extend(found.map(|(boundary, entry)| (boundary.clone(), entry)));
+    }
+    Ok(folds)
 }
 
-/// A unit with a serial number as it stood at a position.
-pub async fn asset_at(
+/// Units with serial numbers that have been of these batches by a position, as they stood then.
+pub async fn assets_at(
     log: &Arc<dyn Log>,
-    item_id: &str,
-    serial_number: &str,
+    batch_ids: &[&str],
     at: u64,
-) -> Result<Asset, Refusal> {
-    let Some(boundary) = Boundary::asset(item_id, serial_number) else {
-        return Ok(Asset::default());
-    };
-    Ok(match folded_at(log, &boundary, at).await? {
-        Entry::Asset(asset) => asset,
-        _ => Asset::default(),
-    })
+) -> Result<Vec<Asset>, Refusal> {
+    let mut assets: BTreeSet<Boundary> = BTreeSet::new();
+    for chunk in batch_ids.chunks(MAX_FOLDS) {
+        let of_batch = |id: &&str| QueryItem {
+            types: Vec::new(),
+            tags: vec![format!("batch:{id}")],
+        };
+        let items = chunk.iter().map(of_batch).collect();
+        events(log, items, Range::after(0).up_to(at), |recorded| {
+            let tags = recorded.tags.iter().filter(|tag| tag.starts_with("asset:"));
+            if assets.len() <= MAX_ASSETS {
+                assets.extend(tags.filter_map(|tag| subject::boundary(tag)));
+            }
+        })
+        .await?;
+        if assets.len() > MAX_ASSETS {
+            return Err(Refusal::StatementTooLarge);
+        }
+    }
+    let assets: Vec<Boundary> = assets.into_iter().collect();
+    let folds = folds_at(log, &assets, at).await?;
+    let folds = folds.into_values().filter_map(|entry| match entry {
+        Entry::Asset(asset) => Some(asset),
+        _ => None,
+    });
+    Ok(folds.collect())
+}
+
+/// Those of these facilities that keep stock for others, as the registry said at a position.
+pub async fn warehouses_at(
+    log: &Arc<dyn Log>,
+    facility_ids: &BTreeSet<Arc<str>>,
+    at: u64,
+) -> Result<BTreeSet<String>, Refusal> {
+    let facilities: Vec<Boundary> = facility_ids
+        .iter()
+        .filter_map(|id| Boundary::facility(id))
+        .collect();
+    let folds = folds_at(log, &facilities, at).await?;
+    let warehouses = folds.into_values().filter_map(|entry| match entry {
+        Entry::Facility(it) => matches!(
+            it.kind(),
+            FacilityKind::Warehouse | FacilityKind::FrontOffice
+        )
+        .then_some(it.facility_id),
+        _ => None,
+    });
+    Ok(warehouses.collect())
+}
+
+/// The name of an organisation, as the registry said at a position.
+pub async fn organisation_name_at(
+    log: &Arc<dyn Log>,
+    organisation_id: &str,
+    at: u64,
+) -> Result<Option<LocalizedText>, Refusal> {
+    let boundary = Boundary::organisation(organisation_id);
+    let folds = folds_at(log, boundary.as_slice(), at).await?;
+    Ok(folds.into_values().find_map(|entry| match entry {
+        Entry::Organisation(it) => it.name,
+        _ => None,
+    }))
 }
 
 /// Batches whose value or last day of use has been told anew since a position, as they were then.
@@ -83,7 +164,7 @@ pub async fn batches_at(
         tags: Vec::new(),
     };
     let mut changed: BTreeSet<String> = BTreeSet::new();
-    events(log, item, Range::after(at), |recorded| {
+    events(log, vec![item], Range::after(at), |recorded| {
         let tags = recorded.tags.iter();
         let named = tags.filter_map(|tag| tag.strip_prefix("batch:"));
         changed.extend(
@@ -93,15 +174,16 @@ pub async fn batches_at(
         );
     })
     .await?;
-    let mut then = BTreeMap::new();
-    for batch_id in changed {
-        if let Some(boundary) = Boundary::batch(&batch_id)
-            && let Entry::Batch(batch) = folded_at(log, &boundary, at).await?
-        {
-            then.insert(batch_id, batch);
-        }
-    }
-    Ok(then)
+    let changed: Vec<Boundary> = changed
+        .iter()
+        .filter_map(|id| Boundary::batch(id))
+        .collect();
+    let folds = folds_at(log, &changed, at).await?;
+    let then = folds.into_values().filter_map(|entry| match entry {
+        Entry::Batch(batch) => Some((batch.batch_id.clone(), batch)),
+        _ => None,
+    });
+    Ok(then.collect())
 }
 
 /// Why units were lost or disposed of, by position and batch.
@@ -184,7 +266,7 @@ async fn loss_cause(
         ],
     };
     let mut cause = String::new();
-    events(log, item, Range::after(0).up_to(before), |recorded| {
+    events(log, vec![item], Range::after(0).up_to(before), |recorded| {
         if let Ok(Event::ShipmentLossReported(it)) = Event::decode(&recorded.r#type, &recorded.data)
         {
             it.cause().as_str_name().clone_into(&mut cause);

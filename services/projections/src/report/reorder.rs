@@ -1,18 +1,19 @@
 //! How long stock lasts at the pace at which it was used, and what to ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use keruen_proto::{
     registry::v1::Facility,
     reports::v1::{ListReordersRequest, ReorderOrder, ReorderRow},
+    shipments::v1::Shipment,
 };
 
-use super::{MAX_MONTHS, MONTH_DAYS, cut, in_region, paging_of, within};
+use super::{MAX_MONTHS, MONTH_DAYS, cut, in_region, is_in_use, paging_of, within};
 use crate::{
     boards::{Page, Paging, sized},
     clauses::{Clauses, Value},
-    database::Connection,
+    database::{Connection, params},
     fields::Fields,
     names::{self, Facilities},
     refusal::Refusal,
@@ -30,11 +31,15 @@ pub struct ReorderQuery {
     target_months: i64,
     show_enough: bool,
     order: ReorderOrder,
+    missing: Missing,
     paging: Paging,
 }
 
 /// Facility and commodity.
 type Key = (String, String);
+
+/// Units reported missing on their way to a facility, and not settled: nobody can count on those.
+pub type Missing = BTreeMap<Key, i64>;
 
 /// What is known of a facility's stock of a commodity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +51,8 @@ struct Level {
     /// The first day of which anything is known, counted from 1970-01-01.
     first_day: i64,
     minimum: i64,
+    /// Whether the facility is retired or closed: it needs nothing.
+    is_unused: bool,
 }
 
 impl ReorderQuery {
@@ -88,8 +95,15 @@ impl ReorderQuery {
             target_months: target,
             show_enough: request.show_enough,
             order,
+            missing: Missing::new(),
             paging: paging_of(fields, "reorders", asked, &bare, &shape)?,
         })
+    }
+
+    /// Does not count on these, see [`missing`].
+    #[must_use]
+    pub fn without(self, missing: Missing) -> Self {
+        Self { missing, ..self }
     }
 
     /// Lists it, from the view `history`, with the regions of `today`.
@@ -103,7 +117,12 @@ impl ReorderQuery {
         names::known_commodity(connection, self.commodity_id.as_deref())?;
         let day_number = today.signed_duration_since(NaiveDate::default()).num_days();
         let mut levels = self.levels(connection, &today.to_string(), day_number)?;
-        self.add_minimums(connection, &today.to_string(), &mut levels)?;
+        self.add_minimums(connection, today, &mut levels)?;
+        for (key, missing) in &self.missing {
+            if let Some(level) = levels.get_mut(key) {
+                level.in_transit = level.in_transit.saturating_sub(*missing).max(0);
+            }
+        }
         let mut facilities = Facilities::new(connection, &today.to_string());
         let mut rows = Vec::new();
         for ((facility_id, commodity_id), level) in levels {
@@ -162,7 +181,7 @@ impl ReorderQuery {
                     in_transit: row.get(3)?,
                     consumed: row.get(4)?,
                     first_day: row.get(5)?,
-                    minimum: 0,
+                    ..Level::default()
                 };
                 Ok(((row.get(0)?, row.get(1)?), level))
             })?;
@@ -172,17 +191,23 @@ impl ReorderQuery {
     fn add_minimums(
         &self,
         connection: &Connection,
-        today: &str,
+        today: NaiveDate,
         levels: &mut BTreeMap<Key, Level>,
     ) -> Result<(), Refusal> {
         let mut clauses = Clauses::default();
-        in_region(&mut clauses, "facility_id", self.region_id.as_ref(), today);
+        let day = today.to_string();
+        in_region(&mut clauses, "facility_id", self.region_id.as_ref(), &day);
         clauses.equal("facility_id", self.facility_id.as_deref());
         let sql = format!("SELECT resource FROM facilities{}", clauses.where_clause());
+        let mut unused = BTreeSet::new();
         let mut statement = connection.prepare_cached(&sql)?;
         let mut found = statement.query(&clauses.values())?;
         while let Some(row) = found.next()? {
             let (facility, _) = sized::<Facility>(&row, 0)?;
+            if !is_in_use(&facility, today) {
+                unused.insert(facility.facility_id);
+                continue;
+            }
             for reserve in facility.minimum_reserves {
                 let is_asked = self.commodity_id.as_ref();
                 if is_asked.is_none_or(|asked| *asked == reserve.commodity_id) {
@@ -190,6 +215,9 @@ impl ReorderQuery {
                     levels.entry(key).or_default().minimum = reserve.quantity;
                 }
             }
+        }
+        for ((facility_id, _), level) in levels {
+            level.is_unused = unused.contains(facility_id);
         }
         Ok(())
     }
@@ -215,7 +243,11 @@ impl ReorderQuery {
             days_left,
             months_left: days_left.map(months),
             minimum: level.minimum,
-            suggested: target.saturating_sub(coming).max(0),
+            suggested: if level.is_unused {
+                0
+            } else {
+                target.saturating_sub(coming).max(0)
+            },
             ..ReorderRow::default()
         }
     }
@@ -232,6 +264,33 @@ impl ReorderQuery {
             Value::from(row.commodity_id.as_str()),
         ]
     }
+}
+
+/// What is missing, from the view `current`.
+pub fn missing(connection: &Connection) -> Result<Missing, Refusal> {
+    let mut missing = Missing::new();
+    let mut commodity =
+        connection.prepare_cached("SELECT commodity_id FROM items WHERE item_id = ?1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT resource FROM shipments WHERE shipment_id IN (SELECT shipment_id FROM carried)",
+    )?;
+    let mut found = statement.query(&[])?;
+    while let Some(row) = found.next()? {
+        let (shipment, _) = sized::<Shipment>(&row, 0)?;
+        for lot in shipment.lots.iter().filter(|lot| lot.missing > 0) {
+            let units = lot.shipment_units.as_ref().and_then(|it| it.units.as_ref());
+            let Some(units) = units else { continue };
+            let commodity_id: Option<String> =
+                commodity.query_row(params![units.item_id], |row| row.get(0))?;
+            let key = (
+                shipment.destination_id.clone(),
+                commodity_id.unwrap_or_default(),
+            );
+            let sum = missing.entry(key).or_default();
+            *sum = sum.saturating_add(lot.missing);
+        }
+    }
+    Ok(missing)
 }
 
 /// Days as months, to one decimal.

@@ -2,7 +2,7 @@
 //! told the same for ever.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -10,7 +10,7 @@ use chrono::{Days, NaiveDate};
 use keruen_log::Log;
 use keruen_proto::{
     inventory::v1::{AssetCondition, Batch},
-    registry::v1::{Facility, FacilityKind, LocalizedText, Money},
+    registry::v1::{Item, Money, Tracking},
     reports::v1::{
         GetStatementRequest, GetStatementResponse, StatementFigure as Figure, StatementRow,
         get_statement_request::Party as Asked,
@@ -21,10 +21,11 @@ use super::{
     MAX_DAYS, cut,
     exceptions::begin,
     paging_of,
-    recorded::{asset_at, batches_at, causes},
+    recorded::{assets_at, batches_at, causes, organisation_name_at, warehouses_at},
     within, worth,
 };
 use crate::{
+    assets::GONE,
     boards::{Paging, sized},
     chronicle::COLUMNS,
     clauses::{Clauses, Value},
@@ -41,8 +42,12 @@ const USUAL_UNREPORTED_DAYS: i32 = 30;
 /// What one statement may be about: more takes too long, and too much memory.
 const MAX_BATCHES: usize = 50_000;
 const MAX_CHANGES: usize = 1_000_000;
-/// Batches of one question to the views.
+/// Batches of one question to the views, and changes that one answers with.
 const CHUNK: usize = 400;
+#[cfg(not(test))]
+const PAGE_CHANGES: usize = 20_000;
+#[cfg(test)]
+const PAGE_CHANGES: usize = 53;
 
 /// Whose statement.
 #[derive(Clone, Debug)]
@@ -98,12 +103,9 @@ pub struct Change {
 #[derive(Default)]
 struct Material {
     batches: BTreeMap<String, Batch>,
-    /// Facilities that keep stock for others.
-    warehouses: BTreeSet<String>,
+    /// Items whose units have serial numbers.
+    serial_items: BTreeSet<String>,
     changes: Vec<Change>,
-    /// Units with serial numbers: item, serial number and batch.
-    serials: Vec<(String, String, String)>,
-    party_name: Option<LocalizedText>,
 }
 
 /// Donation, item, figure, cause and currency.
@@ -203,21 +205,12 @@ impl StatementQuery {
     ) -> Result<GetStatementResponse, Refusal> {
         let query = Arc::new(self);
         let asked = Arc::clone(&query);
-        let named = views.current().read(move |rows| asked.named(rows)).await?;
-        let (mut material, _) = named;
+        let batch_ids = views.current().read(move |rows| asked.given(rows)).await?.0;
         let asked = Arc::clone(&query);
-        let batch_ids: Vec<String> = material.batches.keys().cloned().collect();
         let read = views
             .history()
             .read(move |rows| asked.happened(rows, batch_ids));
-        let (happened, _) = read.await?;
-        material.batches = happened.batches;
-        material.warehouses = happened.warehouses;
-        material.changes = happened.changes;
-        let batch_ids: Vec<String> = material.batches.keys().cloned().collect();
-        let read = views.current().read(move |rows| serials(rows, &batch_ids));
-        material.serials = read.await?.0;
-
+        let material = read.await?.0;
         let causes = causes(log, &material.changes).await?;
         let now = query.state(log, &material, &causes, query.at).await?;
         let before = match query.since {
@@ -229,26 +222,22 @@ impl StatementQuery {
             rows: page.rows,
             next_page_token: page.next_page_token,
             position: query.at,
-            party_name: material.party_name,
+            party_name: organisation_name_at(log, query.party.id(), query.at).await?,
             first_day: query.first_day.clone(),
             last_day: query.last_day.to_string(),
         })
     }
 
-    /// Who it is about, and, of a donor, which batches, from the view `current`.
-    fn named(&self, connection: &Connection) -> Result<Material, Refusal> {
+    /// The batches of a donor, from the view `current`; those of an owner are told by what happened.
+    fn given(&self, connection: &Connection) -> Result<Vec<String>, Refusal> {
         let party = self.party.id();
         match &self.party {
             Party::Donor(_) => names::known_organisation(connection, Some(party))?,
             Party::Owner(_) => names::known_owner(connection, Some(party))?,
         }
         names::known_donation(connection, self.donation_id.as_deref())?;
-        let mut material = Material {
-            party_name: names::organisation(connection, party)?,
-            ..Material::default()
-        };
         let Party::Donor(donor_id) = &self.party else {
-            return Ok(material);
+            return Ok(Vec::new());
         };
         let mut clauses = Clauses::default();
         clauses.equal("d.donor_id", Some(donor_id));
@@ -257,12 +246,8 @@ impl StatementQuery {
             "SELECT b.batch_id FROM donations d JOIN batches b ON b.donation_id = d.donation_id{}",
             clauses.where_clause()
         );
-        let found = connection
-            .prepare_cached(&sql)?
-            .query_map(&clauses.values(), |row| row.get::<String>(0))?;
-        let empty = found.into_iter().map(|id| (id, Batch::default()));
-        material.batches = empty.collect();
-        Ok(material)
+        let mut statement = connection.prepare_cached(&sql)?;
+        Ok(statement.query_map(&clauses.values(), |row| row.get(0))?)
     }
 
     /// What happened, from the view `history`.
@@ -284,15 +269,19 @@ impl StatementQuery {
         for chunk in batch_ids.chunks(CHUNK) {
             self.read_chunk(connection, chunk, &mut material)?;
         }
-        let mut statement = connection.prepare_cached("SELECT resource FROM facilities")?;
-        let mut found = statement.query(&[])?;
-        while let Some(row) = found.next()? {
-            let (facility, _) = sized::<Facility>(&row, 0)?;
-            if matches!(
-                facility.kind(),
-                FacilityKind::Warehouse | FacilityKind::FrontOffice
-            ) {
-                material.warehouses.insert(facility.facility_id);
+        let item_ids: BTreeSet<String> = material
+            .batches
+            .values()
+            .map(|batch| batch.item_id.clone())
+            .collect();
+        let mut statement =
+            connection.prepare_cached("SELECT resource FROM items WHERE item_id = ?1")?;
+        for item_id in item_ids {
+            let mut found = statement.query(params![item_id])?;
+            if let Some(row) = found.next()?
+                && sized::<Item>(&row, 0)?.0.tracking() == Tracking::Serial
+            {
+                material.serial_items.insert(item_id);
             }
         }
         Ok(material)
@@ -314,6 +303,30 @@ impl StatementQuery {
             let (batch, _) = sized::<Batch>(&row, 0)?;
             material.batches.insert(batch.batch_id.clone(), batch);
         }
+        let mut known = Shared::default();
+        let mut resume = None;
+        loop {
+            resume = self.read_changes(connection, batch_ids, resume, &mut known, material)?;
+            if material.changes.len() > MAX_CHANGES {
+                return Err(Refusal::StatementTooLarge);
+            }
+            if resume.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next changes of some batches, in the order of their keys; answers with those of the last one where there may be
+    /// more.
+    fn read_changes(
+        &self,
+        connection: &Connection,
+        batch_ids: &[String],
+        resume: Option<Vec<Value>>,
+        known: &mut Shared,
+        material: &mut Material,
+    ) -> Result<Option<Vec<Value>>, Refusal> {
+        const KEYS: [&str; 3] = ["c.holding_id", "c.occurred_at_us", "c.position"];
         let mut clauses = Clauses::default();
         one_of(&mut clauses, "h.batch_id", batch_ids);
         clauses.equal("h.owner_id", self.party.owner());
@@ -322,36 +335,37 @@ impl StatementQuery {
         let position = i64::try_from(self.min_position()).unwrap_or(i64::MAX);
         let position = clauses.parameter(position);
         clauses.condition(format!("c.position <= {position}"));
+        clauses.after(&KEYS, resume);
+        let where_clause = clauses.where_clause();
+        let limit = clauses.parameter(i64::try_from(PAGE_CHANGES).unwrap_or(i64::MAX));
         let columns: Vec<String> = COLUMNS.split(", ").map(|it| format!("c.{it}")).collect();
+        let keys = KEYS.join(", ");
         let sql = format!(
-            "SELECT h.batch_id, h.facility_id, c.occurred_at_us, c.position, {} \
-             FROM holdings h JOIN changes c ON c.holding_id = h.holding_id{}",
+            "SELECT h.batch_id, h.facility_id, {keys}, {} \
+             FROM holdings h JOIN changes c ON c.holding_id = h.holding_id{where_clause} ORDER BY {keys} LIMIT {limit}",
             columns.join(", "),
-            clauses.where_clause()
         );
-        let mut known: HashMap<String, Arc<str>> = HashMap::new();
-        let mut shared = |text: String| {
-            Arc::clone(
-                known
-                    .entry(text)
-                    .or_insert_with_key(|it| it.as_str().into()),
-            )
-        };
         let mut statement = connection.prepare_cached(&sql)?;
         let mut found = statement.query(&clauses.values())?;
+        let (mut last, mut rows) = (None, 0);
         while let Some(row) = found.next()? {
+            let (holding_id, occurred_at_us): (i64, i64) = (row.get(2)?, row.get(3)?);
+            let position: i64 = row.get(4)?;
             material.changes.push(Change {
-                batch_id: shared(row.get(0)?),
-                facility_id: shared(row.get(1)?),
-                occurred_at_us: row.get(2)?,
-                position: row.get::<i64>(3)?.cast_unsigned(),
-                counts: counts(&row, 4)?,
+                batch_id: known.text(row.get(0)?),
+                facility_id: known.text(row.get(1)?),
+                occurred_at_us,
+                position: position.cast_unsigned(),
+                counts: counts(&row, 5)?,
             });
-            if material.changes.len() > MAX_CHANGES {
-                return Err(Refusal::StatementTooLarge);
-            }
+            rows += 1;
+            last = Some(
+                [holding_id, occurred_at_us, position]
+                    .map(Value::from)
+                    .to_vec(),
+            );
         }
-        Ok(())
+        Ok(last.filter(|_| rows == PAGE_CHANGES))
     }
 
     /// All figures as known at a position.
@@ -409,25 +423,21 @@ impl StatementQuery {
                 add(&mut sums, batch, Figure::TitleOut, "", counts.title_out);
             }
         }
+        let facility_ids = places.keys().map(|(_, id)| Arc::clone(id)).collect();
+        let warehouses = warehouses_at(log, &facility_ids, at).await?;
         for ((batch_id, facility_id), place) in &places {
             if let Some(batch) = batch(batch_id) {
-                self.add_place(
-                    &mut sums,
-                    batch,
-                    material.warehouses.contains(&**facility_id),
-                    place,
-                );
+                let is_warehouse = warehouses.contains(&**facility_id);
+                self.add_place(&mut sums, batch, is_warehouse, place);
             }
         }
-        for (item_id, serial_number, batch_id) in &material.serials {
-            let asset = asset_at(log, item_id, serial_number, at).await?;
-            let is_its_own = self
-                .party
-                .owner()
-                .is_none_or(|owner| owner == asset.owner_id);
+        for asset in assets_at(log, &material.serial_batches(), at).await? {
+            let owner = self.party.owner();
+            let is_its_own = owner.is_none_or(|owner| owner == asset.owner_id);
             if asset.condition() == AssetCondition::InService
+                && !GONE.contains(&asset.place())
                 && is_its_own
-                && let Some(batch) = batch(batch_id)
+                && let Some(batch) = batch(&asset.batch_id)
             {
                 add(&mut sums, batch, Figure::InService, "", 1);
             }
@@ -487,6 +497,32 @@ impl StatementQuery {
     }
 }
 
+impl Material {
+    /// The batches whose units have serial numbers.
+    fn serial_batches(&self) -> Vec<&str> {
+        let batches = self.batches.iter();
+        batches
+            .filter(|(_, batch)| self.serial_items.contains(&batch.item_id))
+            .map(|(id, _)| id.as_str())
+            .collect()
+    }
+}
+
+/// Texts that many changes share.
+#[derive(Default)]
+struct Shared(HashSet<Arc<str>>);
+
+impl Shared {
+    fn text(&mut self, text: String) -> Arc<str> {
+        if let Some(known) = self.0.get(text.as_str()) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&text));
+        text
+    }
+}
+
 /// What there is of a batch at a facility, or on its way to it.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -516,29 +552,6 @@ impl Place {
             self.told_us = self.told_us.max(change.occurred_at_us);
         }
     }
-}
-
-/// Units with serial numbers of these batches, from the view `current`.
-fn serials(
-    connection: &Connection,
-    batch_ids: &[String],
-) -> Result<Vec<(String, String, String)>, Refusal> {
-    let mut serials = Vec::new();
-    for chunk in batch_ids.chunks(CHUNK) {
-        let mut clauses = Clauses::default();
-        one_of(&mut clauses, "batch_id", chunk);
-        let sql = format!(
-            "SELECT item_id, serial_number, batch_id FROM serials{}",
-            clauses.where_clause()
-        );
-        let found = connection
-            .prepare_cached(&sql)?
-            .query_map(&clauses.values(), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
-        serials.extend(found);
-    }
-    Ok(serials)
 }
 
 /// One of these texts.

@@ -243,7 +243,7 @@ impl History {
     }
 
     /// A shipment passes to somebody else; sometimes nothing of a line is there.
-    fn hand_over(&mut self, shipment_id: Code, a: u16, c: u16) {
+    pub fn hand_over(&mut self, shipment_id: Code, a: u16, c: u16) {
         let missing = Pick {
             line: i32::from(c % 2) + 1,
             batch_id: None,
@@ -499,7 +499,7 @@ impl History {
         }
     }
 
-    fn dispatch(&mut self, shipment_id: Code) {
+    pub fn dispatch(&mut self, shipment_id: Code) {
         self.run(&DispatchShipment {
             shipment_id,
             custodian_id: code("CARRIER"),

@@ -3,14 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use keruen_domain::{Boundary, Entry};
+use keruen_domain::{
+    Boundary, Code, Entry,
+    registry::{CloseFacility, Retire, SetMinimumReserve},
+};
 use keruen_proto::{
     Event,
     inventory::v1::Batch,
     log::v1::RecordedEvent,
+    registry::v1::{ClosureReason, RetirementReason},
     reports::v1::{
         AuditException, AuditExceptionKind, ListAuditExceptionsRequest, ListExpiringStockRequest,
-        ListReordersRequest, ListUnmetNeedsRequest, ReorderOrder, UnmetNeedOrder, UnmetNeedRow,
+        ListReordersRequest, ListUnmetNeedsRequest, ReorderOrder, ReorderRow, UnmetNeedOrder,
+        UnmetNeedRow,
     },
     requests::v1::{RejectionReason, Request, RequestState},
     shipments::v1::Shipment,
@@ -18,14 +23,14 @@ use keruen_proto::{
 
 use super::{
     answers::{TODAY, region_of},
-    history::{FACILITIES, History, ITEMS, choices_from, eventful},
+    history::{FACILITIES, History, ITEMS, choices_from, code, eventful, quantity},
     naive,
     past::{chronicle, recorded_late},
     stores::{open, served},
 };
 use crate::{
     chronicle::day_of,
-    report::{ExceptionsQuery, ExpiryQuery, NeedsQuery, ReorderQuery},
+    report::{ExceptionsQuery, ExpiryQuery, Missing, NeedsQuery, ReorderQuery, missing},
     store::{Place, Writer},
     view::CURRENT,
 };
@@ -74,7 +79,9 @@ macro_rules! all_pages {
 
 /// Kinds of exceptions of an event and how often each, from its JSON and with a plain look back.
 fn expected(events: &[RecordedEvent], decoded: &[Event], index: usize) -> BTreeMap<i32, usize> {
-    const WITH_PAPERS: [&str; 9] = [
+    const WITH_PAPERS: [&str; 11] = [
+        "CustodyHandedOver",
+        "KeeperAppointed",
         "DonationReceived",
         "DonatedMoneySpent",
         "StockAdjusted",
@@ -171,15 +178,33 @@ fn exceptions_are_those_that_a_plain_look_at_each_event_finds() {
             *counted
                 .entry((exception.position, exception.kind))
                 .or_default() += 1;
-            let event = &events[usize::try_from(exception.position).unwrap() - 1];
+            let index = usize::try_from(exception.position).unwrap() - 1;
+            let event = &events[index];
             assert_eq!(exception.event_id, event.event_id);
             assert_eq!(exception.actor, event.actor);
+            check_place(exception, &decoded[index]);
         }
         assert_eq!(counted, wanted);
         check_filters(writer, &found);
         lists.push(found);
     }
     assert_eq!(lists[0], lists[1]);
+}
+
+/// What leaves, or passes from hand to hand, does so where it is, and not where it goes.
+fn check_place(exception: &AuditException, event: &Event) {
+    let (place, signed_by) = match event {
+        Event::ShipmentDispatched(it) => (&it.origin_id, &it.signed_by_ref),
+        Event::CustodyHandedOver(it) => {
+            let leg = it.leg.as_ref().unwrap();
+            (&leg.facility_id, &leg.signed_by_ref)
+        }
+        _ => return,
+    };
+    assert_eq!(exception.facility_id, *place, "{exception:?}");
+    if exception.kind() == AuditExceptionKind::NoDocument {
+        assert_eq!(exception.person_ref, *signed_by);
+    }
 }
 
 fn check_filters(writer: &mut Writer, all: &[AuditException]) {
@@ -323,12 +348,33 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
         show_enough: true,
         ..ListReordersRequest::default()
     };
+    // What is missing on its way is not coming.
+    let mut lost = 0;
+    for id in &history.shipments {
+        let Entry::Shipment(shipment) = history.fold(&Boundary::shipment(id).unwrap()) else {
+            unreachable!();
+        };
+        for lot in &shipment.lots {
+            let units = lot.shipment_units.as_ref().unwrap().units.as_ref().unwrap();
+            let key = (
+                shipment.destination_id.clone(),
+                commodity_of(&units.item_id),
+            );
+            there.entry(key).or_default().1 -= lot.missing;
+            lost += lot.missing;
+        }
+    }
+    assert!(lost > 0);
+    let (current, current_served) = (tempfile::tempdir().unwrap(), super::stores::served());
+    let current = Place::Folder(current.path().to_owned());
+    let mut currents = writers(&events, &current, &current_served.place);
     let mut writers = [
         chronicle(&folder, &events, 57),
         chronicle(&served.place, &events, 211),
     ];
-    for writer in &mut writers {
-        let rows = all_pages!(writer, ReorderQuery, request, 3, today);
+    for (writer, current) in writers.iter_mut().zip(&mut currents) {
+        let missing = missing(current.connection()).unwrap();
+        let rows = reorders(writer, &missing, &request, 3, today);
         assert!(rows.iter().any(|row| row.monthly_consumption > 0));
         for row in &rows {
             let key = (row.facility_id.clone(), commodity_of_row(&row.commodity_id));
@@ -352,12 +398,90 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
             order: ReorderOrder::DaysLeft.into(),
             ..request.clone()
         };
-        let short = all_pages!(writer, ReorderQuery, hungry, 2, today);
+        let short = reorders(writer, &missing, &hungry, 2, today);
         assert_eq!(
             short.len(),
             rows.iter().filter(|row| row.suggested > 0).count()
         );
         assert!(short.is_sorted_by_key(|row| row.days_left.unwrap_or(i64::MAX)));
+    }
+}
+
+fn reorders(
+    writer: &mut Writer,
+    missing: &Missing,
+    request: &ListReordersRequest,
+    page_size: i32,
+    today: NaiveDate,
+) -> Vec<ReorderRow> {
+    let mut rows = Vec::new();
+    let mut request = ListReordersRequest {
+        page_size,
+        ..request.clone()
+    };
+    loop {
+        let query = ReorderQuery::parse(&request)
+            .unwrap()
+            .without(missing.clone());
+        let page = query.answer(writer.connection(), today).unwrap();
+        rows.extend(page.rows);
+        if page.next_page_token.is_empty() {
+            return rows;
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+#[test]
+fn what_is_closed_or_retired_needs_nothing() {
+    let mut history = History::new(&[]);
+    let [closed, retired, open] = [0, 1, 2].map(|index| code(FACILITIES[index].0));
+    for facility_id in [&closed, &retired, &open] {
+        history.expect(&SetMinimumReserve {
+            facility_id: facility_id.clone(),
+            commodity_id: code("TEST"),
+            quantity: Some(quantity(70)),
+        });
+    }
+    history.expect(&CloseFacility {
+        facility_id: closed.clone(),
+        closed_on: Some("2026-04-01".parse().unwrap()),
+        reason: ClosureReason::Repair,
+        documents: Vec::new(),
+    });
+    history.expect(&Retire {
+        subject: Boundary::facility(retired.as_str()).unwrap(),
+        reason: RetirementReason::Dissolved,
+        retired_on: Some("2026-05-01".parse().unwrap()),
+        successor: None,
+        documents: Vec::new(),
+    });
+    let (dir, served) = (tempfile::tempdir().unwrap(), served());
+    let folder = Place::Folder(dir.path().to_owned());
+    for mut writer in [
+        chronicle(&folder, &history.events, 5),
+        chronicle(&served.place, &history.events, 500),
+    ] {
+        for (today, wanted) in [
+            ("2026-03-31", vec![&closed, &retired, &open]),
+            ("2026-04-01", vec![&retired, &open]),
+            ("2026-04-30", vec![&retired, &open]),
+            ("2026-05-01", vec![&open]),
+        ] {
+            let rows = reorders(
+                &mut writer,
+                &Missing::new(),
+                &ListReordersRequest::default(),
+                10,
+                today.parse().unwrap(),
+            );
+            let mut found: Vec<&str> = rows.iter().map(|row| row.facility_id.as_str()).collect();
+            let mut wanted: Vec<&str> = wanted.into_iter().map(Code::as_str).collect();
+            found.sort_unstable();
+            wanted.sort_unstable();
+            assert_eq!(found, wanted, "{today}");
+            assert!(rows.iter().all(|row| row.suggested == 70));
+        }
     }
 }
 

@@ -2,15 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use keruen_domain::registry::Amend;
 use keruen_log::Log;
-use keruen_proto::reports::v1::{
-    GetStatementRequest, GetStatementResponse, StatementFigure as Figure, StatementRow,
-    get_statement_request::Party,
+use keruen_proto::{
+    registry::v1::{Facility, FacilityKind, LocalizedText, Organisation},
+    reports::v1::{
+        GetStatementRequest, GetStatementResponse, StatementFigure as Figure, StatementRow,
+        get_statement_request::Party,
+    },
 };
 
 use super::{
     following::{append, open_log},
-    history::{ORGANISATIONS, eventful},
+    history::{FACILITIES, ORGANISATIONS, eventful},
     naive,
 };
 use crate::{
@@ -98,9 +102,31 @@ fn sum(rows: &[StatementRow], figure: Figure) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_adds_up_and_stays_as_it_was() {
-    let history = eventful();
+    let mut history = eventful();
+    let middle = history.events.len() / 3 * 2;
+    // At last the registry says something else of everything.
+    for (facility_id, _) in FACILITIES {
+        history.expect(&Amend {
+            thing: Facility {
+                facility_id: facility_id.to_owned(),
+                kind: FacilityKind::Warehouse.into(),
+                ..Facility::default()
+            },
+            fields: vec!["kind".to_owned()],
+        });
+    }
+    history.expect(&Amend {
+        thing: Organisation {
+            organisation_id: "KASPI".to_owned(),
+            name: Some(LocalizedText {
+                en: "Another name".to_owned(),
+                ..LocalizedText::default()
+            }),
+            ..Organisation::default()
+        },
+        fields: vec!["name".to_owned()],
+    });
     let events = &history.events;
-    let middle = events.len() / 3 * 2;
     let dir = tempfile::tempdir().unwrap();
     let log: Arc<dyn Log> = open_log(&dir.path().join("keruen.db"));
     append(&*log, &events[..middle]).await;
@@ -136,6 +162,11 @@ async fn a_statement_adds_up_and_stays_as_it_was() {
     // By now it says what plain book-keeping does.
     let later = node.ask(&of_donor()).await;
     check_balance(&later.rows);
+    let there = [Figure::AtWarehouse, Figure::Delivered];
+    let split = |rows| there.map(|figure| sum(rows, figure) > 0);
+    assert_eq!(split(&earlier.rows), [false, true]);
+    assert_eq!(split(&later.rows), [true, false]);
+    assert_ne!(earlier.party_name, later.party_name);
     let mut expected = [0; 5];
     for ((_, _, batch_id, _), sums) in naive::stock(history.decoded()) {
         let of_donation = events.iter().any(|event| {
