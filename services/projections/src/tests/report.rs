@@ -18,7 +18,7 @@ use keruen_proto::{
         UnmetNeedRow,
     },
     requests::v1::{RejectionReason, Request, RequestState},
-    shipments::v1::Shipment,
+    shipments::v1::{Shipment, ShipmentState},
 };
 
 use super::{
@@ -493,22 +493,31 @@ fn commodity_of_row(id: &str) -> &'static str {
         .unwrap()
 }
 
-/// Region, commodity and item with what is asked, approved, on its way, received and missing.
-fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 5]> {
+/// Region, commodity and item with what is asked, approved, on its way, received, missing and claimed.
+fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 6]> {
     let mut coming: BTreeMap<(String, i32), i64> = BTreeMap::new();
+    let mut claimed: BTreeMap<(String, i32), i64> = BTreeMap::new();
     for id in &history.shipments {
         let Entry::Shipment(shipment) = history.fold(&Boundary::shipment(id).unwrap()) else {
             unreachable!();
         };
         let shipment: Shipment = shipment;
+        let has_left = !matches!(
+            shipment.state(),
+            ShipmentState::Requested | ShipmentState::Allocated
+        );
         for lot in shipment.lots {
             let units = lot.shipment_units.unwrap();
+            if !has_left {
+                let key = (units.request_id.clone(), units.request_line);
+                *claimed.entry(key).or_default() += units.units.unwrap().quantity;
+            }
             *coming
                 .entry((units.request_id, units.request_line))
                 .or_default() += lot.in_transit;
         }
     }
-    let mut needs: BTreeMap<(String, String, String), [i64; 5]> = BTreeMap::new();
+    let mut needs: BTreeMap<(String, String, String), [i64; 6]> = BTreeMap::new();
     for id in &history.requests {
         let Entry::Request(request) = history.fold(&Boundary::request(id).unwrap()) else {
             unreachable!();
@@ -527,10 +536,11 @@ fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 5]
             _ => true,
         };
         for line in request.lines {
-            let coming = coming
-                .get(&(id.clone(), line.line))
-                .copied()
-                .unwrap_or_default();
+            let of = |sums: &BTreeMap<(String, i32), i64>| {
+                let sum = sums.get(&(id.clone(), line.line));
+                sum.copied().unwrap_or_default()
+            };
+            let (coming, claimed) = (of(&coming), of(&claimed));
             let wanted = if is_decided {
                 line.approved
             } else {
@@ -549,6 +559,7 @@ fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 5]
                 coming,
                 line.received,
                 missing,
+                claimed,
             ]) {
                 *sum += more;
             }
@@ -592,6 +603,7 @@ fn unmet_needs_are_what_the_requests_still_miss() {
                         row.on_the_way,
                         row.received,
                         row.missing,
+                        row.claimed,
                     ],
                 )
             })
