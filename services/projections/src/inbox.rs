@@ -267,8 +267,13 @@ impl Inbox<'_> {
     }
 
     fn shipments(&mut self) -> Result<(), StoreError> {
-        let sql = "SELECT resource FROM shipments ORDER BY created_position";
-        for shipment in self.read::<Shipment>(sql)? {
+        // What is allocated, on its way or missing; most shipments are done with.
+        let allocated = i32::from(ShipmentState::Allocated);
+        let sql = format!(
+            "SELECT resource FROM shipments WHERE state = {allocated} \
+             OR shipment_id IN (SELECT shipment_id FROM carried) ORDER BY created_position"
+        );
+        for shipment in self.read::<Shipment>(&sql)? {
             let under_way: i64 = shipment.lots.iter().map(|lot| lot.in_transit).sum();
             let missing: i64 = shipment.lots.iter().map(|lot| lot.missing).sum();
             let allocated = shipment.state() == ShipmentState::Allocated;

@@ -19,6 +19,7 @@ use keruen_proto::{
     },
     requests::v1::{RejectionReason, Request, RequestState},
     shipments::v1::{Shipment, ShipmentState},
+    stock::v1::ListShortagesRequest,
 };
 
 use super::{
@@ -29,6 +30,7 @@ use super::{
     stores::{open, served},
 };
 use crate::{
+    attention::ShortagesQuery,
     chronicle::day_of,
     report::{ExceptionsQuery, ExpiryQuery, Missing, NeedsQuery, ReorderQuery, missing},
     store::{Place, Writer},
@@ -481,8 +483,23 @@ fn what_is_closed_or_retired_needs_nothing() {
             wanted.sort_unstable();
             assert_eq!(found, wanted, "{today}");
             assert!(rows.iter().all(|row| row.suggested == 70));
+            let short = short_at(&history.events, today);
+            assert_eq!(short, wanted, "{today}");
         }
     }
+}
+
+/// Where reserves are missing.
+fn short_at(events: &[RecordedEvent], today: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(&Place::Folder(dir.path().to_owned()), &CURRENT);
+    writer.apply(events).unwrap();
+    let query = ShortagesQuery::parse(&ListShortagesRequest::default()).unwrap();
+    let page = query.answer(writer.connection(), today.parse().unwrap());
+    let rows = page.unwrap().rows.into_iter();
+    let mut facilities: Vec<String> = rows.map(|row| row.facility_id).collect();
+    facilities.sort_unstable();
+    facilities
 }
 
 fn commodity_of_row(id: &str) -> &'static str {
