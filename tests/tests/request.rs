@@ -330,6 +330,18 @@ async fn everybody_sees_what_waits_for_them() {
         inbox("--role carrier --organisation CARRIER"),
         ["TO_SETTLE S1"]
     );
+    // The sender is to say what it holds of that.
+    let kept = inbox(&format!("--kind to-answer --facility {NORTH}"));
+    assert_eq!(kept, ["TO_ANSWER S1"]);
+    desk.run("shipment answer S1 --answer accepted").success();
+    assert!(inbox(&format!("--kind to-answer --facility {NORTH}")).is_empty());
+    // Of what is as urgent, what has waited longest comes first, whatever it is called.
+    for id in ["R9", "R8"] {
+        desk.request(&format!(
+            "file --id {id} --facility {HOSPITAL} --line commodity={MASK},quantity=40"
+        ));
+    }
+    assert_eq!(inbox("--role office"), ["TO_TRIAGE R9", "TO_TRIAGE R8"]);
     // Pages follow each other.
     let all = inbox("");
     assert!(all.len() > 3, "{all:?}");

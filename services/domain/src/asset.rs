@@ -43,6 +43,7 @@ pub(crate) fn is_free(asset: &Asset) -> bool {
     place == AssetPlace::Facility
         && matches!(condition, Identified | InService)
         && asset.fill() != ContainerFill::Empty
+        && asset.trip_id.is_empty()
 }
 
 /// A state as people read it.
@@ -89,6 +90,9 @@ pub(crate) fn wrong_state(
         AssetPlace::Inside if !asset.shipment_id.is_empty() => "receive the shipment first",
         AssetPlace::Inside if !fits_place => "take it out first",
         _ if !fits_place => "check where it is",
+        _ if conditions.contains(&condition) && !asset.trip_id.is_empty() => {
+            "it is on a trip as a vehicle; complete the trip first, or let it go on with another vehicle"
+        }
         _ => match condition {
             AssetCondition::Retired => "it is never to be used again",
             AssetCondition::OutOfOrder => "have it repaired first, or report that it works again",
@@ -130,7 +134,7 @@ pub(crate) fn check_in_store(
         .filter_map(|number| books.asset(item_id, number));
     for asset in assets {
         let is_put_to_use = matches!(asset.place(), AssetPlace::Installed | AssetPlace::Inside);
-        if is_away(asset) || is_put_to_use {
+        if is_away(asset) || is_put_to_use || !asset.trip_id.is_empty() {
             return Err(wrong_state(
                 asset,
                 &[AssetPlace::Facility],

@@ -1,7 +1,7 @@
 //! Keepers: who has the stock of a facility in hand, and answers for it while it rests.
 
 use keruen_proto::{
-    Event, EventType,
+    Event, EventType, Timestamp,
     inventory::v1::CountKind,
     registry::v1::DocumentRef,
     shipments::v1::{Keeper, KeeperAppointed},
@@ -10,6 +10,7 @@ use keruen_proto::{
 use crate::{
     books::{Books, Fold},
     boundary::Boundary,
+    calendar::{micros, timestamp},
     code::{Code, Label},
     command::{Command, Moment},
     limits,
@@ -40,9 +41,23 @@ impl Fold for Keeper {
             && let Some(keeper) = &event.keeper
             && keeper.facility_id == id.as_str()
         {
-            *self = keeper.clone();
+            let mut used = std::mem::take(&mut self.used_count_ids);
+            used.extend_from_slice(&keeper.count_ids);
+            // Older ones were taken before the last change, which their times tell.
+            used.drain(..used.len().saturating_sub(limits::USED_COUNTS));
+            let since = later(self.since, keeper.since);
+            *self = Keeper {
+                since,
+                used_count_ids: used,
+                ..keeper.clone()
+            };
         }
     }
+}
+
+/// The later of two times; none is before all others.
+fn later(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).max_by_key(micros)
 }
 
 /// The organisation that answers for stock at rest: its keeper, or else the operator of the facility.
@@ -95,6 +110,8 @@ impl Command for AppointKeeper {
                     organisation_id: self.organisation_id.to_string(),
                     person_ref: self.person_ref.to_string(),
                     count_ids: self.count_ids.iter().map(Code::to_string).collect(),
+                    since: Some(timestamp(moment.occurred_at_us)),
+                    used_count_ids: Vec::new(),
                 }),
                 from_organisation_id: known
                     .map(|known| known.organisation_id.clone())
@@ -127,13 +144,20 @@ impl AppointKeeper {
             return refuse("there is no such count");
         };
         let known = books.keeper(&self.facility_id);
-        let was_used = known.is_some_and(|it| it.count_ids.iter().any(|id| **id == **count_id));
+        let was_used =
+            known.is_some_and(|it| it.used_count_ids.iter().any(|id| **id == **count_id));
+        // Of counts and changes of older versions nobody knows the time.
+        let taken_over_us = known.and_then(|it| it.since.as_ref()).map(micros);
+        let counted_us = count.counted_at.as_ref().map(micros);
+        let is_older = taken_over_us.is_some_and(|since| counted_us.is_some_and(|at| at < since));
         if count.facility_id != self.facility_id.as_str() {
             refuse("it is of another facility")
         } else if count.kind() != CountKind::Full {
             refuse("it is of a part only; a keeper takes over what a FULL count found")
         } else if was_used {
-            refuse("the keeper until now took over by it; count anew")
+            refuse("a keeper took over by it already; count anew")
+        } else if is_older {
+            refuse("it was taken before the keeper until now took over; count anew")
         } else if self.count_ids[..index].contains(count_id) {
             refuse("it stands there twice")
         } else {

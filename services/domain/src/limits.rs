@@ -59,6 +59,8 @@ pub const REMARKS: usize = 20;
 pub const AGREEMENTS: usize = 250;
 /// Counts by which a keeper takes over: each is read.
 pub const KEEPER_COUNTS: usize = 200;
+/// Counts that are remembered because keepers took over by them.
+pub const USED_COUNTS: usize = 1_000;
 /// Stops of a trip.
 pub const TRIP_STOPS: usize = 30;
 /// Shipments on a trip: each is a tag where it is cancelled, and each is read where it leaves.

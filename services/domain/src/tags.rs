@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use keruen_proto::{
     Event,
     inventory::v1::{AssetRef, ReceiptOutcome, StockUnits},
-    registry::v1::{ExternalId, Item},
+    registry::v1::{AssetLink, ExternalId, Item},
     shipments::v1::{Parcel, ReceivedUnits, ShipmentUnits},
 };
 
@@ -326,6 +326,7 @@ pub fn tags(event: &Event) -> Vec<String> {
             tags.id("trip", Some(&event.trip_id));
             tags.id("vehicletrips", Some(&event.vehicle_id));
             tags.id("crewtrips", Some(&event.crew_id));
+            tags.link(event.asset.as_ref());
         }
         Event::TripStopReached(event) => tags.id("trip", Some(&event.trip_id)),
         Event::TripBrokeDown(event) => tags.id("trip", Some(&event.trip_id)),
@@ -335,11 +336,14 @@ pub fn tags(event: &Event) -> Vec<String> {
             tags.id("vehicletrips", Some(&event.from_vehicle_id));
             tags.id("crewtrips", Some(&event.crew_id));
             tags.id("crewtrips", Some(&event.from_crew_id));
+            tags.link(event.asset.as_ref());
+            tags.link(event.from_asset.as_ref());
         }
         Event::TripCompleted(event) => {
             tags.id("trip", Some(&event.trip_id));
             tags.id("vehicletrips", Some(&event.vehicle_id));
             tags.id("crewtrips", Some(&event.crew_id));
+            tags.link(event.asset.as_ref());
         }
         Event::TripCancelled(event) => {
             tags.id("trip", Some(&event.trip_id));
@@ -388,6 +392,12 @@ impl Tags {
     fn asset(&mut self, asset: Option<&AssetRef>) {
         self.0
             .extend(asset.map(|asset| asset_tag(&asset.item_id, &asset.serial_number)));
+    }
+
+    /// The asset that a vehicle is.
+    fn link(&mut self, link: Option<&AssetLink>) {
+        self.0
+            .extend(link.map(|link| asset_tag(&link.item_id, &link.serial_number)));
     }
 
     /// A thing of the registry, the keys of other systems that it has, and those that it no longer has.

@@ -21,6 +21,7 @@ use crate::{
 
 mod load;
 mod plan;
+mod vehicle;
 mod way;
 
 /// Plans a trip.
@@ -167,6 +168,7 @@ impl Fold for Trip {
             }
             Event::TripDeparted(event) if is_it(&event.trip_id) => {
                 self.state = TripState::UnderWay.into();
+                self.asset.clone_from(&event.asset);
                 self.documents.extend_from_slice(&event.documents);
             }
             Event::TripStopReached(event) if is_it(&event.trip_id) => {
@@ -184,6 +186,7 @@ impl Fold for Trip {
                 self.state = TripState::UnderWay.into();
                 self.vehicle_id.clone_from(&event.vehicle_id);
                 self.crew_id.clone_from(&event.crew_id);
+                self.asset.clone_from(&event.asset);
                 self.returns_on.clone_from(&event.returns_on);
                 self.documents.extend_from_slice(&event.documents);
             }

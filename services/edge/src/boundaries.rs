@@ -12,7 +12,7 @@ use keruen_log::{Log, Query, QueryItem, Range, ReadError, RecordedEvent};
 use keruen_proto::{DecodeError, Event};
 use lru::LruCache;
 
-use crate::snapshots::{Snapshot, SnapshotOptions, Snapshots};
+use crate::snapshots::{self, Snapshot, SnapshotOptions, Snapshots};
 
 /// Events read at once.
 const PAGE_EVENTS: usize = 1_000;
@@ -193,10 +193,10 @@ impl Boundaries {
     /// The snapshot of a boundary, if it is of this log and of this history: an older copy of the log that was put back
     /// may not reach it, or have gone on with other events.
     async fn snapshot(&self, boundary: &Boundary) -> Result<Option<Folded>, LoadError> {
-        let Some(snapshots) = &self.snapshots else {
+        let Some(files) = &self.snapshots else {
             return Ok(None);
         };
-        let Some(snapshot) = snapshots.load(boundary).await else {
+        let Some(snapshot) = files.load(boundary).await else {
             return Ok(None);
         };
         let Snapshot {
@@ -205,11 +205,9 @@ impl Boundaries {
             leaf_hash,
             entry,
         } = snapshot;
-        let is_ours = self.log.head().await?.log_id == log_id[..]
-            && self.leaf_hash(position).await?.as_ref() == Some(&leaf_hash);
-        if !is_ours {
+        if !snapshots::is_of(self.log.as_ref(), &log_id, position, &leaf_hash).await? {
             tracing::info!(position, "snapshot of another history passed over");
-            snapshots.discard(boundary);
+            files.discard(boundary);
             return Ok(None);
         }
         Ok(Some(Folded {
@@ -221,18 +219,19 @@ impl Boundaries {
 
     /// Keeps a snapshot of each of these of which much was folded since the last one.
     async fn save(&self, folded: &mut BTreeMap<Boundary, Folded>) {
-        let Some(snapshots) = &self.snapshots else {
+        let Some(files) = &self.snapshots else {
             return;
         };
         let long = folded
             .iter_mut()
-            .filter(|(_, folded)| folded.unsaved_events >= snapshots.min_events().max(1));
+            .filter(|(_, folded)| folded.unsaved_events >= files.min_events().max(1));
         for (boundary, folded) in long {
             // Also where it fails: the next attempt comes after as many events again.
             folded.unsaved_events = 0;
-            let (Ok(head), Ok(Some(leaf_hash))) =
-                (self.log.head().await, self.leaf_hash(folded.position).await)
-            else {
+            let (Ok(head), Ok(Some(leaf_hash))) = (
+                self.log.head().await,
+                snapshots::leaf_hash(self.log.as_ref(), folded.position).await,
+            ) else {
                 tracing::debug!(position = folded.position, "snapshot not made");
                 continue;
             };
@@ -242,22 +241,8 @@ impl Boundaries {
                 leaf_hash,
                 entry: folded.entry.clone(),
             };
-            snapshots.save(boundary, snapshot).await;
+            files.save(boundary, snapshot).await;
         }
-    }
-
-    /// Leaf hash of the event at a position; `None` where there is no event.
-    async fn leaf_hash(&self, position: u64) -> Result<Option<Vec<u8>>, ReadError> {
-        let Some(before) = position.checked_sub(1) else {
-            return Ok(None);
-        };
-        let range = Range::after(before).up_to(position);
-        let page = self.log.read(&Query::default(), range, 1).await?;
-        Ok(page
-            .events
-            .into_iter()
-            .next()
-            .map(|event| event.leaf_hash.to_vec()))
     }
 
     fn keep(&self, folded: BTreeMap<Boundary, Folded>) {

@@ -1,5 +1,5 @@
-//! Snapshots: the folded state of long boundaries in cache files, so that a service that was restarted need not read
-//! their history again. They are never truth. A file that is damaged, of another program, of another log or of another
+//! Snapshots: the folded state of long boundaries, and of whatever else follows the log, in cache files, so that a service
+//! that was restarted need not read their history again. They are never truth. A file that is damaged, of another program, of another log or of another
 //! history is passed over, and the history is read; any file can be deleted at any time.
 //!
 //! A file is the eight bytes `KRNSNAP1`, a [`Content`] as protobuf, and the SHA-256 of both.
@@ -12,6 +12,7 @@ use std::{
 };
 
 use keruen_domain::{Boundary, Entry};
+use keruen_log::{Log, Query, Range, ReadError};
 use lru::LruCache;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
@@ -62,9 +63,9 @@ struct Content {
     /// Leaf hash of the event at that position, whatever it is about: another history has another one.
     #[prost(bytes = "vec", tag = "4")]
     leaf_hash: Vec<u8>,
-    /// The name of the boundary.
+    /// What it is the state of: the name of a boundary, or of another reader of the log.
     #[prost(string, tag = "5")]
-    boundary: String,
+    name: String,
     /// The state, encoded.
     #[prost(bytes = "vec", tag = "6")]
     state: Vec<u8>,
@@ -81,6 +82,65 @@ pub struct Snapshot {
     pub leaf_hash: Vec<u8>,
     /// The state.
     pub entry: Entry,
+}
+
+/// A state as bytes, as it was at a position. Only whoever folds it knows how to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The log that it is of.
+    pub log_id: Vec<u8>,
+    /// Every event up to this position is in the state.
+    pub position: u64,
+    /// Leaf hash of the event at that position.
+    pub leaf_hash: Vec<u8>,
+    /// The state.
+    pub state: Vec<u8>,
+}
+
+impl Kept {
+    /// A state at a position of a log; `None` where there is no event.
+    pub async fn at(
+        log: &dyn Log,
+        position: u64,
+        state: Vec<u8>,
+    ) -> Result<Option<Self>, ReadError> {
+        let log_id = log.head().await?.log_id.to_vec();
+        let leaf_hash = leaf_hash(log, position).await?;
+        Ok(leaf_hash.map(|leaf_hash| Self {
+            log_id,
+            position,
+            leaf_hash,
+            state,
+        }))
+    }
+
+    /// Whether it is of this log and of this history: an older copy of the log that was put back may not reach it, or
+    /// have gone on with other events.
+    pub async fn is_of(&self, log: &dyn Log) -> Result<bool, ReadError> {
+        is_of(log, &self.log_id, self.position, &self.leaf_hash).await
+    }
+}
+
+/// Whether a log with this id has an event with this leaf hash at a position.
+pub(crate) async fn is_of(
+    log: &dyn Log,
+    log_id: &[u8],
+    position: u64,
+    expected: &[u8],
+) -> Result<bool, ReadError> {
+    Ok(log.head().await?.log_id == log_id
+        && leaf_hash(log, position).await?.as_deref() == Some(expected))
+}
+
+/// Leaf hash of the event at a position; `None` where there is no event.
+pub(crate) async fn leaf_hash(log: &dyn Log, position: u64) -> Result<Option<Vec<u8>>, ReadError> {
+    let Some(before) = position.checked_sub(1) else {
+        return Ok(None);
+    };
+    let range = Range::after(before).up_to(position);
+    let page = log.read(&Query::default(), range, 1).await?;
+    let event = page.events.into_iter().next();
+    Ok(event.map(|event| event.leaf_hash.to_vec()))
 }
 
 /// The files. Reading and writing happen on threads for blocking work.
@@ -125,30 +185,64 @@ impl Snapshots {
 
     /// The snapshot of a boundary, if there is one that is whole and that this program has folded.
     pub async fn load(&self, boundary: &Boundary) -> Option<Snapshot> {
-        let name = name(boundary);
+        let kept = self.load_state(&boundary.name()).await?;
+        match Entry::decode(boundary, &kept.state) {
+            Ok(entry) => Some(Snapshot {
+                log_id: kept.log_id,
+                position: kept.position,
+                leaf_hash: kept.leaf_hash,
+                entry,
+            }),
+            Err(error) => {
+                tracing::info!(%error, "snapshot passed over");
+                self.discard(boundary);
+                None
+            }
+        }
+    }
+
+    /// Keeps the state of a boundary. Where that fails, the next start takes longer, and nothing else happens.
+    pub async fn save(&self, boundary: &Boundary, snapshot: Snapshot) {
+        let kept = Kept {
+            log_id: snapshot.log_id,
+            position: snapshot.position,
+            leaf_hash: snapshot.leaf_hash,
+            state: snapshot.entry.encode(),
+        };
+        self.save_state(&boundary.name(), kept).await;
+    }
+
+    /// Forgets the snapshot of a boundary, which turned out to be of another history.
+    pub fn discard(&self, boundary: &Boundary) {
+        self.discard_state(&boundary.name());
+    }
+
+    /// What was kept under a name, if it is whole and of this version of the program.
+    pub async fn load_state(&self, name: &str) -> Option<Kept> {
+        let file = file_name(name);
         // Hardly any boundary has one, and a look into memory costs nothing.
-        self.files().sizes.get(&name)?;
-        let (shared, boundary) = (Arc::clone(&self.shared), boundary.clone());
+        self.files().sizes.get(&file)?;
+        let (shared, name) = (Arc::clone(&self.shared), name.to_owned());
         let loaded = tokio::task::spawn_blocking(move || {
-            let path = shared.options.folder.join(&name);
+            let path = shared.options.folder.join(&file);
             let read = fs::read(&path).map_err(|error| error.to_string());
-            let decoded = read.and_then(|bytes| decode(&boundary, &bytes));
+            let decoded = read.and_then(|bytes| decode(&name, &bytes));
             if let Err(found) = &decoded {
                 tracing::info!(path = %path.display(), found, "snapshot passed over");
-                shared.remove(&name);
+                shared.remove(&file);
             }
             decoded.ok()
         });
         loaded.await.unwrap_or_default()
     }
 
-    /// Keeps the state of a boundary. Where that fails, the next start takes longer, and nothing else happens.
-    pub async fn save(&self, boundary: &Boundary, snapshot: Snapshot) {
-        let (shared, boundary) = (Arc::clone(&self.shared), boundary.clone());
+    /// Keeps a state under a name, in place of the one before. Where that fails, the next start takes longer, and nothing
+    /// else happens.
+    pub async fn save_state(&self, name: &str, kept: Kept) {
+        let (shared, name) = (Arc::clone(&self.shared), name.to_owned());
         let saved = tokio::task::spawn_blocking(move || {
-            let name = name(&boundary);
-            let bytes = encode(&boundary, &snapshot);
-            if let Err(error) = shared.write(&name, &bytes) {
+            let bytes = encode(&name, kept);
+            if let Err(error) = shared.write(&file_name(&name), &bytes) {
                 let folder = shared.options.folder.display();
                 tracing::warn!(%folder, %error, "snapshot not written");
             }
@@ -157,9 +251,9 @@ impl Snapshots {
         let _ = saved.await;
     }
 
-    /// Forgets the snapshot of a boundary, which turned out to be of another history.
-    pub fn discard(&self, boundary: &Boundary) {
-        self.shared.remove(&name(boundary));
+    /// Forgets what was kept under a name.
+    pub fn discard_state(&self, name: &str) {
+        self.shared.remove(&file_name(name));
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
@@ -237,10 +331,10 @@ impl Files {
     }
 }
 
-/// Name of the file: boundaries may hold any letters, so it is a hash of its own name, 128 bits of SHA-256.
-fn name(boundary: &Boundary) -> String {
+/// Name of the file: names may hold any letters, so it is a hash of the name, 128 bits of SHA-256.
+fn file_name(name: &str) -> String {
     use std::fmt::Write as _;
-    let hash = Sha256::digest(boundary.name());
+    let hash = Sha256::digest(name);
     let mut name = hash[..16]
         .iter()
         .fold(String::with_capacity(48), |mut name, byte| {
@@ -280,14 +374,14 @@ fn found(folder: &Path) -> Vec<(SystemTime, String, u64)> {
     found
 }
 
-fn encode(boundary: &Boundary, snapshot: &Snapshot) -> Vec<u8> {
+fn encode(name: &str, kept: Kept) -> Vec<u8> {
     let content = Content {
         fold: FOLD.to_owned(),
-        log_id: snapshot.log_id.clone(),
-        position: snapshot.position,
-        leaf_hash: snapshot.leaf_hash.clone(),
-        boundary: boundary.name(),
-        state: snapshot.entry.encode(),
+        log_id: kept.log_id,
+        position: kept.position,
+        leaf_hash: kept.leaf_hash,
+        name: name.to_owned(),
+        state: kept.state,
     };
     let mut bytes = MAGIC.to_vec();
     bytes.extend(content.encode_to_vec());
@@ -297,7 +391,7 @@ fn encode(boundary: &Boundary, snapshot: &Snapshot) -> Vec<u8> {
 }
 
 /// Why it can't be used is told to the operator who wonders, and to nobody else.
-fn decode(boundary: &Boundary, bytes: &[u8]) -> Result<Snapshot, String> {
+fn decode(name: &str, bytes: &[u8]) -> Result<Kept, String> {
     let whole = bytes
         .len()
         .checked_sub(HASH_BYTES)
@@ -309,14 +403,13 @@ fn decode(boundary: &Boundary, bytes: &[u8]) -> Result<Snapshot, String> {
     if content.fold != FOLD {
         return Err("another version of the program has made it".to_owned());
     }
-    if content.boundary != boundary.name() {
-        return Err("it is of another boundary".to_owned());
+    if content.name != name {
+        return Err("it is of something else".to_owned());
     }
-    let entry = Entry::decode(boundary, &content.state).map_err(|error| error.to_string())?;
-    Ok(Snapshot {
+    Ok(Kept {
         log_id: content.log_id,
         position: content.position,
         leaf_hash: content.leaf_hash,
-        entry,
+        state: content.state,
     })
 }

@@ -24,6 +24,13 @@ pub static STYLE: Asset = Asset::new(
     include_str!("../assets/page.css"),
 );
 
+/// How papers look.
+pub static PAPER: Asset = Asset::new(
+    "/assets/paper.css",
+    "text/css; charset=utf-8",
+    include_str!("../assets/paper.css"),
+);
+
 /// How the page keeps itself up to date.
 pub static SCRIPT: Asset = Asset::new(
     "/assets/live.js",
@@ -75,7 +82,7 @@ const fn fingerprint(bytes: &[u8]) -> u64 {
 
 /// Serves them.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    [&STYLE, &SCRIPT, &ICON]
+    [&STYLE, &PAPER, &SCRIPT, &ICON]
         .into_iter()
         .fold(Router::new(), |router, asset| {
             router.route(asset.path, get(|| async { asset.response() }))

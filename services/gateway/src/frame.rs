@@ -71,11 +71,16 @@ impl Frame {
 
 /// An answer in HTML. Its numbers may be old in a moment, so caches must ask again.
 pub fn html(lang: Lang, page: askama::Result<String>) -> Response {
+    html_in(lang.code(), page)
+}
+
+/// The same in a language by its code.
+pub fn html_in(lang: &'static str, page: askama::Result<String>) -> Response {
     match page {
         Ok(page) => (
             [
                 (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-                (header::CONTENT_LANGUAGE, lang.code()),
+                (header::CONTENT_LANGUAGE, lang),
                 (header::CACHE_CONTROL, "no-cache"),
                 (header::VARY, "accept-language"),
             ],

@@ -10,11 +10,13 @@ mod map;
 mod names;
 mod node;
 mod page;
+pub mod paper;
 mod problem;
 mod query;
 mod requests;
 mod scale;
 mod share;
+mod shipment;
 mod snapshot;
 mod stock;
 mod text;
@@ -25,7 +27,7 @@ use std::{sync::Arc, time::Duration};
 use askama::Template as _;
 use axum::{
     Router,
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri},
     response::{IntoResponse as _, Response},
     routing::get,
@@ -34,8 +36,16 @@ use tokio::sync::{Semaphore, watch};
 use tonic::transport::Channel;
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 
+pub use crate::names::{Named, Names};
 use crate::{
-    live::Live, names::NameCache, node::Node, page::Page, problem::Problem, query::Choice,
+    live::Live,
+    names::NameCache,
+    node::Node,
+    page::Page,
+    paper::Document,
+    problem::Problem,
+    query::Choice,
+    shipment::{ShipmentPage, Shown},
     snapshot::Snapshot,
 };
 
@@ -79,7 +89,7 @@ struct Gateway {
     page_deadline: Duration,
 }
 
-/// The page and what belongs to it: `/`, `/events`, `/healthz` and the assets. `channel` leads to the node's gRPC
+/// The page and what belongs to it: `/`, `/shipments/ID` and its papers, `/events`, `/healthz` and the assets. `channel` leads to the node's gRPC
 /// address; it may connect lazily. Call it within a Tokio runtime: it starts a task, which ends with the router.
 pub fn router(channel: Channel, options: Options) -> Router {
     let node = Node::new(channel, options.call_deadline);
@@ -92,6 +102,8 @@ pub fn router(channel: Channel, options: Options) -> Router {
     };
     let router = Router::new()
         .route("/", get(page))
+        .route("/shipments/{shipment_id}", get(shipment))
+        .route("/shipments/{shipment_id}/{document}", get(paper_of))
         .route("/events", get(events))
         .route("/healthz", get(healthz))
         .merge(assets::routes())
@@ -115,19 +127,82 @@ async fn page(State(gateway): State<Gateway>, uri: Uri, headers: HeaderMap) -> R
         Ok(choice) => choice,
         Err((lang, problem)) => return problem.page_in(lang),
     };
-    let Ok(_slot) = gateway.pages.try_acquire() else {
-        return Problem::Busy.page(&choice);
+    gateway
+        .within_bounds(&choice, async {
+            let snapshot = Snapshot::read(&gateway.node, &gateway.names, &choice).await?;
+            Ok(frame::html(
+                choice.lang,
+                Page::of(&snapshot, &choice).render(),
+            ))
+        })
+        .await
+}
+
+async fn shipment(
+    State(gateway): State<Gateway>,
+    Path(shipment_id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let choice = match Choice::of(&uri, &headers) {
+        Ok(choice) => choice,
+        Err((lang, problem)) => return problem.page_in(lang),
     };
-    let read = Snapshot::read(&gateway.node, &gateway.names, &choice);
-    match tokio::time::timeout(gateway.page_deadline, read).await {
-        Ok(Ok(snapshot)) => frame::html(choice.lang, Page::of(&snapshot, &choice).render()),
-        Ok(Err(problem)) => problem.page(&choice),
-        Err(_) => {
-            tracing::warn!(
-                deadline_ms = gateway.page_deadline.as_millis(),
-                "page not read within its deadline"
-            );
-            Problem::Unavailable.page(&choice)
+    gateway
+        .within_bounds(&choice, async {
+            let shown = Shown::read(&gateway.node, &gateway.names, &shipment_id).await?;
+            Ok(frame::html(
+                choice.lang,
+                ShipmentPage::of(&shown, &choice).render(),
+            ))
+        })
+        .await
+}
+
+async fn paper_of(
+    State(gateway): State<Gateway>,
+    Path((shipment_id, document)): Path<(String, String)>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let (choice, language) = match shipment::language_of(&uri, &headers) {
+        Ok(known) => known,
+        Err((lang, problem)) => return problem.page_in(lang),
+    };
+    let Ok(document) = document.parse::<Document>() else {
+        return Problem::NoSuchPage.page(&choice);
+    };
+    gateway
+        .within_bounds(&choice, async {
+            let shown = Shown::read(&gateway.node, &gateway.names, &shipment_id).await?;
+            let page = shown.paper(document, language)?;
+            Ok(frame::html_in(language.code(), Ok(page)))
+        })
+        .await
+}
+
+impl Gateway {
+    /// A page that is read while there is room for another reader, and within its deadline.
+    async fn within_bounds(
+        &self,
+        choice: &Choice,
+        page: impl Future<Output = Result<Response, Problem>>,
+    ) -> Response {
+        // What reads a page is large, and is moved about less on the heap.
+        let page = Box::pin(page);
+        let Ok(_slot) = self.pages.try_acquire() else {
+            return Problem::Busy.page(choice);
+        };
+        match tokio::time::timeout(self.page_deadline, page).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(problem)) => problem.page(choice),
+            Err(_) => {
+                tracing::warn!(
+                    deadline_ms = self.page_deadline.as_millis(),
+                    "page not read within its deadline"
+                );
+                Problem::Unavailable.page(choice)
+            }
         }
     }
 }

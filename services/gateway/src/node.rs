@@ -8,6 +8,7 @@ use keruen_proto::{
         event_service_client::EventServiceClient,
     },
     registry::v1::registry_service_client::RegistryServiceClient,
+    shipments::v1::shipment_service_client::ShipmentServiceClient,
     stock::v1::stock_service_client::StockServiceClient,
 };
 use tonic::{Code, Request, Response, Status, Streaming, transport::Channel};
@@ -24,6 +25,8 @@ pub struct Node {
     pub registry: RegistryServiceClient<Channel>,
     /// Stock, traces and boards.
     pub stock: StockServiceClient<Channel>,
+    /// Shipments as they stand.
+    pub shipments: ShipmentServiceClient<Channel>,
     events: EventServiceClient<Channel>,
     deadline: Duration,
 }
@@ -36,6 +39,7 @@ impl Node {
                 .max_decoding_message_size(LARGEST_ANSWER),
             stock: StockServiceClient::new(channel.clone())
                 .max_decoding_message_size(LARGEST_ANSWER),
+            shipments: ShipmentServiceClient::new(channel.clone()),
             events: EventServiceClient::new(channel),
             deadline,
         }

@@ -29,6 +29,10 @@ pub enum Problem {
     NoSuchCommodity { found: String },
     /// No such donation.
     NoSuchDonation { found: String },
+    /// No such shipment.
+    NoSuchShipment { found: String },
+    /// The shipment has no such paper as it stands.
+    NoSuchPaper { found: String },
     /// The query is malformed or beyond its bounds.
     BadAddress { found: String },
     /// A method other than GET and HEAD.
@@ -55,9 +59,11 @@ struct ProblemPage<'a> {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoSuchPage | Self::NoSuchCommodity { .. } | Self::NoSuchDonation { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NoSuchPage
+            | Self::NoSuchCommodity { .. }
+            | Self::NoSuchDonation { .. }
+            | Self::NoSuchShipment { .. }
+            | Self::NoSuchPaper { .. } => StatusCode::NOT_FOUND,
             Self::NoSuchLanguage { .. } | Self::BadAddress { .. } => StatusCode::BAD_REQUEST,
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -71,6 +77,8 @@ impl Problem {
             Self::NoSuchLanguage { .. } => (t.no_such_language, t.no_such_language_note),
             Self::NoSuchCommodity { .. } => (t.no_such_commodity, t.no_such_commodity_note),
             Self::NoSuchDonation { .. } => (t.no_such_donation, t.no_such_donation_note),
+            Self::NoSuchShipment { .. } => (t.no_such_shipment, t.no_such_shipment_note),
+            Self::NoSuchPaper { .. } => (t.no_such_paper, t.no_such_paper_note),
             Self::BadAddress { .. } => (t.bad_address, t.bad_address_note),
             Self::ReadOnly => (t.read_only, t.read_only_note),
             Self::Unavailable => (t.unavailable, t.unavailable_note),
@@ -83,6 +91,8 @@ impl Problem {
         let (Self::NoSuchLanguage { found }
         | Self::NoSuchCommodity { found }
         | Self::NoSuchDonation { found }
+        | Self::NoSuchShipment { found }
+        | Self::NoSuchPaper { found }
         | Self::BadAddress { found }) = self
         else {
             return None;

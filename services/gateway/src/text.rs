@@ -7,6 +7,7 @@ mod ru;
 use keruen_proto::{
     inventory::v1::{DonationState, ReceiptOutcome},
     requests::v1::{NeedKind, RequestPriority, RequestState},
+    shipments::v1::ShipmentState,
     stock::v1::TraceStatus,
 };
 
@@ -96,6 +97,12 @@ texts! {
     money, money_spent, expected_on, not_known, where_heading, nothing_received, batch, lot, use_by, place, status,
     quantity, owner, custodian, serial_numbers, shares_label, steps_heading, step_from, step_to, shipment, request,
     steps_rest, rows_rest, batches_rest, numbers_rest,
+    // A shipment.
+    papers_heading, papers_note, no_papers, shipment_state_requested, shipment_state_allocated,
+    shipment_state_dispatched, shipment_state_partly_received, shipment_state_received,
+    shipment_state_received_with_discrepancy, shipment_state_cancelled, shipment_state_handed_over,
+    shipment_state_delivery_attempted, shipment_state_diverted, shipment_state_arrived, shipment_state_returned,
+    shipment_state_lost,
     // What happened.
     earmarks_changed, kits_assembled, kits_broken,
     goods_received, goods_identified, asset_installed, asset_removed, asset_put_inside, asset_taken_out, asset_in_service, asset_condition,
@@ -126,7 +133,8 @@ texts! {
     outcome_good, outcome_damaged, outcome_missing, outcome_surplus, outcome_wrong, outcome_expired,
     // What went wrong.
     no_such_page, no_such_page_note, no_such_commodity, no_such_commodity_note, no_such_donation,
-    no_such_donation_note, no_such_language, no_such_language_note, bad_address, bad_address_note, in_the_address,
+    no_such_donation_note, no_such_shipment, no_such_shipment_note, no_such_paper, no_such_paper_note,
+    no_such_language, no_such_language_note, bad_address, bad_address_note, in_the_address,
     read_only, read_only_note, unavailable, unavailable_note, failed, failed_note, busy, busy_note,
     start_page, try_again,
 }
@@ -172,6 +180,26 @@ impl Texts {
             NeedKind::Infusion => self.need_infusion,
             NeedKind::ColdStorage => self.need_cold_storage,
             NeedKind::Power => self.need_power,
+        }
+    }
+
+    /// Where a shipment stands.
+    pub fn shipment_state(&self, state: ShipmentState) -> &'static str {
+        match state {
+            ShipmentState::Unspecified => self.not_known,
+            ShipmentState::Requested => self.shipment_state_requested,
+            ShipmentState::Allocated => self.shipment_state_allocated,
+            ShipmentState::Dispatched => self.shipment_state_dispatched,
+            ShipmentState::PartlyReceived => self.shipment_state_partly_received,
+            ShipmentState::Received => self.shipment_state_received,
+            ShipmentState::ReceivedWithDiscrepancy => self.shipment_state_received_with_discrepancy,
+            ShipmentState::Cancelled => self.shipment_state_cancelled,
+            ShipmentState::HandedOver => self.shipment_state_handed_over,
+            ShipmentState::DeliveryAttempted => self.shipment_state_delivery_attempted,
+            ShipmentState::Diverted => self.shipment_state_diverted,
+            ShipmentState::Arrived => self.shipment_state_arrived,
+            ShipmentState::Returned => self.shipment_state_returned,
+            ShipmentState::Lost => self.shipment_state_lost,
         }
     }
 

@@ -9,7 +9,6 @@ mod embedded;
 pub mod generate;
 mod import;
 mod outbox;
-mod paper;
 mod render;
 pub mod serve;
 

@@ -1,14 +1,14 @@
 //! What waits for somebody: derived from how requests, shipments and stock stand, so that nothing can be forgotten in it and
 //! nothing has to be taken out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
 use keruen_domain::{emergency::lasts, request::is_open};
 use keruen_proto::{
     inventory::v1::Batch,
     requests::v1::{Emergency, Request, RequestPriority, RequestState, SubstituteState},
-    shipments::v1::{Shipment, ShipmentState},
+    shipments::v1::{Discrepancy, DiscrepancyState, Shipment, ShipmentState},
     stock::v1::{InboxKind, InboxRow, ListInboxRequest},
 };
 use prost::Message;
@@ -123,8 +123,8 @@ impl InboxQuery {
             inbox.stock(self.expiring_days)?;
         }
         let mut rows = inbox.rows;
-        rows.retain(|row| self.shows(row));
-        rows.sort_by_cached_key(key);
+        rows.retain(|waiting| self.shows(&waiting.row));
+        rows.sort_by_cached_key(Waiting::key);
         Ok(self.page(rows))
     }
 
@@ -144,7 +144,7 @@ impl InboxQuery {
 
     /// The rows after the one at which the page before ended. What was done meanwhile is skipped, what is new before it is
     /// on the first page.
-    fn page(&self, rows: Vec<InboxRow>) -> Page<InboxRow> {
+    fn page(&self, rows: Vec<Waiting>) -> Page<InboxRow> {
         let after = self
             .paging
             .resume
@@ -153,40 +153,51 @@ impl InboxQuery {
                 Some(Value::Text(key)) => Some(key.clone()),
                 _ => None,
             });
-        let mut rest: Vec<InboxRow> = rows
+        let mut rest: Vec<Waiting> = rows
             .into_iter()
-            .filter(|row| after.as_ref().is_none_or(|after| key(row) > *after))
+            .filter(|waiting| after.as_ref().is_none_or(|after| waiting.key() > *after))
             .collect();
         let has_more = rest.len() > self.paging.page_size;
         rest.truncate(self.paging.page_size);
         let last = rest.last().filter(|_| has_more);
-        let next_page_token = last.map_or_else(String::new, |row| {
-            paging::token(self.paging.fingerprint, vec![Value::Text(key(row))])
+        let next_page_token = last.map_or_else(String::new, |waiting| {
+            paging::token(self.paging.fingerprint, vec![Value::Text(waiting.key())])
         });
         Page {
-            rows: rest,
+            rows: rest.into_iter().map(|waiting| waiting.row).collect(),
             next_page_token,
         }
     }
 }
 
-/// Where a row stands: an emergency first, then the most urgent, then what is due first; each row has a key of its own.
-fn key(row: &InboxRow) -> String {
-    let due_on = if row.due_on.is_empty() {
-        "9999-12-31"
-    } else {
-        &row.due_on
-    };
-    format!(
-        "{}/{}/{due_on}/{:02}/{}/{}/{}/{}",
-        u8::from(!row.emergency),
-        i32::from(RequestPriority::Stat) - row.priority,
-        row.kind,
-        row.facility_id,
-        row.request_id,
-        row.shipment_id,
-        row.batch_id,
-    )
+/// A row, and since when there is what it is about.
+struct Waiting {
+    row: InboxRow,
+    since_position: i64,
+}
+
+impl Waiting {
+    /// Where a row stands: an emergency first, then the most urgent, then what is due first, then what has waited longest;
+    /// each row has a key of its own.
+    fn key(&self) -> String {
+        let row = &self.row;
+        let due_on = if row.due_on.is_empty() {
+            "9999-12-31"
+        } else {
+            &row.due_on
+        };
+        format!(
+            "{}/{}/{due_on}/{:020}/{:02}/{}/{}/{}/{}",
+            u8::from(!row.emergency),
+            i32::from(RequestPriority::Stat) - row.priority,
+            self.since_position,
+            row.kind,
+            row.facility_id,
+            row.request_id,
+            row.shipment_id,
+            row.batch_id,
+        )
+    }
 }
 
 struct Inbox<'c> {
@@ -196,19 +207,27 @@ struct Inbox<'c> {
     emergency_regions: Vec<String>,
     facilities: Facilities<'c>,
     operators: HashMap<String, String>,
-    rows: Vec<InboxRow>,
+    rows: Vec<Waiting>,
 }
 
 impl Inbox<'_> {
-    fn read<M: Message + Default>(&self, sql: &str) -> Result<Vec<M>, StoreError> {
-        let resources: Vec<Vec<u8>> = self
+    /// Resources, each with the position at which it came to be.
+    fn read<M: Message + Default>(&self, sql: &str) -> Result<Vec<(M, i64)>, StoreError> {
+        let resources: Vec<(Vec<u8>, i64)> = self
             .connection
             .prepare_cached(sql)?
-            .query_map(&[], |row| row.get(0))?;
+            .query_map(&[], |row| Ok((row.get(0)?, row.get(1)?)))?;
         resources
             .iter()
-            .map(|resource| Ok(M::decode(resource.as_slice())?))
+            .map(|(resource, position)| Ok((M::decode(resource.as_slice())?, *position)))
             .collect()
+    }
+
+    fn add(&mut self, row: InboxRow, since_position: i64) {
+        self.rows.push(Waiting {
+            row,
+            since_position,
+        });
     }
 
     /// Who operates a facility; empty where nobody is known to.
@@ -249,8 +268,9 @@ impl Inbox<'_> {
     }
 
     fn requests(&mut self) -> Result<(), StoreError> {
-        let sql = "SELECT resource FROM requests WHERE is_open = 1 ORDER BY created_position";
-        for request in self.read::<Request>(sql)? {
+        let sql = "SELECT resource, created_position FROM requests WHERE is_open = 1 \
+                   ORDER BY created_position";
+        for (request, created_position) in self.read::<Request>(sql)? {
             for (kind, organisation_id, due_on, quantity) in waiting(&request, &self.day) {
                 let mut row = self.row(kind, &request.facility_id, &organisation_id)?;
                 row.request_id.clone_from(&request.request_id);
@@ -260,50 +280,26 @@ impl Inbox<'_> {
                 if let [line] = &request.lines[..] {
                     row.item_id.clone_from(&line.item_id);
                 }
-                self.rows.push(row);
+                self.add(row, created_position);
             }
         }
         Ok(())
     }
 
     fn shipments(&mut self) -> Result<(), StoreError> {
-        // What is allocated, on its way or missing; most shipments are done with.
-        let allocated = i32::from(ShipmentState::Allocated);
-        let sql = format!(
-            "SELECT resource FROM shipments WHERE state = {allocated} \
-             OR shipment_id IN (SELECT shipment_id FROM carried) ORDER BY created_position"
-        );
-        for shipment in self.read::<Shipment>(&sql)? {
-            let under_way: i64 = shipment.lots.iter().map(|lot| lot.in_transit).sum();
-            let missing: i64 = shipment.lots.iter().map(|lot| lot.missing).sum();
-            let allocated = shipment.state() == ShipmentState::Allocated;
-            for (applies, kind, facility_id, organisation_id, quantity) in [
-                (allocated, InboxKind::ToDispatch, &shipment.origin_id, "", 0),
-                (
-                    under_way > 0,
-                    InboxKind::ToSign,
-                    &shipment.destination_id,
-                    "",
-                    under_way,
-                ),
-                (
-                    missing > 0,
-                    InboxKind::ToSettle,
-                    &shipment.origin_id,
-                    shipment.custodian_id.as_str(),
-                    missing,
-                ),
-            ] {
-                if applies {
-                    let mut row = self.row(kind, facility_id, organisation_id)?;
-                    row.shipment_id.clone_from(&shipment.shipment_id);
-                    row.due_on.clone_from(&shipment.expected_on);
-                    row.quantity = quantity;
-                    // It is needed where it goes.
-                    let region_id = self.facilities.get(&shipment.destination_id)?.region_id;
-                    row.emergency = self.emergency_regions.contains(&region_id);
-                    self.rows.push(row);
-                }
+        let sql = "SELECT resource, created_position FROM shipments ORDER BY created_position";
+        for (shipment, created_position) in self.read::<Shipment>(sql)? {
+            for (kind, facility_id, organisation_id, quantity, due_on) in
+                handling(&shipment, &self.day.clone())
+            {
+                let mut row = self.row(kind, facility_id, organisation_id)?;
+                row.shipment_id.clone_from(&shipment.shipment_id);
+                due_on.clone_into(&mut row.due_on);
+                row.quantity = quantity;
+                // It is needed where it goes.
+                let region_id = self.facilities.get(&shipment.destination_id)?.region_id;
+                row.emergency = self.emergency_regions.contains(&region_id);
+                self.add(row, created_position);
             }
         }
         Ok(())
@@ -312,16 +308,17 @@ impl Inbox<'_> {
     fn stock(&mut self, expiring_days: u64) -> Result<(), StoreError> {
         let horizon = self.today.checked_add_days(Days::new(expiring_days));
         let horizon = horizon.unwrap_or(NaiveDate::MAX).to_string();
-        let sql = "SELECT stock.facility_id, batches.resource, CAST(SUM(stock.on_hand) AS BIGINT) \
-                   FROM stock JOIN batches ON batches.batch_id = stock.batch_id \
+        let sql = "SELECT stock.facility_id, batches.resource, batches.created_position, \
+                   CAST(SUM(stock.on_hand) AS BIGINT) FROM stock JOIN batches ON batches.batch_id = stock.batch_id \
                    WHERE stock.on_hand > 0 \
-                   GROUP BY stock.facility_id, stock.batch_id, batches.resource \
+                   GROUP BY stock.facility_id, stock.batch_id, batches.resource, \
+                   batches.created_position \
                    ORDER BY stock.facility_id, stock.batch_id";
-        let found: Vec<(String, Vec<u8>, i64)> = self
-            .connection
-            .prepare_cached(sql)?
-            .query_map(&[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        for (facility_id, resource, on_hand) in found {
+        let found: Vec<(String, Vec<u8>, i64, i64)> =
+            self.connection.prepare_cached(sql)?.query_map(&[], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+        for (facility_id, resource, created_position, on_hand) in found {
             let batch = Batch::decode(resource.as_slice())?;
             let is_expiring = !batch.expires_on.is_empty() && batch.expires_on <= horizon;
             for (applies, kind, due_on) in [
@@ -334,12 +331,74 @@ impl Inbox<'_> {
                     row.item_id.clone_from(&batch.item_id);
                     row.due_on = due_on;
                     row.quantity = on_hand;
-                    self.rows.push(row);
+                    self.add(row, created_position);
                 }
             }
         }
         Ok(())
     }
+}
+
+/// What waits of a shipment: what is to be done, where, by which organisation if not the operator of that place, how many
+/// units it is about, and by which day.
+fn handling<'a>(
+    shipment: &'a Shipment,
+    today: &str,
+) -> Vec<(InboxKind, &'a str, &'a str, i64, &'a str)> {
+    let mut handling = Vec::new();
+    let expected_on = shipment.expected_on.as_str();
+    let (origin_id, destination_id) = (&*shipment.origin_id, &*shipment.destination_id);
+    if shipment.state() == ShipmentState::Allocated {
+        handling.push((InboxKind::ToDispatch, origin_id, "", 0, expected_on));
+    }
+    let under_way: i64 = shipment.lots.iter().map(|lot| lot.in_transit).sum();
+    if under_way > 0 {
+        handling.push((
+            InboxKind::ToSign,
+            destination_id,
+            "",
+            under_way,
+            expected_on,
+        ));
+    }
+    // Each settles what it answers for.
+    let mut missing: BTreeMap<&str, i64> = BTreeMap::new();
+    for share in shipment.lots.iter().flat_map(|lot| &lot.missing_by_liable) {
+        *missing.entry(&share.liable_id).or_default() += share.quantity;
+    }
+    for (liable_id, quantity) in missing {
+        handling.push((
+            InboxKind::ToSettle,
+            origin_id,
+            liable_id,
+            quantity,
+            expected_on,
+        ));
+    }
+    // What was not as announced is for the sender to accept or dispute; once the day has passed, silence was consent.
+    let is_open = |it: &&Discrepancy| {
+        let is_in_time = it.answer_due_on.is_empty() || it.answer_due_on.as_str() >= today;
+        it.state() == DiscrepancyState::Open && is_in_time
+    };
+    let open: Vec<&Discrepancy> = shipment.discrepancies.iter().filter(is_open).collect();
+    if !open.is_empty() {
+        let days = open.iter().map(|it| it.answer_due_on.as_str());
+        let due_on = days.filter(|day| !day.is_empty()).min().unwrap_or_default();
+        let units = open
+            .iter()
+            .filter_map(|it| it.found.as_ref()?.shipment_units.as_ref()?.units.as_ref());
+        let quantity = units
+            .map(|units| units.quantity)
+            .fold(0, i64::saturating_add);
+        handling.push((
+            InboxKind::ToAnswer,
+            origin_id,
+            &shipment.sender_id,
+            quantity,
+            due_on,
+        ));
+    }
+    handling
 }
 
 /// What waits of a request: what is to be done, for which organisation, by which day, and how many units it is about.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use keruen_proto::{
     inventory::v1::{Batch, StockUnits},
+    shipments::v1::{MissingUnits, Shipment},
     stock::v1::{TracePlace, TraceStatus},
 };
+use prost::Message as _;
 
 use crate::{
     database::{Connection, params},
@@ -37,6 +39,7 @@ impl<'c> Places<'c> {
     ) -> Result<Vec<TracePlace>, StoreError> {
         let mut places = self.rows(batch)?;
         self.add_serials(batch, &mut places)?;
+        let mut places = self.by_liable(batch, places)?;
         if let Some(serial_number) = serial_number {
             places.retain(|place| {
                 place
@@ -94,6 +97,42 @@ impl<'c> Places<'c> {
             }
         }
         Ok(())
+    }
+
+    /// Missing units by who answers for them, which need not be whoever has the rest.
+    fn by_liable(
+        &self,
+        batch: &Batch,
+        places: Vec<TracePlace>,
+    ) -> Result<Vec<TracePlace>, StoreError> {
+        let mut split = Vec::with_capacity(places.len());
+        for place in places {
+            if place.status() == TraceStatus::Missing {
+                let shares = self.shares(batch, &place)?;
+                split.extend(missing_by(&place, &shares));
+            } else {
+                split.push(place);
+            }
+        }
+        Ok(split)
+    }
+
+    fn shares(&self, batch: &Batch, place: &TracePlace) -> Result<Vec<MissingUnits>, StoreError> {
+        let resource: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT resource FROM shipments WHERE shipment_id = ?1")?
+            .query_row(params![place.shipment_id], |row| row.get(0))?;
+        let Some(resource) = resource else {
+            return Ok(Vec::new());
+        };
+        let lots = Shipment::decode(resource.as_slice())?.lots.into_iter();
+        let theirs = lots.filter(|lot| {
+            let units = lot.shipment_units.as_ref().and_then(|it| it.units.as_ref());
+            units.is_some_and(|it| {
+                (&it.batch_id, &it.owner_id) == (&batch.batch_id, &place.owner_id)
+            })
+        });
+        Ok(theirs.flat_map(|lot| lot.missing_by_liable).collect())
     }
 
     fn name(&mut self, mut places: Vec<TracePlace>) -> Result<Vec<TracePlace>, StoreError> {
@@ -171,7 +210,10 @@ impl<'c> Places<'c> {
             if carried.is_before_dispatch {
                 place.shipment_id.clone_from(&carried.shipment_id);
             } else if is_on_the_way(&place) && place.shipment_id == carried.shipment_id {
-                place.custodian_id.clone_from(&carried.custodian_id);
+                let mut missing = carried.lot.missing_by_liable.iter();
+                let theirs = missing.find(|it| it.serial_numbers.contains(serial_number));
+                let liable_id = theirs.map_or(&carried.custodian_id, |it| &it.liable_id);
+                place.custodian_id.clone_from(liable_id);
             }
             let known = places.iter().position(|known| key(known) == key(&place));
             let index = known.unwrap_or_else(|| {
@@ -196,13 +238,49 @@ fn is_on_the_way(place: &TracePlace) -> bool {
 }
 
 /// The order of places, and what tells them apart.
-fn key(place: &TracePlace) -> (i32, &str, &str, &str) {
+fn key(place: &TracePlace) -> (i32, &str, &str, &str, &str) {
     (
         place.status,
         &place.facility_id,
         &place.owner_id,
         &place.shipment_id,
+        &place.custodian_id,
     )
+}
+
+/// Missing units, one place for each organisation that answers for some of them; whoever has the rest of the shipment
+/// answers for what the shares leave.
+fn missing_by(place: &TracePlace, shares: &[MissingUnits]) -> Vec<TracePlace> {
+    let mut rest = place.clone();
+    let mut split: Vec<TracePlace> = Vec::new();
+    for share in shares {
+        let quantity = share.quantity.min(rest.quantity);
+        let numbers = &share.serial_numbers;
+        let (theirs, others): (Vec<String>, Vec<String>) = std::mem::take(&mut rest.serial_numbers)
+            .into_iter()
+            .partition(|number| numbers.contains(number));
+        rest.serial_numbers = others;
+        rest.quantity -= quantity;
+        if let Some(known) = split
+            .iter_mut()
+            .find(|known| known.custodian_id == share.liable_id)
+        {
+            known.quantity += quantity;
+            known.serial_numbers.extend(theirs);
+        } else if quantity > 0 {
+            split.push(TracePlace {
+                custodian_id: share.liable_id.clone(),
+                quantity,
+                serial_numbers: theirs,
+                ..place.clone()
+            });
+        }
+    }
+    if rest.quantity > 0 {
+        split.push(rest);
+    }
+    split.sort_by(|one, other| one.custodian_id.cmp(&other.custodian_id));
+    split
 }
 
 /// Units of a lot that have not arrived: claimed, on their way, missing or lost.
@@ -228,11 +306,11 @@ fn on_the_way(carried: &Carried, units: &StockUnits, rows: &[TracePlace]) -> Vec
             custodian_id: carried.custodian_id.clone(),
             ..place(status, destination_id, quantity)
         };
-        vec![
-            way(TraceStatus::InTransit, lot.in_transit),
-            way(TraceStatus::Missing, lot.missing),
-            place(TraceStatus::Lost, destination_id, lot.lost),
-        ]
+        let missing = way(TraceStatus::Missing, lot.missing);
+        let mut all = missing_by(&missing, &lot.missing_by_liable);
+        all.insert(0, way(TraceStatus::InTransit, lot.in_transit));
+        all.push(place(TraceStatus::Lost, destination_id, lot.lost));
+        all
     };
     places.retain(|place| place.quantity > 0);
     for place in &mut places {
@@ -243,13 +321,17 @@ fn on_the_way(carried: &Carried, units: &StockUnits, rows: &[TracePlace]) -> Vec
             place.shipment_id.as_str()
         };
         let row = rows.iter().find(|row| {
-            key(row)
-                == (
-                    place.status,
-                    place.facility_id.as_str(),
-                    place.owner_id.as_str(),
-                    shipment_id,
-                )
+            (
+                row.status,
+                &*row.facility_id,
+                &*row.owner_id,
+                &*row.shipment_id,
+            ) == (
+                place.status,
+                place.facility_id.as_str(),
+                place.owner_id.as_str(),
+                shipment_id,
+            )
         });
         place.since_position = row.map_or(0, |row| row.since_position);
     }

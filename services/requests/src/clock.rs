@@ -11,13 +11,15 @@ use keruen_proto::{
     requests::v1::{EscalationReason, Request, RequestEscalated, RequestState},
     shipments::v1::ShipmentDispatched,
 };
+use prost::Message;
 use uuid::Uuid;
 
+mod cache;
 mod deadlines;
 mod run;
 
 pub use deadlines::{Deadlines, InvalidDeadline};
-pub use run::run;
+pub use run::{ClockOptions, run};
 
 /// How often those on duty are called for one thing, at most.
 const MAX_CALLS: i32 = 3;
@@ -41,25 +43,32 @@ pub struct Call {
 }
 
 /// A clock of a request: from which event it runs, and when it is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Message)]
 struct Due {
+    #[prost(string, tag = "1")]
     event_id: String,
+    #[prost(int64, tag = "2")]
     at_us: i64,
     /// Calls for this reason before it began.
+    #[prost(int32, tag = "3")]
     level_before: i32,
 }
 
 /// An open request, and what runs for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Message)]
 struct Watched {
+    #[prost(message, required, tag = "1")]
     request: Request,
+    #[prost(btree_map = "int32, message", tag = "2")]
     clocks: BTreeMap<i32, Due>,
 }
 
-/// All open requests, folded from the log.
-#[derive(Clone, Debug, Default)]
+/// All open requests, folded from the log. Encoded, it is a state that can be kept in a cache.
+#[derive(Clone, PartialEq, Message)]
 pub struct Clocks {
+    #[prost(btree_map = "string, message", tag = "1")]
     watched: BTreeMap<String, Watched>,
+    #[prost(uint64, tag = "2")]
     position: u64,
 }
 
@@ -89,32 +98,55 @@ impl Clocks {
         self.watched.is_empty()
     }
 
+    /// Requests that had ended, and that an event which is yet to be taken in may open again: what had fulfilled them did
+    /// not come. What has happened to them is asked for by [`Clocks::watch_again`].
+    pub fn reopened(&self, recorded: &RecordedEvent, event: &Event) -> Vec<String> {
+        if recorded.position <= self.position || !matches!(event, Event::ShipmentReceiptVoided(_)) {
+            return Vec::new();
+        }
+        let unknown = request_ids(recorded).filter(|id| !self.watched.contains_key(*id));
+        unknown.map(str::to_owned).collect()
+    }
+
     /// Takes in the next event of the log. Events that were taken in before change nothing.
     pub fn take_in(&mut self, recorded: &RecordedEvent, event: &Event, deadlines: &Deadlines) {
         if recorded.position <= self.position {
             return;
         }
         self.position = recorded.position;
-        for request_id in recorded
-            .tags
-            .iter()
-            .filter_map(|tag| tag.strip_prefix("request:"))
-        {
+        for request_id in request_ids(recorded) {
             let Some(boundary) = Boundary::request(request_id) else {
                 continue;
             };
             let known = self.watched.remove(request_id);
             let is_filed = matches!(event, Event::RequestFiled(_));
-            // What is not watched has ended, and its end stays.
+            // What is not watched has ended.
             let Some(mut watched) = known.or_else(|| is_filed.then(Watched::default)) else {
                 continue;
             };
-            let before = watched.request.clone();
-            watched.request.evolve(&boundary, event);
-            watched.set_clocks(&before, recorded, event, deadlines);
-            if !watched.clocks.is_empty() || is_open(watched.request.state()) {
+            watched.take_in(&boundary, recorded, event, deadlines);
+            if watched.runs() {
                 self.watched.insert(request_id.to_owned(), watched);
             }
+        }
+    }
+
+    /// Watches a request that had ended, if it is open again, by all that has happened to it until now.
+    pub fn watch_again(
+        &mut self,
+        request_id: &str,
+        history: &[(RecordedEvent, Event)],
+        deadlines: &Deadlines,
+    ) {
+        let Some(boundary) = Boundary::request(request_id) else {
+            return;
+        };
+        let mut watched = Watched::default();
+        for (recorded, event) in history {
+            watched.take_in(&boundary, recorded, event, deadlines);
+        }
+        if watched.runs() {
+            self.watched.insert(request_id.to_owned(), watched);
         }
     }
 
@@ -143,6 +175,12 @@ impl Clocks {
     }
 }
 
+/// The requests that an event is about.
+fn request_ids(recorded: &RecordedEvent) -> impl Iterator<Item = &str> {
+    let tags = recorded.tags.iter();
+    tags.filter_map(|tag| tag.strip_prefix("request:"))
+}
+
 fn call(request_id: &str, reason: i32, level: i32, clock: &Due) -> Call {
     let step = format!("{}/escalate/{reason}/{level}", clock.event_id);
     Call {
@@ -164,6 +202,23 @@ fn level(request: &Request, reason: i32) -> i32 {
 }
 
 impl Watched {
+    fn take_in(
+        &mut self,
+        boundary: &Boundary,
+        recorded: &RecordedEvent,
+        event: &Event,
+        deadlines: &Deadlines,
+    ) {
+        let before = self.request.clone();
+        self.request.evolve(boundary, event);
+        self.set_clocks(&before, recorded, event, deadlines);
+    }
+
+    /// Whether something may still become overdue.
+    fn runs(&self) -> bool {
+        !self.clocks.is_empty() || is_open(self.request.state())
+    }
+
     /// Starts, keeps and stops clocks after an event.
     fn set_clocks(
         &mut self,

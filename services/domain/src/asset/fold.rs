@@ -11,9 +11,11 @@ use keruen_proto::{
         RepairOutcome, StockAdjusted, StockDisposed, StockEntered, StockHeld, StockReleased,
         StockReturned, StockUnits, TitleTransferred, VoidedMovement,
     },
+    registry::v1::AssetLink,
     shipments::v1::{
         LossActAccepted, LossActVoided, ShipmentDispatchVoided, ShipmentDispatched,
-        ShipmentReceiptVoided, ShipmentReceived, ShipmentSplit, ShipmentUnits,
+        ShipmentReceiptVoided, ShipmentReceived, ShipmentSplit, ShipmentUnits, TripCompleted,
+        TripDeparted, TripResumed,
     },
 };
 
@@ -54,6 +56,9 @@ impl Fold for Asset {
         ShipmentDispatchVoided::TYPE,
         ShipmentReceiptVoided::TYPE,
         LossActVoided::TYPE,
+        TripDeparted::TYPE,
+        TripResumed::TYPE,
+        TripCompleted::TYPE,
     ];
 
     fn evolve(&mut self, boundary: &Boundary, event: &Event) {
@@ -100,6 +105,7 @@ impl Fold for Asset {
             self.steps += if is_voided(event) { -1 } else { 1 };
         }
         self.opened(&this, event);
+        self.travelled(&this, event);
     }
 }
 
@@ -152,6 +158,7 @@ fn is_one_of(asset: &AssetRef, units: &StockUnits) -> bool {
 trait Life {
     fn moved(&mut self, movement: &Movement<'_>, goes_along: bool);
     fn opened(&mut self, this: &AssetRef, event: &Event);
+    fn travelled(&mut self, this: &AssetRef, event: &Event);
     fn took_step(&mut self, event: &Event);
     fn repaired(&mut self, outcome: RepairOutcome);
     fn is_as_before(&mut self, status: AssetStatus);
@@ -205,6 +212,27 @@ impl Life for Asset {
                 item_id: units.item_id.clone(),
                 serial_number: number.clone(),
             }));
+        }
+    }
+
+    /// It goes on a trip as its vehicle, or comes back.
+    fn travelled(&mut self, this: &AssetRef, event: &Event) {
+        let is_it = |link: &Option<AssetLink>| {
+            let link = link.as_ref();
+            link.is_some_and(|it| {
+                (&it.item_id, &it.serial_number) == (&this.item_id, &this.serial_number)
+            })
+        };
+        match event {
+            Event::TripDeparted(event) if is_it(&event.asset) => {
+                self.trip_id.clone_from(&event.trip_id);
+            }
+            Event::TripResumed(event) if is_it(&event.asset) => {
+                self.trip_id.clone_from(&event.trip_id);
+            }
+            Event::TripResumed(event) if is_it(&event.from_asset) => self.trip_id.clear(),
+            Event::TripCompleted(event) if is_it(&event.asset) => self.trip_id.clear(),
+            _ => {}
         }
     }
 

@@ -412,7 +412,8 @@ impl ChangeAsset {
     fn check_state(&self, asset: &Asset) -> Result<(), Rejection> {
         let Needs { places, conditions } = self.step.needs();
         let (place, condition) = state_of(asset);
-        if places.contains(&place) && conditions.contains(&condition) {
+        let is_travelling = self.step.stock() == Stock::Free && !asset.trip_id.is_empty();
+        if places.contains(&place) && conditions.contains(&condition) && !is_travelling {
             return Ok(());
         }
         Err(super::wrong_state(asset, places, conditions))

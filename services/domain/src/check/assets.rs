@@ -7,6 +7,7 @@ use keruen_proto::{
     inventory::v1::{
         AssetPlace, AssetRef, AssetStatus, ReceiptOutcome, StockUnits, VoidedMovement,
     },
+    registry::v1::AssetLink,
 };
 
 use super::Findings;
@@ -28,6 +29,8 @@ pub(super) struct Assets {
     misplaced: BTreeSet<String>,
     /// What is in the books of its facility, but put to use there, or with somebody else.
     put_to_use: BTreeMap<Key, &'static str>,
+    /// The trips on which assets are as vehicles.
+    trips: BTreeMap<String, Key>,
 }
 
 impl Assets {
@@ -135,6 +138,11 @@ impl Assets {
                 }
                 (&event.units, Some("with its repairer"))
             }
+            Event::TripDeparted(event) => {
+                return self.travel(&event.trip_id, event.asset.as_ref());
+            }
+            Event::TripResumed(event) => return self.travel(&event.trip_id, event.asset.as_ref()),
+            Event::TripCompleted(event) => return self.travel(&event.trip_id, None),
             Event::AssetRemoved(event) => (&event.units, None),
             Event::AssetLoanEnded(event) => (&event.units, None),
             Event::AssetRepairEnded(event) => {
@@ -166,10 +174,21 @@ impl Assets {
         }
     }
 
+    /// A trip goes on with an asset as its vehicle, or with none.
+    fn travel(&mut self, trip_id: &str, link: Option<&AssetLink>) {
+        self.trips.remove(trip_id);
+        if let Some(link) = link {
+            let key = (link.item_id.clone(), link.serial_number.clone());
+            self.trips.insert(trip_id.to_owned(), key);
+        }
+    }
+
     /// What leaves in a shipment must be in the store.
     fn check_in_store(&mut self, units: Option<&StockUnits>, shipment_id: &str) {
         for key in self.keys(units) {
-            if let Some(use_of_it) = self.put_to_use.get(&key) {
+            let is_travelling = self.trips.values().any(|travelling| *travelling == key);
+            let use_of_it = self.put_to_use.get(&key).copied();
+            if let Some(use_of_it) = use_of_it.or(is_travelling.then_some("on a trip")) {
                 self.misplaced.insert(format!(
                     "asset {:?} of item {} left in shipment {shipment_id}, but is {use_of_it}",
                     key.1, key.0

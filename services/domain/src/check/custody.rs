@@ -30,6 +30,8 @@ pub(super) struct Custodians {
     agreements: BTreeSet<(String, String)>,
     /// Who keeps the stock of a facility: organisation and person.
     keepers: BTreeMap<String, (String, String)>,
+    /// The counts by which keepers took over.
+    counts: BTreeSet<String>,
     touched: BTreeSet<String>,
     faults: BTreeSet<String>,
 }
@@ -171,6 +173,13 @@ impl Custodians {
             self.faults.insert(format!(
                 "the stock of {facility_id} was taken over from {organisation_id} without a count"
             ));
+        }
+        for count_id in &keeper.count_ids {
+            if !self.counts.insert(count_id.clone()) {
+                self.faults.insert(format!(
+                    "the stock of {facility_id} was taken over by count {count_id}, which was used before"
+                ));
+            }
         }
     }
 

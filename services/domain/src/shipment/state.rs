@@ -409,16 +409,22 @@ fn never_received(shipment: &mut Shipment, event: &ShipmentReceiptVoided) {
         lot.in_transit = lot.in_transit.saturating_add(units.quantity);
         lot.serial_numbers_in_transit.extend_from_slice(numbers);
     }
-    let is_untouched = shipment
-        .lots
-        .iter()
-        .all(|lot| lot.in_transit == quantity(lot));
-    if is_untouched {
-        shipment.discrepancy = false;
-        shipment.state = way::travelling_state(shipment).into();
+    let is_odd = |lot: &ShipmentLot| lot.missing + lot.lost + lot.received_unusable > 0;
+    shipment.discrepancy = !shipment.discrepancies.is_empty() || shipment.lots.iter().any(is_odd);
+    // What went missing on the way, as at a hand-over, was found by no receipt.
+    let was_received = !shipment.discrepancies.is_empty()
+        || shipment
+            .lots
+            .iter()
+            .any(|lot| lot.received_good + lot.received_unusable > 0);
+    shipment.state = if !was_received {
+        way::travelling_state(shipment)
     } else if shipment.lots.iter().any(|lot| lot.in_transit > 0) {
-        shipment.state = ShipmentState::PartlyReceived.into();
+        ShipmentState::PartlyReceived
+    } else {
+        closed_state(shipment)
     }
+    .into();
 }
 
 /// What had been settled is missing again.

@@ -23,6 +23,7 @@ use crate::{
     asset,
     books::{Books, Fold},
     boundary::Boundary,
+    calendar::timestamp,
     code::{Code, Label, Quantity},
     command::{Command, Moment},
     limits,
@@ -153,6 +154,7 @@ impl Command for CountStock {
             kind: self.kind.into(),
             counted_position: self.counted_position.unwrap_or_default(),
             lots: compared.into_iter().map(|it| it.counted).collect(),
+            counted_at: Some(timestamp(moment.occurred_at_us)),
         };
         let mut events = vec![
             StockCounted {

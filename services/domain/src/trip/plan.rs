@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use keruen_proto::{
     Event,
     inventory::v1::{AssetCondition, AssetPlace},
-    registry::v1::Vehicle,
+    registry::v1::{AssetLink, Vehicle},
     shipments::v1::{Booking, Trip, TripCancelled, TripPlanned, TripState, TripStop},
 };
 
@@ -28,9 +28,14 @@ pub(super) fn reads_of(books: &Books, vehicle_id: &Code, crew_id: &Code) -> Vec<
         Boundary::VehicleTrips(vehicle_id.clone()),
         Boundary::CrewTrips(crew_id.clone()),
     ];
-    let link = books.vehicle(vehicle_id).and_then(|it| it.asset.as_ref());
+    let link = link_of(books, vehicle_id);
     boundaries.extend(link.and_then(|it| Boundary::asset(&it.item_id, &it.serial_number)));
     boundaries
+}
+
+/// The unit that a vehicle is in the books.
+pub(super) fn link_of<'a>(books: &'a Books, vehicle_id: &str) -> Option<&'a AssetLink> {
+    books.vehicle(vehicle_id)?.asset.as_ref()
 }
 
 /// Refuses a vehicle or crew that is out of use, and a vehicle that is known not to run.

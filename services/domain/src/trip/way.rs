@@ -11,8 +11,8 @@ use keruen_proto::{
 use super::{
     CompleteTrip, DepartTrip, ReachStop, ReportBreakdown, ResumeTrip, check_state, existing,
     load::{check_capacity, check_cold},
-    plan::{check_fit, check_free, reads_of},
-    stop,
+    plan::{check_fit, check_free, link_of, reads_of},
+    stop, vehicle,
 };
 use crate::{
     books::Books,
@@ -45,6 +45,7 @@ impl Command for DepartTrip {
         let mut boundaries = reads_with_loads(books, &self.trip_id);
         if let Some((vehicle_id, crew_id)) = books.trip(&self.trip_id).and_then(pair) {
             boundaries.extend(reads_of(books, &vehicle_id, &crew_id));
+            boundaries.extend(vehicle::reads(books, link_of(books, &vehicle_id)));
         }
         boundaries
     }
@@ -66,15 +67,19 @@ impl Command for DepartTrip {
         check_loads(books, trip, first, |state| {
             state != ShipmentState::Allocated && state != ShipmentState::Requested
         })?;
-        limits::keep(vec![
-            TripDeparted {
-                trip_id: trip.trip_id.clone(),
-                vehicle_id: trip.vehicle_id.clone(),
-                crew_id: trip.crew_id.clone(),
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ])
+        let link = link_of(books, &trip.vehicle_id);
+        let mut events = vehicle::give_up(books, link, moment)?;
+        let departed = Event::from(TripDeparted {
+            trip_id: trip.trip_id.clone(),
+            vehicle_id: trip.vehicle_id.clone(),
+            crew_id: trip.crew_id.clone(),
+            documents: self.documents.clone(),
+            asset: link.cloned(),
+        });
+        let held = vehicle::held_or_not(books, link, &departed);
+        events.push(departed);
+        events.extend(held);
+        limits::keep(events)
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {
@@ -193,8 +198,10 @@ impl Command for ResumeTrip {
         };
         boundaries.extend(Boundary::vehicle_trips(&trip.vehicle_id));
         boundaries.extend(Boundary::crew_trips(&trip.crew_id));
+        boundaries.extend(vehicle::reads(books, trip.asset.as_ref()));
         if let Some((vehicle_id, crew_id)) = self.pair(trip) {
             boundaries.extend(reads_of(books, &vehicle_id, &crew_id));
+            boundaries.extend(vehicle::reads(books, link_of(books, &vehicle_id)));
         }
         boundaries
     }
@@ -229,19 +236,30 @@ impl Command for ResumeTrip {
             check_cold(vehicle, load, load.cold_chain_override.as_ref())?;
         }
         check_capacity(vehicle, &aboard())?;
-        limits::keep(vec![
-            TripResumed {
-                trip_id: trip.trip_id.clone(),
-                vehicle_id: vehicle_id.to_string(),
-                crew_id: crew_id.to_string(),
-                from_vehicle_id: trip.vehicle_id.clone(),
-                from_crew_id: trip.crew_id.clone(),
-                departs_on: day,
-                returns_on,
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ])
+        let (link, from_link) = (vehicle.asset.as_ref(), trip.asset.as_ref());
+        let is_other = link != from_link;
+        let mut events = Vec::new();
+        if is_other {
+            events = vehicle::give_up(books, link, moment)?;
+        }
+        let resumed = Event::from(TripResumed {
+            trip_id: trip.trip_id.clone(),
+            vehicle_id: vehicle_id.to_string(),
+            crew_id: crew_id.to_string(),
+            from_vehicle_id: trip.vehicle_id.clone(),
+            from_crew_id: trip.crew_id.clone(),
+            departs_on: day,
+            returns_on,
+            documents: self.documents.clone(),
+            asset: link.cloned(),
+            from_asset: from_link.cloned(),
+        });
+        let released = vehicle::held_or_not(books, from_link.filter(|_| is_other), &resumed);
+        let held = vehicle::held_or_not(books, link, &resumed);
+        events.push(resumed);
+        events.extend(released);
+        events.extend(held);
+        limits::keep(events)
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {
@@ -256,7 +274,10 @@ pub(super) fn is_aboard(trip: &Trip, load: &TripLoad) -> bool {
 
 impl Command for CompleteTrip {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
-        reads_with_loads(books, &self.trip_id)
+        let mut boundaries = reads_with_loads(books, &self.trip_id);
+        let link = books.trip(&self.trip_id).and_then(|it| it.asset.as_ref());
+        boundaries.extend(vehicle::reads(books, link));
+        boundaries
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
@@ -274,15 +295,15 @@ impl Command for CompleteTrip {
                     | ShipmentState::Lost
             )
         })?;
-        limits::keep(vec![
-            TripCompleted {
-                trip_id: trip.trip_id.clone(),
-                vehicle_id: trip.vehicle_id.clone(),
-                crew_id: trip.crew_id.clone(),
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ])
+        let completed = Event::from(TripCompleted {
+            trip_id: trip.trip_id.clone(),
+            vehicle_id: trip.vehicle_id.clone(),
+            crew_id: trip.crew_id.clone(),
+            documents: self.documents.clone(),
+            asset: trip.asset.clone(),
+        });
+        let released = vehicle::held_or_not(books, trip.asset.as_ref(), &completed);
+        limits::keep(std::iter::once(completed).chain(released).collect())
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {

@@ -420,6 +420,7 @@ fn kept_by(person_ref: &str, from_person_ref: &str, count_ids: &[&str]) -> Event
             organisation_id: organisation(person_ref),
             person_ref: person_ref.to_owned(),
             count_ids: count_ids.iter().map(|id| (*id).to_owned()).collect(),
+            ..Keeper::default()
         }),
         from_organisation_id: organisation(from_person_ref),
         from_person_ref: from_person_ref.to_owned(),
@@ -448,6 +449,7 @@ fn departed(trip_id: &str, vehicle_id: &str, crew_id: &str) -> Event {
         vehicle_id: vehicle_id.to_owned(),
         crew_id: crew_id.to_owned(),
         documents: Vec::new(),
+        asset: None,
     }
     .into()
 }

@@ -415,3 +415,31 @@ fn a_keeper_takes_over_by_full_counts() {
         .refused("COUNT_UNFIT")
         .saying(&["count anew"]);
 }
+
+#[test]
+fn a_keeper_answers_for_what_was_there_when_they_came() {
+    let full = |id: &str| count(id, "GLOVE", &[("G1", 100)]);
+    let later = |mut story: Story| {
+        story.now_us += 3_600_000_000;
+        story
+    };
+    let story = stocked()
+        .after(full("C1"))
+        .after(full("OLD"))
+        .after(appoint("person:3", &[]));
+    let story = later(story).after(appoint("person:4", &["C1"]));
+    // By the one before the last, and by one that nobody has used yet.
+    let story = later(story).after(full("C2"));
+    let story = story.after(appoint("person:5", &["C2"]));
+    for used in ["C1", "C2"] {
+        let refused = story.clone().when(appoint("person:6", &[used]));
+        refused.refused("COUNT_UNFIT").saying(&["already"]);
+    }
+    let refused = story.clone().when(appoint("person:6", &["OLD"]));
+    refused.refused("COUNT_UNFIT").saying(&["taken before"]);
+    // What was counted on the same day, and after the last change, will do.
+    let story = later(story).after(full("C3"));
+    let story = story.after(appoint("person:6", &["C3"]));
+    assert_eq!(keeper(&story).used_count_ids, ["C1", "C2", "C3"]);
+    assert_eq!(story.violations(), Vec::<String>::new());
+}

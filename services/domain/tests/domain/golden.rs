@@ -1390,6 +1390,7 @@ fn on_the_way() -> Vec<Event> {
                 organisation_id: text("MOH"),
                 person_ref: text("person:3"),
                 count_ids: vec![text("C-1"), text("C-2")],
+                ..Keeper::default()
             }),
             from_organisation_id: text("HELP"),
             from_person_ref: text("person:2"),
@@ -1728,6 +1729,7 @@ fn counted() -> Vec<Event> {
                     missing_serial_numbers: vec![text("S/2")],
                     found_serial_numbers: vec![text("S/3")],
                 }],
+                counted_at: None,
             }),
             documents: documents(DocumentKind::CountSheet),
         }
@@ -2151,6 +2153,7 @@ fn kits() -> Vec<Event> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "one sample of every event")]
 fn on_trips() -> Vec<Event> {
     let trip_id = text("T-1");
     let (vehicle_id, crew_id) = (text("VAN-1"), text("CREW-1"));
@@ -2208,6 +2211,7 @@ fn on_trips() -> Vec<Event> {
             vehicle_id: vehicle_id.clone(),
             crew_id: crew_id.clone(),
             documents: documents(DocumentKind::Waybill),
+            ..TripDeparted::default()
         }
         .into(),
         TripStopReached {
@@ -2232,6 +2236,7 @@ fn on_trips() -> Vec<Event> {
             departs_on: text("2020-04-11"),
             returns_on: text("2020-04-13"),
             documents: documents(DocumentKind::Order),
+            ..TripResumed::default()
         }
         .into(),
         TripCompleted {
@@ -2239,6 +2244,7 @@ fn on_trips() -> Vec<Event> {
             vehicle_id: vehicle_id.clone(),
             crew_id: crew_id.clone(),
             documents: documents(DocumentKind::Waybill),
+            ..TripCompleted::default()
         }
         .into(),
         TripCancelled {

@@ -294,6 +294,105 @@ fn a_vehicle_that_does_not_run_goes_on_no_trip() {
         .saying(&["LAB", "OUT_OF_ORDER"]);
 }
 
+/// A garage with two vehicles that are units in the books of WH, and the trip T1 of the first one.
+fn with_units() -> Story {
+    let unit = |vehicle_id: &str, number: &str| Vehicle {
+        asset: Some(AssetLink {
+            item_id: "CONC".to_owned(),
+            serial_number: number.to_owned(),
+        }),
+        ..vehicle(vehicle_id)
+    };
+    garage()
+        .after(receive("D1", vec![assets("C1", &["N1", "N2"])]))
+        .after(RegisterVehicle(unit("CAR-1", "N1")))
+        .after(RegisterVehicle(unit("CAR-2", "N2")))
+        .after(plan("T1", "CAR-1", "C1", ("2020-04-10", "2020-04-12")))
+}
+
+/// Whether a unit may be claimed by a shipment.
+fn is_available(story: &Story, number: &str) -> bool {
+    let Entry::Stock(level, _) = story.read(&Boundary::Stock(code("WH"), code("CONC"))) else {
+        panic!("no stock");
+    };
+    let lot = &level.lots[0];
+    let held = lot.held_serial_numbers.iter().any(|held| held == number);
+    assert_eq!(lot.on_hand, 2);
+    assert!(lot.serial_numbers.iter().any(|there| there == number));
+    !held
+}
+
+#[test]
+fn a_unit_that_is_a_vehicle_on_a_trip_is_sent_nowhere() {
+    let story = with_units();
+    assert!(is_available(&story, "N1"));
+    let story = story.after(depart("T1"));
+    assert!(!is_available(&story, "N1"));
+    assert!(is_available(&story, "N2"));
+    // One of the two can go, and not by another way either.
+    story
+        .clone()
+        .after(ship("S9", &[("CONC", 2)]))
+        .when(allocate("S9"))
+        .refused("INSUFFICIENT_STOCK");
+    let step = |step: Step| ChangeAsset {
+        item_id: code("CONC"),
+        serial_number: label("N1"),
+        step,
+        documents: Vec::new(),
+    };
+    story
+        .clone()
+        .when(step(Step::Lend {
+            borrower_id: code("HELP"),
+            due_on: date("2020-05-01"),
+        }))
+        .refused("ASSET_STATE")
+        .saying(&["on a trip"]);
+    let story = story.after(complete("T1"));
+    assert!(is_available(&story, "N1"));
+    let story = story
+        .after(ship("S9", &[("CONC", 2)]))
+        .after(allocate("S9"));
+    assert_eq!(story.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_claimed_leaves_as_goods_or_as_a_vehicle() {
+    let claimed = with_units()
+        .after(ship("S9", &[("CONC", 2)]))
+        .after(allocate("S9"));
+    claimed
+        .clone()
+        .when(depart("T1"))
+        .refused("SERIAL_NUMBER_RESERVED")
+        .saying(&["N1", "S9"]);
+    // Once it has left as goods, it is no vehicle to go with.
+    claimed
+        .after(dispatch("S9"))
+        .when(depart("T1"))
+        .refused("VEHICLE_UNFIT")
+        .saying(&["CAR-1", "SHIPMENT"]);
+}
+
+#[test]
+fn a_trip_lets_go_of_the_unit_with_which_it_broke_down() {
+    let story = with_units()
+        .after(depart("T1"))
+        .after(break_down("T1"))
+        .after(ResumeTrip {
+            vehicle_id: Some(code("CAR-2")),
+            ..resume("T1")
+        });
+    assert!(is_available(&story, "N1"));
+    assert!(!is_available(&story, "N2"));
+    let story = story.after(break_down("T1")).after(resume("T1"));
+    assert!(!is_available(&story, "N2"));
+    let story = story.after(complete("T1"));
+    assert!(is_available(&story, "N1") && is_available(&story, "N2"));
+    assert_eq!(story.violations(), Vec::<String>::new());
+}
+
 #[test]
 fn a_trip_takes_only_what_goes_its_way() {
     let story = garage().after(planned("T1"));

@@ -5,6 +5,7 @@ use keruen_domain::{
     asset::Step,
     correction::{Remedy, Void, VoidMovement, remedy},
     donation::Passage,
+    shipment::{HandOverShipment, Pick},
     stock::Change,
 };
 use keruen_proto::{
@@ -21,7 +22,9 @@ use crate::{
         break_down, end_loan, end_repair, install, lend, put_into_service, retire, send_for_repair,
         step, stocked,
     },
+    custody::{hand_over, sign},
     golden,
+    journey::picked,
     story::Story,
     world::*,
 };
@@ -219,6 +222,58 @@ fn receipts_are_taken_back_from_the_last_one_on() {
     let command = void(&back);
     let back = back.after(command);
     assert_eq!(shipment(&back), shipment(&sent()));
+}
+
+#[test]
+fn what_was_missing_before_a_receipt_that_did_not_happen_is_missing_still() {
+    let hand_over = HandOverShipment {
+        missing: vec![Pick {
+            batch_id: None,
+            ..picked(1, 4)
+        }],
+        ..hand_over("S1", "HELP")
+    };
+    let before = sent().after(sign("HELP", "LA-1")).after(hand_over);
+    let shown = shipment(&before);
+    assert_eq!(shown.state(), ShipmentState::HandedOver);
+    assert!(shown.discrepancy);
+    // All of the rest comes, then it turns out that it did not.
+    let after = never(
+        before
+            .clone()
+            .after(arrive_with("S1", vec![found(1, 26, ReceiptOutcome::Good)])),
+        "ShipmentReceived",
+    );
+    assert_eq!(shipment(&after), shown);
+    // So where the receipt had found one of the missing units, and more missing.
+    let after = never(
+        before.after(arrive_with(
+            "S1",
+            vec![
+                found(1, 25, ReceiptOutcome::Good),
+                found(1, 1, ReceiptOutcome::Missing),
+            ],
+        )),
+        "ShipmentReceived",
+    );
+    assert_eq!(shipment(&after), shown);
+    assert_eq!(after.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn a_shipment_is_as_announced_once_no_receipt_says_otherwise() {
+    let story = sent()
+        .after(arrive_with("S1", vec![found(1, 24, ReceiptOutcome::Good)]))
+        .after(arrive_with(
+            "S1",
+            vec![found(1, 6, ReceiptOutcome::Damaged)],
+        ));
+    let back = never(story, "ShipmentReceived");
+    let shown = shipment(&back);
+    assert_eq!(shown.state(), ShipmentState::PartlyReceived);
+    assert!(!shown.discrepancy);
+    let back = back.after(arrive_with("S1", vec![found(1, 6, ReceiptOutcome::Good)]));
+    assert_eq!(shipment(&back).state(), ShipmentState::Received);
 }
 
 #[test]

@@ -9,5 +9,6 @@
 mod live;
 mod node;
 mod page;
+mod papers;
 mod problems;
 mod reader;

@@ -17,7 +17,7 @@ pub enum Role {
     Decider,
     /// Hospital: to answer, to sign, to count, expiring
     Hospital,
-    /// Warehouse: to allocate, to dispatch, to count, expiring
+    /// Warehouse: to allocate, to dispatch, to answer, to count, expiring
     Warehouse,
     /// Carrier: to sign, to settle
     Carrier,
@@ -33,7 +33,7 @@ impl Role {
             Self::Office => &[ToTriage, Escalated, Overdue],
             Self::Decider => &[ToApprove, ToConfirm],
             Self::Hospital => &[ToAnswer, ToSign, ToCount, Expiring],
-            Self::Warehouse => &[ToAllocate, ToDispatch, ToCount, Expiring],
+            Self::Warehouse => &[ToAllocate, ToDispatch, ToAnswer, ToCount, Expiring],
             Self::Carrier => &[ToSign, ToSettle],
         }
     }
@@ -49,7 +49,7 @@ Examples:
   keruen inbox --kind to-triage --kind overdue --format json
 
 What waits follows from how requests, shipments and stock stand; what is done is gone from it. \
-Rows of an emergency come first, then the most urgent, then what is due first.")]
+Rows of an emergency come first, then the most urgent, then what is due first, then what has waited longest.")]
 pub struct Args {
     /// Only what people in this role see to
     #[arg(long, value_enum)]

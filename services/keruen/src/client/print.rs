@@ -6,8 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
 use keruen_domain::calendar::kazakhstan_day;
+use keruen_gateway::{
+    Named, Names,
+    paper::{self, Document, Language, Printing},
+};
 use keruen_proto::{
     registry::v1::{GetFacilityRequest, GetItemRequest, GetOrganisationRequest},
     shipments::v1::{GetShipmentRequest, Shipment},
@@ -15,7 +22,7 @@ use keruen_proto::{
 
 use crate::{
     client::{failure::Failure, session::Session},
-    embedded, paper,
+    embedded,
 };
 
 /// A paper.
@@ -24,11 +31,13 @@ pub struct Print {
     /// The shipment
     shipment_id: String,
     /// Which paper
-    #[arg(long, value_enum)]
-    document: paper::Document,
+    #[arg(long, value_parser = PossibleValuesParser::new(Document::ALL.map(Document::slug))
+        .try_map(|word| word.parse::<Document>()))]
+    document: Document,
     /// In Kazakh, in Russian, or in both
-    #[arg(long, value_enum, default_value = "both")]
-    language: paper::Language,
+    #[arg(long, default_value = "both", value_parser = PossibleValuesParser::new(Language::ALL.map(Language::word))
+        .try_map(|word| word.parse::<Language>()))]
+    language: Language,
     /// File to write; - for standard output. Default: SHIPMENT-DOCUMENT.html here
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -46,7 +55,13 @@ impl Print {
         let shipment = session.ask(question).await?.shipment.unwrap_or_default();
         let names = names(session, &shipment).await?;
         let today = kazakhstan_day(embedded::now_us()).to_string();
-        let page = paper::render(&shipment, self.document, self.language, &names, &today)
+        let printing = Printing {
+            document: self.document,
+            language: self.language,
+            printed_on: &today,
+            style: None,
+        };
+        let page = paper::render(&shipment, &names, printing)
             .map_err(|error| Failure::Other(error.into()))?;
         let file = self.output.unwrap_or_else(|| {
             let name = format!("{}-{}.html", shipment.shipment_id, self.document.slug());
@@ -81,29 +96,25 @@ fn write(file: &Path, page: &str, force: bool) -> Result<(), Failure> {
 }
 
 /// The names that a paper of a shipment tells.
-async fn names(session: &Session, shipment: &Shipment) -> Result<paper::Names, Failure> {
-    let mut names = paper::Names::default();
-    let codes = paper::named(shipment);
-    for facility_id in codes.facilities {
-        let question = GetFacilityRequest {
-            facility_id: facility_id.to_owned(),
+async fn names(session: &Session, shipment: &Shipment) -> Result<Names, Failure> {
+    let mut names = Names::new();
+    for named in paper::named(shipment) {
+        let name = match named.clone() {
+            Named::Facility(facility_id) => {
+                let answer = session.ask(GetFacilityRequest { facility_id }).await?;
+                answer.facility.and_then(|it| it.name)
+            }
+            Named::Item(item_id) => {
+                let answer = session.ask(GetItemRequest { item_id }).await?;
+                answer.item.and_then(|it| it.name)
+            }
+            Named::Organisation(organisation_id) => {
+                let question = GetOrganisationRequest { organisation_id };
+                let answer = session.ask(question).await?;
+                answer.organisation.and_then(|it| it.name)
+            }
         };
-        let answer = session.ask(question).await?;
-        names.add(facility_id, answer.facility.and_then(|it| it.name));
-    }
-    for item_id in codes.items {
-        let question = GetItemRequest {
-            item_id: item_id.to_owned(),
-        };
-        let answer = session.ask(question).await?;
-        names.add(item_id, answer.item.and_then(|it| it.name));
-    }
-    for organisation_id in codes.organisations {
-        let question = GetOrganisationRequest {
-            organisation_id: organisation_id.to_owned(),
-        };
-        let answer = session.ask(question).await?;
-        names.add(organisation_id, answer.organisation.and_then(|it| it.name));
+        names.extend(name.map(|name| (named, name)));
     }
     Ok(names)
 }

@@ -22,7 +22,7 @@ use keruen_proto::{
 use keruen_registry::RegistryEndpoint;
 use keruen_requests::{
     EmergencyEndpoint, PlanEndpoint, RequestEndpoint,
-    clock::{self, Deadlines},
+    clock::{self, ClockOptions, Deadlines},
 };
 use keruen_shipments::{CustodyEndpoint, ShipmentEndpoint, TripEndpoint};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -47,6 +47,8 @@ const MAX_REQUEST_BYTES: usize = 1 << 20;
 const MAX_CALLS_PER_CONNECTION: usize = 256;
 /// Folder of the snapshots of long boundaries, within that of the store.
 pub const SNAPSHOT_FOLDER: &str = "snapshots";
+/// Folder of what the clocks stand at, within that of the snapshots.
+const CLOCK_FOLDER: &str = "clocks";
 /// What a health check asks for to learn whether the node writes the log: serving on the one that does, not serving on
 /// a standby.
 pub const WRITER_HEALTH_SERVICE: &str = "keruen.log.writer";
@@ -515,10 +517,21 @@ fn run_clocks(
         .with_context(|| format!("--server {server}: this is no address to connect to"))?
         .connect_timeout(Duration::from_secs(5))
         .connect_lazy();
-    let (deadlines, look_every) = (options.deadlines.clone(), options.look_every);
+    let clocks = ClockOptions {
+        deadlines: options.deadlines.clone(),
+        look_every: options.look_every,
+        snapshots: options.snapshots.then(|| {
+            let folder = options
+                .store
+                .folder()
+                .join(SNAPSHOT_FOLDER)
+                .join(CLOCK_FOLDER);
+            SnapshotOptions::new(folder)
+        }),
+    };
     Ok(async move {
         let service = RequestServiceClient::new(channel);
-        clock::run(log, service, deadlines, look_every, stopped).await;
+        clock::run(log, service, clocks, stopped).await;
         Ok(())
     })
 }

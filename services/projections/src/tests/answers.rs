@@ -14,7 +14,7 @@ use keruen_proto::{
 };
 
 use super::{
-    history::{FACILITIES, History, eventful},
+    history::{FACILITIES, History, code, eventful},
     naive,
     stores::writer_in,
 };
@@ -37,7 +37,10 @@ pub struct World {
 }
 
 pub fn world() -> World {
-    let history = eventful();
+    after(eventful())
+}
+
+fn after(history: History) -> World {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = writer_in(dir.path());
     writer.apply(&history.events).unwrap();
@@ -324,6 +327,68 @@ fn a_request_shows_only_what_it_was_sent() {
         }
     }
     assert!(served > 3);
+}
+
+/// Missing units by shipment, batch and who answers for them.
+type Missing = BTreeMap<(String, String, String), i64>;
+
+fn missing_in(answer: GetTraceResponse, missing: &mut Missing) {
+    for batch in answer.batches {
+        let batch_id = batch.batch.unwrap().batch_id;
+        for place in batch.places {
+            if place.status() == TraceStatus::Missing {
+                let key = (place.shipment_id, batch_id.clone(), place.custodian_id);
+                *missing.entry(key).or_default() += place.quantity;
+            }
+        }
+    }
+}
+
+#[test]
+fn missing_units_are_with_whoever_answers_for_them() {
+    let mut history = eventful();
+    for id in history.shipments.clone() {
+        history.dispatch(code(&id));
+        history.hand_over(code(&id), 1, 0);
+    }
+    let mut world = after(history);
+    let mut expected = Missing::new();
+    let mut of_requests = Missing::new();
+    let mut others = 0;
+    for id in &world.history.shipments {
+        let shipment = shipment(&world.history, id);
+        for lot in &shipment.lots {
+            let of_line = lot.shipment_units.as_ref().unwrap();
+            let batch_id = &of_line.units.as_ref().unwrap().batch_id;
+            for share in &lot.missing_by_liable {
+                others += u32::from(share.liable_id != shipment.custodian_id);
+                let key = (id.clone(), batch_id.clone(), share.liable_id.clone());
+                *expected.entry(key.clone()).or_default() += share.quantity;
+                if !of_line.request_id.is_empty() {
+                    *of_requests.entry(key).or_default() += share.quantity;
+                }
+            }
+        }
+    }
+    assert!(others > 0, "all answer for what they carry: {expected:?}");
+    let batch_ids: BTreeSet<String> = expected.keys().map(|(_, id, _)| id.clone()).collect();
+    let connection = world.writer.connection();
+    let mut found = Missing::new();
+    for batch_id in batch_ids {
+        missing_in(
+            trace(connection, Subject::BatchId(batch_id)).unwrap(),
+            &mut found,
+        );
+    }
+    assert_eq!(found, expected);
+    let mut found = Missing::new();
+    for id in &world.history.requests {
+        missing_in(
+            trace(connection, Subject::RequestId(id.clone())).unwrap(),
+            &mut found,
+        );
+    }
+    assert_eq!(found, of_requests);
 }
 
 fn shipment(history: &History, id: &str) -> Shipment {

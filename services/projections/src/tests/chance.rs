@@ -244,7 +244,7 @@ impl History {
     }
 
     /// A shipment passes to somebody else; sometimes nothing of a line is there.
-    fn hand_over(&mut self, shipment_id: Code, a: u16, c: u16) {
+    pub fn hand_over(&mut self, shipment_id: Code, a: u16, c: u16) {
         let missing = Pick {
             line: i32::from(c % 2) + 1,
             batch_id: None,
@@ -500,7 +500,7 @@ impl History {
         }
     }
 
-    fn dispatch(&mut self, shipment_id: Code) {
+    pub fn dispatch(&mut self, shipment_id: Code) {
         // Some are late by the day on which questions are asked, some not, and of some nobody said.
         let expected_on = match self.shipments.len() % 3 {
             0 => NaiveDate::from_ymd_opt(2026, 5, 20),

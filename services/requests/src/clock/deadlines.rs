@@ -82,6 +82,14 @@ impl Deadlines {
         Ok(())
     }
 
+    /// All of them, in microseconds: what tells deadlines apart.
+    pub(super) fn all_us(&self) -> impl Iterator<Item = i64> + '_ {
+        let by_priority = self.answer_us.iter().chain(&self.stuck_us);
+        by_priority
+            .copied()
+            .chain([self.repeat_us, self.history_us])
+    }
+
     /// How long a request of this priority may wait for an answer.
     pub fn answer_us(&self, priority: RequestPriority) -> i64 {
         self.answer_us[index(priority)]

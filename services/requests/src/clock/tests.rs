@@ -12,13 +12,15 @@ use keruen_domain::{
     tags,
 };
 use keruen_proto::{
-    inventory::v1::StockUnits,
+    inventory::v1::{ReceiptOutcome, StockUnits},
     registry::v1::{
         Commodity, CommodityRegistered, Facility, FacilityKind, FacilityRegistered,
         RegionAssignment,
     },
     requests::v1::{RejectionReason, RequestCancellationReason, RequestPriority},
-    shipments::v1::{ShipmentAllocated, ShipmentUnits},
+    shipments::v1::{
+        ReceivedUnits, ShipmentAllocated, ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits,
+    },
 };
 use proptest::prelude::*;
 
@@ -125,6 +127,16 @@ impl Service {
         Ok(())
     }
 
+    /// A request that is approved, as it stands.
+    fn known(&self, id: &str) -> Option<Request> {
+        match self.read(&Boundary::Request(code(id))) {
+            Entry::Request(request) if request.lines.iter().any(|it| it.approved > 0) => {
+                Some(request)
+            }
+            _ => None,
+        }
+    }
+
     /// What the service does with a call, however often it comes.
     fn call(&mut self, call: &Call) {
         if self.commands.contains_key(&call.command_id) {
@@ -170,7 +182,17 @@ impl Clocks {
     fn follow(&mut self, service: &Service, most: usize, deadlines: &Deadlines) {
         let known = usize::try_from(self.position()).unwrap();
         for (recorded, event) in service.events.iter().skip(known).take(most) {
+            let reopened = self.reopened(recorded, event);
             self.take_in(recorded, event, deadlines);
+            for id in reopened {
+                let until = usize::try_from(recorded.position).unwrap();
+                let history: Vec<_> = service.events[..until]
+                    .iter()
+                    .filter(|(known, _)| known.tags.contains(&format!("request:{id}")))
+                    .cloned()
+                    .collect();
+                self.watch_again(&id, &history, deadlines);
+            }
             self.reach(recorded.position);
         }
     }
@@ -232,6 +254,32 @@ fn allocated(id: &str, quantity: i64) -> ShipmentAllocated {
             }),
         }],
         ..ShipmentAllocated::default()
+    }
+}
+
+fn came(id: &str, quantity: i64) -> Vec<ReceivedUnits> {
+    let ShipmentAllocated { units, .. } = allocated(id, quantity);
+    units
+        .into_iter()
+        .map(|units| ReceivedUnits {
+            shipment_units: Some(units),
+            outcome: ReceiptOutcome::Good.into(),
+            ..ReceivedUnits::default()
+        })
+        .collect()
+}
+
+fn received(id: &str, quantity: i64) -> ShipmentReceived {
+    ShipmentReceived {
+        units: came(id, quantity),
+        ..ShipmentReceived::default()
+    }
+}
+
+fn never_received(id: &str, quantity: i64) -> ShipmentReceiptVoided {
+    ShipmentReceiptVoided {
+        units: came(id, quantity),
+        ..ShipmentReceiptVoided::default()
     }
 }
 
@@ -354,6 +402,29 @@ fn what_was_promised_is_due_when_it_was_promised() {
 }
 
 #[test]
+fn what_was_fulfilled_by_what_never_came_is_open_again() {
+    use EscalationReason::{Overdue, Stuck};
+    let mut service = Service::new();
+    service
+        .command(&file("R1", RequestPriority::Asap, Some("2020-04-11")))
+        .unwrap();
+    service.command(&approve("R1", None)).unwrap();
+    service.append(allocated("R1", 10));
+    service.append(received("R1", 10));
+    assert_eq!(due(&service, 1_000), []);
+    service.append(never_received("R1", 10));
+    assert_eq!(due(&service, 12), [(Stuck, 1)]);
+    assert_eq!(due(&service, 36), [(Stuck, 1), (Overdue, 1)]);
+    // Whoever has followed all the time knows the same.
+    let deadlines = Deadlines::default();
+    let mut followed = Clocks::default();
+    while followed.position() < service.events.len() as u64 {
+        followed.follow(&service, 1, &deadlines);
+    }
+    assert_eq!(followed, service.clocks(&deadlines));
+}
+
+#[test]
 fn nobody_is_called_for_history() {
     let mut service = Service::new();
     service
@@ -398,7 +469,7 @@ struct Deed {
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
-    (0..7_u8, 0..3_usize, 0..30_i64).prop_map(|(kind, which, hours)| Deed { kind, which, hours })
+    (0..9_u8, 0..3_usize, 0..30_i64).prop_map(|(kind, which, hours)| Deed { kind, which, hours })
 }
 
 fn act(service: &mut Service, deed: &Deed) {
@@ -425,6 +496,18 @@ fn act(service: &mut Service, deed: &Deed) {
             service.append(allocated(id, 1));
             Ok(())
         }
+        // Whatever was filed may be said to have come, and not to have come after all.
+        6 | 7 => {
+            if let Some(request) = service.known(id) {
+                let received_units = request.lines[0].received;
+                if deed.kind == 6 {
+                    service.append(received(id, 10 - received_units));
+                } else {
+                    service.append(never_received(id, received_units));
+                }
+            }
+            Ok(())
+        }
         _ => service.command(&acknowledge(id, None)),
     };
 }
@@ -447,6 +530,7 @@ fn settle(service: &mut Service, deadlines: &Deadlines) {
 fn settle_in_chaos(
     service: &mut Service,
     callers: &mut [Clocks],
+    kept: &mut Vec<u8>,
     chaos: &mut dyn Iterator<Item = u32>,
     deadlines: &Deadlines,
 ) {
@@ -456,8 +540,11 @@ fn settle_in_chaos(
     for _ in 0..40 {
         let roll = chaos.next().unwrap_or_default() as usize;
         let caller = &mut callers[roll % 2];
-        match roll / 2 % 5 {
+        match roll / 2 % 7 {
+            // It is killed, and what was kept is lost, or as somebody kept it some time ago.
             0 => *caller = Clocks::default(),
+            5 => *caller = Clocks::decode(kept.as_slice()).unwrap(),
+            6 => *kept = caller.encode_to_vec(),
             1 => caller.follow(service, roll % 7, deadlines),
             2 => caller.follow(service, usize::MAX, deadlines),
             3 => {
@@ -494,6 +581,7 @@ proptest! {
         let deadlines = Deadlines::default();
         let (mut calm, mut chaotic) = (Service::new(), Service::new());
         let mut callers = [Clocks::default(), Clocks::default()];
+        let mut kept = Vec::new();
         let mut chaos = rolls.into_iter();
         for deed in &deeds {
             for service in [&mut calm, &mut chaotic] {
@@ -501,7 +589,7 @@ proptest! {
                 service.now_us += deed.hours * HOUR_US;
             }
             settle(&mut calm, &deadlines);
-            settle_in_chaos(&mut chaotic, &mut callers, &mut chaos, &deadlines);
+            settle_in_chaos(&mut chaotic, &mut callers, &mut kept, &mut chaos, &deadlines);
             let sorted = |service: &Service| {
                 let mut calls = service.calls();
                 calls.sort();

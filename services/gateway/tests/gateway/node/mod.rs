@@ -1,7 +1,8 @@
-//! A node with sample data: the three services that the page reads, over a loopback socket.
+//! A node with sample data: the four services that the page reads, over a loopback socket.
 
 mod donations;
 pub mod sample;
+mod shipments;
 
 use std::{pin::Pin, sync::Arc};
 
@@ -49,6 +50,7 @@ use keruen_proto::{
         SetMinimumReserveResponse, VerifyOrganisationRequest, VerifyOrganisationResponse,
         registry_service_server::{RegistryService, RegistryServiceServer},
     },
+    shipments::v1::shipment_service_server::ShipmentServiceServer,
     stock::v1::{
         GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
         GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
@@ -98,6 +100,7 @@ impl Node {
         let services = Server::builder()
             .add_service(RegistryServiceServer::new(served.clone()))
             .add_service(StockServiceServer::new(served.clone()))
+            .add_service(ShipmentServiceServer::new(served.clone()))
             .add_service(EventServiceServer::new(served));
         let task = tokio::spawn(async move {
             services

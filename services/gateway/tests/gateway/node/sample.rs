@@ -4,6 +4,7 @@ use keruen_proto::{
     log::v1::{OccurredAt, TimePrecision},
     registry::v1::{Commodity, Facility, Item, LocalizedText, Organisation, Region},
     requests::v1::{Request, RequestLine, RequestPriority, RequestState},
+    shipments::v1::Shipment,
     stock::v1::{GetTraceResponse, RequestRow, StockRow},
 };
 
@@ -19,6 +20,7 @@ pub struct Sample {
     pub traces: Vec<GetTraceResponse>,
     pub requests: Vec<RequestRow>,
     pub requests_token: String,
+    pub shipments: Vec<Shipment>,
     pub position: u64,
 }
 

@@ -81,15 +81,23 @@ fn shipment() -> Shipment {
 }
 
 fn names() -> Names {
-    let mut names = Names::default();
-    names.add(
-        "NORTH",
-        Some(localized("Солтүстік қойма", "Северный склад")),
-    );
-    names.add("HOSP", Some(localized("Аурухана", "Больница")));
-    names.add("MASK", Some(localized("Бетперде", "Маска")));
-    names.add("FUND", Some(localized("Қор", "Фонд")));
-    names
+    let facility = |code: &str| Named::Facility(code.to_owned());
+    let organisation = |code: &str| Named::Organisation(code.to_owned());
+    let item = |code: &str| Named::Item(code.to_owned());
+    [
+        (
+            facility("NORTH"),
+            localized("Солтүстік қойма", "Северный склад"),
+        ),
+        (facility("HOSP"), localized("Аурухана", "Больница")),
+        (item("MASK"), localized("Бетперде", "Маска")),
+        (organisation("FUND"), localized("Қор", "Фонд")),
+        // Things of different kinds may have the same code.
+        (organisation("HOSP"), localized("Сенім", "Траст")),
+        (facility("FUND"), localized("Үй", "Дом")),
+    ]
+    .into_iter()
+    .collect()
 }
 
 /// What people read: the page without its tags and style.
@@ -106,8 +114,17 @@ fn read(html: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+fn printing(document: Document, language: Language) -> Printing<'static> {
+    Printing {
+        document,
+        language,
+        printed_on: "2099-01-02",
+        style: None,
+    }
+}
+
 fn paper(document: Document, language: Language) -> String {
-    render(&shipment(), document, language, &names(), "2099-01-02").expect("a paper")
+    render(&shipment(), &names(), printing(document, language)).expect("a paper")
 }
 
 #[test]
@@ -181,7 +198,7 @@ fn what_has_not_happened_has_no_paper() {
         lot.missing = 0;
     }
     let refused = |shipment: &Shipment, document| {
-        let made = render(shipment, document, Language::Kk, &names(), "2099-01-02");
+        let made = render(shipment, &names(), printing(document, Language::Kk));
         made.expect_err("no such paper").to_string()
     };
     assert!(refused(&waiting, Document::HandOverAct).contains("dispatch it first"));
@@ -208,4 +225,35 @@ fn the_code_tells_which_paper_it_is() {
 fn weights_are_told_in_kilograms() {
     let told = [0, 12_400, 5_000, 1, 1_050].map(kilograms);
     assert_eq!(told, ["", "12,4", "5", "0,001", "1,05"]);
+}
+
+#[test]
+fn a_paper_has_its_style_within_or_elsewhere() {
+    let within = paper(Document::Waybill, Language::Kk);
+    assert!(within.contains("<style>") && !within.contains("<link"));
+    let elsewhere = Printing {
+        style: Some("/assets/paper.css?v=1"),
+        ..printing(Document::Waybill, Language::Kk)
+    };
+    let elsewhere = render(&shipment(), &names(), elsewhere).expect("a paper");
+    assert!(elsewhere.contains(r#"<link rel="stylesheet" href="/assets/paper.css?v=1">"#));
+    assert!(!elsewhere.contains("style=") && !elsewhere.contains("<style"));
+}
+
+#[test]
+fn a_paper_asks_for_the_names_of_what_it_tells() {
+    let asked: Vec<Named> = named(&shipment()).into_iter().collect();
+    let organisation = |code: &str| Named::Organisation(code.to_owned());
+    let facility = |code: &str| Named::Facility(code.to_owned());
+    assert_eq!(
+        asked,
+        [
+            organisation("DRIVERS"),
+            organisation("FUND"),
+            organisation("HAULER"),
+            facility("HOSP"),
+            facility("NORTH"),
+            Named::Item("MASK".to_owned()),
+        ]
+    );
 }

@@ -3,16 +3,16 @@
 
 mod text;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeSet, str::FromStr};
 
 use askama::Template;
-use clap::ValueEnum;
 use keruen_proto::{
     inventory::v1::StockUnits,
-    registry::v1::LocalizedText,
     shipments::v1::{CustodyBasis, Shipment, ShipmentLot},
 };
 use qrcode::{EcLevel, QrCode, render::svg};
+
+use crate::names::{Named, Names};
 
 pub use text::Language;
 use text::Text;
@@ -24,7 +24,7 @@ const REMARK_LINES: usize = 4;
 const GRAMS_PER_KG: i64 = 1_000;
 
 /// Which paper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
     /// What is to be taken off the shelves.
     PickList,
@@ -39,6 +39,25 @@ pub enum Document {
 }
 
 impl Document {
+    /// All of them, in the order in which they are needed.
+    pub const ALL: [Self; 5] = [
+        Self::PickList,
+        Self::Waybill,
+        Self::HandOverAct,
+        Self::Receipt,
+        Self::LossAct,
+    ];
+
+    /// Whether there is such a paper of the shipment as it stands.
+    pub fn is_of(self, shipment: &Shipment) -> bool {
+        self.absence(shipment).is_none()
+    }
+
+    /// Its title.
+    pub(crate) fn heading(self, language: Language) -> String {
+        language.say(self.title())
+    }
+
     fn title(self) -> Text {
         match self {
             Self::PickList => text::PICK_LIST,
@@ -77,6 +96,21 @@ impl Document {
     }
 }
 
+impl FromStr for Document {
+    type Err = NoSuchChoice;
+
+    fn from_str(slug: &str) -> Result<Self, NoSuchChoice> {
+        let mut all = Self::ALL.into_iter();
+        let known = all.find(|document| document.slug() == slug);
+        known.ok_or_else(|| NoSuchChoice(slug.to_owned()))
+    }
+}
+
+/// There is no such paper or language.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no {0:?}")]
+pub struct NoSuchChoice(String);
+
 /// Why there is no such paper.
 #[derive(Debug, thiserror::Error)]
 pub enum PaperError {
@@ -98,54 +132,33 @@ pub enum PaperError {
     Page(#[from] askama::Error),
 }
 
-/// Names of facilities, items and organisations, by code.
-#[derive(Debug, Default)]
-pub struct Names(BTreeMap<String, LocalizedText>);
-
-impl Names {
-    /// Adds one.
-    pub fn add(&mut self, id: &str, name: Option<LocalizedText>) {
-        self.0.insert(id.to_owned(), name.unwrap_or_default());
-    }
-}
-
-/// The codes whose names a paper of the shipment tells.
-#[derive(Debug, Default)]
-pub struct Named<'a> {
-    /// Facilities.
-    pub facilities: Vec<&'a str>,
-    /// Items.
-    pub items: Vec<&'a str>,
-    /// Organisations.
-    pub organisations: Vec<&'a str>,
-}
-
-/// See [`Named`].
-pub fn named(shipment: &Shipment) -> Named<'_> {
-    let legs = shipment.legs.iter().map(|leg| leg.custodian_id.as_str());
+/// The things whose names a paper of the shipment tells.
+pub fn named(shipment: &Shipment) -> BTreeSet<Named> {
+    let legs = shipment.legs.iter().map(|leg| &leg.custodian_id);
     let shares = shipment.lots.iter().flat_map(|lot| &lot.missing_by_liable);
-    let mut named = Named {
-        facilities: vec![&shipment.origin_id, &shipment.destination_id],
-        items: shipment.lines.iter().map(|it| &*it.item_id).collect(),
-        organisations: legs.collect(),
-    };
-    named.organisations.push(&shipment.sender_id);
-    named
-        .organisations
-        .extend(shares.map(|share| share.liable_id.as_str()));
+    let organisations = legs
+        .chain(shares.map(|share| &share.liable_id))
+        .chain([&shipment.sender_id, &shipment.custodian_id]);
     let units = shipment.lots.iter().filter_map(units_of);
-    named
-        .items
-        .extend(units.map(|units| units.item_id.as_str()));
-    for codes in [
-        &mut named.facilities,
-        &mut named.items,
-        &mut named.organisations,
-    ] {
-        codes.retain(|code| !code.is_empty());
-        codes.sort_unstable();
-        codes.dedup();
-    }
+    let lines = shipment.lines.iter().map(|line| &line.item_id);
+    let items = lines.chain(units.map(|units| &units.item_id));
+    let facilities = [&shipment.origin_id, &shipment.destination_id];
+    let mut named = BTreeSet::new();
+    let is_code = |code: &&String| !code.is_empty();
+    named.extend(
+        organisations
+            .filter(is_code)
+            .cloned()
+            .map(Named::Organisation),
+    );
+    named.extend(items.filter(is_code).cloned().map(Named::Item));
+    named.extend(
+        facilities
+            .into_iter()
+            .filter(is_code)
+            .cloned()
+            .map(Named::Facility),
+    );
     named
 }
 
@@ -162,8 +175,11 @@ struct Table {
 
 #[derive(Template)]
 #[template(path = "paper.html")]
-struct Page {
+struct Page<'a> {
     lang: &'static str,
+    /// Address of the style sheet; `None` where it stands in the page.
+    style: Option<&'a str>,
+    css: &'static str,
     title: String,
     shipment_label: String,
     shipment_id: String,
@@ -182,14 +198,34 @@ struct Page {
     printed: String,
 }
 
-/// Makes a paper. `printed_on` is the day on which that is, ISO 8601.
+/// How a paper looks.
+const CSS: &str = include_str!("../../assets/paper.css");
+
+/// How a paper is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Printing<'a> {
+    /// Which one.
+    pub document: Document,
+    /// In which language.
+    pub language: Language,
+    /// The day on which that is, ISO 8601.
+    pub printed_on: &'a str,
+    /// Address of its style sheet; `None` puts it into the page, which then needs no other file.
+    pub style: Option<&'a str>,
+}
+
+/// Makes a paper. What is not among the names is told by its code.
 pub fn render(
     shipment: &Shipment,
-    document: Document,
-    language: Language,
     names: &Names,
-    printed_on: &str,
+    printing: Printing<'_>,
 ) -> Result<String, PaperError> {
+    let Printing {
+        document,
+        language,
+        printed_on,
+        style,
+    } = printing;
     if let Some(why) = document.absence(shipment) {
         return Err(PaperError::Absent {
             shipment_id: shipment.shipment_id.clone(),
@@ -218,6 +254,8 @@ pub fn render(
     };
     let page = Page {
         lang: language.code(),
+        style,
+        css: CSS,
         title: say(document.title()),
         shipment_label: say(text::SHIPMENT),
         shipment_id: shipment.shipment_id.clone(),
@@ -280,9 +318,21 @@ impl Writer<'_> {
         self.language.say(text)
     }
 
+    fn organisation(&self, id: &str) -> String {
+        self.name(&Named::Organisation(id.to_owned()), id)
+    }
+
+    fn facility(&self, id: &str) -> String {
+        self.name(&Named::Facility(id.to_owned()), id)
+    }
+
+    fn item(&self, id: &str) -> String {
+        self.name(&Named::Item(id.to_owned()), id)
+    }
+
     /// A name with its code; the code alone where there is no name.
-    fn name(&self, id: &str) -> String {
-        let name = self.language.name(self.names.0.get(id));
+    fn name(&self, named: &Named, id: &str) -> String {
+        let name = self.language.name(self.names.get(named));
         if name.is_empty() || name == id {
             id.to_owned()
         } else {
@@ -294,17 +344,17 @@ impl Writer<'_> {
         let shipment = self.shipment;
         let leg = shipment.legs.last();
         let mut facts = vec![
-            (text::FROM, self.name(&shipment.origin_id)),
-            (text::TO, self.name(&shipment.destination_id)),
-            (text::SENDER, self.name(&shipment.sender_id)),
+            (text::FROM, self.facility(&shipment.origin_id)),
+            (text::TO, self.facility(&shipment.destination_id)),
+            (text::SENDER, self.organisation(&shipment.sender_id)),
         ];
         if document == Document::HandOverAct {
             let before = shipment.legs.iter().rev().nth(1);
             let giver = before.map_or(&shipment.sender_id, |leg| &leg.custodian_id);
-            facts.push((text::GAVE, self.name(giver)));
-            facts.push((text::TOOK, self.name(&shipment.custodian_id)));
+            facts.push((text::GAVE, self.organisation(giver)));
+            facts.push((text::TOOK, self.organisation(&shipment.custodian_id)));
         } else {
-            facts.push((text::CARRIER, self.name(&shipment.custodian_id)));
+            facts.push((text::CARRIER, self.organisation(&shipment.custodian_id)));
         }
         if let Some(leg) = leg.filter(|_| document != Document::PickList) {
             let basis = match leg.basis.map(CustodyBasis::try_from) {
@@ -373,7 +423,7 @@ impl Writer<'_> {
         let lots = self.shipment.lots.iter().filter_map(|lot| {
             let units = units_of(lot)?;
             let mut row = vec![
-                self.name(&units.item_id),
+                self.item(&units.item_id),
                 units.batch_id.clone(),
                 units.lot.clone(),
                 units.expires_on.clone(),
@@ -429,7 +479,7 @@ impl Writer<'_> {
             };
             let row = |missing: i64, lost: i64, liable: String| {
                 vec![
-                    self.name(&units.item_id),
+                    self.item(&units.item_id),
                     units.batch_id.clone(),
                     units.quantity.to_string(),
                     missing.to_string(),
@@ -438,7 +488,7 @@ impl Writer<'_> {
                 ]
             };
             for share in &lot.missing_by_liable {
-                rows.push(row(share.quantity, 0, self.name(&share.liable_id)));
+                rows.push(row(share.quantity, 0, self.organisation(&share.liable_id)));
             }
             if lot.lost > 0 {
                 rows.push(row(0, lot.lost, String::new()));

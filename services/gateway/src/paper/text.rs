@@ -1,10 +1,13 @@
 //! What papers say, in Kazakh and Russian.
 
-use clap::ValueEnum;
+use std::str::FromStr;
+
 use keruen_proto::registry::v1::LocalizedText;
 
+use super::NoSuchChoice;
+
 /// In which language a paper is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// Kazakh.
     Kk,
@@ -14,7 +17,29 @@ pub enum Language {
     Both,
 }
 
+impl FromStr for Language {
+    type Err = NoSuchChoice;
+
+    fn from_str(word: &str) -> Result<Self, NoSuchChoice> {
+        let mut all = Self::ALL.into_iter();
+        let known = all.find(|language| language.word() == word);
+        known.ok_or_else(|| NoSuchChoice(word.to_owned()))
+    }
+}
+
 impl Language {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Kk, Self::Ru, Self::Both];
+
+    /// As in addresses and commands.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kk => "kk",
+            Self::Ru => "ru",
+            Self::Both => "both",
+        }
+    }
+
     /// For the page's `lang`.
     pub fn code(self) -> &'static str {
         match self {
