@@ -9,6 +9,8 @@ use keruen_proto::{
     shipments::v1::Shipment,
 };
 
+use prost::Message as _;
+
 use crate::{
     database::{Connection, Put, Value, params},
     failure::StoreError,
