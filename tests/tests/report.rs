@@ -277,7 +277,7 @@ async fn lists_take_filters_and_orders_as_text() {
         "available >= 60 AND item = MASK-A",
     ]);
     assert_eq!(stock.len(), 1, "{stock:?}");
-    assert_eq!(stock[0]["facility_id"], NORTH);
+    assert_eq!(stock[0]["facility"], NORTH);
     let empty: [&[&str]; 4] = [
         &[
             "shipment",
