@@ -1,9 +1,10 @@
-//! `keruen import`: many facilities, items, donations or movements from a CSV file.
+//! `keruen import`: many facilities, items, donations, counts or movements from a CSV file.
 //!
 //! Every row is checked, by itself, against the others and against the server, before the first one is entered; if any
 //! is wrong, none is. The command id of a row follows from its content, so that an import that broke off, or is
 //! repeated, goes on without entering anything twice.
 
+mod counts;
 mod difference;
 mod donations;
 mod errors;
@@ -35,6 +36,9 @@ pub enum Kind {
     /// Record what was there, received, used, disposed of and given back, also long ago, one movement a row
     #[command(after_help = movements::help())]
     Movements(FileArgs),
+    /// Enter counts of stock, one lot of a count a row
+    #[command(after_help = counts::help())]
+    Counts(FileArgs),
 }
 
 /// The file, and whether to enter it.
@@ -67,6 +71,11 @@ impl Kind {
                 plan::carry_out(session, &plan, args.dry_run).await
             }
             Self::Movements(args) => movements::run(session, &args.file, args.dry_run).await,
+            Self::Counts(args) => {
+                let (place, bytes) = sheet::load(&args.file)?;
+                let plan = counts::plan(&place, &bytes)?;
+                plan::carry_out(session, &plan, args.dry_run).await
+            }
         }
     }
 }
