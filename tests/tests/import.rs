@@ -462,10 +462,11 @@ async fn movements_of_the_past_are_entered_once_and_count_when_they_happened() {
     assert_eq!(desk.gone_by("2021-01-31").await, (0, 0));
     assert_eq!(desk.gone_by("2021-02-28").await, (uses, 2 * disposals));
     assert_eq!(desk.gone_by("2021-03-01").await, (uses + 7, 2 * disposals));
-    let by_the_15th = (0..MANY_MOVEMENTS).filter(|index| 1 + index % 28 <= 15);
-    let (disposed, used): (Vec<usize>, Vec<usize>) = by_the_15th.partition(|index| index % 10 == 3);
+    let by_the_15th = (0..MANY_MOVEMENTS).filter(|index| index % 28 < 15);
+    let (thrown_away, consumed): (Vec<usize>, Vec<usize>) =
+        by_the_15th.partition(|index| index % 10 == 3);
     let count = |all: Vec<usize>| i64::try_from(all.len()).unwrap();
-    let wanted = (count(used), 2 * count(disposed));
+    let wanted = (count(consumed), 2 * count(thrown_away));
     assert_eq!(desk.gone_by("2021-02-15").await, wanted);
     desk.node.cli(["check"]).success();
 }

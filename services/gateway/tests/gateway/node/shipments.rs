@@ -9,7 +9,8 @@ use keruen_proto::shipments::v1::{
     ReceiveShipmentResponse, RecordArrivalRequest, RecordArrivalResponse,
     RecordDeliveryAttemptRequest, RecordDeliveryAttemptResponse, ReportLossRequest,
     ReportLossResponse, RequestShipmentRequest, RequestShipmentResponse, ReturnShipmentRequest,
-    ReturnShipmentResponse, SplitShipmentRequest, SplitShipmentResponse, UnpackParcelRequest,
+    ReturnShipmentResponse, SplitShipmentRequest, SplitShipmentResponse,
+    TransferShipmentTitleRequest, TransferShipmentTitleResponse, UnpackParcelRequest,
     UnpackParcelResponse, shipment_service_server::ShipmentService,
 };
 use tonic::{Request, Response, Status};
@@ -50,6 +51,13 @@ impl ShipmentService for Served {
         &self,
         _: Request<DispatchShipmentRequest>,
     ) -> Result<Response<DispatchShipmentResponse>, Status> {
+        not_read()
+    }
+
+    async fn transfer_shipment_title(
+        &self,
+        _: Request<TransferShipmentTitleRequest>,
+    ) -> Result<Response<TransferShipmentTitleResponse>, Status> {
         not_read()
     }
 
