@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Days;
 use keruen_domain::{
     Boundary, Command, Entry, Label, Rejection,
+    agreement::SignLiabilityAgreement,
     calendar::facility_day,
     check::Ledger,
     correction::{CorrectBatchData, CorrectReceipt, Remedy, VoidMovement, remedy},
@@ -45,6 +46,9 @@ use crate::{
 };
 
 mod sharing;
+mod trips;
+
+use trips::{COLD, COLD_ITEM, Road};
 
 const FACILITIES: [&str; 3] = ["WH", "HOSP", "FAR"];
 const LOTS: [&str; 4] = ["L1", "L2", "L3", ""];
@@ -81,7 +85,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..70_u8,
+        0..77_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -115,6 +119,8 @@ struct World {
     goods: Vec<String>,
     plans: Vec<String>,
     emergencies: Vec<String>,
+    trips: Vec<String>,
+    road: Road,
     accepted: usize,
 }
 
@@ -140,6 +146,8 @@ impl World {
             goods: Vec::new(),
             plans: Vec::new(),
             emergencies: Vec::new(),
+            trips: Vec::new(),
+            road: Road::default(),
             accepted: 0,
         };
         let mut registry = registry();
@@ -149,6 +157,11 @@ impl World {
                 && let Some(item) = event.item.as_mut().filter(|item| item.item_id == "PCR")
             {
                 item.release_required = Some(true);
+            }
+            if let Event::ItemRegistered(event) = event
+                && let Some(item) = event.item.as_mut().filter(|item| item.item_id == COLD_ITEM)
+            {
+                item.storage = Some(COLD);
             }
         }
         registry.push(kit_item());
@@ -175,6 +188,7 @@ impl World {
         for event in &events {
             self.position += 1;
             self.ledger.take_in(self.position, event, self.story.now_us);
+            self.road.take_in(event);
         }
         assert_eq!(self.ledger.end_append(), []);
         self.story.append(events);
@@ -269,6 +283,8 @@ impl World {
             62..=66 => self.go_on(step),
             67 | 68 => self.share(step),
             69 => self.alarm(step),
+            70..=75 => self.travel(step),
+            76 => self.take_over(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
@@ -294,6 +310,17 @@ impl World {
         }
     }
 
+    /// Somebody takes over the store, by a count or without.
+    fn take_over(&mut self, step: &Step) {
+        let person = format!("person:{}", step.other % 3);
+        let count = pick(&self.counts, step.which).cloned();
+        if !self.carry_out(&custody::appoint(&person, &[]))
+            && let Some(count) = count
+        {
+            self.carry_out(&custody::appoint(&person, &[&count]));
+        }
+    }
+
     /// Some of what a shipment has claimed is packed, or a parcel taken apart.
     fn pack(&mut self, step: &Step) {
         let is_claimed =
@@ -315,6 +342,7 @@ impl World {
         let contents = pick(&shipment.lots, step.which).map(|lot| vec![part_of(lot, step)]);
         let command = PackParcel {
             contents: contents.filter(|_| step.flag),
+            weight_g: i64::from(step.flag) * step.quantity * 3_000,
             ..journey::pack(&id, &sscc, "SEAL")
         };
         if self.carry_out(&command) {
@@ -357,7 +385,11 @@ impl World {
                 let given = self.carry_out(&custody::hand_over(&id, RECIPIENTS[step.other % 2]));
                 if !given {
                     let agreement = self.name("LA");
-                    self.carry_out(&custody::sign("HELP", &agreement));
+                    self.carry_out(&SignLiabilityAgreement {
+                        valid_until: None,
+                        ..custody::sign("HELP", &agreement)
+                    });
+                    self.carry_out(&custody::hand_over(&id, "HELP"));
                 }
             }
             (62, 1) => {
@@ -1267,6 +1299,8 @@ impl World {
         all.extend(self.requests.iter().map(|id| Boundary::Request(code(id))));
         all.extend(self.shipments.iter().map(|id| Boundary::Shipment(code(id))));
         all.extend(self.boundaries_of_sharing());
+        all.extend(self.boundaries_of_trips());
+        all.push(Boundary::Keeper(code("WH")));
         all.extend(self.parcels.iter().map(|sscc| Boundary::Parcel(code(sscc))));
         all
     }
@@ -1467,6 +1501,11 @@ fn is_sure(boundary: &Boundary) -> bool {
             | Boundary::LotInKits(..)
             | Boundary::Asset(..)
             | Boundary::Key(..)
+            | Boundary::Vehicle(_)
+            | Boundary::Crew(_)
+            | Boundary::VehicleTrips(_)
+            | Boundary::CrewTrips(_)
+            | Boundary::Keeper(_)
     )
 }
 
@@ -1575,6 +1614,18 @@ const REACHED: &[&str] = &[
     "EmergencyDeclared",
     "EmergencyEnded",
     "MinimumReserveSet",
+    "CustodyHandedOver",
+    "LiabilityAgreementSigned",
+    "KeeperAppointed",
+    "TripPlanned",
+    "ShipmentLoaded",
+    "ShipmentUnloaded",
+    "TripDeparted",
+    "TripStopReached",
+    "TripBrokeDown",
+    "TripResumed",
+    "TripCompleted",
+    "TripCancelled",
 ];
 
 /// The random histories reach every kind of fact; else the property says little.
