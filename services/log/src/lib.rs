@@ -10,6 +10,7 @@ pub mod entry;
 pub mod tree;
 pub mod verify;
 
+mod ahead;
 mod append;
 mod bytes;
 mod cursor;

@@ -8,6 +8,7 @@ use crate::{
     counts::Counts,
     database::{Connection, Put, params},
     failure::{Defect, StoreError},
+    memory::{Cache, Extent, Slot, Stored},
     rows::{StockKey, counters, counts},
     table,
 };
@@ -29,7 +30,7 @@ pub fn begin_of(day: i64) -> i64 {
 }
 
 /// Units of one batch and owner at a facility, or on their way to it in somebody's hands.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HoldingKey {
     /// Which.
     pub stock: StockKey,
@@ -48,7 +49,6 @@ struct Change {
 struct Pair {
     /// Its number.
     number: i64,
-    is_stored: bool,
     balance: Counts,
     /// Its last day, and how much there was at the end of it.
     closing: Option<(i64, Counts)>,
@@ -59,10 +59,10 @@ struct Pair {
 /// What events have changed, to be written.
 pub struct Chronicle {
     connection: Rc<Connection>,
-    is_complete: bool,
-    /// The numbers of holdings, and whether they are stored.
-    holdings: BTreeMap<HoldingKey, (i64, bool)>,
-    pairs: BTreeMap<(String, String), Pair>,
+    stored: Stored,
+    /// The numbers of holdings.
+    holdings: Cache<HoldingKey, i64>,
+    pairs: Cache<(String, String), Pair>,
     next_ids: Option<(i64, i64)>,
     changes: Vec<Change>,
     /// Pair, position and balance.
@@ -76,7 +76,7 @@ impl Chronicle {
     pub fn new(connection: Rc<Connection>, is_empty: bool) -> Self {
         Self {
             connection,
-            is_complete: is_empty,
+            stored: Stored::new(is_empty),
             holdings: BTreeMap::new(),
             pairs: BTreeMap::new(),
             next_ids: None,
@@ -95,15 +95,15 @@ impl Chronicle {
             + self
                 .pairs
                 .values()
-                .map(|pair| pair.pending.len())
+                .map(|slot| slot.value.pending.len())
                 .sum::<usize>()
     }
 
     /// Forgets what has been written.
-    pub fn forget(&mut self) {
-        self.holdings.clear();
-        self.pairs.clear();
-        self.is_complete = false;
+    pub fn forget(&mut self, extent: Extent) {
+        let stored = &mut self.stored;
+        stored.forget_rows(table::HOLDINGS.name, &mut self.holdings, extent);
+        stored.forget_rows(table::PAIRS.name, &mut self.pairs, extent);
     }
 
     /// Notes what an event changes of what is at a facility. What is on its way is told by shipments.
@@ -204,28 +204,14 @@ impl Chronicle {
 
     /// The number of a holding.
     fn holding(&mut self, key: HoldingKey) -> Result<i64, StoreError> {
-        if let Some((id, _)) = self.holdings.get(&key) {
-            return Ok(*id);
+        if let Some(slot) = self.holdings.get_mut(&key) {
+            slot.is_recent = true;
+            return Ok(slot.value);
         }
-        let stored = if self.is_complete {
-            None
+        let stored = if self.stored.may_have(table::HOLDINGS.name, &key) {
+            self.load_holding(&key)?
         } else {
-            let stock = &key.stock;
-            self.connection
-                .prepare_cached(
-                    "SELECT holding_id FROM holdings WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
-                     AND owner_id = ?4 AND custodian_id = ?5",
-                )?
-                .query_row(
-                    params![
-                        stock.facility_id,
-                        stock.item_id,
-                        stock.batch_id,
-                        stock.owner_id,
-                        key.custodian_id
-                    ],
-                    |row| row.get(0),
-                )?
+            None
         };
         let id = match stored {
             Some(id) => id,
@@ -234,35 +220,57 @@ impl Chronicle {
         if stored.is_none() {
             self.next_ids = self.next_ids.map(|(holding, pair)| (holding + 1, pair));
         }
-        self.holdings.insert(key, (id, stored.is_some()));
+        let slot = stored.map_or_else(|| Slot::new(id), Slot::stored);
+        self.holdings.insert(key, slot);
         Ok(id)
+    }
+
+    fn load_holding(&self, key: &HoldingKey) -> Result<Option<i64>, StoreError> {
+        let stock = &key.stock;
+        self.connection
+            .prepare_cached(
+                "SELECT holding_id FROM holdings WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
+                 AND owner_id = ?4 AND custodian_id = ?5",
+            )?
+            .query_row(
+                params![
+                    stock.facility_id,
+                    stock.item_id,
+                    stock.batch_id,
+                    stock.owner_id,
+                    key.custodian_id
+                ],
+                |row| row.get(0),
+            )
     }
 
     fn pair(&mut self, key: &(String, String)) -> Result<&mut Pair, StoreError> {
         if !self.pairs.contains_key(key) {
-            let stored = if self.is_complete {
-                None
-            } else {
+            let stored = if self.stored.may_have(table::PAIRS.name, key) {
                 self.load_pair(key)?
+            } else {
+                None
             };
-            let pair = if let Some(pair) = stored {
-                pair
+            let slot = if let Some(pair) = stored {
+                Slot::stored(pair)
             } else {
                 let (holding, number) = self.next_ids()?;
                 self.next_ids = Some((holding, number + 1));
-                Pair {
+                Slot::new(Pair {
                     number,
-                    is_stored: false,
                     balance: Counts::default(),
                     closing: None,
                     pending: BTreeMap::new(),
-                }
+                })
             };
-            self.pairs.insert(key.clone(), pair);
+            self.pairs.insert(key.clone(), slot);
         }
-        self.pairs
+        let slot = self
+            .pairs
             .get_mut(key)
-            .ok_or_else(|| StoreError::Damaged("a pair is missing".to_owned()))
+            .ok_or_else(|| StoreError::Damaged("a pair is missing".to_owned()))?;
+        slot.is_dirty = true;
+        Ok(&mut slot.value)
     }
 
     fn load_pair(&self, key: &(String, String)) -> Result<Option<Pair>, StoreError> {
@@ -281,7 +289,6 @@ impl Chronicle {
             .query_row(params![pair_id], |row| counts(row, 0))?;
         Ok(Some(Pair {
             number: pair_id,
-            is_stored: true,
             balance: balance.unwrap_or_default(),
             closing: self.closing_before(pair_id, i64::MAX)?,
             pending: BTreeMap::new(),
@@ -320,18 +327,17 @@ impl Chronicle {
     /// Writes what has changed since the last time.
     pub fn write(&mut self) -> Result<(), StoreError> {
         let mut put = Put::new(&self.connection, &table::HOLDINGS)?;
-        for (key, (id, is_stored)) in &mut self.holdings {
-            if !std::mem::replace(is_stored, true) {
-                let stock = &key.stock;
-                put.row(params![
-                    *id,
-                    stock.facility_id,
-                    stock.item_id,
-                    stock.batch_id,
-                    stock.owner_id,
-                    key.custodian_id
-                ])?;
-            }
+        for (key, slot) in self.holdings.iter_mut().filter(|(_, slot)| slot.is_dirty) {
+            let stock = &key.stock;
+            put.row(params![
+                slot.value,
+                stock.facility_id,
+                stock.item_id,
+                stock.batch_id,
+                stock.owner_id,
+                key.custodian_id
+            ])?;
+            slot.written(true);
         }
         put.finish()?;
         self.write_changes()?;
@@ -369,8 +375,9 @@ impl Chronicle {
         let mut put_pair = Put::new(&self.connection, &table::PAIRS)?;
         let mut put = Put::new(&self.connection, &table::CLOSINGS)?;
         let mut pairs = std::mem::take(&mut self.pairs);
-        for ((facility_id, item_id), pair) in &mut pairs {
-            if !std::mem::replace(&mut pair.is_stored, true) {
+        for ((facility_id, item_id), slot) in pairs.iter_mut().filter(|(_, slot)| slot.is_dirty) {
+            let pair = &mut slot.value;
+            if !slot.is_stored {
                 put_pair.row(params![pair.number, facility_id, item_id])?;
             }
             for (day, counts) in self.closings(pair)? {
@@ -379,6 +386,7 @@ impl Chronicle {
                 put.row(&values)?;
                 pair.closing = Some((day, counts));
             }
+            slot.written(true);
         }
         self.pairs = pairs;
         put_pair.finish()?;

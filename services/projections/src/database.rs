@@ -21,6 +21,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The writer has about thirty statements, and nine loads.
 const CACHED_STATEMENTS: usize = 96;
 
+/// How much a reader keeps of a file, in KiB, as SQLite wants it said. Questions of the past look into many pages.
+const READER_CACHE: i32 = -16_384;
+
 /// A parameter of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'v> {
@@ -187,6 +190,7 @@ impl Connection {
         )?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        connection.pragma_update(None, "cache_size", READER_CACHE)?;
         Ok(Self::Sqlite(connection))
     }
 

@@ -23,13 +23,13 @@ use crate::{
     database::Connection,
     exceptional,
     failure::{ApplyError, Defect, StoreError},
-    memory::{Cache, Slot},
+    memory::{Cache, Extent, Slot, Stored},
     movement::{Kind, Movement, movements},
     place::{Place, shift},
     report::worth,
     resource::{self, Folded},
     rows::{NewStep, PlaceKey, PlaceValue, Rows, StockKey, TakenOver, Whereabouts},
-    subject::subjects,
+    subject::Subjects,
     table,
     view::View,
 };
@@ -37,6 +37,8 @@ use crate::{
 /// About how much a row takes in memory, in bytes, and a resource beyond its encoded form.
 const ROW_BYTES: usize = 400;
 const RESOURCE_BYTES: usize = 600;
+/// Tells the boundaries of resources from the keys of tables.
+const RESOURCES: &str = "resources";
 /// A decoded resource takes about so many times its encoded form.
 const DECODED: usize = 3;
 
@@ -44,13 +46,13 @@ const DECODED: usize = 3;
 pub struct Fold {
     connection: Rc<Connection>,
     view: &'static View,
-    resources: Cache<Boundary, Option<Folded>>,
+    resources: Cache<Boundary, Option<Box<Folded>>>,
     resources_bytes: usize,
     rows: Rows,
+    subjects: Subjects,
     /// Of a view that tells the past.
     chronicle: Option<Chronicle>,
-    /// Whether what is not here is not stored either.
-    is_complete: bool,
+    stored: Stored,
     position: u64,
     leaf_hash: Option<Vec<u8>>,
     committed: u64,
@@ -65,11 +67,12 @@ impl Fold {
             chronicle: view
                 .keeps(&table::CHANGES)
                 .then(|| Chronicle::new(connection.clone(), is_empty)),
+            subjects: Subjects::new(view),
             connection,
             view,
             resources: BTreeMap::new(),
             resources_bytes: 0,
-            is_complete: is_empty,
+            stored: Stored::new(is_empty),
             position,
             leaf_hash: None,
             committed: position,
@@ -194,8 +197,7 @@ impl Fold {
             return Ok(None);
         };
         self.load(&boundary)?;
-        let found = self.resources.get(&boundary);
-        Ok(match found.and_then(|slot| slot.value.as_ref()) {
+        Ok(match self.known(&boundary) {
             Some(Folded {
                 entry: Entry::Batch(batch),
                 ..
@@ -225,40 +227,52 @@ impl Fold {
         rows * ROW_BYTES + self.resources_bytes + self.resources.len() * RESOURCE_BYTES
     }
 
-    /// Forgets what has been written: it is read again on its next touch.
-    pub fn forget(&mut self) {
-        self.resources.clear();
-        self.resources_bytes = 0;
-        self.rows.forget();
-        if let Some(chronicle) = &mut self.chronicle {
-            chronicle.forget();
+    /// Forgets what has been written, until it takes no more than `limit_bytes`: it is read again on its next touch.
+    pub fn forget_beyond(&mut self, limit_bytes: usize) {
+        for extent in [Extent::Old, Extent::All] {
+            if self.memory_bytes() <= limit_bytes {
+                return;
+            }
+            self.forget(extent);
         }
-        self.is_complete = false;
+    }
+
+    fn forget(&mut self, extent: Extent) {
+        self.stored
+            .forget_rows(RESOURCES, &mut self.resources, extent);
+        let kept = self
+            .resources
+            .values()
+            .filter_map(|slot| slot.value.as_ref());
+        self.resources_bytes = kept.map(|folded| folded.encoded_bytes * DECODED).sum();
+        self.rows.forget(extent);
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.forget(extent);
+        }
     }
 }
 
 impl Fold {
     /// Folds the resources that the event is about.
     fn evolve(&mut self, recorded: &RecordedEvent, event: &Event) -> Result<(), StoreError> {
-        for boundary in subjects(recorded) {
-            if !resource::table_of(&boundary).is_some_and(|table| self.view.keeps(table)) {
-                continue;
-            }
+        for boundary in self.subjects.of(recorded, event) {
             self.load(&boundary)?;
             let Some(slot) = self.resources.get_mut(&boundary) else {
                 continue;
             };
             let before = slot.value.as_ref().map(|folded| carried_by(&folded.entry));
             let before = before.unwrap_or_default();
-            let folded = slot.value.get_or_insert_with(|| Folded {
-                entry: Entry::empty(&boundary),
-                created_position: recorded.position,
-                created_at: recorded
-                    .occurred_at
-                    .as_ref()
-                    .map(Message::encode_to_vec)
-                    .unwrap_or_default(),
-                encoded_bytes: 0,
+            let folded = slot.value.get_or_insert_with(|| {
+                Box::new(Folded {
+                    entry: Entry::empty(&boundary),
+                    created_position: recorded.position,
+                    created_at: recorded
+                        .occurred_at
+                        .as_ref()
+                        .map(Message::encode_to_vec)
+                        .unwrap_or_default(),
+                    encoded_bytes: 0,
+                })
             });
             folded.entry.evolve(&boundary, event);
             slot.is_dirty = true;
@@ -280,20 +294,25 @@ impl Fold {
         Ok(())
     }
 
+    /// A thing that is in memory.
+    fn known(&self, boundary: &Boundary) -> Option<&Folded> {
+        self.resources.get(boundary)?.value.as_deref()
+    }
+
     /// Makes sure that a thing is in memory, if it is stored.
     fn load(&mut self, boundary: &Boundary) -> Result<(), StoreError> {
         if self.resources.contains_key(boundary) {
             return Ok(());
         }
-        let stored = if self.is_complete {
-            None
-        } else {
+        let stored = if self.stored.may_have(RESOURCES, boundary) {
             resource::load(&self.connection, boundary)?
+        } else {
+            None
         };
         let slot = match stored {
             Some(folded) => {
                 self.resources_bytes += folded.encoded_bytes * DECODED;
-                Slot::stored(Some(folded))
+                Slot::stored(Some(Box::new(folded)))
             }
             None => Slot::absent(None),
         };
@@ -313,7 +332,7 @@ impl Fold {
         let Some(Folded {
             entry: Entry::Asset(asset),
             ..
-        }) = &self.resources.get(&boundary)?.value
+        }) = self.known(&boundary)
         else {
             return None;
         };
@@ -403,8 +422,7 @@ impl Fold {
             return Ok(None);
         };
         self.load(&boundary)?;
-        let found = self.resources.get(&boundary);
-        Ok(match found.and_then(|slot| slot.value.as_ref()) {
+        Ok(match self.known(&boundary) {
             Some(Folded {
                 entry: Entry::Quality(quality),
                 ..
@@ -467,11 +485,10 @@ impl Fold {
 
     /// Sets how many units of a shipment are on their way, and how many are missing, as its fold says.
     fn set_on_the_way(&mut self, boundary: &Boundary, position: u64) -> Result<(), StoreError> {
-        let found = self.resources.get(boundary);
         let Some(Folded {
             entry: Entry::Shipment(shipment),
             ..
-        }) = found.and_then(|slot| slot.value.as_ref())
+        }) = self.known(boundary)
         else {
             return Ok(());
         };

@@ -108,10 +108,18 @@ fn of(alias: &str) -> String {
 /// The running balances at a position.
 fn balances(clauses: &mut Clauses, position: u64) -> String {
     let position = clauses.parameter(number(position));
+    last_of_pairs("balances", "position", &position)
+}
+
+/// The last row of each pair up to a value of a column. They are found one by one: without `MATERIALIZED` a server may
+/// look for the last row of the pair of every row.
+fn last_of_pairs(table: &str, column: &str, up_to: &str) -> String {
     let counters = of("b");
     format!(
-        "SELECT p.facility_id, p.item_id, {counters} FROM pairs p JOIN balances b ON b.pair_id = p.pair_id \
-         AND b.position = (SELECT MAX(m.position) FROM balances m WHERE m.pair_id = p.pair_id AND m.position <= {position})"
+        "SELECT * FROM (WITH p AS MATERIALIZED (SELECT facility_id, item_id, pair_id, \
+         (SELECT MAX(m.{column}) FROM {table} m WHERE m.pair_id = pairs.pair_id AND m.{column} <= {up_to}) AS last \
+         FROM pairs) SELECT p.facility_id, p.item_id, {counters} FROM p \
+         JOIN {table} b ON b.pair_id = p.pair_id AND b.{column} = p.last) AS last_{table}"
     )
 }
 
@@ -119,11 +127,7 @@ fn balances(clauses: &mut Clauses, position: u64) -> String {
 fn closings(clauses: &mut Clauses, as_of_us: i64) -> String {
     let today = day_of(as_of_us.saturating_add(1));
     let day = clauses.parameter(today.saturating_sub(1));
-    let counters = of("b");
-    let closings = format!(
-        "SELECT p.facility_id, p.item_id, {counters} FROM pairs p JOIN closings b ON b.pair_id = p.pair_id \
-         AND b.day = (SELECT MAX(m.day) FROM closings m WHERE m.pair_id = p.pair_id AND m.day <= {day})"
-    );
+    let closings = last_of_pairs("closings", "day", &day);
     let begin_us = begin_of(today);
     if begin_us > as_of_us {
         return closings;

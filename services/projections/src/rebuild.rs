@@ -1,8 +1,9 @@
 //! Building a view anew, beside the one that answers: folded in memory in large batches, written in bulk.
 //!
 //! Memory is bounded: what is folded is written, and forgotten, whenever it takes more than
-//! [`crate::ViewOptions::build_memory_bytes`]; as long as it never did, nothing needs to be read back. Whatever was
-//! written stays when the program ends, and is gone on from.
+//! [`crate::ViewOptions::build_memory_bytes`]; what was written and forgotten is read back where an event touches it again,
+//! and a filter of a fixed size tells most of what is new from it. Whatever was written stays when the program ends, and is
+//! gone on from.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use crate::{
 const PAGE_EVENTS: usize = 10_000;
 const PAGES_AHEAD: usize = 2;
 /// How many events are folded before they are written, at most: so many are folded again after the program ended.
-const COMMIT_EVENTS: u64 = 200_000;
+const COMMIT_EVENTS: u64 = 50_000;
 /// How often progress is told.
 const TELL_INTERVAL: Duration = Duration::from_millis(200);
 

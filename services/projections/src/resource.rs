@@ -7,7 +7,6 @@ use keruen_proto::{
     requests::v1::{Plan, Request, RequestPriority},
     shipments::v1::Shipment,
 };
-use prost::Message;
 
 use crate::{
     database::{Connection, Put, Value, params},
@@ -150,50 +149,11 @@ pub fn load(connection: &Connection, boundary: &Boundary) -> Result<Option<Folde
         return Ok(None);
     };
     Ok(Some(Folded {
-        entry: decode(boundary, &resource)?,
+        entry: Entry::decode(boundary, &resource)?,
         created_position: created_position.cast_unsigned(),
         created_at,
         encoded_bytes: resource.len(),
     }))
-}
-
-fn decode(boundary: &Boundary, resource: &[u8]) -> Result<Entry, prost::DecodeError> {
-    Ok(match Entry::empty(boundary) {
-        Entry::Organisation(_) => Entry::Organisation(Message::decode(resource)?),
-        Entry::Facility(_) => Entry::Facility(Message::decode(resource)?),
-        Entry::MobileUnit(_) => Entry::MobileUnit(Message::decode(resource)?),
-        Entry::Commodity(_) => Entry::Commodity(Message::decode(resource)?),
-        Entry::Item(_) => Entry::Item(Message::decode(resource)?),
-        Entry::Vehicle(_) => Entry::Vehicle(Message::decode(resource)?),
-        Entry::Volunteer(_) => Entry::Volunteer(Message::decode(resource)?),
-        Entry::Crew(_) => Entry::Crew(Message::decode(resource)?),
-        Entry::Key(_) => Entry::Key(Message::decode(resource)?),
-        Entry::Donation(_) => Entry::Donation(Message::decode(resource)?),
-        Entry::Pledge(_) => Entry::Pledge(Message::decode(resource)?),
-        Entry::Batch(_) => Entry::Batch(Message::decode(resource)?),
-        Entry::Asset(_) => Entry::Asset(Message::decode(resource)?),
-        Entry::Quality(_) => Entry::Quality(Message::decode(resource)?),
-        // Stock has views of its own, and is stored nowhere as a whole.
-        Entry::Stock(_, quality) => Entry::Stock(Message::decode(resource)?, quality),
-        Entry::Since(_) => Entry::Since(Message::decode(resource)?),
-        Entry::EarmarkChanges(_) => Entry::EarmarkChanges(Message::decode(resource)?),
-        Entry::KitsOfBatch(_) => Entry::KitsOfBatch(Message::decode(resource)?),
-        Entry::LotInKits(_) => Entry::LotInKits(Message::decode(resource)?),
-        Entry::Count(_) => Entry::Count(Message::decode(resource)?),
-        Entry::Goods(_) => Entry::Goods(Message::decode(resource)?),
-        Entry::Fact(_) => Entry::Fact(Message::decode(resource)?),
-        Entry::DutyRoster(_) => Entry::DutyRoster(Message::decode(resource)?),
-        Entry::Emergency(_) => Entry::Emergency(Message::decode(resource)?),
-        Entry::Emergencies(_) => Entry::Emergencies(Message::decode(resource)?),
-        Entry::Plan(_) => Entry::Plan(Message::decode(resource)?),
-        Entry::Request(_) => Entry::Request(Message::decode(resource)?),
-        Entry::Shipment(_) => Entry::Shipment(Message::decode(resource)?),
-        Entry::Parcel(_) => Entry::Parcel(Message::decode(resource)?),
-        Entry::Agreements(_) => Entry::Agreements(Message::decode(resource)?),
-        Entry::Keeper(_) => Entry::Keeper(Message::decode(resource)?),
-        Entry::Trip(_) => Entry::Trip(Message::decode(resource)?),
-        Entry::Bookings(_) => Entry::Bookings(Message::decode(resource)?),
-    })
 }
 
 /// Whether the fold says that the thing exists.
@@ -235,28 +195,6 @@ pub fn exists(entry: &Entry) -> bool {
         Entry::Trip(it) => &it.trip_id,
     };
     !id.is_empty()
-}
-
-/// A thing as it is stored; nothing where it is not.
-fn encode(entry: &Entry) -> Vec<u8> {
-    match entry {
-        Entry::Organisation(it) => it.encode_to_vec(),
-        Entry::Facility(it) => it.encode_to_vec(),
-        Entry::Commodity(it) => it.encode_to_vec(),
-        Entry::Item(it) => it.encode_to_vec(),
-        Entry::Quality(it) => it.encode_to_vec(),
-        Entry::Donation(it) => it.encode_to_vec(),
-        Entry::Batch(it) => it.encode_to_vec(),
-        Entry::Asset(it) => it.encode_to_vec(),
-        Entry::Request(it) => it.encode_to_vec(),
-        Entry::Shipment(it) => it.encode_to_vec(),
-        Entry::Emergency(it) => it.encode_to_vec(),
-        Entry::Trip(it) => it.encode_to_vec(),
-        Entry::Plan(it) => it.encode_to_vec(),
-        Entry::Count(it) => it.encode_to_vec(),
-        Entry::Goods(it) => it.encode_to_vec(),
-        _ => Vec::new(),
-    }
 }
 
 /// Writes folded things; those of one table at a time.
@@ -307,7 +245,7 @@ impl<'c> Writer<'c> {
         let Some(table) = table_of(boundary) else {
             return Ok(0);
         };
-        let encoded = encode(&folded.entry);
+        let encoded = folded.entry.encode();
         self.store_encoded(table, boundary, folded, &encoded)?;
         Ok(encoded.len())
     }

@@ -13,13 +13,13 @@ use crate::{
     counts::Counts,
     database::{Connection, Delete, Parameter as _, Put, Row, Value, params},
     failure::StoreError,
-    memory::{Cache, Slot},
+    memory::{Cache, Extent, Slot, Stored},
     table,
     view::View,
 };
 
 /// Names a stock row. In this order the rows of an item stand together, and among them those of a batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::struct_field_names,
     reason = "they are named like their columns"
@@ -69,7 +69,7 @@ impl StockValue {
 }
 
 /// Names a place of units of one batch and one owner.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlaceKey {
     /// Of which batch.
     pub batch_id: String,
@@ -145,8 +145,7 @@ pub struct Rows {
     carried: BTreeMap<(String, HoldingKey), i64>,
     taken_over: Vec<TakenOver>,
     has_totals: bool,
-    /// Whether what is not here is not stored either.
-    is_complete: bool,
+    stored: Stored,
 }
 
 impl Rows {
@@ -165,7 +164,7 @@ impl Rows {
             carried: BTreeMap::new(),
             taken_over: Vec::new(),
             has_totals: view.keeps(&table::STOCK_TOTALS),
-            is_complete: is_empty,
+            stored: Stored::new(is_empty),
         }
     }
 
@@ -184,13 +183,14 @@ impl Rows {
     }
 
     /// Forgets rows that have been written: they are read again on their next touch.
-    pub fn forget(&mut self) {
-        self.stock.clear();
-        self.totals.clear();
-        self.places.clear();
+    pub fn forget(&mut self, extent: Extent) {
+        let stored = &mut self.stored;
+        stored.forget_rows(table::STOCK.name, &mut self.stock, extent);
+        stored.forget_rows(table::STOCK_TOTALS.name, &mut self.totals, extent);
+        stored.forget_rows(table::PLACES.name, &mut self.places, extent);
+        stored.forget_rows(table::APPROVALS.name, &mut self.approvals, extent);
+        // Whoever sets where a unit is does not read it.
         self.serials.clear();
-        self.approvals.clear();
-        self.is_complete = false;
     }
 
     /// Adds to a stock row of a lot and to the total of its facility and item; answers with what that changed, `None`
@@ -266,7 +266,7 @@ impl Rows {
         lot: &str,
     ) -> Result<BTreeSet<StockKey>, StoreError> {
         let mut keys = BTreeSet::new();
-        if !self.is_complete {
+        if !self.stored.is_none() {
             let mut statement = self.connection.prepare_cached(match batch_id {
                 Some(_) => {
                     "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND batch_id = ?2"
@@ -363,7 +363,7 @@ impl Rows {
         if let Some(slot) = self.approvals.get(&key) {
             return Ok(slot.value);
         }
-        if self.is_complete {
+        if !self.stored.may_have(table::APPROVALS.name, &key) {
             return Ok(false);
         }
         let stored = self
@@ -377,7 +377,7 @@ impl Rows {
         if let Some(slot) = self.stock.get(key) {
             return Ok(slot.value.clone());
         }
-        if self.is_complete {
+        if !self.stored.may_have(table::STOCK.name, key) {
             return Ok(StockValue::default());
         }
         let mut statement = self.connection.prepare_cached(
@@ -400,7 +400,7 @@ impl Rows {
         if let Some(slot) = self.totals.get(key) {
             return Ok(slot.value);
         }
-        if self.is_complete {
+        if !self.stored.may_have(table::STOCK_TOTALS.name, key) {
             return Ok(Counts::default());
         }
         let mut statement = self.connection.prepare_cached(
@@ -417,7 +417,7 @@ impl Rows {
         if let Some(slot) = self.places.get(key) {
             return Ok(slot.value);
         }
-        if self.is_complete {
+        if !self.stored.may_have(table::PLACES.name, key) {
             return Ok(PlaceValue::default());
         }
         let mut statement = self.connection.prepare_cached(

@@ -191,7 +191,11 @@ impl Place {
                 if copy.is_unfinished {
                     // It is synced as a whole when it is complete. Until then only the system itself could lose any of
                     // it, which is found out below.
-                    connection.execute_batch("PRAGMA synchronous = OFF")?;
+                    // Rows come in the order of each table's keys, and their indexes at the end: pages are met again while
+                    // they are in memory.
+                    connection.execute_batch(
+                        "PRAGMA synchronous = OFF; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000",
+                    )?;
                 }
                 connection
             }
@@ -530,10 +534,8 @@ impl Writer {
 
     /// Forgets rows, if they take more than `limit_bytes` in memory. They must have been written.
     pub fn forget_beyond(&mut self, limit_bytes: usize) {
-        if let Some(fold) = &mut self.fold
-            && fold.memory_bytes() > limit_bytes
-        {
-            fold.forget();
+        if let Some(fold) = &mut self.fold {
+            fold.forget_beyond(limit_bytes);
         }
     }
 

@@ -1,28 +1,56 @@
 //! The things that an event is about: the boundaries that its tags name.
 
+use std::{
+    collections::HashMap,
+    mem::{Discriminant, discriminant},
+};
+
 use keruen_domain::{Boundary, Entry};
-use keruen_proto::log::v1::RecordedEvent;
+use keruen_proto::{Event, log::v1::RecordedEvent};
 use percent_encoding::percent_decode_str;
 
-/// The boundaries whose stored fold this event may change: those of its tags that take in its type. Reading by tag and
-/// type is what deciders do too, so a view folds exactly the events that they fold.
-pub fn subjects(event: &RecordedEvent) -> Vec<Boundary> {
-    event
-        .tags
-        .iter()
-        .flat_map(|tag| boundaries(tag))
-        .filter(|boundary| {
-            Entry::empty(boundary)
-                .event_types()
-                .contains(&event.r#type.as_str())
+use crate::{resource::table_of, view::View};
+
+/// Tells which stored folds an event may change.
+pub struct Subjects {
+    view: &'static View,
+    /// Of kinds of things and of events, whether the view stores such things and their fold takes in such events. There are
+    /// as many as there are kinds.
+    takes: HashMap<(Discriminant<Boundary>, Discriminant<Event>), bool>,
+}
+
+impl Subjects {
+    /// Of a view.
+    pub fn new(view: &'static View) -> Self {
+        Self {
+            view,
+            takes: HashMap::new(),
+        }
+    }
+
+    /// The boundaries whose stored fold this event may change: those of its tags that take in its type. Reading by tag and
+    /// type is what deciders do too, so a view folds exactly the events that they fold.
+    pub fn of(&mut self, recorded: &RecordedEvent, event: &Event) -> Vec<Boundary> {
+        let all = recorded.tags.iter().flat_map(|tag| boundaries(tag));
+        let (view, takes) = (self.view, &mut self.takes);
+        all.filter(|boundary| {
+            *takes
+                .entry((discriminant(boundary), discriminant(event)))
+                .or_insert_with(|| {
+                    table_of(boundary).is_some_and(|table| view.keeps(table))
+                        && Entry::empty(boundary)
+                            .event_types()
+                            .contains(&event.type_name())
+                })
         })
         .collect()
+    }
 }
 
 /// The boundaries of a tag; none for tags whose fold no view stores.
-fn boundaries(tag: &str) -> Vec<Boundary> {
+fn boundaries(tag: &str) -> impl Iterator<Item = Boundary> {
     let quality = tag.strip_prefix("item:").and_then(Boundary::quality);
-    boundary(tag).into_iter().chain(quality).collect()
+    boundary(tag).into_iter().chain(quality)
 }
 
 /// The boundary of a tag; `None` where no view stores its fold.
@@ -74,7 +102,7 @@ mod tests {
             Boundary::asset("VENT-1", "№ 7/№ 8: 50 %"),
         ];
         for expected in stored.into_iter().map(Option::unwrap) {
-            assert!(boundaries(&expected.tag()).contains(&expected));
+            assert!(boundaries(&expected.tag()).any(|found| found == expected));
         }
     }
 }

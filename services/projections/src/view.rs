@@ -4,7 +4,7 @@ use crate::table::{self, Table};
 
 /// Version of the view `current`. It moves whenever the same events would lead to other rows; the view is then built
 /// anew, while the old one answers.
-pub const VERSION: u32 = 33;
+pub const VERSION: u32 = 34;
 
 /// A view: rows folded from the log, kept apart from those of other views and at a position of their own.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub static CURRENT: View = View {
 };
 
 /// Version of the view `history`, see [`VERSION`].
-const HISTORY_VERSION: u32 = 3;
+const HISTORY_VERSION: u32 = 4;
 
 /// Stock as it was at any position, and at any time.
 pub static HISTORY: View = View {
@@ -113,7 +113,8 @@ impl View {
         self.tables.iter().any(|own| std::ptr::eq(*own, table))
     }
 
-    /// The statements that make its tables, and those that make the indexes on them.
+    /// The statements that make its tables with their unique indexes, by which rows are looked for while events are taken
+    /// in, and those that make all other indexes.
     pub fn statements(&self, is_postgres: bool) -> (Vec<String>, Vec<String>) {
         let text: String = self
             .schema
@@ -129,7 +130,9 @@ impl View {
                 statement.to_owned()
             }
         });
-        statements.partition(|statement| statement.starts_with("CREATE TABLE"))
+        statements.partition(|statement| {
+            statement.starts_with("CREATE TABLE") || statement.starts_with("CREATE UNIQUE INDEX")
+        })
     }
 }
 
@@ -152,7 +155,7 @@ mod tests {
             let (tables, indexes) = view.statements(true);
             assert!(!indexes.is_empty());
             let mut written: Vec<&Table> = Vec::new();
-            for statement in tables {
+            for statement in tables.iter().filter(|it| it.starts_with("CREATE TABLE")) {
                 let (head, columns) = statement.split_once('(').unwrap();
                 let name = head.trim_start_matches("CREATE TABLE").trim();
                 let found: Vec<&str> = columns

@@ -16,6 +16,7 @@ use super::{
     session::{self, Fault},
 };
 use crate::{
+    ahead::Ahead,
     bounds::MAX_PAGE_BYTES,
     cursor::Cursor,
     index::{
@@ -53,6 +54,7 @@ struct Index {
     filters: FilterCache,
     tail: SharedTail,
     event_size: EventSize,
+    ahead: Ahead,
 }
 
 /// The events up to `head_position`, of which the runs answer for most.
@@ -79,6 +81,7 @@ impl Readers {
             filters,
             tail: SharedTail::new(options.run_events),
             event_size: EventSize::default(),
+            ahead: Ahead::default(),
         };
         Self {
             pool,
@@ -138,6 +141,15 @@ impl Readers {
 
     /// Reads all events of a range, a page of them.
     async fn scan(&self, range: Range, limit: usize) -> Result<Page, ReadError> {
+        let readers = self.clone();
+        let read = move |range| {
+            let readers = readers.clone();
+            async move { readers.scan_page(range, limit).await }
+        };
+        self.index.ahead.page(range, limit, read).await
+    }
+
+    async fn scan_page(&self, range: Range, limit: usize) -> Result<Page, ReadError> {
         scan::in_halves(range, limit, &self.index.event_size, |positions, page| {
             let readers = self.clone();
             // A task of its own: both halves make events at the same time, and a caller who leaves leaves no connection
@@ -269,6 +281,7 @@ pub(super) fn find_commands(
         filters,
         tail: SharedTail::new(0),
         event_size: EventSize::default(),
+        ahead: Ahead::default(),
     };
     let snapshot = Snapshot::read(connection, waiting)?;
     look_up(connection, waiting, &index, &snapshot, |lookup| {

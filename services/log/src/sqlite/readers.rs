@@ -16,6 +16,7 @@ use super::{
     rows::{self, RowError},
 };
 use crate::{
+    ahead::Ahead,
     cursor::Cursor,
     index::{
         cache::FilterCache, lookup::Lookup, run::RunState, storage::Storage as _, tail::SharedTail,
@@ -43,6 +44,7 @@ pub(super) struct Readers {
     idle: Mutex<Vec<Reader>>,
     permits: Semaphore,
     event_size: EventSize,
+    ahead: Ahead,
 }
 
 impl Readers {
@@ -53,6 +55,7 @@ impl Readers {
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(connections.max(1)),
             event_size: EventSize::default(),
+            ahead: Ahead::default(),
         }
     }
 
@@ -87,10 +90,17 @@ impl Readers {
 
     /// Reads all events of a range, a page of them.
     pub async fn scan(self: &Arc<Self>, range: Range, limit: usize) -> Result<Page, ReadError> {
-        scan::in_halves(range, limit, &self.event_size, |positions, page| {
-            self.run(move |reader, _| reader.scan(positions, page))
-        })
-        .await
+        let readers = Arc::clone(self);
+        let read = move |range| {
+            let readers = Arc::clone(&readers);
+            async move {
+                scan::in_halves(range, limit, &readers.event_size, |positions, page| {
+                    readers.run(move |reader, _| reader.scan(positions, page))
+                })
+                .await
+            }
+        };
+        self.ahead.page(range, limit, read).await
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Reader>> {

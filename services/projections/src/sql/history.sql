@@ -108,8 +108,9 @@ CREATE TABLE stock (
     title_out BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
 ) WITHOUT ROWID;
-CREATE INDEX stock_by_item ON stock (item_id, facility_id);
-CREATE INDEX stock_by_lot ON stock (item_id, lot);
+-- Unique indexes are there from the beginning: rows are looked for by them while events are taken in.
+CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id);
+CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id);
 
 -- A facility and an item of which there ever was anything there, numbered in the order in which they appeared.
 CREATE TABLE pairs (
@@ -117,7 +118,7 @@ CREATE TABLE pairs (
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL
 );
-CREATE INDEX pairs_by_facility ON pairs (facility_id, item_id);
+CREATE UNIQUE INDEX pairs_by_facility ON pairs (facility_id, item_id);
 CREATE INDEX pairs_by_item ON pairs (item_id);
 
 -- The same by batch, owner and, of what is on its way or missing, whoever is liable for it.
@@ -130,7 +131,7 @@ CREATE TABLE holdings (
     -- Empty for what is at the facility: its keeper, or else its operator, has that in hand.
     custodian_id TEXT NOT NULL
 );
-CREATE INDEX holdings_by_facility ON holdings (facility_id, item_id, batch_id, owner_id, custodian_id);
+CREATE UNIQUE INDEX holdings_by_facility ON holdings (facility_id, item_id, batch_id, owner_id, custodian_id);
 CREATE INDEX holdings_by_item ON holdings (item_id);
 CREATE INDEX holdings_by_batch ON holdings (batch_id);
 CREATE INDEX holdings_by_owner ON holdings (owner_id);

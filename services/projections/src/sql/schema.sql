@@ -246,8 +246,9 @@ CREATE TABLE stock (
     PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
 ) WITHOUT ROWID;
 CREATE INDEX stock_by_item ON stock (item_id, facility_id);
-CREATE INDEX stock_by_batch ON stock (batch_id, facility_id);
-CREATE INDEX stock_by_lot ON stock (item_id, lot);
+-- Unique indexes are there from the beginning: rows are looked for by them while events are taken in.
+CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id);
+CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id);
 CREATE INDEX stock_by_owner ON stock (owner_id, facility_id);
 
 -- The same, added up over batches and owners: what questions that name neither cost does not grow with their number.

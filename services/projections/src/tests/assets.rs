@@ -13,13 +13,17 @@ use super::{
     answers::{TODAY, region_of, world},
     history::{FACILITIES, History, ORGANISATIONS},
 };
-use crate::{assets::AssetsQuery, database::Connection, refusal::Refusal, subject::subjects};
+use crate::{assets::AssetsQuery, database::Connection, refusal::Refusal, subject::Subjects, view};
 
 /// All assets of a history, in order.
 fn assets(history: &History) -> Vec<Asset> {
     let tagged = |event: &RecordedEvent| event.tags.iter().any(|tag| tag.starts_with("asset:"));
-    let events = history.events.iter().filter(|event| tagged(event));
-    let boundaries: BTreeSet<_> = events.flat_map(subjects).collect();
+    let events = history.events.iter().zip(history.decoded());
+    let events = events.filter(|(recorded, _)| tagged(recorded));
+    let mut subjects = Subjects::new(&view::CURRENT);
+    let boundaries: BTreeSet<_> = events
+        .flat_map(|(recorded, event)| subjects.of(recorded, event))
+        .collect();
     let folded = boundaries.iter().map(|boundary| history.fold(boundary));
     let mut assets: Vec<Asset> = folded
         .filter_map(|entry| match entry {
