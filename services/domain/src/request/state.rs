@@ -262,7 +262,7 @@ fn received(request: &mut Request, units: &[ReceivedUnits], sign: i64) {
 fn count(
     request: &mut Request,
     units: &ShipmentUnits,
-    change: impl Fn(&mut keruen_proto::requests::v1::RequestLine, i64),
+    change: impl Fn(&mut RequestLine, i64),
 ) -> bool {
     if request.request_id.is_empty() || units.request_id != request.request_id {
         return false;
@@ -286,9 +286,7 @@ fn progress(request: &Request) -> RequestState {
     ) {
         return request.state();
     }
-    let all = |is_done: fn(&keruen_proto::requests::v1::RequestLine) -> bool| {
-        request.lines.iter().all(is_done)
-    };
+    let all = |is_done: fn(&RequestLine) -> bool| request.lines.iter().all(is_done);
     if all(|line| line.received >= line.approved) {
         RequestState::Fulfilled
     } else if !all(|line| line.received == 0) {
