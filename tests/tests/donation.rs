@@ -284,4 +284,51 @@ async fn a_batch_given_to_the_ministry_is_entered_into_the_books_of_two_hospital
         .collect();
     assert_eq!(owners, ["CITY", "RURAL"]);
     assert!(desk.run("check").success().contains("keep"));
+
+    pass_on_their_way(&desk, deed);
+}
+
+/// Three of the five units of S3 pass in the carrier's hands: nothing moves, and it answers for them as before.
+fn pass_on_their_way(desk: &Desk, deed: &str) {
+    let row = |name: &str, on_hand: i64, in_transit: i64| (name.to_owned(), on_hand, in_transit);
+    let way = "shipment transfer-title S3 --to RURAL --unit line=1,quantity=";
+    desk.run(&format!("{way}3")).refused(2);
+    desk.refused(&format!("{way}6 {deed}"), "5 are there to take");
+    let of_moh = "shipment transfer-title S3 --to RURAL --owner CITY";
+    desk.refused(&format!("{of_moh} {deed}"), "has nothing of CITY");
+    desk.run(&format!("{way}3 {deed}")).success();
+    desk.run(&format!("stock --by owner --min-position {}", desk.head()))
+        .success();
+    assert_eq!(
+        stock_by(desk, "owner"),
+        [row("CITY", 40, 0), row("MOH", 35, 2), row("RURAL", 20, 3)]
+    );
+    assert_eq!(
+        stock_by(desk, "facility"),
+        [
+            row("HOSP-CITY", 50, 0),
+            row("HOSP-RURAL", 20, 5),
+            row(NORTH, 25, 0)
+        ]
+    );
+    let custodians = stock_by(desk, "custodian");
+    assert!(custodians.iter().any(|it| it.0 == CARRIER && it.2 == 5));
+    desk.run("shipment receive S3").success();
+    desk.run(&format!("stock --by owner --min-position {}", desk.head()))
+        .success();
+    assert_eq!(
+        stock_by(desk, "owner"),
+        [row("CITY", 40, 0), row("MOH", 37, 0), row("RURAL", 23, 0)]
+    );
+    let trace = desk.json("trace batch B1");
+    let steps = trace["batches"][0]["steps"].as_array().unwrap();
+    let passed = steps
+        .iter()
+        .find(|step| step["newOwnerId"] == "RURAL" && step["shipmentId"] == "S3");
+    assert_eq!(passed.unwrap()["quantity"], "3");
+    desk.refused(
+        &format!("shipment transfer-title S3 --to CITY {deed}"),
+        "title is transferred at the facility",
+    );
+    assert!(desk.run("check").success().contains("keep"));
 }

@@ -20,7 +20,7 @@ use keruen_tests::{
     node::Node,
     process::Process,
     program::{self, Outcome},
-    scene::{Clients, DONOR},
+    scene::{Clients, DONOR, MASK_A, NORTH},
 };
 use tempfile::TempDir;
 
@@ -255,6 +255,64 @@ async fn facilities(node: &Node) -> usize {
             return count;
         }
     }
+}
+
+/// A store of 120 lots, counted on paper: more than one event takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_many_lots_is_counted_from_a_file() {
+    let desk = Desk::open().await;
+    for from in (0..120).step_by(20) {
+        let opened = if from == 0 { "open" } else { "count" };
+        let option = if from == 0 { "--line" } else { "--found" };
+        let mut arguments: Vec<String> = ["stock", opened, "--facility", NORTH]
+            .map(str::to_owned)
+            .to_vec();
+        if from > 0 {
+            let of_item = ["--item", MASK_A, "--kind", "cycle"];
+            arguments.extend(of_item.map(str::to_owned));
+        }
+        for number in from..from + 20 {
+            let line = format!("item={MASK_A},quantity=10,lot=L{number},batch=B{number}");
+            arguments.extend([option.to_owned(), line]);
+        }
+        desk.node.cli(&arguments).success();
+    }
+    let header = "count_id,facility_id,item_id,kind,batch_id,quantity";
+    let sheet = |first: &str| {
+        let mut text = format!("{header}\nC-1,{NORTH},{MASK_A},full,B0,{first}\n");
+        for number in 1..119 {
+            writeln!(text, "C-1,,,,B{number},10").unwrap();
+        }
+        text
+    };
+    let wrong = desk.file("wrong.csv", sheet("-1"));
+    let told = desk.refused("counts", &wrong).await;
+    assert!(told.contains("row 1, column quantity"), "{told}");
+    let wrong = format!("{}C-1,,,,B999,1\n", sheet("8"));
+    let told = desk
+        .refused("counts", &desk.file("unknown.csv", wrong))
+        .await;
+    assert!(told.contains("B999"), "{told}");
+
+    let file = desk.file("counts.csv", sheet("8"));
+    let before = history::head(&desk.node.channel()).await;
+    desk.import("counts", &file, &[]).success();
+    // Two parts, two that are missing of one lot, and one lot that nobody found.
+    assert_eq!(history::head(&desk.node.channel()).await, before + 4);
+    let again = desk.import("counts", &file, &[]).success();
+    assert!(again.contains("0 new, 1 already there"), "{again}");
+    let other = desk.file("other.csv", sheet("9"));
+    let told = desk.refused("counts", &other).await;
+    assert!(told.contains("lots[0].counted"), "{told}");
+    let shown = desk
+        .node
+        .cli(["stock", "get-count", "C-1", "--format", "json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown.success()).unwrap();
+    let lots = shown["stockCount"]["lots"].as_array().unwrap();
+    assert_eq!(lots.len(), 120);
+    assert_eq!(lots[119]["batchId"], "B119");
+    assert_eq!(lots[119]["counted"], "0");
+    assert!(desk.node.cli(["check"]).success().contains("keep"));
 }
 
 /// Starts an import and waits until it has entered so much.

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-use std::{ffi::OsStr, path::Path};
+use std::{ffi::OsStr, fs, path::Path, time::Duration};
+
+use keruen::serve::{KEY_FILE_NAME, SIGNER_HEALTH_SERVICE};
 
 use keruen_test_servers::postgres::Database;
 use keruen_tests::{
@@ -78,4 +80,63 @@ async fn a_node_stands_by_while_another_runs_and_takes_over_when_it_was_killed()
     for node in [second, third] {
         assert!(!node.stderr().contains("panicked"), "{}", node.stderr());
     }
+}
+
+/// What `keruen doctor` says of the key in a folder: its state, and what to do.
+fn signer(database: &Database, folder: &Path) -> (String, String) {
+    let told = program::run([
+        OsStr::new("doctor"),
+        OsStr::new("--database-url"),
+        OsStr::new(database.url()),
+        OsStr::new("--data"),
+        folder.as_os_str(),
+        OsStr::new("--format"),
+        OsStr::new("json"),
+    ]);
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let checks = told["checks"].as_array().unwrap();
+    let found = checks.iter().find(|it| it["check"] == "signer").unwrap();
+    let text = |name: &str| found[name].as_str().unwrap().to_owned();
+    (text("state"), text("what_to_do"))
+}
+
+async fn until_signer_is(node: &Node, fits: bool) {
+    let asked = async {
+        while node.is_healthy(SIGNER_HEALTH_SERVICE).await != fits {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_mins(1), asked).await;
+    assert!(found.is_ok(), "{}", node.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_with_another_key_says_so_until_it_has_the_same() {
+    const WARNING: &str = "another checkpoint key";
+    let database = Database::new();
+    let folders = [(); 2].map(|()| TempDir::new().unwrap());
+    let mut first = node(&database, "first", folders[0].path()).await;
+    first.wait_until_writing().await;
+    until_signer_is(&first, true).await;
+
+    // The second one made a key of its own, in a folder of its own.
+    let mut second = node(&database, "second", folders[1].path()).await;
+    until_signer_is(&second, false).await;
+    assert_eq!(second.stderr().matches(WARNING).count(), 1);
+    assert!(!first.stderr().contains(WARNING));
+    assert_eq!(signer(&database, folders[0].path()).0, "ok");
+    let (state, advice) = signer(&database, folders[1].path());
+    assert_eq!(state, "attention");
+    assert!(advice.contains("copy checkpoint.key"), "{advice}");
+    second.kill();
+
+    let key = |folder: &TempDir| folder.path().join(KEY_FILE_NAME);
+    fs::copy(key(&folders[0]), key(&folders[1])).unwrap();
+    let second = node(&database, "second", folders[1].path()).await;
+    until_signer_is(&second, true).await;
+    assert_eq!(signer(&database, folders[1].path()).0, "ok");
+    first.kill();
+    second.wait_until_writing().await;
+    until_signer_is(&second, true).await;
+    assert!(!second.stderr().contains(WARNING), "{}", second.stderr());
 }

@@ -149,6 +149,7 @@ pub fn remedy(event: &Event) -> Remedy {
         | Event::DonatedMoneySpendingVoided(_)
         | Event::ConsignmentStepVoided(_)
         | Event::AssetStepVoided(_) => Instead("record anew what did happen"),
+        Event::ShipmentTitleTransferred(_) => Instead("transfer the title back"),
         Event::StockDiscrepancyFound(_) => Instead("count the stock, or void what showed it"),
         Event::StockCounted(_) => Instead("count the stock once more"),
         Event::DonationClosed(_) => Instead("receive what comes: that opens it again"),

@@ -43,6 +43,9 @@ pub const PLAN_DESTINATIONS: usize = 40;
 pub const PLAN_SHARES: usize = 400;
 /// Lines of a shipment.
 pub const SHIPMENT_LINES: usize = 20;
+/// Lots of different batches and owners into which a shipment may be parted as title to it passes: as many as one command can
+/// name.
+pub const SHIPMENT_LOTS: usize = 60;
 /// Lines of what was found when a shipment was received.
 pub const FOUND_LINES: usize = 60;
 /// Parcels of a shipment.
@@ -81,7 +84,14 @@ pub const SERIAL_NUMBERS: usize = 60;
 /// Shipments whose claims one decrease of stock may break: each is read, and each is an event.
 pub const BROKEN_CLAIMS: usize = 100;
 /// Lots that one count may compare.
-pub const COUNT_LINES: usize = 100;
+pub const COUNT_LINES: usize = 1_000;
+/// Lots of a count that one event may hold.
+pub const COUNT_LINES_OF_EVENT: usize = 100;
+/// Serial numbers that one count may name.
+pub const COUNT_SERIAL_NUMBERS: usize = 10_000;
+/// Lots whose books one count may correct: each is read, and so is each shipment whose claim that breaks. Lots that the books
+/// did not know there are among them.
+pub const COUNT_CORRECTIONS: usize = 100;
 /// Batches that one temperature excursion may name.
 pub const EXCURSION_BATCHES: usize = 50;
 /// Held assets that one temperature excursion may look at, with those that they are inside: each is read.

@@ -120,6 +120,12 @@ pub fn place(event: &Event, books: &Books, moment: Moment) -> Place {
             both(books, &event.new_destination_id, &event.destination_id)
         }
         Event::ShipmentSplit(event) => both(books, &event.destination_id, &event.origin_id),
+        Event::ShipmentTitleTransferred(event) if event.is_under_way => {
+            both(books, &event.destination_id, &event.origin_id)
+        }
+        Event::ShipmentTitleTransferred(event) => {
+            both(books, &event.origin_id, &event.destination_id)
+        }
         Event::ShipmentArrived(event) => both(books, &event.destination_id, &event.origin_id),
         Event::ShipmentLossReported(event) => both(books, &event.destination_id, &event.origin_id),
         Event::CustodyHandedOver(event) => both(books, &event.destination_id, &event.origin_id),

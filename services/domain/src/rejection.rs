@@ -563,10 +563,13 @@ rejections! {
     NotRecalled { item_id: String, lot: String } = "NOT_RECALLED", State, Refused, retry false,
         ("lot {lot:?} of item {item_id} is not recalled; check item and lot as printed");
     NothingAllocated { shipment_id: String } = "NOTHING_ALLOCATED", State, Refused, retry true,
-        ("shipment {shipment_id} has no stock allocated; allocate it before dispatch");
+        ("shipment {shipment_id} has no stock allocated; allocate it first");
     NothingInTransit { shipment_id: String, missing: i64 } = "NOTHING_IN_TRANSIT", State, Refused, retry false,
         ("nothing of shipment {shipment_id} is on its way, and {missing} units are missing; name line by line what \
           turned up");
+    NothingOfOwner { shipment_id: String, owner_id: String } = "NOTHING_OF_OWNER", State, malformed("owner_id"),
+        retry true,
+        ("owner_id: shipment {shipment_id} has nothing of {owner_id} that is claimed or on its way; look at the shipment");
     NothingMissing { shipment_id: String } = "NOTHING_MISSING", State, Refused, retry true,
         ("no units of shipment {shipment_id} are reported missing; record them as MISSING on receipt first");
 
@@ -761,6 +764,14 @@ rejections! {
     } = "COUNT_CONTRADICTED", Quantities, Refused, retry false,
         ("of batch {batch_id} of {owner_id} at {facility_id} {counted} were counted and {expected} expected at position \
           {counted_position}, but {gone_since} have left since, more than can have been there; count it again");
+    CountedSince { facility_id: String, batch_id: String, owner_id: String, counted_position: u64 } = "COUNTED_SINCE",
+        Quantities, Refused, retry false,
+        ("batch {batch_id} of {owner_id} at {facility_id} was corrected by another count after position {counted_position}, as of \
+          which it was counted now; leave it out, or count it again and name a later position");
+    TooManyDifferences { what: &'static str, differences: usize, limit: usize } = "TOO_MANY_DIFFERENCES", Quantities,
+        malformed("lines"), retry false,
+        ("lines: the count differs from the books in {differences} {what}, at most {limit} can be corrected at once; \
+          correct some of them by a cycle count first, and count in full as of the position after it");
     NotHeldHere { facility_id: String, batch_id: String, owner_id: String, requested: i64, held: i64 } =
         "NOT_HELD_HERE", Quantities, Refused, retry false,
         ("{requested} units of batch {batch_id} of {owner_id} are to be released at {facility_id}, but {held} are held \

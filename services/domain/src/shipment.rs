@@ -32,6 +32,7 @@ mod receive;
 mod reserve;
 mod split;
 pub(crate) mod state;
+mod title;
 mod way;
 
 pub(crate) use allocate::needed_until;
@@ -43,6 +44,7 @@ pub use loss::ReportLoss;
 pub use parcel::{PackParcel, UnpackParcel};
 pub use pick::Pick;
 pub use split::SplitShipment;
+pub use title::TransferShipmentTitle;
 
 /// One line of goods to be sent.
 #[derive(Clone, Debug)]

@@ -289,6 +289,11 @@ pub fn tags(event: &Event) -> Vec<String> {
             tags.id("shipment", Some(&event.new_shipment_id));
             tags.shipment(&event.shipment_id, &event.units, None);
         }
+        Event::ShipmentTitleTransferred(event) => {
+            // What is under way is in no stock.
+            let facility_id = (!event.is_under_way).then_some(&event.origin_id);
+            tags.shipment(&event.shipment_id, &event.units, facility_id);
+        }
         Event::ShipmentArrived(event) => tags.id("shipment", Some(&event.shipment_id)),
         Event::ShipmentLossReported(event) => {
             tags.shipment(&event.shipment_id, &event.units, None);

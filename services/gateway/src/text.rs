@@ -290,7 +290,7 @@ impl Texts {
             | "ConsignmentStepVoided"
             | "AssetStepVoided" => self.movement_voided,
             "StockDiscrepancyFound" => self.discrepancy_found,
-            "TitleTransferred" => self.title_transferred,
+            "TitleTransferred" | "ShipmentTitleTransferred" => self.title_transferred,
             "StockEntered" => self.stock_entered,
             "StockCounted" => self.stock_counted,
             "StockReturned" => self.stock_returned,

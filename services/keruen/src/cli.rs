@@ -76,7 +76,7 @@ Master data:
   crew          Volunteers who go out together
   duty          Who is on duty for a region, as references
   find          Find what a GTIN, BIN or another key of another system stands for
-  import        Enter many facilities, items or donations from a CSV file
+  import        Enter many facilities, items, donations or counts from a CSV file
 
 Options:
 {options}{after-help}";

@@ -1,6 +1,6 @@
 //! The counters of a stock row, and what a movement adds to them.
 
-use crate::movement::{Kind, Movement};
+use crate::movement::{Kind, Movement, Standing};
 
 /// Quantities of one stock row, in base units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,17 +117,13 @@ fn here(movement: &Movement<'_>) -> Counts {
             disposed: quantity,
             ..none
         },
-        Kind::Ceded => Counts {
-            on_hand: -quantity,
-            held: -held,
+        Kind::Ceded(standing) => Counts {
             title_out: quantity,
-            ..none
+            ..stands(standing, quantity, held).taken_off()
         },
-        Kind::Acquired => Counts {
-            on_hand: quantity,
-            held,
+        Kind::Acquired(standing) => Counts {
             title_in: quantity,
-            ..none
+            ..stands(standing, quantity, held)
         },
         Kind::Held => Counts { held, ..none },
         Kind::Released => Counts {
@@ -160,6 +156,27 @@ fn here(movement: &Movement<'_>) -> Counts {
         Kind::Settled => Counts {
             in_transit: -quantity,
             lost: quantity,
+            ..none
+        },
+    }
+}
+
+/// Where units count that pass to another owner.
+fn stands(standing: Standing, quantity: i64, held: i64) -> Counts {
+    let none = Counts::default();
+    match standing {
+        Standing::Free => Counts {
+            on_hand: quantity,
+            held,
+            ..none
+        },
+        Standing::Claimed => Counts {
+            on_hand: quantity,
+            reserved: quantity,
+            ..none
+        },
+        Standing::UnderWay => Counts {
+            in_transit: quantity,
             ..none
         },
     }

@@ -131,6 +131,7 @@ fn facility<'e>(
         Event::ShipmentLoaded(it) if it.load.as_ref().is_some_and(|load| load.from_stop > 0) => {
             return &it.origin_id;
         }
+        Event::ShipmentTitleTransferred(it) if it.is_under_way => return "",
         _ => {}
     }
     if let Some(movement) = movements.first() {
@@ -218,6 +219,7 @@ fn documents(event: &Event) -> Option<&[DocumentRef]> {
         Event::StockDisposed(it) => &it.documents,
         Event::StockReturned(it) => &it.documents,
         Event::TitleTransferred(it) => &it.documents,
+        Event::ShipmentTitleTransferred(it) => &it.documents,
         Event::ShipmentDispatched(it) => &it.documents,
         Event::ShipmentReceived(it) => &it.documents,
         Event::ShipmentLossReported(it) => &it.documents,

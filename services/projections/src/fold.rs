@@ -139,11 +139,11 @@ impl Fold {
             }
             // What one owner gives up and another one gets is one step.
             let is_half = if movement.undone {
-                Kind::Acquired
+                matches!(movement.kind, Kind::Acquired(_))
             } else {
-                Kind::Ceded
+                matches!(movement.kind, Kind::Ceded(_))
             };
-            if movement.kind != is_half {
+            if !is_half {
                 self.rows.add_step(step(recorded, movement, number));
             }
         }
@@ -609,8 +609,8 @@ fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewSt
             inside: None,
             content: None,
             new_owner_id: match movement.kind {
-                Kind::Acquired => movement.owner_id.to_owned(),
-                Kind::Ceded => movement.units.owner_id.clone(),
+                Kind::Acquired(_) => movement.owner_id.to_owned(),
+                Kind::Ceded(_) => movement.units.owner_id.clone(),
                 _ => String::new(),
             },
         },

@@ -7,7 +7,10 @@ use keruen_proto::{
         DonationReceived, KitsAssembled, KitsBroken, MovementVoided, ReceiptCorrected,
         ReceiptOutcome, StockConsumed, StockUnits, TitleTransferred, VoidedMovement,
     },
-    shipments::v1::{ReceivedUnits, ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits},
+    shipments::v1::{
+        ReceivedUnits, ShipmentReceiptVoided, ShipmentReceived, ShipmentTitleTransferred,
+        ShipmentUnits,
+    },
 };
 
 /// What happens to units.
@@ -34,9 +37,9 @@ pub enum Kind {
     /// They no longer are.
     Released,
     /// Their owner gives them up to another one, where they are.
-    Ceded,
+    Ceded(Standing),
     /// Another owner gets them, where they are.
-    Acquired,
+    Acquired(Standing),
     /// The books had more than is there.
     WrittenOff,
     /// A loss act settles missing ones.
@@ -51,6 +54,17 @@ pub enum Kind {
     Converted,
     /// They were a part of kits that are taken apart.
     Restored,
+}
+
+/// How units stand that pass to another owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// On hand, and claimed by nobody.
+    Free,
+    /// On hand, claimed by a shipment that goes on claiming them.
+    Claimed,
+    /// On their way in a shipment.
+    UnderWay,
 }
 
 /// Something that happens to units of one batch and one owner.
@@ -195,6 +209,7 @@ fn of_shipment(event: &Event) -> Vec<Movement<'_>> {
             &event.destination_id,
             &event.units,
         ),
+        Event::ShipmentTitleTransferred(event) => passed_in_shipment(event),
         Event::CustodyHandedOver(event) => event
             .missing
             .iter()
@@ -277,11 +292,11 @@ fn taken_apart(event: &KitsBroken) -> Vec<Movement<'_>> {
             movements.push(Movement {
                 held,
                 owner_id: &event.assembled_for_owner_id,
-                ..at(Kind::Ceded, units, &event.facility_id)
+                ..at(Kind::Ceded(Standing::Free), units, &event.facility_id)
             });
             movements.push(Movement {
                 held,
-                ..at(Kind::Acquired, units, &event.facility_id)
+                ..at(Kind::Acquired(Standing::Free), units, &event.facility_id)
             });
         }
     }
@@ -406,9 +421,9 @@ fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
             VoidedMovement::TitleTransfer => {
                 movements.push(Movement {
                     owner_id: &event.new_owner_id,
-                    ..undo(Kind::Acquired, units)
+                    ..undo(Kind::Acquired(Standing::Free), units)
                 });
-                movements.push(undo(Kind::Ceded, units));
+                movements.push(undo(Kind::Ceded(Standing::Free), units));
             }
             VoidedMovement::Unspecified => {}
         }
@@ -424,14 +439,42 @@ fn passed(event: &TitleTransferred) -> Vec<Movement<'_>> {
     let held = event.held_quantity;
     let ceded = Movement {
         held,
-        ..at(Kind::Ceded, units, &event.facility_id)
+        ..at(Kind::Ceded(Standing::Free), units, &event.facility_id)
     };
     let acquired = Movement {
         held,
         owner_id: &event.new_owner_id,
-        ..at(Kind::Acquired, units, &event.facility_id)
+        ..at(Kind::Acquired(Standing::Free), units, &event.facility_id)
     };
     vec![ceded, acquired]
+}
+
+/// What the old owner gives up in a shipment, the new one gets there.
+fn passed_in_shipment(event: &ShipmentTitleTransferred) -> Vec<Movement<'_>> {
+    let (standing, facility_id) = if event.is_under_way {
+        (Standing::UnderWay, &event.destination_id)
+    } else {
+        (Standing::Claimed, &event.origin_id)
+    };
+    let pass = |kind| {
+        travels(
+            kind,
+            &event.shipment_id,
+            &event.origin_id,
+            facility_id,
+            &event.units,
+        )
+    };
+    let acquired = pass(Kind::Acquired(standing)).into_iter();
+    let acquired = acquired.map(|movement| Movement {
+        owner_id: &event.new_owner_id,
+        ..movement
+    });
+    pass(Kind::Ceded(standing))
+        .into_iter()
+        .zip(acquired)
+        .flat_map(|(ceded, acquired)| [ceded, acquired])
+        .collect()
 }
 
 fn held_here<'e>(

@@ -2,7 +2,7 @@
 
 use keruen_proto::stock::v1::TraceStatus;
 
-use crate::movement::{Kind, Movement};
+use crate::movement::{Kind, Movement, Standing};
 
 /// A place of units of one batch and one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,20 +67,27 @@ fn forward<'e>(movement: &Movement<'e>) -> Option<Shift<'e>> {
     let here = rest(TraceStatus::OnHand, movement.facility_id);
     let gone = |status| (Some(here), rest(status, movement.facility_id));
     let (from, to) = match movement.kind {
-        Kind::Ceded => {
+        Kind::Ceded(Standing::Free | Standing::Claimed) => {
             return Some(Shift {
                 from: Some(here),
                 to: None,
             });
         }
-        Kind::Claimed | Kind::Unclaimed | Kind::Held | Kind::Released => return None,
-        Kind::Entered | Kind::Arrived | Kind::Acquired => (None, here),
+        // How much of whom is on its way is for the shipment's own fold to say.
+        Kind::Ceded(Standing::UnderWay)
+        | Kind::Claimed
+        | Kind::Unclaimed
+        | Kind::Held
+        | Kind::Released => return None,
+        Kind::Entered | Kind::Arrived | Kind::Acquired(Standing::Free | Standing::Claimed) => {
+            (None, here)
+        }
         Kind::Departed => (
             Some(rest(TraceStatus::OnHand, movement.from_facility_id)),
             way(TraceStatus::InTransit),
         ),
         Kind::Missed => (None, way(TraceStatus::Missing)),
-        Kind::Carried => (None, way(TraceStatus::InTransit)),
+        Kind::Carried | Kind::Acquired(Standing::UnderWay) => (None, way(TraceStatus::InTransit)),
         Kind::Diverted => (
             Some(Place {
                 facility_id: movement.from_facility_id,

@@ -13,7 +13,8 @@ use keruen_proto::shipments::v1::{
     ReceiveShipmentResponse, RecordArrivalRequest, RecordArrivalResponse,
     RecordDeliveryAttemptRequest, RecordDeliveryAttemptResponse, ReportLossRequest,
     ReportLossResponse, RequestShipmentRequest, RequestShipmentResponse, ReturnShipmentRequest,
-    ReturnShipmentResponse, SplitShipmentRequest, SplitShipmentResponse, UnpackParcelRequest,
+    ReturnShipmentResponse, SplitShipmentRequest, SplitShipmentResponse,
+    TransferShipmentTitleRequest, TransferShipmentTitleResponse, UnpackParcelRequest,
     UnpackParcelResponse,
     shipment_service_server::{ShipmentService, ShipmentServiceServer},
 };
@@ -184,6 +185,17 @@ impl ShipmentService for ShipmentEndpoint {
     ) -> Result<Response<SplitShipmentResponse>, Status> {
         let (shipment, position) = self.desk.carry_out(request, parse::split).await?;
         Ok(Response::new(SplitShipmentResponse {
+            shipment: Some(shipment),
+            position,
+        }))
+    }
+
+    async fn transfer_shipment_title(
+        &self,
+        request: Request<TransferShipmentTitleRequest>,
+    ) -> Result<Response<TransferShipmentTitleResponse>, Status> {
+        let (shipment, position) = self.desk.carry_out(request, parse::title).await?;
+        Ok(Response::new(TransferShipmentTitleResponse {
             shipment: Some(shipment),
             position,
         }))

@@ -26,7 +26,7 @@ mod sscc;
 pub mod trip;
 
 pub use journey::{
-    answer, arrive, attempt, delay, divert, pack, report_loss, split, turn_back, unpack,
+    answer, arrive, attempt, delay, divert, pack, report_loss, split, title, turn_back, unpack,
 };
 
 /// A shipment to be requested.

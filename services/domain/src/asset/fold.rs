@@ -14,8 +14,8 @@ use keruen_proto::{
     registry::v1::AssetLink,
     shipments::v1::{
         LossActAccepted, LossActVoided, ShipmentDispatchVoided, ShipmentDispatched,
-        ShipmentReceiptVoided, ShipmentReceived, ShipmentSplit, ShipmentUnits, TripCompleted,
-        TripDeparted, TripResumed,
+        ShipmentReceiptVoided, ShipmentReceived, ShipmentSplit, ShipmentTitleTransferred,
+        ShipmentUnits, TripCompleted, TripDeparted, TripResumed,
     },
 };
 
@@ -35,6 +35,7 @@ impl Fold for Asset {
         ShipmentReceived::TYPE,
         LossActAccepted::TYPE,
         ShipmentSplit::TYPE,
+        ShipmentTitleTransferred::TYPE,
         StockHeld::TYPE,
         StockReleased::TYPE,
         AssetInstalled::TYPE,
@@ -73,6 +74,11 @@ impl Fold for Asset {
         let set_apart = self.set_apart;
         if let Event::TitleTransferred(event) = event
             && event.units.as_ref().is_some_and(is_it)
+        {
+            self.owner_id.clone_from(&event.new_owner_id);
+        }
+        if let Event::ShipmentTitleTransferred(event) = event
+            && stock_units(&event.units).any(is_it)
         {
             self.owner_id.clone_from(&event.new_owner_id);
         }

@@ -13,6 +13,7 @@ use super::{
     pick::{self, Free},
     reads,
     receipt::units_of,
+    split,
     state::is_same,
     wrong_state,
 };
@@ -23,6 +24,7 @@ use crate::{
     command::{Command, Moment},
     limits,
     rejection::Rejection,
+    stock::level::remove,
 };
 
 /// Packs units that a shipment has claimed.
@@ -115,6 +117,34 @@ pub(super) fn drop_incomplete(shipment: &mut Shipment) {
     }) {
         shipment.parcels.remove(index);
     }
+}
+
+/// Some of the contents of a parcel pass to another owner, in it.
+pub(super) fn pass(
+    shipment: &mut Shipment,
+    of_parcel: &str,
+    units: &ShipmentUnits,
+    theirs: &ShipmentUnits,
+) {
+    let mut parcels = shipment.parcels.iter_mut();
+    let known = parcels.find(|it| sscc(it) == Some(of_parcel));
+    let Some(parcel) = known.and_then(|it| it.parcel.as_mut()) else {
+        return;
+    };
+    let Some(passing) = &units.units else {
+        return;
+    };
+    let contents = parcel.contents.iter_mut();
+    for content in contents.filter(|content| is_same(content, units)) {
+        if let Some(content) = &mut content.units {
+            content.quantity -= passing.quantity;
+            remove(&mut content.serial_numbers, &passing.serial_numbers);
+        }
+    }
+    let is_there =
+        |content: &ShipmentUnits| content.units.as_ref().is_some_and(|it| it.quantity > 0);
+    parcel.contents.retain(is_there);
+    split::add(&mut parcel.contents, theirs.clone());
 }
 
 fn lot<'a>(shipment: &'a Shipment, units: &ShipmentUnits) -> Option<&'a ShipmentLot> {

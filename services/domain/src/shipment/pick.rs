@@ -80,6 +80,19 @@ pub(super) fn part(
     })
 }
 
+/// The line, batch and owner of units, and none of them.
+pub(super) fn nothing_of(units: &ShipmentUnits) -> Option<ShipmentUnits> {
+    let nothing = StockUnits {
+        quantity: 0,
+        serial_numbers: Vec::new(),
+        ..units.units.clone()?
+    };
+    Some(ShipmentUnits {
+        units: Some(nothing),
+        ..units.clone()
+    })
+}
+
 /// The units that picks name, each of them within what is free.
 pub(super) fn taken(
     field: &str,

@@ -65,7 +65,7 @@ impl Command for SplitShipment {
                 shipment_id: self.new_shipment_id.to_string(),
             });
         }
-        let parcels = self.parcels(shipment)?;
+        let parcels = named_parcels(shipment, &self.ssccs)?;
         check_on_the_way(shipment)?;
         check_expected(books, &shipment.destination_id, self.expected_on, moment)?;
         if shipment.split_into_ids.len() >= limits::SPLITS {
@@ -76,7 +76,7 @@ impl Command for SplitShipment {
                 limit: limits::SPLITS,
             });
         }
-        let mut units = packed(shipment, &parcels)?;
+        let mut units = packed(shipment, &parcels, pick::on_the_way)?;
         if !self.units.is_empty() || parcels.is_empty() {
             let loose = |lot: &ShipmentLot| loose(shipment, lot);
             for picked in pick::taken("units", shipment, &self.units, loose)? {
@@ -97,20 +97,6 @@ impl Command for SplitShipment {
 }
 
 impl SplitShipment {
-    fn parcels<'a>(&self, shipment: &'a Shipment) -> Result<Vec<&'a ShipmentParcel>, Rejection> {
-        let mut parcels = Vec::with_capacity(self.ssccs.len());
-        for (index, sscc) in self.ssccs.iter().enumerate() {
-            parcels.push(parcel::existing_parcel(shipment, sscc)?);
-            if self.ssccs[..index].contains(sscc) {
-                return Err(Rejection::DuplicateParcel {
-                    field: format!("ssccs[{index}]"),
-                    sscc: sscc.to_string(),
-                });
-            }
-        }
-        Ok(parcels)
-    }
-
     fn event(
         &self,
         shipment: &Shipment,
@@ -136,6 +122,24 @@ impl SplitShipment {
             documents: self.documents.clone(),
         }
     }
+}
+
+/// The parcels, each named once.
+pub(super) fn named_parcels<'a>(
+    shipment: &'a Shipment,
+    ssccs: &[Code],
+) -> Result<Vec<&'a ShipmentParcel>, Rejection> {
+    let mut parcels = Vec::with_capacity(ssccs.len());
+    for (index, sscc) in ssccs.iter().enumerate() {
+        parcels.push(parcel::existing_parcel(shipment, sscc)?);
+        if ssccs[..index].contains(sscc) {
+            return Err(Rejection::DuplicateParcel {
+                field: format!("ssccs[{index}]"),
+                sscc: sscc.to_string(),
+            });
+        }
+    }
+    Ok(parcels)
 }
 
 /// The lines of which units are, with as much as those are. What the shipment no longer fulfils, its part does not either.
@@ -171,30 +175,31 @@ fn loose(shipment: &Shipment, lot: &ShipmentLot) -> Free {
     }
 }
 
-/// What is in parcels, if all of it is still on its way.
-fn packed(
+/// What is in parcels, if all of it is still free, as on its way.
+pub(super) fn packed(
     shipment: &Shipment,
     parcels: &[&ShipmentParcel],
+    free: impl Fn(&ShipmentLot) -> Free,
 ) -> Result<Vec<ShipmentUnits>, Rejection> {
     let mut units: Vec<ShipmentUnits> = Vec::new();
     for parcel in parcels.iter().filter_map(|it| it.parcel.as_ref()) {
         for packed in &parcel.contents {
             add(&mut units, packed.clone());
         }
-        let on_the_way = |packed: &ShipmentUnits| {
+        let is_free = |packed: &ShipmentUnits| {
             let is_it = |lot: &&ShipmentLot| {
                 let of_line = lot.shipment_units.as_ref();
                 of_line.is_some_and(|of_line| is_same(of_line, packed))
             };
             let lot = shipment.lots.iter().find(is_it);
-            let free = lot.map(pick::on_the_way).unwrap_or_default();
+            let free = lot.map(&free).unwrap_or_default();
             packed.units.as_ref().is_some_and(|units| {
                 let mut numbers = units.serial_numbers.iter();
                 units.quantity <= free.quantity
                     && numbers.all(|number| free.serial_numbers.contains(number))
             })
         };
-        if !units.iter().all(on_the_way) {
+        if !units.iter().all(is_free) {
             return Err(Rejection::ParcelIncomplete {
                 shipment_id: shipment.shipment_id.clone(),
                 sscc: parcel.sscc.clone(),
@@ -205,7 +210,7 @@ fn packed(
 }
 
 /// Adds units to those of the same line, batch and owner.
-fn add(all: &mut Vec<ShipmentUnits>, more: ShipmentUnits) {
+pub(super) fn add(all: &mut Vec<ShipmentUnits>, more: ShipmentUnits) {
     let known = all.iter_mut().find(|it| is_same(it, &more));
     match (known.and_then(|it| it.units.as_mut()), &more.units) {
         (Some(units), Some(more)) => {

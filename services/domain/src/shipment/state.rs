@@ -9,8 +9,8 @@ use keruen_proto::{
         ParcelUnpacked, ReceivedUnits, Shipment, ShipmentAllocated, ShipmentArrived,
         ShipmentCancelled, ShipmentDelayed, ShipmentDispatchVoided, ShipmentDispatched,
         ShipmentDiverted, ShipmentLoaded, ShipmentLossReported, ShipmentLot, ShipmentReceiptVoided,
-        ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentState, ShipmentUnits,
-        ShipmentUnloaded, TripCancelled,
+        ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentState,
+        ShipmentTitleTransferred, ShipmentUnits, ShipmentUnloaded, TripCancelled,
     },
 };
 
@@ -32,6 +32,7 @@ impl Fold for Shipment {
         DeliveryAttempted::TYPE,
         ShipmentDiverted::TYPE,
         ShipmentSplit::TYPE,
+        ShipmentTitleTransferred::TYPE,
         ShipmentArrived::TYPE,
         ShipmentLossReported::TYPE,
         DiscrepancyAnswered::TYPE,
@@ -359,6 +360,7 @@ fn settled(shipment: &mut Shipment, event: &LossActAccepted) {
 
 /// What had been said to leave is claimed, as it was before.
 fn never_dispatched(shipment: &mut Shipment) {
+    shipment.lots.retain(|lot| quantity(lot) != 0);
     for lot in &mut shipment.lots {
         lot.in_transit = 0;
         lot.serial_numbers_in_transit.clear();

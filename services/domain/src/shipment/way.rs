@@ -13,6 +13,7 @@ use keruen_proto::{
 use super::{
     custody, parcel,
     state::{closed_state, is_same, lot_of, miss},
+    title,
 };
 use crate::{limits, stock::level::remove};
 
@@ -43,6 +44,9 @@ pub(super) fn evolve(shipment: &mut Shipment, event: &Event, is_it: impl Fn(&str
         }
         Event::ShipmentDiverted(event) if is_it(&event.shipment_id) => diverted(shipment, event),
         Event::ShipmentSplit(event) if is_it(&event.shipment_id) => split(shipment, event),
+        Event::ShipmentTitleTransferred(event) if is_it(&event.shipment_id) => {
+            title::passed(shipment, event);
+        }
         Event::ShipmentArrived(event) if is_it(&event.shipment_id) => {
             parcel::look_at(shipment, &event.seals);
             shipment.state = ShipmentState::Arrived.into();

@@ -39,10 +39,17 @@ impl Fold for StockCount {
             && let Some(count) = &event.stock_count
             && count.count_id == id.as_str()
         {
-            self.clone_from(count);
+            if event.part > 1 {
+                self.lots.extend_from_slice(&count.lots);
+            } else {
+                self.clone_from(count);
+            }
         }
     }
 }
+
+/// Serial numbers that one correction names: each is a tag, beside those of the stock, the batch and the like.
+const SERIAL_NUMBERS_OF_CORRECTION: usize = 40;
 
 /// A lot within the count: what the books said, and what is there.
 struct Compared {
@@ -50,6 +57,8 @@ struct Compared {
     /// Base units of it now.
     on_hand: i64,
     is_asset: bool,
+    /// Whether another count has corrected it since.
+    is_corrected: bool,
 }
 
 impl Compared {
@@ -82,9 +91,13 @@ impl Compared {
             })
         };
         let named = |numbers: &[String], change: fn(Quantity) -> Change| {
-            let quantity = Quantity::parse(i64::try_from(numbers.len()).ok()?).ok()?;
-            let labels = numbers.iter().filter_map(|it| Label::parse(it).ok());
-            correction(change(quantity), labels.collect())
+            let chunks = numbers.chunks(SERIAL_NUMBERS_OF_CORRECTION);
+            let corrections = chunks.filter_map(|numbers| {
+                let quantity = Quantity::parse(i64::try_from(numbers.len()).ok()?).ok()?;
+                let labels = numbers.iter().filter_map(|it| Label::parse(it).ok());
+                correction(change(quantity), labels.collect())
+            });
+            corrections.collect::<Vec<_>>()
         };
         let counted = self
             .change()
@@ -92,6 +105,16 @@ impl Compared {
         let missing = named(&self.counted.missing_serial_numbers, Change::Decrease);
         let found = named(&self.counted.found_serial_numbers, Change::Increase);
         counted.into_iter().chain(missing).chain(found).collect()
+    }
+
+    /// Serial numbers of which the books are to be corrected.
+    fn serial_numbers(&self) -> usize {
+        self.counted.missing_serial_numbers.len() + self.counted.found_serial_numbers.len()
+    }
+
+    /// Whether the books are to be corrected.
+    fn differs(&self) -> bool {
+        self.change().is_some() || self.serial_numbers() > 0
     }
 }
 
@@ -105,13 +128,20 @@ impl Command for CountStock {
         ];
         boundaries.extend(self.since());
         boundaries.extend(self.entry().reads());
-        for line in &self.lines {
+        if !books.contains(&Boundary::Stock(
+            self.facility_id.clone(),
+            self.item_id.clone(),
+        )) {
+            return boundaries;
+        }
+        for line in self.unknown(books).take(limits::COUNT_CORRECTIONS) {
             boundaries.push(Boundary::Batch(line.batch_id.clone()));
             boundaries.extend(owner_read(line.owner_id.as_ref()));
         }
         if self.existence(books).is_ok()
             && let Ok(item) = existing_item(books, &self.item_id)
             && let Ok(compared) = self.compared(books, item)
+            && check_number(&compared).is_ok()
         {
             let missing = compared
                 .iter()
@@ -137,8 +167,10 @@ impl Command for CountStock {
             limits::lines("lines", self.lines.len(), limits::COUNT_LINES)?;
         }
         let compared = self.compared(books, item)?;
+        check_number(&compared)?;
         let mut corrections = Vec::new();
         for it in &compared {
+            self.check_latest(it)?;
             self.check_possible(it)?;
             for correction in it.corrections(self) {
                 corrections.extend(correction.decide(books, moment)?);
@@ -147,22 +179,7 @@ impl Command for CountStock {
         let is_given_up = |event: &&Event| matches!(event, Event::AllocationReleased(_));
         let given_up = corrections.iter().filter(is_given_up).count();
         claims::check_number(&self.facility_id, "of several lots", given_up)?;
-        let count = StockCount {
-            count_id: self.count_id.to_string(),
-            facility_id: self.facility_id.to_string(),
-            item_id: self.item_id.to_string(),
-            kind: self.kind.into(),
-            counted_position: self.counted_position.unwrap_or_default(),
-            lots: compared.into_iter().map(|it| it.counted).collect(),
-            counted_at: Some(timestamp(moment.occurred_at_us)),
-        };
-        let mut events = vec![
-            StockCounted {
-                stock_count: Some(count),
-                documents: self.documents.clone(),
-            }
-            .into(),
-        ];
+        let mut events = self.parts(compared, moment);
         events.extend(corrections);
         events.extend(entered);
         limits::keep(events)
@@ -173,7 +190,75 @@ impl Command for CountStock {
     }
 }
 
+/// Refuses more corrections than can be recorded at once.
+fn check_number(compared: &[Compared]) -> Result<(), Rejection> {
+    let lots = compared.iter().filter(|it| it.differs()).count();
+    check_differences("lots", lots, limits::COUNT_CORRECTIONS)?;
+    let serial_numbers = compared.iter().map(Compared::serial_numbers).sum();
+    check_differences("serial numbers", serial_numbers, limits::SERIAL_NUMBERS)
+}
+
+fn check_differences(
+    what: &'static str,
+    differences: usize,
+    limit: usize,
+) -> Result<(), Rejection> {
+    if differences <= limit {
+        return Ok(());
+    }
+    Err(Rejection::TooManyDifferences {
+        what,
+        differences,
+        limit,
+    })
+}
+
 impl CountStock {
+    /// What was counted, in as many events as that takes.
+    fn parts(&self, compared: Vec<Compared>, moment: Moment) -> Vec<Event> {
+        let count = StockCount {
+            count_id: self.count_id.to_string(),
+            facility_id: self.facility_id.to_string(),
+            item_id: self.item_id.to_string(),
+            kind: self.kind.into(),
+            counted_position: self.counted_position.unwrap_or_default(),
+            lots: Vec::new(),
+            counted_at: Some(timestamp(moment.occurred_at_us)),
+        };
+        let mut lots: Vec<CountedLot> = compared.into_iter().map(|it| it.counted).collect();
+        let mut events = Vec::new();
+        let is_parted = lots.len() > limits::COUNT_LINES_OF_EVENT;
+        for part in i32::from(is_parted).. {
+            let rest = lots.split_off(lots.len().min(limits::COUNT_LINES_OF_EVENT));
+            let counted = StockCounted {
+                stock_count: Some(StockCount {
+                    lots: std::mem::replace(&mut lots, rest),
+                    ..count.clone()
+                }),
+                documents: if part > 1 {
+                    Vec::new()
+                } else {
+                    self.documents.clone()
+                },
+                part,
+            };
+            events.push(counted.into());
+            if lots.is_empty() {
+                break;
+            }
+        }
+        events
+    }
+
+    /// Lines of lots that the books do not know there: of those the batch must be read.
+    fn unknown<'a>(&'a self, books: &'a Books) -> impl Iterator<Item = &'a CountedUnits> {
+        let level = books.stock(&self.facility_id, &self.item_id);
+        self.lines.iter().filter(move |line| {
+            let level = level.map_or(&[][..], |level| &level.lots);
+            known(level, line).is_empty()
+        })
+    }
+
     fn since(&self) -> Option<Boundary> {
         let (facility_id, item_id) = (self.facility_id.clone(), self.item_id.clone());
         let position = self.counted_position?;
@@ -199,7 +284,9 @@ impl CountStock {
         }
         existing_facility(books, &self.facility_id)?;
         existing_item(books, &self.item_id)?;
-        for line in &self.lines {
+        let unknown = self.unknown(books).count();
+        check_differences("lots", unknown, limits::COUNT_CORRECTIONS)?;
+        for line in self.unknown(books) {
             existing_batch(books, &line.batch_id)?;
             existing_owner(books, line.owner_id.as_ref())?;
         }
@@ -281,6 +368,21 @@ impl CountStock {
         line: &CountedUnits,
         seen: &mut BTreeSet<(String, Label)>,
     ) -> Result<Compared, Rejection> {
+        let field = format!("lines[{index}].serial_numbers");
+        let numbers = &line.serial_numbers;
+        let owners = known(&past.level.lots, line);
+        if let [_, _, ..] = owners[..] {
+            let owners = owners.iter().map(|lot| lot.owner_id.as_str());
+            return Err(Rejection::AmbiguousOwner {
+                batch_id: line.batch_id.to_string(),
+                facility_id: self.facility_id.to_string(),
+                owners: owners.collect::<Vec<_>>().join(", "),
+            });
+        }
+        if let [lot] = owners[..] {
+            asset::check_serial_numbers(&field, past.item, line.quantity, numbers, seen)?;
+            return Ok(past.compare(lot, line.quantity, &asset::stored(numbers)));
+        }
         let batch = existing_batch(books, &line.batch_id)?;
         if batch.item_id != self.item_id.as_str() {
             return Err(Rejection::BatchOfOtherItem {
@@ -290,8 +392,6 @@ impl CountStock {
                 batch_item_id: batch.item_id.clone(),
             });
         }
-        let field = format!("lines[{index}].serial_numbers");
-        let numbers = &line.serial_numbers;
         asset::check_serial_numbers(&field, past.item, line.quantity, numbers, seen)?;
         let lot = StockLot {
             batch_id: batch.batch_id.clone(),
@@ -301,6 +401,19 @@ impl CountStock {
             ..StockLot::default()
         };
         Ok(past.compare(&lot, line.quantity, &asset::stored(numbers)))
+    }
+
+    /// What another count has corrected since is known better than by this one.
+    fn check_latest(&self, it: &Compared) -> Result<(), Rejection> {
+        if !it.is_corrected || !it.differs() {
+            return Ok(());
+        }
+        Err(Rejection::CountedSince {
+            facility_id: self.facility_id.to_string(),
+            batch_id: it.counted.batch_id.clone(),
+            owner_id: it.counted.owner_id.clone(),
+            counted_position: self.counted_position.unwrap_or_default(),
+        })
     }
 
     /// What was sent, used or disposed of since can't be missing: then the count can't be right.
@@ -321,6 +434,16 @@ impl CountStock {
             gone_since: expected - it.on_hand,
         })
     }
+}
+
+/// Lots of the batch of a line, and of its owner where one is named.
+fn known<'a>(lots: &'a [StockLot], line: &CountedUnits) -> Vec<&'a StockLot> {
+    let is_meant = |lot: &&StockLot| {
+        let owner_id = line.owner_id.as_ref();
+        lot.batch_id == line.batch_id.as_str()
+            && owner_id.is_none_or(|owner_id| owner_id.as_str() == lot.owner_id)
+    };
+    lots.iter().filter(is_meant).collect()
 }
 
 /// The books as of the counted position: as they stand, less what came since, and what went since besides.
@@ -386,6 +509,7 @@ impl Past<'_> {
             },
             on_hand,
             is_asset: asset::is_asset(self.item),
+            is_corrected: since.is_corrected,
         }
     }
 }

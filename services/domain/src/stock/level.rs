@@ -4,15 +4,16 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased, DonationReceived,
-        KitsAssembled, KitsBroken, LotChange, LotRecallLifted, LotRecalled, MovementVoided,
-        ReceiptCorrected, ReceiptOutcome, Reservation, StockAdjusted, StockChange, StockConsumed,
-        StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld, StockLevel, StockLot,
-        StockReleased, StockReturned, StockUnits, TitleTransferred, VoidedMovement,
+        AdjustmentReason, BatchDataCorrected, BatchExpiryShortened, BatchHeld, BatchReleased,
+        DonationReceived, KitsAssembled, KitsBroken, LotChange, LotRecallLifted, LotRecalled,
+        MovementVoided, ReceiptCorrected, ReceiptOutcome, Reservation, StockAdjusted, StockChange,
+        StockConsumed, StockDiscrepancyFound, StockDisposed, StockEntered, StockHeld, StockLevel,
+        StockLot, StockReleased, StockReturned, StockUnits, TitleTransferred, VoidedMovement,
     },
     shipments::v1::{
         AllocationReleased, ShipmentAllocated, ShipmentCancelled, ShipmentDispatchVoided,
-        ShipmentDispatched, ShipmentReceiptVoided, ShipmentReceived, ShipmentUnits,
+        ShipmentDispatched, ShipmentReceiptVoided, ShipmentReceived, ShipmentTitleTransferred,
+        ShipmentUnits,
     },
 };
 
@@ -32,6 +33,7 @@ impl Fold for StockLevel {
         ShipmentReceived::TYPE,
         ShipmentDispatchVoided::TYPE,
         ShipmentReceiptVoided::TYPE,
+        ShipmentTitleTransferred::TYPE,
         StockHeld::TYPE,
         StockReleased::TYPE,
         TitleTransferred::TYPE,
@@ -70,9 +72,15 @@ impl Fold for StockChange {
         let Boundary::Since(facility, item, _) = boundary else {
             return;
         };
+        let is_correction = matches!(event, Event::StockAdjusted(it) if it.reason() == AdjustmentReason::CountDifference);
         for (facility_id, units, effect) in effects(event) {
             if facility_id == facility.as_str() && units.item_id == item.as_str() {
                 count(self, units, effect);
+                for lot in &mut self.lots {
+                    lot.is_corrected |= is_correction
+                        && lot.batch_id == units.batch_id
+                        && lot.owner_id == units.owner_id;
+                }
             }
         }
     }
@@ -81,7 +89,7 @@ impl Fold for StockChange {
 /// Counts what came or went.
 fn count(change: &mut StockChange, units: &StockUnits, effect: Effect<'_>) {
     let came = match effect {
-        Effect::Pass { new_owner_id, .. } => {
+        Effect::Pass { new_owner_id, .. } | Effect::PassClaimed { new_owner_id, .. } => {
             let theirs = StockUnits {
                 owner_id: new_owner_id.to_owned(),
                 ..units.clone()
@@ -147,6 +155,11 @@ enum Effect<'a> {
     Unhold,
     /// They passed to another owner; so many of them are held by themselves.
     Pass { new_owner_id: &'a str, held: i64 },
+    /// They passed to another owner; the shipment that had claimed them still does.
+    PassClaimed {
+        new_owner_id: &'a str,
+        shipment_id: &'a str,
+    },
     /// They did not pass to that owner; so many of them are held by themselves.
     PassBack { new_owner_id: &'a str, held: i64 },
     /// They had not gone; so many of them are held by themselves.
@@ -341,6 +354,14 @@ fn effects_of_shipments(event: &Event) -> Vec<(&str, &StockUnits, Effect<'_>)> {
                 Some((&*event.destination_id, units, enter(found.outcome())?))
             })
             .collect(),
+        Event::ShipmentTitleTransferred(event) if !event.is_under_way => at_origin(
+            &event.origin_id,
+            &event.units,
+            Effect::PassClaimed {
+                new_owner_id: &event.new_owner_id,
+                shipment_id: &event.shipment_id,
+            },
+        ),
         Event::ShipmentDispatchVoided(event) => at_origin(
             &event.origin_id,
             &event.units,
@@ -395,6 +416,18 @@ fn at_origin<'a>(
 fn apply(level: &mut StockLevel, units: &StockUnits, effect: Effect<'_>) {
     match effect {
         Effect::Pass { new_owner_id, held } => pass(level, units, held, new_owner_id),
+        Effect::PassClaimed {
+            new_owner_id,
+            shipment_id,
+        } => {
+            release(lot_of(level, units), shipment_id, units);
+            pass(level, units, 0, new_owner_id);
+            let theirs = StockUnits {
+                owner_id: new_owner_id.to_owned(),
+                ..units.clone()
+            };
+            reserve(lot_of(level, &theirs), shipment_id, &theirs);
+        }
         Effect::PassBack { new_owner_id, held } => {
             let theirs = StockUnits {
                 owner_id: new_owner_id.to_owned(),
@@ -443,7 +476,7 @@ fn apply_to_lot(lot: &mut StockLot, units: &StockUnits, effect: Effect<'_>) {
                     .extend_from_slice(&units.serial_numbers);
             }
         }
-        Effect::Pass { .. } | Effect::PassBack { .. } => {}
+        Effect::Pass { .. } | Effect::PassBack { .. } | Effect::PassClaimed { .. } => {}
         Effect::Reserve { shipment_id } => reserve(lot, shipment_id, units),
         Effect::Release { shipment_id } => release(lot, shipment_id, units),
         Effect::Depart { shipment_id } => {

@@ -7,6 +7,7 @@ use keruen_domain::{
 use keruen_proto::{
     Event,
     inventory::v1::{AssetPlace, CountKind, StockCount, StockLevel},
+    registry::v1::{DocumentKind, DocumentRef},
 };
 
 use crate::{story::Story, world::*};
@@ -350,6 +351,190 @@ fn assets_that_leave_or_come_while_people_count_are_not_missing() {
         .collect();
     assert_eq!(left, ["S2", "S4"]);
     assert_eq!(story.violations(), Vec::<String>::new());
+}
+
+/// So many batches of gloves, five in each: B0, B1, B2 …
+fn with_lots(number: usize) -> Story {
+    let ids: Vec<String> = (0..number).map(|it| format!("B{it}")).collect();
+    let pledged = i64::try_from(number).expect("few") * 5;
+    ids.chunks(20).fold(
+        Story::new().after(pledge("D1", &[("GLOVES", pledged)])),
+        |story, ids| {
+            let lines = ids.iter().map(|id| line("GLOVE", 5, id));
+            story.after(receive("D1", lines.collect()))
+        },
+    )
+}
+
+/// A full count of the first so many of them, of which the last so many have one less.
+fn count_lots(count_id: &str, number: usize, short: usize) -> CountStock {
+    let lines = (0..number).map(|it| CountedUnits {
+        batch_id: code(&format!("B{it}")),
+        owner_id: None,
+        quantity: if it + short < number { 5 } else { 4 },
+        serial_numbers: Vec::new(),
+    });
+    CountStock {
+        lines: lines.collect(),
+        ..count(count_id, "GLOVE", &[])
+    }
+}
+
+#[test]
+fn a_store_of_a_thousand_lots_is_counted_in_full() {
+    let story = with_lots(1_000);
+    let before = story.events.len();
+    let story = story.after(CountStock {
+        documents: vec![DocumentRef {
+            kind: DocumentKind::CountSheet.into(),
+            number: "7".to_owned(),
+            ..DocumentRef::default()
+        }],
+        ..count_lots("C1", 1_000, 3)
+    });
+    let new = &story.events[before..];
+    let parts = new.iter().filter_map(|event| match event {
+        Event::StockCounted(it) => Some((it.part, it.documents.len())),
+        _ => None,
+    });
+    let parts: Vec<_> = parts.collect();
+    assert_eq!(parts[..2], [(1, 1), (2, 0)]);
+    assert_eq!(parts.len(), 10);
+    assert_eq!(new.len(), 13);
+    let lots = counted(&story, "C1").lots;
+    assert_eq!(lots.len(), 1_000);
+    let short = lots.iter().filter(|lot| lot.counted == 4);
+    assert_eq!(short.count(), 3);
+    let on_hand: i64 = on_hand(&story, "GLOVE").iter().map(|(_, it)| it).sum();
+    assert_eq!(on_hand, 4_997);
+    assert_eq!(story.violations(), Vec::<String>::new());
+    // What the sheet leaves out is not there, whichever part it would be in.
+    let story = story.after(count_lots("C2", 999, 3));
+    assert_eq!(counted(&story, "C2").lots.len(), 1_000);
+    let gone = stock(&story, "GLOVE").lots;
+    assert!(gone.iter().all(|lot| lot.batch_id != "B999"));
+    assert_eq!(story.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn a_count_corrects_only_so_much_at_once() {
+    let story = with_lots(220);
+    story
+        .clone()
+        .when(count_lots("C1", 220, 101))
+        .refused("TOO_MANY_DIFFERENCES")
+        .saying(&["101 lots", "100"]);
+    let short = count_lots("C1", 220, 101).lines.split_off(120);
+    let story = story.after(CountStock {
+        kind: CountKind::Cycle,
+        lines: short,
+        ..count("C1", "GLOVE", &[])
+    });
+    let before = story.events.len();
+    let story = story.after(count_lots("C2", 220, 101));
+    // Three parts, and the one lot that was not corrected before.
+    assert_eq!(story.events.len(), before + 4);
+    let on_hand: i64 = on_hand(&story, "GLOVE").iter().map(|(_, it)| it).sum();
+    assert_eq!(on_hand, 220 * 5 - 101);
+    assert_eq!(story.violations(), Vec::<String>::new());
+    // Nor are so many found of which the books know nothing.
+    let elsewhere = CountStock {
+        facility_id: code("HOSP"),
+        ..count_lots("C3", 101, 0)
+    };
+    story
+        .clone()
+        .when(elsewhere)
+        .refused("TOO_MANY_DIFFERENCES");
+    story.when(count_lots("C3", 220, 101)).accepted();
+}
+
+#[test]
+fn a_count_names_only_so_many_lots() {
+    let story = with_lots(1_000)
+        .after(pledge("D2", &[("GLOVES", 1)]))
+        .after(receive("D2", vec![line("GLOVE", 1, "N1")]));
+    story
+        .when(count_lots("C1", 1_000, 0))
+        .refused("TOO_MANY_LINES")
+        .saying(&["1001"]);
+}
+
+#[test]
+fn a_count_knows_nothing_of_what_was_counted_later() {
+    let counting = stocked();
+    let position = counting.position();
+    let story = counting.after(count("C1", "GLOVE", &[("G1", 97), ("G2", 50)]));
+    // Another sheet of the same hour says the same, and must not take three off again.
+    let again = count("C2", "GLOVE", &[("G1", 97), ("G2", 50)]);
+    story
+        .clone()
+        .when(at(position, again.clone()))
+        .refused("COUNTED_SINCE")
+        .saying(&["batch G1", &position.to_string()]);
+    // Of what nobody corrected since it says what it found; what it found as the books were then is no news.
+    let story = story.after(at(
+        position,
+        count("C3", "GLOVE", &[("G1", 100), ("G2", 48)]),
+    ));
+    assert_eq!(
+        on_hand(&story, "GLOVE"),
+        [("G1".to_owned(), 97), ("G2".to_owned(), 48)]
+    );
+    let now = story.position();
+    let story = story.after(at(
+        now,
+        CountStock {
+            count_id: code("C4"),
+            ..again
+        },
+    ));
+    assert_eq!(on_hand(&story, "GLOVE")[1], ("G2".to_owned(), 50));
+}
+
+#[test]
+fn a_count_of_many_assets_corrects_some_at_a_time() {
+    let numbers: Vec<String> = (0..130).map(|it| format!("N{it}")).collect();
+    let story = numbers.chunks(55).zip(1..).fold(
+        Story::new().after(pledge("D1", &[("OXYGEN", 130)])),
+        |story, (numbers, batch)| {
+            let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+            story.after(receive("D1", vec![assets(&format!("B{batch}"), &numbers)]))
+        },
+    );
+    let sheet = |count_id, first: usize| CountStock {
+        lines: numbers[first..]
+            .chunk_by(|one, other| batch_of(one) == batch_of(other))
+            .map(|numbers| CountedUnits {
+                batch_id: code(&batch_of(&numbers[0])),
+                owner_id: None,
+                quantity: i64::try_from(numbers.len()).expect("few"),
+                serial_numbers: numbers.iter().map(|it| label(it)).collect(),
+            })
+            .collect(),
+        ..count(count_id, "CONC", &[])
+    };
+    story
+        .clone()
+        .when(sheet("C1", 61))
+        .refused("TOO_MANY_DIFFERENCES")
+        .saying(&["61 serial numbers", "60"]);
+    let story = story.after(sheet("C1", 52));
+    let taken_off = story.events.iter().filter_map(|event| match event {
+        Event::StockAdjusted(it) => it.units.as_ref().map(|it| it.serial_numbers.len()),
+        _ => None,
+    });
+    assert_eq!(taken_off.collect::<Vec<_>>(), [40, 12]);
+    let there = stock(&story, "CONC").lots.into_iter();
+    let there: usize = there.map(|lot| lot.serial_numbers.len()).sum();
+    assert_eq!(there, 78);
+    assert_eq!(story.violations(), Vec::<String>::new());
+}
+
+/// The batch with which an asset of that test came.
+fn batch_of(serial_number: &str) -> String {
+    let number: usize = serial_number[1..].parse().expect("a number");
+    format!("B{}", number / 55 + 1)
 }
 
 #[test]

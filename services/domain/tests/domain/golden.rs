@@ -56,13 +56,14 @@ use keruen_proto::{
         DeliveryAttempted, DeliveryFailure, DiscrepancyAnswer, DiscrepancyAnswered, DisputeReason,
         DiversionReason, Keeper, KeeperAppointed, LiabilityAgreement, LiabilityAgreementEnded,
         LiabilityAgreementSigned, LiabilityBasis, LossActAccepted, LossActVoided, LossCause,
-        LossVerdict, Parcel, ParcelPacked, ParcelUnpacked, ReceivedUnits, ReleaseReason, Remark,
-        RemarkKind, SealCheck, SealState, ShipmentAllocated, ShipmentArrived, ShipmentCancelled,
-        ShipmentDelayed, ShipmentDispatchVoided, ShipmentDispatched, ShipmentDiverted,
-        ShipmentLine, ShipmentLoaded, ShipmentLossReported, ShipmentParcel, ShipmentReceiptVoided,
-        ShipmentReceived, ShipmentRequested, ShipmentSplit, ShipmentUnits, ShipmentUnloaded,
-        SplitReason, Trip, TripBrokeDown, TripCancellationReason, TripCancelled, TripCompleted,
-        TripDeparted, TripLoad, TripPlanned, TripResumed, TripState, TripStop, TripStopReached,
+        LossVerdict, PackedUnits, Parcel, ParcelPacked, ParcelUnpacked, ReceivedUnits,
+        ReleaseReason, Remark, RemarkKind, SealCheck, SealState, ShipmentAllocated,
+        ShipmentArrived, ShipmentCancelled, ShipmentDelayed, ShipmentDispatchVoided,
+        ShipmentDispatched, ShipmentDiverted, ShipmentLine, ShipmentLoaded, ShipmentLossReported,
+        ShipmentParcel, ShipmentReceiptVoided, ShipmentReceived, ShipmentRequested, ShipmentSplit,
+        ShipmentTitleTransferred, ShipmentUnits, ShipmentUnloaded, SplitReason, Trip,
+        TripBrokeDown, TripCancellationReason, TripCancelled, TripCompleted, TripDeparted,
+        TripLoad, TripPlanned, TripResumed, TripState, TripStop, TripStopReached,
     },
 };
 use serde_json::Value;
@@ -1252,6 +1253,20 @@ fn on_the_way() -> Vec<Event> {
             documents: documents(DocumentKind::Order),
         }
         .into(),
+        ShipmentTitleTransferred {
+            shipment_id: shipment_id.clone(),
+            origin_id: origin_id.clone(),
+            destination_id: destination_id.clone(),
+            units: vec![shipment_units(units())],
+            packed: vec![PackedUnits {
+                sscc: parcel().sscc,
+                units: Some(shipment_units(units())),
+            }],
+            new_owner_id: text("HELP"),
+            is_under_way: true,
+            documents: documents(DocumentKind::TransferAct),
+        }
+        .into(),
         ShipmentSplit {
             shipment_id: shipment_id.clone(),
             origin_id: origin_id.clone(),
@@ -1732,6 +1747,7 @@ fn counted() -> Vec<Event> {
                 counted_at: None,
             }),
             documents: documents(DocumentKind::CountSheet),
+            part: 0,
         }
         .into(),
         StockReturned {
@@ -1843,6 +1859,10 @@ fn grown() -> Vec<(&'static str, Event)> {
     let mut grown = Vec::new();
     for sample in first() {
         match sample {
+            Event::StockCounted(mut event) => {
+                event.part = 2;
+                grown.push(("StockCounted.v2", event.into()));
+            }
             Event::ItemRegistered(mut event) => {
                 if let Some(item) = &mut event.item {
                     item.release_required = Some(true);

@@ -9,7 +9,7 @@ use keruen_domain::{
     check::Ledger,
     correction::VoidMovement,
     donation::ReceiptLine,
-    shipment::{FoundGoods, RequestShipment},
+    shipment::{FoundGoods, Pick, RequestShipment, TransferShipmentTitle},
     stock::{
         AdjustStock, Change, ConsumeStock, DisposeStock, HoldStock, ReleaseStock, ReturnStock,
         TransferTitle,
@@ -138,6 +138,13 @@ enum Transition {
     Pass {
         at: usize,
         pile: usize,
+        owner: usize,
+        amount: i64,
+    },
+    /// What a shipment has claimed, or carries, passes.
+    PassInShipment {
+        parcel: usize,
+        part: usize,
         owner: usize,
         amount: i64,
     },
@@ -337,6 +344,12 @@ impl Model {
                 let batch = pile.batch;
                 self.add(at, batch, owner, amount, held);
             }
+            Transition::PassInShipment {
+                parcel,
+                part,
+                owner,
+                amount,
+            } => return self.pass_in_shipment(parcel, part, owner, amount),
             Transition::Request { amount } => self.parcels.push(Parcel {
                 stage: Stage::Open,
                 wanted: amount,
@@ -387,6 +400,57 @@ impl Model {
         let claims = self.piles[0].iter().flat_map(|pile| &pile.claims);
         let own = claims.filter(|(parcel, _)| *parcel == number);
         own.map(|(_, claimed)| claimed).sum()
+    }
+
+    /// Of each batch and owner, how many a shipment has claimed, or carries.
+    fn in_shipment(&self, number: usize) -> Vec<(Key, i64)> {
+        let parcel = &self.parcels[number];
+        if parcel.stage == Stage::UnderWay {
+            let load = parcel.load.iter();
+            return load
+                .filter(|(_, (under_way, _))| *under_way > 0)
+                .map(|(key, (under_way, _))| (*key, *under_way))
+                .collect();
+        }
+        let claims = self.piles[0].iter().filter_map(|pile| {
+            let (_, claimed) = pile.claims.iter().find(|(claimer, _)| *claimer == number)?;
+            Some(((pile.batch, pile.owner), *claimed))
+        });
+        claims.collect()
+    }
+
+    fn pass_in_shipment(&mut self, parcel: usize, part: usize, owner: usize, amount: i64) -> bool {
+        let number = parcel % self.parcels.len();
+        let parts = self.in_shipment(number);
+        let ((batch, old), there) = parts[part % parts.len()];
+        if old == owner || amount > there {
+            return false;
+        }
+        if self.parcels[number].stage == Stage::UnderWay {
+            let load = &mut self.parcels[number].load;
+            load.entry((batch, old)).or_default().0 -= amount;
+            load.entry((batch, owner)).or_default().0 += amount;
+            return true;
+        }
+        let is_old = |pile: &&mut Pile| (pile.batch, pile.owner) == (batch, old);
+        let pile = self.piles[0].iter_mut().find(is_old).expect("a pile");
+        pile.on_hand -= amount;
+        for (claimer, claimed) in &mut pile.claims {
+            *claimed -= if *claimer == number { amount } else { 0 };
+        }
+        pile.claims.retain(|(_, claimed)| *claimed > 0);
+        self.add(0, batch, owner, amount, 0);
+        let is_new = |pile: &&mut Pile| (pile.batch, pile.owner) == (batch, owner);
+        let pile = self.piles[0].iter_mut().find(is_new).expect("a pile");
+        match pile
+            .claims
+            .iter_mut()
+            .find(|(claimer, _)| *claimer == number)
+        {
+            Some((_, claimed)) => *claimed += amount,
+            None => pile.claims.push((number, amount)),
+        }
+        true
     }
 
     fn allocate(&mut self, parcel: usize) -> bool {
@@ -510,6 +574,9 @@ impl ReferenceStateMachine for Reference {
             2 => (of_pile, 0..2_usize).prop_map(|((at, pile, amount), owner)| Transition::Pass {
                 at, pile, owner, amount,
             }),
+            2 => (parcel.clone(), 0..4_usize, 0..2_usize, 1..8_i64).prop_map(
+                |(parcel, part, owner, amount)| Transition::PassInShipment { parcel, part, owner, amount }
+            ),
             3 => amount.prop_map(|amount| Transition::Request { amount }),
             4 => parcel.clone().prop_map(|parcel| Transition::Allocate { parcel }),
             1 => parcel.clone().prop_map(|parcel| Transition::Cancel { parcel }),
@@ -533,6 +600,10 @@ impl ReferenceStateMachine for Reference {
             | Transition::Hold { at, .. }
             | Transition::Release { at, .. }
             | Transition::Pass { at, .. } => !model.piles[at].is_empty(),
+            Transition::PassInShipment { parcel, .. } => {
+                let number = parcel.checked_rem(model.parcels.len());
+                number.is_some_and(|number| !model.in_shipment(number).is_empty())
+            }
             Transition::Arrive {
                 parcel,
                 part,
@@ -694,6 +765,27 @@ impl Domain {
                     owner_id: Some(code(OWNERS[pile.owner])),
                     new_owner_id: code(OWNERS[owner]),
                     ..transfer(&batch_id(pile.batch), amount)
+                })
+            }
+            Transition::PassInShipment {
+                parcel,
+                part,
+                owner,
+                amount,
+            } => {
+                let number = self.parcel(parcel);
+                let parts = self.before.in_shipment(number);
+                let ((batch, old), _) = parts[part % parts.len()];
+                self.run(&TransferShipmentTitle {
+                    new_owner_id: code(OWNERS[owner]),
+                    units: vec![Pick {
+                        line: 1,
+                        batch_id: Some(code(&batch_id(batch))),
+                        owner_id: Some(code(OWNERS[old])),
+                        quantity: Some(quantity(amount)),
+                        serial_numbers: Vec::new(),
+                    }],
+                    ..transfer_in(&shipment_id(number))
                 })
             }
             Transition::Request { amount } => {

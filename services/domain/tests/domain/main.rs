@@ -40,6 +40,7 @@ mod shipment;
 mod stock;
 mod story;
 mod title;
+mod title_under_way;
 mod trip;
 mod unidentified;
 mod verification;

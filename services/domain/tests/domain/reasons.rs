@@ -14,6 +14,7 @@ const TESTS: &[&str] = &[
     include_str!("money.rs"),
     include_str!("earmark.rs"),
     include_str!("title.rs"),
+    include_str!("title_under_way.rs"),
     include_str!("correction.rs"),
     include_str!("stock.rs"),
     include_str!("count.rs"),

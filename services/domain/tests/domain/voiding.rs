@@ -153,7 +153,7 @@ fn a_dispatch_is_taken_back_only_as_long_as_nothing_was_told_since() {
         let void = newest(&told, "ShipmentDispatched");
         told.when(void)
             .refused("MOVED_ON_SINCE")
-            .saying(&["shipment S1", "void that first"]);
+            .saying(&["shipment S1", "take that back first"]);
     }
     // Once the receipt is taken back, so is the dispatch.
     let back = never(arrived(), "ShipmentReceived");
@@ -631,6 +631,7 @@ fn every_type_of_event_has_its_remedy() {
             | "ConsignmentStepVoided"
             | "AssetStepVoided" => again,
             "StockDiscrepancyFound" => "count the stock, or void what showed it",
+            "ShipmentTitleTransferred" => "transfer the title back",
             "StockCounted" => "count the stock once more",
             "DonationClosed" => "receive what comes: that opens it again",
             _ => amended,

@@ -14,7 +14,7 @@ use keruen_domain::{
     request::{ApproveRequest, ApprovedQuantity, FileRequest, NeededGoods, RejectRequest},
     shipment::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
-        ReceiveShipment, RequestShipment,
+        ReceiveShipment, RequestShipment, TransferShipmentTitle,
     },
     stock::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
@@ -244,6 +244,7 @@ pub fn goes_somewhere(event: &Event) -> bool {
             | Event::DeliveryAttempted(_)
             | Event::ShipmentDiverted(_)
             | Event::ShipmentSplit(_)
+            | Event::ShipmentTitleTransferred(_)
             | Event::ShipmentArrived(_)
             | Event::ShipmentLossReported(_)
             | Event::DiscrepancyAnswered(_)
@@ -550,6 +551,18 @@ pub fn transfer(batch_id: &str, amount: i64) -> TransferTitle {
         new_owner_id: code("HELP"),
         quantity: Some(quantity(amount)),
         serial_numbers: Vec::new(),
+        documents: Vec::new(),
+    }
+}
+
+/// All that a shipment has claimed or carries passes to HELP.
+pub fn transfer_in(shipment_id: &str) -> TransferShipmentTitle {
+    TransferShipmentTitle {
+        shipment_id: code(shipment_id),
+        new_owner_id: code("HELP"),
+        owner_id: None,
+        ssccs: Vec::new(),
+        units: Vec::new(),
         documents: Vec::new(),
     }
 }

@@ -255,12 +255,19 @@ fn receipt_line(fields: &mut Fields, path: &str, line: &v1::ReceiptLine) -> Opti
     };
     let unit_value = fields.unit_value(&format!("{path}.unit_value"), line.unit_value.as_ref());
     let batch_id = fields.new_code(&format!("{path}.batch_id"), &line.batch_id, IdKind::Batch);
-    if outcome == Some(ReceiptOutcome::Missing) && !line.batch_id.is_empty() {
-        fields.reject(
-            format!("{path}.batch_id"),
-            "must be empty: what is missing becomes no batch",
-        );
-        return None;
+    if outcome == Some(ReceiptOutcome::Missing) {
+        let told = [
+            ("batch_id", &line.batch_id),
+            ("lot", &line.lot),
+            ("expires_on", &line.expires_on),
+        ];
+        if let Some((name, found)) = told.into_iter().find(|(_, text)| !text.is_empty()) {
+            fields.reject(
+                format!("{path}.{name}"),
+                format!("must be empty: what is MISSING becomes no batch; found {found:?}"),
+            );
+            return None;
+        }
     }
     Some(ReceiptLine {
         item_id: item_id?,
@@ -514,6 +521,28 @@ mod tests {
         let mut fields = Fields::of_query();
         assert!(receipt_line(&mut fields, "lines[0]", &line("")).is_some());
         assert!(receipt_line(&mut fields, "lines[0]", &line("B1")).is_none());
+        for (field, told) in [
+            (
+                "lot",
+                v1::ReceiptLine {
+                    lot: "A1".to_owned(),
+                    ..line("")
+                },
+            ),
+            (
+                "expires_on",
+                v1::ReceiptLine {
+                    expires_on: "2030-01-01".to_owned(),
+                    ..line("")
+                },
+            ),
+        ] {
+            let mut fields = Fields::of_query();
+            assert!(
+                receipt_line(&mut fields, "lines[0]", &told).is_none(),
+                "{field}"
+            );
+        }
     }
 
     #[test]

@@ -121,7 +121,7 @@ fn counted(fields: &mut Fields, path: &str, line: &CountLine) -> Option<CountedU
     let serial_numbers = fields.each(
         &format!("{path}.serial_numbers"),
         &line.serial_numbers,
-        limits::SERIAL_NUMBERS,
+        limits::COUNT_SERIAL_NUMBERS,
         |fields, path, serial| fields.label(path, serial),
     );
     Some(CountedUnits {

@@ -16,6 +16,7 @@ use crate::{
         line,
         mutation::{MutationArgs, Papers},
         session::Session,
+        title::TransferInShipment,
         value,
     },
     render::word,
@@ -71,6 +72,18 @@ Examples:
       --new-id S-JEZ-1B
   keruen shipment split S-JEZ-1 --unit line=1,quantity=40 --reason urgency")]
     Split(Split),
+    /// Record that goods of a shipment passed to another owner, claimed or on their way
+    #[command(after_help = "\
+Examples:
+  keruen shipment transfer-title S-JEZ-1 --to MOH --document kind=transfer-act,number=17/2020
+  keruen shipment transfer-title S-JEZ-1 --to MOH --parcel 346012340000000182 \\
+      --document kind=transfer-act,number=18/2020
+  keruen shipment transfer-title S-JEZ-1 --to MOH --unit line=1,owner=KASPI,quantity=40 \\
+      --document kind=transfer-act,number=19/2020
+
+Nothing moves, and whoever carries the goods answers for them as before. Without --parcel and --unit everything passes that \
+the shipment has claimed or that is on its way. What has arrived passes by keruen stock transfer-title.")]
+    TransferTitle(TransferInShipment),
     /// Record that a shipment stands at its destination, and what its seals look like
     #[command(after_help = "\
 Examples:
@@ -341,6 +354,7 @@ impl Verb {
                 session.change(&papers.mutation, request).await
             }
             Self::Split(args) => args.run(session).await,
+            Self::TransferTitle(args) => args.run(session).await,
             Self::Arrive(args) => {
                 let request = RecordArrivalRequest {
                     shipment_id: args.shipment_id.unwrap_or_default(),

@@ -529,6 +529,8 @@ rpcs! {
             shipments::ReturnShipmentRequest => shipments::ReturnShipmentResponse { shipment: shipments::Shipment }
         "shipment split" "SplitShipment" split_shipment change
             shipments::SplitShipmentRequest => shipments::SplitShipmentResponse { shipment: shipments::Shipment }
+        "shipment transfer-title" "TransferShipmentTitle" transfer_shipment_title change
+            shipments::TransferShipmentTitleRequest => shipments::TransferShipmentTitleResponse { shipment: shipments::Shipment }
         "shipment arrive" "RecordArrival" record_arrival change
             shipments::RecordArrivalRequest => shipments::RecordArrivalResponse { shipment: shipments::Shipment }
         "shipment report-loss" "ReportLoss" report_loss change

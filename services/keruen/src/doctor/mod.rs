@@ -66,7 +66,7 @@ impl Args {
     /// Looks, and tells.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         let (place, head, mut findings) = match self.store.store()? {
-            Store::Postgres { url, .. } => server::examine(&url).await,
+            Store::Postgres { url, folder } => server::examine(&url, &folder).await,
             Store::Sqlite(_) => {
                 let store = self.store.embedded("")?;
                 let place = store.path.display().to_string();

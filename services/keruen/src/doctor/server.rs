@@ -1,12 +1,16 @@
 //! A log on a PostgreSQL server: whether it is fit to hold it, and who writes it.
 
-use keruen_log::{PostgresLog, PostgresRefusal, PostgresStanding};
+use std::{fs, path::Path};
+
+use keruen_log::{PostgresLog, PostgresRefusal, PostgresStanding, checkpoint::CheckpointKey};
 
 use super::{Head, finding::Finding};
-use crate::{embedded::hex, render::record::grouped};
+use crate::{embedded::hex, render::record::grouped, serve::KEY_FILE_NAME};
 
 /// The server's address, where the log stands, and what was found out.
-pub async fn examine(url: &str) -> (String, Option<Head>, Vec<Finding>) {
+///
+/// `folder` is where the node of this machine keeps its key.
+pub async fn examine(url: &str, folder: &Path) -> (String, Option<Head>, Vec<Finding>) {
     let standing = match PostgresLog::standing(url).await {
         Ok(standing) => standing,
         Err(error) => {
@@ -20,6 +24,7 @@ pub async fn examine(url: &str) -> (String, Option<Head>, Vec<Finding>) {
         versions(&standing),
         safety(standing.unfit.as_ref()),
         writer(&standing),
+        signer(&standing, &folder.join(KEY_FILE_NAME)),
     ];
     let head = Head {
         log_id: standing.log_id,
@@ -96,4 +101,36 @@ fn writer(standing: &PostgresStanding) -> Finding {
         .figure("writer", standing.writer.clone())
         .figure("epoch", *epoch)
         .figure("standbys", standbys.clone())
+}
+
+/// Whether the key of the node of this machine is that by which checkpoints are signed.
+fn signer(standing: &PostgresStanding, path: &Path) -> Finding {
+    let known = &standing.verifier_key;
+    let shown = path.display();
+    let own = fs::read_to_string(path).map(|text| text.trim_end_matches('\n').parse());
+    let own: Option<Result<CheckpointKey, _>> = own.ok();
+    let finding = match own {
+        None => Finding::ok("signer", format!("no key here, {shown}")),
+        Some(Err(error)) => Finding::attention(
+            "signer",
+            format!("the key {shown} is malformed: {error}"),
+            "restore it from its copy",
+        ),
+        Some(Ok(_)) if known.is_empty() => {
+            Finding::ok("signer", "no node has said by which key it signs")
+        }
+        Some(Ok(key)) if key.verifier_key().to_string() == *known => Finding::ok(
+            "signer",
+            format!("the key {shown} is that of the node that writes the log"),
+        ),
+        Some(Ok(key)) => Finding::attention(
+            "signer",
+            format!(
+                "the key {shown} has the verifier key {}, and checkpoints of the log are signed by that of {known}",
+                key.verifier_key()
+            ),
+            "copy checkpoint.key here from the node that writes the log, and start the node here again",
+        ),
+    };
+    finding.figure("verifier_key", known.as_str())
 }

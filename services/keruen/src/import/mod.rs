@@ -1,9 +1,10 @@
-//! `keruen import`: many facilities, items or donations from a CSV file.
+//! `keruen import`: many facilities, items, donations or counts from a CSV file.
 //!
 //! Every row is checked, by itself, against the others and against the server, before the first one is entered; if any
 //! is wrong, none is. The command id of a row follows from its content, so that an import that broke off, or is
 //! repeated, goes on without entering anything twice.
 
+mod counts;
 mod difference;
 mod donations;
 mod errors;
@@ -30,6 +31,9 @@ pub enum Kind {
     /// Pledge donations, one line of a pledge a row
     #[command(after_help = donations::help())]
     Donations(FileArgs),
+    /// Enter counts of stock, one lot of a count a row
+    #[command(after_help = counts::help())]
+    Counts(FileArgs),
 }
 
 /// The file, and whether to enter it.
@@ -59,6 +63,11 @@ impl Kind {
             Self::Donations(args) => {
                 let (place, bytes) = sheet::load(&args.file)?;
                 let plan = donations::plan(&place, &bytes)?;
+                plan::carry_out(session, &plan, args.dry_run).await
+            }
+            Self::Counts(args) => {
+                let (place, bytes) = sheet::load(&args.file)?;
+                let plan = counts::plan(&place, &bytes)?;
                 plan::carry_out(session, &plan, args.dry_run).await
             }
         }

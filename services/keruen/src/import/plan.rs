@@ -69,6 +69,11 @@ pub trait Imported: Change<Answer: Shows + Send> + Serialize + Send + Sync {
     /// The thing as the command states it, as protobuf JSON.
     fn stated(&self) -> Result<Value, serde_json::Error>;
 
+    /// What is there of the thing, as far as the command can state it.
+    fn shown(&self, there: Value) -> Value {
+        there
+    }
+
     /// Leaves out what refers to other entries of the file, so that the rest can be checked before they are there.
     fn leave_out(&mut self, _others: &BTreeSet<String>) {}
 
@@ -205,13 +210,14 @@ async fn check<R: Imported>(
     let answer = patiently(|| session.call(R::question(&entry.key))).await?;
     match answer {
         Ok(answer) => {
-            let there =
+            let mut there =
                 serde_json::to_value(&answer).map_err(|error| Failure::Other(error.into()))?;
+            let there = entry.request.shown(there[R::MEMBER].take());
             let stated = entry
                 .request
                 .stated()
                 .map_err(|error| Failure::Other(error.into()))?;
-            return Ok(match difference(stated, &there[R::MEMBER]) {
+            return Ok(match difference(stated, &there) {
                 None => Check::AlreadyThere,
                 Some(difference) => {
                     Check::Wrong(format!("is there already, but differs: {difference}"))

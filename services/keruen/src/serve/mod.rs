@@ -3,6 +3,7 @@
 mod messaging;
 mod node;
 mod roles;
+mod signer;
 mod store;
 pub mod telemetry;
 
@@ -18,6 +19,7 @@ use crate::{cli::Cli, client::value};
 pub use messaging::{NatsArgs, RELAY_HEALTH_SERVICE};
 pub use node::{KEY_FILE_NAME, Node, NodeOptions, SNAPSHOT_FOLDER, WRITER_HEALTH_SERVICE};
 pub use roles::{Role, Roles};
+pub use signer::SIGNER_HEALTH_SERVICE;
 pub use store::{Store, is_postgres};
 
 /// Where the node answers and where it keeps its data.

@@ -35,6 +35,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use super::{
     messaging::{Messaging, NatsArgs, report_relay},
     roles::{Role, Roles},
+    signer::{self, SIGNER_HEALTH_SERVICE},
     store::{Store, StoredLog},
 };
 use crate::{cli::DEFAULT_SERVER, client::value};
@@ -153,6 +154,17 @@ impl Node {
             };
             let mut services =
                 Services::new(&options, messaging.log_of_services(&opened), views.as_ref());
+            if let (Some(key), Some(log)) = (&checkpoint_key, opened.on_server()) {
+                let verifier_key = key.verifier_key().to_string();
+                let (tell_fits, fits) = watch::channel(true);
+                services.signer = Some(fits);
+                let watching =
+                    signer::watch(Arc::clone(log), verifier_key, tell_fits, stopped.clone());
+                tasks.spawn(async move {
+                    watching.await;
+                    Ok(())
+                });
+            }
             services.checkpoint_key = checkpoint_key;
             let relay = messaging.relay_health();
             tasks.spawn(services.serve(listener, opened.leads(), relay, stopped.clone()));
@@ -347,6 +359,8 @@ struct Services {
     log: Arc<dyn Log>,
     views: Option<Arc<Views>>,
     checkpoint_key: Option<CheckpointKey>,
+    /// Whether the key is that of the node that writes the log; `None` where there is only one node.
+    signer: Option<watch::Receiver<bool>>,
 }
 
 impl Services {
@@ -362,6 +376,7 @@ impl Services {
             log,
             views: views.cloned(),
             checkpoint_key: None,
+            signer: None,
         }
     }
 
@@ -427,7 +442,10 @@ impl Services {
         for (name, standing) in views.iter().flat_map(|views| views.watch()) {
             tokio::spawn(report_view(reporter.clone(), name, standing));
         }
-        tokio::spawn(report_writing(reporter, leads));
+        if let Some(fits) = self.signer {
+            tokio::spawn(report_as(reporter.clone(), SIGNER_HEALTH_SERVICE, fits));
+        }
+        tokio::spawn(report_as(reporter, WRITER_HEALTH_SERVICE, leads));
         Server::builder()
             .concurrency_limit_per_connection(MAX_CALLS_PER_CONNECTION)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -485,18 +503,20 @@ async fn report_serving<S: NamedService>(reporter: &HealthReporter, service: Opt
     }
 }
 
-/// Tells health checks whether this node writes the log, as if that were a service.
-async fn report_writing(reporter: HealthReporter, mut leads: watch::Receiver<bool>) {
+/// Tells health checks whether something is so, as if that were a service.
+async fn report_as(
+    reporter: HealthReporter,
+    service: &'static str,
+    mut is_so: watch::Receiver<bool>,
+) {
     loop {
-        let status = if *leads.borrow_and_update() {
+        let status = if *is_so.borrow_and_update() {
             ServingStatus::Serving
         } else {
             ServingStatus::NotServing
         };
-        reporter
-            .set_service_status(WRITER_HEALTH_SERVICE, status)
-            .await;
-        if leads.changed().await.is_err() {
+        reporter.set_service_status(service, status).await;
+        if is_so.changed().await.is_err() {
             return;
         }
     }

@@ -209,6 +209,14 @@ impl StoredLog {
         }
     }
 
+    /// The log, where it is on a server.
+    pub fn on_server(&self) -> Option<&Arc<PostgresLog>> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(log) => Some(log),
+        }
+    }
+
     /// The node that writes the log, while this one stands by and knows it.
     pub fn other_writer(&self) -> Option<String> {
         match self {

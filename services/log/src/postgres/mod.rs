@@ -13,6 +13,7 @@ mod reindex;
 mod rows;
 mod schema;
 mod session;
+mod signer;
 mod standing;
 mod stats;
 mod tip;
@@ -83,6 +84,7 @@ impl Default for PostgresOptions {
 /// database and writes; the others stand by, see [`TakeOver`]. A writer before is fenced by the database, whatever state
 /// it is in, and records nothing from then on. Readers are not disturbed.
 pub struct PostgresLog {
+    address: sqlx::postgres::PgConnectOptions,
     /// `None` where it is only read.
     election: Option<Election>,
     readers: Readers,
@@ -124,6 +126,7 @@ impl PostgresLog {
         })?;
         let follower = Follower::start(readers.clone(), announce, election.leads());
         Ok(Self {
+            address,
             election: Some(election),
             readers,
             follower,
@@ -157,6 +160,7 @@ impl PostgresLog {
         let (announce, position) = watch::channel(head);
         let follower = Follower::start(readers.clone(), announce, watch::channel(false).1);
         Ok(Self {
+            address,
             election: None,
             readers,
             follower,

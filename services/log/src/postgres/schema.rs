@@ -7,11 +7,12 @@ use uuid::Uuid;
 use super::opening::PostgresRefusal;
 
 /// All migrations; the first has number 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../../../migrations/postgres/0001_log.sql"),
     include_str!("../../../../migrations/postgres/0002_index.sql"),
     include_str!("../../../../migrations/postgres/0003_runs.sql"),
     include_str!("../../../../migrations/postgres/0004_checks.sql"),
+    include_str!("../../../../migrations/postgres/0005_signer.sql"),
 ];
 
 /// The newest version of a log that this program knows: the number of its last migration.

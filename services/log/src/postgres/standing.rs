@@ -29,6 +29,8 @@ pub struct PostgresStanding {
     pub recorded_at_us: i64,
     /// How many writers took the log over so far, each its own connection made again included.
     pub epoch: u64,
+    /// The verifier key of the node that writes the log, or wrote it last; empty where none has said so.
+    pub verifier_key: String,
     /// The node that holds the lease, and with it writes the log.
     pub writer: Option<String>,
     /// The nodes that stand by.
@@ -58,15 +60,16 @@ impl PostgresLog {
             session::become_reader(&mut connection)
                 .await
                 .map_err(PostgresRefusal::of_role)?;
-            let (log_id, position, frontier, recorded_at_us, epoch, server_version): (
+            let (log_id, position, frontier, recorded_at_us, epoch, verifier_key, server_version): (
                 Vec<u8>,
                 i64,
                 Vec<u8>,
                 i64,
                 i64,
                 String,
+                String,
             ) = sqlx::query_as(
-                "SELECT log_id, position, frontier, recorded_at_us, epoch, current_setting('server_version') \
+                "SELECT log_id, position, frontier, recorded_at_us, epoch, verifier_key, current_setting('server_version') \
                  FROM keruen_log.log_head",
             )
             .fetch_one(&mut connection)
@@ -81,6 +84,7 @@ impl PostgresLog {
                 root_hash: tree::frontier_root(&frontier).to_vec(),
                 recorded_at_us,
                 epoch: from_stored(epoch),
+                verifier_key,
                 writer: writer.map(|holder| holder.node),
                 standbys,
                 unfit,

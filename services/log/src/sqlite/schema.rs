@@ -9,11 +9,12 @@ use super::file::Fault;
 const APPLICATION_ID: i64 = 0x4B52_554E;
 
 /// All migrations; the first has number 1.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("../../../../migrations/sqlite/0001_log.sql"),
     include_str!("../../../../migrations/sqlite/0002_index.sql"),
     include_str!("../../../../migrations/sqlite/0003_runs.sql"),
     include_str!("../../../../migrations/sqlite/0004_checks.sql"),
+    include_str!("../../../../migrations/sqlite/0005_signer.sql"),
 ];
 
 fn newest_version() -> i64 {

@@ -12,7 +12,7 @@ use keruen_domain::{
     shipment::{
         AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, DivertShipment,
         Elsewhere, FoundGoods, GoodsToSend, HandOverShipment, Pick, ReceiveShipment, ReportLoss,
-        RequestShipment, SplitShipment,
+        RequestShipment, SplitShipment, TransferShipmentTitle,
     },
     stock::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
@@ -117,7 +117,10 @@ impl History {
             13 => self.hold(a, b, c),
             14 => self.release(a, b),
             15 => self.recall(a, b, c),
-            20 if a.is_multiple_of(2) => self.transfer(a, b, c),
+            20 if a.is_multiple_of(2) => {
+                self.transfer(a, b, c);
+                self.pass(a, b, c);
+            }
             20 => self.set_apart(a, b, c),
             21 => self.count(a, b, c),
             22 => self.give_back(a, b, c),
@@ -713,6 +716,44 @@ impl History {
             new_owner_id: code(pick(&ORGANISATIONS[..2], c / 9).unwrap()),
             quantity: Some(quantity(amount)),
             serial_numbers,
+            documents: vec![document(DocumentKind::TransferAct)],
+        });
+    }
+
+    /// Some of what a shipment has claimed or carries passes to another owner.
+    fn pass(&mut self, a: u16, b: u16, c: u16) {
+        let mut there = Vec::new();
+        for id in &self.shipments {
+            let Entry::Shipment(shipment) = self.fold(&Boundary::Shipment(code(id))) else {
+                continue;
+            };
+            let is_claimed = shipment.custodian_id.is_empty();
+            let lots = shipment.lots.iter();
+            for lot in lots.filter(|lot| is_claimed || lot.in_transit > 0) {
+                let of_line = lot.shipment_units.clone().unwrap();
+                there.push((code(id), of_line.line, of_line.units.unwrap()));
+            }
+        }
+        let Some((shipment_id, line, units)) = pick(&there, b).cloned() else {
+            return;
+        };
+        let part = Pick {
+            line,
+            batch_id: Some(code(&units.batch_id)),
+            owner_id: Some(code(&units.owner_id)),
+            quantity: (!c.is_multiple_of(5)).then(|| quantity(i64::from(c % 3) + 1)),
+            serial_numbers: Vec::new(),
+        };
+        self.run(&TransferShipmentTitle {
+            shipment_id,
+            new_owner_id: code(pick(&ORGANISATIONS[..2], a / 2).unwrap()),
+            owner_id: None,
+            ssccs: Vec::new(),
+            units: if c.is_multiple_of(4) {
+                Vec::new()
+            } else {
+                vec![part]
+            },
             documents: vec![document(DocumentKind::TransferAct)],
         });
     }

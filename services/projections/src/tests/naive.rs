@@ -398,6 +398,29 @@ fn post_shipment(books: &mut Books, event: &Event) {
                 books.post(&it.destination_id, units, entries);
             }
         }
+        Event::ShipmentTitleTransferred(it) => {
+            for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
+                let n = units.quantity;
+                let theirs = StockUnits {
+                    owner_id: it.new_owner_id.clone(),
+                    ..units.clone()
+                };
+                let place = if it.is_under_way {
+                    &it.destination_id
+                } else {
+                    &it.origin_id
+                };
+                for (units, sign, column) in [(units, -1, TITLE_OUT), (&theirs, 1, TITLE_IN)] {
+                    books.post(place, units, &[(column, n)]);
+                    if it.is_under_way {
+                        books.post(place, units, &[(IN_TRANSIT, sign * n)]);
+                    } else {
+                        let entries = [(ON_HAND, sign * n), (RESERVED, sign * n)];
+                        books.post(place, units, &entries);
+                    }
+                }
+            }
+        }
         Event::ShipmentDiverted(it) => {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;

@@ -79,7 +79,7 @@ macro_rules! all_pages {
 
 /// Kinds of exceptions of an event and how often each, from its JSON and with a plain look back.
 fn expected(events: &[RecordedEvent], decoded: &[Event], index: usize) -> BTreeMap<i32, usize> {
-    const WITH_PAPERS: [&str; 11] = [
+    const WITH_PAPERS: [&str; 12] = [
         "CustodyHandedOver",
         "KeeperAppointed",
         "DonationReceived",
@@ -88,6 +88,7 @@ fn expected(events: &[RecordedEvent], decoded: &[Event], index: usize) -> BTreeM
         "StockDisposed",
         "StockReturned",
         "TitleTransferred",
+        "ShipmentTitleTransferred",
         "ShipmentDispatched",
         "ShipmentReceived",
         "ShipmentLossReported",

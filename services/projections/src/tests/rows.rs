@@ -240,6 +240,7 @@ fn histories_know_every_kind_of_movement() {
         "LossActAccepted",
         "ShipmentDiverted",
         "ShipmentSplit",
+        "ShipmentTitleTransferred",
         "ShipmentLossReported",
         "ShipmentCancelled",
         "BatchHeld",

@@ -5,7 +5,8 @@ use keruen_domain::{
     limits,
     shipment::{
         AnswerDiscrepancy, DelayShipment, DivertShipment, Elsewhere, PackParcel, Pick,
-        RecordArrival, RecordDeliveryAttempt, ReportLoss, SplitShipment, UnpackParcel,
+        RecordArrival, RecordDeliveryAttempt, ReportLoss, SplitShipment, TransferShipmentTitle,
+        UnpackParcel,
     },
 };
 use keruen_edge::Fields;
@@ -14,7 +15,7 @@ use keruen_proto::shipments::v1::{
     DiscrepancyAnswer, DisputeReason, DiversionReason, DivertShipmentRequest, LossCause,
     PackParcelRequest, RecordArrivalRequest, RecordDeliveryAttemptRequest, ReportLossRequest,
     ReturnShipmentRequest, SealCheck, SealState, ShipmentPick, SplitReason, SplitShipmentRequest,
-    UnpackParcelRequest,
+    TransferShipmentTitleRequest, UnpackParcelRequest,
 };
 
 use super::sscc;
@@ -215,6 +216,38 @@ pub fn split(message: &SplitShipmentRequest, fields: &mut Fields) -> Option<Spli
         units: units?,
         expected_on: expected_on?,
         reason: reason?,
+        documents: documents?,
+    })
+}
+
+/// Units of a shipment that passed to another owner.
+pub fn title(
+    message: &TransferShipmentTitleRequest,
+    fields: &mut Fields,
+) -> Option<TransferShipmentTitle> {
+    let shipment_id = fields.code("shipment_id", &message.shipment_id);
+    let new_owner_id = fields.code("new_owner_id", &message.new_owner_id);
+    let owner_id = fields.optional_code("owner_id", &message.owner_id);
+    let ssccs = fields.each(
+        "ssccs",
+        &message.ssccs,
+        limits::PARCELS,
+        |fields, path, text| sscc::given(fields, path, text),
+    );
+    let units = picks(fields, "units", &message.units);
+    if message.documents.is_empty() {
+        fields.reject(
+            "documents",
+            "must name by what deed they passed, at least one",
+        );
+    }
+    let documents = fields.documents("documents", &message.documents);
+    Some(TransferShipmentTitle {
+        shipment_id: shipment_id?,
+        new_owner_id: new_owner_id?,
+        owner_id: owner_id?,
+        ssccs: ssccs?,
+        units: units?,
         documents: documents?,
     })
 }

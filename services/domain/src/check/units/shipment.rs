@@ -3,7 +3,7 @@
 use keruen_proto::{
     Event,
     inventory::v1::{ReceiptOutcome, StockUnits},
-    shipments::v1::{ShipmentReceived, ShipmentUnits},
+    shipments::v1::{ShipmentReceived, ShipmentTitleTransferred, ShipmentUnits},
 };
 
 use super::super::Findings;
@@ -49,6 +49,7 @@ impl Units {
                     );
                 }
             }
+            Event::ShipmentTitleTransferred(event) => self.transfer_in_shipment(event),
             Event::ShipmentReceived(event) => self.receive(event),
             Event::ShipmentSplit(event) => {
                 for units in &event.units {
@@ -174,6 +175,44 @@ impl Units {
                     self.put(units, &event.destination_id, outcome);
                 }
             }
+        }
+    }
+
+    /// Units that a shipment has claimed or carries pass to another owner: it claims or carries them as before.
+    fn transfer_in_shipment(&mut self, event: &ShipmentTitleTransferred) {
+        let (shipment_id, facility_id) = (&event.shipment_id, &event.origin_id);
+        if !event.is_under_way {
+            self.claim(shipment_id, facility_id, &event.units, -1);
+        }
+        let mut all = Vec::with_capacity(event.units.len());
+        for shipped in &event.units {
+            let Some(units) = &shipped.units else {
+                continue;
+            };
+            let theirs = StockUnits {
+                owner_id: event.new_owner_id.clone(),
+                ..units.clone()
+            };
+            if event.is_under_way {
+                self.load(shipment_id, units, -1);
+                self.load(shipment_id, &theirs, 1);
+            } else {
+                self.leave(Some(units), facility_id, 0, |_, _| {});
+                self.put(Some(&theirs), facility_id, ReceiptOutcome::Good);
+            }
+            if let Some((account, quantity)) = self.account(Some(units)) {
+                account.title_out += quantity;
+            }
+            if let Some((account, quantity)) = self.account(Some(&theirs)) {
+                account.title_in += quantity;
+            }
+            all.push(ShipmentUnits {
+                units: Some(theirs),
+                ..shipped.clone()
+            });
+        }
+        if !event.is_under_way {
+            self.claim(shipment_id, facility_id, &all, 1);
         }
     }
 }

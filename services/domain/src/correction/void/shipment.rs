@@ -176,7 +176,7 @@ impl VoidMovement {
         let shipment = self.shipment(books)?;
         if !is_as_dispatched(shipment, dispatch) {
             let what = format!("more was told of shipment {} since", shipment.shipment_id);
-            let advice = "void that first, or record what is there by a receipt";
+            let advice = "take that back first, or record what is there by a receipt";
             return Err(self.fact.moved_on(what, advice));
         }
         let mut events = vec![
@@ -390,7 +390,12 @@ fn is_as_dispatched(shipment: &Shipment, dispatch: &ShipmentDispatched) -> bool 
     };
     shipment.state() == ShipmentState::Dispatched
         && shipment.custodian_id == dispatch.custodian_id
-        && shipment.lots.len() == dispatch.units.len()
+        && shipment
+            .lots
+            .iter()
+            .filter(|lot| quantity(lot) != 0)
+            .count()
+            == dispatch.units.len()
         && dispatch.units.iter().all(is_under_way)
 }
 

@@ -18,6 +18,7 @@ use keruen_proto::{
 
 use super::{Step, World, pick};
 use crate::{
+    custody,
     fleet::{crew, vehicle},
     trip::{break_down, cancel, complete, depart, load, plan, reach, resume, stop, unload},
     world::*,
@@ -291,6 +292,17 @@ impl World {
             let mut units = lots.filter_map(|lot| lot.shipment_units.as_ref()?.units.as_ref());
             let is_cold = units.any(|units| units.item_id == COLD_ITEM);
             assert_eq!(load.cold_chain, is_cold.then_some(COLD));
+        }
+    }
+
+    /// Somebody takes over the store, by a count or without.
+    pub(super) fn take_over(&mut self, step: &Step) {
+        let person = format!("person:{}", step.other % 3);
+        let count = pick(&self.counts, step.which).cloned();
+        if !self.carry_out(&custody::appoint(&person, &[]))
+            && let Some(count) = count
+        {
+            self.carry_out(&custody::appoint(&person, &[&count]));
         }
     }
 

@@ -1,0 +1,2 @@
+-- Nothing changes here: one process has the log, and the key by which it signs checkpoints lies beside it. On PostgreSQL this
+-- number lets nodes that stand by see by which key the others sign.
