@@ -20,7 +20,7 @@ use keruen_tests::{
     node::Node,
     process::Process,
     program::{self, Outcome},
-    scene::{Clients, DONOR, MASK_A, NORTH},
+    scene::{Clients, DONOR, MASK_A, NORTH, SOUTH},
 };
 use tempfile::TempDir;
 
@@ -316,10 +316,10 @@ async fn a_store_of_many_lots_is_counted_from_a_file() {
 }
 
 /// Starts an import and waits until it has entered so much.
-async fn import_until(node: &Node, file: &Path, head: u64) -> Process {
+async fn import_until(node: &Node, kind: &str, file: &Path, head: u64) -> Process {
     let mut command = program::command([
         "import",
-        "facilities",
+        kind,
         file.to_str().unwrap(),
         "--server",
         node.grpc_url(),
@@ -337,7 +337,9 @@ async fn an_import_that_was_broken_off_goes_on() {
     let file = desk.file("many.csv", rows(1..=MANY));
     let before = history::head(&desk.node.channel()).await;
 
-    import_until(&desk.node, &file, before + 20).await.kill();
+    import_until(&desk.node, "facilities", &file, before + 20)
+        .await
+        .kill();
     let entered = history::head(&desk.node.channel()).await - before;
     assert!(
         entered < MANY as u64,
@@ -345,7 +347,7 @@ async fn an_import_that_was_broken_off_goes_on() {
     );
 
     // Now it is the node that goes.
-    let mut importing = import_until(&desk.node, &file, before + entered + 20).await;
+    let mut importing = import_until(&desk.node, "facilities", &file, before + entered + 20).await;
     desk.node.kill();
     let status = importing
         .wait(Duration::from_mins(2))
@@ -361,4 +363,138 @@ async fn an_import_that_was_broken_off_goes_on() {
         "a row was entered twice"
     );
     history::read(&desk.node.channel()).await;
+}
+
+const MOVEMENTS: &str =
+    "kind,occurred_at,facility_id,item_id,quantity,batch_id,donation_id,purpose,reason";
+const MANY_MOVEMENTS: usize = 1_200;
+
+/// What was there, and used one by one in another year; now and then something was thrown away.
+fn movements(number: usize) -> String {
+    let mut text = format!("{MOVEMENTS}\nopen,2020-12-31,{SOUTH},{MASK_A},100000,B-OPEN,,,\n");
+    for index in 0..number {
+        let day = 1 + index % 28;
+        if index % 10 == 3 {
+            writeln!(
+                text,
+                "dispose,2021-02-{day:02},{SOUTH},{MASK_A},2,B-OPEN,,,damaged"
+            )
+            .unwrap();
+        } else {
+            writeln!(text, "use,2021-02-{day:02},{SOUTH},{MASK_A},1,,,patient,").unwrap();
+        }
+    }
+    text
+}
+
+impl Desk {
+    /// Used and disposed of by the end of a day.
+    async fn gone_by(&self, day: &str) -> (i64, i64) {
+        let head = history::head(&self.node.channel()).await.to_string();
+        let asked = [
+            "stock",
+            "--by",
+            "item",
+            "--item",
+            MASK_A,
+            "--as-of",
+            day,
+            "--min-position",
+            &head,
+            "--format",
+            "json",
+        ];
+        let text = self.node.cli(asked).success();
+        let rows: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let sum = |column: &str| {
+            let rows = rows.as_array().unwrap().iter();
+            rows.map(|row| row[column].as_i64().unwrap()).sum()
+        };
+        (sum("consumed"), sum("disposed"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn movements_of_the_past_are_entered_once_and_count_when_they_happened() {
+    let mut desk = Desk::open().await;
+    let file = desk.file("movements.csv", movements(MANY_MOVEMENTS));
+    let before = history::head(&desk.node.channel()).await;
+    let tried = desk.import("movements", &file, &["--dry-run"]).success();
+    assert!(tried.contains("1201 are right"), "{tried}");
+    assert_eq!(history::head(&desk.node.channel()).await, before);
+
+    import_until(&desk.node, "movements", &file, before + 20)
+        .await
+        .kill();
+    let entered = history::head(&desk.node.channel()).await - before;
+    assert!(
+        entered < MANY_MOVEMENTS as u64,
+        "it was over before it was broken off"
+    );
+    // Now it is the node that goes.
+    let mut importing = import_until(&desk.node, "movements", &file, before + entered + 20).await;
+    desk.node.kill();
+    let status = importing
+        .wait(Duration::from_mins(2))
+        .expect("an import without a node ends");
+    assert!(matches!(status.code(), Some(69 | 75)), "{status}");
+    desk.node.restart().await;
+
+    let told = desk.import("movements", &file, &[]).success();
+    assert!(told.contains("1201 entered, or there already"), "{told}");
+    let head = history::head(&desk.node.channel()).await;
+    assert_eq!(
+        head,
+        before + 1 + MANY_MOVEMENTS as u64,
+        "a row was entered twice, or not at all"
+    );
+    // With a row more, only that one is entered.
+    let more = format!(
+        "{}use,2021-03-01,{SOUTH},{MASK_A},7,,,training,\n",
+        movements(MANY_MOVEMENTS)
+    );
+    let more = desk.file("more.csv", more);
+    desk.import("movements", &more, &[]).success();
+    assert_eq!(history::head(&desk.node.channel()).await, head + 1);
+
+    let disposals = i64::try_from(MANY_MOVEMENTS / 10).unwrap();
+    let uses = i64::try_from(MANY_MOVEMENTS).unwrap() - disposals;
+    assert_eq!(desk.gone_by("2021-01-31").await, (0, 0));
+    assert_eq!(desk.gone_by("2021-02-28").await, (uses, 2 * disposals));
+    assert_eq!(desk.gone_by("2021-03-01").await, (uses + 7, 2 * disposals));
+    let by_the_15th = (0..MANY_MOVEMENTS).filter(|index| 1 + index % 28 <= 15);
+    let (disposed, used): (Vec<usize>, Vec<usize>) = by_the_15th.partition(|index| index % 10 == 3);
+    let count = |all: Vec<usize>| i64::try_from(all.len()).unwrap();
+    let wanted = (count(used), 2 * count(disposed));
+    assert_eq!(desk.gone_by("2021-02-15").await, wanted);
+    desk.node.cli(["check"]).success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn movements_that_the_server_would_refuse_are_told_before_anything_is_entered() {
+    let desk = Desk::open().await;
+    let text = format!(
+        "{MOVEMENTS}\nuse,2021-02-01,{SOUTH},{MASK_A},1,,,patient,\nuse,2021-02-01,NOWHERE,{MASK_A},1,,,patient,\n\
+         dispose,2021-02-01,{SOUTH},{MASK_A},1,B-NONE,,,damaged\nreceive,2021-02-01,{SOUTH},{MASK_A},1,B-NEW,D-NONE,,\n\
+         open,2021-02-01,{NORTH},{MASK_A},5,B-1,,,\ndispose,2021-02-01,FAR,{MASK_A},1,B-1,,,damaged\n"
+    );
+    let told = desk
+        .refused("movements", &desk.file("wrong.csv", text))
+        .await;
+    for (place, says) in [
+        (":3: row 2:", "NOWHERE"),
+        (":4: row 3:", "B-NONE"),
+        (":5: row 4:", "D-NONE"),
+        (":7: row 6:", "FAR"),
+    ] {
+        let line = told.lines().find(|line| line.contains(place));
+        assert!(
+            line.is_some_and(|line| line.contains(says)),
+            "{place} {says}: {told}"
+        );
+    }
+    assert!(
+        !told.contains(":2: row 1") && !told.contains(":6: row 5"),
+        "{told}"
+    );
 }

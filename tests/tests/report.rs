@@ -220,3 +220,98 @@ async fn what_expires_and_what_runs_out_is_told_in_time() {
     );
     assert_eq!(rows[0]["monthsLeft"], 0.5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_take_filters_and_orders_as_text() {
+    let desk = desk().await;
+    for (id, priority, day) in [
+        ("R1", "routine", "2099-03-01"),
+        ("R2", "stat", "2099-02-01"),
+        ("R3", "urgent", "2099-01-01"),
+    ] {
+        desk.run(&format!(
+            "request file --id {id} --facility {HOSPITAL} --line item={MASK_A},quantity=5 --priority {priority} \
+             --needed-by {day}"
+        ))
+        .success();
+    }
+    let list = |words: &[&str]| -> Vec<Value> {
+        let mut arguments = words.to_vec();
+        arguments.extend(["--server", desk.node.grpc_url(), "--format", "json"]);
+        let head = desk.run("log stats --format json").success();
+        let head: Value = serde_json::from_str(&head).unwrap();
+        let head = head["position"].to_string().replace('"', "");
+        arguments.extend(["--min-position", &head]);
+        serde_json::from_str(&program::run(arguments).success()).unwrap()
+    };
+    let requests = |filter: &str, order_by: &str| -> Vec<String> {
+        let words = [
+            "request",
+            "list",
+            "--filter",
+            filter,
+            "--order-by",
+            order_by,
+        ];
+        let rows = list(&words);
+        let id = |row: &Value| row["request"]["requestId"].as_str().unwrap().to_owned();
+        rows.iter().map(id).collect()
+    };
+    assert_eq!(
+        requests("priority >= URGENT AND needed_by < 2099-02-02", "needed_by"),
+        ["R3", "R2"]
+    );
+    assert_eq!(
+        requests("region = KZ-62 AND item:MASK-A", "needed_by desc"),
+        ["R1", "R2", "R3"]
+    );
+    assert_eq!(
+        requests("NOT (priority = ROUTINE OR priority = STAT)", ""),
+        ["R3"]
+    );
+    let stock = list(&[
+        "stock",
+        "--by",
+        "facility,item",
+        "--filter",
+        "available >= 60 AND item = MASK-A",
+    ]);
+    assert_eq!(stock.len(), 1, "{stock:?}");
+    assert_eq!(stock[0]["facility"], NORTH);
+    let empty: [&[&str]; 4] = [
+        &[
+            "shipment",
+            "list",
+            "--filter",
+            "late = true",
+            "--order-by",
+            "expected_on",
+        ],
+        &["donation", "list", "--filter", "state = CLOSED"],
+        &["asset", "list", "--filter", "commodity = PUMP"],
+        &[
+            "report",
+            "exceptions",
+            "--filter",
+            "value > 0",
+            "--order-by",
+            "value desc",
+        ],
+    ];
+    for words in empty {
+        assert_eq!(list(words), Vec::<Value>::new(), "{words:?}");
+    }
+    let wrong = [
+        "request",
+        "list",
+        "--filter",
+        "regon = KZ-62",
+        "--server",
+        desk.node.grpc_url(),
+    ];
+    let told = program::run(wrong).refused(1);
+    assert!(
+        told.contains("at character 1: there is no field \"regon\"; there are"),
+        "{told}"
+    );
+}

@@ -76,7 +76,7 @@ Master data:
   crew          Volunteers who go out together
   duty          Who is on duty for a region, as references
   find          Find what a GTIN, BIN or another key of another system stands for
-  import        Enter many facilities, items, donations or counts from a CSV file
+  import        Enter many facilities, items, donations, counts or movements from a CSV file
 
 Options:
 {options}{after-help}";
@@ -278,7 +278,7 @@ pub enum Command {
     Log(log::Verb),
     /// Check that the whole history keeps the invariants
     Check(check::Args),
-    /// Enter many facilities, items or donations from a CSV file
+    /// Enter many facilities, items, donations, counts or movements from a CSV file
     #[command(subcommand)]
     Import(import::Kind),
 }

@@ -132,7 +132,7 @@ async fn a_postgres_store_from_before_the_runs_is_indexed_anew() {
     database.execute(
         "DROP TABLE keruen_log.runs, keruen_log.run_pages, keruen_log.run_filters; \
          DROP TRIGGER log_head_is_one_row ON keruen_log.log_head; DROP FUNCTION keruen_log.check_new_head(); \
-         ALTER TABLE keruen_log.log_head DROP COLUMN previous_position, \
+         ALTER TABLE keruen_log.log_head DROP COLUMN previous_position, DROP COLUMN verifier_key, \
             ADD CONSTRAINT log_head_id_check CHECK (true), ADD CONSTRAINT log_head_log_id_check CHECK (true), \
             ADD CONSTRAINT log_head_position_check CHECK (true), ADD CONSTRAINT log_head_frontier_check CHECK (true); \
          ALTER TABLE keruen_log.events \

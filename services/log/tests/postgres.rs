@@ -268,7 +268,7 @@ async fn a_database_of_another_kind_or_version_is_left_alone() {
     database.execute("INSERT INTO keruen_log.migrations VALUES (99, sha256(''))");
     let reason = refused(database.url()).await;
     assert!(
-        matches!(reason, PostgresRefusal::NewerVersion { found: 5, .. }),
+        matches!(reason, PostgresRefusal::NewerVersion { found: 6, .. }),
         "{reason}"
     );
     database.execute(epoch);

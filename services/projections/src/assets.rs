@@ -9,9 +9,10 @@ use prost::Message;
 
 use crate::{
     boards::{Page, Paging},
-    clauses::{Clauses, Value},
+    clauses::Clauses,
     database::{Connection, Row},
     fields::Fields,
+    filter::{Column, Filter, Kind, Known, Order, column, words},
     names::{self, Facilities},
     paging,
     refusal::Refusal,
@@ -29,6 +30,43 @@ pub const GONE: [AssetPlace; 4] = [
     AssetPlace::NotReceived,
 ];
 
+/// What assets can be filtered and ordered by.
+static ASSETS: [Column; 13] = [
+    column("item", Kind::Code(Known::Item), "item_id"),
+    column("serial_number", Kind::Text, "serial_number"),
+    column(
+        "commodity",
+        Kind::Through(
+            "SELECT item_id FROM items WHERE commodity_id =",
+            Known::Commodity,
+        ),
+        "item_id",
+    ),
+    column("facility", Kind::Code(Known::Facility), "facility_id"),
+    column("region", Kind::Region, "facility_id"),
+    column("owner", Kind::Code(Known::Owner), "owner_id"),
+    column("batch", Kind::Code(Known::Batch), "batch_id"),
+    column(
+        "donation",
+        Kind::Through(
+            "SELECT batch_id FROM batches WHERE donation_id =",
+            Known::Donation,
+        ),
+        "batch_id",
+    ),
+    column("place", Kind::State(words!(AssetPlace)), "place"),
+    column(
+        "condition",
+        Kind::State(words!(AssetCondition)),
+        "condition",
+    ),
+    column("service_due_on", Kind::Day, "service_due_on"),
+    column("loan_due_on", Kind::Day, "loan_due_on"),
+    column("position", Kind::Number, "created_position"),
+];
+/// What tells assets apart.
+const KEYS: [(&str, bool); 2] = [("item_id", true), ("serial_number", true)];
+
 /// A question for assets, parsed.
 pub struct AssetsQuery {
     region_id: Option<String>,
@@ -40,6 +78,8 @@ pub struct AssetsQuery {
     overdue: bool,
     under_repair: bool,
     show_gone: bool,
+    filter: Filter,
+    order: Order,
     paging: Paging,
 }
 
@@ -59,6 +99,9 @@ impl AssetsQuery {
                 format!("must be 0 to {MAX_DAYS}; found {found}"),
             );
         }
+        let filter = Filter::parse(&mut fields, &request.filter, &ASSETS);
+        let order = Order::parse(&mut fields, &request.order_by, &ASSETS, &KEYS);
+        let order = order.unwrap_or_else(|| Order::usual(&KEYS, false));
         let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
         fields.finish()?;
         let bare = ListAssetsRequest {
@@ -68,8 +111,7 @@ impl AssetsQuery {
             ..request.clone()
         };
         let fingerprint = paging::fingerprint("assets", &bare);
-        let shape = [Value::from(""), Value::from("")];
-        let resume = paging::resume(&request.page_token, fingerprint, &shape)?;
+        let resume = paging::resume(&request.page_token, fingerprint, &order.shape())?;
         Ok(Self {
             region_id,
             facility_id,
@@ -80,6 +122,8 @@ impl AssetsQuery {
             overdue: request.overdue,
             under_repair: request.under_repair,
             show_gone: request.show_gone,
+            filter,
+            order,
             paging: Paging {
                 page_size,
                 fingerprint,
@@ -88,7 +132,7 @@ impl AssetsQuery {
         })
     }
 
-    /// Lists assets in order of item and serial number, with the regions of `today`.
+    /// Lists assets, in order of item and serial number where nothing else is asked for, with the regions of `today`.
     pub fn answer(
         self,
         connection: &Connection,
@@ -116,18 +160,23 @@ impl AssetsQuery {
             clauses.condition(format!("place NOT IN ({})", gone.join(", ")));
         }
         self.needs_attention(&mut clauses, today);
-        clauses.after(&["item_id", "serial_number"], self.paging.resume.clone());
+        let today = today.to_string();
+        self.filter.refuse_unknown(connection)?;
+        self.filter.add(&mut clauses, &today);
+        let order = self
+            .order
+            .place(&mut clauses, &today, self.paging.resume.as_deref());
         let where_clause = clauses.where_clause();
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
-            "SELECT resource, item_id, serial_number FROM assets{where_clause} \
-             ORDER BY item_id, serial_number LIMIT {limit}"
+            "SELECT resource, {} FROM assets{where_clause} ORDER BY {} LIMIT {limit}",
+            order.columns, order.by
         );
-        let today = today.to_string();
         let mut facilities = Facilities::new(connection, &today);
-        self.paging.page(connection, &sql, &clauses, (1, 2), |row| {
-            asset_row(connection, &mut facilities, row)
-        })
+        self.paging
+            .page(connection, &sql, &clauses, (1, order.keys), |row| {
+                asset_row(connection, &mut facilities, row)
+            })
     }
 
     /// Any of what was asked for that somebody must see to.

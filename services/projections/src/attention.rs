@@ -20,6 +20,7 @@ use crate::{
     names::{self, Facilities},
     paging,
     refusal::Refusal,
+    report::is_in_use,
 };
 
 const USUAL_ROWS: usize = 100;
@@ -116,6 +117,7 @@ impl ShortagesQuery {
     ) -> Result<Page<ShortageRow>, Refusal> {
         names::known_region(self.region_id.as_deref())?;
         names::known_facility(connection, self.facility_id.as_deref())?;
+        let day = today;
         let today = today.to_string();
         let (facility_id, commodity_id) = after(&self.paging);
         let mut clauses = Clauses::default();
@@ -133,6 +135,9 @@ impl ShortagesQuery {
         let mut rows = Vec::new();
         while let Some(row) = found.next()? {
             let (facility, _) = sized::<Facility>(&row, 0)?;
+            if !is_in_use(&facility, day) {
+                continue;
+            }
             let mut reserves = facility.minimum_reserves.clone();
             reserves.sort_by(|one, other| one.commodity_id.cmp(&other.commodity_id));
             if facility.facility_id == facility_id {

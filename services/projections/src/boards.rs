@@ -1,9 +1,9 @@
 //! Boards: donations, requests, plans and shipments, listed.
 
 use keruen_proto::{
-    inventory::v1::Donation,
+    inventory::v1::{Donation, DonationState},
     log::v1::OccurredAt,
-    requests::v1::{Plan, PlanState, Request, RequestState},
+    requests::v1::{Plan, PlanState, Request, RequestPriority, RequestState},
     shipments::v1::{Shipment, ShipmentState, Trip, TripState},
     stock::v1::{
         ListDonationsRequest, ListPlansRequest, ListRequestsRequest, ListShipmentsRequest,
@@ -17,6 +17,7 @@ use crate::{
     database::{Connection, Row},
     failure::StoreError,
     fields::Fields,
+    filter::{Column, Filter, Kind, Known, Order, column, words},
     inbox::emergency_regions,
     names::{self, Facilities},
     paging::{self, MAX_PAGE_BYTES},
@@ -92,9 +93,24 @@ pub fn sized<M: Message + Default>(row: &Row<'_>, column: usize) -> Result<(M, u
     Ok((M::decode(bytes.as_slice())?, bytes.len()))
 }
 
+/// The newest first.
+const NEWEST: [(&str, bool); 1] = [("created_position", false)];
+
+/// What donations can be filtered and ordered by.
+static DONATIONS: [Column; 6] = [
+    column("donation", Kind::Code(Known::Anything), "donation_id"),
+    column("donor", Kind::Code(Known::Organisation), "donor_id"),
+    column("recipient", Kind::Code(Known::Organisation), "recipient_id"),
+    column("state", Kind::State(words!(DonationState)), "state"),
+    column("expected_on", Kind::Day, "expected_on"),
+    column("position", Kind::Number, "created_position"),
+];
+
 /// A question for donations, parsed.
 pub struct DonationsQuery {
     donor_id: Option<String>,
+    filter: Filter,
+    order: Order,
     paging: Paging,
 }
 
@@ -103,6 +119,9 @@ impl DonationsQuery {
     pub fn parse(request: &ListDonationsRequest) -> Result<Self, Refusal> {
         let mut fields = Fields::default();
         let donor_id = fields.filter("donor_id", &request.donor_id);
+        let filter = Filter::parse(&mut fields, &request.filter, &DONATIONS);
+        let order = Order::parse(&mut fields, &request.order_by, &DONATIONS, &NEWEST);
+        let order = order.unwrap_or_else(|| Order::usual(&NEWEST, true));
         let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
         fields.finish()?;
         let bare = ListDonationsRequest {
@@ -112,9 +131,11 @@ impl DonationsQuery {
             ..request.clone()
         };
         let fingerprint = paging::fingerprint("donations", &bare);
-        let resume = paging::resume(&request.page_token, fingerprint, &[Value::Integer(0)])?;
+        let resume = paging::resume(&request.page_token, fingerprint, &order.shape())?;
         Ok(Self {
             donor_id,
+            filter,
+            order,
             paging: Paging {
                 page_size,
                 fingerprint,
@@ -123,27 +144,65 @@ impl DonationsQuery {
         })
     }
 
-    /// Lists donations, newest first.
+    /// Lists donations, newest first where nothing else is asked for.
     pub fn answer(self, connection: &Connection) -> Result<Page<Donation>, Refusal> {
         names::known_organisation(connection, self.donor_id.as_deref())?;
         let mut clauses = Clauses::default();
+        self.filter.refuse_unknown(connection)?;
         clauses.equal("donor_id", self.donor_id.as_deref());
-        clauses.before(&["created_position"], self.paging.resume.clone());
+        self.filter.add(&mut clauses, "");
+        let order = self
+            .order
+            .place(&mut clauses, "", self.paging.resume.as_deref());
         let where_clause = clauses.where_clause();
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
-            "SELECT resource, created_position FROM donations{where_clause} ORDER BY created_position DESC LIMIT {limit}"
+            "SELECT resource, {} FROM donations{where_clause} ORDER BY {} LIMIT {limit}",
+            order.columns, order.by
         );
         self.paging
-            .page(connection, &sql, &clauses, (1, 1), |row| sized(row, 0))
+            .page(connection, &sql, &clauses, (1, order.keys), |row| {
+                sized(row, 0)
+            })
     }
 }
+
+/// What shipments can be filtered and ordered by.
+static SHIPMENTS: [Column; 14] = [
+    column("shipment", Kind::Code(Known::Anything), "shipment_id"),
+    column("from", Kind::Code(Known::Facility), "origin_id"),
+    column("to", Kind::Code(Known::Facility), "destination_id"),
+    column("from_region", Kind::Region, "origin_id"),
+    column("to_region", Kind::Region, "destination_id"),
+    column("state", Kind::State(words!(ShipmentState)), "state"),
+    column("custodian", Kind::Code(Known::Organisation), "custodian_id"),
+    column("item", Kind::Listed(Known::Item), "item_ids"),
+    column(
+        "request",
+        Kind::Through(
+            "SELECT shipment_id FROM request_shipments WHERE request_id =",
+            Known::Anything,
+        ),
+        "shipment_id",
+    ),
+    column("trip", Kind::Code(Known::Anything), "trip_id"),
+    column("expected_on", Kind::Day, "expected_on"),
+    column("late", Kind::Flag, LATE),
+    column("discrepancy", Kind::Flag, "discrepancy"),
+    column("position", Kind::Number, "created_position"),
+];
+
+/// What was expected before today and is on its way, by the numbers of its states.
+const LATE: &str = "(CASE WHEN expected_on <> '' AND expected_on < {today} AND state IN (3, 4, 8, 9, 10, 11) \
+                    THEN 1 ELSE 0 END)";
 
 /// A question for shipments, parsed.
 pub struct ShipmentsQuery {
     origin_id: Option<String>,
     destination_id: Option<String>,
     states: Vec<i64>,
+    filter: Filter,
+    order: Order,
     paging: Paging,
 }
 
@@ -154,6 +213,9 @@ impl ShipmentsQuery {
         let origin_id = fields.filter("origin_id", &request.origin_id);
         let destination_id = fields.filter("destination_id", &request.destination_id);
         let states = fields.states::<ShipmentState>("states", &request.states);
+        let filter = Filter::parse(&mut fields, &request.filter, &SHIPMENTS);
+        let order = Order::parse(&mut fields, &request.order_by, &SHIPMENTS, &NEWEST);
+        let order = order.unwrap_or_else(|| Order::usual(&NEWEST, true));
         let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
         fields.finish()?;
         let bare = ListShipmentsRequest {
@@ -163,11 +225,13 @@ impl ShipmentsQuery {
             ..request.clone()
         };
         let fingerprint = paging::fingerprint("shipments", &bare);
-        let resume = paging::resume(&request.page_token, fingerprint, &[Value::Integer(0)])?;
+        let resume = paging::resume(&request.page_token, fingerprint, &order.shape())?;
         Ok(Self {
             origin_id,
             destination_id,
             states,
+            filter,
+            order,
             paging: Paging {
                 page_size,
                 fingerprint,
@@ -176,22 +240,29 @@ impl ShipmentsQuery {
         })
     }
 
-    /// Lists shipments, newest first.
-    pub fn answer(self, connection: &Connection) -> Result<Page<Shipment>, Refusal> {
+    /// Lists shipments, newest first where nothing else is asked for, with the regions of `today`, ISO 8601.
+    pub fn answer(self, connection: &Connection, today: &str) -> Result<Page<Shipment>, Refusal> {
         names::known_facility(connection, self.origin_id.as_deref())?;
         names::known_facility(connection, self.destination_id.as_deref())?;
         let mut clauses = Clauses::default();
         clauses.equal("origin_id", self.origin_id.as_deref());
+        self.filter.refuse_unknown(connection)?;
         clauses.equal("destination_id", self.destination_id.as_deref());
         clauses.one_of("state", &self.states);
-        clauses.before(&["created_position"], self.paging.resume.clone());
+        self.filter.add(&mut clauses, today);
+        let order = self
+            .order
+            .place(&mut clauses, today, self.paging.resume.as_deref());
         let where_clause = clauses.where_clause();
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
-            "SELECT resource, created_position FROM shipments{where_clause} ORDER BY created_position DESC LIMIT {limit}"
+            "SELECT resource, {} FROM shipments{where_clause} ORDER BY {} LIMIT {limit}",
+            order.columns, order.by
         );
         self.paging
-            .page(connection, &sql, &clauses, (1, 1), |row| sized(row, 0))
+            .page(connection, &sql, &clauses, (1, order.keys), |row| {
+                sized(row, 0)
+            })
     }
 }
 
@@ -310,12 +381,33 @@ impl TripsQuery {
     }
 }
 
+/// What requests can be filtered and ordered by.
+static REQUESTS: [Column; 11] = [
+    column("request", Kind::Code(Known::Anything), "request_id"),
+    column("facility", Kind::Code(Known::Facility), "facility_id"),
+    column("region", Kind::Region, "facility_id"),
+    column("state", Kind::State(words!(RequestState)), "state"),
+    column("open", Kind::Flag, "is_open"),
+    column(
+        "priority",
+        Kind::Rank(words!(RequestPriority)),
+        "urgency_rank",
+    ),
+    column("needed_by", Kind::Day, "needed_by"),
+    column("filed_at", Kind::Time, "filed_at_us"),
+    column("commodity", Kind::Listed(Known::Commodity), "commodity_ids"),
+    column("item", Kind::Listed(Known::Item), "item_ids"),
+    column("position", Kind::Number, "created_position"),
+];
+
 /// A question for requests, parsed.
 pub struct RequestsQuery {
     region_id: Option<String>,
     facility_id: Option<String>,
     states: Vec<i64>,
     open_only: bool,
+    filter: Filter,
+    order: Option<Order>,
     paging: Paging,
 }
 
@@ -326,6 +418,8 @@ impl RequestsQuery {
         let region_id = fields.filter("region_id", &request.region_id);
         let facility_id = fields.filter("facility_id", &request.facility_id);
         let states = fields.states::<RequestState>("states", &request.states);
+        let filter = Filter::parse(&mut fields, &request.filter, &REQUESTS);
+        let order = Order::parse(&mut fields, &request.order_by, &REQUESTS, &NEWEST);
         let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
         fields.finish()?;
         let bare = ListRequestsRequest {
@@ -335,11 +429,14 @@ impl RequestsQuery {
             ..request.clone()
         };
         let fingerprint = paging::fingerprint("requests", &bare);
-        let resume = paging::resume(
-            &request.page_token,
-            fingerprint,
-            &[Value::Integer(0), Value::Integer(0), Value::Integer(0)],
-        )?;
+        let usual = || {
+            Order::usual(
+                &["emergency", "urgency", "age"].map(|it| (it, false)),
+                false,
+            )
+        };
+        let shape = order.as_ref().map_or_else(|| usual().shape(), Order::shape);
+        let resume = paging::resume(&request.page_token, fingerprint, &shape)?;
         let paging = Paging {
             page_size,
             fingerprint,
@@ -350,11 +447,14 @@ impl RequestsQuery {
             facility_id,
             states,
             open_only: request.open_only,
+            filter,
+            order,
             paging,
         })
     }
 
-    /// Lists requests, those of an emergency, the most urgent and then the oldest first, with the regions of `today`, ISO 8601.
+    /// Lists requests, those of an emergency, the most urgent and then the oldest first where nothing else is asked for, with
+    /// the regions of `today`, ISO 8601.
     pub fn answer(self, connection: &Connection, today: &str) -> Result<Page<RequestRow>, Refusal> {
         names::known_region(self.region_id.as_deref())?;
         names::known_facility(connection, self.facility_id.as_deref())?;
@@ -374,21 +474,27 @@ impl RequestsQuery {
         if self.open_only {
             clauses.condition("is_open = 1");
         }
-        let rank = emergency_rank(connection, today, &mut clauses)?;
-        clauses.after(
-            &[rank.as_str(), "urgency_rank", "created_position"],
-            self.paging.resume.clone(),
-        );
+        self.filter.refuse_unknown(connection)?;
+        self.filter.add(&mut clauses, today);
+        let order = if let Some(order) = self.order {
+            order
+        } else {
+            let rank = emergency_rank(connection, today, &mut clauses)?;
+            let keys = [rank.as_str(), "urgency_rank", "created_position"];
+            Order::usual(&keys.map(|key| (key, false)), false)
+        };
+        let order = order.place(&mut clauses, today, self.paging.resume.as_deref());
         let where_clause = clauses.where_clause();
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
-            "SELECT resource, filed_at, {rank}, urgency_rank, created_position FROM requests{where_clause} \
-             ORDER BY 3, urgency_rank, created_position LIMIT {limit}"
+            "SELECT resource, filed_at, {} FROM requests{where_clause} ORDER BY {} LIMIT {limit}",
+            order.columns, order.by
         );
         let mut facilities = Facilities::new(connection, today);
-        self.paging.page(connection, &sql, &clauses, (2, 3), |row| {
-            request_row(&mut facilities, row)
-        })
+        self.paging
+            .page(connection, &sql, &clauses, (2, order.keys), |row| {
+                request_row(&mut facilities, row)
+            })
     }
 }
 

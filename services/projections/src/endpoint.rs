@@ -529,8 +529,9 @@ impl StockService for StockEndpoint {
         request: Request<ListShipmentsRequest>,
     ) -> Result<Response<ListShipmentsResponse>, Status> {
         let query = ShipmentsQuery::parse(request.get_ref())?;
+        let today = self.today();
         let at = (request.get_ref().min_position, request.metadata());
-        let (page, position) = self.ask(at, move |rows| query.answer(rows)).await?;
+        let (page, position) = self.ask(at, move |rows| query.answer(rows, &today)).await?;
         Ok(Response::new(ListShipmentsResponse {
             shipments: page.rows,
             next_page_token: page.next_page_token,

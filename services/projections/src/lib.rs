@@ -21,6 +21,7 @@ mod engine;
 mod exceptional;
 mod failure;
 mod fields;
+mod filter;
 mod fold;
 mod inbox;
 mod liability;

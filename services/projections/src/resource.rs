@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 
 use keruen_domain::{Boundary, Entry, request};
 use keruen_proto::{
+    log::v1::OccurredAt,
     requests::v1::{Plan, Request, RequestPriority},
     shipments::v1::Shipment,
 };
 
+use prost::Message as _;
+
 use crate::{
     database::{Connection, Put, Value, params},
     failure::StoreError,
+    filter::listed,
     table::{self, Table},
     tenure,
     view::View,
@@ -269,7 +273,18 @@ impl<'c> Writer<'c> {
                 tenure::store(self.connection, it)
             }
             Entry::Item(it) => self.row(table, params![id, it.commodity_id, position, encoded]),
-            Entry::Donation(it) => self.row(table, params![id, it.donor_id, position, encoded]),
+            Entry::Donation(it) => self.row(
+                table,
+                params![
+                    id,
+                    it.donor_id,
+                    it.recipient_id,
+                    it.state,
+                    it.expected_on,
+                    position,
+                    encoded
+                ],
+            ),
             Entry::Batch(it) => self.row(
                 table,
                 params![
@@ -346,6 +361,10 @@ impl<'c> Writer<'c> {
     ) -> Result<(), StoreError> {
         let is_open = request::is_open(request.state());
         let urgency_rank = RequestPriority::Stat as i32 - request.priority + 1;
+        let lines = request.lines.iter();
+        let commodity_ids = listed(lines.clone().map(|line| line.commodity_id.as_str()));
+        let item_ids = listed(lines.map(|line| line.item_id.as_str()));
+        let filed_at_us = OccurredAt::decode(filed_at)?.time_us;
         self.row(
             &table::REQUESTS,
             params![
@@ -354,7 +373,11 @@ impl<'c> Writer<'c> {
                 request.state,
                 is_open,
                 urgency_rank,
+                request.needed_by,
+                commodity_ids,
+                item_ids,
                 position,
+                filed_at_us,
                 filed_at,
                 encoded
             ],
@@ -390,6 +413,7 @@ impl<'c> Writer<'c> {
         position: i64,
         encoded: &[u8],
     ) -> Result<(), StoreError> {
+        let item_ids = listed(shipment.lines.iter().map(|line| line.item_id.as_str()));
         self.row(
             &table::SHIPMENTS,
             params![
@@ -398,6 +422,10 @@ impl<'c> Writer<'c> {
                 shipment.destination_id,
                 shipment.state,
                 shipment.custodian_id,
+                shipment.expected_on,
+                shipment.trip_id,
+                shipment.discrepancy,
+                item_ids,
                 position,
                 encoded
             ],

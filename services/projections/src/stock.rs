@@ -9,15 +9,72 @@ use crate::{
     database::{Connection, Row},
     failure::StoreError,
     fields::Fields,
+    filter::{Column, Filter, Kind, Known, Order, column},
     names,
     paging::{self, MAX_PAGE_BYTES},
     past::Past,
     refusal::Refusal,
-    rows::counts,
+    rows::{COUNTERS, counts},
 };
 
 const USUAL_ROWS: usize = 1_000;
 const MAX_ROWS: usize = 10_000;
+
+/// What stock can be filtered by.
+static COLUMNS_TO_FILTER: [Column; 18] = [
+    column("region", Kind::Region, "s.facility_id"),
+    column("facility", Kind::Code(Known::Facility), "s.facility_id"),
+    column(
+        "commodity",
+        Kind::Through(
+            "SELECT item_id FROM items WHERE commodity_id =",
+            Known::Commodity,
+        ),
+        "s.item_id",
+    ),
+    column("item", Kind::Code(Known::Item), "s.item_id"),
+    column("batch", Kind::Code(Known::Batch), "s.batch_id"),
+    column("owner", Kind::Code(Known::Owner), "s.owner_id"),
+    column(
+        "custodian",
+        Kind::Code(Known::Organisation),
+        "s.custodian_id",
+    ),
+    column("expires_on", Kind::Day, "COALESCE(x.expires_on, '')"),
+    column("on_hand", Kind::Sum, "CAST(SUM(s.on_hand) AS BIGINT)"),
+    column("reserved", Kind::Sum, "CAST(SUM(s.reserved) AS BIGINT)"),
+    column("held", Kind::Sum, "CAST(SUM(s.held) AS BIGINT)"),
+    column("available", Kind::Sum, AVAILABLE),
+    column("in_transit", Kind::Sum, "CAST(SUM(s.in_transit) AS BIGINT)"),
+    column("received", Kind::Sum, "CAST(SUM(s.received) AS BIGINT)"),
+    column("consumed", Kind::Sum, "CAST(SUM(s.consumed) AS BIGINT)"),
+    column("disposed", Kind::Sum, "CAST(SUM(s.disposed) AS BIGINT)"),
+    column("lost", Kind::Sum, "CAST(SUM(s.lost) AS BIGINT)"),
+    column("returned", Kind::Sum, "CAST(SUM(s.returned) AS BIGINT)"),
+];
+const AVAILABLE: &str = "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)";
+
+/// What stock can be ordered by: the columns by which it is grouped, and sums.
+static COLUMNS_TO_ORDER: [Column; 18] = [
+    column("region", Kind::Text, "COALESCE(r.region_id, '')"),
+    column("facility", Kind::Text, "s.facility_id"),
+    column("commodity", Kind::Text, "COALESCE(i.commodity_id, '')"),
+    column("item", Kind::Text, "s.item_id"),
+    column("batch", Kind::Text, "s.batch_id"),
+    column("owner", Kind::Text, "s.owner_id"),
+    column("custodian", Kind::Text, "s.custodian_id"),
+    column("expiry", Kind::Text, "COALESCE(x.expires_on, '')"),
+    column("on_hand", Kind::Sum, "CAST(SUM(s.on_hand) AS BIGINT)"),
+    column("reserved", Kind::Sum, "CAST(SUM(s.reserved) AS BIGINT)"),
+    column("held", Kind::Sum, "CAST(SUM(s.held) AS BIGINT)"),
+    column("available", Kind::Sum, AVAILABLE),
+    column("in_transit", Kind::Sum, "CAST(SUM(s.in_transit) AS BIGINT)"),
+    column("received", Kind::Sum, "CAST(SUM(s.received) AS BIGINT)"),
+    column("consumed", Kind::Sum, "CAST(SUM(s.consumed) AS BIGINT)"),
+    column("disposed", Kind::Sum, "CAST(SUM(s.disposed) AS BIGINT)"),
+    column("lost", Kind::Sum, "CAST(SUM(s.lost) AS BIGINT)"),
+    column("returned", Kind::Sum, "CAST(SUM(s.returned) AS BIGINT)"),
+];
 
 /// A question for stock, parsed.
 pub struct StockQuery {
@@ -31,6 +88,10 @@ pub struct StockQuery {
     custodian_id: Option<String>,
     expires_from: Option<String>,
     expires_until: Option<String>,
+    filter: Filter,
+    /// What the filter says of sums.
+    filter_of_sums: Filter,
+    order: Option<Order>,
     page_size: usize,
     fingerprint: u64,
     resume: Option<Vec<Value>>,
@@ -49,6 +110,12 @@ impl StockQuery {
     pub fn parse(request: &ListStockRequest) -> Result<Self, Refusal> {
         let mut fields = Fields::default();
         let groups = groups(&mut fields, &request.group_by);
+        let mut filter = Filter::parse(&mut fields, &request.filter, &COLUMNS_TO_FILTER);
+        let filter_of_sums = filter.split_sums(&mut fields);
+        let ties: Vec<(&str, bool)> = groups.iter().map(|it| (expression(*it), true)).collect();
+        let order_by = request.order_by.as_str();
+        let order = Order::parse(&mut fields, order_by, &COLUMNS_TO_ORDER, &ties);
+        refuse_ungrouped(&mut fields, &groups, order_by);
         let mut query = Self {
             region_id: fields.filter("region_id", &request.region_id),
             facility_id: fields.filter("facility_id", &request.facility_id),
@@ -62,10 +129,14 @@ impl StockQuery {
             page_size: fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS),
             fingerprint: fingerprint(request),
             resume: None,
+            filter,
+            filter_of_sums,
+            order,
             groups,
         };
         fields.finish()?;
-        let shape = vec![Value::from(""); query.groups.len()];
+        let usual = || vec![Value::from(""); query.groups.len()];
+        let shape = query.order.as_ref().map_or_else(usual, Order::shape);
         query.resume = paging::resume(&request.page_token, query.fingerprint, &shape)?;
         Ok(query)
     }
@@ -98,16 +169,21 @@ impl StockQuery {
         let mut found = statement.query(&clauses.values())?;
         let mut rows: Vec<StockRow> = Vec::new();
         let mut next_page_token = String::new();
-        let mut bytes = 0;
+        let (mut last, mut bytes) = (Vec::new(), 0);
         while let Some(row) = found.next()? {
-            let row = stock_row(groups, &row)?;
-            bytes += row.encoded_len();
+            let stock = stock_row(groups, &row)?;
+            bytes += stock.encoded_len();
             if rows.len() == self.page_size || bytes > MAX_PAGE_BYTES {
-                let last = rows.last().cloned().unwrap_or_default();
-                next_page_token = paging::token(self.fingerprint, self.keys(last));
+                next_page_token = paging::token(self.fingerprint, last);
                 break;
             }
-            rows.push(row);
+            last = match &self.order {
+                None => self.keys(stock.clone()),
+                Some(order) => (0..order.shape().len())
+                    .map(|key| row.get(groups.len() + COUNTERS + key))
+                    .collect::<Result<_, StoreError>>()?,
+            };
+            rows.push(stock);
         }
         Ok(StockPage {
             rows,
@@ -122,7 +198,8 @@ impl StockQuery {
         names::known_item(connection, self.item_id.as_deref())?;
         names::known_batch(connection, self.batch_id.as_deref())?;
         names::known_owner(connection, self.owner_id.as_deref())?;
-        names::known_organisation(connection, self.custodian_id.as_deref())
+        names::known_organisation(connection, self.custodian_id.as_deref())?;
+        self.filter.refuse_unknown(connection)
     }
 
     /// What identifies a row in the order of the list.
@@ -137,14 +214,19 @@ impl StockQuery {
 
     fn sql(&self, past: Option<&Past>, today: &str) -> (String, Clauses) {
         let by_expiry = self.has_group(StockGroup::Expiry)
+            || self.filter.names("expires_on")
             || self.expires_from.is_some()
             || self.expires_until.is_some();
         let by_batch = self.has_group(StockGroup::Batch)
             || self.has_group(StockGroup::Owner)
             || by_expiry
+            || self.filter.names("batch")
+            || self.filter.names("owner")
             || self.batch_id.is_some()
             || self.owner_id.is_some();
-        let by_custodian = self.has_group(StockGroup::Custodian) || self.custodian_id.is_some();
+        let by_custodian = self.has_group(StockGroup::Custodian)
+            || self.filter.names("custodian")
+            || self.custodian_id.is_some();
         let mut clauses = Clauses::default();
         let mut from = if let Some(past) = past {
             let rows = if by_batch || by_custodian {
@@ -188,8 +270,20 @@ impl StockQuery {
             let day = clauses.parameter(day.as_str());
             clauses.condition(format!("x.expires_on <> '' AND x.expires_on <= {day}"));
         }
+        self.filter.add(&mut clauses, today);
         let columns: Vec<&str> = self.groups.iter().map(|group| expression(*group)).collect();
-        clauses.after(&columns, self.resume.clone());
+        let (mut keys, mut by, mut having) = (String::new(), columns.join(", "), Vec::new());
+        match &self.order {
+            None => clauses.after(&columns, self.resume.clone()),
+            Some(order) => {
+                if let Some(resume) = &self.resume {
+                    having.push(order.after(&mut clauses, today, resume));
+                }
+                keys = format!(", {}", order.columns(&mut clauses, today));
+                by = order.by(&mut clauses, today);
+            }
+        }
+        having.extend(self.filter_of_sums.sql(&mut clauses, today));
         let columns = columns.join(", ");
         let where_clause = clauses.where_clause();
         // One row more than asked for tells whether there is a next page.
@@ -197,13 +291,16 @@ impl StockQuery {
         let sums = SUMS;
         // What there is no longer has no row of its own today; in the past, and where what is on its way stands apart, it
         // has one that is all 0.
-        let having = if past.is_some() || by_custodian {
-            format!(" HAVING {}", something())
-        } else {
+        if past.is_some() || by_custodian {
+            having.push(something());
+        }
+        let having = if having.is_empty() {
             String::new()
+        } else {
+            format!(" HAVING {}", having.join(" AND "))
         };
         let sql = format!(
-            "SELECT {columns}, {sums} FROM {from}{where_clause} GROUP BY {columns}{having} ORDER BY {columns} LIMIT {limit}"
+            "SELECT {columns}, {sums}{keys} FROM {from}{where_clause} GROUP BY {columns}{having} ORDER BY {by} LIMIT {limit}"
         );
         (sql, clauses)
     }
@@ -256,6 +353,25 @@ fn groups(fields: &mut Fields, asked: &[i32]) -> Vec<StockGroup> {
         }
     }
     groups
+}
+
+/// Refuses an order by something that does not stand in the rows.
+fn refuse_ungrouped(fields: &mut Fields, groups: &[StockGroup], order_by: &str) {
+    let named = order_by
+        .split(',')
+        .filter_map(|part| part.split_whitespace().next());
+    for name in named {
+        let column = COLUMNS_TO_ORDER.iter().find(|column| column.name == name);
+        let stands = |column: &Column| {
+            column.kind == Kind::Sum || groups.iter().any(|it| expression(*it) == column.sql)
+        };
+        if column.is_some_and(|column| !stands(column)) {
+            fields.reject(
+                "order_by",
+                format!("must be of sums, or of what stock is grouped by; found {name:?}"),
+            );
+        }
+    }
 }
 
 /// A facility or item that is not registered can't have stock; if the log says so nevertheless, it is not left out.

@@ -29,7 +29,9 @@ tables! {
     COMMODITIES = "commodities" ["commodity_id"] ["created_position", "resource"];
     ITEMS = "items" ["item_id"] ["commodity_id", "created_position", "resource"];
     ITEM_QUALITY = "item_quality" ["item_id"] ["created_position", "resource"];
-    DONATIONS = "donations" ["donation_id"] ["donor_id", "created_position", "resource"];
+    DONATIONS = "donations" ["donation_id"] [
+        "donor_id", "recipient_id", "state", "expected_on", "created_position", "resource"
+    ];
     BATCHES = "batches" ["batch_id"] [
         "donation_id", "item_id", "expires_on", "created_position", "resource"
     ];
@@ -38,10 +40,12 @@ tables! {
         "service_due_on", "loan_due_on"
     ];
     REQUESTS = "requests" ["request_id"] [
-        "facility_id", "state", "is_open", "urgency_rank", "created_position", "filed_at", "resource"
+        "facility_id", "state", "is_open", "urgency_rank", "needed_by", "commodity_ids", "item_ids", "created_position",
+        "filed_at_us", "filed_at", "resource"
     ];
     SHIPMENTS = "shipments" ["shipment_id"] [
-        "origin_id", "destination_id", "state", "custodian_id", "created_position", "resource"
+        "origin_id", "destination_id", "state", "custodian_id", "expected_on", "trip_id", "discrepancy", "item_ids",
+        "created_position", "resource"
     ];
     CARRIED = "carried" [
         "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"

@@ -18,7 +18,7 @@ use crate::{
     client::{
         failure::Failure,
         line,
-        mutation::{ListArgs, MutationArgs},
+        mutation::{ListArgs, MutationArgs, TermsArgs},
         session::Session,
         value,
     },
@@ -45,8 +45,13 @@ Examples:
   keruen asset list --region KZ-31
   keruen asset list --item CONC-10L --condition out-of-order
   keruen asset list --service-due 30 --overdue --under-repair --format csv
+  keruen asset list --order-by service_due_on \\
+      --filter 'commodity = VENTILATOR AND NOT condition = IN_SERVICE'
 
-Together, --service-due, --overdue and --under-repair list what any of them applies to.")]
+Together, --service-due, --overdue and --under-repair list what any of them applies to. Fields of --filter: item, \
+serial_number, commodity, facility, region, owner, batch, donation, place, condition, service_due_on, loan_due_on, \
+position; see `keruen request list --help` for how they are compared and joined. --order-by takes all but region, \
+commodity and donation.")]
     List(List),
     /// Install an asset where it stands
     #[command(after_help = "\
@@ -190,6 +195,8 @@ pub struct List {
     /// Also those that were disposed of, lost or given back, or never came
     #[arg(long)]
     gone: bool,
+    #[command(flatten)]
+    terms: TermsArgs,
     #[command(flatten)]
     page: ListArgs,
 }
@@ -433,6 +440,8 @@ impl Verb {
                     overdue: args.overdue,
                     under_repair: args.under_repair,
                     show_gone: args.gone,
+                    filter: args.terms.filter,
+                    order_by: args.terms.order_by,
                     min_position: args.page.min_position,
                     ..Default::default()
                 };

@@ -15,7 +15,7 @@ use crate::{
     client::{
         failure::Failure,
         line, money,
-        mutation::{ListArgs, MutationArgs},
+        mutation::{ListArgs, MutationArgs, TermsArgs},
         session::Session,
         value,
     },
@@ -156,15 +156,22 @@ Examples:
         /// Its id
         donation_id: String,
     },
-    /// List donations, newest first
+    /// List donations, newest first or as asked for
     #[command(after_help = "\
 Examples:
   keruen donation list
-  keruen donation list --donor KASPI --format json")]
+  keruen donation list --donor KASPI --format json
+  keruen donation list --filter 'state = PLEDGED AND expected_on < 2026-12-01' \\
+      --order-by expected_on
+
+Fields of --filter and --order-by: donation, donor, recipient, state, expected_on, position; see `keruen request list \
+--help` for how they are compared and joined.")]
     List {
         /// Only of this donor
         #[arg(long, value_name = "CODE")]
         donor: Option<String>,
+        #[command(flatten)]
+        terms: TermsArgs,
         #[command(flatten)]
         list: ListArgs,
     },
@@ -358,8 +365,10 @@ impl Verb {
                 session.show(request).await
             }
             Self::Get { donation_id } => session.show(GetDonationRequest { donation_id }).await,
-            Self::List { donor, list } => {
+            Self::List { donor, terms, list } => {
                 let request = ListDonationsRequest {
+                    filter: terms.filter,
+                    order_by: terms.order_by,
                     donor_id: donor.unwrap_or_default(),
                     min_position: list.min_position,
                     ..Default::default()

@@ -60,3 +60,25 @@ pub struct ListArgs {
     )]
     pub min_position: u64,
 }
+
+/// Which rows of a list, and in what order.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "List")]
+pub struct TermsArgs {
+    /// Only rows that this says, for example 'region = KZ-39 AND priority >= URGENT'; see `keruen help filter`
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub filter: String,
+    /// In this order: fields, each with asc or desc, for example 'state desc, facility'
+    #[arg(
+        long,
+        value_name = "FIELDS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub order_by: String,
+}

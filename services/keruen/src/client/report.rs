@@ -7,7 +7,13 @@ use keruen_proto::reports::v1::{
 };
 
 use crate::{
-    client::{failure::Failure, mutation::ListArgs, session::Session, statement::Statement, value},
+    client::{
+        failure::Failure,
+        mutation::{ListArgs, TermsArgs},
+        session::Session,
+        statement::Statement,
+        value,
+    },
     render::word,
 };
 
@@ -56,11 +62,15 @@ Examples:
   keruen report exceptions --kind adjustment --min-value 10000000
   keruen report exceptions --region KZ-62 --from 2026-10-01 --until 2026-10-31 \\
       --format csv
+  keruen report exceptions --order-by 'value desc' \\
+      --filter 'kind = OVERRIDE OR value >= 1000000'
 
 Kinds: overrides of rules; facts recorded more than a day after they happened (backdated); \
 corrections; goods received by whoever had a hand in approving them (same-person); receipts, \
 dispatches, disposals and so on without a document; adjustments of the books; units that the \
-books could not explain (discrepancy). --min-value is in minor units of any currency.")]
+books could not explain (discrepancy). --min-value is in minor units of any currency. Fields of --filter: kind, facility, \
+region, actor, recorded_at, value, position; see `keruen request list --help` for how they are compared and joined. \
+--order-by takes all but region.")]
     Exceptions(Exceptions),
     /// State what became of what a donor gave, or an organisation owned, in a period
     #[command(after_help = "\
@@ -192,6 +202,8 @@ pub struct Exceptions {
     #[arg(long, value_name = "MINOR-UNITS", default_value_t = 0, hide_default_value = true, value_parser = value::whole)]
     min_value: i64,
     #[command(flatten)]
+    terms: TermsArgs,
+    #[command(flatten)]
     list: ListArgs,
 }
 
@@ -261,6 +273,8 @@ impl Verb {
                     recorded_from: args.from.unwrap_or_default(),
                     recorded_until: args.until.unwrap_or_default(),
                     min_value_minor_units: args.min_value,
+                    filter: args.terms.filter,
+                    order_by: args.terms.order_by,
                     min_position: args.list.min_position,
                     ..Default::default()
                 };

@@ -15,7 +15,7 @@ use crate::{
     client::{
         failure::Failure,
         line,
-        mutation::{ListArgs, MutationArgs},
+        mutation::{ListArgs, MutationArgs, TermsArgs},
         request_step,
         session::Session,
         value,
@@ -134,12 +134,20 @@ Examples:
         /// Its id
         request_id: String,
     },
-    /// List requests, the most urgent and then the oldest first
+    /// List requests, the most urgent and then the oldest first, or as asked for
     #[command(after_help = "\
 Examples:
   keruen request list --open
   keruen request list --region KZ-62 --state filed --state approved \\
-      --format json")]
+      --format json
+  keruen request list --order-by needed_by --filter \\
+      'region = KZ-62 AND priority >= URGENT AND needed_by < 2026-12-01'
+  keruen request list --filter 'open = true AND commodity:VENTILATOR'
+
+Fields of --filter: request, facility, region, state, open, priority, needed_by, filed_at, \
+commodity and item (with :), position. They are compared by =, !=, <, <=, >, >= and :, and joined by AND, OR (which \
+binds closer), NOT and parentheses; needed_by:* is so where anything is said at all. Times need double quotes. \
+--order-by takes all but region, commodity and item.")]
     List {
         /// Only those of which something may still come
         #[arg(long)]
@@ -153,6 +161,8 @@ Examples:
         /// Only in this state; repeatable
         #[arg(long = "state", value_name = "STATE", value_parser = word::parser::<RequestState>())]
         states: Vec<RequestState>,
+        #[command(flatten)]
+        terms: TermsArgs,
         #[command(flatten)]
         list: ListArgs,
     },
@@ -282,9 +292,12 @@ impl Verb {
                 region,
                 facility,
                 states,
+                terms,
                 list,
             } => {
                 let request = ListRequestsRequest {
+                    filter: terms.filter,
+                    order_by: terms.order_by,
                     region_id: region.unwrap_or_default(),
                     facility_id: facility.unwrap_or_default(),
                     states: states.into_iter().map(Into::into).collect(),

@@ -19,7 +19,7 @@ use crate::{
         custody::AnsweredFor,
         failure::Failure,
         journey, line,
-        mutation::{ListArgs, MutationArgs},
+        mutation::{ListArgs, MutationArgs, TermsArgs},
         print::Print,
         session::Session,
         value,
@@ -107,11 +107,17 @@ Examples:
 
 It is a page of HTML for A4, with lines for pens and a QR code that names the shipment. Open it in a browser and print it.")]
     Print(Print),
-    /// List shipments, newest first
+    /// List shipments, newest first or as asked for
     #[command(after_help = "\
 Examples:
   keruen shipment list --to HOSP-JEZ
-  keruen shipment list --state dispatched --state partly-received")]
+  keruen shipment list --state dispatched --state partly-received
+  keruen shipment list --filter 'late = true' --order-by expected_on
+  keruen shipment list --filter 'to_region = KZ-62 AND NOT state = RECEIVED'
+
+Fields of --filter: shipment, from, to, from_region, to_region, state, custodian, item (with :), request, trip, \
+expected_on, late (expected before today, and on its way), discrepancy, position; see `keruen request list --help` \
+for how they are compared and joined. --order-by takes all but the regions, item and request.")]
     List {
         /// Only from this facility
         #[arg(long, value_name = "CODE")]
@@ -122,6 +128,8 @@ Examples:
         /// Only in this state; repeatable
         #[arg(long = "state", value_name = "STATE", value_parser = word::parser::<ShipmentState>())]
         states: Vec<ShipmentState>,
+        #[command(flatten)]
+        terms: TermsArgs,
         #[command(flatten)]
         list: ListArgs,
     },
@@ -352,9 +360,12 @@ impl Verb {
                 from,
                 to,
                 states,
+                terms,
                 list,
             } => {
                 let request = ListShipmentsRequest {
+                    filter: terms.filter,
+                    order_by: terms.order_by,
                     origin_id: from.unwrap_or_default(),
                     destination_id: to.unwrap_or_default(),
                     states: states.into_iter().map(Into::into).collect(),

@@ -17,7 +17,7 @@ use crate::{
         attention, count, excursion,
         failure::Failure,
         give_back, hold, line,
-        mutation::{ListArgs, MutationArgs},
+        mutation::{ListArgs, MutationArgs, TermsArgs},
         region,
         session::{Session, tell_of_more},
         title,
@@ -40,10 +40,15 @@ Examples:
   keruen stock --as-of 2020-07-31                     what there was at the end of that day, as known today
   keruen stock --known-at 4711                        what was known when event 4711 was recorded
   keruen stock --as-of 2020-07-31 --known-at 2020-08-05T12:00:00+05:00
+  keruen stock --by facility,item --order-by 'available desc' \\
+      --filter '(item = TEST-A OR item = TEST-B) AND available > 0'
 
 Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination \
 only. received, consumed, disposed, lost, returned, converted (into kits) and what passed from \
-owner to owner (title_in, title_out) are running totals. JSON rows are flat and carry \
+owner to owner (title_in, title_out) are running totals. Fields of --filter: region, facility, commodity, item, batch, \
+owner, custodian, expires_on, and the sums on_hand, reserved, held, available, in_transit, received, consumed, disposed, \
+lost, returned, which are joined to the others by AND; see `keruen request list --help` for how they are compared. \
+--order-by takes sums, and what stock is grouped by. JSON rows are flat and carry \
 quantities as numbers. A day ends at midnight in Kazakhstan. What was recorded late counts in --as-of, and not in \
 --known-at before it was recorded; regions are those of that day."
 )]
@@ -102,6 +107,8 @@ struct Filter {
     /// No bars below the table
     #[arg(long)]
     no_bars: bool,
+    #[command(flatten)]
+    terms: TermsArgs,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -496,6 +503,8 @@ async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
             _ => None,
         },
         as_of: filter.as_of,
+        filter: filter.terms.filter,
+        order_by: filter.terms.order_by,
         min_position: filter.list.min_position,
         ..Default::default()
     };

@@ -6,6 +6,9 @@ use crate::client::failure::Failure;
 /// How many errors are told.
 pub const MAX_ERRORS: usize = 50;
 
+/// How many errors are looked for, where a file is read row by row.
+const MAX_NOTED: usize = 10_000;
+
 /// Errors of a file.
 #[derive(Debug)]
 pub struct Errors {
@@ -53,6 +56,11 @@ impl Errors {
     pub fn line(&mut self, line: u64, rule: &str) {
         self.found
             .push((line, format!("{}:{line}: {rule}", self.place)));
+    }
+
+    /// Whether so much was noted that nobody would read more.
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= MAX_NOTED
     }
 
     /// Whether nothing was noted.

@@ -1,4 +1,4 @@
-//! `keruen import`: many facilities, items, donations or counts from a CSV file.
+//! `keruen import`: many facilities, items, donations, counts or movements from a CSV file.
 //!
 //! Every row is checked, by itself, against the others and against the server, before the first one is entered; if any
 //! is wrong, none is. The command id of a row follows from its content, so that an import that broke off, or is
@@ -10,8 +10,10 @@ mod donations;
 mod errors;
 mod facilities;
 mod items;
+mod movements;
 mod plan;
 mod sheet;
+mod stream;
 
 use std::path::PathBuf;
 
@@ -31,6 +33,9 @@ pub enum Kind {
     /// Pledge donations, one line of a pledge a row
     #[command(after_help = donations::help())]
     Donations(FileArgs),
+    /// Record what was there, received, used, disposed of and given back, also long ago, one movement a row
+    #[command(after_help = movements::help())]
+    Movements(FileArgs),
     /// Enter counts of stock, one lot of a count a row
     #[command(after_help = counts::help())]
     Counts(FileArgs),
@@ -65,6 +70,7 @@ impl Kind {
                 let plan = donations::plan(&place, &bytes)?;
                 plan::carry_out(session, &plan, args.dry_run).await
             }
+            Self::Movements(args) => movements::run(session, &args.file, args.dry_run).await,
             Self::Counts(args) => {
                 let (place, bytes) = sheet::load(&args.file)?;
                 let plan = counts::plan(&place, &bytes)?;

@@ -30,7 +30,7 @@ const CONCURRENCY: usize = 8;
 const MAX_ATTEMPTS: u32 = 6;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Namespace of the command ids of imported rows; fixed for ever, so that a repeated import is recognised.
-const NAMESPACE: Uuid = Uuid::from_u128(0x0f3a_92c4_5d1e_4b7a_9c60_7e21_d8b4_a35f);
+pub const NAMESPACE: Uuid = Uuid::from_u128(0x0f3a_92c4_5d1e_4b7a_9c60_7e21_d8b4_a35f);
 
 /// One thing to be entered.
 #[derive(Clone, Debug)]
@@ -98,15 +98,21 @@ enum Check {
 
 /// Set by Ctrl-C: nothing new is begun.
 #[derive(Clone, Default)]
-struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    fn is_set(&self) -> bool {
+    /// Whether it is set.
+    pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Lets nothing new begin.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Does the work; Ctrl-C lets it finish what it has begun.
-    async fn watch<T>(&self, work: impl Future<Output = T>) -> T {
+    pub async fn watch<T>(&self, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
         tokio::select! {
             done = &mut work => return done,
@@ -149,7 +155,8 @@ pub async fn carry_out<R: Imported>(
     Ok(())
 }
 
-fn progress(action: &'static str, total: usize) -> ProgressBar {
+/// A bar of what is done, on a terminal.
+pub fn progress(action: &'static str, total: usize) -> ProgressBar {
     // Draws on standard error, and only on a terminal.
     let bar = ProgressBar::new(u64::try_from(total).unwrap_or(u64::MAX));
     if let Ok(style) = ProgressStyle::with_template("{msg:>10} {bar:40} {pos}/{len} {eta}") {
@@ -245,7 +252,8 @@ async fn check<R: Imported>(
     }
 }
 
-fn is_about_the_row(status: &Status) -> bool {
+/// Whether a refusal is about what a row says, and not about the server.
+pub fn is_about_the_row(status: &Status) -> bool {
     matches!(
         status.code(),
         Code::InvalidArgument
@@ -257,7 +265,7 @@ fn is_about_the_row(status: &Status) -> bool {
 }
 
 /// Asks again, a few times, while the server is too busy to begin.
-async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<Result<T, Status>, Failure>
+pub async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<Result<T, Status>, Failure>
 where
     F: Future<Output = Result<Result<T, Status>, Failure>>,
 {
@@ -316,7 +324,8 @@ async fn enter_all<R: Imported>(
         let left = total - entered;
         if failure.is_some() || (stop.is_set() && left > 0) {
             bar.abandon();
-            return Err(broken_off(failure, plan.kind, entered, left));
+            let done = format!("{}: {entered} new", plan.kind);
+            return Err(broken_off(failure, &done, left));
         }
     }
     bar.finish_and_clear();
@@ -342,9 +351,9 @@ fn refused<R>(session: &Session, plan: &Plan<R>, entry: &Entry<R>, status: Statu
 }
 
 /// How an import that didn't get through is told; repeating it goes on.
-fn broken_off(failure: Option<Failure>, kind: &str, entered: usize, left: usize) -> Failure {
+pub fn broken_off(failure: Option<Failure>, done: &str, left: usize) -> Failure {
     let advice = format!(
-        "{kind}: {entered} new, {left} not confirmed; run the same command again to go on, nothing is entered twice"
+        "{done}, {left} not confirmed; run the same command again to go on, nothing is entered twice"
     );
     match failure {
         None => Failure::Interrupted(format!("interrupted; {advice}")),

@@ -161,18 +161,26 @@ pub fn parse(place: &str, bytes: &[u8], columns: &'static [Column]) -> Result<Sh
         errors.header("there are no rows below it");
     }
     for row in &rows {
-        // A column that isn't there at all was told once already.
-        let missing = columns.iter().filter(|column| {
-            column.required
-                && header.contains(&Some(column.name))
-                && row.text(column.name).is_empty()
-        });
-        for column in missing {
-            errors.field(row, column.name, "is empty");
-        }
+        note_empty(row, columns, &header, &mut errors);
     }
     errors.check()?;
     Ok(Sheet { rows })
+}
+
+/// Notes fields that must say something and don't.
+pub fn note_empty(
+    row: &Row,
+    columns: &[Column],
+    header: &[Option<&'static str>],
+    errors: &mut Errors,
+) {
+    // A column that isn't there at all was told once already.
+    let missing = columns.iter().filter(|column| {
+        column.required && header.contains(&Some(column.name)) && row.text(column.name).is_empty()
+    });
+    for column in missing {
+        errors.field(row, column.name, "is empty");
+    }
 }
 
 /// The text without a byte order mark; else the line and what is wrong there.
@@ -218,7 +226,7 @@ impl Lines {
 }
 
 /// What separates the fields: programs write semicolons where the comma is the decimal sign.
-fn delimiter(text: &str) -> u8 {
+pub fn delimiter(text: &str) -> u8 {
     let header = text.lines().next().unwrap_or_default();
     if header.contains(';') && !header.contains(',') {
         b';'
@@ -228,7 +236,7 @@ fn delimiter(text: &str) -> u8 {
 }
 
 /// The known column at each place of the header.
-fn header(
+pub fn header(
     record: &csv::StringRecord,
     columns: &'static [Column],
     errors: &mut Errors,
@@ -271,7 +279,8 @@ fn header(
     header
 }
 
-fn row(
+/// The row of a record; notes what is wrong with its form.
+pub fn row(
     record: &csv::StringRecord,
     line: u64,
     number: usize,
@@ -448,6 +457,7 @@ mod tests {
             super::super::facilities::help(),
             super::super::items::help(),
             super::super::donations::help(),
+            super::super::movements::help(),
         ] {
             let (_, example) = help.split_once("An example file:\n").unwrap();
             for line in example.lines() {

@@ -7,12 +7,30 @@ use super::{in_region, paging_of};
 use crate::{
     boards::{Page, Paging, sized},
     chronicle::begin_of,
-    clauses::{Clauses, Value},
+    clauses::Clauses,
     database::Connection,
     fields::Fields,
+    filter::{Column, Filter, Kind, Known, Order, column, words},
     names,
     refusal::Refusal,
 };
+
+/// What exceptions can be filtered and ordered by.
+static EXCEPTIONS: [Column; 7] = [
+    column("kind", Kind::State(words!(AuditExceptionKind)), "kind"),
+    column("facility", Kind::Code(Known::Facility), "facility_id"),
+    column("region", Kind::Region, "facility_id"),
+    column("actor", Kind::Text, "actor"),
+    column("recorded_at", Kind::Time, "recorded_at_us"),
+    column("value", Kind::Number, "value_minor_units"),
+    column("position", Kind::Number, "position"),
+];
+/// What tells exceptions apart.
+const KEYS: [(&str, bool); 3] = [
+    ("position", false),
+    ("kind", false),
+    ("exception_no", false),
+];
 
 /// A question for exceptions, parsed.
 pub struct ExceptionsQuery {
@@ -23,6 +41,8 @@ pub struct ExceptionsQuery {
     from_us: Option<i64>,
     before_us: Option<i64>,
     min_value: i64,
+    filter: Filter,
+    order: Order,
     paging: Paging,
 }
 
@@ -53,7 +73,10 @@ impl ExceptionsQuery {
             ..request.clone()
         };
         let asked = (request.page_size, &*request.page_token);
-        let shape = [Value::from(0), Value::from(0), Value::from(0)];
+        let filter = Filter::parse(&mut fields, &request.filter, &EXCEPTIONS);
+        let order = Order::parse(&mut fields, &request.order_by, &EXCEPTIONS, &KEYS);
+        let order = order.unwrap_or_else(|| Order::usual(&KEYS, false));
+        let shape = order.shape();
         Ok(Self {
             kinds,
             facility_id: fields.filter("facility_id", &request.facility_id),
@@ -64,6 +87,8 @@ impl ExceptionsQuery {
                 .and_then(|day| day.checked_add_days(Days::new(1)))
                 .map(begin),
             min_value: request.min_value_minor_units,
+            filter,
+            order,
             paging: paging_of(fields, "exceptions", asked, &bare, &shape)?,
         })
     }
@@ -101,15 +126,21 @@ impl ExceptionsQuery {
             let minimum = clauses.parameter(self.min_value);
             clauses.condition(format!("value_minor_units >= {minimum}"));
         }
-        let order = ["position", "kind", "exception_no"];
-        clauses.after(&order, self.paging.resume.clone());
+        let today = today.to_string();
+        self.filter.refuse_unknown(connection)?;
+        self.filter.add(&mut clauses, &today);
+        let order = self
+            .order
+            .place(&mut clauses, &today, self.paging.resume.as_deref());
         let where_clause = clauses.where_clause();
         let limit = self.paging.limit(&mut clauses);
-        let order = order.join(", ");
         let sql = format!(
-            "SELECT exception, {order} FROM exceptions{where_clause} ORDER BY {order} LIMIT {limit}"
+            "SELECT exception, {} FROM exceptions{where_clause} ORDER BY {} LIMIT {limit}",
+            order.columns, order.by
         );
         self.paging
-            .page(connection, &sql, &clauses, (1, 3), |row| sized(row, 0))
+            .page(connection, &sql, &clauses, (1, order.keys), |row| {
+                sized(row, 0)
+            })
     }
 }

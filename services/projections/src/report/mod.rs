@@ -81,7 +81,7 @@ fn in_region(clauses: &mut Clauses, column: &str, region_id: Option<&String>, to
 }
 
 /// Whether a facility is neither retired nor closed on a day.
-fn is_in_use(facility: &Facility, day: NaiveDate) -> bool {
+pub fn is_in_use(facility: &Facility, day: NaiveDate) -> bool {
     let retired_on = facility.retired.as_ref().map(|it| it.retired_on.as_str());
     let is_retired = retired_on.is_some_and(|retired_on| retired_on <= day.to_string().as_str());
     !is_retired && closure_on(facility, day).is_none()

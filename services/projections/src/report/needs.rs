@@ -9,14 +9,14 @@ use keruen_proto::{
     registry::v1::{Facility, FacilityKind},
     reports::v1::{ListUnmetNeedsRequest, UnmetNeedOrder, UnmetNeedRow},
     requests::v1::{RejectionReason, Request, RequestLine, RequestState, ShortClosingReason},
-    shipments::v1::{Shipment, ShipmentState},
+    shipments::v1::Shipment,
 };
 
 use super::{MAX_DAYS, cut, in_region, is_in_use, paging_of, within};
 use crate::{
     boards::{Page, Paging, sized},
     clauses::{Clauses, Value},
-    database::{Connection, params},
+    database::Connection,
     failure::StoreError,
     fields::Fields,
     names::{self, Facilities},
@@ -104,7 +104,7 @@ impl NeedsQuery {
         names::known_commodity(connection, self.commodity_id.as_deref())?;
         names::known_item(connection, self.item_id.as_deref())?;
         let day = today.to_string();
-        let on_the_way = on_the_way(connection)?;
+        let coming = coming(connection)?;
         let mut facilities = Facilities::new(connection, &day);
         let mut sums: BTreeMap<NeedKey, Sum> = BTreeMap::new();
         for (request, filed_on) in self.requests(connection, &day)? {
@@ -112,8 +112,11 @@ impl NeedsQuery {
             let is_confirmed = self.is_confirmed(&request, filed_on, today);
             for line in request.lines.iter().filter(|line| self.is_about(line)) {
                 let key = (request.request_id.clone(), line.line);
-                let on_the_way = on_the_way.get(&key).copied().unwrap_or_default();
-                let need = needed(&request, line, on_the_way);
+                let need = needed(
+                    &request,
+                    line,
+                    coming.get(&key).copied().unwrap_or_default(),
+                );
                 let days = (today - filed_on).num_days().max(0);
                 add(
                     &mut sums,
@@ -287,7 +290,8 @@ struct Needed {
     missing: i64,
 }
 
-fn needed(request: &Request, line: &RequestLine, on_the_way: i64) -> Needed {
+fn needed(request: &Request, line: &RequestLine, coming: Coming) -> Needed {
+    let on_the_way = coming.on_the_way;
     let is_decided = !matches!(
         request.state(),
         RequestState::Filed | RequestState::Acknowledged | RequestState::Rejected
@@ -299,7 +303,8 @@ fn needed(request: &Request, line: &RequestLine, on_the_way: i64) -> Needed {
     };
     Needed {
         approved: line.approved,
-        claimed: (line.allocated - line.received - on_the_way).max(0),
+        // What is missing was claimed, but has left.
+        claimed: (line.allocated - line.received - on_the_way - coming.missing).max(0),
         on_the_way,
         missing: (wanted - line.received - on_the_way).max(0),
     }
@@ -361,31 +366,32 @@ impl Sum {
     }
 }
 
-/// What is on its way for each line of a request, and not reported missing.
-fn on_the_way(connection: &Connection) -> Result<BTreeMap<LineKey, i64>, StoreError> {
-    let mut sums: BTreeMap<LineKey, i64> = BTreeMap::new();
-    let mut statement =
-        connection.prepare_cached("SELECT resource FROM shipments WHERE state = ?1")?;
-    for state in [
-        ShipmentState::Dispatched,
-        ShipmentState::PartlyReceived,
-        ShipmentState::HandedOver,
-        ShipmentState::DeliveryAttempted,
-        ShipmentState::Diverted,
-        ShipmentState::Arrived,
-    ] {
-        let mut rows = statement.query(params![i32::from(state)])?;
-        while let Some(row) = rows.next()? {
-            let bytes: Vec<u8> = row.get(0)?;
-            let shipment = <Shipment as prost::Message>::decode(bytes.as_slice())?;
-            for lot in &shipment.lots {
-                let Some(units) = &lot.shipment_units else {
-                    continue;
-                };
-                let key = (units.request_id.clone(), units.request_line);
-                let sum = sums.entry(key).or_default();
-                *sum = sum.saturating_add(lot.in_transit);
-            }
+/// What shipments bring for a line of a request.
+#[derive(Clone, Copy, Default)]
+struct Coming {
+    on_the_way: i64,
+    /// Reported missing, and not settled.
+    missing: i64,
+}
+
+/// What is on its way for each line of a request, and what of that is missing.
+fn coming(connection: &Connection) -> Result<BTreeMap<LineKey, Coming>, StoreError> {
+    let mut sums: BTreeMap<LineKey, Coming> = BTreeMap::new();
+    let mut statement = connection.prepare_cached(
+        "SELECT resource FROM shipments WHERE shipment_id IN (SELECT shipment_id FROM carried)",
+    )?;
+    let mut rows = statement.query(&[])?;
+    while let Some(row) = rows.next()? {
+        let bytes: Vec<u8> = row.get(0)?;
+        let shipment = <Shipment as prost::Message>::decode(bytes.as_slice())?;
+        for lot in &shipment.lots {
+            let Some(units) = &lot.shipment_units else {
+                continue;
+            };
+            let key = (units.request_id.clone(), units.request_line);
+            let sum = sums.entry(key).or_default();
+            sum.on_the_way = sum.on_the_way.saturating_add(lot.in_transit);
+            sum.missing = sum.missing.saturating_add(lot.missing);
         }
     }
     Ok(sums)

@@ -547,7 +547,15 @@ impl Place {
         let counts = change.counts;
         self.on_hand += counts.on_hand;
         self.in_transit += counts.in_transit;
-        let came = counts.on_hand > 0 && counts.title_in == 0;
+        // What is back because it never went has told nothing.
+        let gone = [
+            counts.consumed,
+            counts.disposed,
+            counts.lost,
+            counts.returned,
+        ];
+        let is_back = gone.iter().any(|sum| *sum < 0);
+        let came = counts.on_hand > 0 && counts.title_in == 0 && !is_back;
         if came || counts.consumed > 0 {
             self.told_us = self.told_us.max(change.occurred_at_us);
         }

@@ -72,6 +72,10 @@ CREATE TABLE shipments (
     destination_id TEXT NOT NULL,
     state INTEGER NOT NULL,
     custodian_id TEXT NOT NULL,
+    expected_on TEXT NOT NULL,
+    trip_id TEXT NOT NULL,
+    discrepancy INTEGER NOT NULL,
+    item_ids TEXT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL
 );

@@ -60,6 +60,11 @@ CREATE TABLE item_quality (
 CREATE TABLE donations (
     donation_id TEXT NOT NULL PRIMARY KEY,
     donor_id TEXT NOT NULL,
+    recipient_id TEXT NOT NULL,
+    -- keruen.inventory.v1.DonationState.
+    state INTEGER NOT NULL,
+    -- Day, ISO 8601; empty where unknown.
+    expected_on TEXT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL
 );
@@ -108,8 +113,14 @@ CREATE TABLE requests (
     is_open INTEGER NOT NULL,
     -- 1 is the most urgent.
     urgency_rank INTEGER NOT NULL,
+    -- Day, ISO 8601; empty where not stated.
+    needed_by TEXT NOT NULL,
+    -- Codes of what its lines are about, each between commas.
+    commodity_ids TEXT NOT NULL,
+    item_ids TEXT NOT NULL,
     created_position BIGINT NOT NULL,
-    -- keruen.log.v1.OccurredAt of the event that filed it.
+    -- When it was filed, and keruen.log.v1.OccurredAt of the event that says so.
+    filed_at_us BIGINT NOT NULL,
     filed_at BLOB NOT NULL,
     resource BLOB NOT NULL
 );
@@ -125,6 +136,13 @@ CREATE TABLE shipments (
     state INTEGER NOT NULL,
     -- Who is liable for it on its way; empty before dispatch.
     custodian_id TEXT NOT NULL,
+    -- Day, ISO 8601; empty where not stated.
+    expected_on TEXT NOT NULL,
+    trip_id TEXT NOT NULL,
+    -- Whether anything was not as announced.
+    discrepancy INTEGER NOT NULL,
+    -- Codes of what its lines are about, each between commas.
+    item_ids TEXT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL
 );

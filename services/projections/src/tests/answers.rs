@@ -521,7 +521,7 @@ fn shipments_are_found_by_end_and_state() {
     };
     let page = ShipmentsQuery::parse(&asked)
         .unwrap()
-        .answer(world.writer.connection())
+        .answer(world.writer.connection(), TODAY)
         .unwrap();
     assert_eq!(page.rows, expected);
 }

@@ -6,6 +6,7 @@ mod chance;
 mod custody;
 mod donor;
 mod endpoint;
+mod filters;
 mod following;
 mod history;
 mod master;

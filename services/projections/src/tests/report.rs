@@ -18,7 +18,8 @@ use keruen_proto::{
         UnmetNeedRow,
     },
     requests::v1::{RejectionReason, Request, RequestState},
-    shipments::v1::Shipment,
+    shipments::v1::{Shipment, ShipmentState},
+    stock::v1::ListShortagesRequest,
 };
 
 use super::{
@@ -29,6 +30,7 @@ use super::{
     stores::{open, served},
 };
 use crate::{
+    attention::ShortagesQuery,
     chronicle::day_of,
     report::{ExceptionsQuery, ExpiryQuery, Missing, NeedsQuery, ReorderQuery, missing},
     store::{Place, Writer},
@@ -482,8 +484,23 @@ fn what_is_closed_or_retired_needs_nothing() {
             wanted.sort_unstable();
             assert_eq!(found, wanted, "{today}");
             assert!(rows.iter().all(|row| row.suggested == 70));
+            let short = short_at(&history.events, today);
+            assert_eq!(short, wanted, "{today}");
         }
     }
+}
+
+/// Where reserves are missing.
+fn short_at(events: &[RecordedEvent], today: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(&Place::Folder(dir.path().to_owned()), &CURRENT);
+    writer.apply(events).unwrap();
+    let query = ShortagesQuery::parse(&ListShortagesRequest::default()).unwrap();
+    let page = query.answer(writer.connection(), today.parse().unwrap());
+    let rows = page.unwrap().rows.into_iter();
+    let mut facilities: Vec<String> = rows.map(|row| row.facility_id).collect();
+    facilities.sort_unstable();
+    facilities
 }
 
 fn commodity_of_row(id: &str) -> &'static str {
@@ -494,22 +511,31 @@ fn commodity_of_row(id: &str) -> &'static str {
         .unwrap()
 }
 
-/// Region, commodity and item with what is asked, approved, on its way, received and missing.
-fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 5]> {
+/// Region, commodity and item with what is asked, approved, on its way, received, missing and claimed.
+fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 6]> {
     let mut coming: BTreeMap<(String, i32), i64> = BTreeMap::new();
+    let mut claimed: BTreeMap<(String, i32), i64> = BTreeMap::new();
     for id in &history.shipments {
         let Entry::Shipment(shipment) = history.fold(&Boundary::shipment(id).unwrap()) else {
             unreachable!();
         };
         let shipment: Shipment = shipment;
+        let has_left = !matches!(
+            shipment.state(),
+            ShipmentState::Requested | ShipmentState::Allocated
+        );
         for lot in shipment.lots {
             let units = lot.shipment_units.unwrap();
+            if !has_left {
+                let key = (units.request_id.clone(), units.request_line);
+                *claimed.entry(key).or_default() += units.units.unwrap().quantity;
+            }
             *coming
                 .entry((units.request_id, units.request_line))
                 .or_default() += lot.in_transit;
         }
     }
-    let mut needs: BTreeMap<(String, String, String), [i64; 5]> = BTreeMap::new();
+    let mut needs: BTreeMap<(String, String, String), [i64; 6]> = BTreeMap::new();
     for id in &history.requests {
         let Entry::Request(request) = history.fold(&Boundary::request(id).unwrap()) else {
             unreachable!();
@@ -528,10 +554,11 @@ fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 5]
             _ => true,
         };
         for line in request.lines {
-            let coming = coming
-                .get(&(id.clone(), line.line))
-                .copied()
-                .unwrap_or_default();
+            let of = |sums: &BTreeMap<(String, i32), i64>| {
+                let sum = sums.get(&(id.clone(), line.line));
+                sum.copied().unwrap_or_default()
+            };
+            let (coming, claimed) = (of(&coming), of(&claimed));
             let wanted = if is_decided {
                 line.approved
             } else {
@@ -550,6 +577,7 @@ fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 5]
                 coming,
                 line.received,
                 missing,
+                claimed,
             ]) {
                 *sum += more;
             }
@@ -593,6 +621,7 @@ fn unmet_needs_are_what_the_requests_still_miss() {
                         row.on_the_way,
                         row.received,
                         row.missing,
+                        row.claimed,
                     ],
                 )
             })
