@@ -33,8 +33,8 @@ Looks at the store of a node, whether it runs or not, and changes nothing: is th
 recorded lately, is the clock right, how old is the last backup (of `keruen backup`), can this program open the store, \
 are the views far behind, are the files safe from others. Each problem comes with what to do.
 
-Of a log on PostgreSQL it tells whether the server is fit to hold it, which node writes it and in which epoch, and which nodes \
-stand by. What the server itself needs, its own tools and views tell (pg_stat_replication, pg_stat_archiver).
+Of a log on PostgreSQL it tells whether the server is fit to hold it, which node writes it and in which epoch, which nodes \
+stand by, and whether the checkpoint.key in --data is the writer's. What the server itself needs, its own tools and views tell (pg_stat_replication, pg_stat_archiver).
 
 With --nats-url it asks the node how its relay to JetStream is: the last position that it published, against the head.
 
