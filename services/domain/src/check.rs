@@ -5,9 +5,9 @@
 //! |---|---|
 //! | 1 | per batch and owner: received + passed to the owner = on hand + in transit + consumed + disposed + lost + given back + converted + passed on; a batch enters once, and every movement says of it what its receipt said |
 //! | 2 | on hand, reserved, held, available and in transit are never negative; what is held or recalled is not sent |
-//! | 3 | an asset is at exactly one facility, or in exactly one shipment; inside at most one other one, and then where that one is; what is installed, lent or with a repairer leaves in no shipment; a vehicle, a crew and a shipment are on at most one trip at once |
+//! | 3 | an asset is at exactly one facility, or in exactly one shipment; inside at most one other one, and then where that one is; what is installed, lent, with a repairer or a vehicle under way leaves in no shipment; a vehicle, a crew and a shipment are on at most one trip at once |
 //! | 4 | per line of a request: received ≤ allocated ≤ approved ≤ requested |
-//! | 5 | what is under way has one liable custodian, who is known; it is handed over by that one, on an agreement or an override; a loss is settled with whoever is liable; stock at rest changes its keeper by a count |
+//! | 5 | what is under way has one liable custodian, who is known; it is handed over by that one, on an agreement or an override; a loss is settled with whoever is liable; stock at rest changes its keeper by a count that served no other change |
 //! | 6 | what is allocated is neither held, recalled nor expired, and nothing that expires earlier is left behind; it is meant for where it goes, and claimed when it is recorded |
 //! | 7 | each command recorded its events once, in one append |
 //!

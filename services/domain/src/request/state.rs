@@ -7,9 +7,9 @@ use keruen_proto::{
     requests::v1::{
         ApprovalConfirmed, NeedReconfirmed, RejectionReason, Request, RequestAcknowledged,
         RequestAmended, RequestApproved, RequestCancelled, RequestClosedShort, RequestEscalated,
-        RequestFiled, RequestMarkedDuplicate, RequestRejected, RequestState, RequestTriaged,
-        SubstituteAccepted, SubstituteDeclined, SubstituteOffer, SubstituteOffered,
-        SubstituteState,
+        RequestFiled, RequestLine, RequestMarkedDuplicate, RequestRejected, RequestState,
+        RequestTriaged, SubstituteAccepted, SubstituteDeclineReason, SubstituteDeclined,
+        SubstituteOffer, SubstituteOffered, SubstituteState,
     },
     shipments::v1::{
         AllocationReleased, LossActAccepted, LossActVoided, ReceivedUnits, ShipmentAllocated,
@@ -94,6 +94,7 @@ fn lived(request: &mut Request, event: &Event, is_it: impl Fn(&str) -> bool) {
         }
         Event::RequestAmended(event) if is_it(&event.request_id) => {
             if !event.lines.is_empty() {
+                withdraw(request, &event.lines);
                 request.lines.clone_from(&event.lines);
             }
             request.priority = event.priority;
@@ -159,6 +160,21 @@ fn lived(request: &mut Request, event: &Event, is_it: impl Fn(&str) -> bool) {
             request.cancellation_reason = event.reason;
         }
         _ => {}
+    }
+}
+
+/// What was offered for a line that asks for something else now, or is no more, stands no longer.
+fn withdraw(request: &mut Request, lines: &[RequestLine]) {
+    let goods = |lines: &[RequestLine], number: i32| {
+        let line = lines.iter().find(|line| line.line == number);
+        line.map(|line| (line.commodity_id.clone(), line.item_id.clone()))
+    };
+    for offer in &mut request.substitutes {
+        let is_same = goods(&request.lines, offer.line) == goods(lines, offer.line);
+        if !is_same && offer.state() != SubstituteState::Declined {
+            offer.state = SubstituteState::Declined.into();
+            offer.decline_reason = SubstituteDeclineReason::NoLongerNeeded.into();
+        }
     }
 }
 
@@ -246,7 +262,7 @@ fn received(request: &mut Request, units: &[ReceivedUnits], sign: i64) {
 fn count(
     request: &mut Request,
     units: &ShipmentUnits,
-    change: impl Fn(&mut keruen_proto::requests::v1::RequestLine, i64),
+    change: impl Fn(&mut RequestLine, i64),
 ) -> bool {
     if request.request_id.is_empty() || units.request_id != request.request_id {
         return false;
@@ -270,9 +286,7 @@ fn progress(request: &Request) -> RequestState {
     ) {
         return request.state();
     }
-    let all = |is_done: fn(&keruen_proto::requests::v1::RequestLine) -> bool| {
-        request.lines.iter().all(is_done)
-    };
+    let all = |is_done: fn(&RequestLine) -> bool| request.lines.iter().all(is_done);
     if all(|line| line.received >= line.approved) {
         RequestState::Fulfilled
     } else if !all(|line| line.received == 0) {

@@ -5,7 +5,7 @@ use keruen_proto::{
     inventory::v1::StockUnits,
     shipments::v1::{
         AgreementOverride, CustodyBasis, Shipment, ShipmentCancelled, ShipmentDispatched,
-        ShipmentState, ShipmentUnits,
+        ShipmentState, ShipmentUnits, ShipmentUnloaded,
     },
 };
 
@@ -147,24 +147,43 @@ impl DispatchShipment {
     }
 }
 
+/// What is cancelled gets off the trip that it is on, so that it takes no room there.
+fn got_off(books: &Books, shipment: &Shipment) -> Option<Event> {
+    let trip = books.trip(&shipment.trip_id)?;
+    let mut loads = trip.loads.iter();
+    loads
+        .any(|load| load.shipment_id == shipment.shipment_id)
+        .then(|| {
+            ShipmentUnloaded {
+                trip_id: trip.trip_id.clone(),
+                shipment_id: shipment.shipment_id.clone(),
+                origin_id: shipment.origin_id.clone(),
+                destination_id: shipment.destination_id.clone(),
+            }
+            .into()
+        })
+}
+
 impl Command for CancelShipment {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
-        reads(books, &self.shipment_id)
+        let mut boundaries = reads(books, &self.shipment_id);
+        let shipment = books.shipment(&self.shipment_id);
+        boundaries.extend(shipment.and_then(|it| Boundary::trip(&it.trip_id)));
+        boundaries
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
         let shipment = existing(books, &self.shipment_id)?;
         check_not_left(shipment)?;
-        limits::keep(vec![
-            ShipmentCancelled {
-                shipment_id: shipment.shipment_id.clone(),
-                origin_id: shipment.origin_id.clone(),
-                destination_id: shipment.destination_id.clone(),
-                units: claims(shipment),
-                reason: self.reason.into(),
-            }
-            .into(),
-        ])
+        let cancelled = Event::from(ShipmentCancelled {
+            shipment_id: shipment.shipment_id.clone(),
+            origin_id: shipment.origin_id.clone(),
+            destination_id: shipment.destination_id.clone(),
+            units: claims(shipment),
+            reason: self.reason.into(),
+        });
+        let unloaded = got_off(books, shipment);
+        limits::keep(unloaded.into_iter().chain([cancelled]).collect())
     }
 
     fn subject(&self, _: &Books) -> Option<Boundary> {

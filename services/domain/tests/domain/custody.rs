@@ -96,7 +96,7 @@ fn refuse(shipment_id: &str) -> RefuseHandOver {
     }
 }
 
-fn appoint(person: &str, counts: &[&str]) -> AppointKeeper {
+pub fn appoint(person: &str, counts: &[&str]) -> AppointKeeper {
     AppointKeeper {
         facility_id: code("WH"),
         organisation_id: code("HELP"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Days;
 use keruen_domain::{
     Boundary, Command, Entry, Label, Rejection,
+    agreement::SignLiabilityAgreement,
     calendar::facility_day,
     check::Ledger,
     correction::{CorrectBatchData, CorrectReceipt, Remedy, VoidMovement, remedy},
@@ -51,9 +52,11 @@ mod comparing;
 mod sharing;
 mod shipping;
 mod stock;
+mod trips;
 
 use comparing::is_sure;
 use shipping::is_missing;
+use trips::{COLD, COLD_ITEM, Road};
 
 const FACILITIES: [&str; 3] = ["WH", "HOSP", "FAR"];
 const LOTS: [&str; 4] = ["L1", "L2", "L3", ""];
@@ -90,7 +93,7 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     (
-        0..70_u8,
+        0..77_u8,
         0..64_usize,
         0..64_usize,
         1..30_i64,
@@ -124,6 +127,8 @@ struct World {
     goods: Vec<String>,
     plans: Vec<String>,
     emergencies: Vec<String>,
+    trips: Vec<String>,
+    road: Road,
     accepted: usize,
 }
 
@@ -149,6 +154,8 @@ impl World {
             goods: Vec::new(),
             plans: Vec::new(),
             emergencies: Vec::new(),
+            trips: Vec::new(),
+            road: Road::default(),
             accepted: 0,
         };
         let mut registry = registry();
@@ -158,6 +165,11 @@ impl World {
                 && let Some(item) = event.item.as_mut().filter(|item| item.item_id == "PCR")
             {
                 item.release_required = Some(true);
+            }
+            if let Event::ItemRegistered(event) = event
+                && let Some(item) = event.item.as_mut().filter(|item| item.item_id == COLD_ITEM)
+            {
+                item.storage = Some(COLD);
             }
         }
         registry.push(kit_item());
@@ -184,6 +196,7 @@ impl World {
         for event in &events {
             self.position += 1;
             self.ledger.take_in(self.position, event, self.story.now_us);
+            self.road.take_in(event);
         }
         assert_eq!(self.ledger.end_append(), []);
         self.story.append(events);
@@ -278,6 +291,8 @@ impl World {
             62..=66 => self.go_on(step),
             67 | 68 => self.share(step),
             69 => self.alarm(step),
+            70..=75 => self.travel(step),
+            76 => self.take_over(step),
             28 => self.spoil(step),
             29 => self.give_back(step),
             18 => self.hold(step),
@@ -728,6 +743,18 @@ const REACHED: &[&str] = &[
     "EmergencyDeclared",
     "EmergencyEnded",
     "MinimumReserveSet",
+    "CustodyHandedOver",
+    "LiabilityAgreementSigned",
+    "KeeperAppointed",
+    "TripPlanned",
+    "ShipmentLoaded",
+    "ShipmentUnloaded",
+    "TripDeparted",
+    "TripStopReached",
+    "TripBrokeDown",
+    "TripResumed",
+    "TripCompleted",
+    "TripCancelled",
 ];
 
 /// The random histories reach every kind of fact; else the property says little.

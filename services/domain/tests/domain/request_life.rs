@@ -874,6 +874,41 @@ fn a_substitute_is_sent_once_it_is_accepted() {
 }
 
 #[test]
+fn what_was_offered_for_another_need_stands_no_longer() {
+    let story = Story::new()
+        .after(pledge("D1", &[("TEST", 1_000)]))
+        .after(receive("D1", vec![line("RAPID", 1_000, "B1")]))
+        .after(ask("R1", &[("OXYGEN", 3), ("GLOVES", 9)]))
+        .after(offer(1, "RAPID"))
+        .after(accept(1))
+        .after(offer(2, "RAPID"));
+    // As many more of the same change nothing; another commodity on the line does.
+    let more = story
+        .clone()
+        .after(amend_lines(&[("OXYGEN", 5), ("GLOVES", 9)]));
+    let states = |story: &Story| -> Vec<SubstituteState> {
+        let known = read(story, "R1").substitutes;
+        known.iter().map(SubstituteOffer::state).collect()
+    };
+    assert_eq!(
+        states(&more),
+        [SubstituteState::Accepted, SubstituteState::Offered]
+    );
+    let other = story.after(amend_lines(&[("GLOVES", 5)]));
+    assert_eq!(states(&other), [SubstituteState::Declined; 2]);
+    other
+        .clone()
+        .when(accept(2))
+        .refused("OFFER_ANSWERED")
+        .saying(&["DECLINED"]);
+    // So tests are not sent for gloves.
+    other
+        .after(approve_all("R1"))
+        .when(ship_for("S1", "R1", &[("RAPID", 5)]))
+        .refused("REQUEST_LINE_MISMATCH");
+}
+
+#[test]
 fn offers_are_bounded() {
     let mut story = Story::new().after(ask("R1", &[("OXYGEN", 1)]));
     for number in 1..=50 {

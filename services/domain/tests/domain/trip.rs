@@ -24,7 +24,7 @@ use crate::{
     fleet::{crew, vehicle},
     journey::{BOX_1, BOX_2, divert, pack, shipment, stands_there},
     story::Story,
-    world::*,
+    world::{cancel as cancel_shipment, *},
 };
 
 pub fn plan(trip_id: &str, vehicle_id: &str, crew_id: &str, days: (&str, &str)) -> PlanTrip {
@@ -454,6 +454,28 @@ fn a_vehicle_carries_what_its_record_says() {
         .when(load("T1", "S1"))
         .refused("TOO_MANY_RECORDS");
     many.after(cancel("T1"));
+}
+
+#[test]
+fn what_is_cancelled_takes_no_room_on_a_trip() {
+    let full = vehicle("VAN").capacity_kg;
+    let story = garage()
+        .after(weighing("S1", BOX_1, i64::from(full) * 1_000))
+        .after(ship("S2", &[("GLOVE", 40)]))
+        .after(allocate("S2"))
+        .after(weighing("S2", BOX_2, 1_000))
+        .after(planned("T1"))
+        .after(load("T1", "S1"));
+    story
+        .clone()
+        .when(load("T1", "S2"))
+        .refused("OVERLOADED")
+        .saying(&["VAN"]);
+    let story = story.after(cancel_shipment("S1"));
+    assert_eq!(trip(&story, "T1").loads, []);
+    assert_eq!(shipment(&story, "S1").trip_id, "");
+    let story = story.after(load("T1", "S2"));
+    assert_eq!(story.violations(), Vec::<String>::new());
 }
 
 fn degrees(from: i32, to: i32) -> StorageRange {

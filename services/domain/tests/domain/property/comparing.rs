@@ -47,6 +47,8 @@ impl World {
         all.extend(self.requests.iter().map(|id| Boundary::Request(code(id))));
         all.extend(self.shipments.iter().map(|id| Boundary::Shipment(code(id))));
         all.extend(self.boundaries_of_sharing());
+        all.extend(self.boundaries_of_trips());
+        all.push(Boundary::Keeper(code("WH")));
         all.extend(self.parcels.iter().map(|sscc| Boundary::Parcel(code(sscc))));
         all
     }
@@ -171,5 +173,10 @@ pub(super) fn is_sure(boundary: &Boundary) -> bool {
             | Boundary::LotInKits(..)
             | Boundary::Asset(..)
             | Boundary::Key(..)
+            | Boundary::Vehicle(_)
+            | Boundary::Crew(_)
+            | Boundary::VehicleTrips(_)
+            | Boundary::CrewTrips(_)
+            | Boundary::Keeper(_)
     )
 }

@@ -24,6 +24,7 @@ impl World {
         let contents = pick(&shipment.lots, step.which).map(|lot| vec![part_of(lot, step)]);
         let command = PackParcel {
             contents: contents.filter(|_| step.flag),
+            weight_g: i64::from(step.flag) * step.quantity * 3_000,
             ..journey::pack(&id, &sscc, "SEAL")
         };
         if self.carry_out(&command) {
@@ -66,7 +67,11 @@ impl World {
                 let given = self.carry_out(&custody::hand_over(&id, RECIPIENTS[step.other % 2]));
                 if !given {
                     let agreement = self.name("LA");
-                    self.carry_out(&custody::sign("HELP", &agreement));
+                    self.carry_out(&SignLiabilityAgreement {
+                        valid_until: None,
+                        ..custody::sign("HELP", &agreement)
+                    });
+                    self.carry_out(&custody::hand_over(&id, "HELP"));
                 }
             }
             (62, 1) => {
