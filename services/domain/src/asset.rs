@@ -134,7 +134,7 @@ pub(crate) fn check_in_store(
         .filter_map(|number| books.asset(item_id, number));
     for asset in assets {
         let is_put_to_use = matches!(asset.place(), AssetPlace::Installed | AssetPlace::Inside);
-        if is_away(asset) || is_put_to_use || !asset.trip_id.is_empty() {
+        if is_away(asset) || is_put_to_use {
             return Err(wrong_state(
                 asset,
                 &[AssetPlace::Facility],
@@ -146,12 +146,12 @@ pub(crate) fn check_in_store(
     Ok(())
 }
 
-/// Whether an asset is in the books of its facility, but with somebody else.
+/// Whether an asset is in the books of its facility, but with somebody else, or on a trip.
 fn is_away(asset: &Asset) -> bool {
-    matches!(asset.place(), AssetPlace::Lent | AssetPlace::Repairer)
+    matches!(asset.place(), AssetPlace::Lent | AssetPlace::Repairer) || !asset.trip_id.is_empty()
 }
 
-/// Whether a unit, or what it is inside, is in the books of its facility, but with somebody else.
+/// Whether a unit, or what it is inside, is in the books of its facility, but with somebody else, or on a trip.
 pub(crate) fn is_elsewhere(books: &Books, item_id: &str, serial_number: &str) -> bool {
     let asset = books.asset(item_id, serial_number);
     asset.is_some_and(|asset| {

@@ -767,7 +767,7 @@ rejections! {
     CountedSince { facility_id: String, batch_id: String, owner_id: String, counted_position: u64 } = "COUNTED_SINCE",
         Quantities, Refused, retry false,
         ("batch {batch_id} of {owner_id} at {facility_id} was corrected by another count after position {counted_position}, as of \
-          which it was counted now; leave it out, or count it again and name a later position");
+          which it was counted now; count it again and name a later position");
     TooManyDifferences { what: &'static str, differences: usize, limit: usize } = "TOO_MANY_DIFFERENCES", Quantities,
         malformed("lines"), retry false,
         ("lines: the count differs from the books in {differences} {what}, at most {limit} can be corrected at once; \

@@ -6,6 +6,7 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -14,6 +15,8 @@ use crate::log::{Page, Range, ReadError};
 
 /// So many readers may go through the log at once before they lose each other's pages. Each page is bounded.
 const MAX_READERS: usize = 4;
+/// How long a page waits for whoever asked for those before it.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Shorter pages are read when they are asked for.
 const MIN_EVENTS: usize = 512;
 
@@ -108,7 +111,9 @@ where
             && !page.complete
         {
             range = behind(&page, range);
-            if sender.send(page).await.is_err() {
+            // Whoever has gone for so long finds nothing here, and reads for himself.
+            let sending = tokio::time::timeout(PATIENCE, sender.send(page)).await;
+            if !matches!(sending, Ok(Ok(()))) {
                 break;
             }
         }

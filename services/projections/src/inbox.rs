@@ -187,7 +187,7 @@ impl Waiting {
             &row.due_on
         };
         format!(
-            "{}/{}/{due_on}/{:020}/{:02}/{}/{}/{}/{}",
+            "{}/{}/{due_on}/{:020}/{:02}/{}/{}/{}/{}/{}",
             u8::from(!row.emergency),
             i32::from(RequestPriority::Stat) - row.priority,
             self.since_position,
@@ -196,6 +196,7 @@ impl Waiting {
             row.request_id,
             row.shipment_id,
             row.batch_id,
+            row.organisation_id,
         )
     }
 }
@@ -363,8 +364,15 @@ fn handling<'a>(
     }
     // Each settles what it answers for.
     let mut missing: BTreeMap<&str, i64> = BTreeMap::new();
-    for share in shipment.lots.iter().flat_map(|lot| &lot.missing_by_liable) {
-        *missing.entry(&share.liable_id).or_default() += share.quantity;
+    for lot in shipment.lots.iter().filter(|lot| lot.missing > 0) {
+        let mut of_custodian = lot.missing;
+        for share in &lot.missing_by_liable {
+            *missing.entry(&share.liable_id).or_default() += share.quantity;
+            of_custodian -= share.quantity;
+        }
+        if of_custodian > 0 {
+            *missing.entry(&shipment.custodian_id).or_default() += of_custodian;
+        }
     }
     for (liable_id, quantity) in missing {
         handling.push((

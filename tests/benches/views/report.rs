@@ -54,7 +54,7 @@ const FIGURES: &[(&str, Target, &str)] = &[
     ),
     (
         "as_of_any_time_over_current",
-        Target::None,
+        Target::AtMost(3.0),
         "the same as of any time",
     ),
     ("both_over_current", Target::None, "the same, both together"),

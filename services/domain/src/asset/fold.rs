@@ -236,8 +236,14 @@ impl Life for Asset {
             Event::TripResumed(event) if is_it(&event.asset) => {
                 self.trip_id.clone_from(&event.trip_id);
             }
-            Event::TripResumed(event) if is_it(&event.from_asset) => self.trip_id.clear(),
-            Event::TripCompleted(event) if is_it(&event.asset) => self.trip_id.clear(),
+            Event::TripResumed(event)
+                if is_it(&event.from_asset) && self.trip_id == event.trip_id =>
+            {
+                self.trip_id.clear();
+            }
+            Event::TripCompleted(event) if is_it(&event.asset) && self.trip_id == event.trip_id => {
+                self.trip_id.clear();
+            }
             _ => {}
         }
     }

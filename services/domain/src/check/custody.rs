@@ -175,7 +175,8 @@ impl Custodians {
             ));
         }
         for count_id in &keeper.count_ids {
-            if !self.counts.insert(count_id.clone()) {
+            // Before take-overs told their time, a count could serve again after somebody else had taken over.
+            if !self.counts.insert(count_id.clone()) && keeper.since.is_some() {
                 self.faults.insert(format!(
                     "the stock of {facility_id} was taken over by count {count_id}, which was used before"
                 ));

@@ -134,12 +134,23 @@ pub(super) fn pass(
     let Some(passing) = &units.units else {
         return;
     };
+    // A parcel may hold the same lot several times, as it was picked.
+    let mut open = passing.quantity;
     let contents = parcel.contents.iter_mut();
     for content in contents.filter(|content| is_same(content, units)) {
-        if let Some(content) = &mut content.units {
-            content.quantity -= passing.quantity;
-            remove(&mut content.serial_numbers, &passing.serial_numbers);
-        }
+        let Some(content) = &mut content.units else {
+            continue;
+        };
+        let known = content.serial_numbers.len();
+        remove(&mut content.serial_numbers, &passing.serial_numbers);
+        let named = i64::try_from(known - content.serial_numbers.len()).unwrap_or(i64::MAX);
+        let taken = if passing.serial_numbers.is_empty() {
+            content.quantity.min(open)
+        } else {
+            named
+        };
+        content.quantity -= taken;
+        open -= taken;
     }
     let is_there =
         |content: &ShipmentUnits| content.units.as_ref().is_some_and(|it| it.quantity > 0);

@@ -270,7 +270,17 @@ impl TransferShipmentTitle {
             lots.any(|known| is_same(known, &theirs))
         };
         let new = passing.units.iter().filter(|units| !is_known(units));
-        if new.count() + shipment.lots.len() <= limits::SHIPMENT_LOTS {
+        // One of which nothing is left need not be named.
+        let is_left = |lot: &&ShipmentLot| {
+            let Some(of_line) = &lot.shipment_units else {
+                return false;
+            };
+            let quantity = |it: &ShipmentUnits| it.units.as_ref().map_or(0, |it| it.quantity);
+            let passes = passing.units.iter().filter(|units| is_same(units, of_line));
+            quantity(of_line) > passes.map(quantity).sum()
+        };
+        let left = shipment.lots.iter().filter(is_left);
+        if new.count() + left.count() <= limits::SHIPMENT_LOTS {
             return Ok(());
         }
         Err(Rejection::TooManyRecords {

@@ -77,11 +77,13 @@ pub(super) fn evolve(shipment: &mut Shipment, event: &Event, is_it: impl Fn(&str
 
 /// What it was to fulfil, it no longer does.
 fn diverted(shipment: &mut Shipment, event: &ShipmentDiverted) {
-    for of_line in shipment
-        .lots
-        .iter_mut()
-        .filter_map(|lot| lot.shipment_units.as_mut())
-    {
+    let parcels = shipment.parcels.iter_mut();
+    let packed = parcels
+        .filter_map(|it| it.parcel.as_mut())
+        .flat_map(|it| it.contents.iter_mut());
+    let lots = shipment.lots.iter_mut();
+    let of_lots = lots.filter_map(|lot| lot.shipment_units.as_mut());
+    for of_line in of_lots.chain(packed) {
         of_line.request_id.clear();
         of_line.request_line = 0;
     }

@@ -77,6 +77,27 @@ fn check_runs(books: &Books, vehicle: &Vehicle) -> Result<(), Rejection> {
     })
 }
 
+/// Refuses a vehicle whose unit is on another trip, under the name of another vehicle.
+pub(super) fn check_stands(
+    books: &Books,
+    vehicle_id: &Code,
+    trip_id: &Code,
+) -> Result<(), Rejection> {
+    let vehicle = fleet::existing_vehicle(books, vehicle_id)?;
+    let link = vehicle.asset.as_ref();
+    match link.and_then(|it| books.asset(&it.item_id, &it.serial_number)) {
+        Some(asset) if !asset.trip_id.is_empty() && asset.trip_id != trip_id.as_str() => {
+            Err(Rejection::VehicleUnfit {
+                vehicle_id: vehicle.vehicle_id.clone(),
+                item_id: asset.item_id.clone(),
+                serial_number: asset.serial_number.clone(),
+                fault: "ON_A_TRIP".to_owned(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses days on which the vehicle or the crew is on another trip. One that has left, maybe before its day, is not
 /// back before it is over.
 pub(super) fn check_free(

@@ -11,7 +11,7 @@ use keruen_proto::{
 use super::{
     CompleteTrip, DepartTrip, ReachStop, ReportBreakdown, ResumeTrip, check_state, existing,
     load::{check_capacity, check_cold},
-    plan::{check_fit, check_free, link_of, reads_of},
+    plan::{check_fit, check_free, check_stands, link_of, reads_of},
     stop, vehicle,
 };
 use crate::{
@@ -55,6 +55,7 @@ impl Command for DepartTrip {
         check_state(trip, &[TripState::Planned])?;
         if let Some((vehicle_id, crew_id)) = pair(trip) {
             check_fit(books, &vehicle_id, &crew_id, moment)?;
+            check_stands(books, &vehicle_id, &self.trip_id)?;
             let today = kazakhstan_day(moment.occurred_at_us);
             let day = today.to_string();
             // It leaves on another day than was planned, perhaps.
@@ -217,6 +218,7 @@ impl Command for ResumeTrip {
         fleet::existing_crew(books, &crew_id)?;
         check_state(trip, &[TripState::BrokenDown])?;
         check_fit(books, &vehicle_id, &crew_id, moment)?;
+        check_stands(books, &vehicle_id, &self.trip_id)?;
         let today = kazakhstan_day(moment.occurred_at_us);
         let day = today.to_string();
         let planned = (&trip.returns_on).max(&day).clone();

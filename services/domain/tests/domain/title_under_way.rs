@@ -100,10 +100,11 @@ fn in_parcel(story: &Story, sscc: &str) -> BTreeMap<String, i64> {
     let parcel = parcels.into_iter().find(|it| it.sscc == sscc);
     let contents = parcel.expect("a parcel").contents.iter();
     let units = contents.filter_map(|it| it.units.as_ref());
-    units
-        .filter(|units| units.item_id == "RAPID")
-        .map(|units| (units.owner_id.clone(), units.quantity))
-        .collect()
+    let mut sums = BTreeMap::new();
+    for units in units.filter(|units| units.item_id == "RAPID") {
+        *sums.entry(units.owner_id.clone()).or_default() += units.quantity;
+    }
+    sums
 }
 
 fn owned(owners: &[(&str, i64)]) -> BTreeMap<String, i64> {
@@ -237,6 +238,26 @@ fn what_is_under_way_passes_in_the_hands_of_its_custodian() {
     );
     assert_eq!(concentrator(&story, "S2").owner_id, "HELP");
     check(&story);
+}
+
+#[test]
+fn a_parcel_that_holds_a_lot_twice_loses_nothing_as_a_part_of_it_passes() {
+    let boxed = keruen_domain::shipment::PackParcel {
+        contents: Some(vec![picked(1, 5), picked(1, 3)]),
+        ..pack("S1", BOX_1, "SEAL")
+    };
+    // 32 are loose.
+    for (passing, owners) in [
+        (36, [("MOH", 4), ("HELP", 4)]),
+        (38, [("MOH", 2), ("HELP", 6)]),
+    ] {
+        let story = claimed()
+            .after(boxed.clone())
+            .after(dispatch("S1"))
+            .after(some(vec![picked(1, passing)]));
+        assert_eq!(in_parcel(&story, BOX_1), owned(&owners));
+        check(&story);
+    }
 }
 
 #[test]

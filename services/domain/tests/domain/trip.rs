@@ -358,6 +358,22 @@ fn a_unit_that_is_a_vehicle_on_a_trip_is_sent_nowhere() {
 }
 
 #[test]
+fn a_vehicle_on_a_trip_is_not_missing_where_it_is_counted() {
+    let mut sheet = count("K1", "CONC", &[("C1", 1)]);
+    sheet.lines[0].serial_numbers = labels(&["N2"]);
+    let at_home = with_units().after(sheet.clone());
+    let Entry::Stock(level, _) = at_home.read(&Boundary::Stock(code("WH"), code("CONC"))) else {
+        panic!("no stock");
+    };
+    assert_eq!(level.lots[0].serial_numbers, ["N2"]);
+    let story = with_units().after(depart("T1")).after(sheet);
+    assert!(!is_available(&story, "N1"));
+    let story = story.after(complete("T1"));
+    assert!(is_available(&story, "N1"));
+    assert_eq!(story.violations(), Vec::<String>::new());
+}
+
+#[test]
 fn what_is_claimed_leaves_as_goods_or_as_a_vehicle() {
     let claimed = with_units()
         .after(ship("S9", &[("CONC", 2)]))

@@ -84,7 +84,7 @@ impl Document {
         let has_left = !shipment.legs.is_empty();
         let is_short = shipment.lots.iter().any(|it| it.missing + it.lost > 0);
         match self {
-            Self::PickList | Self::Waybill if shipment.lots.is_empty() => {
+            Self::PickList | Self::Waybill if !shipment.lots.iter().any(has_units) => {
                 Some("nothing is allocated to it; allocate it first")
             }
             Self::HandOverAct | Self::Receipt if !has_left => {
@@ -94,6 +94,10 @@ impl Document {
             _ => None,
         }
     }
+}
+
+fn has_units(lot: &ShipmentLot) -> bool {
+    units_of(lot).is_some_and(|units| units.quantity > 0)
 }
 
 impl FromStr for Document {
@@ -421,7 +425,8 @@ impl Writer<'_> {
         ];
         let columns = columns.iter().chain(more).map(|it| self.say(*it));
         let lots = self.shipment.lots.iter().filter_map(|lot| {
-            let units = units_of(lot)?;
+            // All of it passed to another owner, or goes on in another shipment.
+            let units = units_of(lot).filter(|units| units.quantity > 0)?;
             let mut row = vec![
                 self.item(&units.item_id),
                 units.batch_id.clone(),

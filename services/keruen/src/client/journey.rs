@@ -75,10 +75,12 @@ Examples:
     /// Record that goods of a shipment passed to another owner, claimed or on their way
     #[command(after_help = "\
 Examples:
-  keruen shipment transfer-title S-JEZ-1 --to MOH --document kind=transfer-act,number=17/2020
+  keruen shipment transfer-title S-JEZ-1 --to MOH \\
+      --document kind=transfer-act,number=17/2020
   keruen shipment transfer-title S-JEZ-1 --to MOH --parcel 346012340000000182 \\
       --document kind=transfer-act,number=18/2020
-  keruen shipment transfer-title S-JEZ-1 --to MOH --unit line=1,owner=KASPI,quantity=40 \\
+  keruen shipment transfer-title S-JEZ-1 --to MOH \\
+      --unit line=1,owner=KASPI,quantity=40 \\
       --document kind=transfer-act,number=19/2020
 
 Nothing moves, and whoever carries the goods answers for them as before. Without --parcel and --unit everything passes that \

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// Where 0 says that there is nothing, and not that nothing is said.
+const ZERO_SAYS_MUCH: [&str; 1] = ["counted"];
+
 /// Where what is there differs from what a file says, both as protobuf JSON. What the file doesn't say may be anything.
 pub fn difference(stated: Value, there: &Value) -> Option<String> {
     differing(&said(stated), there, "")
@@ -12,7 +15,10 @@ fn said(stated: Value) -> Value {
     match stated {
         Value::Object(members) => {
             let members = members.into_iter().map(|(name, value)| (name, said(value)));
-            Value::Object(members.filter(|(_, value)| says_something(value)).collect())
+            let meant = members.filter(|(name, value)| {
+                says_something(value) || (ZERO_SAYS_MUCH.contains(&name.as_str()) && value == "0")
+            });
+            Value::Object(meant.collect())
         }
         Value::Array(values) => Value::Array(values.into_iter().map(said).collect()),
         other => other,
@@ -68,8 +74,10 @@ mod tests {
 
     #[test]
     fn fields_that_say_nothing_are_not_compared() {
-        let stated = json!({"a": "", "b": [], "c": {"d": "0", "e": 0, "f": null}, "g": false, "h": [{"i": "", "j": "x"}]});
-        assert_eq!(said(stated), json!({"g": false, "h": [{"j": "x"}]}));
+        let stated = json!({"a": "", "b": [], "c": {"d": "0", "e": 0, "f": null}, "g": false, "h": [{"i": "", "j": "x"}],
+                            "counted": "0", "k": {"counted": ""}});
+        let left = json!({"g": false, "h": [{"j": "x"}], "counted": "0", "k": {}});
+        assert_eq!(said(stated), left);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
@@ -18,8 +18,8 @@ use futures::{StreamExt as _, future::join_all, stream};
 use keruen_proto::{
     events::v1::GetCommandRequest,
     inventory::v1::{
-        ConsumeStockRequest, ConsumptionPurpose, DisposalReason, DisposeStockRequest, NewStockLine,
-        OpenStockRequest, ReceiptLine, ReceiptOutcome, ReceiveDonationRequest, ReturnReason,
+        ConsumeStockRequest, ConsumptionPurpose, DisposalReason, DisposeStockRequest,
+        GetBatchRequest, NewStockLine, OpenStockRequest, ReceiptLine, ReceiptOutcome, ReceiveDonationRequest, ReturnReason,
         ReturnStockRequest,
     },
     log::v1::TimePrecision,
@@ -180,8 +180,8 @@ pub fn help() -> String {
         "Facilities, items, owners and donations must be registered. Rows stand in the order in which things happened; \
          those that open the books of an item at a facility come first, stand together, and are 20 at most. What was used, \
          disposed of and given back is recorded as it happened: where the books know of too little, the rest is booked as \
-         found. Rows can be added to a file that was imported before: what is in the books already is recognised by what it \
-         says.",
+         found. Rows can be added to a file that was imported before, except of kind open, which are entered together: what \
+         is in the books already is recognised by what it says.",
     )
 }
 
@@ -216,6 +216,26 @@ macro_rules! each {
     };
 }
 
+impl Movement {
+    /// What tells it from others that the server would refuse for other reasons: when and how much is none of those.
+    fn shape(&self) -> u64 {
+        let mut bare = self.command.clone();
+        each!(&mut bare, request => request.occurred_at = None);
+        match &mut bare {
+            Command::Open(request) => request.lines.iter_mut().for_each(|line| line.quantity = 1),
+            Command::Receive(request) => request.lines.iter_mut().for_each(|line| line.quantity = 1),
+            Command::Use(request) => request.quantity = 1,
+            Command::Dispose(request) => request.quantity = 1,
+            Command::Return(request) => request.quantity = 1,
+        }
+        let mut hasher = DefaultHasher::new();
+        bare.content().hash(&mut hasher);
+        // Not every command says it itself.
+        self.item_id.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
 impl Command {
     /// What it says, without its command id.
     fn content(&self) -> Uuid {
@@ -229,22 +249,6 @@ impl Command {
         let bytes = each!(self, request => request.encode_to_vec());
         let content = [b"movements\0", kind.as_bytes(), b"\0", &bytes].concat();
         Uuid::new_v5(&NAMESPACE, &content)
-    }
-
-    /// What tells it from others that the server would refuse for other reasons: when and how much is none of those.
-    fn shape(&self) -> u64 {
-        let mut bare = self.clone();
-        each!(&mut bare, request => request.occurred_at = None);
-        match &mut bare {
-            Self::Open(request) => request.lines.iter_mut().for_each(|line| line.quantity = 1),
-            Self::Receive(request) => request.lines.iter_mut().for_each(|line| line.quantity = 1),
-            Self::Use(request) => request.quantity = 1,
-            Self::Dispose(request) => request.quantity = 1,
-            Self::Return(request) => request.quantity = 1,
-        }
-        let mut hasher = DefaultHasher::new();
-        bare.content().hash(&mut hasher);
-        hasher.finish()
     }
 
     /// The batches that it brings about.
@@ -515,6 +519,42 @@ struct Contents {
     rows: usize,
     /// Batches, and their items.
     batches: HashMap<String, String>,
+    /// Batches that no row above brings about, and the line that first takes from them.
+    taken: HashMap<String, u64>,
+}
+
+impl Contents {
+    /// Takes up the batches of a movement. Answers with what is wrong about them, after those above it.
+    fn wrong_batches(&mut self, movement: &Movement) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for batch_id in movement.command.new_batches() {
+            let item_id = movement.item_id.clone();
+            if self.batches.insert(batch_id.to_owned(), item_id).is_some() {
+                wrong.push(format!("batch {batch_id} stands in the file twice"));
+            }
+            if let Some(line) = self.taken.get(batch_id) {
+                wrong.push(format!(
+                    "batch {batch_id} is taken from in line {line}, before it is there"
+                ));
+            }
+        }
+        let (batch_id, _) = movement.command.taken_from();
+        match self.batches.get(batch_id) {
+            Some(item_id) => wrong.extend(of_other(batch_id, item_id, movement)),
+            None if batch_id.is_empty() => {}
+            None => {
+                let batch_id = batch_id.to_owned();
+                self.taken.entry(batch_id).or_insert(movement.line);
+            }
+        }
+        wrong
+    }
+}
+
+/// What is wrong where a batch is not of the item that a movement names.
+fn of_other(batch_id: &str, item_id: &str, movement: &Movement) -> Option<String> {
+    let named = &movement.item_id;
+    (item_id != named).then(|| format!("batch {batch_id} is of item {item_id}, not of {named}"))
 }
 
 /// Looks at the form of a whole file.
@@ -536,23 +576,8 @@ fn look_through(source: &Source) -> Result<Contents, Failure> {
             break;
         }
         let mut wrong = |rule: &str| errors.note(movement.line, movement.number, None, rule);
-        for batch_id in movement.command.new_batches() {
-            let item_id = movement.item_id.clone();
-            if contents
-                .batches
-                .insert(batch_id.to_owned(), item_id)
-                .is_some()
-            {
-                wrong(&format!("batch {batch_id} stands in the file twice"));
-            }
-        }
-        let (batch_id, _) = movement.command.taken_from();
-        let of_other = contents.batches.get(batch_id);
-        if let Some(item_id) = of_other.filter(|item_id| **item_id != movement.item_id) {
-            wrong(&format!(
-                "batch {batch_id} is of item {item_id}, not of {}",
-                movement.item_id
-            ));
+        for rule in contents.wrong_batches(&movement) {
+            wrong(&rule);
         }
         let pair = (movement.facility_id.clone(), movement.item_id.clone());
         if let Some(line) = pairs.get(&pair)
@@ -606,6 +631,7 @@ async fn check_all(
     let mut errors = Errors::new(&source.place);
     let mut movements = Movements::of(source)?;
     let (mut ids, mut shapes) = (Ids::default(), HashSet::new());
+    let items = Items::default();
     loop {
         let mut new = Vec::with_capacity(CHECKED);
         let mut at_end = false;
@@ -616,13 +642,14 @@ async fn check_all(
             };
             bar.inc(1);
             let command_id = ids.next(&movement.command);
-            if shapes.insert(movement.command.shape()) {
+            if shapes.insert(movement.shape()) {
                 new.push((movement, command_id));
             }
         }
+        let items = &items;
         let mut checks = stream::iter(new.into_iter().take_while(|_| !stop.is_set()))
             .map(|(movement, command_id)| async move {
-                let checked = check(session, &movement, command_id, contents).await;
+                let checked = check(session, &movement, command_id, contents, items).await;
                 (movement, checked)
             })
             .buffered(CONCURRENCY);
@@ -644,16 +671,63 @@ async fn check_all(
     errors.check()
 }
 
+/// Items of batches that the server knows, so that it is asked once about each.
+#[derive(Default)]
+struct Items(Mutex<HashMap<String, String>>);
+
+impl Items {
+    /// What is disposed of or given back is sent without its item, so that the server can't refuse a wrong one.
+    async fn check(
+        &self,
+        session: &Session,
+        movement: &Movement,
+    ) -> Result<Option<String>, Failure> {
+        if !matches!(movement.command, Command::Dispose(_) | Command::Return(_)) {
+            return Ok(None);
+        }
+        let (batch_id, _) = movement.command.taken_from();
+        let item_id = self.of(session, batch_id).await?;
+        Ok(item_id.and_then(|item_id| of_other(batch_id, &item_id, movement)))
+    }
+
+    /// The item of a batch; `None` where the server refuses to tell it, as it then refuses the movement.
+    async fn of(&self, session: &Session, batch_id: &str) -> Result<Option<String>, Failure> {
+        if let Some(item_id) = self.known().get(batch_id) {
+            return Ok(Some(item_id.clone()));
+        }
+        let question = GetBatchRequest {
+            batch_id: batch_id.to_owned(),
+        };
+        match patiently(|| session.call(question.clone())).await? {
+            Ok(answer) => {
+                let item_id = answer.batch.unwrap_or_default().item_id;
+                self.known().insert(batch_id.to_owned(), item_id.clone());
+                Ok(Some(item_id))
+            }
+            Err(status) if is_about_the_row(&status) => Ok(None),
+            Err(status) => Err(session.unanswered(status)),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Why the server would refuse a movement; `None` where it would not.
 async fn check(
     session: &Session,
     movement: &Movement,
     command_id: Uuid,
     contents: &Contents,
+    items: &Items,
 ) -> Result<Option<String>, Failure> {
     let (batch_id, owner_id) = movement.command.taken_from();
     if contents.batches.contains_key(batch_id) {
         return check_places(session, &movement.facility_id, owner_id).await;
+    }
+    if let Some(rule) = items.check(session, movement).await? {
+        return Ok(Some(rule));
     }
     // An id of its own: this is another command than the one that enters it.
     let asked = movement.command.send(session, Uuid::now_v7(), true).await?;
@@ -908,6 +982,31 @@ mod tests {
         for (error, (place, rule)) in found.iter().zip(wanted) {
             assert!(error.contains(place) && error.contains(rule), "{error}");
         }
+    }
+
+    #[test]
+    fn a_batch_is_there_before_it_is_taken_from() {
+        let header = "kind,occurred_at,facility_id,item_id,quantity,batch_id,donation_id,purpose,reason\n";
+        let came = "receive,2020-01-01,F,I,5,B1,D,,\n";
+        let gone = "dispose,2020-01-02,F,I,1,B1,,,expired\nuse,2020-01-02,F,I,1,B1,,patient,\n";
+        let found = told(&format!("{header}{gone}{came}"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].contains(":4: row 3: batch B1 is taken from in line 2, before it is there"),
+            "{found:?}"
+        );
+        let (_file, source) = source(&format!("{header}{came}{gone}"));
+        assert_eq!(look_through(&source).unwrap().rows, 3);
+    }
+
+    #[test]
+    fn rows_that_differ_in_their_item_are_checked_each() {
+        let header = "kind,occurred_at,facility_id,item_id,quantity,batch_id,reason\n";
+        let row = "dispose,2020-01-01,F,I,5,B,expired\n";
+        let text = [header, row, &row.replace(",5,", ",6,"), &row.replace(",I,", ",J,")].concat();
+        let shapes: Vec<u64> = movements(&text).iter().map(Movement::shape).collect();
+        assert_eq!(shapes[0], shapes[1]);
+        assert_ne!(shapes[0], shapes[2]);
     }
 
     #[test]

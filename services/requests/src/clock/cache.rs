@@ -11,7 +11,11 @@ use sha2::{Digest as _, Sha256};
 use super::{Clocks, Deadlines};
 
 /// The code that sets the clocks. Other code may set them otherwise.
-const SOURCE: &str = include_str!("../clock.rs");
+const SOURCE: &str = concat!(
+    include_str!("../clock.rs"),
+    include_str!("run.rs"),
+    include_str!("deadlines.rs"),
+);
 
 /// Where the clocks are kept. Without files they are kept nowhere.
 pub(super) struct Cache {

@@ -468,7 +468,8 @@ fn check_requests<'a>(
     Ok(())
 }
 
-/// Refuses an asset that somebody has, that is put to use or repaired, or that is among others than it came with.
+/// Refuses an asset that somebody has, that is put to use, repaired or on a trip, or that is among others than it came
+/// with.
 fn check_as_it_came(
     asset: &Asset,
     is_among: impl Fn(&str, &String) -> bool,
@@ -483,7 +484,7 @@ fn check_as_it_came(
     let outer = asset.inside.as_ref();
     let is_in_other = outer.is_some_and(|it| !is_among(&it.item_id, &it.serial_number));
     let fits = PLACES.contains(&asset.place()) && CONDITIONS.contains(&asset.condition());
-    if is_in_other || !fits {
+    if is_in_other || !fits || !asset.trip_id.is_empty() {
         return Err(asset::wrong_state(asset, &PLACES[..1], CONDITIONS));
     }
     let mut inner = asset.contents.iter();
