@@ -20,7 +20,7 @@ use keruen_tests::{
     node::Node,
     process::Process,
     program::{self, Outcome},
-    scene::{Clients, DONOR, MASK_A, NORTH, SOUTH},
+    scene::{Clients, DONOR, HOSPITAL, MASK_A, NORTH, PUMP_A, SOUTH},
 };
 use tempfile::TempDir;
 
@@ -304,6 +304,12 @@ async fn a_store_of_many_lots_is_counted_from_a_file() {
     let other = desk.file("other.csv", sheet("9"));
     let told = desk.refused("counts", &other).await;
     assert!(told.contains("lots[0].counted"), "{told}");
+    let none = sheet("8").replace(",B7,10", ",B7,0");
+    let told = desk.refused("counts", &desk.file("none.csv", none)).await;
+    assert!(told.contains("lots[7].counted"), "{told}");
+    let fewer = sheet("8").replace("C-1,,,,B118,10\n", "");
+    let told = desk.refused("counts", &desk.file("fewer.csv", fewer)).await;
+    assert!(told.contains("119 there, 118 in the file"), "{told}");
     let shown = desk
         .node
         .cli(["stock", "get-count", "C-1", "--format", "json"]);
@@ -474,10 +480,15 @@ async fn movements_of_the_past_are_entered_once_and_count_when_they_happened() {
 #[tokio::test(flavor = "multi_thread")]
 async fn movements_that_the_server_would_refuse_are_told_before_anything_is_entered() {
     let desk = Desk::open().await;
+    let there = format!("{MOVEMENTS}\nopen,2021-01-01,{HOSPITAL},{MASK_A},5,B-0,,,\n");
+    desk.import("movements", &desk.file("there.csv", there), &[])
+        .success();
     let text = format!(
         "{MOVEMENTS}\nuse,2021-02-01,{SOUTH},{MASK_A},1,,,patient,\nuse,2021-02-01,NOWHERE,{MASK_A},1,,,patient,\n\
          dispose,2021-02-01,{SOUTH},{MASK_A},1,B-NONE,,,damaged\nreceive,2021-02-01,{SOUTH},{MASK_A},1,B-NEW,D-NONE,,\n\
-         open,2021-02-01,{NORTH},{MASK_A},5,B-1,,,\ndispose,2021-02-01,FAR,{MASK_A},1,B-1,,,damaged\n"
+         open,2021-02-01,{NORTH},{MASK_A},5,B-1,,,\ndispose,2021-02-01,FAR,{MASK_A},1,B-1,,,damaged\n\
+         dispose,2021-02-01,{HOSPITAL},{MASK_A},1,B-0,,,damaged\ndispose,2021-02-01,{HOSPITAL},{PUMP_A},1,B-0,,,damaged\n\
+         return,2021-02-01,{HOSPITAL},{PUMP_A},1,B-0,,,agreed\n"
     );
     let told = desk
         .refused("movements", &desk.file("wrong.csv", text))
@@ -487,6 +498,8 @@ async fn movements_that_the_server_would_refuse_are_told_before_anything_is_ente
         (":4: row 3:", "B-NONE"),
         (":5: row 4:", "D-NONE"),
         (":7: row 6:", "FAR"),
+        (":9: row 8:", "batch B-0 is of item MASK-A, not of PUMP-A"),
+        (":10: row 9:", "batch B-0 is of item MASK-A, not of PUMP-A"),
     ] {
         let line = told.lines().find(|line| line.contains(place));
         assert!(
@@ -495,7 +508,9 @@ async fn movements_that_the_server_would_refuse_are_told_before_anything_is_ente
         );
     }
     assert!(
-        !told.contains(":2: row 1") && !told.contains(":6: row 5"),
+        [":2: row 1", ":6: row 5", ":8: row 7"]
+            .iter()
+            .all(|place| !told.contains(place)),
         "{told}"
     );
 }

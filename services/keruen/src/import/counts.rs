@@ -199,10 +199,13 @@ impl Imported for CountStockRequest {
         }))
     }
 
-    /// After the lots that were named come those that a full count found nothing of.
+    /// After the lots that were named come those that a full count found nothing of: a file that leaves them out says the same.
     fn shown(&self, mut there: Value) -> Value {
-        if let Some(lots) = there.get_mut("lots").and_then(Value::as_array_mut) {
-            lots.truncate(self.lines.len());
+        if self.kind() == CountKind::Full
+            && let Some(lots) = there.get_mut("lots").and_then(Value::as_array_mut)
+        {
+            let unnamed = lots.split_off(self.lines.len().min(lots.len()));
+            lots.extend(unnamed.into_iter().filter(|lot| lot["counted"] != "0"));
         }
         there
     }
@@ -210,7 +213,45 @@ impl Imported for CountStockRequest {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::difference::difference, *};
+
+    /// Where a file of these rows differs from a count of B1 and B2 that is there.
+    fn differs(kind: CountKind, rows: &[(&str, i64)], there: [&str; 2]) -> Option<String> {
+        let request = CountStockRequest {
+            kind: kind.into(),
+            lines: rows
+                .iter()
+                .map(|(batch_id, quantity)| CountLine {
+                    batch_id: (*batch_id).to_owned(),
+                    quantity: *quantity,
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        };
+        let stated = request.stated().unwrap();
+        let there = json!({"kind": stated["kind"], "lots": [
+            {"batchId": "B1", "ownerId": "O", "counted": there[0]},
+            {"batchId": "B2", "ownerId": "O", "counted": there[1]},
+        ]});
+        difference(stated, &request.shown(there))
+    }
+
+    #[test]
+    fn what_was_not_there_is_compared() {
+        let (full, cycle) = (CountKind::Full, CountKind::Cycle);
+        let both = [("B1", 5), ("B2", 0)];
+        assert_eq!(differs(full, &both, ["5", "0"]), None);
+        assert_eq!(
+            differs(full, &both, ["5", "7"]).as_deref(),
+            Some(r#"lots[1].counted is "7" there and "0" in the file"#)
+        );
+        // Nothing was found of what a full count doesn't name; a cycle count says nothing of it.
+        assert_eq!(differs(full, &both[..1], ["5", "0"]), None);
+        let fewer = Some("lots: 2 there, 1 in the file".to_owned());
+        assert_eq!(differs(full, &both[..1], ["5", "7"]), fewer);
+        assert_eq!(differs(cycle, &both[..1], ["5", "0"]), fewer);
+    }
 
     #[test]
     fn the_example_is_a_plan() {

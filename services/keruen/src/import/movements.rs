@@ -19,8 +19,8 @@ use keruen_proto::{
     events::v1::GetCommandRequest,
     inventory::v1::{
         ConsumeStockRequest, ConsumptionPurpose, DisposalReason, DisposeStockRequest,
-        GetBatchRequest, NewStockLine, OpenStockRequest, ReceiptLine, ReceiptOutcome, ReceiveDonationRequest, ReturnReason,
-        ReturnStockRequest,
+        GetBatchRequest, NewStockLine, OpenStockRequest, ReceiptLine, ReceiptOutcome,
+        ReceiveDonationRequest, ReturnReason, ReturnStockRequest,
     },
     log::v1::TimePrecision,
     registry::v1::{GetFacilityRequest, GetOrganisationRequest, UnitValue, ValueBasis},
@@ -223,7 +223,9 @@ impl Movement {
         each!(&mut bare, request => request.occurred_at = None);
         match &mut bare {
             Command::Open(request) => request.lines.iter_mut().for_each(|line| line.quantity = 1),
-            Command::Receive(request) => request.lines.iter_mut().for_each(|line| line.quantity = 1),
+            Command::Receive(request) => {
+                request.lines.iter_mut().for_each(|line| line.quantity = 1);
+            }
             Command::Use(request) => request.quantity = 1,
             Command::Dispose(request) => request.quantity = 1,
             Command::Return(request) => request.quantity = 1,
@@ -986,7 +988,8 @@ mod tests {
 
     #[test]
     fn a_batch_is_there_before_it_is_taken_from() {
-        let header = "kind,occurred_at,facility_id,item_id,quantity,batch_id,donation_id,purpose,reason\n";
+        let header =
+            "kind,occurred_at,facility_id,item_id,quantity,batch_id,donation_id,purpose,reason\n";
         let came = "receive,2020-01-01,F,I,5,B1,D,,\n";
         let gone = "dispose,2020-01-02,F,I,1,B1,,,expired\nuse,2020-01-02,F,I,1,B1,,patient,\n";
         let found = told(&format!("{header}{gone}{came}"));
@@ -1003,7 +1006,13 @@ mod tests {
     fn rows_that_differ_in_their_item_are_checked_each() {
         let header = "kind,occurred_at,facility_id,item_id,quantity,batch_id,reason\n";
         let row = "dispose,2020-01-01,F,I,5,B,expired\n";
-        let text = [header, row, &row.replace(",5,", ",6,"), &row.replace(",I,", ",J,")].concat();
+        let text = [
+            header,
+            row,
+            &row.replace(",5,", ",6,"),
+            &row.replace(",I,", ",J,"),
+        ]
+        .concat();
         let shapes: Vec<u64> = movements(&text).iter().map(Movement::shape).collect();
         assert_eq!(shapes[0], shapes[1]);
         assert_ne!(shapes[0], shapes[2]);
