@@ -261,6 +261,33 @@ fn a_parcel_that_holds_a_lot_twice_loses_nothing_as_a_part_of_it_passes() {
 }
 
 #[test]
+fn what_is_diverted_serves_no_request_whoever_owns_it() {
+    let story = Story::new()
+        .after(pledge("D1", &[("TEST", 1_000)]))
+        .after(receive("D1", vec![line("RAPID", 60, "B1")]))
+        .after(ask("R1", &[("TEST", 40)]))
+        .after(approve("R1", &[(1, 40)]))
+        .after(ship_for("S1", "R1", &[("RAPID", 40)]))
+        .after(allocate("S1"))
+        .after(keruen_domain::shipment::PackParcel {
+            contents: Some(vec![picked(1, 25)]),
+            ..pack("S1", BOX_1, "SEAL")
+        })
+        .after(dispatch("S1"))
+        .after(journey::divert("S1", "FAR"))
+        .after(parcel(BOX_1))
+        .after(arrive("S1"));
+    let Entry::Request(request) = story.read(&Boundary::Request(code("R1"))) else {
+        panic!("no request");
+    };
+    assert_eq!(
+        (request.lines[0].allocated, request.lines[0].received),
+        (0, 0)
+    );
+    check(&story);
+}
+
+#[test]
 fn loose_units_pass_before_packed_ones_and_parcels_as_a_whole() {
     let story = packed().after(dispatch("S1"));
     // Five are loose, three are of the box that was packed first.

@@ -21,6 +21,7 @@ use keruen_proto::{
 };
 
 use crate::{
+    amendment::amend,
     fleet::{crew, vehicle},
     journey::{BOX_1, BOX_2, divert, pack, shipment, stands_there},
     story::Story,
@@ -370,6 +371,33 @@ fn a_vehicle_on_a_trip_is_not_missing_where_it_is_counted() {
     assert!(!is_available(&story, "N1"));
     let story = story.after(complete("T1"));
     assert!(is_available(&story, "N1"));
+    assert_eq!(story.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn a_unit_is_on_one_trip_whatever_vehicle_it_is_called() {
+    let days = ("2020-04-10", "2020-04-12");
+    let other = Vehicle {
+        asset: Some(AssetLink {
+            item_id: "CONC".to_owned(),
+            serial_number: "N1".to_owned(),
+        }),
+        ..vehicle("CAR-2")
+    };
+    let story = with_units()
+        .after(depart("T1"))
+        .after(plan("T2", "CAR-2", "C2", days))
+        .after(amend(vehicle("CAR-1"), &["asset"]))
+        .after(amend(other, &["asset"]));
+    story
+        .clone()
+        .when(depart("T2"))
+        .refused("VEHICLE_UNFIT")
+        .saying(&["CAR-2", "ON_A_TRIP"]);
+    let story = story.after(complete("T1"));
+    assert!(is_available(&story, "N1"));
+    let story = story.after(depart("T2"));
+    assert!(!is_available(&story, "N1"));
     assert_eq!(story.violations(), Vec::<String>::new());
 }
 
