@@ -102,7 +102,7 @@ pub fn plan(place: &str, bytes: &[u8]) -> Result<Plan<PledgeDonationRequest>, Fa
     for row in &sheet.rows {
         let key = row.text("donation_id");
         let index = if let Some((index, head)) = heads.get(key) {
-            note_disagreement(head, row, &mut errors);
+            errors.disagreement(head, row, (HEAD, "donation"));
             *index
         } else {
             heads.insert(key, (entries.len(), row));
@@ -127,19 +127,6 @@ pub fn plan(place: &str, bytes: &[u8]) -> Result<Plan<PledgeDonationRequest>, Fa
         kind: "donations",
         entries,
     })
-}
-
-fn note_disagreement(head: &Row, row: &Row, errors: &mut Errors) {
-    for column in HEAD {
-        let (first, here) = (head.text(column), row.text(column));
-        if !here.is_empty() && here != first {
-            let rule = format!(
-                "{here:?} differs from {first:?} in line {}, the same donation",
-                head.line
-            );
-            errors.field(row, column, &rule);
-        }
-    }
 }
 
 fn head(row: &Row, errors: &mut Errors) -> PledgeDonationRequest {

@@ -35,6 +35,19 @@ impl Errors {
         self.note(row.line, row.number, Some(column), rule);
     }
 
+    /// Notes where a row of the same thing says something else than the first one, in columns that tell of all of it.
+    pub fn disagreement(&mut self, first: &Row, row: &Row, (columns, thing): (&[&str], &str)) {
+        for column in columns {
+            let (before, here) = (first.text(column), row.text(column));
+            if !here.is_empty() && here != before {
+                let line = first.line;
+                let rule =
+                    format!("{here:?} differs from {before:?} in line {line}, the same {thing}");
+                self.field(row, column, &rule);
+            }
+        }
+    }
+
     /// Notes that a row, or a column of it, is wrong.
     pub fn note(&mut self, line: u64, number: usize, column: Option<&str>, rule: &str) {
         let column = column
