@@ -20,8 +20,27 @@ use crate::{
 const USUAL_ROWS: usize = 1_000;
 const MAX_ROWS: usize = 10_000;
 
+/// Columns, and behind them the sums, by which stock is both filtered and ordered.
+macro_rules! with_sums {
+    ($($column:expr),* $(,)?) => {
+        [
+            $($column,)*
+            column("on_hand", Kind::Sum, "CAST(SUM(s.on_hand) AS BIGINT)"),
+            column("reserved", Kind::Sum, "CAST(SUM(s.reserved) AS BIGINT)"),
+            column("held", Kind::Sum, "CAST(SUM(s.held) AS BIGINT)"),
+            column("available", Kind::Sum, AVAILABLE),
+            column("in_transit", Kind::Sum, "CAST(SUM(s.in_transit) AS BIGINT)"),
+            column("received", Kind::Sum, "CAST(SUM(s.received) AS BIGINT)"),
+            column("consumed", Kind::Sum, "CAST(SUM(s.consumed) AS BIGINT)"),
+            column("disposed", Kind::Sum, "CAST(SUM(s.disposed) AS BIGINT)"),
+            column("lost", Kind::Sum, "CAST(SUM(s.lost) AS BIGINT)"),
+            column("returned", Kind::Sum, "CAST(SUM(s.returned) AS BIGINT)"),
+        ]
+    };
+}
+
 /// What stock can be filtered by.
-static COLUMNS_TO_FILTER: [Column; 18] = [
+static COLUMNS_TO_FILTER: [Column; 18] = with_sums![
     column("region", Kind::Region, "s.facility_id"),
     column("facility", Kind::Code(Known::Facility), "s.facility_id"),
     column(
@@ -41,21 +60,11 @@ static COLUMNS_TO_FILTER: [Column; 18] = [
         "s.custodian_id",
     ),
     column("expires_on", Kind::Day, "COALESCE(x.expires_on, '')"),
-    column("on_hand", Kind::Sum, "CAST(SUM(s.on_hand) AS BIGINT)"),
-    column("reserved", Kind::Sum, "CAST(SUM(s.reserved) AS BIGINT)"),
-    column("held", Kind::Sum, "CAST(SUM(s.held) AS BIGINT)"),
-    column("available", Kind::Sum, AVAILABLE),
-    column("in_transit", Kind::Sum, "CAST(SUM(s.in_transit) AS BIGINT)"),
-    column("received", Kind::Sum, "CAST(SUM(s.received) AS BIGINT)"),
-    column("consumed", Kind::Sum, "CAST(SUM(s.consumed) AS BIGINT)"),
-    column("disposed", Kind::Sum, "CAST(SUM(s.disposed) AS BIGINT)"),
-    column("lost", Kind::Sum, "CAST(SUM(s.lost) AS BIGINT)"),
-    column("returned", Kind::Sum, "CAST(SUM(s.returned) AS BIGINT)"),
 ];
 const AVAILABLE: &str = "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)";
 
 /// What stock can be ordered by: the columns by which it is grouped, and sums.
-static COLUMNS_TO_ORDER: [Column; 18] = [
+static COLUMNS_TO_ORDER: [Column; 18] = with_sums![
     column("region", Kind::Text, "COALESCE(r.region_id, '')"),
     column("facility", Kind::Text, "s.facility_id"),
     column("commodity", Kind::Text, "COALESCE(i.commodity_id, '')"),
@@ -64,16 +73,6 @@ static COLUMNS_TO_ORDER: [Column; 18] = [
     column("owner", Kind::Text, "s.owner_id"),
     column("custodian", Kind::Text, "s.custodian_id"),
     column("expiry", Kind::Text, "COALESCE(x.expires_on, '')"),
-    column("on_hand", Kind::Sum, "CAST(SUM(s.on_hand) AS BIGINT)"),
-    column("reserved", Kind::Sum, "CAST(SUM(s.reserved) AS BIGINT)"),
-    column("held", Kind::Sum, "CAST(SUM(s.held) AS BIGINT)"),
-    column("available", Kind::Sum, AVAILABLE),
-    column("in_transit", Kind::Sum, "CAST(SUM(s.in_transit) AS BIGINT)"),
-    column("received", Kind::Sum, "CAST(SUM(s.received) AS BIGINT)"),
-    column("consumed", Kind::Sum, "CAST(SUM(s.consumed) AS BIGINT)"),
-    column("disposed", Kind::Sum, "CAST(SUM(s.disposed) AS BIGINT)"),
-    column("lost", Kind::Sum, "CAST(SUM(s.lost) AS BIGINT)"),
-    column("returned", Kind::Sum, "CAST(SUM(s.returned) AS BIGINT)"),
 ];
 
 /// A question for stock, parsed.
