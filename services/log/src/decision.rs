@@ -228,6 +228,7 @@ impl Ledger {
         let stored_hash = Bytes::copy_from_slice(&command_hash);
         // All of them before any state changes, so that a failure leaves nothing behind.
         let mut new_events = Vec::with_capacity(events.len());
+        let mut leaves = entry::Leaves::default();
         for (index, (proposed, occurred_at, data_hash)) in (0..append_events).zip(events) {
             let mut event = RecordedEvent {
                 position: first_position + u64::from(index),
@@ -237,7 +238,8 @@ impl Ledger {
                 origin: origin.clone(),
                 ..recorded(proposed, clamped(occurred_at, recorded_at_us))
             };
-            let leaf = entry::leaf_hash_of(&log_id, (command_id, index), &event, &data_hash)
+            let leaf = leaves
+                .hash(&log_id, (command_id, index), &event, &data_hash)
                 .map_err(AppendError::InvalidArgument)?;
             event.leaf_hash = Bytes::copy_from_slice(&leaf);
             new_events.push(NewEvent {

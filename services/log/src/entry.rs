@@ -55,27 +55,28 @@ pub(crate) fn tags_in(joined: &str) -> Vec<String> {
 /// time that occurred, with an `event_id` that does not belong to its `command_id`, with a hash of another length, or
 /// with tags that are not sorted.
 pub fn entry(log_id: &[u8; 16], event: &RecordedEvent) -> Result<Vec<u8>, Violation> {
+    if !event.tags.is_sorted_by(|left, right| left < right) {
+        return Err(Violation::new("tags", "must be sorted, without duplicates"));
+    }
     let data_hash = Sha256::digest(&event.data).into();
-    entry_of(log_id, identity(event)?, event, &data_hash)
+    let mut entry = Vec::with_capacity(512);
+    write(&mut entry, log_id, identity(event)?, event, &data_hash)?;
+    Ok(entry)
 }
 
-/// The same of an event whose command id and index are known, and SHA-256 of its data.
-fn entry_of(
+/// Writes the same of an event whose tags are sorted, whose command id and index are known, and SHA-256 of its data.
+fn write(
+    entry: &mut Vec<u8>,
     log_id: &[u8; 16],
     (command_id, index): (Uuid, u32),
     event: &RecordedEvent,
     data_hash: &Hash,
-) -> Result<Vec<u8>, Violation> {
+) -> Result<(), Violation> {
     let command_hash = <&Hash>::try_from(&event.command_hash[..])
         .map_err(|_| Violation::new("command_hash", "must have 32 bytes"))?;
     let occurred_at = event
         .occurred_at
         .ok_or_else(|| Violation::new("occurred_at", "is missing"))?;
-    if !event.tags.is_sorted_by(|left, right| left < right) {
-        return Err(Violation::new("tags", "must be sorted, without duplicates"));
-    }
-
-    let mut entry = Vec::with_capacity(512);
     entry.push(ENTRY_VERSION);
     entry.extend_from_slice(log_id);
     entry.extend_from_slice(&event.position.to_be_bytes());
@@ -84,30 +85,30 @@ fn entry_of(
     entry.extend_from_slice(&occurred_at.utc_offset_minutes.to_be_bytes());
     entry.push(small("occurred_at.precision", occurred_at.precision)?);
     entry.push(u8::from(occurred_at.clamped));
-    put_text(&mut entry, &event.r#type)?;
-    put_optional(&mut entry, &event.region)?;
-    put_optional(&mut entry, &event.other_region)?;
-    put_length(&mut entry, event.tags.len())?;
+    put_text(entry, &event.r#type)?;
+    put_optional(entry, &event.region)?;
+    put_optional(entry, &event.other_region)?;
+    put_length(entry, event.tags.len())?;
     for tag in &event.tags {
-        put_text(&mut entry, tag)?;
+        put_text(entry, tag)?;
     }
     entry.extend_from_slice(command_id.as_bytes());
     entry.extend_from_slice(&index.to_be_bytes());
     entry.extend_from_slice(command_hash);
-    put_text(&mut entry, &event.actor)?;
-    put_text(&mut entry, &event.origin)?;
-    put_optional(&mut entry, &event.correlation_id)?;
-    put_optional(&mut entry, &event.causation_id)?;
+    put_text(entry, &event.actor)?;
+    put_text(entry, &event.origin)?;
+    put_optional(entry, &event.correlation_id)?;
+    put_optional(entry, &event.causation_id)?;
     match &event.correction {
         None => entry.push(0),
         Some(correction) => {
             entry.push(1);
-            put_text(&mut entry, &correction.corrects_event_id)?;
+            put_text(entry, &correction.corrects_event_id)?;
             entry.push(small("correction.reason", correction.reason)?);
         }
     }
     entry.extend_from_slice(data_hash);
-    Ok(entry)
+    Ok(())
 }
 
 /// The leaf hash of an event, from its entry.
@@ -115,16 +116,25 @@ pub fn leaf_hash(log_id: &[u8; 16], event: &RecordedEvent) -> Result<Hash, Viola
     Ok(tree::leaf_hash(&entry(log_id, event)?))
 }
 
-/// The same of an event that is made with this command id and index, and has data with this SHA-256.
-pub(crate) fn leaf_hash_of(
-    log_id: &[u8; 16],
-    identity: (Uuid, u32),
-    event: &RecordedEvent,
-    data_hash: &Hash,
-) -> Result<Hash, Violation> {
-    Ok(tree::leaf_hash(&entry_of(
-        log_id, identity, event, data_hash,
-    )?))
+/// The leaf hash of events that are made now, one after the other: with sorted tags, known command ids and indexes, and
+/// known SHA-256 of their data.
+#[derive(Debug, Default)]
+pub(crate) struct Leaves {
+    entry: Vec<u8>,
+}
+
+impl Leaves {
+    pub fn hash(
+        &mut self,
+        log_id: &[u8; 16],
+        identity: (Uuid, u32),
+        event: &RecordedEvent,
+        data_hash: &Hash,
+    ) -> Result<Hash, Violation> {
+        self.entry.clear();
+        write(&mut self.entry, log_id, identity, event, data_hash)?;
+        Ok(tree::leaf_hash(&self.entry))
+    }
 }
 
 /// Command id and index of an event, as its event id and its command id both say.

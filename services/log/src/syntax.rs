@@ -52,17 +52,75 @@ pub(crate) fn event_id(text: &str) -> Result<(), String> {
     }
 }
 
+/// What a byte may stand for. The writer's callers check every tag of every event, so this is one look at a table for each
+/// byte.
+const LETTER: u8 = 1;
+const LOWER: u8 = 2;
+const UPPER_OR_DIGIT: u8 = 4;
+const HEXADECIMAL: u8 = 8;
+const WORD: u8 = 16;
+const CODE: u8 = 32;
+const UNRESERVED: u8 = 64;
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let code = byte as u8;
+        let mut class = 0;
+        if code.is_ascii_alphabetic() {
+            class |= LETTER;
+        }
+        if code.is_ascii_lowercase() {
+            class |= LOWER;
+        }
+        if code.is_ascii_uppercase() || code.is_ascii_digit() {
+            class |= UPPER_OR_DIGIT | CODE;
+        }
+        if code.is_ascii_digit() || matches!(code, b'A'..=b'F') {
+            class |= HEXADECIMAL;
+        }
+        if code.is_ascii_alphanumeric() {
+            class |= WORD | UNRESERVED;
+        }
+        match code {
+            b'_' => class |= WORD | CODE | UNRESERVED,
+            b'.' | b'-' => class |= CODE | UNRESERVED,
+            b'~' => class |= UNRESERVED,
+            _ => {}
+        }
+        classes[byte] = class;
+        byte += 1;
+    }
+    classes
+}
+
+static CLASSES: [u8; 256] = classes();
+
+fn is(byte: u8, class: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
+/// Both sides of the first such byte, if there is one.
+fn split(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|byte| *byte == separator)?;
+    Some((&bytes[..at], &bytes[at + 1..]))
+}
+
 /// The full name of a protobuf message.
 pub(crate) fn event_type(text: &str) -> Result<(), String> {
-    let identifier = |part: &str| {
-        part.bytes()
-            .next()
-            .is_some_and(|first| first.is_ascii_alphabetic())
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    let identifier = |part: &[u8]| {
+        part.first().is_some_and(|first| is(*first, LETTER))
+            && part.iter().all(|byte| is(*byte, WORD))
     };
-    if text.len() <= MAX_TYPE_BYTES && text.contains('.') && text.split('.').all(identifier) {
+    let mut parts = text.as_bytes().split(|byte| *byte == b'.');
+    let package = parts.next().is_some_and(identifier);
+    let mut names = 0;
+    let fits = parts.all(|part| {
+        names += 1;
+        identifier(part)
+    });
+    if text.len() <= MAX_TYPE_BYTES && package && fits && names > 0 {
         Ok(())
     } else {
         Err(format!(
@@ -74,14 +132,14 @@ pub(crate) fn event_type(text: &str) -> Result<(), String> {
 
 /// `kind:CODE`, or `kind:CODE/label` with a percent-encoded label.
 pub(crate) fn tag(text: &str) -> Result<(), String> {
-    let fits = |(kind, value): (&str, &str)| {
-        let (first, second) = match value.split_once('/') {
+    let fits = |(kind, value)| {
+        let (first, second) = match split(value, b'/') {
             Some((first, second)) => (first, Some(second)),
             None => (value, None),
         };
         is_kind(kind) && is_code(first) && second.is_none_or(is_label)
     };
-    if text.split_once(':').is_some_and(fits) {
+    if split(text.as_bytes(), b':').is_some_and(fits) {
         Ok(())
     } else {
         Err(format!(
@@ -92,30 +150,22 @@ pub(crate) fn tag(text: &str) -> Result<(), String> {
     }
 }
 
-fn is_kind(text: &str) -> bool {
-    (1..=MAX_TAG_KIND_BYTES).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase())
+fn is_kind(text: &[u8]) -> bool {
+    (1..=MAX_TAG_KIND_BYTES).contains(&text.len()) && text.iter().all(|byte| is(*byte, LOWER))
 }
 
-fn is_code(text: &str) -> bool {
-    let alphanumeric = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+fn is_code(text: &[u8]) -> bool {
     text.len() <= MAX_CODE_BYTES
-        && text.bytes().next().is_some_and(alphanumeric)
-        && text
-            .bytes()
-            .all(|byte| alphanumeric(byte) || matches!(byte, b'.' | b'_' | b'-'))
+        && text.first().is_some_and(|first| is(*first, UPPER_OR_DIGIT))
+        && text.iter().all(|byte| is(*byte, CODE))
 }
 
 /// Unreserved characters of RFC 3986, and `%` with two upper-case hexadecimal digits.
-fn is_label(text: &str) -> bool {
-    let hexadecimal = |byte: Option<u8>| matches!(byte, Some(byte) if byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte));
-    let mut bytes = text.bytes();
+fn is_label(text: &[u8]) -> bool {
+    let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {
-        let fits = match byte {
-            b'%' => hexadecimal(bytes.next()) && hexadecimal(bytes.next()),
-            b'.' | b'_' | b'~' | b'-' => true,
-            _ => byte.is_ascii_alphanumeric(),
-        };
+        let mut hexadecimal = || bytes.next().is_some_and(|digit| is(*digit, HEXADECIMAL));
+        let fits = is(*byte, UNRESERVED) || (*byte == b'%' && hexadecimal() && hexadecimal());
         if !fits {
             return false;
         }

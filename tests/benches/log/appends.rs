@@ -51,12 +51,9 @@ impl Ground {
         World::new().authors(1, Stocks::All, 0).remove(0)
     }
 
-    /// Closes the log, and counts the time for the lanes: they have left that work.
-    fn settle(&self, lanes: &mut [&mut Lane<LogAppender>]) {
-        let time = self.opened.close();
-        for lane in lanes {
-            lane.settled_in(time);
-        }
+    /// Closes the log, and counts the time for the lane that has left that work.
+    fn settle(&self, lane: &mut Lane<LogAppender>) {
+        lane.settled_in(self.opened.close());
     }
 
     async fn bare(&self, events: usize) -> Lane<BareInserts> {
@@ -98,18 +95,19 @@ pub async fn appenders(run: &mut Run, backend: Backend, report: &mut Report) {
     }
 }
 
-/// Runs both crowds in turns with a baseline, which gets as much time as 256 appenders take, and answers with what
+/// Runs both crowds, each on a log of its own, in turns with a baseline, which gets as much time as 256 appenders take, and answers with what
 /// those 256 did.
 async fn crowds<A: Appender>(
-    run: &Run,
+    run: &mut Run,
     ground: &Ground,
     baseline: &mut Lane<A>,
     backend: Backend,
     report: &mut Report,
 ) -> Vec<Measure> {
     let rounds = run.sizes.rounds;
+    let beside = Ground::new(run, backend).await;
     let mut many = ground.lane(256, Stocks::Most, 1);
-    let mut some = ground.lane(32, Stocks::Some, 1);
+    let mut some = beside.lane(32, Stocks::Some, 1);
     many.warm_up(512).await;
     some.warm_up(64).await;
     baseline.warm_up(64).await;
@@ -118,7 +116,8 @@ async fn crowds<A: Appender>(
         baseline.run(Until::Elapsed(time.max(SHORTEST))).await;
         some.run(share(run.sizes.events / 5, rounds, 1)).await;
     }
-    ground.settle(&mut [&mut many, &mut some]);
+    ground.settle(&mut many);
+    beside.settle(&mut some);
     report.row(backend.name(), "32 appenders", &some.rounds);
     report.row(backend.name(), "256 appenders", &many.rounds);
     many.rounds
@@ -143,9 +142,9 @@ pub async fn batches(run: &mut Run, backend: Backend, report: &mut Report) {
     report.figure(&format!("{}_bare1000_stall_ms", backend.name()), of_bare);
 }
 
-/// Answers with the longest stalls of batches of 1,000, of the log and of the baseline.
+/// Each size has a log of its own, so that none pays for what another one left to be merged. Answers with the longest stalls of batches of 1,000, of the log and of the baseline.
 async fn batches_beside<A: Appender>(
-    run: &Run,
+    run: &mut Run,
     ground: &Ground,
     bare: &mut Lane<A>,
     backend: Backend,
@@ -153,9 +152,13 @@ async fn batches_beside<A: Appender>(
     key: &str,
 ) -> [Duration; 2] {
     let Sizes { rounds, events, .. } = run.sizes;
+    let grounds = [
+        Ground::new(run, backend).await,
+        Ground::new(run, backend).await,
+    ];
     let mut thousand = ground.lane(1, Stocks::Most, 1_000);
-    let mut several = ground.lane(IN_FLIGHT, Stocks::Some, 1_000);
-    let mut hundred = ground.lane(1, Stocks::Few, 100);
+    let mut several = grounds[0].lane(IN_FLIGHT, Stocks::Some, 1_000);
+    let mut hundred = grounds[1].lane(1, Stocks::Few, 100);
     for lane in [&mut thousand, &mut several, &mut hundred] {
         lane.warm_up(4).await;
     }
@@ -166,7 +169,9 @@ async fn batches_beside<A: Appender>(
         several.run(share(events, rounds, 1_000)).await;
         hundred.run(share(events / 5, rounds, 100)).await;
     }
-    ground.settle(&mut [&mut thousand, &mut several, &mut hundred]);
+    ground.settle(&mut thousand);
+    grounds[0].settle(&mut several);
+    grounds[1].settle(&mut hundred);
     let name = backend.name();
     report.row(name, "bare inserts of 1,000", &bare.rounds);
     report.row(name, "batches of 1,000", &thousand.rounds);

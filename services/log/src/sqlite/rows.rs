@@ -3,7 +3,7 @@
 use keruen_proto::log::v1::{Correction, OccurredAt, RecordedEvent};
 use prost::bytes::{Bytes, BytesMut};
 use rusqlite::{
-    Connection, OptionalExtension as _, Row, params,
+    Connection, OptionalExtension as _, Row,
     types::{FromSql, FromSqlResult, ValueRef},
 };
 use uuid::Uuid;
@@ -156,37 +156,62 @@ pub(super) fn insert(connection: &Connection, events: &[NewEvent]) -> rusqlite::
          correction_reason, leaf_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, \
          ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
     )?;
+    let mut tags = String::new();
+    let mut before: Option<&NewEvent> = None;
     for new in events {
         let event = &new.event;
+        // What the events of an append share stays bound.
+        if before.is_none_or(|before| before.command_id != new.command_id) {
+            statement.raw_bind_parameter(2, new.command_id.as_bytes())?;
+            statement.raw_bind_parameter(3, &event.command_hash[..])?;
+            statement.raw_bind_parameter(5, new.append_events)?;
+            statement.raw_bind_parameter(15, event.recorded_at_us)?;
+            statement.raw_bind_parameter(16, &event.actor)?;
+            statement.raw_bind_parameter(17, &event.origin)?;
+        }
+        let changed = |text: Text| before.is_none_or(|before| text(&before.event) != text(event));
+        for (number, text) in SELDOM_CHANGED {
+            if changed(text) {
+                statement.raw_bind_parameter(number, text(event))?;
+            }
+        }
+        tags.clear();
+        for tag in &event.tags {
+            if !tags.is_empty() {
+                tags.push(' ');
+            }
+            tags.push_str(tag);
+        }
         let occurred_at = event.occurred_at.unwrap_or_default();
         let correction = event.correction.as_ref();
-        statement.execute(params![
-            stored(event.position),
-            new.command_id.as_bytes(),
-            &event.command_hash[..],
-            new.index,
-            new.append_events,
-            event.r#type,
-            event.tags.join(" "),
-            event.region,
-            event.other_region,
-            &event.data[..],
-            occurred_at.time_us,
-            occurred_at.utc_offset_minutes,
-            occurred_at.precision,
-            occurred_at.clamped,
-            event.recorded_at_us,
-            event.actor,
-            event.origin,
-            event.correlation_id,
-            event.causation_id,
-            correction.map(|correction| &correction.corrects_event_id),
-            correction.map(|correction| correction.reason),
-            &event.leaf_hash[..],
-        ])?;
+        statement.raw_bind_parameter(1, stored(event.position))?;
+        statement.raw_bind_parameter(4, new.index)?;
+        statement.raw_bind_parameter(7, &tags)?;
+        statement.raw_bind_parameter(10, &event.data[..])?;
+        statement.raw_bind_parameter(11, occurred_at.time_us)?;
+        statement.raw_bind_parameter(12, occurred_at.utc_offset_minutes)?;
+        statement.raw_bind_parameter(13, occurred_at.precision)?;
+        statement.raw_bind_parameter(14, occurred_at.clamped)?;
+        statement.raw_bind_parameter(20, correction.map(|it| &it.corrects_event_id))?;
+        statement.raw_bind_parameter(21, correction.map(|it| it.reason))?;
+        statement.raw_bind_parameter(22, &event.leaf_hash[..])?;
+        statement.raw_execute()?;
+        before = Some(new);
     }
     Ok(())
 }
+
+/// A text of an event.
+type Text = for<'e> fn(&'e RecordedEvent) -> &'e String;
+
+/// Parameters of the insert that are often the same from one event to the next.
+const SELDOM_CHANGED: [(usize, Text); 5] = [
+    (6, |event| &event.r#type),
+    (8, |event| &event.region),
+    (9, |event| &event.other_region),
+    (18, |event| &event.correlation_id),
+    (19, |event| &event.causation_id),
+];
 
 /// Position of the newest event in a snapshot.
 pub(super) fn head(snapshot: &Connection) -> rusqlite::Result<u64> {
