@@ -8,8 +8,8 @@ use crate::{
     counts::Counts,
     database::{Connection, Put, params},
     failure::{Defect, StoreError},
-    memory::{Cache, Extent, Slot, Stored},
-    rows::{StockKey, counters, counts},
+    memory::{Cache, Extent, KeyRef as _, Stored},
+    rows::{StockKey, StockRef, TwoRef, counters, counts},
     table,
 };
 
@@ -67,8 +67,8 @@ pub struct Chronicle {
     changes: Vec<Change>,
     /// Pair, position and balance.
     balances: Vec<(i64, i64, Counts)>,
-    /// Of the event that is being taken in.
-    of_event: BTreeMap<HoldingKey, Counts>,
+    /// Of the event that is being taken in, one by one.
+    of_event: Vec<(HoldingKey, Counts)>,
 }
 
 impl Chronicle {
@@ -77,12 +77,12 @@ impl Chronicle {
         Self {
             connection,
             stored: Stored::new(is_empty),
-            holdings: BTreeMap::new(),
-            pairs: BTreeMap::new(),
+            holdings: Cache::default(),
+            pairs: Cache::default(),
             next_ids: None,
             changes: Vec::new(),
             balances: Vec::new(),
-            of_event: BTreeMap::new(),
+            of_event: Vec::new(),
         }
     }
 
@@ -95,7 +95,7 @@ impl Chronicle {
             + self
                 .pairs
                 .values()
-                .map(|slot| slot.value.pending.len())
+                .map(|pair| pair.pending.len())
                 .sum::<usize>()
     }
 
@@ -107,92 +107,73 @@ impl Chronicle {
     }
 
     /// Notes what an event changes of what is at a facility. What is on its way is told by shipments.
-    pub fn at_rest(&mut self, key: StockKey, change: Counts) -> Option<()> {
-        let key = HoldingKey {
-            stock: key,
-            custodian_id: String::new(),
-        };
+    pub fn at_rest(&mut self, key: StockRef<'_>, change: Counts) {
         let change = Counts {
             in_transit: 0,
             ..change
         };
-        self.note(key, change)
+        if !change.is_zero() {
+            let key = HoldingKey {
+                stock: key.to_key(),
+                custodian_id: String::new(),
+            };
+            self.of_event.push((key, change));
+        }
     }
 
     /// Notes what an event changes of what is on its way, and in whose hands.
-    pub fn on_the_way(&mut self, before: Carried, after: Carried) -> Option<()> {
-        let mut changes: BTreeMap<HoldingKey, i64> = BTreeMap::new();
+    pub fn on_the_way(&mut self, before: Carried, after: Carried) {
         for (carried, sign) in [(before, -1), (after, 1)] {
             for (key, quantity) in carried {
-                let sum = changes.entry(key).or_default();
-                *sum = sum.checked_add(sign * quantity)?;
+                let change = Counts {
+                    in_transit: sign * quantity,
+                    ..Counts::default()
+                };
+                self.of_event.push((key, change));
             }
         }
-        for (key, in_transit) in changes {
-            let change = Counts {
-                in_transit,
-                ..Counts::default()
-            };
-            self.note(key, change)?;
-        }
-        Some(())
-    }
-
-    /// `None` where that can't be counted.
-    fn note(&mut self, key: HoldingKey, change: Counts) -> Option<()> {
-        if !change.is_zero() {
-            let sum = self.of_event.entry(key).or_default();
-            *sum = sum.plus(change)?;
-        }
-        Some(())
     }
 
     /// The event has been taken in.
     pub fn close(&mut self, recorded: &RecordedEvent) -> Result<Result<(), Defect>, StoreError> {
+        if self.of_event.is_empty() {
+            return Ok(Ok(()));
+        }
         let position = recorded.position.cast_signed();
         let occurred_at_us = recorded
             .occurred_at
             .as_ref()
             .map_or(recorded.recorded_at_us, |at| at.time_us);
         let is_late = recorded.recorded_at_us - occurred_at_us >= LATE_US;
-        let mut of_pairs: BTreeMap<(String, String), Counts> = BTreeMap::new();
-        for (key, counts) in std::mem::take(&mut self.of_event) {
-            if counts.is_zero() {
-                continue;
-            }
-            let pair = (key.stock.facility_id.clone(), key.stock.item_id.clone());
-            let uncountable = || Defect::Uncountable {
-                facility_id: pair.0.clone(),
-                item_id: pair.1.clone(),
-            };
-            let sum = of_pairs.get(&pair).copied().unwrap_or_default();
-            let Some(sum) = sum.plus(counts) else {
-                return Ok(Err(uncountable()));
-            };
-            of_pairs.insert(pair, sum);
+        let of_event = match summed(std::mem::take(&mut self.of_event)) {
+            Ok(of_event) => of_event,
+            Err(key) => return Ok(Err(uncountable(&key.stock.facility_id, &key.stock.item_id))),
+        };
+        for (key, counts) in &of_event {
             let holding_id = self.holding(key)?;
             self.changes.push(Change {
                 holding_id,
                 occurred_at_us,
                 position,
                 is_late,
-                counts,
+                counts: *counts,
             });
         }
+        let of_pairs = of_event.iter().map(|(key, counts)| {
+            let pair = TwoRef(&key.stock.facility_id, &key.stock.item_id);
+            (pair, *counts)
+        });
+        let of_pairs = match summed(of_pairs.collect()) {
+            Ok(of_pairs) => of_pairs,
+            Err(TwoRef(facility_id, item_id)) => return Ok(Err(uncountable(facility_id, item_id))),
+        };
         let day = day_of(occurred_at_us);
         for (key, change) in of_pairs {
-            if change.is_zero() {
-                continue;
-            }
-            let pair = self.pair(&key)?;
+            let pair = self.pair(key)?;
             let pending = pair.pending.get(&day).copied().unwrap_or_default();
             let sums = pair.balance.plus(change).zip(pending.plus(change));
             let Some((balance, pending)) = sums else {
-                let (facility_id, item_id) = key;
-                return Ok(Err(Defect::Uncountable {
-                    facility_id,
-                    item_id,
-                }));
+                return Ok(Err(uncountable(key.0, key.1)));
             };
             pair.balance = balance;
             pair.pending.insert(day, pending);
@@ -203,25 +184,19 @@ impl Chronicle {
     }
 
     /// The number of a holding.
-    fn holding(&mut self, key: HoldingKey) -> Result<i64, StoreError> {
-        if let Some(slot) = self.holdings.get_mut(&key) {
-            slot.is_recent = true;
-            return Ok(slot.value);
+    fn holding(&mut self, key: &HoldingKey) -> Result<i64, StoreError> {
+        if let Some(id) = self.holdings.get(key) {
+            return Ok(*id);
         }
-        let stored = if self.stored.may_have(table::HOLDINGS.name, &key) {
-            self.load_holding(&key)?
-        } else {
-            None
-        };
-        let id = match stored {
-            Some(id) => id,
-            None => self.next_ids()?.0,
-        };
-        if stored.is_none() {
-            self.next_ids = self.next_ids.map(|(holding, pair)| (holding + 1, pair));
+        if self.stored.may_have(table::HOLDINGS.name, key)
+            && let Some(id) = self.load_holding(key)?
+        {
+            self.holdings.remember(key.clone(), id, true);
+            return Ok(id);
         }
-        let slot = stored.map_or_else(|| Slot::new(id), Slot::stored);
-        self.holdings.insert(key, slot);
+        let (id, pair) = self.next_ids()?;
+        self.next_ids = Some((id + 1, pair));
+        self.holdings.set(key, id);
         Ok(id)
     }
 
@@ -244,36 +219,37 @@ impl Chronicle {
             )
     }
 
-    fn pair(&mut self, key: &(String, String)) -> Result<&mut Pair, StoreError> {
-        if !self.pairs.contains_key(key) {
-            let stored = if self.stored.may_have(table::PAIRS.name, key) {
+    /// What is known of a pair, to be changed.
+    fn pair(&mut self, key: TwoRef<'_>) -> Result<&mut Pair, StoreError> {
+        if self.pairs.get(&key).is_none() {
+            let stored = if self.stored.may_have(table::PAIRS.name, &key) {
                 self.load_pair(key)?
             } else {
                 None
             };
-            let slot = if let Some(pair) = stored {
-                Slot::stored(pair)
-            } else {
-                let (holding, number) = self.next_ids()?;
-                self.next_ids = Some((holding, number + 1));
-                Slot::new(Pair {
-                    number,
-                    balance: Counts::default(),
-                    closing: None,
-                    pending: BTreeMap::new(),
-                })
+            let is_stored = stored.is_some();
+            let pair = match stored {
+                Some(pair) => pair,
+                None => self.new_pair()?,
             };
-            self.pairs.insert(key.clone(), slot);
+            self.pairs.remember(key.to_key(), pair, is_stored);
         }
-        let slot = self
-            .pairs
-            .get_mut(key)
-            .ok_or_else(|| StoreError::Damaged("a pair is missing".to_owned()))?;
-        slot.is_dirty = true;
-        Ok(&mut slot.value)
+        let pair = self.pairs.change(&key);
+        pair.ok_or_else(|| StoreError::Damaged("a pair is missing".to_owned()))
     }
 
-    fn load_pair(&self, key: &(String, String)) -> Result<Option<Pair>, StoreError> {
+    fn new_pair(&mut self) -> Result<Pair, StoreError> {
+        let (holding, number) = self.next_ids()?;
+        self.next_ids = Some((holding, number + 1));
+        Ok(Pair {
+            number,
+            balance: Counts::default(),
+            closing: None,
+            pending: BTreeMap::new(),
+        })
+    }
+
+    fn load_pair(&self, key: TwoRef<'_>) -> Result<Option<Pair>, StoreError> {
         let pair_id: Option<i64> = self
             .connection
             .prepare_cached("SELECT pair_id FROM pairs WHERE facility_id = ?1 AND item_id = ?2")?
@@ -327,18 +303,18 @@ impl Chronicle {
     /// Writes what has changed since the last time.
     pub fn write(&mut self) -> Result<(), StoreError> {
         let mut put = Put::new(&self.connection, &table::HOLDINGS)?;
-        for (key, slot) in self.holdings.iter_mut().filter(|(_, slot)| slot.is_dirty) {
+        self.holdings.write(|key, id, _| {
             let stock = &key.stock;
-            put.row(params![
-                slot.value,
+            let row = params![
+                *id,
                 stock.facility_id,
                 stock.item_id,
                 stock.batch_id,
                 stock.owner_id,
                 key.custodian_id
-            ])?;
-            slot.written(true);
-        }
+            ];
+            put.row(row).map(|()| true)
+        })?;
         put.finish()?;
         self.write_changes()?;
         let mut put = Put::new(&self.connection, &table::BALANCES)?;
@@ -375,9 +351,8 @@ impl Chronicle {
         let mut put_pair = Put::new(&self.connection, &table::PAIRS)?;
         let mut put = Put::new(&self.connection, &table::CLOSINGS)?;
         let mut pairs = std::mem::take(&mut self.pairs);
-        for ((facility_id, item_id), slot) in pairs.iter_mut().filter(|(_, slot)| slot.is_dirty) {
-            let pair = &mut slot.value;
-            if !slot.is_stored {
+        pairs.write(|(facility_id, item_id), pair, is_stored| {
+            if !is_stored {
                 put_pair.row(params![pair.number, facility_id, item_id])?;
             }
             for (day, counts) in self.closings(pair)? {
@@ -386,8 +361,8 @@ impl Chronicle {
                 put.row(&values)?;
                 pair.closing = Some((day, counts));
             }
-            slot.written(true);
-        }
+            Ok::<_, StoreError>(true)
+        })?;
         self.pairs = pairs;
         put_pair.finish()?;
         put.finish()
@@ -438,6 +413,31 @@ impl Chronicle {
             closings.insert(day, known.plus(added).ok_or_else(uncountable)?);
         }
         Ok(closings.into_iter().collect())
+    }
+}
+
+/// What is to be added for each key, in order of the keys; the key for which that can't be counted where there is one.
+/// What adds up to nothing is left out.
+fn summed<K: Ord>(mut all: Vec<(K, Counts)>) -> Result<Vec<(K, Counts)>, K> {
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut sums: Vec<(K, Counts)> = Vec::with_capacity(all.len());
+    for (key, counts) in all {
+        match sums.last_mut().filter(|(last, _)| *last == key) {
+            Some((_, sum)) => match sum.plus(counts) {
+                Some(more) => *sum = more,
+                None => return Err(key),
+            },
+            None => sums.push((key, counts)),
+        }
+    }
+    sums.retain(|(_, counts)| !counts.is_zero());
+    Ok(sums)
+}
+
+fn uncountable(facility_id: &str, item_id: &str) -> Defect {
+    Defect::Uncountable {
+        facility_id: facility_id.to_owned(),
+        item_id: item_id.to_owned(),
     }
 }
 

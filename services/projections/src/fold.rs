@@ -3,7 +3,7 @@
 //! Live and rebuild run this same code; they differ only in how many events come at once. What it writes depends on the
 //! events alone, never on how they are cut into batches, nor on what of the rows is in memory.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{borrow::Cow, rc::Rc};
 
 use keruen_domain::{Boundary, Entry, asset, quality};
 use keruen_proto::{
@@ -23,12 +23,12 @@ use crate::{
     database::Connection,
     exceptional,
     failure::{ApplyError, Defect, StoreError},
-    memory::{Cache, Extent, Slot, Stored},
+    memory::{Cache, Extent, KeyRef as _, Stored},
     movement::{Kind, Movement, movements},
     place::{Place, shift},
     report::worth,
     resource::{self, Folded},
-    rows::{NewStep, PlaceKey, PlaceValue, Rows, StockKey, TakenOver, Whereabouts},
+    rows::{NewStep, PlaceRef, PlaceValue, Rows, StockRef, TakenOver, Whereabouts},
     subject::Subjects,
     table,
     view::View,
@@ -70,7 +70,7 @@ impl Fold {
             subjects: Subjects::new(view),
             connection,
             view,
-            resources: BTreeMap::new(),
+            resources: Cache::default(),
             resources_bytes: 0,
             stored: Stored::new(is_empty),
             position,
@@ -240,10 +240,7 @@ impl Fold {
     fn forget(&mut self, extent: Extent) {
         self.stored
             .forget_rows(RESOURCES, &mut self.resources, extent);
-        let kept = self
-            .resources
-            .values()
-            .filter_map(|slot| slot.value.as_ref());
+        let kept = self.resources.values().flatten();
         self.resources_bytes = kept.map(|folded| folded.encoded_bytes * DECODED).sum();
         self.rows.forget(extent);
         if let Some(chronicle) = &mut self.chronicle {
@@ -257,12 +254,12 @@ impl Fold {
     fn evolve(&mut self, recorded: &RecordedEvent, event: &Event) -> Result<(), StoreError> {
         for boundary in self.subjects.of(recorded, event) {
             self.load(&boundary)?;
-            let Some(slot) = self.resources.get_mut(&boundary) else {
+            let Some(value) = self.resources.change(&boundary) else {
                 continue;
             };
-            let before = slot.value.as_ref().map(|folded| carried_by(&folded.entry));
+            let before = value.as_ref().map(|folded| carried_by(&folded.entry));
             let before = before.unwrap_or_default();
-            let folded = slot.value.get_or_insert_with(|| {
+            let folded = value.get_or_insert_with(|| {
                 Box::new(Folded {
                     entry: Entry::empty(&boundary),
                     created_position: recorded.position,
@@ -275,17 +272,15 @@ impl Fold {
                 })
             });
             folded.entry.evolve(&boundary, event);
-            slot.is_dirty = true;
             let after = carried_by(&folded.entry);
             if let Some(chronicle) = &mut self.chronicle {
-                // Bounded by the counters of stock, which are checked.
-                let _ = chronicle.on_the_way(before, after);
+                chronicle.on_the_way(before, after);
             } else if let Entry::Shipment(shipment) = &folded.entry {
                 self.rows.set_carried(&shipment.shipment_id, before, after);
             }
             // Its history begins with the event that brings it about, wherever a batch of events begins.
             if !resource::exists(&folded.entry) {
-                slot.value = None;
+                *value = None;
             }
             if self.view.keeps(&table::PLACES) {
                 self.set_on_the_way(&boundary, recorded.position)?;
@@ -296,12 +291,12 @@ impl Fold {
 
     /// A thing that is in memory.
     fn known(&self, boundary: &Boundary) -> Option<&Folded> {
-        self.resources.get(boundary)?.value.as_deref()
+        known(&self.resources, boundary)
     }
 
     /// Makes sure that a thing is in memory, if it is stored.
     fn load(&mut self, boundary: &Boundary) -> Result<(), StoreError> {
-        if self.resources.contains_key(boundary) {
+        if self.resources.get(boundary).is_some() {
             return Ok(());
         }
         let stored = if self.stored.may_have(RESOURCES, boundary) {
@@ -309,14 +304,11 @@ impl Fold {
         } else {
             None
         };
-        let slot = match stored {
-            Some(folded) => {
-                self.resources_bytes += folded.encoded_bytes * DECODED;
-                Slot::stored(Some(Box::new(folded)))
-            }
-            None => Slot::absent(None),
-        };
-        self.resources.insert(boundary.clone(), slot);
+        let encoded_bytes = stored.as_ref().map_or(0, |folded| folded.encoded_bytes);
+        self.resources_bytes += encoded_bytes * DECODED;
+        let is_stored = stored.is_some();
+        self.resources
+            .remember(boundary.clone(), stored.map(Box::new), is_stored);
         Ok(())
     }
 
@@ -348,16 +340,15 @@ impl Fold {
 
     fn count(&mut self, movement: &Movement<'_>) -> Result<Result<(), Defect>, StoreError> {
         let units = movement.units;
+        let (is_blocked, lot) = self.standing(&units.item_id, &units.batch_id, &units.lot)?;
         for (facility_id, change) in changes(movement) {
-            let key = StockKey {
-                facility_id: facility_id.to_owned(),
-                item_id: units.item_id.clone(),
-                batch_id: units.batch_id.clone(),
-                owner_id: movement.owner_id.to_owned(),
+            let key = StockRef {
+                facility_id,
+                item_id: &units.item_id,
+                batch_id: &units.batch_id,
+                owner_id: movement.owner_id,
             };
-            let is_blocked = self.is_blocked(&units.item_id, &units.batch_id, &units.lot)?;
-            let lot = self.known_lot(&units.item_id, &units.batch_id, &units.lot)?;
-            let added = self.rows.add(key.clone(), &lot, change, is_blocked)?;
+            let added = self.rows.add(key, &lot, change, is_blocked)?;
             if self.note(key, added).is_none() {
                 return Ok(Err(uncountable(facility_id, &units.item_id)));
             }
@@ -378,42 +369,38 @@ impl Fold {
             _ => return Ok(Ok(())),
         };
         for key in self.rows.stock_of(item_id, batch_id, lot)? {
-            let is_blocked = self.is_blocked(item_id, &key.batch_id, lot)?;
-            let facility_id = key.facility_id.clone();
+            let (is_blocked, _) = self.standing(item_id, &key.batch_id, lot)?;
             let relabelled = matches!(event, Event::BatchDataCorrected(_)).then_some(lot.as_str());
-            let restated = self.rows.restate(key.clone(), relabelled, is_blocked)?;
-            if self.note(key, restated).is_none() {
-                return Ok(Err(uncountable(&facility_id, item_id)));
+            let restated = self.rows.restate(key.as_ref(), relabelled, is_blocked)?;
+            if self.note(key.as_ref(), restated).is_none() {
+                return Ok(Err(uncountable(&key.facility_id, item_id)));
             }
         }
         Ok(Ok(()))
     }
 
     /// Notes what has changed of a stock row; `None` where that can't be counted.
-    fn note(&mut self, key: StockKey, change: Option<Counts>) -> Option<()> {
+    fn note(&mut self, key: StockRef<'_>, change: Option<Counts>) -> Option<()> {
         let change = change?;
-        match &mut self.chronicle {
-            Some(chronicle) => chronicle.at_rest(key, change),
-            None => Some(()),
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.at_rest(key, change);
         }
+        Some(())
     }
 
-    /// Whether nothing of a batch may be used.
-    fn is_blocked(&mut self, item_id: &str, batch_id: &str, lot: &str) -> Result<bool, StoreError> {
-        let quality = self.quality(item_id)?;
-        Ok(quality.is_some_and(|quality| quality::is_blocked(quality, batch_id, lot)))
-    }
-
-    /// The lot of a batch as it is known by now: what is under way may not know better.
-    fn known_lot(
+    /// Whether nothing of a batch may be used, and its lot as it is known by now: what is under way may not know better.
+    fn standing<'l>(
         &mut self,
         item_id: &str,
         batch_id: &str,
-        lot: &str,
-    ) -> Result<String, StoreError> {
-        let quality = self.quality(item_id)?;
-        let known = quality.map_or(lot, |quality| quality::known_lot(quality, batch_id, lot));
-        Ok(known.to_owned())
+        lot: &'l str,
+    ) -> Result<(bool, Cow<'l, str>), StoreError> {
+        let Some(quality) = self.quality(item_id)? else {
+            return Ok((false, Cow::Borrowed(lot)));
+        };
+        let known = quality::known_lot(quality, batch_id, lot);
+        let is_blocked = quality::is_blocked(quality, batch_id, lot);
+        Ok((is_blocked, Cow::Owned(known.to_owned())))
     }
 
     /// What of an item may not be used; `None` where there never was anything.
@@ -452,11 +439,11 @@ impl Fold {
         };
         let key = place_key(movement, to);
         if !to.is_on_the_way() {
-            self.add_to_place(key.clone(), quantity, position)?;
+            self.add_to_place(key, quantity, position)?;
         }
         for serial_number in &movement.units.serial_numbers {
             let whereabouts = Whereabouts {
-                place: key.clone(),
+                place: key.to_key(),
                 since_position: position,
             };
             self.rows
@@ -467,12 +454,12 @@ impl Fold {
 
     fn add_to_place(
         &mut self,
-        key: PlaceKey,
+        key: PlaceRef<'_>,
         change: i64,
         position: u64,
     ) -> Result<(), StoreError> {
         // Bounded by the counters, which were checked before.
-        let quantity = self.rows.place_row(&key)?.quantity.saturating_add(change);
+        let quantity = self.rows.place_row(key)?.quantity.saturating_add(change);
         self.rows.set_place(
             key,
             PlaceValue {
@@ -488,11 +475,11 @@ impl Fold {
         let Some(Folded {
             entry: Entry::Shipment(shipment),
             ..
-        }) = self.known(boundary)
+        }) = known(&self.resources, boundary)
         else {
             return Ok(());
         };
-        let mut quantities: BTreeMap<PlaceKey, i64> = BTreeMap::new();
+        let mut quantities: Vec<(PlaceRef<'_>, i64)> = Vec::new();
         for lot in &shipment.lots {
             let Some(units) = lot
                 .shipment_units
@@ -505,19 +492,21 @@ impl Fold {
                 (TraceStatus::InTransit, lot.in_transit),
                 (TraceStatus::Missing, lot.missing),
             ] {
-                let key = PlaceKey {
-                    batch_id: units.batch_id.clone(),
-                    owner_id: units.owner_id.clone(),
-                    facility_id: shipment.destination_id.clone(),
+                let key = PlaceRef {
+                    batch_id: &units.batch_id,
+                    owner_id: &units.owner_id,
+                    facility_id: &shipment.destination_id,
                     status: status.into(),
-                    shipment_id: shipment.shipment_id.clone(),
+                    shipment_id: &shipment.shipment_id,
                 };
-                let sum = quantities.entry(key).or_default();
-                *sum = sum.saturating_add(quantity);
+                match quantities.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, sum)) => *sum = sum.saturating_add(quantity),
+                    None => quantities.push((key, quantity)),
+                }
             }
         }
         for (key, quantity) in quantities {
-            if self.rows.place_row(&key)?.quantity != quantity {
+            if self.rows.place_row(key)?.quantity != quantity {
                 self.rows.set_place(
                     key,
                     PlaceValue {
@@ -533,21 +522,30 @@ impl Fold {
     /// Writes what has changed since the last time. After an error it must not be used any more.
     pub fn write(&mut self) -> Result<(), StoreError> {
         let mut writer = resource::Writer::new(&self.connection, self.view)?;
-        for (boundary, slot) in self.resources.iter_mut().filter(|(_, slot)| slot.is_dirty) {
-            if let Some(folded) = &mut slot.value {
+        let resources_bytes = &mut self.resources_bytes;
+        self.resources.write(|boundary, value, _| {
+            if let Some(folded) = value {
                 let before = folded.encoded_bytes;
                 folded.encoded_bytes = writer.store(boundary, folded)?;
-                self.resources_bytes += folded.encoded_bytes * DECODED;
-                self.resources_bytes -= before * DECODED;
+                *resources_bytes += folded.encoded_bytes * DECODED;
+                *resources_bytes -= before * DECODED;
             }
-            slot.written(slot.value.is_some());
-        }
+            Ok::<_, StoreError>(value.is_some())
+        })?;
         writer.finish()?;
         if let Some(chronicle) = &mut self.chronicle {
             chronicle.write()?;
         }
         self.rows.write(self.view)
     }
+}
+
+/// A thing that is in memory.
+fn known<'r>(
+    resources: &'r Cache<Boundary, Option<Box<Folded>>>,
+    boundary: &Boundary,
+) -> Option<&'r Folded> {
+    resources.get(boundary)?.as_deref()
 }
 
 fn taken_over(recorded: &RecordedEvent, event: &KeeperAppointed) -> TakenOver {
@@ -576,13 +574,13 @@ fn uncountable(facility_id: &str, item_id: &str) -> Defect {
     }
 }
 
-fn place_key(movement: &Movement<'_>, place: &Place<'_>) -> PlaceKey {
-    PlaceKey {
-        batch_id: movement.units.batch_id.clone(),
-        owner_id: movement.owner_id.to_owned(),
-        facility_id: place.facility_id.to_owned(),
+fn place_key<'e>(movement: &Movement<'e>, place: &Place<'e>) -> PlaceRef<'e> {
+    PlaceRef {
+        batch_id: &movement.units.batch_id,
+        owner_id: movement.owner_id,
+        facility_id: place.facility_id,
         status: place.status.into(),
-        shipment_id: place.shipment_id.to_owned(),
+        shipment_id: place.shipment_id,
     }
 }
 

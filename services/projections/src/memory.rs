@@ -1,75 +1,141 @@
 //! What a fold keeps of the rows, so that they are read and written less often than they change.
 
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher as _},
-};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-/// Rows in memory, by their keys.
-pub type Cache<K, V> = BTreeMap<K, Slot<V>>;
+use hashbrown::{Equivalent, HashMap};
 
-/// A row in memory.
-#[derive(Clone, Debug)]
-pub struct Slot<V> {
-    /// As it is now.
-    pub value: V,
-    /// Whether it has changed since it was written.
-    pub is_dirty: bool,
-    /// Whether there is a row of it.
-    pub is_stored: bool,
-    /// Whether it has changed since rows were forgotten.
-    pub is_recent: bool,
+/// What a key is made of, or the key itself.
+pub trait KeyRef<K>: Hash + Equivalent<K> {
+    /// The key.
+    fn to_key(&self) -> K;
 }
 
-impl<V> Slot<V> {
-    /// Changed, and perhaps never stored.
-    pub fn new(value: V) -> Self {
+impl<K: Clone + Hash + Eq> KeyRef<K> for K {
+    fn to_key(&self) -> K {
+        self.clone()
+    }
+}
+
+/// Rows in memory, by their keys. Keys can be looked for by what they are made of, without making one.
+#[derive(Debug)]
+pub struct Cache<K, V> {
+    rows: HashMap<K, Slot<V>>,
+    /// Keys of the rows that have changed since they were written, each once.
+    dirty: Vec<K>,
+    /// How often rows have been written.
+    writes: u64,
+}
+
+/// A row in memory.
+#[derive(Debug)]
+struct Slot<V> {
+    /// As it is now.
+    value: V,
+    /// Whether it has changed since it was written.
+    is_dirty: bool,
+    /// Whether there is a row of it.
+    is_stored: bool,
+    /// Which write wrote it last; 0 where none did.
+    written: u64,
+}
+
+impl<K, V> Default for Cache<K, V> {
+    fn default() -> Self {
         Self {
+            rows: HashMap::new(),
+            dirty: Vec::new(),
+            writes: 0,
+        }
+    }
+}
+
+impl<K: Hash + Ord, V> Cache<K, V> {
+    /// How many rows there are in memory.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// A row in memory.
+    pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
+        self.rows.get(key).map(|slot| &slot.value)
+    }
+
+    /// All rows in memory.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.rows.values().map(|slot| &slot.value)
+    }
+
+    /// Keeps what is stored, or what stands for nothing where nothing is, so that it is not read again.
+    pub fn remember(&mut self, key: K, value: V, is_stored: bool) -> &mut V {
+        let slot = Slot {
+            value,
+            is_dirty: false,
+            is_stored,
+            written: 0,
+        };
+        &mut self.rows.entry(key).or_insert(slot).value
+    }
+
+    /// Changes a row, or adds it.
+    pub fn set(&mut self, key: &impl KeyRef<K>, value: V) {
+        if let Some(slot) = self.change(key) {
+            *slot = value;
+            return;
+        }
+        let slot = Slot {
             value,
             is_dirty: true,
             is_stored: false,
-            is_recent: false,
+            written: 0,
+        };
+        self.dirty.push(key.to_key());
+        self.rows.insert(key.to_key(), slot);
+    }
+
+    /// A row in memory, to be changed.
+    pub fn change(&mut self, key: &impl KeyRef<K>) -> Option<&mut V> {
+        let slot = self.rows.get_mut(key)?;
+        if !std::mem::replace(&mut slot.is_dirty, true) {
+            self.dirty.push(key.to_key());
         }
+        Some(&mut slot.value)
     }
 
-    /// As stored.
-    pub fn stored(value: V) -> Self {
-        Self {
-            value,
-            is_dirty: false,
-            is_stored: true,
-            is_recent: false,
+    /// The keys of the rows that have changed since they were written.
+    pub fn changed(&self) -> impl Iterator<Item = &K> {
+        self.dirty.iter()
+    }
+
+    /// Writes what has changed since the last time, in order of the keys. What writes a row is told whether it is stored,
+    /// and answers with whether it is afterwards.
+    pub fn write<E>(
+        &mut self,
+        mut write: impl FnMut(&K, &mut V, bool) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        self.writes += 1;
+        self.dirty.sort_unstable();
+        for key in self.dirty.drain(..) {
+            let Some(slot) = self.rows.get_mut(&key) else {
+                continue;
+            };
+            slot.is_stored = write(&key, &mut slot.value, slot.is_stored)?;
+            slot.is_dirty = false;
+            slot.written = self.writes;
         }
+        Ok(())
     }
 
-    /// Found not to be stored.
-    pub fn absent(value: V) -> Self {
-        Self {
-            value,
-            is_dirty: false,
-            is_stored: false,
-            is_recent: false,
-        }
-    }
-
-    /// Changes it.
-    pub fn set(&mut self, value: V) {
-        self.value = value;
-        self.is_dirty = true;
-    }
-
-    /// Notes that it has been written, or deleted.
-    pub fn written(&mut self, is_stored: bool) {
-        self.is_dirty = false;
-        self.is_stored = is_stored;
-        self.is_recent = true;
+    /// Forgets all rows. They must have been written.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.dirty.clear();
     }
 }
 
 /// How much is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// What has not changed for long.
+    /// All that the last write did not write.
     Old,
     /// Everything.
     All,
@@ -98,11 +164,6 @@ impl Stored {
         if is_empty { Self::None } else { Self::Unknown }
     }
 
-    /// Whether no row is stored that is not in memory.
-    pub fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-
     /// Whether the row of a key may be stored, if it is not in memory. Keys of different tables are told apart by its
     /// name.
     pub fn may_have(&self, table: &str, key: &impl Hash) -> bool {
@@ -117,18 +178,20 @@ impl Stored {
     }
 
     /// Forgets rows that have been written: those that have not changed for long, or all.
-    pub fn forget_rows<K: Hash + Ord, V>(
+    pub fn forget_rows<K: Hash, V>(
         &mut self,
         table: &str,
         cache: &mut Cache<K, V>,
         extent: Extent,
     ) {
-        let is_kept = |slot: &Slot<V>| extent == Extent::Old && slot.is_recent;
+        let last = cache.writes;
+        let is_kept = |slot: &Slot<V>| extent == Extent::Old && slot.written == last;
         let gone = cache
+            .rows
             .iter()
             .filter(|(_, slot)| !is_kept(slot) && slot.is_stored);
         self.forget(table, gone.map(|(key, _)| key));
-        cache.retain(|_, slot| is_kept(slot) && std::mem::take(&mut slot.is_recent));
+        cache.rows.retain(|_, slot| is_kept(slot));
     }
 
     /// Rows that are stored are no longer in memory.
@@ -188,6 +251,6 @@ mod tests {
         // Where it is not known what is stored, everything is looked for.
         let mut unknown = Stored::new(false);
         unknown.forget("stock", keys.iter());
-        assert!(unknown.may_have("stock", &u64::MAX) && !unknown.is_none());
+        assert!(unknown.may_have("stock", &u64::MAX));
     }
 }

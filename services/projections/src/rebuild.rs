@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// Events of a page that is read ahead, and how many such pages wait.
-const PAGE_EVENTS: usize = 10_000;
-const PAGES_AHEAD: usize = 2;
+const PAGE_EVENTS: usize = 2_000;
+const PAGES_AHEAD: usize = 4;
 /// How many events are folded before they are written, at most: so many are folded again after the program ended.
 const COMMIT_EVENTS: u64 = 50_000;
 /// How often progress is told.

@@ -2,9 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::Hash,
     rc::Rc,
 };
 
+use hashbrown::Equivalent;
 use keruen_proto::{reports::v1::AuditException, stock::v1::TraceStep};
 use prost::Message;
 
@@ -13,7 +15,7 @@ use crate::{
     counts::Counts,
     database::{Connection, Delete, Parameter as _, Put, Row, Value, params},
     failure::StoreError,
-    memory::{Cache, Extent, Slot, Stored},
+    memory::{Cache, Extent, KeyRef, Stored},
     table,
     view::View,
 };
@@ -33,6 +35,67 @@ pub struct StockKey {
     pub facility_id: String,
     /// Whose.
     pub owner_id: String,
+}
+
+/// What a [`StockKey`] is made of.
+#[derive(Clone, Copy, Debug, Hash)]
+pub struct StockRef<'k> {
+    /// Of what.
+    pub item_id: &'k str,
+    /// Of which batch.
+    pub batch_id: &'k str,
+    /// Where.
+    pub facility_id: &'k str,
+    /// Whose.
+    pub owner_id: &'k str,
+}
+
+impl Equivalent<StockKey> for StockRef<'_> {
+    fn equivalent(&self, key: &StockKey) -> bool {
+        self.batch_id == key.batch_id
+            && self.facility_id == key.facility_id
+            && self.owner_id == key.owner_id
+            && self.item_id == key.item_id
+    }
+}
+
+impl KeyRef<StockKey> for StockRef<'_> {
+    fn to_key(&self) -> StockKey {
+        StockKey {
+            item_id: self.item_id.to_owned(),
+            batch_id: self.batch_id.to_owned(),
+            facility_id: self.facility_id.to_owned(),
+            owner_id: self.owner_id.to_owned(),
+        }
+    }
+}
+
+impl StockKey {
+    /// What it is made of.
+    pub fn as_ref(&self) -> StockRef<'_> {
+        StockRef {
+            item_id: &self.item_id,
+            batch_id: &self.batch_id,
+            facility_id: &self.facility_id,
+            owner_id: &self.owner_id,
+        }
+    }
+}
+
+/// A key of two parts, by what it is made of.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TwoRef<'k>(pub &'k str, pub &'k str);
+
+impl Equivalent<(String, String)> for TwoRef<'_> {
+    fn equivalent(&self, key: &(String, String)) -> bool {
+        self.0 == key.0 && self.1 == key.1
+    }
+}
+
+impl KeyRef<(String, String)> for TwoRef<'_> {
+    fn to_key(&self) -> (String, String) {
+        (self.0.to_owned(), self.1.to_owned())
+    }
 }
 
 /// A stock row.
@@ -83,6 +146,43 @@ pub struct PlaceKey {
     pub shipment_id: String,
 }
 
+/// What a [`PlaceKey`] is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PlaceRef<'k> {
+    /// Of which batch.
+    pub batch_id: &'k str,
+    /// Whose.
+    pub owner_id: &'k str,
+    /// Where, or to where.
+    pub facility_id: &'k str,
+    /// `TraceStatus`.
+    pub status: i32,
+    /// In which shipment; empty where none.
+    pub shipment_id: &'k str,
+}
+
+impl Equivalent<PlaceKey> for PlaceRef<'_> {
+    fn equivalent(&self, key: &PlaceKey) -> bool {
+        self.batch_id == key.batch_id
+            && self.status == key.status
+            && self.facility_id == key.facility_id
+            && self.shipment_id == key.shipment_id
+            && self.owner_id == key.owner_id
+    }
+}
+
+impl KeyRef<PlaceKey> for PlaceRef<'_> {
+    fn to_key(&self) -> PlaceKey {
+        PlaceKey {
+            batch_id: self.batch_id.to_owned(),
+            owner_id: self.owner_id.to_owned(),
+            facility_id: self.facility_id.to_owned(),
+            status: self.status,
+            shipment_id: self.shipment_id.to_owned(),
+        }
+    }
+}
+
 /// What is at a place.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlaceValue {
@@ -114,6 +214,25 @@ pub struct NewStep {
     pub step: TraceStep,
 }
 
+/// The row of a step.
+struct StepRow {
+    batch_id: String,
+    position: i64,
+    number: i32,
+    request_id: String,
+    /// `TraceStep`.
+    encoded: Vec<u8>,
+}
+
+/// The row of a step that a unit of an asset took.
+struct SerialStepRow {
+    item_id: String,
+    serial_number: String,
+    batch_id: String,
+    position: i64,
+    number: i32,
+}
+
 /// Somebody took over the stock of a facility.
 #[derive(Clone, Debug)]
 pub struct TakenOver {
@@ -135,7 +254,8 @@ pub struct Rows {
     places: Cache<PlaceKey, PlaceValue>,
     /// `None` where a unit never came.
     serials: Cache<(String, String), Option<Whereabouts>>,
-    steps: Vec<NewStep>,
+    steps: Vec<StepRow>,
+    serial_steps: Vec<SerialStepRow>,
     /// Batches, and batches of kits that hold units of them.
     kit_parts: BTreeSet<(String, String)>,
     exceptions: Vec<AuditException>,
@@ -153,14 +273,15 @@ impl Rows {
     pub fn new(connection: Rc<Connection>, view: &View, is_empty: bool) -> Self {
         Self {
             connection,
-            stock: BTreeMap::new(),
-            totals: BTreeMap::new(),
-            places: BTreeMap::new(),
-            serials: BTreeMap::new(),
+            stock: Cache::default(),
+            totals: Cache::default(),
+            places: Cache::default(),
+            serials: Cache::default(),
             steps: Vec::new(),
+            serial_steps: Vec::new(),
             kit_parts: BTreeSet::new(),
             exceptions: Vec::new(),
-            approvals: BTreeMap::new(),
+            approvals: Cache::default(),
             carried: BTreeMap::new(),
             taken_over: Vec::new(),
             has_totals: view.keeps(&table::STOCK_TOTALS),
@@ -175,6 +296,7 @@ impl Rows {
             + self.places.len()
             + self.serials.len()
             + self.steps.len()
+            + self.serial_steps.len()
             + self.kit_parts.len()
             + self.exceptions.len()
             + self.approvals.len()
@@ -197,63 +319,68 @@ impl Rows {
     /// where it can't be counted.
     pub fn add(
         &mut self,
-        key: StockKey,
+        key: StockRef<'_>,
         lot: &str,
         change: Counts,
         is_blocked: bool,
     ) -> Result<Option<Counts>, StoreError> {
-        let before = self.stock_row(&key)?;
-        let after = StockValue {
-            lot: lot.to_owned(),
-            ..before.clone()
+        let before = self.stock_row(key)?;
+        let held = before.counts.held;
+        let after = if before.lot == lot {
+            before
+        } else {
+            StockValue {
+                lot: lot.to_owned(),
+                ..before
+            }
         };
         let after = after
             .plus(change)
             .and_then(|after| after.restated(is_blocked));
-        self.replace(key, &before, after, change)
+        self.replace(key, held, after, change)
     }
 
     /// Says whether the batch of a stock row may be used, and what its lot is where that was wrong; answers with what
     /// that changed, `None` where it can't be counted.
     pub fn restate(
         &mut self,
-        key: StockKey,
+        key: StockRef<'_>,
         lot: Option<&str>,
         is_blocked: bool,
     ) -> Result<Option<Counts>, StoreError> {
-        let before = self.stock_row(&key)?;
-        let after = StockValue {
-            lot: lot.unwrap_or(&before.lot).to_owned(),
-            ..before.clone()
-        };
-        let after = after.restated(is_blocked);
-        self.replace(key, &before, after, Counts::default())
+        let mut after = self.stock_row(key)?;
+        let held = after.counts.held;
+        if let Some(lot) = lot {
+            lot.clone_into(&mut after.lot);
+        }
+        self.replace(key, held, after.restated(is_blocked), Counts::default())
     }
 
+    /// Puts a stock row in the place of one of which so many were held.
     fn replace(
         &mut self,
-        key: StockKey,
-        before: &StockValue,
+        key: StockRef<'_>,
+        held_before: i64,
         after: Option<StockValue>,
         change: Counts,
     ) -> Result<Option<Counts>, StoreError> {
-        let total_key = (key.facility_id.clone(), key.item_id.clone());
+        let total_key = TwoRef(key.facility_id, key.item_id);
         let before_total = if self.has_totals {
-            self.total_row(&total_key)?
+            self.total_row(total_key)?
         } else {
             Counts::default()
         };
         let sums = after.and_then(|after| {
-            let held = after.counts.held.checked_sub(before.counts.held)?;
+            let held = after.counts.held.checked_sub(held_before)?;
             let change = Counts { held, ..change };
             Some((after, before_total.plus(change)?, change))
         });
         let Some((after, total, change)) = sums else {
             return Ok(None);
         };
-        set(&mut self.stock, key, after);
+        self.stock.set(&key, after);
         if self.has_totals {
-            set(&mut self.totals, total_key, total);
+            self.totals.set(&total_key, total);
         }
         Ok(Some(change))
     }
@@ -265,55 +392,45 @@ impl Rows {
         batch_id: Option<&str>,
         lot: &str,
     ) -> Result<BTreeSet<StockKey>, StoreError> {
-        let mut keys = BTreeSet::new();
-        if !self.stored.is_none() {
-            let mut statement = self.connection.prepare_cached(match batch_id {
-                Some(_) => {
-                    "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND batch_id = ?2"
-                }
-                None => "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND lot = ?2",
-            })?;
-            let stored = statement.query_map(params![item_id, batch_id.unwrap_or(lot)], |row| {
-                Ok(StockKey {
-                    facility_id: row.get(0)?,
-                    item_id: item_id.to_owned(),
-                    batch_id: row.get(1)?,
-                    owner_id: row.get(2)?,
-                })
-            })?;
-            keys.extend(stored);
-        }
-        let first = StockKey {
-            item_id: item_id.to_owned(),
-            batch_id: batch_id.unwrap_or_default().to_owned(),
-            ..StockKey::default()
-        };
-        let of_item = self
-            .stock
-            .range(first..)
-            .take_while(|(key, _)| {
-                key.item_id == item_id && batch_id.is_none_or(|id| key.batch_id == id)
+        let mut statement = self.connection.prepare_cached(match batch_id {
+            Some(_) => {
+                "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND batch_id = ?2"
+            }
+            None => {
+                "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND lot = ?2"
+            }
+        })?;
+        let stored = statement.query_map(params![item_id, batch_id.unwrap_or(lot)], |row| {
+            Ok(StockKey {
+                facility_id: row.get(0)?,
+                item_id: item_id.to_owned(),
+                batch_id: row.get(1)?,
+                owner_id: row.get(2)?,
             })
-            .filter(|(_, slot)| batch_id.is_some() || slot.value.lot == lot);
-        keys.extend(of_item.map(|(key, _)| key.clone()));
-        Ok(keys)
+        })?;
+        // What has not changed since it was written is stored as it is.
+        let changed = self.stock.changed().filter(|key| {
+            let lot_of = |key| self.stock.get(key).map(|value| value.lot.as_str());
+            key.item_id == item_id
+                && batch_id.map_or_else(|| lot_of(*key) == Some(lot), |id| key.batch_id == id)
+        });
+        Ok(stored.into_iter().chain(changed.cloned()).collect())
     }
 
     /// Sets what is at a place.
-    pub fn set_place(&mut self, key: PlaceKey, value: PlaceValue) {
-        set(&mut self.places, key, value);
+    pub fn set_place(&mut self, key: PlaceRef<'_>, value: PlaceValue) {
+        self.places.set(&key, value);
     }
 
     /// Sets where a unit of an asset is.
     pub fn set_serial(&mut self, item_id: &str, serial_number: &str, whereabouts: Whereabouts) {
-        let key = (item_id.to_owned(), serial_number.to_owned());
-        set(&mut self.serials, key, Some(whereabouts));
+        self.serials
+            .set(&TwoRef(item_id, serial_number), Some(whereabouts));
     }
 
     /// Forgets where a unit of an asset is: it never came.
     pub fn remove_serial(&mut self, item_id: &str, serial_number: &str) {
-        let key = (item_id.to_owned(), serial_number.to_owned());
-        set(&mut self.serials, key, None);
+        self.serials.set(&TwoRef(item_id, serial_number), None);
     }
 
     /// Adds that kits hold, or held, units of a batch.
@@ -342,8 +459,25 @@ impl Rows {
     }
 
     /// Adds a step.
-    pub fn add_step(&mut self, step: NewStep) {
-        self.steps.push(step);
+    pub fn add_step(&mut self, new: NewStep) {
+        let position = new.step.position.cast_signed();
+        let encoded = new.step.encode_to_vec();
+        for serial_number in new.step.serial_numbers {
+            self.serial_steps.push(SerialStepRow {
+                item_id: new.item_id.clone(),
+                serial_number,
+                batch_id: new.batch_id.clone(),
+                position,
+                number: new.number,
+            });
+        }
+        self.steps.push(StepRow {
+            batch_id: new.batch_id,
+            position,
+            number: new.number,
+            request_id: new.step.request_id,
+            encoded,
+        });
     }
 
     /// Adds what an auditor should look at.
@@ -353,15 +487,14 @@ impl Rows {
 
     /// Notes that a person had a hand in approving a request.
     pub fn add_approval(&mut self, request_id: &str, person_ref: &str) {
-        let key = (request_id.to_owned(), person_ref.to_owned());
-        set(&mut self.approvals, key, true);
+        self.approvals.set(&TwoRef(request_id, person_ref), true);
     }
 
     /// Whether a person had a hand in approving a request.
     pub fn has_approved(&mut self, request_id: &str, person_ref: &str) -> Result<bool, StoreError> {
-        let key = (request_id.to_owned(), person_ref.to_owned());
-        if let Some(slot) = self.approvals.get(&key) {
-            return Ok(slot.value);
+        let key = TwoRef(request_id, person_ref);
+        if let Some(has_approved) = self.approvals.get(&key) {
+            return Ok(*has_approved);
         }
         if !self.stored.may_have(table::APPROVALS.name, &key) {
             return Ok(false);
@@ -370,14 +503,14 @@ impl Rows {
             .connection
             .prepare_cached("SELECT 1 FROM approvals WHERE request_id = ?1 AND person_ref = ?2")?
             .query_row(params![request_id, person_ref], |_| Ok(true))?;
-        Ok(remember(&mut self.approvals, key, stored))
+        Ok(remember(&mut self.approvals, key.to_key(), stored))
     }
 
-    fn stock_row(&mut self, key: &StockKey) -> Result<StockValue, StoreError> {
-        if let Some(slot) = self.stock.get(key) {
-            return Ok(slot.value.clone());
+    fn stock_row(&mut self, key: StockRef<'_>) -> Result<StockValue, StoreError> {
+        if let Some(value) = self.stock.get(&key) {
+            return Ok(value.clone());
         }
-        if !self.stored.may_have(table::STOCK.name, key) {
+        if !self.stored.may_have(table::STOCK.name, &key) {
             return Ok(StockValue::default());
         }
         let mut statement = self.connection.prepare_cached(
@@ -393,14 +526,14 @@ impl Rows {
                 lot: row.get(COUNTERS + 1)?,
             })
         })?;
-        Ok(remember(&mut self.stock, key.clone(), stored))
+        Ok(remember(&mut self.stock, key.to_key(), stored))
     }
 
-    fn total_row(&mut self, key: &(String, String)) -> Result<Counts, StoreError> {
-        if let Some(slot) = self.totals.get(key) {
-            return Ok(slot.value);
+    fn total_row(&mut self, key: TwoRef<'_>) -> Result<Counts, StoreError> {
+        if let Some(total) = self.totals.get(&key) {
+            return Ok(*total);
         }
-        if !self.stored.may_have(table::STOCK_TOTALS.name, key) {
+        if !self.stored.may_have(table::STOCK_TOTALS.name, &key) {
             return Ok(Counts::default());
         }
         let mut statement = self.connection.prepare_cached(
@@ -409,15 +542,15 @@ impl Rows {
              WHERE facility_id = ?1 AND item_id = ?2",
         )?;
         let stored = statement.query_row(params![key.0, key.1], |row| counts(row, 0))?;
-        Ok(remember(&mut self.totals, key.clone(), stored))
+        Ok(remember(&mut self.totals, key.to_key(), stored))
     }
 
     /// What is at a place.
-    pub fn place_row(&mut self, key: &PlaceKey) -> Result<PlaceValue, StoreError> {
-        if let Some(slot) = self.places.get(key) {
-            return Ok(slot.value);
+    pub fn place_row(&mut self, key: PlaceRef<'_>) -> Result<PlaceValue, StoreError> {
+        if let Some(value) = self.places.get(&key) {
+            return Ok(*value);
         }
-        if !self.stored.may_have(table::PLACES.name, key) {
+        if !self.stored.may_have(table::PLACES.name, &key) {
             return Ok(PlaceValue::default());
         }
         let mut statement = self.connection.prepare_cached(
@@ -437,7 +570,7 @@ impl Rows {
                 since_position: row.get::<i64>(1)?.cast_unsigned(),
             })
         })?;
-        Ok(remember(&mut self.places, key.clone(), stored))
+        Ok(remember(&mut self.places, key.to_key(), stored))
     }
 
     /// Writes what has changed since the last time.
@@ -467,22 +600,16 @@ impl Rows {
     fn write_stock(&mut self) -> Result<(), StoreError> {
         let mut put = Put::new(&self.connection, &table::STOCK)?;
         let mut delete = Delete::new(&self.connection, &table::STOCK)?;
-        for (key, slot) in self.stock.iter_mut().filter(|(_, slot)| slot.is_dirty) {
-            let value = &slot.value;
+        self.stock.write(|key, value, is_stored| {
             let keys = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
             if value.counts.is_zero() && value.held_here == 0 {
-                if slot.is_stored {
-                    delete.row(keys)?;
-                }
-                slot.written(false);
-                continue;
+                return delete_if(is_stored, &mut delete, keys);
             }
             let mut values = keys.to_vec();
             values.extend(counters(&value.counts));
             values.extend(params![value.held_here, value.lot]);
-            put.row(&values)?;
-            slot.written(true);
-        }
+            put.row(&values).map(|()| true)
+        })?;
         put.finish()?;
         delete.finish()
     }
@@ -490,22 +617,16 @@ impl Rows {
     fn write_totals(&mut self) -> Result<(), StoreError> {
         let mut put = Put::new(&self.connection, &table::STOCK_TOTALS)?;
         let mut delete = Delete::new(&self.connection, &table::STOCK_TOTALS)?;
-        for ((facility_id, item_id), slot) in
-            self.totals.iter_mut().filter(|(_, slot)| slot.is_dirty)
-        {
-            let keys = params![facility_id, item_id];
-            if slot.value.is_zero() {
-                if slot.is_stored {
-                    delete.row(keys)?;
+        self.totals
+            .write(|(facility_id, item_id), total, is_stored| {
+                let keys = params![facility_id, item_id];
+                if total.is_zero() {
+                    return delete_if(is_stored, &mut delete, keys);
                 }
-                slot.written(false);
-                continue;
-            }
-            let mut values = keys.to_vec();
-            values.extend(counters(&slot.value));
-            put.row(&values)?;
-            slot.written(true);
-        }
+                let mut values = keys.to_vec();
+                values.extend(counters(total));
+                put.row(&values).map(|()| true)
+            })?;
         put.finish()?;
         delete.finish()
     }
@@ -551,7 +672,7 @@ impl Rows {
     fn write_places(&mut self) -> Result<(), StoreError> {
         let mut put = Put::new(&self.connection, &table::PLACES)?;
         let mut delete = Delete::new(&self.connection, &table::PLACES)?;
-        for (key, slot) in self.places.iter_mut().filter(|(_, slot)| slot.is_dirty) {
+        self.places.write(|key, value, is_stored| {
             let keys = params![
                 key.batch_id,
                 key.owner_id,
@@ -559,19 +680,14 @@ impl Rows {
                 key.status,
                 key.shipment_id
             ];
-            if slot.value.quantity == 0 {
-                if slot.is_stored {
-                    delete.row(keys)?;
-                }
-                slot.written(false);
-                continue;
+            if value.quantity == 0 {
+                return delete_if(is_stored, &mut delete, keys);
             }
             let mut values = keys.to_vec();
-            let since_position = slot.value.since_position.cast_signed();
-            values.extend(params![slot.value.quantity, since_position]);
-            put.row(&values)?;
-            slot.written(true);
-        }
+            let since_position = value.since_position.cast_signed();
+            values.extend(params![value.quantity, since_position]);
+            put.row(&values).map(|()| true)
+        })?;
         put.finish()?;
         delete.finish()
     }
@@ -579,15 +695,11 @@ impl Rows {
     fn write_serials(&mut self) -> Result<(), StoreError> {
         let mut put = Put::new(&self.connection, &table::SERIALS)?;
         let mut delete = Delete::new(&self.connection, &table::SERIALS)?;
-        for ((item_id, serial_number), slot) in
-            self.serials.iter_mut().filter(|(_, slot)| slot.is_dirty)
-        {
+        self.serials.write(|(item_id, serial_number), value, _| {
             let keys = params![item_id, serial_number];
-            let Some(it) = &slot.value else {
+            let Some(it) = value else {
                 // Whoever sets it has not read it, so it may be stored.
-                delete.row(keys)?;
-                slot.written(false);
-                continue;
+                return delete_if(true, &mut delete, keys);
             };
             let mut values = keys.to_vec();
             let since_position = it.since_position.cast_signed();
@@ -599,9 +711,8 @@ impl Rows {
                 it.place.shipment_id,
                 since_position
             ]);
-            put.row(&values)?;
-            slot.written(true);
-        }
+            put.row(&values).map(|()| true)
+        })?;
         put.finish()?;
         delete.finish()
     }
@@ -641,63 +752,66 @@ impl Rows {
         }
         put.finish()?;
         let mut put = Put::new(&self.connection, &table::APPROVALS)?;
-        for ((request_id, person_ref), slot) in
-            self.approvals.iter_mut().filter(|(_, slot)| slot.is_dirty)
-        {
-            put.row(params![request_id, person_ref])?;
-            slot.written(true);
-        }
+        self.approvals.write(|(request_id, person_ref), _, _| {
+            put.row(params![request_id, person_ref]).map(|()| true)
+        })?;
         put.finish()
     }
 
     fn write_steps(&mut self) -> Result<(), StoreError> {
+        // In the order of their keys, so that pages are filled one after the other.
+        self.steps.sort_unstable_by(|one, other| {
+            let key = |it: &StepRow| (it.position, it.number);
+            one.batch_id
+                .cmp(&other.batch_id)
+                .then_with(|| key(one).cmp(&key(other)))
+        });
         let mut put = Put::new(&self.connection, &table::STEPS)?;
-        for new in &self.steps {
-            let step = &new.step;
+        for step in self.steps.drain(..) {
             put.row(params![
-                new.batch_id,
-                step.position.cast_signed(),
-                new.number,
+                step.batch_id,
+                step.position,
+                step.number,
                 step.request_id,
-                step.encode_to_vec()
+                step.encoded
             ])?;
         }
         put.finish()?;
         let mut put = Put::new(&self.connection, &table::SERIAL_STEPS)?;
-        for new in &self.steps {
-            let position = new.step.position.cast_signed();
-            for serial_number in &new.step.serial_numbers {
-                put.row(params![
-                    new.item_id,
-                    serial_number,
-                    new.batch_id,
-                    position,
-                    new.number
-                ])?;
-            }
+        for step in self.serial_steps.drain(..) {
+            put.row(params![
+                step.item_id,
+                step.serial_number,
+                step.batch_id,
+                step.position,
+                step.number
+            ])?;
         }
-        put.finish()?;
-        self.steps.clear();
-        Ok(())
+        put.finish()
     }
 }
 
-fn set<K: Ord, V>(cache: &mut Cache<K, V>, key: K, value: V) {
-    match cache.get_mut(&key) {
-        Some(slot) => slot.set(value),
-        None => {
-            cache.insert(key, Slot::new(value));
-        }
+/// Deletes a row that is stored; afterwards it no longer is.
+fn delete_if(
+    is_stored: bool,
+    delete: &mut Delete<'_>,
+    keys: &[Value<'_>],
+) -> Result<bool, StoreError> {
+    if is_stored {
+        delete.row(keys)?;
     }
+    Ok(false)
 }
 
 /// Keeps what is stored, so that it is not read again.
-fn remember<K: Ord, V: Clone + Default>(cache: &mut Cache<K, V>, key: K, stored: Option<V>) -> V {
-    let slot = match stored {
-        Some(value) => Slot::stored(value),
-        None => Slot::absent(V::default()),
-    };
-    cache.entry(key).or_insert(slot).value.clone()
+fn remember<K: Hash + Ord, V: Clone + Default>(
+    cache: &mut Cache<K, V>,
+    key: K,
+    stored: Option<V>,
+) -> V {
+    let is_stored = stored.is_some();
+    let value = stored.unwrap_or_default();
+    cache.remember(key, value, is_stored).clone()
 }
 
 /// Counters of a row.

@@ -199,6 +199,7 @@ impl Bench {
             for appended in futures::future::join_all(waiting).await {
                 appended.expect("the log takes it");
             }
+            self.author.pass_time();
         }
     }
 
@@ -411,6 +412,7 @@ async fn load(
         for latency_us in futures::future::join_all(appends).await {
             latencies.record(latency_us).expect("it fits");
         }
+        author.pass_time();
     }
     Load {
         rate: rate(events, begun.elapsed()),

@@ -37,6 +37,7 @@ const REGIONS: [&str; 17] = [
 const BEGIN_US: i64 = 1_735_689_600_000_000;
 const YEAR_US: i64 = 365 * 86_400_000_000;
 const DAY_US: i64 = 86_400_000_000;
+const SECOND_US: i64 = 1_000_000;
 /// What a story calls its own things; of the same length as the ids that take their place.
 const OWN: &str = "XXXXXXXX";
 /// Facilities and items have numbers of three digits.
@@ -300,6 +301,8 @@ pub struct Author {
     random: fastrand::Rng,
     total: u64,
     written: u64,
+    /// How many of them had been recorded when time went on.
+    recorded: u64,
 }
 
 fn templates(events: &[(Event, Vec<String>)]) -> Vec<Template> {
@@ -343,6 +346,7 @@ impl Author {
             random: fastrand::Rng::with_seed(7),
             total,
             written: 0,
+            recorded: 0,
         }
     }
 
@@ -402,8 +406,10 @@ impl Author {
             } else {
                 0
             };
-            let now_us = self.now_us();
-            for (number, template) in self.story.iter().enumerate() {
+            // All else is recorded as it happens, a second after the step before.
+            let begun_us =
+                self.now_us() - late_us - i64::try_from(self.story.len()).unwrap_or(0) * SECOND_US;
+            for (template, seconds) in self.story.iter().zip(1..) {
                 let mut data = template.data.clone();
                 let mut tags = template.tags.clone();
                 for (what, with) in swaps.into_iter().chain(first).chain(second) {
@@ -412,16 +418,19 @@ impl Author {
                         *tag = tag.replace(what, with);
                     }
                 }
-                let at_us = now_us + self.event_us * i64::try_from(number).unwrap_or(0) - late_us;
+                let at_us = begun_us + seconds * SECOND_US;
                 proposals.push(proposed(template.type_name.clone(), tags, data, at_us));
             }
         }
         self.written += proposals.len() as u64;
-        self.now_us.fetch_add(
-            self.event_us * i64::try_from(proposals.len()).unwrap_or(0),
-            Ordering::Relaxed,
-        );
         self.request(proposals)
+    }
+
+    /// What was written so far has been recorded, and time goes on.
+    pub fn pass_time(&mut self) {
+        let events = self.written - std::mem::replace(&mut self.recorded, self.written);
+        let passed_us = self.event_us * i64::try_from(events).unwrap_or(0);
+        self.now_us.fetch_add(passed_us, Ordering::Relaxed);
     }
 
     fn request(&mut self, events: Vec<ProposedEvent>) -> AppendRequest {

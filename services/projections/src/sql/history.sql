@@ -118,7 +118,7 @@ CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, 
 
 -- A facility and an item of which there ever was anything there, numbered in the order in which they appeared.
 CREATE TABLE pairs (
-    pair_id BIGINT NOT NULL PRIMARY KEY,
+    pair_id INTEGER NOT NULL PRIMARY KEY,
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL
 );
@@ -127,7 +127,7 @@ CREATE INDEX pairs_by_item ON pairs (item_id);
 
 -- The same by batch, owner and, of what is on its way or missing, whoever is liable for it.
 CREATE TABLE holdings (
-    holding_id BIGINT NOT NULL PRIMARY KEY,
+    holding_id INTEGER NOT NULL PRIMARY KEY,
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
