@@ -56,7 +56,6 @@ impl Past {
             conditions.push(format!("c.occurred_at_us <= {time}"));
             of_keeper.push(format!("w.occurred_at_us <= {time}"));
         }
-        let counters = of("c");
         let custodian = if by_custodian {
             format!(
                 "CASE WHEN h.custodian_id = '' THEN COALESCE((SELECT w.organisation_id FROM keepers w WHERE {} \
@@ -66,12 +65,18 @@ impl Past {
         } else {
             "''".to_owned()
         };
-        format!(
-            "SELECT h.facility_id, h.item_id, h.batch_id, h.owner_id, {custodian} AS custodian_id, \
-             {counters} FROM holdings h JOIN changes c ON c.holding_id = h.holding_id \
-             LEFT JOIN facilities f ON f.facility_id = h.facility_id WHERE {}",
-            conditions.join(" AND ")
-        )
+        let of_side = |side: Side| {
+            format!(
+                "SELECT {} AS facility_id, h.item_id, h.batch_id, h.owner_id, {custodian} AS custodian_id, \
+                 {} FROM holdings h JOIN changes c ON c.holding_id = h.holding_id \
+                 LEFT JOIN facilities f ON f.facility_id = h.facility_id WHERE {}{}",
+                side.facility(),
+                side.counters(),
+                conditions.join(" AND "),
+                side.condition()
+            )
+        };
+        format!("{} UNION ALL {}", of_side(Side::There), of_side(Side::Left))
     }
 
     /// What had happened by a time and was recorded after it, up to a position. Most was recorded soon and is found by its
@@ -141,9 +146,52 @@ fn closings(clauses: &mut Clauses, as_of_us: i64) -> String {
 
 /// Some changes, one by one.
 fn changes(condition: &str) -> String {
-    let counters = of("c");
-    format!(
-        "SELECT h.facility_id, h.item_id, {counters} FROM changes c \
-         JOIN holdings h ON h.holding_id = c.holding_id WHERE {condition}"
-    )
+    let of_side = |side: Side| {
+        format!(
+            "SELECT {} AS facility_id, h.item_id, {} FROM changes c \
+             JOIN holdings h ON h.holding_id = c.holding_id WHERE {condition}{}",
+            side.facility(),
+            side.counters(),
+            side.condition()
+        )
+    };
+    format!("{} UNION ALL {}", of_side(Side::There), of_side(Side::Left))
+}
+
+/// Where a change counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// Where the units are, or go.
+    There,
+    /// Whence they are on their way.
+    Left,
+}
+
+impl Side {
+    fn facility(self) -> &'static str {
+        match self {
+            Self::There => "h.facility_id",
+            Self::Left => "h.origin_id",
+        }
+    }
+
+    /// The counters of a change that count there.
+    fn counters(self) -> String {
+        let columns = COLUMNS.split(", ").map(|column| {
+            if (column == "in_transit_out") == (self == Self::Left) {
+                format!("c.{column}")
+            } else {
+                format!("0 AS {column}")
+            }
+        });
+        columns.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A condition that leaves out what does not count there.
+    fn condition(self) -> &'static str {
+        match self {
+            Self::There => "",
+            Self::Left => " AND c.in_transit_out <> 0 AND h.origin_id <> ''",
+        }
+    }
 }
