@@ -48,7 +48,7 @@ tables! {
         "created_position", "resource"
     ];
     CARRIED = "carried" [
-        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "custodian_id", "origin_id"
+        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"
     ] ["quantity"];
     KEEPERS = "keepers" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
     TRIPS = "trips" ["trip_id"] ["vehicle_id", "crew_id", "state", "created_position", "resource"];
@@ -58,7 +58,7 @@ tables! {
     STOCK_COUNTS = "stock_counts" ["count_id"] ["facility_id", "item_id", "created_position", "resource"];
     GOODS = "goods" ["goods_id"] ["facility_id", "is_open", "created_position", "resource"];
     REQUEST_SHIPMENTS = "request_shipments" ["request_id", "shipment_id"] [];
-    STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id"] [
+    STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id", "serial_number"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
         "converted", "title_in", "title_out", "in_transit_out", "held_here", "lot"
     ];
@@ -81,7 +81,7 @@ tables! {
     APPROVALS = "approvals" ["request_id", "person_ref"] [];
     PAIRS = "pairs" ["pair_id"] ["facility_id", "item_id"];
     HOLDINGS = "holdings" ["holding_id"] [
-        "facility_id", "item_id", "batch_id", "owner_id", "custodian_id", "origin_id"
+        "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"
     ];
     CHANGES = "changes" ["holding_id", "occurred_at_us", "position"] [
         "is_late", "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",

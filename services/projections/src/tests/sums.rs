@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{
     answers::{TODAY, region_of, world},
-    history::ITEMS,
+    history::{ITEMS, is_asset},
     naive::{self, Key, Sums},
 };
 use crate::{database::Connection, refusal::Refusal, stock::StockQuery};
@@ -43,7 +43,10 @@ fn column(key: &Key, group: StockGroup) -> String {
         StockGroup::Item => key.1.clone(),
         StockGroup::Batch => key.2.clone(),
         StockGroup::Owner => key.3.clone(),
-        StockGroup::Custodian | StockGroup::Expiry | StockGroup::Unspecified => unreachable!(),
+        StockGroup::Asset
+        | StockGroup::Custodian
+        | StockGroup::Expiry
+        | StockGroup::Unspecified => unreachable!(),
     }
 }
 
@@ -55,7 +58,10 @@ fn columns(row: &StockRow, groups: &[StockGroup]) -> Vec<String> {
         StockGroup::Item => row.item_id.clone(),
         StockGroup::Batch => row.batch_id.clone(),
         StockGroup::Owner => row.owner_id.clone(),
-        StockGroup::Custodian | StockGroup::Expiry | StockGroup::Unspecified => unreachable!(),
+        StockGroup::Asset => row.serial_number.clone(),
+        StockGroup::Custodian => row.custodian_id.clone(),
+        StockGroup::Expiry => row.expires_on.clone(),
+        StockGroup::Unspecified => unreachable!(),
     };
     groups.iter().map(of).collect()
 }
@@ -129,6 +135,115 @@ fn stock_adds_up_in_any_grouping_filter_and_page_size() {
         // In order of the columns, each group once.
         prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
     });
+}
+
+#[test]
+fn units_of_assets_add_up_to_any_other_grouping() {
+    const OTHERS: [StockGroup; 7] = [
+        StockGroup::Region,
+        StockGroup::Facility,
+        StockGroup::Commodity,
+        StockGroup::Batch,
+        StockGroup::Owner,
+        StockGroup::Custodian,
+        StockGroup::Expiry,
+    ];
+    let mut world = world();
+    let connection = world.writer.connection();
+    let strategy = (
+        prop::sample::subsequence(OTHERS.to_vec(), 0..=7).prop_shuffle(),
+        prop::sample::select(vec![
+            "",
+            "item = VENT-X",
+            "item != VENT-X",
+            "on_hand > 0",
+            "owner = MOH",
+        ]),
+        3..60_i32,
+    );
+    let by_item = |groups: &[StockGroup], filter: &str| ListStockRequest {
+        group_by: groups
+            .iter()
+            .chain(&[StockGroup::Item])
+            .map(|group| (*group).into())
+            .collect(),
+        filter: filter.to_owned(),
+        page_size: 50,
+        ..ListStockRequest::default()
+    };
+    proptest!(ProptestConfig::with_cases(60), |((groups, filter, page_size) in strategy)| {
+        let by_unit = ListStockRequest {
+            group_by: groups.iter().chain(&[StockGroup::Asset]).map(|group| (*group).into()).collect(),
+            // What is compared with a sum is compared unit by unit.
+            filter: if filter.contains("on_hand") { String::new() } else { filter.to_owned() },
+            page_size,
+            ..ListStockRequest::default()
+        };
+        let units = all_stock(connection, &by_unit).unwrap();
+        let columns_of = |row: &StockRow| {
+            let mut columns = columns(row, &groups);
+            columns.push(row.item_id.clone());
+            columns
+        };
+        let mut added: BTreeMap<Vec<String>, Sums> = BTreeMap::new();
+        let mut last = None;
+        for row in &units {
+            let key = (columns_of(row), row.serial_number.clone());
+            prop_assert!(last.as_ref().is_none_or(|last| *last < key), "in order, each once");
+            prop_assert_eq!(row.serial_number.is_empty(), !is_asset(&row.item_id));
+            let sum = added.entry(key.0.clone()).or_default();
+            sum.iter_mut().zip(sums(row)).for_each(|(sum, more)| *sum += more);
+            last = Some(key);
+        }
+        if filter.contains("on_hand") {
+            added.retain(|_, sums| sums[0] > 0);
+        }
+        let found: BTreeMap<Vec<String>, Sums> = all_stock(connection, &by_item(&groups, filter)).unwrap().iter()
+            .map(|row| (columns_of(row), sums(row))).collect();
+        prop_assert_eq!(added, found);
+    });
+}
+
+#[test]
+fn one_unit_is_found_by_its_serial_number() {
+    let mut world = world();
+    let connection = world.writer.connection();
+    let all = all_stock(
+        connection,
+        &ListStockRequest {
+            group_by: vec![StockGroup::Facility.into(), StockGroup::Asset.into()],
+            filter: "serial_number:* AND on_hand > 0".to_owned(),
+            order_by: "serial_number desc, facility".to_owned(),
+            page_size: 9,
+            ..ListStockRequest::default()
+        },
+    )
+    .unwrap();
+    assert!(all.len() > 9);
+    assert!(all.is_sorted_by(|one, next| one.serial_number >= next.serial_number));
+    for row in &all {
+        // A unit is at one place.
+        assert_eq!(row.on_hand, 1, "{row:?}");
+        let request = ListStockRequest {
+            group_by: vec![StockGroup::Facility.into(), StockGroup::Item.into()],
+            item_id: row.item_id.clone(),
+            filter: format!("serial_number = \"{}\" AND on_hand > 0", row.serial_number),
+            ..ListStockRequest::default()
+        };
+        let found = all_stock(
+            connection,
+            &ListStockRequest {
+                page_size: 5,
+                ..request
+            },
+        )
+        .unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (&found[0].facility_id, sums(&found[0])),
+            (&row.facility_id, sums(row))
+        );
+    }
 }
 
 #[test]
