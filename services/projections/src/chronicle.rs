@@ -35,8 +35,29 @@ pub fn begin_of(day: i64) -> i64 {
 pub struct HoldingKey {
     /// Which.
     pub stock: StockKey,
+    /// Whence they are on their way; empty for what is there.
+    pub origin_id: String,
     /// Whoever is liable for them on their way; empty for what is there.
     pub custodian_id: String,
+}
+
+impl HoldingKey {
+    /// What a change of it counts for at each facility: where the units are or go, and whence they go there.
+    fn at_facilities(&self, change: Counts) -> impl Iterator<Item = (&str, Counts)> {
+        let there = Counts {
+            in_transit_out: 0,
+            ..change
+        };
+        let left = Counts {
+            in_transit_out: change.in_transit_out,
+            ..Counts::default()
+        };
+        let both = [
+            (self.stock.facility_id.as_str(), there),
+            (self.origin_id.as_str(), left),
+        ];
+        both.into_iter().filter(|(_, counts)| !counts.is_zero())
+    }
 }
 
 struct Change {
@@ -112,10 +133,12 @@ impl Chronicle {
     pub fn at_rest(&mut self, key: StockKey, change: Counts) -> Option<()> {
         let key = HoldingKey {
             stock: key,
+            origin_id: String::new(),
             custodian_id: String::new(),
         };
         let change = Counts {
             in_transit: 0,
+            in_transit_out: 0,
             ..change
         };
         self.note(key, change)
@@ -133,6 +156,7 @@ impl Chronicle {
         for (key, in_transit) in changes {
             let change = Counts {
                 in_transit,
+                in_transit_out: in_transit,
                 ..Counts::default()
             };
             self.note(key, change)?;
@@ -162,16 +186,18 @@ impl Chronicle {
             if counts.is_zero() {
                 continue;
             }
-            let pair = (key.stock.facility_id.clone(), key.stock.item_id.clone());
-            let uncountable = || Defect::Uncountable {
-                facility_id: pair.0.clone(),
-                item_id: pair.1.clone(),
-            };
-            let sum = of_pairs.get(&pair).copied().unwrap_or_default();
-            let Some(sum) = sum.plus(counts) else {
-                return Ok(Err(uncountable()));
-            };
-            of_pairs.insert(pair, sum);
+            for (facility_id, counts) in key.at_facilities(counts) {
+                let pair = (facility_id.to_owned(), key.stock.item_id.clone());
+                let sum = of_pairs.get(&pair).copied().unwrap_or_default();
+                let Some(sum) = sum.plus(counts) else {
+                    let (facility_id, item_id) = pair;
+                    return Ok(Err(Defect::Uncountable {
+                        facility_id,
+                        item_id,
+                    }));
+                };
+                of_pairs.insert(pair, sum);
+            }
             let holding_id = self.holding(key)?;
             self.changes.push(Change {
                 holding_id,
@@ -242,7 +268,7 @@ impl Chronicle {
         self.connection
             .prepare_cached(
                 "SELECT holding_id FROM holdings WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
-                 AND owner_id = ?4 AND custodian_id = ?5",
+                 AND owner_id = ?4 AND custodian_id = ?5 AND origin_id = ?6",
             )?
             .query_row(
                 params![
@@ -250,7 +276,8 @@ impl Chronicle {
                     stock.item_id,
                     stock.batch_id,
                     stock.owner_id,
-                    key.custodian_id
+                    key.custodian_id,
+                    key.origin_id
                 ],
                 |row| row.get(0),
             )
@@ -330,7 +357,8 @@ impl Chronicle {
                 stock.item_id,
                 stock.batch_id,
                 stock.owner_id,
-                key.custodian_id
+                key.custodian_id,
+                key.origin_id
             ])?;
             slot.written(true);
         }
@@ -391,7 +419,7 @@ impl Chronicle {
 
 /// The columns of counters.
 pub const COLUMNS: &str = "on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, \
-                           title_in, title_out";
+                           title_in, title_out, in_transit_out";
 
 /// What a shipment carries that is on its way or missing, and in whose hands.
 pub type Carried = Vec<(HoldingKey, i64)>;
@@ -413,6 +441,7 @@ pub fn carried(shipment: &Shipment) -> Carried {
                     batch_id: units.batch_id.clone(),
                     owner_id: units.owner_id.clone(),
                 },
+                origin_id: shipment.origin_id.clone(),
                 custodian_id: custodian_id.to_owned(),
             };
             if quantity != 0 {

@@ -76,7 +76,6 @@ impl Past {
             conditions.push(format!("c.occurred_at_us <= {time}"));
             of_keeper.push(format!("w.occurred_at_us <= {time}"));
         }
-        let counters = of("c", Sign::Plus);
         let custodian = if by_custodian {
             format!(
                 "CASE WHEN h.custodian_id = '' THEN COALESCE((SELECT w.organisation_id FROM keepers w WHERE {} \
@@ -86,12 +85,18 @@ impl Past {
         } else {
             "''".to_owned()
         };
-        format!(
-            "SELECT h.facility_id, h.item_id, h.batch_id, h.owner_id, {custodian} AS custodian_id, \
-             {counters} FROM holdings h JOIN changes c ON c.holding_id = h.holding_id \
-             LEFT JOIN facilities f ON f.facility_id = h.facility_id WHERE {}",
-            conditions.join(" AND ")
-        )
+        let of_side = |side: Side| {
+            format!(
+                "SELECT {} AS facility_id, h.item_id, h.batch_id, h.owner_id, {custodian} AS custodian_id, \
+                 {} FROM holdings h JOIN changes c ON c.holding_id = h.holding_id \
+                 LEFT JOIN facilities f ON f.facility_id = h.facility_id WHERE {}{}",
+                side.facility(),
+                side.counters(),
+                conditions.join(" AND "),
+                side.condition()
+            )
+        };
+        format!("{} UNION ALL {}", of_side(Side::There), of_side(Side::Left))
     }
 }
 
@@ -239,4 +244,42 @@ fn two(connection: &Connection, sql: &str, values: &[Value<'_>]) -> Result<(i64,
         .prepare_cached(sql)?
         .query_row(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
     found.ok_or_else(|| StoreError::Damaged("a sum has no row".to_owned()))
+}
+
+/// Where a change counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// Where the units are, or go.
+    There,
+    /// Whence they are on their way.
+    Left,
+}
+
+impl Side {
+    fn facility(self) -> &'static str {
+        match self {
+            Self::There => "h.facility_id",
+            Self::Left => "h.origin_id",
+        }
+    }
+
+    /// The counters of a change that count there.
+    fn counters(self) -> String {
+        let columns = COLUMNS.split(", ").map(|column| {
+            if (column == "in_transit_out") == (self == Self::Left) {
+                format!("c.{column}")
+            } else {
+                format!("0 AS {column}")
+            }
+        });
+        columns.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A condition that leaves out what does not count there.
+    fn condition(self) -> &'static str {
+        match self {
+            Self::There => "",
+            Self::Left => " AND c.in_transit_out <> 0 AND h.origin_id <> ''",
+        }
+    }
 }

@@ -9,7 +9,7 @@ use keruen_proto::{reports::v1::AuditException, stock::v1::TraceStep};
 use prost::Message;
 
 use crate::{
-    chronicle::{Carried, HoldingKey},
+    chronicle::{COLUMNS, Carried, HoldingKey},
     counts::Counts,
     database::{Connection, Delete, Parameter as _, Put, Row, Value, params},
     failure::StoreError,
@@ -380,11 +380,10 @@ impl Rows {
         if !self.stored.may_have(table::STOCK.name, key) {
             return Ok(StockValue::default());
         }
-        let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out, held_here, \
-             lot FROM stock \
-             WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
-        )?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS}, held_here, lot FROM stock \
+                 WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4"
+        ))?;
         let values = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
         let stored = statement.query_row(values, |row| {
             Ok(StockValue {
@@ -403,11 +402,9 @@ impl Rows {
         if !self.stored.may_have(table::STOCK_TOTALS.name, key) {
             return Ok(Counts::default());
         }
-        let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out \
-             FROM stock_totals \
-             WHERE facility_id = ?1 AND item_id = ?2",
-        )?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2"
+        ))?;
         let stored = statement.query_row(params![key.0, key.1], |row| counts(row, 0))?;
         Ok(remember(&mut self.totals, key.clone(), stored))
     }
@@ -521,7 +518,8 @@ impl Rows {
                 stock.item_id,
                 stock.batch_id,
                 stock.owner_id,
-                key.custodian_id
+                key.custodian_id,
+                key.origin_id
             ];
             if quantity == 0 {
                 delete.row(keys)?;
@@ -701,7 +699,7 @@ fn remember<K: Ord, V: Clone + Default>(cache: &mut Cache<K, V>, key: K, stored:
 }
 
 /// Counters of a row.
-pub const COUNTERS: usize = 12;
+pub const COUNTERS: usize = 13;
 
 /// The counters, in the order of their columns.
 pub fn counters(counts: &Counts) -> [Value<'_>; COUNTERS] {
@@ -718,6 +716,7 @@ pub fn counters(counts: &Counts) -> [Value<'_>; COUNTERS] {
         counts.converted.value(),
         counts.title_in.value(),
         counts.title_out.value(),
+        counts.in_transit_out.value(),
     ]
 }
 
@@ -736,5 +735,6 @@ pub fn counts(row: &Row<'_>, first: usize) -> Result<Counts, StoreError> {
         converted: row.get(first + 9)?,
         title_in: row.get(first + 10)?,
         title_out: row.get(first + 11)?,
+        in_transit_out: row.get(first + 12)?,
     })
 }

@@ -35,12 +35,13 @@ macro_rules! with_sums {
             column("disposed", Kind::Sum, "CAST(SUM(s.disposed) AS BIGINT)"),
             column("lost", Kind::Sum, "CAST(SUM(s.lost) AS BIGINT)"),
             column("returned", Kind::Sum, "CAST(SUM(s.returned) AS BIGINT)"),
+            column("in_transit_out", Kind::Sum, "CAST(SUM(s.in_transit_out) AS BIGINT)"),
         ]
     };
 }
 
 /// What stock can be filtered by.
-static COLUMNS_TO_FILTER: [Column; 18] = with_sums![
+static COLUMNS_TO_FILTER: [Column; 19] = with_sums![
     column("region", Kind::Region, "s.facility_id"),
     column("facility", Kind::Code(Known::Facility), "s.facility_id"),
     column(
@@ -64,7 +65,7 @@ static COLUMNS_TO_FILTER: [Column; 18] = with_sums![
 const AVAILABLE: &str = "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)";
 
 /// What stock can be ordered by: the columns by which it is grouped, and sums.
-static COLUMNS_TO_ORDER: [Column; 18] = with_sums![
+static COLUMNS_TO_ORDER: [Column; 19] = with_sums![
     column("region", Kind::Text, "COALESCE(r.region_id, '')"),
     column("facility", Kind::Text, "s.facility_id"),
     column("commodity", Kind::Text, "COALESCE(i.commodity_id, '')"),
@@ -314,7 +315,8 @@ const SUMS: &str = "CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGI
                     CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.received) AS BIGINT), \
                     CAST(SUM(s.consumed) AS BIGINT), CAST(SUM(s.disposed) AS BIGINT), CAST(SUM(s.lost) AS BIGINT), \
                     CAST(SUM(s.returned) AS BIGINT), CAST(SUM(s.converted) AS BIGINT), \
-                    CAST(SUM(s.title_in) AS BIGINT), CAST(SUM(s.title_out) AS BIGINT)";
+                    CAST(SUM(s.title_in) AS BIGINT), CAST(SUM(s.title_out) AS BIGINT), \
+                    CAST(SUM(s.in_transit_out) AS BIGINT)";
 
 /// That any of the sums is not 0.
 fn something() -> String {
@@ -422,6 +424,7 @@ fn stock_row(groups: &[StockGroup], row: &Row<'_>) -> Result<StockRow, StoreErro
         title_out: counts.title_out,
         returned: counts.returned,
         converted: counts.converted,
+        in_transit_out: counts.in_transit_out,
         ..StockRow::default()
     };
     for (index, group) in groups.iter().enumerate() {

@@ -57,7 +57,7 @@ tables! {
         "created_position", "resource"
     ];
     CARRIED = "carried" [
-        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"
+        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "custodian_id", "origin_id"
     ] ["quantity"];
     KEEPERS = "keepers" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
     TRIPS = "trips" ["trip_id"] ["vehicle_id", "crew_id", "state", "created_position", "resource"];
@@ -69,11 +69,11 @@ tables! {
     REQUEST_SHIPMENTS = "request_shipments" ["request_id", "shipment_id"] [];
     STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out", "held_here", "lot"
+        "converted", "title_in", "title_out", "in_transit_out", "held_here", "lot"
     ];
     STOCK_TOTALS = "stock_totals" ["facility_id", "item_id"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
+        "converted", "title_in", "title_out", "in_transit_out"
     ];
     PLACES = "places" ["batch_id", "owner_id", "facility_id", "status", "shipment_id"] [
         "quantity", "since_position"
@@ -91,27 +91,27 @@ tables! {
     PAIRS = "pairs" ["pair_id"] [
         "facility_id", "item_id", "first_day",
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
+        "converted", "title_in", "title_out", "in_transit_out"
     ];
     HOLDINGS = "holdings" ["holding_id"] [
-        "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"
+        "facility_id", "item_id", "batch_id", "owner_id", "custodian_id", "origin_id"
     ];
     CHANGES = "changes" ["holding_id", "occurred_at_us", "position"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
+        "converted", "title_in", "title_out", "in_transit_out"
     ];
     PAIR_CHANGES = "pair_changes" ["position", "pair_id"] [
         "occurred_at_us", "is_late",
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
+        "converted", "title_in", "title_out", "in_transit_out"
     ];
     BALANCES = "balances" ["position", "pair_id"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
+        "converted", "title_in", "title_out", "in_transit_out"
     ];
     CLOSINGS = "closings" ["day", "pair_id"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
+        "converted", "title_in", "title_out", "in_transit_out"
     ];
     DAYS = "days" ["day"] ["changes", "is_closed"];
 }

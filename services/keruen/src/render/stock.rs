@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The quantities of a row, in order of the columns.
-pub const QUANTITIES: [&str; 13] = [
+pub const QUANTITIES: [&str; 14] = [
     "on_hand",
     "reserved",
     "held",
@@ -30,6 +30,7 @@ pub const QUANTITIES: [&str; 13] = [
     "converted",
     "title_in",
     "title_out",
+    "in_transit_out",
 ];
 
 /// How many of the quantities stand in every table.
@@ -41,7 +42,7 @@ const BOLD: Style = Style::new().bold();
 const MIN_BAR_WIDTH: usize = 10;
 const MAX_BAR_WIDTH: usize = 60;
 
-fn quantities(row: &StockRow) -> [i64; 13] {
+fn quantities(row: &StockRow) -> [i64; 14] {
     [
         row.on_hand,
         row.reserved,
@@ -56,6 +57,7 @@ fn quantities(row: &StockRow) -> [i64; 13] {
         row.converted,
         row.title_in,
         row.title_out,
+        row.in_transit_out,
     ]
 }
 
@@ -96,6 +98,7 @@ impl Record for StockRow {
         "converted",
         "title_in",
         "title_out",
+        "in_transit_out",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -325,6 +328,7 @@ mod tests {
             lost: 9,
             returned: 10,
             converted: 11,
+            in_transit_out: 12,
             ..StockRow::default()
         };
         let json = serde_json::to_value(Flat { row: &row, by: &[] }).unwrap();

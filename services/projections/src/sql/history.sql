@@ -110,6 +110,7 @@ CREATE TABLE stock (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
 ) WITHOUT ROWID;
 -- Unique indexes are there from the beginning: rows are looked for by them while events are taken in.
@@ -135,12 +136,13 @@ CREATE TABLE pairs (
     returned BIGINT NOT NULL,
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
-    title_out BIGINT NOT NULL
+    title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX pairs_by_facility ON pairs (facility_id, item_id);
 CREATE INDEX pairs_by_item ON pairs (item_id);
 
--- The same by batch, owner and, of what is on its way or missing, whoever is liable for it.
+-- The same by batch, owner and, of what is on its way or missing, whence and in whose hands.
 CREATE TABLE holdings (
     holding_id BIGINT NOT NULL PRIMARY KEY,
     facility_id TEXT NOT NULL,
@@ -148,14 +150,19 @@ CREATE TABLE holdings (
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
     -- Empty for what is at the facility: its keeper, or else its operator, has that in hand.
-    custodian_id TEXT NOT NULL
+    custodian_id TEXT NOT NULL,
+    -- Whence it comes; empty for what is at the facility.
+    origin_id TEXT NOT NULL
 );
-CREATE UNIQUE INDEX holdings_by_facility ON holdings (facility_id, item_id, batch_id, owner_id, custodian_id);
+CREATE UNIQUE INDEX holdings_by_facility
+    ON holdings (facility_id, item_id, batch_id, owner_id, custodian_id, origin_id);
+CREATE INDEX holdings_by_origin ON holdings (origin_id) WHERE origin_id <> '';
 CREATE INDEX holdings_by_item ON holdings (item_id);
 CREATE INDEX holdings_by_batch ON holdings (batch_id);
 CREATE INDEX holdings_by_owner ON holdings (owner_id);
 
 -- What each event changed. All that is to know of both times: what was known at a position, of what had happened by a time.
+-- `in_transit_out` counts at the origin of the holding, all else at its facility.
 CREATE TABLE changes (
     holding_id BIGINT NOT NULL,
     occurred_at_us BIGINT NOT NULL,
@@ -172,6 +179,7 @@ CREATE TABLE changes (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (holding_id, occurred_at_us, position)
 ) WITHOUT ROWID;
 
@@ -194,6 +202,7 @@ CREATE TABLE pair_changes (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (position, pair_id)
 ) WITHOUT ROWID;
 -- Unique, so that it is there while closings are made of what it finds.
@@ -219,6 +228,7 @@ CREATE TABLE balances (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (position, pair_id)
 ) WITHOUT ROWID;
 
@@ -240,6 +250,7 @@ CREATE TABLE closings (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (day, pair_id)
 ) WITHOUT ROWID;
 

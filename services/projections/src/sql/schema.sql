@@ -160,8 +160,10 @@ CREATE TABLE carried (
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
     custodian_id TEXT NOT NULL,
+    -- Whence it comes.
+    origin_id TEXT NOT NULL,
     quantity BIGINT NOT NULL,
-    PRIMARY KEY (shipment_id, facility_id, item_id, batch_id, owner_id, custodian_id)
+    PRIMARY KEY (shipment_id, facility_id, item_id, batch_id, owner_id, custodian_id, origin_id)
 ) WITHOUT ROWID;
 
 -- Who took over the stock of a facility, and when. Whoever runs it has it in hand where nobody did.
@@ -261,6 +263,8 @@ CREATE TABLE stock (
     -- Passed to this owner here, and given up by it here.
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
+    -- On its way from here, or missing and not settled.
+    in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
 ) WITHOUT ROWID;
 CREATE INDEX stock_by_item ON stock (item_id, facility_id);
@@ -285,6 +289,7 @@ CREATE TABLE stock_totals (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id)
 ) WITHOUT ROWID;
 CREATE INDEX stock_totals_by_item ON stock_totals (item_id, facility_id);

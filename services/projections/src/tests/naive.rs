@@ -11,8 +11,8 @@ use keruen_proto::{
 pub type Key = (String, String, String, String);
 
 /// on hand, reserved, held, in transit, received, consumed, disposed, lost, returned, converted, passed to the owner,
-/// given up by it.
-pub type Sums = [i64; 12];
+/// given up by it, in transit elsewhere.
+pub type Sums = [i64; 13];
 
 const ON_HAND: usize = 0;
 const RESERVED: usize = 1;
@@ -26,6 +26,7 @@ const RETURNED: usize = 8;
 const CONVERTED: usize = 9;
 const TITLE_IN: usize = 10;
 const TITLE_OUT: usize = 11;
+const SENT: usize = 12;
 
 #[derive(Default)]
 struct Books {
@@ -371,7 +372,11 @@ fn post_shipment(books: &mut Books, event: &Event) {
         Event::ShipmentDispatched(it) => {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
-                books.post(&it.origin_id, units, &[(RESERVED, -n), (ON_HAND, -n)]);
+                books.post(
+                    &it.origin_id,
+                    units,
+                    &[(RESERVED, -n), (ON_HAND, -n), (SENT, n)],
+                );
                 books.post(&it.destination_id, units, &[(IN_TRANSIT, n)]);
             }
         }
@@ -396,6 +401,9 @@ fn post_shipment(books: &mut Books, event: &Event) {
                     ReceiptOutcome::Missing | ReceiptOutcome::Unspecified => &[],
                 };
                 books.post(&it.destination_id, units, entries);
+                if entries.contains(&(IN_TRANSIT, -n)) {
+                    books.post(&it.origin_id, units, &[(SENT, -n)]);
+                }
             }
         }
         Event::ShipmentTitleTransferred(it) => {
@@ -414,6 +422,7 @@ fn post_shipment(books: &mut Books, event: &Event) {
                     books.post(place, units, &[(column, n)]);
                     if it.is_under_way {
                         books.post(place, units, &[(IN_TRANSIT, sign * n)]);
+                        books.post(&it.origin_id, units, &[(SENT, sign * n)]);
                     } else {
                         let entries = [(ON_HAND, sign * n), (RESERVED, sign * n)];
                         books.post(place, units, &entries);
@@ -432,6 +441,7 @@ fn post_shipment(books: &mut Books, event: &Event) {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
                 books.post(&it.destination_id, units, &[(IN_TRANSIT, -n), (LOST, n)]);
+                books.post(&it.origin_id, units, &[(SENT, -n)]);
             }
         }
         _ => post_voided(books, event),
@@ -444,7 +454,11 @@ fn post_voided(books: &mut Books, event: &Event) {
         Event::ShipmentDispatchVoided(it) => {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
-                books.post(&it.origin_id, units, &[(RESERVED, n), (ON_HAND, n)]);
+                books.post(
+                    &it.origin_id,
+                    units,
+                    &[(RESERVED, n), (ON_HAND, n), (SENT, -n)],
+                );
                 books.post(&it.destination_id, units, &[(IN_TRANSIT, -n)]);
             }
         }
@@ -456,7 +470,10 @@ fn post_voided(books: &mut Books, event: &Event) {
                 let back = match found.outcome() {
                     ReceiptOutcome::Missing => continue,
                     ReceiptOutcome::Surplus | ReceiptOutcome::Wrong => (RECEIVED, -n),
-                    _ => (IN_TRANSIT, n),
+                    _ => {
+                        books.post(&it.origin_id, units, &[(SENT, n)]);
+                        (IN_TRANSIT, n)
+                    }
                 };
                 let entries = [back, (ON_HAND, -n), (HELD, -held)];
                 books.post(&it.destination_id, units, &entries);
@@ -466,6 +483,7 @@ fn post_voided(books: &mut Books, event: &Event) {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
                 books.post(&it.destination_id, units, &[(IN_TRANSIT, n), (LOST, -n)]);
+                books.post(&it.origin_id, units, &[(SENT, n)]);
             }
         }
         _ => {}

@@ -129,7 +129,7 @@ fn what_was_known_at_a_position_is_what_the_view_said_then() {
 }
 
 /// By facility and item, all but what is held: that is a matter of when a hold was known.
-fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 11]> {
+fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 12]> {
     rows.iter()
         .map(|row| {
             let key = (row.facility_id.clone(), row.item_id.clone());
@@ -145,16 +145,17 @@ fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 11]> {
                 row.converted,
                 row.title_in,
                 row.title_out,
+                row.in_transit_out,
             ];
             (key, sums)
         })
-        .filter(|(_, sums)| *sums != [0; 11])
+        .filter(|(_, sums)| *sums != [0; 12])
         .collect()
 }
 
 /// The same from book-keeping of those events alone.
-fn booked(events: &[Event]) -> BTreeMap<(String, String), [i64; 11]> {
-    let mut totals: BTreeMap<(String, String), [i64; 11]> = BTreeMap::new();
+fn booked(events: &[Event]) -> BTreeMap<(String, String), [i64; 12]> {
+    let mut totals: BTreeMap<(String, String), [i64; 12]> = BTreeMap::new();
     for ((facility, item, _, _), all) in naive::movements_only(events) {
         let all: Sums = all;
         let but_held: Vec<i64> = all
@@ -169,7 +170,7 @@ fn booked(events: &[Event]) -> BTreeMap<(String, String), [i64; 11]> {
             .zip(but_held)
             .for_each(|(total, sum)| *total += sum);
     }
-    totals.retain(|_, sums| *sums != [0; 11]);
+    totals.retain(|_, sums| *sums != [0; 12]);
     totals
 }
 
@@ -232,7 +233,7 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
                     ],
                     past,
                 );
-                let mut totals: BTreeMap<(String, String), [i64; 11]> = BTreeMap::new();
+                let mut totals: BTreeMap<(String, String), [i64; 12]> = BTreeMap::new();
                 for row in &holdings {
                     let one = std::slice::from_ref(row);
                     for (key, sums) in sums(one) {
@@ -243,7 +244,7 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
                             .for_each(|(total, sum)| *total += sum);
                     }
                 }
-                totals.retain(|_, sums| *sums != [0; 11]);
+                totals.retain(|_, sums| *sums != [0; 12]);
                 assert_eq!(totals, booked(&meant), "{past:?}");
             }
         }

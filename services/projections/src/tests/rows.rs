@@ -33,7 +33,7 @@ fn stock_rows(connection: &Connection) -> BTreeMap<Key, Sums> {
         .prepare_cached(
             "SELECT facility_id, item_id, batch_id, owner_id, \
              on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, \
-             title_in, title_out FROM stock",
+             title_in, title_out, in_transit_out FROM stock",
         )
         .unwrap();
     let rows = statement.query_map(&[], |row| {
@@ -45,6 +45,34 @@ fn stock_rows(connection: &Connection) -> BTreeMap<Key, Sums> {
         Ok((key, sums))
     });
     rows.unwrap().into_iter().collect()
+}
+
+/// What has left each facility and is on its way or missing, by batch and owner, as each shipment says for itself.
+fn sent_by_shipments(history: &History) -> BTreeMap<(String, String, String), i64> {
+    let mut sent: BTreeMap<(String, String, String), i64> = BTreeMap::new();
+    for id in &history.shipments {
+        let boundary = Boundary::shipment(id).unwrap();
+        let Entry::Shipment(shipment) = history.fold(&boundary) else {
+            unreachable!()
+        };
+        for lot in shipment.lots {
+            let units = lot.shipment_units.unwrap().units.unwrap();
+            let key = (shipment.origin_id.clone(), units.batch_id, units.owner_id);
+            *sent.entry(key).or_default() += lot.in_transit + lot.missing;
+        }
+    }
+    sent.retain(|_, quantity| *quantity != 0);
+    sent
+}
+
+/// The same as rows of stock say.
+fn sent_by_rows(rows: &BTreeMap<Key, Sums>) -> BTreeMap<(String, String, String), i64> {
+    let rows = rows.iter().filter(|(_, sums)| sums[12] != 0);
+    rows.map(|((facility, _, batch, owner), sums)| {
+        let key = (facility.clone(), batch.clone(), owner.clone());
+        (key, sums[12])
+    })
+    .collect()
 }
 
 /// Takes in a history in batches of these sizes, and sometimes forgets what is in memory. The program dies here and there:
@@ -108,24 +136,30 @@ proptest! {
         // The totals are the same, added up.
         let mut totals: BTreeMap<(String, String), Sums> = BTreeMap::new();
         let mut balances: BTreeMap<(String, String), i64> = BTreeMap::new();
+        let mut under_way: BTreeMap<(String, String), i64> = BTreeMap::new();
         for ((facility, item, batch, owner), sums) in &expected {
             let total = totals.entry((facility.clone(), item.clone())).or_default();
             total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
             // received + acquired = on hand + in transit + what is gone + ceded, per batch and owner.
-            let [on_hand, reserved, held, in_transit, received, gone @ .., acquired, ceded] = *sums;
+            let [on_hand, reserved, held, in_transit, received, gone @ .., acquired, ceded, sent] = *sums;
             let gone: i64 = gone.iter().sum();
-            prop_assert!(on_hand >= reserved + held && reserved >= 0 && held >= 0 && in_transit >= 0);
+            prop_assert!(on_hand >= reserved + held && reserved >= 0 && held >= 0);
+            prop_assert!(in_transit >= 0 && sent >= 0);
+            // What is on its way has left somewhere.
+            *under_way.entry((batch.clone(), owner.clone())).or_default() += in_transit - sent;
             *balances.entry((batch.clone(), owner.clone())).or_default() +=
                 received + acquired - on_hand - in_transit - gone - ceded;
         }
         prop_assert!(balances.values().all(|balance| *balance == 0), "{:?}", balances);
+        prop_assert!(under_way.values().all(|rest| *rest == 0), "{:?}", under_way);
+        prop_assert_eq!(sent_by_shipments(&history), sent_by_rows(&expected));
         let connection = writer.connection();
         let mut statement = connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out \
-             FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2").unwrap();
+            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out, \
+             in_transit_out FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2").unwrap();
         for ((facility, item), total) in &totals {
             let found = statement.query_row(params![facility, item], |row| {
-                (0..12).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
+                (0..13).map(|column| row.get(column)).collect::<Result<Vec<i64>, _>>()
             }).unwrap().unwrap();
             prop_assert_eq!(&found[..], &total[..]);
         }
@@ -212,7 +246,7 @@ proptest! {
             places.entry(key).or_default()[column] += quantity;
         }
         let mut expected: BTreeMap<(String, String, String), [i64; 7]> = BTreeMap::new();
-        for ((facility, _, batch, owner), [on_hand, _, _, in_transit, _, gone @ .., _, _]) in
+        for ((facility, _, batch, owner), [on_hand, _, _, in_transit, _, gone @ .., _, _, _]) in
             naive::stock(history.decoded())
         {
             let [consumed, disposed, lost, returned, converted] = gone;

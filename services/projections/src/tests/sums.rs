@@ -75,6 +75,7 @@ fn sums(row: &StockRow) -> Sums {
         row.converted,
         row.title_in,
         row.title_out,
+        row.in_transit_out,
     ]
 }
 

@@ -218,9 +218,10 @@ impl Sample {
         };
         sample.master_data();
         sample.tests_in_all_regions();
-        sample
-            .stock
-            .push(stock("KZ-71", "O2-CONCENTRATOR", 40, 12, 0, 0));
+        sample.stock.push(StockRow {
+            in_transit_out: 4,
+            ..stock("KZ-71", "O2-CONCENTRATOR", 40, 12, 0, 0)
+        });
         sample
             .stock
             .push(stock("KZ-62", "O2-CONCENTRATOR", 6, 0, 4, 0));
@@ -346,6 +347,13 @@ impl Sample {
                 self.stock.push(row);
             }
         }
+        let on_the_way = self.stock.iter().map(|row| row.in_transit).sum();
+        let from = self
+            .stock
+            .iter_mut()
+            .find(|row| row.region_id == "KZ-71")
+            .expect("the capital sends");
+        from.in_transit_out = on_the_way;
     }
 
     fn some_requests(&self) -> Vec<RequestRow> {
