@@ -1,4 +1,4 @@
-//! Stock over time: what each event changed, running balances by position, and closings by day.
+//! Stock over time: what each event changed, of which holding and of which facility and item.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,6 +13,7 @@ use crate::{
     failure::{Defect, StoreError},
     memory::{Cache, Extent, Slot, Stored},
     rows::{StockKey, counters, counts},
+    sheets::Sheets,
     table,
 };
 
@@ -66,18 +67,22 @@ struct Change {
     holding_id: i64,
     occurred_at_us: i64,
     position: i64,
-    is_late: bool,
     counts: Counts,
 }
 
 struct Pair {
     /// Its number.
     number: i64,
+    first_day: i64,
     balance: Counts,
-    /// Its last day, and how much there was at the end of it.
-    closing: Option<(i64, Counts)>,
-    /// What is to be added on each day.
-    pending: BTreeMap<i64, Counts>,
+}
+
+struct PairChange {
+    position: i64,
+    pair_id: i64,
+    occurred_at_us: i64,
+    is_late: bool,
+    counts: Counts,
 }
 
 /// What events have changed, to be written.
@@ -89,8 +94,8 @@ pub struct Chronicle {
     pairs: Cache<(String, String), Pair>,
     next_ids: Option<(i64, i64)>,
     changes: Vec<Change>,
-    /// Pair, position and balance.
-    balances: Vec<(i64, i64, Counts)>,
+    pair_changes: Vec<PairChange>,
+    sheets: Sheets,
     /// Of the event that is being taken in.
     of_event: BTreeMap<HoldingKey, Counts>,
 }
@@ -99,13 +104,14 @@ impl Chronicle {
     /// As stored; `is_empty` where nothing is.
     pub fn new(connection: Rc<Connection>, is_empty: bool) -> Self {
         Self {
+            sheets: Sheets::new(connection.clone()),
             connection,
             stored: Stored::new(is_empty),
             holdings: BTreeMap::new(),
             pairs: BTreeMap::new(),
             next_ids: None,
             changes: Vec::new(),
-            balances: Vec::new(),
+            pair_changes: Vec::new(),
             of_event: BTreeMap::new(),
         }
     }
@@ -115,12 +121,8 @@ impl Chronicle {
         self.holdings.len()
             + self.pairs.len()
             + self.changes.len()
-            + self.balances.len()
-            + self
-                .pairs
-                .values()
-                .map(|slot| slot.value.pending.len())
-                .sum::<usize>()
+            + self.pair_changes.len()
+            + self.sheets.len()
     }
 
     /// Forgets what has been written.
@@ -204,29 +206,39 @@ impl Chronicle {
                 holding_id,
                 occurred_at_us,
                 position,
-                is_late,
                 counts,
             });
         }
         let day = day_of(occurred_at_us);
+        let mut is_changed = false;
         for (key, change) in of_pairs {
             if change.is_zero() {
                 continue;
             }
-            let pair = self.pair(&key)?;
-            let pending = pair.pending.get(&day).copied().unwrap_or_default();
-            let sums = pair.balance.plus(change).zip(pending.plus(change));
-            let Some((balance, pending)) = sums else {
+            let pair = self.pair(&key, day)?;
+            pair.first_day = pair.first_day.min(day);
+            let (pair_id, balance) = (pair.number, pair.balance.plus(change));
+            pair.balance = balance.unwrap_or_default();
+            let noted = self.sheets.note(pair_id, day, change)?;
+            if balance.and(noted).is_none() {
                 let (facility_id, item_id) = key;
                 return Ok(Err(Defect::Uncountable {
                     facility_id,
                     item_id,
                 }));
-            };
-            pair.balance = balance;
-            pair.pending.insert(day, pending);
-            let row = (pair.number, position, balance);
-            self.balances.push(row);
+            }
+            self.pair_changes.push(PairChange {
+                position,
+                pair_id,
+                occurred_at_us,
+                is_late,
+                counts: change,
+            });
+            is_changed = true;
+        }
+        if is_changed {
+            let pairs = self.next_ids()?.1 - 1;
+            self.sheets.close(position, day, pairs)?;
         }
         Ok(Ok(()))
     }
@@ -275,7 +287,8 @@ impl Chronicle {
             )
     }
 
-    fn pair(&mut self, key: &(String, String)) -> Result<&mut Pair, StoreError> {
+    /// A pair; a new one has its first day now.
+    fn pair(&mut self, key: &(String, String), day: i64) -> Result<&mut Pair, StoreError> {
         if !self.pairs.contains_key(key) {
             let stored = if self.stored.may_have(table::PAIRS.name, key) {
                 self.load_pair(key)?
@@ -289,9 +302,8 @@ impl Chronicle {
                 self.next_ids = Some((holding, number + 1));
                 Slot::new(Pair {
                     number,
+                    first_day: day,
                     balance: Counts::default(),
-                    closing: None,
-                    pending: BTreeMap::new(),
                 })
             };
             self.pairs.insert(key.clone(), slot);
@@ -305,34 +317,17 @@ impl Chronicle {
     }
 
     fn load_pair(&self, key: &(String, String)) -> Result<Option<Pair>, StoreError> {
-        let pair_id: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT pair_id FROM pairs WHERE facility_id = ?1 AND item_id = ?2")?
-            .query_row(params![key.0, key.1], |row| row.get(0))?;
-        let Some(pair_id) = pair_id else {
-            return Ok(None);
-        };
-        let balance = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM balances WHERE pair_id = ?1 ORDER BY position DESC LIMIT 1"
-            ))?
-            .query_row(params![pair_id], |row| counts(row, 0))?;
-        Ok(Some(Pair {
-            number: pair_id,
-            balance: balance.unwrap_or_default(),
-            closing: self.closing_before(pair_id, i64::MAX)?,
-            pending: BTreeMap::new(),
-        }))
-    }
-
-    /// The last closing before a day.
-    fn closing_before(&self, pair_id: i64, day: i64) -> Result<Option<(i64, Counts)>, StoreError> {
         self.connection
             .prepare_cached(&format!(
-                "SELECT day, {COLUMNS} FROM closings WHERE pair_id = ?1 AND day < ?2 ORDER BY day DESC LIMIT 1"
+                "SELECT pair_id, first_day, {COLUMNS} FROM pairs WHERE facility_id = ?1 AND item_id = ?2"
             ))?
-            .query_row(params![pair_id, day], |row| Ok((row.get(0)?, counts(row, 1)?)))
+            .query_row(params![key.0, key.1], |row| {
+                Ok(Pair {
+                    number: row.get(0)?,
+                    first_day: row.get(1)?,
+                    balance: counts(row, 2)?,
+                })
+            })
     }
 
     /// The next numbers of a holding and of a pair.
@@ -374,14 +369,9 @@ impl Chronicle {
         }
         put.finish()?;
         self.write_changes()?;
-        let mut put = Put::new(&self.connection, &table::BALANCES)?;
-        for (pair_id, position, counts) in self.balances.drain(..) {
-            let mut values = params![pair_id, position].to_vec();
-            values.extend(counters(&counts));
-            put.row(&values)?;
-        }
-        put.finish()?;
-        self.write_pairs()
+        self.write_pairs()?;
+        self.write_pair_changes()?;
+        self.sheets.write()
     }
 
     fn write_changes(&mut self) -> Result<(), StoreError> {
@@ -390,10 +380,38 @@ impl Chronicle {
         changes.sort_unstable_by_key(|it| (it.holding_id, it.occurred_at_us, it.position));
         let mut put = Put::new(&self.connection, &table::CHANGES)?;
         for change in &changes {
+            let mut values =
+                params![change.holding_id, change.occurred_at_us, change.position].to_vec();
+            values.extend(counters(&change.counts));
+            put.row(&values)?;
+        }
+        put.finish()
+    }
+
+    fn write_pairs(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::PAIRS)?;
+        for ((facility_id, item_id), slot) in
+            self.pairs.iter_mut().filter(|(_, slot)| slot.is_dirty)
+        {
+            let pair = &slot.value;
+            let mut values = params![pair.number, facility_id, item_id, pair.first_day].to_vec();
+            values.extend(counters(&pair.balance));
+            put.row(&values)?;
+            slot.written(true);
+        }
+        put.finish()
+    }
+
+    fn write_pair_changes(&mut self) -> Result<(), StoreError> {
+        // They come in the order of their positions, and those of an event are few.
+        self.pair_changes
+            .sort_by_key(|it| (it.position, it.pair_id));
+        let mut put = Put::new(&self.connection, &table::PAIR_CHANGES)?;
+        for change in self.pair_changes.drain(..) {
             let mut values = params![
-                change.holding_id,
-                change.occurred_at_us,
                 change.position,
+                change.pair_id,
+                change.occurred_at_us,
                 change.is_late
             ]
             .to_vec();
@@ -401,76 +419,6 @@ impl Chronicle {
             put.row(&values)?;
         }
         put.finish()
-    }
-
-    /// Writes pairs and their closings: those of the days on which something has changed, and of all that follow.
-    fn write_pairs(&mut self) -> Result<(), StoreError> {
-        let mut put_pair = Put::new(&self.connection, &table::PAIRS)?;
-        let mut put = Put::new(&self.connection, &table::CLOSINGS)?;
-        let mut pairs = std::mem::take(&mut self.pairs);
-        for ((facility_id, item_id), slot) in pairs.iter_mut().filter(|(_, slot)| slot.is_dirty) {
-            let pair = &mut slot.value;
-            if !slot.is_stored {
-                put_pair.row(params![pair.number, facility_id, item_id])?;
-            }
-            for (day, counts) in self.closings(pair)? {
-                let mut values = params![pair.number, day].to_vec();
-                values.extend(counters(&counts));
-                put.row(&values)?;
-                pair.closing = Some((day, counts));
-            }
-            slot.written(true);
-        }
-        self.pairs = pairs;
-        put_pair.finish()?;
-        put.finish()
-    }
-
-    /// The closings of a pair that are new or change, in order of their days; the last one is the last of all.
-    fn closings(&self, pair: &mut Pair) -> Result<Vec<(i64, Counts)>, StoreError> {
-        let pending = std::mem::take(&mut pair.pending);
-        let Some((first, _)) = pending.first_key_value() else {
-            return Ok(Vec::new());
-        };
-        let mut days: BTreeMap<i64, Counts> = BTreeMap::new();
-        let base = match pair.closing {
-            Some((day, counts)) if day < *first => counts,
-            Some((day, counts)) if day == *first => {
-                days.insert(day, counts);
-                Counts::default()
-            }
-            None => Counts::default(),
-            Some(_) => {
-                let later = self
-                    .connection
-                    .prepare_cached(&format!(
-                        "SELECT day, {COLUMNS} FROM closings WHERE pair_id = ?1 AND day >= ?2"
-                    ))?
-                    .query_map(params![pair.number, *first], |row| {
-                        Ok((row.get::<i64>(0)?, counts(row, 1)?))
-                    })?;
-                days.extend(later);
-                let before = self.closing_before(pair.number, *first)?;
-                before.map(|(_, counts)| counts).unwrap_or_default()
-            }
-        };
-        let uncountable =
-            || StoreError::Damaged("a closing exceeds what can be counted".to_owned());
-        let mut added = Counts::default();
-        // How much there was by the last day before it, as was known before.
-        let mut known = base;
-        let all: Vec<i64> = days.keys().chain(pending.keys()).copied().collect();
-        let mut closings = BTreeMap::new();
-        for day in BTreeSet::from_iter(all) {
-            if let Some(counts) = days.get(&day) {
-                known = *counts;
-            }
-            if let Some(change) = pending.get(&day) {
-                added = added.plus(*change).ok_or_else(uncountable)?;
-            }
-            closings.insert(day, known.plus(added).ok_or_else(uncountable)?);
-        }
-        Ok(closings.into_iter().collect())
     }
 }
 

@@ -165,7 +165,7 @@ impl StockQuery {
         day: &str,
     ) -> Result<StockPage, Refusal> {
         self.refuse_unknown(connection)?;
-        let (sql, clauses) = self.sql(past, day);
+        let (sql, clauses) = self.sql(connection, past, day)?;
         let mut statement = connection.prepare_cached(&sql)?;
         let groups = &self.groups;
         let mut found = statement.query(&clauses.values())?;
@@ -214,7 +214,12 @@ impl StockQuery {
         self.groups.contains(&group)
     }
 
-    fn sql(&self, past: Option<&Past>, today: &str) -> (String, Clauses) {
+    fn sql(
+        &self,
+        connection: &Connection,
+        past: Option<&Past>,
+        today: &str,
+    ) -> Result<(String, Clauses), StoreError> {
         let by_expiry = self.has_group(StockGroup::Expiry)
             || self.filter.names("expires_on")
             || self.expires_from.is_some()
@@ -236,7 +241,7 @@ impl StockQuery {
             let rows = if by_batch || by_custodian {
                 past.holdings(&mut clauses, by_custodian)
             } else {
-                past.pairs(&mut clauses)
+                past.pairs(connection, &mut clauses)?
             };
             format!("({rows}) s")
         } else if by_custodian {
@@ -306,7 +311,7 @@ impl StockQuery {
         let sql = format!(
             "SELECT {columns}, {sums}{keys} FROM {from}{where_clause} GROUP BY {columns}{having} ORDER BY {by} LIMIT {limit}"
         );
-        (sql, clauses)
+        Ok((sql, clauses))
     }
 }
 

@@ -119,11 +119,27 @@ CREATE TABLE stock (
 CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id, serial_number);
 CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id, serial_number);
 
--- A facility and an item of which there ever was anything there, numbered in the order in which they appeared.
+-- A facility and an item of which there ever was anything there, numbered in the order in which they appeared, and how
+-- much there is of them by all that is known.
 CREATE TABLE pairs (
-    pair_id BIGINT NOT NULL PRIMARY KEY,
+    pair_id INTEGER NOT NULL PRIMARY KEY,
     facility_id TEXT NOT NULL,
-    item_id TEXT NOT NULL
+    item_id TEXT NOT NULL,
+    -- The first day on which anything happened to them.
+    first_day BIGINT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX pairs_by_facility ON pairs (facility_id, item_id);
 CREATE INDEX pairs_by_item ON pairs (item_id);
@@ -155,8 +171,6 @@ CREATE TABLE changes (
     holding_id BIGINT NOT NULL,
     occurred_at_us BIGINT NOT NULL,
     position BIGINT NOT NULL,
-    -- Whether it was recorded long after it happened.
-    is_late BIGINT NOT NULL,
     on_hand BIGINT NOT NULL,
     reserved BIGINT NOT NULL,
     held BIGINT NOT NULL,
@@ -172,13 +186,14 @@ CREATE TABLE changes (
     in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (holding_id, occurred_at_us, position)
 ) WITHOUT ROWID;
-CREATE INDEX changes_by_time ON changes (occurred_at_us);
-CREATE INDEX changes_late ON changes (position) WHERE is_late = 1;
 
--- Running balances: how much there was after the event at a position, of a facility and an item.
-CREATE TABLE balances (
-    pair_id BIGINT NOT NULL,
+-- What each event changed of a facility and an item. Whoever asks for some of them finds theirs by their number.
+CREATE TABLE pair_changes (
     position BIGINT NOT NULL,
+    pair_id BIGINT NOT NULL,
+    occurred_at_us BIGINT NOT NULL,
+    -- Whether it was recorded long after it happened.
+    is_late BIGINT NOT NULL,
     on_hand BIGINT NOT NULL,
     reserved BIGINT NOT NULL,
     held BIGINT NOT NULL,
@@ -192,14 +207,41 @@ CREATE TABLE balances (
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
     in_transit_out BIGINT NOT NULL,
-    PRIMARY KEY (pair_id, position)
+    PRIMARY KEY (position, pair_id)
+) WITHOUT ROWID;
+-- Unique, so that it is there while closings are made of what it finds.
+CREATE UNIQUE INDEX pair_changes_by_time ON pair_changes (occurred_at_us, position, pair_id);
+CREATE INDEX pair_changes_by_pair ON pair_changes (pair_id, position);
+CREATE INDEX pair_changes_by_pair_and_time ON pair_changes (pair_id, occurred_at_us);
+CREATE INDEX pair_changes_late ON pair_changes (is_late, position, occurred_at_us) WHERE is_late = 1;
+
+-- Balances: how much there was of every facility and item after the event at a position. There are some every few thousand
+-- changes: what was between them is the nearest ones and the changes from there.
+CREATE TABLE balances (
+    position BIGINT NOT NULL,
+    pair_id BIGINT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL,
+    PRIMARY KEY (position, pair_id)
 ) WITHOUT ROWID;
 
--- Closings: how much there was at the end of a day, of all that is known today to have happened until then. Days are
--- counted from 1970-01-01, and end at midnight in Kazakhstan.
+-- Closings: how much there was of every facility and item at the end of a day, of all that is known today to have happened
+-- until then. Days are counted from 1970-01-01, and end at midnight in Kazakhstan. They too are some few thousand changes
+-- apart.
 CREATE TABLE closings (
-    pair_id BIGINT NOT NULL,
     day BIGINT NOT NULL,
+    pair_id BIGINT NOT NULL,
     on_hand BIGINT NOT NULL,
     reserved BIGINT NOT NULL,
     held BIGINT NOT NULL,
@@ -213,5 +255,13 @@ CREATE TABLE closings (
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
     in_transit_out BIGINT NOT NULL,
-    PRIMARY KEY (pair_id, day)
+    PRIMARY KEY (day, pair_id)
+) WITHOUT ROWID;
+
+-- How many changes of facilities and items there were on each day on which there were any, and whether there are closings
+-- of it.
+CREATE TABLE days (
+    day BIGINT NOT NULL PRIMARY KEY,
+    changes BIGINT NOT NULL,
+    is_closed BIGINT NOT NULL
 ) WITHOUT ROWID;

@@ -235,7 +235,7 @@ impl Trip {
                 let asked = Past {
                     known_at,
                     as_of_us,
-                    recorded_by: until as u64,
+                    recorded_by: Some(until as u64),
                 };
                 let then = query(words).answer_past(past.connection(), &asked, TODAY);
                 assert_eq!((words.of)(&then.unwrap().rows), *told, "{asked:?}");
