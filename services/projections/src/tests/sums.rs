@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use keruen_domain::region;
-use keruen_proto::stock::v1::{ListStockRequest, StockGroup, StockRow};
+use keruen_proto::stock::v1::{
+    ListHeldStockRequest, ListStockRequest, StockGroup, StockRow, TraceStatus,
+    get_trace_request::Subject,
+};
 use proptest::prelude::*;
 
 use super::{
-    answers::{TODAY, region_of, world},
-    history::{ITEMS, is_asset},
+    answers::{TODAY, region_of, trace, world},
+    filters::writers,
+    history::{ITEMS, eventful, is_asset},
     naive::{self, Key, Sums},
 };
-use crate::{database::Connection, refusal::Refusal, stock::StockQuery};
+use crate::{attention::HeldStockQuery, database::Connection, refusal::Refusal, stock::StockQuery};
 
 /// All rows, page by page.
 fn all_stock(
@@ -272,4 +276,46 @@ fn a_region_counts_from_the_day_it_exists() {
         );
         assert_eq!(before[old], after[new]);
     }
+}
+
+#[test]
+fn what_is_held_stands_in_one_row_for_each_batch_and_owner_whatever_its_units() {
+    let history = eventful();
+    let mut wanted = naive::stock(history.decoded());
+    wanted.retain(|_, sums| sums[2] > 0);
+    assert!(wanted.keys().any(|key| is_asset(&key.1)));
+    let wanted: BTreeMap<Key, i64> = wanted.into_iter().map(|(key, it)| (key, it[2])).collect();
+    writers(&history, |connection| {
+        let mut asked = ListHeldStockRequest {
+            page_size: 3,
+            ..ListHeldStockRequest::default()
+        };
+        let mut found = Vec::new();
+        loop {
+            let query = HeldStockQuery::parse(&asked).unwrap();
+            let page = query.answer(connection, TODAY.parse().unwrap()).unwrap();
+            found.extend(page.rows);
+            asked.page_token = page.next_page_token;
+            if asked.page_token.is_empty() {
+                break;
+            }
+        }
+        let rows = found.into_iter().map(|row| {
+            let key = (row.facility_id, row.item_id, row.batch_id, row.owner_id);
+            (key, row.held)
+        });
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(rows, wanted.clone().into_iter().collect::<Vec<_>>());
+        // A trace says the same of each place.
+        for (key, held) in &wanted {
+            let subject = Subject::BatchId(key.2.clone());
+            let trace = trace(connection, subject).unwrap();
+            let places = trace.batches[0].places.iter();
+            let at = places.filter(|it| {
+                it.status() == TraceStatus::OnHand
+                    && (&it.facility_id, &it.owner_id) == (&key.0, &key.3)
+            });
+            assert_eq!(at.map(|it| it.held).sum::<i64>(), *held, "{key:?}");
+        }
+    });
 }
