@@ -38,7 +38,8 @@ Examples:
   keruen stock --by commodity --format json
   keruen stock --by expiry,item --expires-until 2021-06-30
   keruen stock --by asset --item VENT-A               a row for each serial number
-  keruen stock --by facility,asset --filter 'serial_number = SN-1' --as-of 2020-07-31
+  keruen stock --by facility,asset --as-of 2020-07-31 \\
+      --filter 'serial_number = SN-1'
   keruen stock --as-of 2020-07-31                     what there was at the end of that day, as known today
   keruen stock --known-at 4711                        what was known when event 4711 was recorded
   keruen stock --as-of 2020-07-31 --known-at 2020-08-05T12:00:00+05:00
