@@ -52,8 +52,8 @@ impl Told {
     }
 }
 
-/// The numbers of each region in the page's table: on hand, reserved, held, available, in transit, consumed, disposed,
-/// lost. Groups of digits are separated in some way or other, depending on the language.
+/// The numbers of each region in the page's table: on hand, reserved, held, available, in transit, in transit elsewhere,
+/// consumed, disposed, lost. Groups of digits are separated in some way or other, depending on the language.
 const TABLE: &str = "Object.fromEntries([...document.querySelectorAll('#stock-rows tbody tr')].map(row => \
      [row.id.replace('r-', ''), [...row.querySelectorAll('td')].map(cell => \
      Number(cell.textContent.replace(/[^0-9-]/g, '')))]))";
@@ -70,6 +70,7 @@ fn numbers_of(row: &Value) -> Value {
         "held",
         "available",
         "in_transit",
+        "in_transit_out",
         "consumed",
         "disposed",
         "lost",

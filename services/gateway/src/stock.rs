@@ -91,13 +91,14 @@ fn present(row: &StockRow) -> i64 {
 }
 
 /// The numbers of a row in order of the columns.
-fn columns(row: &StockRow) -> [i64; 8] {
+fn columns(row: &StockRow) -> [i64; 9] {
     [
         row.on_hand,
         row.reserved,
         row.held,
         row.available,
         row.in_transit,
+        row.in_transit_out,
         row.consumed,
         row.disposed,
         row.lost,
@@ -110,6 +111,7 @@ fn add(mut total: StockRow, row: &StockRow) -> StockRow {
     total.held = total.held.saturating_add(row.held);
     total.available = total.available.saturating_add(row.available);
     total.in_transit = total.in_transit.saturating_add(row.in_transit);
+    total.in_transit_out = total.in_transit_out.saturating_add(row.in_transit_out);
     total.consumed = total.consumed.saturating_add(row.consumed);
     total.disposed = total.disposed.saturating_add(row.disposed);
     total.lost = total.lost.saturating_add(row.lost);

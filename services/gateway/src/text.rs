@@ -86,9 +86,9 @@ texts! {
     live_on, live_off, no_script, reload, contents, footer_log, footer_map,
     // Stock.
     stock_heading, commodity, show, altogether, altogether_note, map_title, map_hint, map_skip, legend, legend_none,
-    table_label, region, on_hand, reserved, held, available, in_transit, consumed, disposed, lost, returned, converted,
+    table_label, region, on_hand, reserved, held, available, in_transit, in_transit_out, consumed, disposed, lost, returned, converted,
     missing, total,
-    columns_heading, on_hand_note, reserved_note, held_note, available_note, in_transit_note, consumed_note,
+    columns_heading, on_hand_note, reserved_note, held_note, available_note, in_transit_note, in_transit_out_note, consumed_note,
     disposed_note, lost_note, no_commodities,
     // Units.
     unit_pieces, unit_sets, unit_pairs, unit_kilograms, unit_litres, unit_boxes,

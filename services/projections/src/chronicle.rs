@@ -1,6 +1,6 @@
-//! Stock over time: what each event changed, running balances by position, and closings by day.
+//! Stock over time: what each event changed, of which holding and of which facility and item.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeSet, rc::Rc};
 
 use keruen_proto::{log::v1::RecordedEvent, shipments::v1::Shipment};
 
@@ -10,6 +10,7 @@ use crate::{
     failure::{Defect, StoreError},
     memory::{Cache, Extent, KeyRef as _, Stored},
     rows::{StockKey, StockRef, TwoRef, counters, counts},
+    sheets::Sheets,
     table,
 };
 
@@ -34,26 +35,51 @@ pub fn begin_of(day: i64) -> i64 {
 pub struct HoldingKey {
     /// Which.
     pub stock: StockKey,
+    /// Whence they are on their way; empty for what is there.
+    pub origin_id: String,
     /// Whoever is liable for them on their way; empty for what is there.
     pub custodian_id: String,
+}
+
+impl HoldingKey {
+    /// What a change of it counts for at each facility: where the units are or go, and whence they go there.
+    fn at_facilities(&self, change: Counts) -> impl Iterator<Item = (&str, Counts)> {
+        let there = Counts {
+            in_transit_out: 0,
+            ..change
+        };
+        let left = Counts {
+            in_transit_out: change.in_transit_out,
+            ..Counts::default()
+        };
+        let both = [
+            (self.stock.facility_id.as_str(), there),
+            (self.origin_id.as_str(), left),
+        ];
+        both.into_iter().filter(|(_, counts)| !counts.is_zero())
+    }
 }
 
 struct Change {
     holding_id: i64,
     occurred_at_us: i64,
     position: i64,
-    is_late: bool,
     counts: Counts,
 }
 
 struct Pair {
     /// Its number.
     number: i64,
+    first_day: i64,
     balance: Counts,
-    /// Its last day, and how much there was at the end of it.
-    closing: Option<(i64, Counts)>,
-    /// What is to be added on each day.
-    pending: BTreeMap<i64, Counts>,
+}
+
+struct PairChange {
+    position: i64,
+    pair_id: i64,
+    occurred_at_us: i64,
+    is_late: bool,
+    counts: Counts,
 }
 
 /// What events have changed, to be written.
@@ -65,8 +91,8 @@ pub struct Chronicle {
     pairs: Cache<(String, String), Pair>,
     next_ids: Option<(i64, i64)>,
     changes: Vec<Change>,
-    /// Pair, position and balance.
-    balances: Vec<(i64, i64, Counts)>,
+    pair_changes: Vec<PairChange>,
+    sheets: Sheets,
     /// Of the event that is being taken in, one by one.
     of_event: Vec<(HoldingKey, Counts)>,
 }
@@ -75,13 +101,14 @@ impl Chronicle {
     /// As stored; `is_empty` where nothing is.
     pub fn new(connection: Rc<Connection>, is_empty: bool) -> Self {
         Self {
+            sheets: Sheets::new(connection.clone()),
             connection,
             stored: Stored::new(is_empty),
             holdings: Cache::default(),
             pairs: Cache::default(),
             next_ids: None,
             changes: Vec::new(),
-            balances: Vec::new(),
+            pair_changes: Vec::new(),
             of_event: Vec::new(),
         }
     }
@@ -91,12 +118,8 @@ impl Chronicle {
         self.holdings.len()
             + self.pairs.len()
             + self.changes.len()
-            + self.balances.len()
-            + self
-                .pairs
-                .values()
-                .map(|pair| pair.pending.len())
-                .sum::<usize>()
+            + self.pair_changes.len()
+            + self.sheets.len()
     }
 
     /// Forgets what has been written.
@@ -110,11 +133,13 @@ impl Chronicle {
     pub fn at_rest(&mut self, key: StockRef<'_>, change: Counts) {
         let change = Counts {
             in_transit: 0,
+            in_transit_out: 0,
             ..change
         };
         if !change.is_zero() {
             let key = HoldingKey {
                 stock: key.to_key(),
+                origin_id: String::new(),
                 custodian_id: String::new(),
             };
             self.of_event.push((key, change));
@@ -127,6 +152,7 @@ impl Chronicle {
             for (key, quantity) in carried {
                 let change = Counts {
                     in_transit: sign * quantity,
+                    in_transit_out: sign * quantity,
                     ..Counts::default()
                 };
                 self.of_event.push((key, change));
@@ -155,30 +181,40 @@ impl Chronicle {
                 holding_id,
                 occurred_at_us,
                 position,
-                is_late,
                 counts: *counts,
             });
         }
-        let of_pairs = of_event.iter().map(|(key, counts)| {
-            let pair = TwoRef(&key.stock.facility_id, &key.stock.item_id);
-            (pair, *counts)
+        let of_pairs = of_event.iter().flat_map(|(key, counts)| {
+            let item_id = &key.stock.item_id;
+            let both = key.at_facilities(*counts);
+            both.map(move |(facility_id, counts)| (TwoRef(facility_id, item_id), counts))
         });
         let of_pairs = match summed(of_pairs.collect()) {
             Ok(of_pairs) => of_pairs,
             Err(TwoRef(facility_id, item_id)) => return Ok(Err(uncountable(facility_id, item_id))),
         };
         let day = day_of(occurred_at_us);
+        let is_changed = !of_pairs.is_empty();
         for (key, change) in of_pairs {
-            let pair = self.pair(key)?;
-            let pending = pair.pending.get(&day).copied().unwrap_or_default();
-            let sums = pair.balance.plus(change).zip(pending.plus(change));
-            let Some((balance, pending)) = sums else {
+            let pair = self.pair(key, day)?;
+            pair.first_day = pair.first_day.min(day);
+            let (pair_id, balance) = (pair.number, pair.balance.plus(change));
+            pair.balance = balance.unwrap_or_default();
+            let noted = self.sheets.note(pair_id, day, change)?;
+            if balance.and(noted).is_none() {
                 return Ok(Err(uncountable(key.0, key.1)));
-            };
-            pair.balance = balance;
-            pair.pending.insert(day, pending);
-            let row = (pair.number, position, balance);
-            self.balances.push(row);
+            }
+            self.pair_changes.push(PairChange {
+                position,
+                pair_id,
+                occurred_at_us,
+                is_late,
+                counts: change,
+            });
+        }
+        if is_changed {
+            let pairs = self.next_ids()?.1 - 1;
+            self.sheets.close(position, day, pairs)?;
         }
         Ok(Ok(()))
     }
@@ -205,7 +241,7 @@ impl Chronicle {
         self.connection
             .prepare_cached(
                 "SELECT holding_id FROM holdings WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
-                 AND owner_id = ?4 AND custodian_id = ?5",
+                 AND owner_id = ?4 AND custodian_id = ?5 AND origin_id = ?6 AND serial_number = ?7",
             )?
             .query_row(
                 params![
@@ -213,14 +249,16 @@ impl Chronicle {
                     stock.item_id,
                     stock.batch_id,
                     stock.owner_id,
-                    key.custodian_id
+                    key.custodian_id,
+                    key.origin_id,
+                    stock.serial_number
                 ],
                 |row| row.get(0),
             )
     }
 
-    /// What is known of a pair, to be changed.
-    fn pair(&mut self, key: TwoRef<'_>) -> Result<&mut Pair, StoreError> {
+    /// A pair, to be changed; a new one has its first day now.
+    fn pair(&mut self, key: TwoRef<'_>, day: i64) -> Result<&mut Pair, StoreError> {
         if self.pairs.get(&key).is_none() {
             let stored = if self.stored.may_have(table::PAIRS.name, &key) {
                 self.load_pair(key)?
@@ -230,7 +268,7 @@ impl Chronicle {
             let is_stored = stored.is_some();
             let pair = match stored {
                 Some(pair) => pair,
-                None => self.new_pair()?,
+                None => self.new_pair(day)?,
             };
             self.pairs.remember(key.to_key(), pair, is_stored);
         }
@@ -238,46 +276,28 @@ impl Chronicle {
         pair.ok_or_else(|| StoreError::Damaged("a pair is missing".to_owned()))
     }
 
-    fn new_pair(&mut self) -> Result<Pair, StoreError> {
+    fn new_pair(&mut self, first_day: i64) -> Result<Pair, StoreError> {
         let (holding, number) = self.next_ids()?;
         self.next_ids = Some((holding, number + 1));
         Ok(Pair {
             number,
+            first_day,
             balance: Counts::default(),
-            closing: None,
-            pending: BTreeMap::new(),
         })
     }
 
     fn load_pair(&self, key: TwoRef<'_>) -> Result<Option<Pair>, StoreError> {
-        let pair_id: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT pair_id FROM pairs WHERE facility_id = ?1 AND item_id = ?2")?
-            .query_row(params![key.0, key.1], |row| row.get(0))?;
-        let Some(pair_id) = pair_id else {
-            return Ok(None);
-        };
-        let balance = self
-            .connection
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM balances WHERE pair_id = ?1 ORDER BY position DESC LIMIT 1"
-            ))?
-            .query_row(params![pair_id], |row| counts(row, 0))?;
-        Ok(Some(Pair {
-            number: pair_id,
-            balance: balance.unwrap_or_default(),
-            closing: self.closing_before(pair_id, i64::MAX)?,
-            pending: BTreeMap::new(),
-        }))
-    }
-
-    /// The last closing before a day.
-    fn closing_before(&self, pair_id: i64, day: i64) -> Result<Option<(i64, Counts)>, StoreError> {
         self.connection
             .prepare_cached(&format!(
-                "SELECT day, {COLUMNS} FROM closings WHERE pair_id = ?1 AND day < ?2 ORDER BY day DESC LIMIT 1"
+                "SELECT pair_id, first_day, {COLUMNS} FROM pairs WHERE facility_id = ?1 AND item_id = ?2"
             ))?
-            .query_row(params![pair_id, day], |row| Ok((row.get(0)?, counts(row, 1)?)))
+            .query_row(params![key.0, key.1], |row| {
+                Ok(Pair {
+                    number: row.get(0)?,
+                    first_day: row.get(1)?,
+                    balance: counts(row, 2)?,
+                })
+            })
     }
 
     /// The next numbers of a holding and of a pair.
@@ -311,32 +331,53 @@ impl Chronicle {
                 stock.item_id,
                 stock.batch_id,
                 stock.owner_id,
-                key.custodian_id
+                stock.serial_number,
+                key.custodian_id,
+                key.origin_id
             ];
             put.row(row).map(|()| true)
         })?;
         put.finish()?;
         self.write_changes()?;
-        let mut put = Put::new(&self.connection, &table::BALANCES)?;
-        for (pair_id, position, counts) in self.balances.drain(..) {
-            let mut values = params![pair_id, position].to_vec();
-            values.extend(counters(&counts));
-            put.row(&values)?;
-        }
-        put.finish()?;
-        self.write_pairs()
+        self.write_pairs()?;
+        self.write_pair_changes()?;
+        self.sheets.write()
     }
 
     fn write_changes(&mut self) -> Result<(), StoreError> {
-        let mut changes = std::mem::take(&mut self.changes);
         // In the order of their keys, so that pages are filled one after the other.
-        changes.sort_unstable_by_key(|it| (it.holding_id, it.occurred_at_us, it.position));
+        self.changes
+            .sort_unstable_by_key(|it| (it.holding_id, it.occurred_at_us, it.position));
         let mut put = Put::new(&self.connection, &table::CHANGES)?;
-        for change in &changes {
+        for change in self.changes.drain(..) {
+            let mut values =
+                params![change.holding_id, change.occurred_at_us, change.position].to_vec();
+            values.extend(counters(&change.counts));
+            put.row(&values)?;
+        }
+        put.finish()
+    }
+
+    fn write_pairs(&mut self) -> Result<(), StoreError> {
+        let mut put = Put::new(&self.connection, &table::PAIRS)?;
+        self.pairs.write(|(facility_id, item_id), pair, _| {
+            let mut values = params![pair.number, facility_id, item_id, pair.first_day].to_vec();
+            values.extend(counters(&pair.balance));
+            put.row(&values).map(|()| true)
+        })?;
+        put.finish()
+    }
+
+    fn write_pair_changes(&mut self) -> Result<(), StoreError> {
+        // They come in the order of their positions, and those of an event are few.
+        self.pair_changes
+            .sort_by_key(|it| (it.position, it.pair_id));
+        let mut put = Put::new(&self.connection, &table::PAIR_CHANGES)?;
+        for change in self.pair_changes.drain(..) {
             let mut values = params![
-                change.holding_id,
-                change.occurred_at_us,
                 change.position,
+                change.pair_id,
+                change.occurred_at_us,
                 change.is_late
             ]
             .to_vec();
@@ -344,75 +385,6 @@ impl Chronicle {
             put.row(&values)?;
         }
         put.finish()
-    }
-
-    /// Writes pairs and their closings: those of the days on which something has changed, and of all that follow.
-    fn write_pairs(&mut self) -> Result<(), StoreError> {
-        let mut put_pair = Put::new(&self.connection, &table::PAIRS)?;
-        let mut put = Put::new(&self.connection, &table::CLOSINGS)?;
-        let mut pairs = std::mem::take(&mut self.pairs);
-        pairs.write(|(facility_id, item_id), pair, is_stored| {
-            if !is_stored {
-                put_pair.row(params![pair.number, facility_id, item_id])?;
-            }
-            for (day, counts) in self.closings(pair)? {
-                let mut values = params![pair.number, day].to_vec();
-                values.extend(counters(&counts));
-                put.row(&values)?;
-                pair.closing = Some((day, counts));
-            }
-            Ok::<_, StoreError>(true)
-        })?;
-        self.pairs = pairs;
-        put_pair.finish()?;
-        put.finish()
-    }
-
-    /// The closings of a pair that are new or change, in order of their days; the last one is the last of all.
-    fn closings(&self, pair: &mut Pair) -> Result<Vec<(i64, Counts)>, StoreError> {
-        let pending = std::mem::take(&mut pair.pending);
-        let Some((first, _)) = pending.first_key_value() else {
-            return Ok(Vec::new());
-        };
-        let mut days: BTreeMap<i64, Counts> = BTreeMap::new();
-        let base = match pair.closing {
-            Some((day, counts)) if day < *first => counts,
-            Some((day, counts)) if day == *first => {
-                days.insert(day, counts);
-                Counts::default()
-            }
-            None => Counts::default(),
-            Some(_) => {
-                let later = self
-                    .connection
-                    .prepare_cached(&format!(
-                        "SELECT day, {COLUMNS} FROM closings WHERE pair_id = ?1 AND day >= ?2"
-                    ))?
-                    .query_map(params![pair.number, *first], |row| {
-                        Ok((row.get::<i64>(0)?, counts(row, 1)?))
-                    })?;
-                days.extend(later);
-                let before = self.closing_before(pair.number, *first)?;
-                before.map(|(_, counts)| counts).unwrap_or_default()
-            }
-        };
-        let uncountable =
-            || StoreError::Damaged("a closing exceeds what can be counted".to_owned());
-        let mut added = Counts::default();
-        // How much there was by the last day before it, as was known before.
-        let mut known = base;
-        let all: Vec<i64> = days.keys().chain(pending.keys()).copied().collect();
-        let mut closings = BTreeMap::new();
-        for day in std::collections::BTreeSet::from_iter(all) {
-            if let Some(counts) = days.get(&day) {
-                known = *counts;
-            }
-            if let Some(change) = pending.get(&day) {
-                added = added.plus(*change).ok_or_else(uncountable)?;
-            }
-            closings.insert(day, known.plus(added).ok_or_else(uncountable)?);
-        }
-        Ok(closings.into_iter().collect())
     }
 }
 
@@ -443,12 +415,12 @@ fn uncountable(facility_id: &str, item_id: &str) -> Defect {
 
 /// The columns of counters.
 pub const COLUMNS: &str = "on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, \
-                           title_in, title_out";
+                           title_in, title_out, in_transit_out";
 
 /// What a shipment carries that is on its way or missing, and in whose hands.
 pub type Carried = Vec<(HoldingKey, i64)>;
 
-/// See [`Carried`]. Of what is missing it is in the hands of whoever answers for it.
+/// See [`Carried`]. Of what is missing it is in the hands of whoever answers for it. Units of an asset stand one by one.
 pub fn carried(shipment: &Shipment) -> Carried {
     let mut carried = Carried::new();
     for lot in &shipment.lots {
@@ -456,26 +428,40 @@ pub fn carried(shipment: &Shipment) -> Carried {
         let Some(units) = units else {
             continue;
         };
-        let mut of_custodian = lot.in_transit.saturating_add(lot.missing);
-        let mut add = |custodian_id: &str, quantity: i64| {
+        let mut add = |custodian_id: &str, serial_number: &str, quantity: i64| {
             let key = HoldingKey {
                 stock: StockKey {
                     facility_id: shipment.destination_id.clone(),
                     item_id: units.item_id.clone(),
                     batch_id: units.batch_id.clone(),
                     owner_id: units.owner_id.clone(),
+                    serial_number: serial_number.to_owned(),
                 },
+                origin_id: shipment.origin_id.clone(),
                 custodian_id: custodian_id.to_owned(),
             };
             if quantity != 0 {
                 carried.push((key, quantity));
             }
         };
+        let mut of_custodian = lot.in_transit.saturating_add(lot.missing);
+        let mut missing: BTreeSet<&str> = BTreeSet::new();
         for share in &lot.missing_by_liable {
-            add(&share.liable_id, share.quantity);
+            let mut unnamed = share.quantity;
+            for serial_number in &share.serial_numbers {
+                add(&share.liable_id, serial_number, 1);
+                unnamed -= 1;
+            }
+            add(&share.liable_id, "", unnamed);
+            missing.extend(share.serial_numbers.iter().map(String::as_str));
             of_custodian = of_custodian.saturating_sub(share.quantity);
         }
-        add(&shipment.custodian_id, of_custodian);
+        let numbers = lot.serial_numbers_in_transit.iter().map(String::as_str);
+        for serial_number in numbers.filter(|it| !missing.contains(it)) {
+            add(&shipment.custodian_id, serial_number, 1);
+            of_custodian -= 1;
+        }
+        add(&shipment.custodian_id, "", of_custodian);
     }
     carried
 }

@@ -29,6 +29,8 @@ pub struct Counts {
     pub returned: i64,
     /// Became part of kits here, or ceased to be a kit.
     pub converted: i64,
+    /// On the way from here, or missing and not settled: what is in transit elsewhere.
+    pub in_transit_out: i64,
 }
 
 impl Counts {
@@ -47,6 +49,7 @@ impl Counts {
             title_out: self.title_out.checked_add(other.title_out)?,
             returned: self.returned.checked_add(other.returned)?,
             converted: self.converted.checked_add(other.converted)?,
+            in_transit_out: self.in_transit_out.checked_add(other.in_transit_out)?,
         })
     }
 
@@ -65,6 +68,7 @@ impl Counts {
             converted: -self.converted,
             title_in: -self.title_in,
             title_out: -self.title_out,
+            in_transit_out: -self.in_transit_out,
         }
     }
 
@@ -76,7 +80,7 @@ impl Counts {
 
 /// What a movement counts for where it happens.
 fn here(movement: &Movement<'_>) -> Counts {
-    let quantity = movement.units.quantity;
+    let quantity = movement.quantity;
     let held = movement.held;
     let none = Counts::default();
     match movement.kind {
@@ -182,43 +186,51 @@ fn stands(standing: Standing, quantity: i64, held: i64) -> Counts {
     }
 }
 
-/// What a movement adds to the rows of its batch and owner, by facility.
-pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
-    let quantity = movement.units.quantity;
+/// What a movement counts for where the units set out.
+fn there(movement: &Movement<'_>) -> Counts {
+    let quantity = movement.quantity;
     let none = Counts::default();
-    let here = here(movement);
-    let here = if movement.undone {
-        here.taken_off()
-    } else {
-        here
-    };
-    let mut changes = vec![(movement.facility_id, here)];
-    if movement.kind == Kind::Departed {
-        let there = Counts {
+    match movement.kind {
+        Kind::Departed => Counts {
             on_hand: -quantity,
             reserved: -quantity,
+            in_transit_out: quantity,
             ..none
-        };
-        let there = if movement.undone {
-            there.taken_off()
-        } else {
-            there
-        };
-        changes.push((movement.from_facility_id, there));
-    }
-    if movement.kind == Kind::Diverted {
-        let there = Counts {
+        },
+        Kind::Arrived | Kind::Settled | Kind::Ceded(Standing::UnderWay) => Counts {
+            in_transit_out: -quantity,
+            ..none
+        },
+        Kind::Acquired(Standing::UnderWay) => Counts {
+            in_transit_out: quantity,
+            ..none
+        },
+        // They had been bound for there.
+        Kind::Diverted => Counts {
             in_transit: -quantity,
             ..none
-        };
-        changes.push((movement.from_facility_id, there));
-    }
-    if movement.kind == Kind::Restored {
-        let there = Counts {
+        },
+        Kind::Restored => Counts {
             converted: -quantity,
             ..none
-        };
-        changes.push((movement.from_facility_id, there));
+        },
+        _ => none,
+    }
+}
+
+/// What a movement adds to the rows of its batch and owner, by facility.
+pub fn changes<'e>(movement: &Movement<'e>) -> Vec<(&'e str, Counts)> {
+    let told = |counts: Counts| {
+        if movement.undone {
+            counts.taken_off()
+        } else {
+            counts
+        }
+    };
+    let mut changes = vec![(movement.facility_id, told(here(movement)))];
+    let there = there(movement);
+    if !there.is_zero() {
+        changes.push((movement.from_facility_id, told(there)));
     }
     changes
 }

@@ -146,9 +146,9 @@ impl StockEndpoint {
             Some(time_us) => Some(self.recorded_by(time_us).await?),
             None => Some(asked.known_at_position).filter(|position| *position > 0),
         };
-        let mut day = known_at_us.map(past::date_of);
+        let mut known_by_us = known_at_us;
         if let Some(position) = known_at {
-            let head_position = self.log.head().await?.position;
+            let head_position = self.head_position(position).await?;
             if position > head_position {
                 return Err(Refusal::field(
                     "known_at_position",
@@ -157,23 +157,59 @@ impl StockEndpoint {
                     ),
                 ));
             }
-            if day.is_none() {
-                day = Some(past::date_of(self.recorded_at_us(position).await?));
+            if known_by_us.is_none() {
+                known_by_us = Some(self.recorded_at_us(position).await?);
             }
         }
-        let recorded_by = match (known_at, as_of_us) {
-            (None, None) => return Ok(None),
-            (Some(_), Some(as_of_us)) => self.recorded_by(as_of_us).await?,
-            _ => 0,
-        };
-        let day = as_of_us.map(past::date_of).or(day);
+        let day = as_of_us.or(known_by_us).map(past::date_of);
         let day = day.unwrap_or_else(|| self.views.today()).to_string();
-        let past = Past {
-            known_at,
-            as_of_us,
-            recorded_by,
+        let past = match (known_at, as_of_us) {
+            (None, None) => return Ok(None),
+            (Some(known_at), Some(as_of_us)) => {
+                let known_by_us = known_by_us.unwrap_or_default();
+                self.both(known_at, known_by_us, as_of_us).await?
+            }
+            _ => Past {
+                known_at,
+                as_of_us,
+                recorded_by: None,
+            },
         };
         Ok(Some((past, day)))
+    }
+
+    /// What was known at a position, which had been recorded by a time, of what had happened by another time.
+    async fn both(&self, known_at: u64, known_by_us: i64, as_of_us: i64) -> Result<Past, Refusal> {
+        // Everything had happened by the time at which it was recorded.
+        if known_by_us <= as_of_us {
+            return Ok(Past {
+                known_at: Some(known_at),
+                ..Past::default()
+            });
+        }
+        // What became known after that time and before the position is looked for, or what did after the position:
+        // whatever took less time, and so is likely to be less.
+        let head_position = self.head_position(known_at).await?;
+        let today_us = self.recorded_at_us(head_position).await?;
+        let recorded_by = if known_by_us - as_of_us < today_us - known_by_us {
+            Some(self.recorded_by(as_of_us).await?)
+        } else {
+            None
+        };
+        Ok(Past {
+            known_at: Some(known_at),
+            as_of_us: Some(as_of_us),
+            recorded_by,
+        })
+    }
+
+    /// The head of the log, as last seen where that is not before a position.
+    async fn head_position(&self, position: u64) -> Result<u64, Refusal> {
+        let head_position = *self.log.watch_head().borrow();
+        if position <= head_position {
+            return Ok(head_position);
+        }
+        Ok(self.log.head().await?.position)
     }
 
     /// The last position that had been recorded by a time; 0 where none had.

@@ -39,6 +39,7 @@ mod report;
 mod resource;
 mod rows;
 mod served;
+mod sheets;
 mod stock;
 mod store;
 mod subject;

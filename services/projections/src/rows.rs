@@ -11,7 +11,7 @@ use keruen_proto::{reports::v1::AuditException, stock::v1::TraceStep};
 use prost::Message;
 
 use crate::{
-    chronicle::{Carried, HoldingKey},
+    chronicle::{COLUMNS, Carried, HoldingKey},
     counts::Counts,
     database::{Connection, Delete, Parameter as _, Put, Row, Value, params},
     failure::StoreError,
@@ -22,10 +22,6 @@ use crate::{
 
 /// Names a stock row. In this order the rows of an item stand together, and among them those of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "they are named like their columns"
-)]
 pub struct StockKey {
     /// Of what.
     pub item_id: String,
@@ -35,6 +31,8 @@ pub struct StockKey {
     pub facility_id: String,
     /// Whose.
     pub owner_id: String,
+    /// Which unit of an asset; empty where units are not told apart.
+    pub serial_number: String,
 }
 
 /// What a [`StockKey`] is made of.
@@ -48,6 +46,8 @@ pub struct StockRef<'k> {
     pub facility_id: &'k str,
     /// Whose.
     pub owner_id: &'k str,
+    /// Which unit of an asset; empty where units are not told apart.
+    pub serial_number: &'k str,
 }
 
 impl Equivalent<StockKey> for StockRef<'_> {
@@ -56,6 +56,7 @@ impl Equivalent<StockKey> for StockRef<'_> {
             && self.facility_id == key.facility_id
             && self.owner_id == key.owner_id
             && self.item_id == key.item_id
+            && self.serial_number == key.serial_number
     }
 }
 
@@ -66,6 +67,7 @@ impl KeyRef<StockKey> for StockRef<'_> {
             batch_id: self.batch_id.to_owned(),
             facility_id: self.facility_id.to_owned(),
             owner_id: self.owner_id.to_owned(),
+            serial_number: self.serial_number.to_owned(),
         }
     }
 }
@@ -78,6 +80,7 @@ impl StockKey {
             batch_id: &self.batch_id,
             facility_id: &self.facility_id,
             owner_id: &self.owner_id,
+            serial_number: &self.serial_number,
         }
     }
 }
@@ -394,10 +397,12 @@ impl Rows {
     ) -> Result<BTreeSet<StockKey>, StoreError> {
         let mut statement = self.connection.prepare_cached(match batch_id {
             Some(_) => {
-                "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND batch_id = ?2"
+                "SELECT facility_id, batch_id, owner_id, serial_number FROM stock \
+                 WHERE item_id = ?1 AND batch_id = ?2"
             }
             None => {
-                "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND lot = ?2"
+                "SELECT facility_id, batch_id, owner_id, serial_number FROM stock \
+                 WHERE item_id = ?1 AND lot = ?2"
             }
         })?;
         let stored = statement.query_map(params![item_id, batch_id.unwrap_or(lot)], |row| {
@@ -406,6 +411,7 @@ impl Rows {
                 item_id: item_id.to_owned(),
                 batch_id: row.get(1)?,
                 owner_id: row.get(2)?,
+                serial_number: row.get(3)?,
             })
         })?;
         // What has not changed since it was written is stored as it is.
@@ -506,6 +512,11 @@ impl Rows {
         Ok(remember(&mut self.approvals, key.to_key(), stored))
     }
 
+    /// Whether a unit of an asset is held by itself.
+    pub fn is_held_here(&mut self, key: StockRef<'_>) -> Result<bool, StoreError> {
+        Ok(self.stock_row(key)?.held_here > 0)
+    }
+
     fn stock_row(&mut self, key: StockRef<'_>) -> Result<StockValue, StoreError> {
         if let Some(value) = self.stock.get(&key) {
             return Ok(value.clone());
@@ -513,12 +524,18 @@ impl Rows {
         if !self.stored.may_have(table::STOCK.name, &key) {
             return Ok(StockValue::default());
         }
-        let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out, held_here, \
-             lot FROM stock \
-             WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4",
-        )?;
-        let values = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS}, held_here, lot FROM stock \
+                 WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4 \
+             AND serial_number = ?5"
+        ))?;
+        let values = params![
+            key.facility_id,
+            key.item_id,
+            key.batch_id,
+            key.owner_id,
+            key.serial_number
+        ];
         let stored = statement.query_row(values, |row| {
             Ok(StockValue {
                 counts: counts(row, 0)?,
@@ -536,11 +553,9 @@ impl Rows {
         if !self.stored.may_have(table::STOCK_TOTALS.name, &key) {
             return Ok(Counts::default());
         }
-        let mut statement = self.connection.prepare_cached(
-            "SELECT on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, title_in, title_out \
-             FROM stock_totals \
-             WHERE facility_id = ?1 AND item_id = ?2",
-        )?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM stock_totals WHERE facility_id = ?1 AND item_id = ?2"
+        ))?;
         let stored = statement.query_row(params![key.0, key.1], |row| counts(row, 0))?;
         Ok(remember(&mut self.totals, key.to_key(), stored))
     }
@@ -601,7 +616,13 @@ impl Rows {
         let mut put = Put::new(&self.connection, &table::STOCK)?;
         let mut delete = Delete::new(&self.connection, &table::STOCK)?;
         self.stock.write(|key, value, is_stored| {
-            let keys = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
+            let keys = params![
+                key.facility_id,
+                key.item_id,
+                key.batch_id,
+                key.owner_id,
+                key.serial_number
+            ];
             if value.counts.is_zero() && value.held_here == 0 {
                 return delete_if(is_stored, &mut delete, keys);
             }
@@ -642,7 +663,9 @@ impl Rows {
                 stock.item_id,
                 stock.batch_id,
                 stock.owner_id,
-                key.custodian_id
+                stock.serial_number,
+                key.custodian_id,
+                key.origin_id
             ];
             if quantity == 0 {
                 delete.row(keys)?;
@@ -815,7 +838,7 @@ fn remember<K: Hash + Ord, V: Clone + Default>(
 }
 
 /// Counters of a row.
-pub const COUNTERS: usize = 12;
+pub const COUNTERS: usize = 13;
 
 /// The counters, in the order of their columns.
 pub fn counters(counts: &Counts) -> [Value<'_>; COUNTERS] {
@@ -832,6 +855,7 @@ pub fn counters(counts: &Counts) -> [Value<'_>; COUNTERS] {
         counts.converted.value(),
         counts.title_in.value(),
         counts.title_out.value(),
+        counts.in_transit_out.value(),
     ]
 }
 
@@ -850,5 +874,6 @@ pub fn counts(row: &Row<'_>, first: usize) -> Result<Counts, StoreError> {
         converted: row.get(first + 9)?,
         title_in: row.get(first + 10)?,
         title_out: row.get(first + 11)?,
+        in_transit_out: row.get(first + 12)?,
     })
 }

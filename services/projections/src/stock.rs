@@ -35,12 +35,13 @@ macro_rules! with_sums {
             column("disposed", Kind::Sum, "CAST(SUM(s.disposed) AS BIGINT)"),
             column("lost", Kind::Sum, "CAST(SUM(s.lost) AS BIGINT)"),
             column("returned", Kind::Sum, "CAST(SUM(s.returned) AS BIGINT)"),
+            column("in_transit_out", Kind::Sum, "CAST(SUM(s.in_transit_out) AS BIGINT)"),
         ]
     };
 }
 
 /// What stock can be filtered by.
-static COLUMNS_TO_FILTER: [Column; 18] = with_sums![
+static COLUMNS_TO_FILTER: [Column; 20] = with_sums![
     column("region", Kind::Region, "s.facility_id"),
     column("facility", Kind::Code(Known::Facility), "s.facility_id"),
     column(
@@ -60,11 +61,12 @@ static COLUMNS_TO_FILTER: [Column; 18] = with_sums![
         "s.custodian_id",
     ),
     column("expires_on", Kind::Day, "COALESCE(x.expires_on, '')"),
+    column("serial_number", Kind::Text, "s.serial_number"),
 ];
 const AVAILABLE: &str = "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)";
 
 /// What stock can be ordered by: the columns by which it is grouped, and sums.
-static COLUMNS_TO_ORDER: [Column; 18] = with_sums![
+static COLUMNS_TO_ORDER: [Column; 20] = with_sums![
     column("region", Kind::Text, "COALESCE(r.region_id, '')"),
     column("facility", Kind::Text, "s.facility_id"),
     column("commodity", Kind::Text, "COALESCE(i.commodity_id, '')"),
@@ -73,6 +75,7 @@ static COLUMNS_TO_ORDER: [Column; 18] = with_sums![
     column("owner", Kind::Text, "s.owner_id"),
     column("custodian", Kind::Text, "s.custodian_id"),
     column("expiry", Kind::Text, "COALESCE(x.expires_on, '')"),
+    column("serial_number", Kind::Text, "s.serial_number"),
 ];
 
 /// A question for stock, parsed.
@@ -162,7 +165,7 @@ impl StockQuery {
         day: &str,
     ) -> Result<StockPage, Refusal> {
         self.refuse_unknown(connection)?;
-        let (sql, clauses) = self.sql(past, day);
+        let (sql, clauses) = self.sql(connection, past, day)?;
         let mut statement = connection.prepare_cached(&sql)?;
         let groups = &self.groups;
         let mut found = statement.query(&clauses.values())?;
@@ -211,14 +214,21 @@ impl StockQuery {
         self.groups.contains(&group)
     }
 
-    fn sql(&self, past: Option<&Past>, today: &str) -> (String, Clauses) {
+    fn sql(
+        &self,
+        connection: &Connection,
+        past: Option<&Past>,
+        today: &str,
+    ) -> Result<(String, Clauses), StoreError> {
         let by_expiry = self.has_group(StockGroup::Expiry)
             || self.filter.names("expires_on")
             || self.expires_from.is_some()
             || self.expires_until.is_some();
         let by_batch = self.has_group(StockGroup::Batch)
             || self.has_group(StockGroup::Owner)
+            || self.has_group(StockGroup::Asset)
             || by_expiry
+            || self.filter.names("serial_number")
             || self.filter.names("batch")
             || self.filter.names("owner")
             || self.batch_id.is_some()
@@ -231,7 +241,7 @@ impl StockQuery {
             let rows = if by_batch || by_custodian {
                 past.holdings(&mut clauses, by_custodian)
             } else {
-                past.pairs(&mut clauses)
+                past.pairs(connection, &mut clauses)?
             };
             format!("({rows}) s")
         } else if by_custodian {
@@ -301,7 +311,7 @@ impl StockQuery {
         let sql = format!(
             "SELECT {columns}, {sums}{keys} FROM {from}{where_clause} GROUP BY {columns}{having} ORDER BY {by} LIMIT {limit}"
         );
-        (sql, clauses)
+        Ok((sql, clauses))
     }
 }
 
@@ -309,7 +319,8 @@ const SUMS: &str = "CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGI
                     CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.received) AS BIGINT), \
                     CAST(SUM(s.consumed) AS BIGINT), CAST(SUM(s.disposed) AS BIGINT), CAST(SUM(s.lost) AS BIGINT), \
                     CAST(SUM(s.returned) AS BIGINT), CAST(SUM(s.converted) AS BIGINT), \
-                    CAST(SUM(s.title_in) AS BIGINT), CAST(SUM(s.title_out) AS BIGINT)";
+                    CAST(SUM(s.title_in) AS BIGINT), CAST(SUM(s.title_out) AS BIGINT), \
+                    CAST(SUM(s.in_transit_out) AS BIGINT)";
 
 /// That any of the sums is not 0.
 fn something() -> String {
@@ -351,6 +362,11 @@ fn groups(fields: &mut Fields, asked: &[i32]) -> Vec<StockGroup> {
             Ok(group) => groups.push(group),
         }
     }
+    // Serial numbers tell units of one item apart.
+    let asset = groups.iter().position(|it| *it == StockGroup::Asset);
+    if let Some(index) = asset.filter(|_| !groups.contains(&StockGroup::Item)) {
+        groups.insert(index, StockGroup::Item);
+    }
     groups
 }
 
@@ -384,6 +400,7 @@ fn expression(group: StockGroup) -> &'static str {
         StockGroup::Owner => "s.owner_id",
         StockGroup::Custodian => "s.custodian_id",
         StockGroup::Expiry => "COALESCE(x.expires_on, '')",
+        StockGroup::Asset => "s.serial_number",
         StockGroup::Unspecified => "''",
     }
 }
@@ -398,6 +415,7 @@ fn column_of(row: &mut StockRow, group: StockGroup) -> &mut String {
         StockGroup::Owner => &mut row.owner_id,
         StockGroup::Custodian => &mut row.custodian_id,
         StockGroup::Expiry => &mut row.expires_on,
+        StockGroup::Asset => &mut row.serial_number,
     }
 }
 
@@ -417,6 +435,7 @@ fn stock_row(groups: &[StockGroup], row: &Row<'_>) -> Result<StockRow, StoreErro
         title_out: counts.title_out,
         returned: counts.returned,
         converted: counts.converted,
+        in_transit_out: counts.in_transit_out,
         ..StockRow::default()
     };
     for (index, group) in groups.iter().enumerate() {

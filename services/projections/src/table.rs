@@ -11,6 +11,15 @@ pub struct Table {
     pub columns: &'static [&'static str],
 }
 
+/// What happens to a row that is there already where one with the same keys is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// It is replaced.
+    Replace,
+    /// Its other columns, which are all numbers, are added to.
+    Add,
+}
+
 macro_rules! tables {
     ($($name:ident = $table:literal [$($key:literal),+] [$($column:literal),* $(,)?];)*) => {$(
         #[doc = concat!("`", $table, "`, see the schema.")]
@@ -48,7 +57,7 @@ tables! {
         "created_position", "resource"
     ];
     CARRIED = "carried" [
-        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"
+        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"
     ] ["quantity"];
     KEEPERS = "keepers" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
     TRIPS = "trips" ["trip_id"] ["vehicle_id", "crew_id", "state", "created_position", "resource"];
@@ -58,13 +67,13 @@ tables! {
     STOCK_COUNTS = "stock_counts" ["count_id"] ["facility_id", "item_id", "created_position", "resource"];
     GOODS = "goods" ["goods_id"] ["facility_id", "is_open", "created_position", "resource"];
     REQUEST_SHIPMENTS = "request_shipments" ["request_id", "shipment_id"] [];
-    STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id"] [
+    STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id", "serial_number"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out", "held_here", "lot"
+        "converted", "title_in", "title_out", "in_transit_out", "held_here", "lot"
     ];
     STOCK_TOTALS = "stock_totals" ["facility_id", "item_id"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
+        "converted", "title_in", "title_out", "in_transit_out"
     ];
     PLACES = "places" ["batch_id", "owner_id", "facility_id", "status", "shipment_id"] [
         "quantity", "since_position"
@@ -79,22 +88,32 @@ tables! {
         "facility_id", "actor", "recorded_at_us", "value_minor_units", "exception"
     ];
     APPROVALS = "approvals" ["request_id", "person_ref"] [];
-    PAIRS = "pairs" ["pair_id"] ["facility_id", "item_id"];
+    PAIRS = "pairs" ["pair_id"] [
+        "facility_id", "item_id", "first_day",
+        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
+        "converted", "title_in", "title_out", "in_transit_out"
+    ];
     HOLDINGS = "holdings" ["holding_id"] [
-        "facility_id", "item_id", "batch_id", "owner_id", "custodian_id"
+        "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"
     ];
     CHANGES = "changes" ["holding_id", "occurred_at_us", "position"] [
-        "is_late", "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
-    ];
-    BALANCES = "balances" ["pair_id", "position"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
+        "converted", "title_in", "title_out", "in_transit_out"
     ];
-    CLOSINGS = "closings" ["pair_id", "day"] [
+    PAIR_CHANGES = "pair_changes" ["position", "pair_id"] [
+        "occurred_at_us", "is_late",
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out"
+        "converted", "title_in", "title_out", "in_transit_out"
     ];
+    BALANCES = "balances" ["position", "pair_id"] [
+        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
+        "converted", "title_in", "title_out", "in_transit_out"
+    ];
+    CLOSINGS = "closings" ["day", "pair_id"] [
+        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
+        "converted", "title_in", "title_out", "in_transit_out"
+    ];
+    DAYS = "days" ["day"] ["changes", "is_closed"];
 }
 
 impl Table {
@@ -103,14 +122,14 @@ impl Table {
     }
 
     /// What happens to a row that is there already.
-    fn on_conflict(&self) -> String {
+    fn on_conflict(&self, conflict: Conflict) -> String {
         if self.columns.is_empty() {
             return "ON CONFLICT DO NOTHING".to_owned();
         }
-        let set = self
-            .columns
-            .iter()
-            .map(|column| format!("{column} = excluded.{column}"));
+        let set = self.columns.iter().map(|column| match conflict {
+            Conflict::Replace => format!("{column} = excluded.{column}"),
+            Conflict::Add => format!("{column} = {}.{column} + excluded.{column}", self.name),
+        });
         format!(
             "ON CONFLICT ({}) DO UPDATE SET {}",
             self.keys.join(", "),
@@ -119,7 +138,7 @@ impl Table {
     }
 
     /// Writes one row, its columns as parameters in order.
-    pub fn put_one(&self) -> String {
+    pub fn put_one(&self, conflict: Conflict) -> String {
         let columns: Vec<_> = self.all().collect();
         let numbers: Vec<_> = (1..=columns.len())
             .map(|number| format!("?{number}"))
@@ -129,18 +148,18 @@ impl Table {
             self.name,
             columns.join(", "),
             numbers.join(", "),
-            self.on_conflict()
+            self.on_conflict(conflict)
         )
     }
 
     /// Writes many rows, on PostgreSQL: the parameters are arrays of these types, one for each column.
-    pub fn put_many(&self, types: &[&str]) -> String {
+    pub fn put_many(&self, types: &[&str], conflict: Conflict) -> String {
         format!(
             "INSERT INTO {} ({}) SELECT * FROM unnest({}) {}",
             self.name,
             self.all().collect::<Vec<_>>().join(", "),
             arrays(types),
-            self.on_conflict()
+            self.on_conflict(conflict)
         )
     }
 

@@ -4,7 +4,7 @@ use crate::table::{self, Table};
 
 /// Version of the view `current`. It moves whenever the same events would lead to other rows; the view is then built
 /// anew, while the old one answers.
-pub const VERSION: u32 = 37;
+pub const VERSION: u32 = 39;
 
 /// A view: rows folded from the log, kept apart from those of other views and at a position of their own.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub static CURRENT: View = View {
 };
 
 /// Version of the view `history`, see [`VERSION`].
-const HISTORY_VERSION: u32 = 7;
+const HISTORY_VERSION: u32 = 10;
 
 /// Stock as it was at any position, and at any time.
 pub static HISTORY: View = View {
@@ -83,8 +83,10 @@ pub static HISTORY: View = View {
         &table::PAIRS,
         &table::HOLDINGS,
         &table::CHANGES,
+        &table::PAIR_CHANGES,
         &table::BALANCES,
         &table::CLOSINGS,
+        &table::DAYS,
     ],
 };
 

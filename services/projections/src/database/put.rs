@@ -4,7 +4,10 @@ use super::{
     Connection, Statement, Value,
     postgres::{Array, Session},
 };
-use crate::{failure::StoreError, table::Table};
+use crate::{
+    failure::StoreError,
+    table::{Conflict, Table},
+};
 
 /// Rows of one statement on PostgreSQL.
 const BULK_ROWS: usize = 4_000;
@@ -22,10 +25,25 @@ pub enum Put<'c> {
 impl<'c> Put<'c> {
     /// Into a table.
     pub fn new(connection: &'c Connection, table: &'static Table) -> Result<Self, StoreError> {
+        Self::on_conflict(connection, table, Conflict::Replace)
+    }
+
+    /// Into a table, adding to the rows that are there already.
+    pub fn adding(connection: &'c Connection, table: &'static Table) -> Result<Self, StoreError> {
+        Self::on_conflict(connection, table, Conflict::Add)
+    }
+
+    fn on_conflict(
+        connection: &'c Connection,
+        table: &'static Table,
+        conflict: Conflict,
+    ) -> Result<Self, StoreError> {
         Ok(match connection {
-            Connection::Sqlite(_) => Self::Sqlite(connection.prepare_cached(&table.put_one())?),
+            Connection::Sqlite(_) => {
+                Self::Sqlite(connection.prepare_cached(&table.put_one(conflict))?)
+            }
             Connection::Postgres(session) => {
-                Self::Postgres(Bulk::new(session, table, Purpose::Put))
+                Self::Postgres(Bulk::new(session, table, Purpose::Put(conflict)))
             }
         })
     }
@@ -85,7 +103,7 @@ impl<'c> Delete<'c> {
 
 #[derive(Clone, Copy)]
 enum Purpose {
-    Put,
+    Put(Conflict),
     Delete,
 }
 
@@ -138,7 +156,7 @@ impl<'c> Bulk<'c> {
         (self.rows, self.bytes) = (0, 0);
         let types: Vec<&str> = columns.iter().map(Array::type_name).collect();
         let sql = match self.purpose {
-            Purpose::Put => self.table.put_many(&types),
+            Purpose::Put(conflict) => self.table.put_many(&types, conflict),
             Purpose::Delete => self.table.delete_many(&types),
         };
         self.session.execute_arrays(&sql, columns)

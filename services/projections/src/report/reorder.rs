@@ -12,10 +12,12 @@ use keruen_proto::{
 use super::{MAX_MONTHS, MONTH_DAYS, cut, in_region, is_in_use, paging_of, within};
 use crate::{
     boards::{Page, Paging, sized},
+    chronicle::begin_of,
     clauses::{Clauses, Value},
     database::{Connection, params},
     fields::Fields,
     names::{self, Facilities},
+    past::Past,
     refusal::Refusal,
 };
 
@@ -149,28 +151,28 @@ impl ReorderQuery {
         day_number: i64,
     ) -> Result<BTreeMap<Key, Level>, Refusal> {
         let mut clauses = Clauses::default();
-        let before = clauses.parameter(day_number - self.average_days);
+        // The day before the first of those looked at had ended by then.
+        let before = Past {
+            as_of_us: Some(begin_of(day_number - self.average_days + 1) - 1),
+            ..Past::default()
+        };
+        let before = before.pairs(connection, &mut clauses)?;
         in_region(
             &mut clauses,
-            "p.facility_id",
+            "s.facility_id",
             self.region_id.as_ref(),
             today,
         );
-        clauses.equal("p.facility_id", self.facility_id.as_deref());
+        clauses.equal("s.facility_id", self.facility_id.as_deref());
         clauses.equal("i.commodity_id", self.commodity_id.as_deref());
-        // The last closing tells of use by what has happened, however late it was recorded; the last balance of what there
-        // is by what is known. Both are the same sum of the same changes.
+        // What was used is told by what has happened, however late it was recorded; what there is by what is known.
         let sql = format!(
-            "SELECT p.facility_id, i.commodity_id, \
-             CAST(SUM(l.on_hand - l.reserved - l.held) AS BIGINT), CAST(SUM(l.in_transit) AS BIGINT), \
-             CAST(SUM(l.consumed - COALESCE(e.consumed, 0)) AS BIGINT), \
-             MIN((SELECT MIN(m.day) FROM closings m WHERE m.pair_id = p.pair_id)) \
-             FROM pairs p JOIN items i ON i.item_id = p.item_id \
-             JOIN closings l ON l.pair_id = p.pair_id \
-             AND l.day = (SELECT MAX(m.day) FROM closings m WHERE m.pair_id = p.pair_id) \
-             LEFT JOIN closings e ON e.pair_id = p.pair_id \
-             AND e.day = (SELECT MAX(m.day) FROM closings m WHERE m.pair_id = p.pair_id AND m.day <= {before})\
-             {} GROUP BY p.facility_id, i.commodity_id",
+            "SELECT s.facility_id, i.commodity_id, CAST(SUM(s.available) AS BIGINT), \
+             CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.consumed) AS BIGINT), MIN(s.first_day) FROM \
+             (SELECT facility_id, item_id, on_hand - reserved - held AS available, in_transit, consumed, first_day \
+             FROM pairs \
+             UNION ALL SELECT facility_id, item_id, 0, 0, -consumed, CAST(NULL AS BIGINT) FROM ({before}) AS b) AS s \
+             JOIN items i ON i.item_id = s.item_id{} GROUP BY s.facility_id, i.commodity_id",
             clauses.where_clause()
         );
         let rows = connection

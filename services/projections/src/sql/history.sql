@@ -89,12 +89,14 @@ CREATE TABLE keepers (
     PRIMARY KEY (facility_id, position)
 ) WITHOUT ROWID;
 
--- Stock by facility, batch and owner as it stands, to tell how much is held. Rows that are all 0 are not kept.
+-- Stock by facility, batch and owner, and by unit of an asset, as it stands, to tell how much is held. Rows that are all 0 are not kept.
 CREATE TABLE stock (
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
+    -- Which unit of an asset; empty where units are not told apart.
+    serial_number TEXT NOT NULL,
     -- Lot number of the batch; empty where there is none.
     lot TEXT NOT NULL,
     on_hand BIGINT NOT NULL,
@@ -110,41 +112,86 @@ CREATE TABLE stock (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
-    PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
+    in_transit_out BIGINT NOT NULL,
+    PRIMARY KEY (facility_id, item_id, batch_id, owner_id, serial_number)
 ) WITHOUT ROWID;
 -- Unique indexes are there from the beginning: rows are looked for by them while events are taken in.
-CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id);
-CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id);
+CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id, serial_number);
+CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id, serial_number);
 
--- A facility and an item of which there ever was anything there, numbered in the order in which they appeared.
+-- A facility and an item of which there ever was anything there, numbered in the order in which they appeared, and how
+-- much there is of them by all that is known.
 CREATE TABLE pairs (
     pair_id INTEGER NOT NULL PRIMARY KEY,
     facility_id TEXT NOT NULL,
-    item_id TEXT NOT NULL
+    item_id TEXT NOT NULL,
+    -- The first day on which anything happened to them.
+    first_day BIGINT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX pairs_by_facility ON pairs (facility_id, item_id);
 CREATE INDEX pairs_by_item ON pairs (item_id);
 
--- The same by batch, owner and, of what is on its way or missing, whoever is liable for it.
+-- The same by batch, owner, unit of an asset and, of what is on its way or missing, whence and in whose hands.
 CREATE TABLE holdings (
     holding_id INTEGER NOT NULL PRIMARY KEY,
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
+    -- Which unit of an asset; empty where units are not told apart.
+    serial_number TEXT NOT NULL,
     -- Empty for what is at the facility: its keeper, or else its operator, has that in hand.
-    custodian_id TEXT NOT NULL
+    custodian_id TEXT NOT NULL,
+    -- Whence it comes; empty for what is at the facility.
+    origin_id TEXT NOT NULL
 );
-CREATE UNIQUE INDEX holdings_by_facility ON holdings (facility_id, item_id, batch_id, owner_id, custodian_id);
+CREATE UNIQUE INDEX holdings_by_facility
+    ON holdings (facility_id, item_id, batch_id, owner_id, serial_number, custodian_id, origin_id);
+CREATE INDEX holdings_by_origin ON holdings (origin_id) WHERE origin_id <> '';
 CREATE INDEX holdings_by_item ON holdings (item_id);
 CREATE INDEX holdings_by_batch ON holdings (batch_id);
 CREATE INDEX holdings_by_owner ON holdings (owner_id);
 
 -- What each event changed. All that is to know of both times: what was known at a position, of what had happened by a time.
+-- `in_transit_out` counts at the origin of the holding, all else at its facility.
 CREATE TABLE changes (
     holding_id BIGINT NOT NULL,
     occurred_at_us BIGINT NOT NULL,
     position BIGINT NOT NULL,
+    on_hand BIGINT NOT NULL,
+    reserved BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    in_transit BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    consumed BIGINT NOT NULL,
+    disposed BIGINT NOT NULL,
+    lost BIGINT NOT NULL,
+    returned BIGINT NOT NULL,
+    converted BIGINT NOT NULL,
+    title_in BIGINT NOT NULL,
+    title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL,
+    PRIMARY KEY (holding_id, occurred_at_us, position)
+) WITHOUT ROWID;
+
+-- What each event changed of a facility and an item. Whoever asks for some of them finds theirs by their number.
+CREATE TABLE pair_changes (
+    position BIGINT NOT NULL,
+    pair_id BIGINT NOT NULL,
+    occurred_at_us BIGINT NOT NULL,
     -- Whether it was recorded long after it happened.
     is_late BIGINT NOT NULL,
     on_hand BIGINT NOT NULL,
@@ -159,15 +206,20 @@ CREATE TABLE changes (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
-    PRIMARY KEY (holding_id, occurred_at_us, position)
+    in_transit_out BIGINT NOT NULL,
+    PRIMARY KEY (position, pair_id)
 ) WITHOUT ROWID;
-CREATE INDEX changes_by_time ON changes (occurred_at_us);
-CREATE INDEX changes_late ON changes (position) WHERE is_late = 1;
+-- Unique, so that it is there while closings are made of what it finds.
+CREATE UNIQUE INDEX pair_changes_by_time ON pair_changes (occurred_at_us, position, pair_id);
+CREATE INDEX pair_changes_by_pair ON pair_changes (pair_id, position);
+CREATE INDEX pair_changes_by_pair_and_time ON pair_changes (pair_id, occurred_at_us);
+CREATE INDEX pair_changes_late ON pair_changes (is_late, position, occurred_at_us) WHERE is_late = 1;
 
--- Running balances: how much there was after the event at a position, of a facility and an item.
+-- Balances: how much there was of every facility and item after the event at a position. There are some every few thousand
+-- changes: what was between them is the nearest ones and the changes from there.
 CREATE TABLE balances (
-    pair_id BIGINT NOT NULL,
     position BIGINT NOT NULL,
+    pair_id BIGINT NOT NULL,
     on_hand BIGINT NOT NULL,
     reserved BIGINT NOT NULL,
     held BIGINT NOT NULL,
@@ -180,14 +232,16 @@ CREATE TABLE balances (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
-    PRIMARY KEY (pair_id, position)
+    in_transit_out BIGINT NOT NULL,
+    PRIMARY KEY (position, pair_id)
 ) WITHOUT ROWID;
 
--- Closings: how much there was at the end of a day, of all that is known today to have happened until then. Days are
--- counted from 1970-01-01, and end at midnight in Kazakhstan.
+-- Closings: how much there was of every facility and item at the end of a day, of all that is known today to have happened
+-- until then. Days are counted from 1970-01-01, and end at midnight in Kazakhstan. They too are some few thousand changes
+-- apart.
 CREATE TABLE closings (
-    pair_id BIGINT NOT NULL,
     day BIGINT NOT NULL,
+    pair_id BIGINT NOT NULL,
     on_hand BIGINT NOT NULL,
     reserved BIGINT NOT NULL,
     held BIGINT NOT NULL,
@@ -200,5 +254,14 @@ CREATE TABLE closings (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
-    PRIMARY KEY (pair_id, day)
+    in_transit_out BIGINT NOT NULL,
+    PRIMARY KEY (day, pair_id)
+) WITHOUT ROWID;
+
+-- How many changes of facilities and items there were on each day on which there were any, and whether there are closings
+-- of it.
+CREATE TABLE days (
+    day BIGINT NOT NULL PRIMARY KEY,
+    changes BIGINT NOT NULL,
+    is_closed BIGINT NOT NULL
 ) WITHOUT ROWID;

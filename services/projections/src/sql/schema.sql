@@ -159,9 +159,13 @@ CREATE TABLE carried (
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
+    -- Which unit of an asset; empty where units are not told apart.
+    serial_number TEXT NOT NULL,
     custodian_id TEXT NOT NULL,
+    -- Whence it comes.
+    origin_id TEXT NOT NULL,
     quantity BIGINT NOT NULL,
-    PRIMARY KEY (shipment_id, facility_id, item_id, batch_id, owner_id, custodian_id)
+    PRIMARY KEY (shipment_id, facility_id, item_id, batch_id, owner_id, serial_number, custodian_id, origin_id)
 ) WITHOUT ROWID;
 
 -- Who took over the stock of a facility, and when. Whoever runs it has it in hand where nobody did.
@@ -236,12 +240,14 @@ CREATE TABLE request_shipments (
     PRIMARY KEY (request_id, shipment_id)
 ) WITHOUT ROWID;
 
--- Stock by facility, batch and owner. Rows that are all 0 are not kept.
+-- Stock by facility, batch and owner, and by unit of an asset. Rows that are all 0 are not kept.
 CREATE TABLE stock (
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
+    -- Which unit of an asset; empty where units are not told apart.
+    serial_number TEXT NOT NULL,
     -- Lot number of the batch; empty where there is none.
     lot TEXT NOT NULL,
     on_hand BIGINT NOT NULL,
@@ -261,12 +267,14 @@ CREATE TABLE stock (
     -- Passed to this owner here, and given up by it here.
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
-    PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
+    -- On its way from here, or missing and not settled.
+    in_transit_out BIGINT NOT NULL,
+    PRIMARY KEY (facility_id, item_id, batch_id, owner_id, serial_number)
 ) WITHOUT ROWID;
 CREATE INDEX stock_by_item ON stock (item_id, facility_id);
 -- Unique indexes are there from the beginning: rows are looked for by them while events are taken in.
-CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id);
-CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id);
+CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id, serial_number);
+CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id, serial_number);
 CREATE INDEX stock_by_owner ON stock (owner_id, facility_id);
 
 -- The same, added up over batches and owners: what questions that name neither cost does not grow with their number.
@@ -285,6 +293,7 @@ CREATE TABLE stock_totals (
     converted BIGINT NOT NULL,
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
+    in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (facility_id, item_id)
 ) WITHOUT ROWID;
 CREATE INDEX stock_totals_by_item ON stock_totals (item_id, facility_id);

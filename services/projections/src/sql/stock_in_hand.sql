@@ -1,10 +1,11 @@
 -- Stock with whoever has it in hand: the keeper or else the operator of the facility, or who is liable for what is on its
--- way or missing.
+-- way or missing, both where it goes and whence it comes.
 SELECT
     k.facility_id,
     k.item_id,
     k.batch_id,
     k.owner_id,
+    k.serial_number,
     COALESCE(
         (
             SELECT w.organisation_id
@@ -27,7 +28,8 @@ SELECT
     k.returned,
     k.converted,
     k.title_in,
-    k.title_out
+    k.title_out,
+    0 AS in_transit_out
 FROM stock k
 LEFT JOIN facilities f ON f.facility_id = k.facility_id
 UNION ALL
@@ -36,6 +38,7 @@ SELECT
     c.item_id,
     c.batch_id,
     c.owner_id,
+    c.serial_number,
     c.custodian_id,
     0,
     0,
@@ -48,5 +51,28 @@ SELECT
     0,
     0,
     0,
+    0,
     0
+FROM carried c
+UNION ALL
+SELECT
+    c.origin_id,
+    c.item_id,
+    c.batch_id,
+    c.owner_id,
+    c.serial_number,
+    c.custodian_id,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    c.quantity
 FROM carried c

@@ -51,7 +51,7 @@ fn after(history: History) -> World {
     }
 }
 
-fn trace(connection: &Connection, subject: Subject) -> Result<GetTraceResponse, Refusal> {
+pub fn trace(connection: &Connection, subject: Subject) -> Result<GetTraceResponse, Refusal> {
     let request = GetTraceRequest {
         subject: Some(subject),
         min_position: 0,
@@ -127,7 +127,7 @@ fn a_lot_is_found_with_everybody_who_has_or_had_it() {
     }
     for ((facility_id, item_id, batch_id, _), sums) in naive::stock(world.history.decoded()) {
         let [on_hand, _, _, in_transit, _, gone @ ..] = sums;
-        let [consumed, disposed, lost, returned, converted, _, _] = gone;
+        let [consumed, disposed, lost, returned, converted, _, _, _] = gone;
         let holders = expected
             .entry((item_id, lots[&batch_id].clone()))
             .or_default();

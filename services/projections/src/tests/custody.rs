@@ -26,9 +26,9 @@ fn rows(connection: &Connection, groups: &[StockGroup]) -> Vec<StockRow> {
     query.answer(connection, TODAY).unwrap().rows
 }
 
-/// On hand, in transit, received, used or gone, passed to and given up.
-fn sums(rows: &[StockRow]) -> [i64; 6] {
-    let mut sums = [0; 6];
+/// On hand, in transit, received, used or gone, passed to, given up, and in transit elsewhere.
+fn sums(rows: &[StockRow]) -> [i64; 7] {
+    let mut sums = [0; 7];
     for row in rows {
         let gone = row.consumed + row.disposed + row.lost + row.returned + row.converted;
         let counts = [
@@ -38,6 +38,7 @@ fn sums(rows: &[StockRow]) -> [i64; 6] {
             gone,
             row.title_in,
             row.title_out,
+            row.in_transit_out,
         ];
         for (sum, count) in sums.iter_mut().zip(counts) {
             *sum += count;
@@ -60,8 +61,21 @@ fn owner_place_and_custodian_each_add_up() {
     for group in [StockGroup::Facility, StockGroup::Custodian] {
         assert_eq!(sums(&rows(connection, &[group])), all);
     }
-    let [on_hand, in_transit, received, gone, title_in, title_out] = all;
+    let [
+        on_hand,
+        in_transit,
+        received,
+        gone,
+        title_in,
+        title_out,
+        sent,
+    ] = all;
     assert_eq!(received, on_hand + in_transit + gone);
+    assert_eq!(in_transit, sent);
+    // Whoever brings it has it on the way from where it was as well as to where it goes.
+    for row in rows(connection, &[StockGroup::Custodian, StockGroup::Batch]) {
+        assert_eq!(row.in_transit, row.in_transit_out, "{row:?}");
+    }
     assert_eq!(title_in, title_out);
     // Every owner has what came to it and did not leave it.
     for row in &by_owner {

@@ -126,7 +126,7 @@ macro_rules! pages {
 }
 
 /// The view `current` on both databases after the same history.
-fn writers(history: &History, check: impl Fn(&Connection)) {
+pub fn writers(history: &History, check: impl Fn(&Connection)) {
     let (dir, served) = (tempfile::tempdir().unwrap(), served());
     for place in [Place::Folder(dir.path().to_owned()), served.place.clone()] {
         let mut writer: Writer = open(&place, &CURRENT);
@@ -477,6 +477,22 @@ fn stock_passes_a_filter_of_groups_and_of_sums_now_and_in_the_past() {
     writers(&history, |connection| {
         let rows = pages!(StockQuery, asked.clone(), connection, TODAY);
         assert_eq!(told(&rows), wanted);
+        // What has left is found, and is as much as what is coming.
+        let left = stock_of(
+            "in_transit_out > 0",
+            "in_transit_out desc",
+            &[StockGroup::Facility],
+        );
+        let left = pages!(StockQuery, left, connection, TODAY);
+        let coming = stock_of("in_transit > 0", "", &[StockGroup::Facility]);
+        let coming = pages!(StockQuery, coming, connection, TODAY);
+        assert!(!left.is_empty());
+        assert!(left.is_sorted_by_key(|row| -row.in_transit_out));
+        let sum = |quantities: Vec<i64>| quantities.into_iter().sum::<i64>();
+        assert_eq!(
+            sum(left.iter().map(|row| row.in_transit_out).collect()),
+            sum(coming.iter().map(|row| row.in_transit).collect())
+        );
         // As text or as a field of its own, it is the same.
         let by = [StockGroup::Region, StockGroup::Custodian];
         let text = stock_of(

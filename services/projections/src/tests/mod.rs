@@ -19,3 +19,4 @@ mod rows;
 mod statement;
 mod stores;
 mod sums;
+mod travelling;

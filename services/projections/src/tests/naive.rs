@@ -11,8 +11,8 @@ use keruen_proto::{
 pub type Key = (String, String, String, String);
 
 /// on hand, reserved, held, in transit, received, consumed, disposed, lost, returned, converted, passed to the owner,
-/// given up by it.
-pub type Sums = [i64; 12];
+/// given up by it, in transit elsewhere.
+pub type Sums = [i64; 13];
 
 const ON_HAND: usize = 0;
 const RESERVED: usize = 1;
@@ -26,10 +26,13 @@ const RETURNED: usize = 8;
 const CONVERTED: usize = 9;
 const TITLE_IN: usize = 10;
 const TITLE_OUT: usize = 11;
+const SENT: usize = 12;
 
 #[derive(Default)]
 struct Books {
     rows: BTreeMap<Key, Sums>,
+    /// The same without what is held, by serial number of each unit; empty where there is none.
+    units: BTreeMap<(Key, String), Sums>,
     /// Of each batch.
     lots: BTreeMap<String, String>,
 }
@@ -49,7 +52,32 @@ impl Books {
         for (column, amount) in entries {
             self.rows.entry(key.clone()).or_default()[*column] += amount;
         }
+        let numbers = &units.serial_numbers;
+        for (column, amount) in entries.iter().filter(|(column, _)| *column != HELD) {
+            let mut post = |number: &str, amount: i64| {
+                let unit = (key.clone(), number.to_owned());
+                self.units.entry(unit).or_default()[*column] += amount;
+            };
+            if numbers.is_empty() {
+                post("", *amount);
+                continue;
+            }
+            assert_eq!(numbers.len() as u64, units.quantity.unsigned_abs());
+            for number in numbers {
+                post(number, amount / units.quantity);
+            }
+        }
     }
+}
+
+/// What these events moved, by serial number of each unit; nothing of what is held.
+pub fn units(events: &[Event]) -> BTreeMap<(Key, String), Sums> {
+    let mut books = Books::default();
+    for event in events {
+        post(&mut books, event);
+    }
+    books.units.retain(|_, sums| *sums != Sums::default());
+    books.units
 }
 
 /// The same without what is held: what these events alone moved, whichever they are.
@@ -371,7 +399,11 @@ fn post_shipment(books: &mut Books, event: &Event) {
         Event::ShipmentDispatched(it) => {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
-                books.post(&it.origin_id, units, &[(RESERVED, -n), (ON_HAND, -n)]);
+                books.post(
+                    &it.origin_id,
+                    units,
+                    &[(RESERVED, -n), (ON_HAND, -n), (SENT, n)],
+                );
                 books.post(&it.destination_id, units, &[(IN_TRANSIT, n)]);
             }
         }
@@ -396,6 +428,9 @@ fn post_shipment(books: &mut Books, event: &Event) {
                     ReceiptOutcome::Missing | ReceiptOutcome::Unspecified => &[],
                 };
                 books.post(&it.destination_id, units, entries);
+                if entries.contains(&(IN_TRANSIT, -n)) {
+                    books.post(&it.origin_id, units, &[(SENT, -n)]);
+                }
             }
         }
         Event::ShipmentTitleTransferred(it) => {
@@ -414,6 +449,7 @@ fn post_shipment(books: &mut Books, event: &Event) {
                     books.post(place, units, &[(column, n)]);
                     if it.is_under_way {
                         books.post(place, units, &[(IN_TRANSIT, sign * n)]);
+                        books.post(&it.origin_id, units, &[(SENT, sign * n)]);
                     } else {
                         let entries = [(ON_HAND, sign * n), (RESERVED, sign * n)];
                         books.post(place, units, &entries);
@@ -432,6 +468,7 @@ fn post_shipment(books: &mut Books, event: &Event) {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
                 books.post(&it.destination_id, units, &[(IN_TRANSIT, -n), (LOST, n)]);
+                books.post(&it.origin_id, units, &[(SENT, -n)]);
             }
         }
         _ => post_voided(books, event),
@@ -444,7 +481,11 @@ fn post_voided(books: &mut Books, event: &Event) {
         Event::ShipmentDispatchVoided(it) => {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
-                books.post(&it.origin_id, units, &[(RESERVED, n), (ON_HAND, n)]);
+                books.post(
+                    &it.origin_id,
+                    units,
+                    &[(RESERVED, n), (ON_HAND, n), (SENT, -n)],
+                );
                 books.post(&it.destination_id, units, &[(IN_TRANSIT, -n)]);
             }
         }
@@ -456,7 +497,10 @@ fn post_voided(books: &mut Books, event: &Event) {
                 let back = match found.outcome() {
                     ReceiptOutcome::Missing => continue,
                     ReceiptOutcome::Surplus | ReceiptOutcome::Wrong => (RECEIVED, -n),
-                    _ => (IN_TRANSIT, n),
+                    _ => {
+                        books.post(&it.origin_id, units, &[(SENT, n)]);
+                        (IN_TRANSIT, n)
+                    }
                 };
                 let entries = [back, (ON_HAND, -n), (HELD, -held)];
                 books.post(&it.destination_id, units, &entries);
@@ -466,6 +510,7 @@ fn post_voided(books: &mut Books, event: &Event) {
             for units in it.units.iter().map(|it| it.units.as_ref().unwrap()) {
                 let n = units.quantity;
                 books.post(&it.destination_id, units, &[(IN_TRANSIT, n), (LOST, -n)]);
+                books.post(&it.origin_id, units, &[(SENT, n)]);
             }
         }
         _ => {}

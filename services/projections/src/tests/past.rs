@@ -1,6 +1,6 @@
 //! Stock in the past: against the present as it was then, and against plain book-keeping.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     Event,
@@ -16,7 +16,10 @@ use super::{
     stores::{answering, dump, open, served, writer_in},
 };
 use crate::{
+    chronicle::{COLUMNS, begin_of, day_of},
     past::{Past, date_of},
+    rows::COUNTERS,
+    sheets::limit,
     stock::StockQuery,
     store::{Place, Writer},
     view::HISTORY,
@@ -77,12 +80,19 @@ fn recorded_by(events: &[RecordedEvent], time_us: i64) -> u64 {
     events.partition_point(|event| event.recorded_at_us <= time_us) as u64
 }
 
-const GROUPINGS: [&[StockGroup]; 6] = [
+const GROUPINGS: [&[StockGroup]; 8] = [
     &[StockGroup::Region, StockGroup::Commodity],
     &[StockGroup::Facility, StockGroup::Item],
     &[StockGroup::Item],
     &[StockGroup::Batch, StockGroup::Owner],
     &[StockGroup::Custodian],
+    &[StockGroup::Asset],
+    &[
+        StockGroup::Facility,
+        StockGroup::Batch,
+        StockGroup::Custodian,
+        StockGroup::Asset,
+    ],
     &[
         StockGroup::Facility,
         StockGroup::Custodian,
@@ -126,7 +136,7 @@ fn what_was_known_at_a_position_is_what_the_view_said_then() {
 }
 
 /// By facility and item, all but what is held: that is a matter of when a hold was known.
-fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 11]> {
+fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 12]> {
     rows.iter()
         .map(|row| {
             let key = (row.facility_id.clone(), row.item_id.clone());
@@ -142,16 +152,43 @@ fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 11]> {
                 row.converted,
                 row.title_in,
                 row.title_out,
+                row.in_transit_out,
             ];
             (key, sums)
         })
-        .filter(|(_, sums)| *sums != [0; 11])
+        .filter(|(_, sums)| *sums != [0; 12])
         .collect()
 }
 
+/// The same by unit of an asset.
+fn sums_of_units(rows: &[StockRow]) -> BTreeMap<(String, String, String), [i64; 12]> {
+    let mut units = BTreeMap::new();
+    for row in rows {
+        for ((facility, item), sums) in sums(std::slice::from_ref(row)) {
+            units.insert((facility, item, row.serial_number.clone()), sums);
+        }
+    }
+    units
+}
+
 /// The same from book-keeping of those events alone.
-fn booked(events: &[Event]) -> BTreeMap<(String, String), [i64; 11]> {
-    let mut totals: BTreeMap<(String, String), [i64; 11]> = BTreeMap::new();
+fn booked_by_unit(events: &[Event]) -> BTreeMap<(String, String, String), [i64; 12]> {
+    let mut units: BTreeMap<(String, String, String), [i64; 12]> = BTreeMap::new();
+    for (((facility, item, _, _), number), all) in naive::units(events) {
+        let all: Sums = all;
+        let unit = units.entry((facility, item, number)).or_default();
+        let but_held = all.iter().enumerate().filter(|(column, _)| *column != 2);
+        unit.iter_mut()
+            .zip(but_held)
+            .for_each(|(sum, (_, more))| *sum += more);
+    }
+    units.retain(|_, sums| *sums != [0; 12]);
+    units
+}
+
+/// The same from book-keeping of those events alone.
+fn booked(events: &[Event]) -> BTreeMap<(String, String), [i64; 12]> {
+    let mut totals: BTreeMap<(String, String), [i64; 12]> = BTreeMap::new();
     for ((facility, item, _, _), all) in naive::movements_only(events) {
         let all: Sums = all;
         let but_held: Vec<i64> = all
@@ -166,7 +203,7 @@ fn booked(events: &[Event]) -> BTreeMap<(String, String), [i64; 11]> {
             .zip(but_held)
             .for_each(|(total, sum)| *total += sum);
     }
-    totals.retain(|_, sums| *sums != [0; 11]);
+    totals.retain(|_, sums| *sums != [0; 12]);
     totals
 }
 
@@ -186,7 +223,7 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
         events[events.len() - 1].recorded_at_us,
     );
     let times = (0..9).map(|step| first + (last - first) / 8 * step - 3);
-    let midnight = super::super::chronicle::begin_of(super::super::chronicle::day_of(last));
+    let midnight = begin_of(day_of(last));
     let times = times.chain([first - 200 * DAY_US, midnight - 1, midnight, last]);
     for as_of_us in times {
         for known_at in [
@@ -204,12 +241,18 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
                 .filter(|(index, _)| is_meant(*index))
                 .map(|(_, event)| event.clone())
                 .collect();
-            let past = Past {
-                known_at: known_at.map(|position| position as u64),
+            let recorded_by = recorded_by(&events, as_of_us);
+            let known_at = known_at.map(|position| position as u64);
+            let is_after = known_at.is_none_or(|position| position > recorded_by);
+            let ways = [Some(recorded_by), None];
+            let ways = ways.into_iter().filter(|way| way.is_some() || is_after);
+            let ways = ways.map(|recorded_by| Past {
+                known_at,
                 as_of_us: Some(as_of_us),
-                recorded_by: recorded_by(&events, as_of_us),
-            };
-            for writer in &mut pasts {
+                recorded_by,
+            });
+            for (past, writer) in ways.flat_map(|past| [(past, 0), (past, 1)]) {
+                let writer = &mut pasts[writer];
                 let pairs = in_the_past(writer, &[StockGroup::Facility, StockGroup::Item], past);
                 assert_eq!(sums(&pairs), booked(&meant), "{past:?}");
                 // The same change by change.
@@ -223,7 +266,7 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
                     ],
                     past,
                 );
-                let mut totals: BTreeMap<(String, String), [i64; 11]> = BTreeMap::new();
+                let mut totals: BTreeMap<(String, String), [i64; 12]> = BTreeMap::new();
                 for row in &holdings {
                     let one = std::slice::from_ref(row);
                     for (key, sums) in sums(one) {
@@ -234,11 +277,121 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
                             .for_each(|(total, sum)| *total += sum);
                     }
                 }
-                totals.retain(|_, sums| *sums != [0; 11]);
+                totals.retain(|_, sums| *sums != [0; 12]);
                 assert_eq!(totals, booked(&meant), "{past:?}");
+                // And unit by unit.
+                let groups = [StockGroup::Facility, StockGroup::Asset];
+                let units = in_the_past(writer, &groups, past);
+                assert_eq!(sums_of_units(&units), booked_by_unit(&meant), "{past:?}");
             }
         }
     }
+}
+
+/// Key of a sheet, pair and counters.
+type Sheet = BTreeMap<(i64, i64), [i64; COUNTERS]>;
+
+/// What changes add up to on sheets with these keys.
+fn added_up(changes: &[(i64, i64, [i64; COUNTERS])], keys: &BTreeSet<i64>) -> Sheet {
+    let mut sheets = Sheet::new();
+    for (key, pair_id, counters) in changes {
+        for sheet in keys.range(key..) {
+            let sums = sheets.entry((*sheet, *pair_id)).or_default();
+            sums.iter_mut()
+                .zip(counters)
+                .for_each(|(sum, counter)| *sum += counter);
+        }
+    }
+    sheets
+}
+
+/// Rows of a table with two numbers before the counters.
+fn rows_of(writer: &mut Writer, columns: &str, table: &str) -> Vec<(i64, i64, [i64; COUNTERS])> {
+    let sql = format!("SELECT {columns}, {COLUMNS} FROM {table}");
+    let mut statement = writer.connection().prepare_cached(&sql).unwrap();
+    let rows = statement.query_map(&[], |row| {
+        let mut counters = [0; COUNTERS];
+        for (column, counter) in counters.iter_mut().enumerate() {
+            *counter = row.get(column + 2)?;
+        }
+        Ok((row.get(0)?, row.get(1)?, counters))
+    });
+    rows.unwrap()
+}
+
+fn sheets_of(writer: &mut Writer, key: &str, table: &str) -> Sheet {
+    let rows = rows_of(writer, &format!("{key}, pair_id"), table).into_iter();
+    rows.map(|(key, pair_id, counters)| ((key, pair_id), counters))
+        .collect()
+}
+
+/// What is on the sheets is the sum of the changes until then, there are sheets however long the history is, and nowhere
+/// more changes between two of them than there should be.
+#[test]
+fn sheets_are_sums_of_changes_and_never_far_apart() {
+    let served = served();
+    let (mut most_balances, mut most_closings, mut late) = (0, 0, 0);
+    for seed in 0..9_u64 {
+        let history = History::with_changing_registry(&choices_from(seed, 900));
+        let events = recorded_late(&history);
+        let dir = tempfile::tempdir().unwrap();
+        let batch = [3, 29, events.len()][usize::try_from(seed % 3).unwrap()];
+        let places = [Place::Folder(dir.path().to_owned()), served.place.clone()];
+        for place in &places {
+            let mut writer = chronicle(place, &events, batch);
+            let changes = rows_of(&mut writer, "position, pair_id", "pair_changes");
+            let happened = rows_of(&mut writer, "occurred_at_us, pair_id", "pair_changes");
+            let happened: Vec<_> = happened
+                .into_iter()
+                .map(|(time_us, pair_id, counters)| (day_of(time_us), pair_id, counters))
+                .collect();
+            let balances = sheets_of(&mut writer, "position", "balances");
+            let closings = sheets_of(&mut writer, "day", "closings");
+            let newest = sheets_of(&mut writer, "0", "pairs");
+            let keys = |sheet: &Sheet| -> BTreeSet<i64> { sheet.keys().map(|key| key.0).collect() };
+            assert_eq!(balances, added_up(&changes, &keys(&balances)));
+            assert_eq!(closings, added_up(&happened, &keys(&closings)));
+            let all: Vec<_> = changes
+                .iter()
+                .map(|(_, pair, it)| (0, *pair, *it))
+                .collect();
+            assert_eq!(newest, added_up(&all, &BTreeSet::from([0])));
+
+            let limit = usize::try_from(limit(i64::try_from(newest.len()).unwrap())).unwrap();
+            let between = |keys: &BTreeSet<i64>, all: &[(i64, i64, [i64; COUNTERS])]| {
+                let mut stretches: BTreeMap<Option<i64>, Vec<i64>> = BTreeMap::new();
+                for (key, _, _) in all {
+                    let sheet = keys.range(key..).next().copied();
+                    stretches.entry(sheet).or_default().push(*key);
+                }
+                stretches
+            };
+            for (sheet, positions) in between(&keys(&balances), &changes) {
+                let before = positions.iter().filter(|it| Some(**it) != sheet);
+                assert!(before.count() < limit, "seed {seed}: balances at {sheet:?}");
+            }
+            for (sheet, days) in between(&keys(&closings), &happened) {
+                let is_one_day = days.iter().all(|day| *day == days[0]);
+                let limit = limit + sheet.map_or(0, |_| limit / 2);
+                assert!(
+                    days.len() < limit || is_one_day,
+                    "seed {seed}: closings of {sheet:?}"
+                );
+            }
+            most_balances = most_balances.max(keys(&balances).len());
+            most_closings = most_closings.max(keys(&closings).len());
+            let last = keys(&closings).last().copied().unwrap_or(i64::MIN);
+            late += happened.iter().filter(|(day, _, _)| *day < last).count();
+            drop(writer);
+        }
+        let copy = answering(&served.place, &HISTORY);
+        served.place.remove(&copy).unwrap();
+    }
+    // Otherwise this would not tell anything.
+    assert!(
+        most_balances > 4 && most_closings > 4 && late > 0,
+        "{most_balances} {most_closings} {late}"
+    );
 }
 
 #[test]
@@ -281,7 +434,10 @@ fn rows_of_the_past_survive_crashes() {
         let past = Past {
             known_at: Some(middle as u64),
             as_of_us: Some(events[events.len() / 2].recorded_at_us),
-            recorded_by: recorded_by(&events, events[events.len() / 2].recorded_at_us),
+            recorded_by: Some(recorded_by(
+                &events,
+                events[events.len() / 2].recorded_at_us,
+            )),
         };
         let meant: Vec<Event> = history.decoded()[..middle]
             .iter()

@@ -218,9 +218,10 @@ impl Sample {
         };
         sample.master_data();
         sample.tests_in_all_regions();
-        sample
-            .stock
-            .push(stock("KZ-71", "O2-CONCENTRATOR", 40, 12, 0, 0));
+        sample.stock.push(StockRow {
+            in_transit_out: 4,
+            ..stock("KZ-71", "O2-CONCENTRATOR", 40, 12, 0, 0)
+        });
         sample
             .stock
             .push(stock("KZ-62", "O2-CONCENTRATOR", 6, 0, 4, 0));
@@ -345,6 +346,11 @@ impl Sample {
             if amount + on_the_way > 0 {
                 self.stock.push(row);
             }
+        }
+        let on_the_way = self.stock.iter().map(|row| row.in_transit).sum();
+        let mut rows = self.stock.iter_mut();
+        if let Some(from) = rows.find(|row| row.region_id == "KZ-71") {
+            from.in_transit_out = on_the_way;
         }
     }
 
