@@ -235,7 +235,9 @@ impl Chronicle {
         }
         if is_changed {
             let pairs = self.next_ids()?.1 - 1;
-            self.sheets.close(position, day, pairs)?;
+            let known = &self.pairs;
+            self.sheets
+                .close(position, day, pairs, || all_balances(known, pairs))?;
         }
         Ok(Ok(()))
     }
@@ -415,6 +417,19 @@ impl Chronicle {
         }
         put.finish()
     }
+}
+
+/// How much there is of all pairs, in order of their numbers, if all of them are in memory.
+fn all_balances(known: &Cache<(String, String), Pair>, pairs: i64) -> Option<Vec<(i64, Counts)>> {
+    if i64::try_from(known.len()) != Ok(pairs) {
+        return None;
+    }
+    let balances = known
+        .values()
+        .map(|slot| (slot.value.number, slot.value.balance));
+    let mut balances: Vec<_> = balances.collect();
+    balances.sort_unstable_by_key(|(number, _)| *number);
+    Some(balances)
 }
 
 /// The columns of counters.

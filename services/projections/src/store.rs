@@ -17,6 +17,7 @@ use crate::{
     database::{self, Access, Address, Connection, params},
     failure::{ApplyError, Defect, StoreError},
     fold::Fold,
+    sheets, table,
     view::{self, View},
 };
 
@@ -443,6 +444,9 @@ impl Writer {
             for statement in indexes {
                 let statement = statement.replacen("CREATE INDEX", "CREATE INDEX IF NOT EXISTS", 1);
                 rows.execute_batch(&statement)?;
+            }
+            if self.view.keeps(&table::CLOSINGS) {
+                sheets::make_closings_that_waited(rows)?;
             }
             Ok::<_, StoreError>(())
         })?;
