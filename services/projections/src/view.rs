@@ -105,7 +105,6 @@ impl View {
     }
 
     /// Its tables.
-    #[cfg(test)]
     pub fn tables(&self) -> &'static [&'static Table] {
         self.tables
     }
