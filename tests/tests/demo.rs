@@ -7,6 +7,7 @@
 )]
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     hash::{BuildHasher as _, RandomState},
     io::{BufRead as _, BufReader},
@@ -132,6 +133,52 @@ fn printed_sum(printed: &str, commodity_id: &str) -> i64 {
     .sum()
 }
 
+/// Stock by item, added up over its units where rows tell them.
+fn by_item(rows: &[Value]) -> BTreeMap<String, Vec<i64>> {
+    let mut sums: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for row in rows {
+        let columns = [
+            "on_hand",
+            "in_transit",
+            "in_transit_out",
+            "received",
+            "lost",
+        ];
+        let sum = sums
+            .entry(row["item"].as_str().unwrap().to_owned())
+            .or_insert_with(|| vec![0; columns.len()]);
+        for (sum, column) in sum.iter_mut().zip(columns) {
+            *sum += row[column].as_i64().unwrap();
+        }
+    }
+    sums
+}
+
+/// Every unit with a serial number has a row of its own, now and in the past, and they add up to all there is.
+fn check_units(node: &Node, position: u64) {
+    let known_at = position.to_string();
+    let stock = |by: &str, more: &[&str]| -> Vec<Value> {
+        let args = ["stock", "--by", by, "--format", "json"];
+        let args = args.into_iter().chain(more.iter().copied());
+        serde_json::from_str(&node.cli(args).success()).unwrap()
+    };
+    let now = stock("asset", &[]);
+    assert_eq!(by_item(&now), by_item(&stock("item", &[])));
+    assert_eq!(stock("asset", &["--known-at", &known_at]), now);
+    let units = stock("facility,asset", &["--filter", "serial_number:*"]);
+    assert!(units.len() > 100, "{} units", units.len());
+    for unit in &units {
+        let serial_number = unit["serial_number"].as_str().unwrap();
+        assert!(!serial_number.is_empty());
+        let there = unit["on_hand"].as_i64().unwrap() + unit["in_transit"].as_i64().unwrap();
+        assert!((0..=1).contains(&there), "{unit}");
+    }
+    let left = stock("item", &["--filter", "in_transit_out > 0"]);
+    for row in left {
+        assert_eq!(row["in_transit_out"], row["in_transit"], "{row}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_adds_up_and_a_second_run_doubles_nothing() {
     let data = TempDir::new().unwrap();
@@ -152,6 +199,7 @@ async fn the_story_adds_up_and_a_second_run_doubles_nothing() {
             .cli(["trace", "donation", "KASPI-TESTS", "--format", "json"])
             .success();
         assert!(trace.contains("KASPI-TESTS"), "{trace}");
+        check_units(&node, history::head(&node.channel()).await);
         drop(node);
         ending(data.path()).await
     };

@@ -242,7 +242,8 @@ impl HeldStockQuery {
         let limit = self.paging.limit(&mut clauses);
         let order = order.join(", ");
         let sql = format!(
-            "SELECT lot, held, held_here, {order} FROM stock{where_clause} ORDER BY {order} LIMIT {limit}"
+            "SELECT MIN(lot), CAST(SUM(held) AS BIGINT), CAST(SUM(held_here) AS BIGINT), {order} \
+             FROM stock{where_clause} GROUP BY {order} ORDER BY {order} LIMIT {limit}"
         );
         let mut facilities = Facilities::new(connection, &today);
         self.paging.page(connection, &sql, &clauses, (3, 4), |row| {

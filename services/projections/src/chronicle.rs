@@ -1,6 +1,9 @@
 //! Stock over time: what each event changed, of which holding and of which facility and item.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use keruen_proto::{log::v1::RecordedEvent, shipments::v1::Shipment};
 
@@ -270,7 +273,7 @@ impl Chronicle {
         self.connection
             .prepare_cached(
                 "SELECT holding_id FROM holdings WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
-                 AND owner_id = ?4 AND custodian_id = ?5 AND origin_id = ?6",
+                 AND owner_id = ?4 AND custodian_id = ?5 AND origin_id = ?6 AND serial_number = ?7",
             )?
             .query_row(
                 params![
@@ -279,7 +282,8 @@ impl Chronicle {
                     stock.batch_id,
                     stock.owner_id,
                     key.custodian_id,
-                    key.origin_id
+                    key.origin_id,
+                    stock.serial_number
                 ],
                 |row| row.get(0),
             )
@@ -359,6 +363,7 @@ impl Chronicle {
                 stock.item_id,
                 stock.batch_id,
                 stock.owner_id,
+                stock.serial_number,
                 key.custodian_id,
                 key.origin_id
             ])?;
@@ -439,7 +444,7 @@ pub const COLUMNS: &str = "on_hand, reserved, held, in_transit, received, consum
 /// What a shipment carries that is on its way or missing, and in whose hands.
 pub type Carried = Vec<(HoldingKey, i64)>;
 
-/// See [`Carried`]. Of what is missing it is in the hands of whoever answers for it.
+/// See [`Carried`]. Of what is missing it is in the hands of whoever answers for it. Units of an asset stand one by one.
 pub fn carried(shipment: &Shipment) -> Carried {
     let mut carried = Carried::new();
     for lot in &shipment.lots {
@@ -447,14 +452,14 @@ pub fn carried(shipment: &Shipment) -> Carried {
         let Some(units) = units else {
             continue;
         };
-        let mut of_custodian = lot.in_transit.saturating_add(lot.missing);
-        let mut add = |custodian_id: &str, quantity: i64| {
+        let mut add = |custodian_id: &str, serial_number: &str, quantity: i64| {
             let key = HoldingKey {
                 stock: StockKey {
                     facility_id: shipment.destination_id.clone(),
                     item_id: units.item_id.clone(),
                     batch_id: units.batch_id.clone(),
                     owner_id: units.owner_id.clone(),
+                    serial_number: serial_number.to_owned(),
                 },
                 origin_id: shipment.origin_id.clone(),
                 custodian_id: custodian_id.to_owned(),
@@ -463,11 +468,24 @@ pub fn carried(shipment: &Shipment) -> Carried {
                 carried.push((key, quantity));
             }
         };
+        let mut of_custodian = lot.in_transit.saturating_add(lot.missing);
+        let mut missing: BTreeSet<&str> = BTreeSet::new();
         for share in &lot.missing_by_liable {
-            add(&share.liable_id, share.quantity);
+            let mut unnamed = share.quantity;
+            for serial_number in &share.serial_numbers {
+                add(&share.liable_id, serial_number, 1);
+                unnamed -= 1;
+            }
+            add(&share.liable_id, "", unnamed);
+            missing.extend(share.serial_numbers.iter().map(String::as_str));
             of_custodian = of_custodian.saturating_sub(share.quantity);
         }
-        add(&shipment.custodian_id, of_custodian);
+        let numbers = lot.serial_numbers_in_transit.iter().map(String::as_str);
+        for serial_number in numbers.filter(|it| !missing.contains(it)) {
+            add(&shipment.custodian_id, serial_number, 1);
+            of_custodian -= 1;
+        }
+        add(&shipment.custodian_id, "", of_custodian);
     }
     carried
 }

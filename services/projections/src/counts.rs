@@ -80,7 +80,7 @@ impl Counts {
 
 /// What a movement counts for where it happens.
 fn here(movement: &Movement<'_>) -> Counts {
-    let quantity = movement.units.quantity;
+    let quantity = movement.quantity;
     let held = movement.held;
     let none = Counts::default();
     match movement.kind {
@@ -188,7 +188,7 @@ fn stands(standing: Standing, quantity: i64, held: i64) -> Counts {
 
 /// What a movement counts for where the units set out.
 fn there(movement: &Movement<'_>) -> Counts {
-    let quantity = movement.units.quantity;
+    let quantity = movement.quantity;
     let none = Counts::default();
     match movement.kind {
         Kind::Departed => Counts {

@@ -3,7 +3,10 @@
 //! Live and rebuild run this same code; they differ only in how many events come at once. What it writes depends on the
 //! events alone, never on how they are cut into batches, nor on what of the rows is in memory.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use keruen_domain::{Boundary, Entry, asset, quality};
 use keruen_proto::{
@@ -49,6 +52,8 @@ pub struct Fold {
     resources: Cache<Boundary, Option<Box<Folded>>>,
     resources_bytes: usize,
     rows: Rows,
+    /// Units of the movement before that were held by themselves.
+    passing: BTreeSet<String>,
     subjects: Subjects,
     /// Of a view that tells the past.
     chronicle: Option<Chronicle>,
@@ -67,6 +72,7 @@ impl Fold {
             chronicle: view
                 .keeps(&table::CHANGES)
                 .then(|| Chronicle::new(connection.clone(), is_empty)),
+            passing: BTreeSet::new(),
             subjects: Subjects::new(view),
             connection,
             view,
@@ -348,21 +354,80 @@ impl Fold {
 
     fn count(&mut self, movement: &Movement<'_>) -> Result<Result<(), Defect>, StoreError> {
         let units = movement.units;
-        for (facility_id, change) in changes(movement) {
-            let key = StockKey {
-                facility_id: facility_id.to_owned(),
-                item_id: units.item_id.clone(),
-                batch_id: units.batch_id.clone(),
-                owner_id: movement.owner_id.to_owned(),
-            };
-            let is_blocked = self.is_blocked(&units.item_id, &units.batch_id, &units.lot)?;
-            let lot = self.known_lot(&units.item_id, &units.batch_id, &units.lot)?;
-            let added = self.rows.add(key.clone(), &lot, change, is_blocked)?;
-            if self.note(key, added).is_none() {
-                return Ok(Err(uncountable(facility_id, &units.item_id)));
+        let is_blocked = self.is_blocked(&units.item_id, &units.batch_id, &units.lot)?;
+        let lot = self.known_lot(&units.item_id, &units.batch_id, &units.lot)?;
+        for (serial_number, part) in self.apart(movement)? {
+            for (facility_id, change) in changes(&part) {
+                let key = stock_key(&part, facility_id, serial_number);
+                let added = self.rows.add(key.clone(), &lot, change, is_blocked)?;
+                if self.note(key, added).is_none() {
+                    return Ok(Err(uncountable(facility_id, &units.item_id)));
+                }
             }
         }
         Ok(Ok(()))
+    }
+
+    /// A movement unit by unit, with the serial number of each; as a whole where units are not told apart.
+    fn apart<'e>(
+        &mut self,
+        movement: &Movement<'e>,
+    ) -> Result<Vec<(&'e str, Movement<'e>)>, StoreError> {
+        let units = movement.units;
+        if units.serial_numbers.is_empty() {
+            return Ok(vec![("", *movement)]);
+        }
+        let mut parts = Vec::with_capacity(units.serial_numbers.len());
+        let mut rest = *movement;
+        let held = self.held_of(movement)?;
+        for serial_number in &units.serial_numbers {
+            let is_held = held.contains(serial_number.as_str());
+            let part = Movement {
+                quantity: 1,
+                held: i64::from(is_held),
+                ..*movement
+            };
+            rest.quantity -= part.quantity;
+            rest.held -= part.held;
+            parts.push((serial_number.as_str(), part));
+        }
+        if rest.quantity != 0 || rest.held != 0 {
+            parts.push(("", rest));
+        }
+        self.passing = held;
+        Ok(parts)
+    }
+
+    /// Which units of a movement are held by themselves, before it or from then on: of those that leave the ones that are
+    /// held where they are, and in the same way with whoever acquires them.
+    fn held_of(&mut self, movement: &Movement<'_>) -> Result<BTreeSet<String>, StoreError> {
+        let numbers = &movement.units.serial_numbers;
+        let wanted = usize::try_from(movement.held).unwrap_or(0);
+        if wanted == 0 || wanted >= numbers.len() {
+            return Ok(numbers.iter().take(wanted).cloned().collect());
+        }
+        // The movement right before it was that of the one who gave them up.
+        let is_acquired = match movement.kind {
+            Kind::Acquired(_) => !movement.undone,
+            Kind::Ceded(_) => movement.undone,
+            _ => false,
+        };
+        let mut known = Vec::new();
+        for serial_number in numbers {
+            let key = stock_key(movement, movement.facility_id, serial_number);
+            let is_held = if is_acquired {
+                self.passing.contains(serial_number)
+            } else {
+                self.rows.is_held_here(&key)?
+            };
+            if is_held {
+                known.push(serial_number);
+            }
+        }
+        // Where the log does not say which they are, they are the first ones.
+        let others = numbers.iter().filter(|it| !known.contains(it));
+        let all: Vec<&String> = known.iter().copied().chain(others).collect();
+        Ok(all.into_iter().take(wanted).cloned().collect())
     }
 
     /// Says anew how much is held of what a hold or recall concerns, at all facilities.
@@ -566,6 +631,16 @@ fn carried_by(entry: &Entry) -> Carried {
     match entry {
         Entry::Shipment(shipment) => carried(shipment),
         _ => Carried::new(),
+    }
+}
+
+fn stock_key(movement: &Movement<'_>, facility_id: &str, serial_number: &str) -> StockKey {
+    StockKey {
+        facility_id: facility_id.to_owned(),
+        item_id: movement.units.item_id.clone(),
+        batch_id: movement.units.batch_id.clone(),
+        owner_id: movement.owner_id.to_owned(),
+        serial_number: serial_number.to_owned(),
     }
 }
 

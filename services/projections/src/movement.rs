@@ -76,6 +76,8 @@ pub struct Movement<'e> {
     pub undone: bool,
     /// To which units.
     pub units: &'e StockUnits,
+    /// To how many of them.
+    pub quantity: i64,
     /// Whose they are after it, or were where they are given up.
     pub owner_id: &'e str,
     /// How many of them are held from now on, or were held until now.
@@ -241,6 +243,7 @@ fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'
         kind,
         undone: false,
         units,
+        quantity: units.quantity,
         owner_id: &units.owner_id,
         held: 0,
         from_facility_id: if kind == Kind::Entered {

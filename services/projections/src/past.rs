@@ -87,7 +87,8 @@ impl Past {
         };
         let of_side = |side: Side| {
             format!(
-                "SELECT {} AS facility_id, h.item_id, h.batch_id, h.owner_id, {custodian} AS custodian_id, \
+                "SELECT {} AS facility_id, h.item_id, h.batch_id, h.owner_id, h.serial_number, \
+                 {custodian} AS custodian_id, \
                  {} FROM holdings h JOIN changes c ON c.holding_id = h.holding_id \
                  LEFT JOIN facilities f ON f.facility_id = h.facility_id WHERE {}{}",
                 side.facility(),

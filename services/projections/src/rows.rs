@@ -20,10 +20,6 @@ use crate::{
 
 /// Names a stock row. In this order the rows of an item stand together, and among them those of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "they are named like their columns"
-)]
 pub struct StockKey {
     /// Of what.
     pub item_id: String,
@@ -33,6 +29,8 @@ pub struct StockKey {
     pub facility_id: String,
     /// Whose.
     pub owner_id: String,
+    /// Which unit of an asset; empty where units are not told apart.
+    pub serial_number: String,
 }
 
 /// A stock row.
@@ -269,9 +267,13 @@ impl Rows {
         if !self.stored.is_none() {
             let mut statement = self.connection.prepare_cached(match batch_id {
                 Some(_) => {
-                    "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND batch_id = ?2"
+                    "SELECT facility_id, batch_id, owner_id, serial_number FROM stock \
+                     WHERE item_id = ?1 AND batch_id = ?2"
                 }
-                None => "SELECT facility_id, batch_id, owner_id FROM stock WHERE item_id = ?1 AND lot = ?2",
+                None => {
+                    "SELECT facility_id, batch_id, owner_id, serial_number FROM stock \
+                     WHERE item_id = ?1 AND lot = ?2"
+                }
             })?;
             let stored = statement.query_map(params![item_id, batch_id.unwrap_or(lot)], |row| {
                 Ok(StockKey {
@@ -279,6 +281,7 @@ impl Rows {
                     item_id: item_id.to_owned(),
                     batch_id: row.get(1)?,
                     owner_id: row.get(2)?,
+                    serial_number: row.get(3)?,
                 })
             })?;
             keys.extend(stored);
@@ -373,6 +376,11 @@ impl Rows {
         Ok(remember(&mut self.approvals, key, stored))
     }
 
+    /// Whether a unit of an asset is held by itself.
+    pub fn is_held_here(&mut self, key: &StockKey) -> Result<bool, StoreError> {
+        Ok(self.stock_row(key)?.held_here > 0)
+    }
+
     fn stock_row(&mut self, key: &StockKey) -> Result<StockValue, StoreError> {
         if let Some(slot) = self.stock.get(key) {
             return Ok(slot.value.clone());
@@ -382,9 +390,16 @@ impl Rows {
         }
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {COLUMNS}, held_here, lot FROM stock \
-                 WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4"
+                 WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 AND owner_id = ?4 \
+             AND serial_number = ?5"
         ))?;
-        let values = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
+        let values = params![
+            key.facility_id,
+            key.item_id,
+            key.batch_id,
+            key.owner_id,
+            key.serial_number
+        ];
         let stored = statement.query_row(values, |row| {
             Ok(StockValue {
                 counts: counts(row, 0)?,
@@ -466,7 +481,13 @@ impl Rows {
         let mut delete = Delete::new(&self.connection, &table::STOCK)?;
         for (key, slot) in self.stock.iter_mut().filter(|(_, slot)| slot.is_dirty) {
             let value = &slot.value;
-            let keys = params![key.facility_id, key.item_id, key.batch_id, key.owner_id];
+            let keys = params![
+                key.facility_id,
+                key.item_id,
+                key.batch_id,
+                key.owner_id,
+                key.serial_number
+            ];
             if value.counts.is_zero() && value.held_here == 0 {
                 if slot.is_stored {
                     delete.row(keys)?;
@@ -518,6 +539,7 @@ impl Rows {
                 stock.item_id,
                 stock.batch_id,
                 stock.owner_id,
+                stock.serial_number,
                 key.custodian_id,
                 key.origin_id
             ];

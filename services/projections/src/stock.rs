@@ -41,7 +41,7 @@ macro_rules! with_sums {
 }
 
 /// What stock can be filtered by.
-static COLUMNS_TO_FILTER: [Column; 19] = with_sums![
+static COLUMNS_TO_FILTER: [Column; 20] = with_sums![
     column("region", Kind::Region, "s.facility_id"),
     column("facility", Kind::Code(Known::Facility), "s.facility_id"),
     column(
@@ -61,11 +61,12 @@ static COLUMNS_TO_FILTER: [Column; 19] = with_sums![
         "s.custodian_id",
     ),
     column("expires_on", Kind::Day, "COALESCE(x.expires_on, '')"),
+    column("serial_number", Kind::Text, "s.serial_number"),
 ];
 const AVAILABLE: &str = "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)";
 
 /// What stock can be ordered by: the columns by which it is grouped, and sums.
-static COLUMNS_TO_ORDER: [Column; 19] = with_sums![
+static COLUMNS_TO_ORDER: [Column; 20] = with_sums![
     column("region", Kind::Text, "COALESCE(r.region_id, '')"),
     column("facility", Kind::Text, "s.facility_id"),
     column("commodity", Kind::Text, "COALESCE(i.commodity_id, '')"),
@@ -74,6 +75,7 @@ static COLUMNS_TO_ORDER: [Column; 19] = with_sums![
     column("owner", Kind::Text, "s.owner_id"),
     column("custodian", Kind::Text, "s.custodian_id"),
     column("expiry", Kind::Text, "COALESCE(x.expires_on, '')"),
+    column("serial_number", Kind::Text, "s.serial_number"),
 ];
 
 /// A question for stock, parsed.
@@ -224,7 +226,9 @@ impl StockQuery {
             || self.expires_until.is_some();
         let by_batch = self.has_group(StockGroup::Batch)
             || self.has_group(StockGroup::Owner)
+            || self.has_group(StockGroup::Asset)
             || by_expiry
+            || self.filter.names("serial_number")
             || self.filter.names("batch")
             || self.filter.names("owner")
             || self.batch_id.is_some()
@@ -358,6 +362,11 @@ fn groups(fields: &mut Fields, asked: &[i32]) -> Vec<StockGroup> {
             Ok(group) => groups.push(group),
         }
     }
+    // Serial numbers tell units of one item apart.
+    let asset = groups.iter().position(|it| *it == StockGroup::Asset);
+    if let Some(index) = asset.filter(|_| !groups.contains(&StockGroup::Item)) {
+        groups.insert(index, StockGroup::Item);
+    }
     groups
 }
 
@@ -391,6 +400,7 @@ fn expression(group: StockGroup) -> &'static str {
         StockGroup::Owner => "s.owner_id",
         StockGroup::Custodian => "s.custodian_id",
         StockGroup::Expiry => "COALESCE(x.expires_on, '')",
+        StockGroup::Asset => "s.serial_number",
         StockGroup::Unspecified => "''",
     }
 }
@@ -405,6 +415,7 @@ fn column_of(row: &mut StockRow, group: StockGroup) -> &mut String {
         StockGroup::Owner => &mut row.owner_id,
         StockGroup::Custodian => &mut row.custodian_id,
         StockGroup::Expiry => &mut row.expires_on,
+        StockGroup::Asset => &mut row.serial_number,
     }
 }
 

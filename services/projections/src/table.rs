@@ -57,7 +57,7 @@ tables! {
         "created_position", "resource"
     ];
     CARRIED = "carried" [
-        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "custodian_id", "origin_id"
+        "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"
     ] ["quantity"];
     KEEPERS = "keepers" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
     TRIPS = "trips" ["trip_id"] ["vehicle_id", "crew_id", "state", "created_position", "resource"];
@@ -67,7 +67,7 @@ tables! {
     STOCK_COUNTS = "stock_counts" ["count_id"] ["facility_id", "item_id", "created_position", "resource"];
     GOODS = "goods" ["goods_id"] ["facility_id", "is_open", "created_position", "resource"];
     REQUEST_SHIPMENTS = "request_shipments" ["request_id", "shipment_id"] [];
-    STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id"] [
+    STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id", "serial_number"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
         "converted", "title_in", "title_out", "in_transit_out", "held_here", "lot"
     ];
@@ -94,7 +94,7 @@ tables! {
         "converted", "title_in", "title_out", "in_transit_out"
     ];
     HOLDINGS = "holdings" ["holding_id"] [
-        "facility_id", "item_id", "batch_id", "owner_id", "custodian_id", "origin_id"
+        "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"
     ];
     CHANGES = "changes" ["holding_id", "occurred_at_us", "position"] [
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",

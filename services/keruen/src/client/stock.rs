@@ -37,20 +37,25 @@ Examples:
   keruen stock --region KZ-75 --by facility,item,batch --format csv
   keruen stock --by commodity --format json
   keruen stock --by expiry,item --expires-until 2021-06-30
+  keruen stock --by asset --item VENT-A               a row for each serial number
+  keruen stock --by facility,asset --as-of 2020-07-31 \\
+      --filter 'serial_number = SN-1'
   keruen stock --as-of 2020-07-31                     what there was at the end of that day, as known today
   keruen stock --known-at 4711                        what was known when event 4711 was recorded
   keruen stock --as-of 2020-07-31 --known-at 2020-08-05T12:00:00+05:00
   keruen stock --by facility,item --order-by 'available desc' \\
       --filter '(item = TEST-A OR item = TEST-B) AND available > 0'
 
-Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination \
-as in_transit, and where it comes from as in_transit_out: over all facilities the two are equal. received, consumed, disposed, lost, returned, converted (into kits) and what passed from \
-owner to owner (title_in, title_out) are running totals. Fields of --filter: region, facility, commodity, item, batch, \
-owner, custodian, expires_on, and the sums on_hand, reserved, held, available, in_transit, received, consumed, disposed, \
-lost, returned, in_transit_out, which are joined to the others by AND; see `keruen request list --help` for how they are compared. \
---order-by takes sums, and what stock is grouped by. JSON rows are flat and carry \
-quantities as numbers. A day ends at midnight in Kazakhstan. What was recorded late counts in --as-of, and not in \
---known-at before it was recorded; regions are those of that day."
+Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination as \
+in_transit, and where it comes from as in_transit_out: over all facilities the two are equal. received, consumed, \
+disposed, lost, returned, converted (into kits) and what passed from owner to owner (title_in, title_out) are running \
+totals. Fields of --filter: region, facility, commodity, item, batch, owner, custodian, expires_on, serial_number, and \
+the sums on_hand, reserved, held, available, in_transit, received, consumed, disposed, lost, returned, in_transit_out, \
+which are joined to the others by AND; see `keruen request list --help` for how they are compared. --order-by takes \
+sums, and what stock is grouped by. By asset it has a row for each serial number of an item, and rows without one for \
+what is not tracked by them. JSON rows are flat and carry quantities as numbers. A day ends at midnight in Kazakhstan. \
+What was recorded late counts in --as-of, and not in --known-at before it was recorded; \
+regions are those of that day."
 )]
 pub struct Args {
     #[command(flatten)]
@@ -483,8 +488,9 @@ impl Args {
 }
 
 async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
+    let by = rows::columns_of(&filter.by);
     let request = ListStockRequest {
-        group_by: filter.by.iter().map(|group| (*group).into()).collect(),
+        group_by: by.iter().map(|group| (*group).into()).collect(),
         region_id: filter.region.unwrap_or_default(),
         facility_id: filter.facility.unwrap_or_default(),
         commodity_id: filter.commodity.unwrap_or_default(),
@@ -510,12 +516,12 @@ async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
     };
     let (stock, more) = session.pages(request, filter.list.limit).await?;
     let mut output = session.output();
-    rows::print(&mut output, &stock, &filter.by)?;
+    rows::print(&mut output, &stock, &by)?;
     if let (Format::Table, false, Some(width)) =
         (output.format(), filter.no_bars, output.terminal_width())
     {
         let names = region::names(session).await?;
-        if let Some(bars) = rows::bars(&stock, &filter.by, &names, width) {
+        if let Some(bars) = rows::bars(&stock, &by, &names, width) {
             output.line(&bars)?;
         }
     }

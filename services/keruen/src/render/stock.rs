@@ -72,7 +72,27 @@ fn key(row: &StockRow, group: StockGroup) -> &str {
         StockGroup::Owner => &row.owner_id,
         StockGroup::Custodian => &row.custodian_id,
         StockGroup::Expiry => &row.expires_on,
+        StockGroup::Asset => &row.serial_number,
     }
+}
+
+/// What the column of a group is called.
+fn column(group: StockGroup) -> String {
+    match group {
+        StockGroup::Asset => "serial_number".to_owned(),
+        _ => word::of(group),
+    }
+}
+
+/// The columns that tell rows of such groups apart: serial numbers tell units of one item apart.
+#[must_use]
+pub fn columns_of(by: &[StockGroup]) -> Vec<StockGroup> {
+    let mut columns = by.to_vec();
+    let asset = by.iter().position(|group| *group == StockGroup::Asset);
+    if let Some(index) = asset.filter(|_| !by.contains(&StockGroup::Item)) {
+        columns.insert(index, StockGroup::Item);
+    }
+    columns
 }
 
 impl Record for StockRow {
@@ -85,6 +105,7 @@ impl Record for StockRow {
         "owner",
         "custodian",
         "expiry",
+        "serial_number",
         "on_hand",
         "reserved",
         "held",
@@ -117,7 +138,7 @@ impl Serialize for Flat<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(Some(self.by.len() + QUANTITIES.len()))?;
         for group in self.by {
-            members.serialize_entry(&word::of(*group), key(self.row, *group))?;
+            members.serialize_entry(&column(*group), key(self.row, *group))?;
         }
         for (name, quantity) in QUANTITIES.iter().zip(quantities(self.row)) {
             members.serialize_entry(name, &quantity)?;
@@ -128,7 +149,7 @@ impl Serialize for Flat<'_> {
 
 /// Prints rows, grouped by `by`.
 pub fn print(output: &mut Output, rows: &[StockRow], by: &[StockGroup]) -> io::Result<()> {
-    let names: Vec<String> = by.iter().map(|group| word::of(*group)).collect();
+    let names: Vec<String> = by.iter().map(|group| column(*group)).collect();
     let columns: Vec<&str> = names.iter().map(String::as_str).chain(QUANTITIES).collect();
     let cells = |row: &StockRow| -> Vec<Cell> {
         let keys = by.iter().map(|group| Cell::from(key(row, *group)));

@@ -96,8 +96,10 @@ impl ExpiryQuery {
         let where_clause = clauses.where_clause();
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
-            "SELECT b.resource, s.on_hand, s.reserved, s.held, {ORDER} \
-             FROM batches b JOIN stock s ON s.batch_id = b.batch_id{where_clause} ORDER BY {ORDER} LIMIT {limit}"
+            "SELECT b.resource, CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGINT), \
+             CAST(SUM(s.held) AS BIGINT), {ORDER} \
+             FROM batches b JOIN stock s ON s.batch_id = b.batch_id{where_clause} \
+             GROUP BY {ORDER}, b.batch_id ORDER BY {ORDER} LIMIT {limit}"
         );
         let mut facilities = Facilities::new(connection, &day);
         self.paging.page(connection, &sql, &clauses, (4, 5), |row| {

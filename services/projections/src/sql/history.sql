@@ -89,12 +89,14 @@ CREATE TABLE keepers (
     PRIMARY KEY (facility_id, position)
 ) WITHOUT ROWID;
 
--- Stock by facility, batch and owner as it stands, to tell how much is held. Rows that are all 0 are not kept.
+-- Stock by facility, batch and owner, and by unit of an asset, as it stands, to tell how much is held. Rows that are all 0 are not kept.
 CREATE TABLE stock (
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
+    -- Which unit of an asset; empty where units are not told apart.
+    serial_number TEXT NOT NULL,
     -- Lot number of the batch; empty where there is none.
     lot TEXT NOT NULL,
     on_hand BIGINT NOT NULL,
@@ -111,11 +113,11 @@ CREATE TABLE stock (
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
     in_transit_out BIGINT NOT NULL,
-    PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
+    PRIMARY KEY (facility_id, item_id, batch_id, owner_id, serial_number)
 ) WITHOUT ROWID;
 -- Unique indexes are there from the beginning: rows are looked for by them while events are taken in.
-CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id);
-CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id);
+CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id, serial_number);
+CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id, serial_number);
 
 -- A facility and an item of which there ever was anything there, numbered in the order in which they appeared, and how
 -- much there is of them by all that is known.
@@ -142,20 +144,22 @@ CREATE TABLE pairs (
 CREATE UNIQUE INDEX pairs_by_facility ON pairs (facility_id, item_id);
 CREATE INDEX pairs_by_item ON pairs (item_id);
 
--- The same by batch, owner and, of what is on its way or missing, whence and in whose hands.
+-- The same by batch, owner, unit of an asset and, of what is on its way or missing, whence and in whose hands.
 CREATE TABLE holdings (
     holding_id BIGINT NOT NULL PRIMARY KEY,
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
+    -- Which unit of an asset; empty where units are not told apart.
+    serial_number TEXT NOT NULL,
     -- Empty for what is at the facility: its keeper, or else its operator, has that in hand.
     custodian_id TEXT NOT NULL,
     -- Whence it comes; empty for what is at the facility.
     origin_id TEXT NOT NULL
 );
 CREATE UNIQUE INDEX holdings_by_facility
-    ON holdings (facility_id, item_id, batch_id, owner_id, custodian_id, origin_id);
+    ON holdings (facility_id, item_id, batch_id, owner_id, serial_number, custodian_id, origin_id);
 CREATE INDEX holdings_by_origin ON holdings (origin_id) WHERE origin_id <> '';
 CREATE INDEX holdings_by_item ON holdings (item_id);
 CREATE INDEX holdings_by_batch ON holdings (batch_id);

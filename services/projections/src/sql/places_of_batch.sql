@@ -10,11 +10,18 @@ SELECT
     COALESCE(s.held, 0),
     COALESCE(c.custodian_id, '')
 FROM places p
-LEFT JOIN stock s
+LEFT JOIN (
+    SELECT
+        facility_id,
+        owner_id,
+        CAST(SUM(reserved) AS BIGINT) AS reserved,
+        CAST(SUM(held) AS BIGINT) AS held
+    FROM stock
+    WHERE batch_id = ?1 AND item_id = ?2
+    GROUP BY facility_id, owner_id
+) s
     ON p.status = 1
     AND s.facility_id = p.facility_id
-    AND s.item_id = ?2
-    AND s.batch_id = p.batch_id
     AND s.owner_id = p.owner_id
 LEFT JOIN shipments c
     ON p.status IN (2, 3)

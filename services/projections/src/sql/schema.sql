@@ -159,11 +159,13 @@ CREATE TABLE carried (
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
+    -- Which unit of an asset; empty where units are not told apart.
+    serial_number TEXT NOT NULL,
     custodian_id TEXT NOT NULL,
     -- Whence it comes.
     origin_id TEXT NOT NULL,
     quantity BIGINT NOT NULL,
-    PRIMARY KEY (shipment_id, facility_id, item_id, batch_id, owner_id, custodian_id, origin_id)
+    PRIMARY KEY (shipment_id, facility_id, item_id, batch_id, owner_id, serial_number, custodian_id, origin_id)
 ) WITHOUT ROWID;
 
 -- Who took over the stock of a facility, and when. Whoever runs it has it in hand where nobody did.
@@ -238,12 +240,14 @@ CREATE TABLE request_shipments (
     PRIMARY KEY (request_id, shipment_id)
 ) WITHOUT ROWID;
 
--- Stock by facility, batch and owner. Rows that are all 0 are not kept.
+-- Stock by facility, batch and owner, and by unit of an asset. Rows that are all 0 are not kept.
 CREATE TABLE stock (
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
     batch_id TEXT NOT NULL,
     owner_id TEXT NOT NULL,
+    -- Which unit of an asset; empty where units are not told apart.
+    serial_number TEXT NOT NULL,
     -- Lot number of the batch; empty where there is none.
     lot TEXT NOT NULL,
     on_hand BIGINT NOT NULL,
@@ -265,12 +269,12 @@ CREATE TABLE stock (
     title_out BIGINT NOT NULL,
     -- On its way from here, or missing and not settled.
     in_transit_out BIGINT NOT NULL,
-    PRIMARY KEY (facility_id, item_id, batch_id, owner_id)
+    PRIMARY KEY (facility_id, item_id, batch_id, owner_id, serial_number)
 ) WITHOUT ROWID;
 CREATE INDEX stock_by_item ON stock (item_id, facility_id);
 -- Unique indexes are there from the beginning: rows are looked for by them while events are taken in.
-CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id);
-CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id);
+CREATE UNIQUE INDEX stock_by_batch ON stock (batch_id, facility_id, item_id, owner_id, serial_number);
+CREATE UNIQUE INDEX stock_by_lot ON stock (item_id, lot, facility_id, batch_id, owner_id, serial_number);
 CREATE INDEX stock_by_owner ON stock (owner_id, facility_id);
 
 -- The same, added up over batches and owners: what questions that name neither cost does not grow with their number.

@@ -5,6 +5,7 @@ SELECT
     k.item_id,
     k.batch_id,
     k.owner_id,
+    k.serial_number,
     COALESCE(
         (
             SELECT w.organisation_id
@@ -37,6 +38,7 @@ SELECT
     c.item_id,
     c.batch_id,
     c.owner_id,
+    c.serial_number,
     c.custodian_id,
     0,
     0,
@@ -58,6 +60,7 @@ SELECT
     c.item_id,
     c.batch_id,
     c.owner_id,
+    c.serial_number,
     c.custodian_id,
     0,
     0,

@@ -51,7 +51,7 @@ fn after(history: History) -> World {
     }
 }
 
-fn trace(connection: &Connection, subject: Subject) -> Result<GetTraceResponse, Refusal> {
+pub fn trace(connection: &Connection, subject: Subject) -> Result<GetTraceResponse, Refusal> {
     let request = GetTraceRequest {
         subject: Some(subject),
         min_position: 0,

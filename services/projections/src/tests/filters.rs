@@ -126,7 +126,7 @@ macro_rules! pages {
 }
 
 /// The view `current` on both databases after the same history.
-fn writers(history: &History, check: impl Fn(&Connection)) {
+pub fn writers(history: &History, check: impl Fn(&Connection)) {
     let (dir, served) = (tempfile::tempdir().unwrap(), served());
     for place in [Place::Folder(dir.path().to_owned()), served.place.clone()] {
         let mut writer: Writer = open(&place, &CURRENT);

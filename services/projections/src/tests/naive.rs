@@ -31,6 +31,8 @@ const SENT: usize = 12;
 #[derive(Default)]
 struct Books {
     rows: BTreeMap<Key, Sums>,
+    /// The same without what is held, by serial number of each unit; empty where there is none.
+    units: BTreeMap<(Key, String), Sums>,
     /// Of each batch.
     lots: BTreeMap<String, String>,
 }
@@ -50,7 +52,32 @@ impl Books {
         for (column, amount) in entries {
             self.rows.entry(key.clone()).or_default()[*column] += amount;
         }
+        let numbers = &units.serial_numbers;
+        for (column, amount) in entries.iter().filter(|(column, _)| *column != HELD) {
+            let mut post = |number: &str, amount: i64| {
+                let unit = (key.clone(), number.to_owned());
+                self.units.entry(unit).or_default()[*column] += amount;
+            };
+            if numbers.is_empty() {
+                post("", *amount);
+                continue;
+            }
+            assert_eq!(numbers.len() as u64, units.quantity.unsigned_abs());
+            for number in numbers {
+                post(number, amount / units.quantity);
+            }
+        }
     }
+}
+
+/// What these events moved, by serial number of each unit; nothing of what is held.
+pub fn units(events: &[Event]) -> BTreeMap<(Key, String), Sums> {
+    let mut books = Books::default();
+    for event in events {
+        post(&mut books, event);
+    }
+    books.units.retain(|_, sums| *sums != Sums::default());
+    books.units
 }
 
 /// The same without what is held: what these events alone moved, whichever they are.

@@ -80,12 +80,19 @@ fn recorded_by(events: &[RecordedEvent], time_us: i64) -> u64 {
     events.partition_point(|event| event.recorded_at_us <= time_us) as u64
 }
 
-const GROUPINGS: [&[StockGroup]; 6] = [
+const GROUPINGS: [&[StockGroup]; 8] = [
     &[StockGroup::Region, StockGroup::Commodity],
     &[StockGroup::Facility, StockGroup::Item],
     &[StockGroup::Item],
     &[StockGroup::Batch, StockGroup::Owner],
     &[StockGroup::Custodian],
+    &[StockGroup::Asset],
+    &[
+        StockGroup::Facility,
+        StockGroup::Batch,
+        StockGroup::Custodian,
+        StockGroup::Asset,
+    ],
     &[
         StockGroup::Facility,
         StockGroup::Custodian,
@@ -151,6 +158,32 @@ fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 12]> {
         })
         .filter(|(_, sums)| *sums != [0; 12])
         .collect()
+}
+
+/// The same by unit of an asset.
+fn sums_of_units(rows: &[StockRow]) -> BTreeMap<(String, String, String), [i64; 12]> {
+    let mut units = BTreeMap::new();
+    for row in rows {
+        for ((facility, item), sums) in sums(std::slice::from_ref(row)) {
+            units.insert((facility, item, row.serial_number.clone()), sums);
+        }
+    }
+    units
+}
+
+/// The same from book-keeping of those events alone.
+fn booked_by_unit(events: &[Event]) -> BTreeMap<(String, String, String), [i64; 12]> {
+    let mut units: BTreeMap<(String, String, String), [i64; 12]> = BTreeMap::new();
+    for (((facility, item, _, _), number), all) in naive::units(events) {
+        let all: Sums = all;
+        let unit = units.entry((facility, item, number)).or_default();
+        let but_held = all.iter().enumerate().filter(|(column, _)| *column != 2);
+        unit.iter_mut()
+            .zip(but_held)
+            .for_each(|(sum, (_, more))| *sum += more);
+    }
+    units.retain(|_, sums| *sums != [0; 12]);
+    units
 }
 
 /// The same from book-keeping of those events alone.
@@ -246,6 +279,10 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
                 }
                 totals.retain(|_, sums| *sums != [0; 12]);
                 assert_eq!(totals, booked(&meant), "{past:?}");
+                // And unit by unit.
+                let groups = [StockGroup::Facility, StockGroup::Asset];
+                let units = in_the_past(writer, &groups, past);
+                assert_eq!(sums_of_units(&units), booked_by_unit(&meant), "{past:?}");
             }
         }
     }

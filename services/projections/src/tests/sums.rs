@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use keruen_domain::region;
-use keruen_proto::stock::v1::{ListStockRequest, StockGroup, StockRow};
+use keruen_proto::stock::v1::{
+    ListHeldStockRequest, ListStockRequest, StockGroup, StockRow, TraceStatus,
+    get_trace_request::Subject,
+};
 use proptest::prelude::*;
 
 use super::{
-    answers::{TODAY, region_of, world},
-    history::ITEMS,
+    answers::{TODAY, region_of, trace, world},
+    filters::writers,
+    history::{ITEMS, eventful, is_asset},
     naive::{self, Key, Sums},
 };
-use crate::{database::Connection, refusal::Refusal, stock::StockQuery};
+use crate::{attention::HeldStockQuery, database::Connection, refusal::Refusal, stock::StockQuery};
 
 /// All rows, page by page.
 fn all_stock(
@@ -43,7 +47,10 @@ fn column(key: &Key, group: StockGroup) -> String {
         StockGroup::Item => key.1.clone(),
         StockGroup::Batch => key.2.clone(),
         StockGroup::Owner => key.3.clone(),
-        StockGroup::Custodian | StockGroup::Expiry | StockGroup::Unspecified => unreachable!(),
+        StockGroup::Asset
+        | StockGroup::Custodian
+        | StockGroup::Expiry
+        | StockGroup::Unspecified => unreachable!(),
     }
 }
 
@@ -55,7 +62,10 @@ fn columns(row: &StockRow, groups: &[StockGroup]) -> Vec<String> {
         StockGroup::Item => row.item_id.clone(),
         StockGroup::Batch => row.batch_id.clone(),
         StockGroup::Owner => row.owner_id.clone(),
-        StockGroup::Custodian | StockGroup::Expiry | StockGroup::Unspecified => unreachable!(),
+        StockGroup::Asset => row.serial_number.clone(),
+        StockGroup::Custodian => row.custodian_id.clone(),
+        StockGroup::Expiry => row.expires_on.clone(),
+        StockGroup::Unspecified => unreachable!(),
     };
     groups.iter().map(of).collect()
 }
@@ -132,6 +142,115 @@ fn stock_adds_up_in_any_grouping_filter_and_page_size() {
 }
 
 #[test]
+fn units_of_assets_add_up_to_any_other_grouping() {
+    const OTHERS: [StockGroup; 7] = [
+        StockGroup::Region,
+        StockGroup::Facility,
+        StockGroup::Commodity,
+        StockGroup::Batch,
+        StockGroup::Owner,
+        StockGroup::Custodian,
+        StockGroup::Expiry,
+    ];
+    let mut world = world();
+    let connection = world.writer.connection();
+    let strategy = (
+        prop::sample::subsequence(OTHERS.to_vec(), 0..=7).prop_shuffle(),
+        prop::sample::select(vec![
+            "",
+            "item = VENT-X",
+            "item != VENT-X",
+            "on_hand > 0",
+            "owner = MOH",
+        ]),
+        3..60_i32,
+    );
+    let by_item = |groups: &[StockGroup], filter: &str| ListStockRequest {
+        group_by: groups
+            .iter()
+            .chain(&[StockGroup::Item])
+            .map(|group| (*group).into())
+            .collect(),
+        filter: filter.to_owned(),
+        page_size: 50,
+        ..ListStockRequest::default()
+    };
+    proptest!(ProptestConfig::with_cases(60), |((groups, filter, page_size) in strategy)| {
+        let by_unit = ListStockRequest {
+            group_by: groups.iter().chain(&[StockGroup::Asset]).map(|group| (*group).into()).collect(),
+            // What is compared with a sum is compared unit by unit.
+            filter: if filter.contains("on_hand") { String::new() } else { filter.to_owned() },
+            page_size,
+            ..ListStockRequest::default()
+        };
+        let units = all_stock(connection, &by_unit).unwrap();
+        let columns_of = |row: &StockRow| {
+            let mut columns = columns(row, &groups);
+            columns.push(row.item_id.clone());
+            columns
+        };
+        let mut added: BTreeMap<Vec<String>, Sums> = BTreeMap::new();
+        let mut last = None;
+        for row in &units {
+            let key = (columns_of(row), row.serial_number.clone());
+            prop_assert!(last.as_ref().is_none_or(|last| *last < key), "in order, each once");
+            prop_assert_eq!(row.serial_number.is_empty(), !is_asset(&row.item_id));
+            let sum = added.entry(key.0.clone()).or_default();
+            sum.iter_mut().zip(sums(row)).for_each(|(sum, more)| *sum += more);
+            last = Some(key);
+        }
+        if filter.contains("on_hand") {
+            added.retain(|_, sums| sums[0] > 0);
+        }
+        let found: BTreeMap<Vec<String>, Sums> = all_stock(connection, &by_item(&groups, filter)).unwrap().iter()
+            .map(|row| (columns_of(row), sums(row))).collect();
+        prop_assert_eq!(added, found);
+    });
+}
+
+#[test]
+fn one_unit_is_found_by_its_serial_number() {
+    let mut world = world();
+    let connection = world.writer.connection();
+    let all = all_stock(
+        connection,
+        &ListStockRequest {
+            group_by: vec![StockGroup::Facility.into(), StockGroup::Asset.into()],
+            filter: "serial_number:* AND on_hand > 0".to_owned(),
+            order_by: "serial_number desc, facility".to_owned(),
+            page_size: 9,
+            ..ListStockRequest::default()
+        },
+    )
+    .unwrap();
+    assert!(all.len() > 9);
+    assert!(all.is_sorted_by(|one, next| one.serial_number >= next.serial_number));
+    for row in &all {
+        // A unit is at one place.
+        assert_eq!(row.on_hand, 1, "{row:?}");
+        let request = ListStockRequest {
+            group_by: vec![StockGroup::Facility.into(), StockGroup::Item.into()],
+            item_id: row.item_id.clone(),
+            filter: format!("serial_number = \"{}\" AND on_hand > 0", row.serial_number),
+            ..ListStockRequest::default()
+        };
+        let found = all_stock(
+            connection,
+            &ListStockRequest {
+                page_size: 5,
+                ..request
+            },
+        )
+        .unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (&found[0].facility_id, sums(&found[0])),
+            (&row.facility_id, sums(row))
+        );
+    }
+}
+
+#[test]
 fn a_region_counts_from_the_day_it_exists() {
     let mut world = world();
     let request = ListStockRequest {
@@ -157,4 +276,46 @@ fn a_region_counts_from_the_day_it_exists() {
         );
         assert_eq!(before[old], after[new]);
     }
+}
+
+#[test]
+fn what_is_held_stands_in_one_row_for_each_batch_and_owner_whatever_its_units() {
+    let history = eventful();
+    let mut wanted = naive::stock(history.decoded());
+    wanted.retain(|_, sums| sums[2] > 0);
+    assert!(wanted.keys().any(|key| is_asset(&key.1)));
+    let wanted: BTreeMap<Key, i64> = wanted.into_iter().map(|(key, it)| (key, it[2])).collect();
+    writers(&history, |connection| {
+        let mut asked = ListHeldStockRequest {
+            page_size: 3,
+            ..ListHeldStockRequest::default()
+        };
+        let mut found = Vec::new();
+        loop {
+            let query = HeldStockQuery::parse(&asked).unwrap();
+            let page = query.answer(connection, TODAY.parse().unwrap()).unwrap();
+            found.extend(page.rows);
+            asked.page_token = page.next_page_token;
+            if asked.page_token.is_empty() {
+                break;
+            }
+        }
+        let rows = found.into_iter().map(|row| {
+            let key = (row.facility_id, row.item_id, row.batch_id, row.owner_id);
+            (key, row.held)
+        });
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(rows, wanted.clone().into_iter().collect::<Vec<_>>());
+        // A trace says the same of each place.
+        for (key, held) in &wanted {
+            let subject = Subject::BatchId(key.2.clone());
+            let trace = trace(connection, subject).unwrap();
+            let places = trace.batches[0].places.iter();
+            let at = places.filter(|it| {
+                it.status() == TraceStatus::OnHand
+                    && (&it.facility_id, &it.owner_id) == (&key.0, &key.3)
+            });
+            assert_eq!(at.map(|it| it.held).sum::<i64>(), *held, "{key:?}");
+        }
+    });
 }

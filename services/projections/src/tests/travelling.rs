@@ -1,19 +1,20 @@
-//! What is on its way, told where it goes and where it comes from.
+//! What is on its way, told where it goes and where it comes from; and units of assets, told one by one.
 
 use std::collections::BTreeMap;
 
 use keruen_domain::{
     Boundary, Label,
     correction::{Fact, VoidMovement, context},
+    quality::{Grounds, HoldBatch, ReleaseBatch},
     shipment::{
         AcceptLossAct, AllocateShipment, DispatchShipment, DivertShipment, Elsewhere, FoundGoods,
         GoodsToSend, HandOverShipment, Pick, ReceiveShipment, RequestShipment, SplitShipment,
         TransferShipmentTitle,
     },
-    stock::{NewStock, OpenStock},
+    stock::{HoldStock, NewStock, OpenStock, TransferTitle},
 };
 use keruen_proto::{
-    inventory::v1::ReceiptOutcome,
+    inventory::v1::{HoldReason, OverrideReason, ReceiptOutcome},
     registry::v1::{DocumentKind, DocumentRef},
     shipments::v1::{
         AgreementOverride, AgreementOverrideReason, CustodyBasis, DiversionReason, LossVerdict,
@@ -30,12 +31,36 @@ use super::{
 };
 use crate::{past::Past, stock::StockQuery, store::Place};
 
-/// Ten tests at a warehouse, which a shipment takes to a hospital.
+/// Goods at a warehouse, some of which a shipment takes to a hospital.
 struct Trip {
     history: History,
-    /// After how many events who had what on the way, told in words.
+    /// After how many events who had what, told in words.
     told: Vec<(u64, String)>,
 }
+
+/// A question, and its answer in words.
+struct Words {
+    groups: &'static [StockGroup],
+    of: fn(&[StockRow]) -> String,
+}
+
+const ON_THE_WAY: Words = Words {
+    groups: &[
+        StockGroup::Facility,
+        StockGroup::Owner,
+        StockGroup::Custodian,
+    ],
+    of: on_the_way,
+};
+const UNITS: Words = Words {
+    groups: &[
+        StockGroup::Facility,
+        StockGroup::Owner,
+        StockGroup::Custodian,
+        StockGroup::Asset,
+    ],
+    of: units,
+};
 
 fn document(kind: DocumentKind) -> DocumentRef {
     DocumentRef {
@@ -46,17 +71,22 @@ fn document(kind: DocumentKind) -> DocumentRef {
 }
 
 impl Trip {
+    /// Ten tests, all of which go.
     fn new() -> Self {
+        Self::with("TEST-A", &[], 10, 10)
+    }
+
+    fn with(item_id: &str, serial_numbers: &[&str], there: i64, sent: i64) -> Self {
         let mut history = History::new(&[]);
         history.expect(&OpenStock {
             facility_id: code("WH-ALA"),
             lines: vec![NewStock {
-                item_id: code("TEST-A"),
-                quantity: quantity(10),
+                item_id: code(item_id),
+                quantity: quantity(there),
                 lot: None,
                 expires_on: None,
                 owner_id: Some(code("MOH")),
-                serial_numbers: Vec::new(),
+                serial_numbers: labels(serial_numbers),
                 unit_value: None,
                 held: false,
                 batch_id: code("B"),
@@ -69,14 +99,23 @@ impl Trip {
             destination_id: code("H-JEZ"),
             lines: vec![GoodsToSend {
                 line: 1,
-                item_id: code("TEST-A"),
-                quantity: quantity(10),
+                item_id: code(item_id),
+                quantity: quantity(sent),
                 request: None,
                 owner_id: None,
                 min_life_days: 0,
             }],
         });
-        history.expect(&AllocateShipment {
+        let mut trip = Self {
+            history,
+            told: Vec::new(),
+        };
+        trip.allocate();
+        trip
+    }
+
+    fn allocate(&mut self) {
+        self.history.expect(&AllocateShipment {
             shipment_id: code("S"),
             allow_partial: false,
             fit_override: None,
@@ -84,10 +123,6 @@ impl Trip {
             reserve_item_ids: Vec::new(),
             arrives_on: None,
         });
-        Self {
-            history,
-            told: Vec::new(),
-        }
     }
 
     fn dispatch(&mut self) {
@@ -104,13 +139,22 @@ impl Trip {
     }
 
     fn receive(&mut self, shipment_id: &str, found: &[(i64, ReceiptOutcome)]) {
+        self.receive_units(shipment_id, found, &[]);
+    }
+
+    fn receive_units(
+        &mut self,
+        shipment_id: &str,
+        found: &[(i64, ReceiptOutcome)],
+        serial_numbers: &[&str],
+    ) {
         let lines = found.iter().map(|(units, outcome)| FoundGoods {
             line: Some(1),
             batch_id: None,
             owner_id: None,
             quantity: quantity(*units),
             outcome: *outcome,
-            serial_numbers: Vec::new(),
+            serial_numbers: labels(serial_numbers),
             item_id: None,
             lot: None,
             expires_on: None,
@@ -158,14 +202,14 @@ impl Trip {
         });
     }
 
-    /// From here on so much is on its way: `ORIGIN>n OWNER CUSTODIAN` and `DESTINATION<n …`.
+    /// From here on it is so.
     fn tells(&mut self, told: &str) {
         let position = self.history.events.len() as u64;
         self.told.push((position, told.to_owned()));
     }
 
     /// Compares the present after each step, and the past after all of them.
-    fn check(&self) {
+    fn check(&self, words: &Words) {
         let dir = tempfile::tempdir().unwrap();
         let mut present = writer_in(dir.path());
         let folder = Place::Folder(dir.path().to_owned());
@@ -177,8 +221,8 @@ impl Trip {
                 .apply(&self.history.events[position..until])
                 .unwrap();
             position = until;
-            let now = query().answer(present.connection(), TODAY).unwrap();
-            assert_eq!(on_the_way(&now.rows), *told, "after {until} events");
+            let now = query(words).answer(present.connection(), TODAY).unwrap();
+            assert_eq!((words.of)(&now.rows), *told, "after {until} events");
             let at = self.history.events[until - 1].recorded_at_us;
             let known_at = Some(until as u64);
             let asked = [
@@ -193,26 +237,56 @@ impl Trip {
                     as_of_us,
                     recorded_by: Some(until as u64),
                 };
-                let then = query().answer_past(past.connection(), &asked, TODAY);
-                assert_eq!(on_the_way(&then.unwrap().rows), *told, "{asked:?}");
+                let then = query(words).answer_past(past.connection(), &asked, TODAY);
+                assert_eq!((words.of)(&then.unwrap().rows), *told, "{asked:?}");
             }
         }
     }
 }
 
-fn query() -> StockQuery {
-    let groups = [
-        StockGroup::Facility,
-        StockGroup::Owner,
-        StockGroup::Custodian,
-    ];
+fn labels(texts: &[&str]) -> Vec<Label> {
+    let labels = texts.iter().map(|text| Label::parse(text).unwrap());
+    labels.collect()
+}
+
+fn query(words: &Words) -> StockQuery {
+    let groups = words.groups.iter().map(|group| (*group).into());
     let request = ListStockRequest {
-        group_by: groups.map(Into::into).to_vec(),
+        group_by: groups.collect(),
         ..ListStockRequest::default()
     };
     StockQuery::parse(&request).unwrap()
 }
 
+/// Each unit of an asset that is somewhere: `SERIAL FACILITY OWNER CUSTODIAN` and what it is there.
+fn units(rows: &[StockRow]) -> String {
+    let mut told = Vec::new();
+    for row in rows {
+        let mut text = format!(
+            "{} {} {} {}",
+            row.serial_number, row.facility_id, row.owner_id, row.custodian_id
+        );
+        let quantities = [
+            ("there", row.on_hand),
+            ("claimed", row.reserved),
+            ("held", row.held),
+            ("coming", row.in_transit),
+            ("sent", row.in_transit_out),
+        ];
+        for (word, quantity) in quantities.into_iter().filter(|(_, it)| *it != 0) {
+            assert_eq!(quantity, 1, "{row:?}");
+            text = format!("{text} {word}");
+        }
+        if quantities.iter().any(|(_, quantity)| *quantity != 0) {
+            assert_eq!(row.item_id, "VENT-X");
+            told.push(text);
+        }
+    }
+    told.sort();
+    told.join(", ")
+}
+
+/// So much is on its way: `DESTINATION<n OWNER CUSTODIAN`, and `ORIGIN>n OWNER CUSTODIAN`.
 fn on_the_way(rows: &[StockRow]) -> String {
     let mut told: BTreeMap<String, String> = BTreeMap::new();
     for row in rows {
@@ -247,7 +321,7 @@ fn what_left_is_told_where_it_left_until_it_arrives_or_its_loss_is_settled() {
     trip.tells("H-JEZ<3 MOH CARRIER, WH-ALA>3 MOH CARRIER");
     trip.receive("S", &[(3, ReceiptOutcome::Good)]);
     trip.tells("");
-    trip.check();
+    trip.check(&ON_THE_WAY);
 }
 
 #[test]
@@ -312,7 +386,7 @@ fn where_it_left_stays_the_same_wherever_it_goes_whose_it_is_and_in_whose_hands(
     trip.tells(
         "H-AST<4 KASPI KASPI, H-AST<6 MOH CARRIER, WH-ALA>4 KASPI KASPI, WH-ALA>6 MOH CARRIER",
     );
-    trip.check();
+    trip.check(&ON_THE_WAY);
 }
 
 #[test]
@@ -329,7 +403,7 @@ fn what_comes_back_is_on_its_way_from_and_to_one_place() {
     trip.tells("WH-ALA<10 MOH CARRIER, WH-ALA>10 MOH CARRIER");
     trip.receive("S", &[(10, ReceiptOutcome::Good)]);
     trip.tells("");
-    trip.check();
+    trip.check(&ON_THE_WAY);
 }
 
 #[test]
@@ -339,5 +413,94 @@ fn what_never_left_is_not_on_its_way() {
     trip.tells("H-JEZ<10 MOH CARRIER, WH-ALA>10 MOH CARRIER");
     trip.void("ShipmentDispatched");
     trip.tells("");
-    trip.check();
+    trip.check(&ON_THE_WAY);
+}
+
+/// Three ventilators, one of which is held by itself and one of which is sent.
+fn ventilators() -> Trip {
+    let mut trip = Trip::with("VENT-X", &["SN-1", "SN-2", "SN-3"], 3, 1);
+    trip.tells(
+        "SN-1 WH-ALA MOH MOH there claimed, SN-2 WH-ALA MOH MOH there, SN-3 WH-ALA MOH MOH there",
+    );
+    trip.history.expect(&HoldStock {
+        facility_id: code("WH-ALA"),
+        batch_id: code("B"),
+        owner_id: None,
+        quantity: quantity(1),
+        serial_numbers: labels(&["SN-2"]),
+        reason: HoldReason::Damaged,
+        documents: Vec::new(),
+    });
+    trip.tells(
+        "SN-1 WH-ALA MOH MOH there claimed, SN-2 WH-ALA MOH MOH there held, SN-3 WH-ALA MOH MOH there",
+    );
+    trip
+}
+
+#[test]
+fn a_unit_is_told_where_it_is_whose_it_is_and_in_whose_hands() {
+    let mut trip = ventilators();
+    trip.dispatch();
+    let others = "SN-2 WH-ALA MOH MOH there held, SN-3 WH-ALA MOH MOH there";
+    trip.tells(&format!(
+        "SN-1 H-JEZ MOH CARRIER coming, SN-1 WH-ALA MOH CARRIER sent, {others}"
+    ));
+    trip.receive_units("S", &[(1, ReceiptOutcome::Missing)], &["SN-1"]);
+    trip.tells(&format!(
+        "SN-1 H-JEZ MOH CARRIER coming, SN-1 WH-ALA MOH CARRIER sent, {others}"
+    ));
+    trip.lose();
+    trip.tells(others);
+    trip.void("LossActAccepted");
+    trip.receive_units("S", &[(1, ReceiptOutcome::Damaged)], &["SN-1"]);
+    trip.tells(&format!("SN-1 H-JEZ MOH MOH there held, {others}"));
+    trip.check(&UNITS);
+}
+
+#[test]
+fn a_unit_that_is_held_by_itself_stays_so_with_another_owner() {
+    let mut trip = ventilators();
+    trip.history.expect(&TransferTitle {
+        facility_id: code("WH-ALA"),
+        batch_id: code("B"),
+        owner_id: None,
+        new_owner_id: code("KASPI"),
+        quantity: Some(quantity(2)),
+        serial_numbers: labels(&["SN-3", "SN-2"]),
+        documents: vec![document(DocumentKind::TransferAct)],
+    });
+    trip.tells(
+        "SN-1 WH-ALA MOH MOH there claimed, SN-2 WH-ALA KASPI MOH there held, SN-3 WH-ALA KASPI MOH there",
+    );
+    trip.void("TitleTransferred");
+    trip.tells(
+        "SN-1 WH-ALA MOH MOH there claimed, SN-2 WH-ALA MOH MOH there held, SN-3 WH-ALA MOH MOH there",
+    );
+    trip.check(&UNITS);
+}
+
+#[test]
+fn every_unit_of_a_held_batch_is_held_but_those_that_are_claimed() {
+    let mut trip = ventilators();
+    trip.history.expect(&HoldBatch {
+        batch_id: code("B"),
+        reason: HoldReason::QualityDoubt,
+        documents: Vec::new(),
+    });
+    trip.tells(
+        "SN-1 WH-ALA MOH MOH there claimed, SN-2 WH-ALA MOH MOH there held, SN-3 WH-ALA MOH MOH there held",
+    );
+    trip.history.expect(&ReleaseBatch {
+        batch_id: code("B"),
+        reason: None,
+        grounds: Grounds::Override {
+            authorised_by_ref: Label::parse("person:7").unwrap(),
+            reason: OverrideReason::HeldByMistake,
+        },
+        documents: Vec::new(),
+    });
+    trip.tells(
+        "SN-1 WH-ALA MOH MOH there claimed, SN-2 WH-ALA MOH MOH there held, SN-3 WH-ALA MOH MOH there",
+    );
+    trip.check(&UNITS);
 }
