@@ -451,6 +451,12 @@ impl Writer {
             Ok::<_, StoreError>(())
         })?;
         if self.connection.is_postgres() {
+            // Whoever adds up stock reads these whole, and their rows were replaced again and again.
+            let replaced = [&table::PAIRS, &table::STOCK_TOTALS];
+            for table in replaced.into_iter().filter(|it| self.view.keeps(it)) {
+                let vacuum = format!("VACUUM (FULL) {}", table.name);
+                self.connection.execute_batch(&vacuum)?;
+            }
             // Of these tables alone: the log in the same database is much larger.
             let tables: Vec<_> = self.view.tables().iter().map(|table| table.name).collect();
             let analyze = format!("ANALYZE {}", tables.join(", "));
