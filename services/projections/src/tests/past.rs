@@ -1,15 +1,25 @@
 //! Stock in the past: against the present as it was then, and against plain book-keeping.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
+use keruen_log::{Log, Query, Range, SqliteLog, SqliteOptions};
 use keruen_proto::{
     Event,
     log::v1::RecordedEvent,
-    stock::v1::{ListStockRequest, StockGroup, StockRow},
+    stock::v1::{ListStockRequest, StockGroup, StockRow, stock_service_server::StockService as _},
 };
+use pbjson_types::Timestamp;
+use tonic::Request;
 
 use super::{
     answers::TODAY,
+    following::append,
     history::{History, choices_from, eventful},
     naive::{self, Sums},
     rows::piecemeal,
@@ -17,12 +27,14 @@ use super::{
 };
 use crate::{
     chronicle::{COLUMNS, begin_of, day_of},
+    endpoint::StockEndpoint,
     past::{Past, date_of},
     rows::COUNTERS,
     sheets::limit,
     stock::StockQuery,
     store::{Place, Writer},
     view::HISTORY,
+    views::{ViewOptions, Views},
 };
 
 const DAY_US: i64 = 86_400_000_000;
@@ -517,6 +529,78 @@ fn rows_of_a_copy_that_was_built_are_those_of_one_that_followed() {
             drop(writer);
             place.remove(&copy).unwrap();
         }
+    }
+}
+
+/// Whoever asks by times of recording, or of both, is answered as the log has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn times_of_recording_are_those_of_the_log() {
+    let history = eventful();
+    let events = recorded_late(&history);
+    let dir = tempfile::tempdir().unwrap();
+    let now_us = Arc::new(AtomicI64::new(0));
+    let told = now_us.clone();
+    let options = SqliteOptions {
+        clock: Arc::new(move || told.load(Ordering::Relaxed)),
+        ..SqliteOptions::default()
+    };
+    let log = SqliteLog::open(&dir.path().join("keruen.db"), options).unwrap();
+    let log: Arc<dyn Log> = Arc::new(log);
+    for of_command in events[..200].chunk_by(|one, other| one.command_id == other.command_id) {
+        let last = &of_command[of_command.len() - 1];
+        now_us.store(last.recorded_at_us, Ordering::Relaxed);
+        append(&*log, of_command).await;
+    }
+    let page = log.read(&Query::default(), Range::after(0), 1_000).await;
+    let recorded = page.unwrap().events;
+    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
+    let running = views.run(log.clone());
+    for keeper in views.keepers() {
+        let mut status = keeper.watch_status();
+        let reached = status.wait_for(|it| it.position == recorded.len() as u64);
+        reached.await.unwrap();
+    }
+    let endpoint = StockEndpoint::new(views.clone(), log);
+    let other = tempfile::tempdir().unwrap();
+    let mut writer = chronicle(&Place::Folder(other.path().to_owned()), &recorded, 40);
+    let groups = [StockGroup::Facility, StockGroup::Item];
+    let at = |index: usize| recorded[index].recorded_at_us;
+    let times = [
+        at(0) - 1,
+        at(30),
+        at(80) - 1,
+        at(120) + 1,
+        at(190),
+        at(199) + DAY_US,
+    ];
+    for known_at_us in times {
+        let known_at = recorded_by(&recorded, known_at_us);
+        for as_of_us in times.map(Some).into_iter().chain([None]) {
+            let asked = ListStockRequest {
+                known_at: Some(timestamp(known_at_us)),
+                as_of: as_of_us.map(timestamp),
+                ..request(&groups)
+            };
+            let answer = endpoint.list_stock(Request::new(asked)).await.unwrap();
+            let past = Past {
+                known_at: Some(known_at),
+                as_of_us,
+                recorded_by: as_of_us.map(|time_us| recorded_by(&recorded, time_us)),
+            };
+            assert_eq!(
+                answer.into_inner().rows,
+                in_the_past(&mut writer, &groups, past),
+                "{past:?}"
+            );
+        }
+    }
+    running.stop().await;
+}
+
+fn timestamp(time_us: i64) -> Timestamp {
+    Timestamp {
+        seconds: time_us.div_euclid(1_000_000),
+        nanos: i32::try_from(time_us.rem_euclid(1_000_000) * 1_000).unwrap(),
     }
 }
 
