@@ -214,7 +214,9 @@ impl Chronicle {
         }
         if is_changed {
             let pairs = self.next_ids()?.1 - 1;
-            self.sheets.close(position, day, pairs)?;
+            let known = &self.pairs;
+            self.sheets
+                .close(position, day, pairs, || all_balances(known, pairs))?;
         }
         Ok(Ok(()))
     }
@@ -411,6 +413,17 @@ fn uncountable(facility_id: &str, item_id: &str) -> Defect {
         facility_id: facility_id.to_owned(),
         item_id: item_id.to_owned(),
     }
+}
+
+/// How much there is of all pairs, in order of their numbers, if all of them are in memory.
+fn all_balances(known: &Cache<(String, String), Pair>, pairs: i64) -> Option<Vec<(i64, Counts)>> {
+    if i64::try_from(known.len()) != Ok(pairs) {
+        return None;
+    }
+    let balances = known.values().map(|pair| (pair.number, pair.balance));
+    let mut balances: Vec<_> = balances.collect();
+    balances.sort_unstable_by_key(|(number, _)| *number);
+    Some(balances)
 }
 
 /// The columns of counters.

@@ -216,6 +216,20 @@ impl StockEndpoint {
     async fn recorded_by(&self, time_us: i64) -> Result<u64, Refusal> {
         // Times of recording never go back.
         let (mut before, mut after) = (0, self.log.head().await?.position + 1);
+        // What happened about then was most likely recorded about then. It is only a hint, and there may be none.
+        let history = self.views.history();
+        let near = history.read(move |rows| Ok::<_, Refusal>(past::positions_near(rows, time_us)?));
+        let hints = near.await.map_or([0; 2], |(hints, _)| hints);
+        for hint in hints {
+            if hint <= before || hint >= after {
+                continue;
+            }
+            if self.recorded_at_us(hint).await? <= time_us {
+                before = hint;
+            } else {
+                after = hint;
+            }
+        }
         while before + 1 < after {
             let middle = before + (after - before) / 2;
             if self.recorded_at_us(middle).await? <= time_us {

@@ -10,6 +10,9 @@ use crate::{
     store,
 };
 
+/// So far from a time changes are looked for that tell of when others were recorded.
+const NEAR_US: i64 = 86_400_000_000;
+
 /// What is asked of the past. At least one of the two times is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Past {
@@ -27,6 +30,25 @@ pub struct Past {
 pub fn date_of(time_us: i64) -> NaiveDate {
     DateTime::from_timestamp_micros(time_us.saturating_add(DAY_OFFSET_US))
         .map_or(NaiveDate::MIN, |time| time.date_naive())
+}
+
+/// Positions of changes that happened shortly before a time and shortly after it, and were recorded soon; 0 where there is
+/// none.
+pub fn positions_near(connection: &Connection, time_us: i64) -> Result<[u64; 2], StoreError> {
+    let soon_us = time_us.saturating_sub(LATE_US);
+    let (first_us, last_us) = (
+        soon_us.saturating_sub(NEAR_US),
+        time_us.saturating_add(NEAR_US),
+    );
+    let (before, after) = two(
+        connection,
+        "SELECT COALESCE((SELECT position FROM pair_changes WHERE is_late = 0 \
+         AND occurred_at_us > ?1 AND occurred_at_us <= ?2 ORDER BY occurred_at_us DESC LIMIT 1), 0), \
+         COALESCE((SELECT position FROM pair_changes WHERE is_late = 0 \
+         AND occurred_at_us > ?3 AND occurred_at_us <= ?4 ORDER BY occurred_at_us LIMIT 1), 0)",
+        params![first_us, soon_us, time_us, last_us],
+    )?;
+    Ok([before.cast_unsigned(), after.cast_unsigned()])
 }
 
 impl Past {

@@ -5,10 +5,13 @@
 //! and a filter of a fixed size tells most of what is new from it. Whatever was written stays when the program ends, and is
 //! gone on from.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::File,
+    time::{Duration, Instant},
+};
 
 use keruen_log::{Query, Range, RecordedEvent};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     engine::{FollowError, Follower},
@@ -61,6 +64,8 @@ struct Building<'f> {
     begun: Instant,
     begun_at: u64,
     told: Option<Instant>,
+    /// What brings to the disk what was written.
+    flushing: Option<JoinHandle<()>>,
 }
 
 impl<'f> Building<'f> {
@@ -98,6 +103,7 @@ impl<'f> Building<'f> {
             begun: Instant::now(),
             begun_at: position,
             told: None,
+            flushing: None,
         }))
     }
 
@@ -144,8 +150,28 @@ impl<'f> Building<'f> {
     fn commit(&mut self) -> Result<(), FollowError> {
         if self.position > self.committed {
             self.committed = self.writer.commit()?;
+            self.flush();
         }
         Ok(())
+    }
+
+    /// Begins to bring a file to the disk. All of it at once, in the end, would keep the disk from whoever writes the log.
+    fn flush(&mut self) {
+        let keeper = &self.follower.keeper;
+        let Some(path) = keeper.place.file(self.writer.copy()) else {
+            return;
+        };
+        if self.flushing.as_ref().is_some_and(|it| !it.is_finished()) {
+            return;
+        }
+        let view = keeper.view.name;
+        let flush = move || {
+            if let Err(error) = File::open(path).and_then(|file| file.sync_data()) {
+                // It is synced once more when it is complete, and then this counts.
+                tracing::debug!(view, %error, "a view that is being built can't be synced");
+            }
+        };
+        self.flushing = Some(self.follower.runtime.spawn_blocking(flush));
     }
 
     fn tell(&mut self) {

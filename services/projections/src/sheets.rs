@@ -3,7 +3,8 @@
 //! What was between two sheets is the nearer one, and the changes from there. There is a sheet for every few changes of
 //! each facility and item, so that no answer counts up many times as much as one about the present. Which sheets there
 //! are depends on the events alone, never on how they are cut into batches; what stands on them, on all changes so far:
-//! sheets of days are added to when something becomes known late.
+//! sheets of days are added to when something becomes known late. A copy that is being built has no sheets of days until
+//! it is complete, so that nothing is added to them meanwhile.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,6 +44,8 @@ struct State {
     days: BTreeMap<i64, Day>,
     /// How many changes there are from one closed day to the next, by the latter; by `i64::MAX` those since the last one.
     stretches: BTreeMap<i64, i64>,
+    /// Whether closings are made now; while a copy is built they wait for the index that tells what happened on a day.
+    is_closing: bool,
     /// Days whose closings are stored.
     closed: BTreeSet<i64>,
     /// Days whose closings are to be made.
@@ -53,8 +56,16 @@ struct State {
     balanced: i64,
     /// How many changes there were since.
     changes: i64,
-    /// Positions whose balances are to be made, each with the one before it.
-    to_balance: Vec<(i64, i64)>,
+    /// Positions whose balances are to be made.
+    to_balance: Vec<ToBalance>,
+}
+
+struct ToBalance {
+    /// The last position before it whose balances are made; 0 where there is none.
+    before: i64,
+    position: i64,
+    /// What they are, by pair, where that is at hand.
+    balances: Option<Vec<(i64, Counts)>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -75,7 +86,10 @@ impl Sheets {
 
     /// How many rows are kept in memory until they are written.
     pub fn len(&self) -> usize {
-        self.state.as_ref().map_or(0, |state| state.late.len())
+        self.state.as_ref().map_or(0, |state| {
+            let balances = state.to_balance.iter().flat_map(|it| &it.balances);
+            state.late.len() + balances.map(Vec::len).sum::<usize>()
+        })
     }
 
     /// Notes a change of a pair; `None` where that can't be counted.
@@ -89,11 +103,22 @@ impl Sheets {
     }
 
     /// All changes of the event at a position are noted, which happened on a day; there are so many pairs by now.
-    pub fn close(&mut self, position: i64, day: i64, pairs: i64) -> Result<(), StoreError> {
+    /// `balances` tells how much there is of all of them, by pair, unless that is not at hand.
+    pub fn close(
+        &mut self,
+        position: i64,
+        day: i64,
+        pairs: i64,
+        balances: impl FnOnce() -> Option<Vec<(i64, Counts)>>,
+    ) -> Result<(), StoreError> {
         let limit = limit(pairs);
         let state = self.state()?;
         if state.changes >= limit {
-            state.to_balance.push((state.balanced, position));
+            state.to_balance.push(ToBalance {
+                before: state.balanced,
+                position,
+                balances: balances(),
+            });
             state.balanced = position;
             state.changes = 0;
         }
@@ -108,13 +133,14 @@ impl Sheets {
         };
         self.write_late(&mut state)?;
         self.write_days(&mut state)?;
-        for day in std::mem::take(&mut state.to_close) {
+        let to_close = std::mem::take(&mut state.to_close);
+        for day in to_close.into_iter().filter(|_| state.is_closing) {
             let before = state.closed.range(..day).next_back();
-            self.make_closings(before.copied().unwrap_or(i64::MIN), day)?;
+            make_closings(&self.connection, before.copied(), day)?;
             state.closed.insert(day);
         }
-        for (before, position) in state.to_balance.drain(..) {
-            self.make_balances(before, position)?;
+        for to_balance in state.to_balance.drain(..) {
+            self.write_balances(&to_balance)?;
         }
         self.state = Some(state);
         Ok(())
@@ -152,7 +178,7 @@ impl Sheets {
             .unwrap_or_default();
         let days: BTreeMap<i64, Day> = days.into_iter().collect();
         let closed = days.iter().filter(|(_, day)| day.is_closed);
-        let closed: BTreeSet<i64> = closed.map(|(day, _)| *day).collect();
+        let mut closed: BTreeSet<i64> = closed.map(|(day, _)| *day).collect();
         let mut stretches: BTreeMap<i64, i64> = closed.iter().map(|day| (*day, 0)).collect();
         stretches.insert(i64::MAX, 0);
         for (day, counted) in &days {
@@ -160,9 +186,14 @@ impl Sheets {
                 *changes += counted.changes;
             }
         }
+        let is_closing = has_index(&self.connection)?;
+        if !is_closing {
+            closed.clear();
+        }
         Ok(State {
             days,
             stretches,
+            is_closing,
             closed,
             to_close: BTreeSet::new(),
             late: BTreeMap::new(),
@@ -206,28 +237,67 @@ impl Sheets {
         put.finish()
     }
 
-    /// Makes the closings of a day from those of the closed day before it; there are none of the first of all days.
-    fn make_closings(&self, before: i64, day: i64) -> Result<(), StoreError> {
-        let (begin_us, end_us) = (begin_of(before + 1), begin_of(day + 1));
-        let sql = sheet(
-            "closings",
-            "day",
-            "occurred_at_us >= ?3 AND occurred_at_us < ?4",
-        );
-        self.connection
-            .prepare_cached(&sql)?
-            .execute(params![day, before, begin_us, end_us])?;
-        Ok(())
+    /// Makes the balances at a position: as they were at hand, or from those before it.
+    fn write_balances(&self, of: &ToBalance) -> Result<(), StoreError> {
+        let Some(balances) = &of.balances else {
+            let sql = sheet("balances", "position", "position > ?2 AND position <= ?1");
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            statement.execute(params![of.position, of.before])?;
+            return Ok(());
+        };
+        let mut put = Put::new(&self.connection, &table::BALANCES)?;
+        for (pair_id, counts) in balances {
+            let mut values = params![of.position, pair_id].to_vec();
+            values.extend(counters(counts));
+            put.row(&values)?;
+        }
+        put.finish()
     }
+}
 
-    /// Makes the balances at a position from those before it, if there are any.
-    fn make_balances(&self, before: i64, position: i64) -> Result<(), StoreError> {
-        let sql = sheet("balances", "position", "position > ?2 AND position <= ?1");
-        self.connection
-            .prepare_cached(&sql)?
-            .execute(params![position, before])?;
-        Ok(())
+/// Makes the closings that have waited, of a copy that is complete by now. To be called in the transaction that makes
+/// its indexes: by them it is known whether closings wait.
+pub fn make_closings_that_waited(connection: &Connection) -> Result<(), StoreError> {
+    let days: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT day FROM days WHERE is_closed = 1 AND NOT EXISTS (SELECT 1 FROM closings) ORDER BY day",
+        )?
+        .query_map(&[], |row| row.get(0))?;
+    let mut before = None;
+    for day in days {
+        make_closings(connection, before, day)?;
+        before = Some(day);
     }
+    Ok(())
+}
+
+/// Whether there is the index that tells what happened on a day.
+fn has_index(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = if connection.is_postgres() {
+        "SELECT COUNT(*) FROM pg_catalog.pg_indexes \
+         WHERE schemaname = current_schema() AND indexname = 'pair_changes_by_time'"
+    } else {
+        "SELECT COUNT(*) FROM sqlite_master WHERE type = 'index' AND name = 'pair_changes_by_time'"
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_row(&[], |row| row.get::<i64>(0))?;
+    Ok(found == Some(1))
+}
+
+/// Makes the closings of a day from those of the closed day before it, if there is one.
+fn make_closings(connection: &Connection, before: Option<i64>, day: i64) -> Result<(), StoreError> {
+    // There are no closings of the first of all days.
+    let before = before.unwrap_or(i64::MIN);
+    let (begin_us, end_us) = (begin_of(before + 1), begin_of(day + 1));
+    let sql = sheet(
+        "closings",
+        "day",
+        "occurred_at_us >= ?3 AND occurred_at_us < ?4",
+    );
+    connection
+        .prepare_cached(&sql)?
+        .execute(params![day, before, begin_us, end_us])?;
+    Ok(())
 }
 
 /// Makes the sheet `?1` from the sheet `?2` and some changes.
@@ -259,8 +329,9 @@ impl State {
         Some(())
     }
 
-    /// Closes a day within the stretch of this one, if there are too many changes in it and it is longer than a day: of
-    /// the last stretch all but its last day, as more is to come; of others about half of it. Tells whether it did.
+    /// Closes a day within the stretch of this one, if there are too many changes in it: of the last stretch all but its
+    /// last day, as more is to come; of others about half of it. Stretches that one day makes long stay as they are.
+    /// Tells whether it did.
     fn cut(&mut self, day: i64, limit: i64) -> bool {
         let Some((&end, &changes)) = self.stretches.range(day..).next() else {
             return false;
@@ -275,16 +346,18 @@ impl State {
         let mut days = self.days.range(begin..=end);
         // It ends with its stretch anyway.
         let last = days.next_back();
-        let wanted = if is_last {
-            changes - last.map_or(0, |(_, last)| last.changes)
+        let (wanted, fewest, most) = if is_last {
+            let wanted = changes - last.map_or(0, |(_, last)| last.changes);
+            (wanted, limit / 2, changes)
         } else {
-            changes / 2
+            (changes / 2, limit / 4, changes - limit / 4)
         };
         let mut sum = 0;
         let sums = days.map(|(day, counted)| {
             sum += counted.changes;
             (*day, sum)
         });
+        let sums = sums.filter(|(_, sum)| (fewest..=most).contains(sum));
         let Some((closed, sum)) = sums.min_by_key(|(_, sum)| (wanted - sum).abs()) else {
             return false;
         };

@@ -17,6 +17,7 @@ use crate::{
     database::{self, Access, Address, Connection, params},
     failure::{ApplyError, Defect, StoreError},
     fold::Fold,
+    sheets, table,
     view::{self, View},
 };
 
@@ -263,6 +264,14 @@ impl Place {
         Ok(finished)
     }
 
+    /// The file of a copy; `None` on a server.
+    pub fn file(&self, copy: &CopyName) -> Option<PathBuf> {
+        match self {
+            Self::Folder(folder) => Some(folder.join(copy.file())),
+            Self::Server(_) => None,
+        }
+    }
+
     /// Removes a copy. What still reads a file keeps it until it is done; on a server it is waited for.
     pub fn remove(&self, copy: &CopyName) -> Result<(), StoreError> {
         match self {
@@ -444,10 +453,22 @@ impl Writer {
                 let statement = statement.replacen("CREATE INDEX", "CREATE INDEX IF NOT EXISTS", 1);
                 rows.execute_batch(&statement)?;
             }
+            if self.view.keeps(&table::CLOSINGS) {
+                sheets::make_closings_that_waited(rows)?;
+            }
             Ok::<_, StoreError>(())
         })?;
         if self.connection.is_postgres() {
-            return self.connection.execute_batch("ANALYZE");
+            // Whoever adds up stock reads these whole, and their rows were replaced again and again.
+            let replaced = [&table::PAIRS, &table::STOCK_TOTALS];
+            for table in replaced.into_iter().filter(|it| self.view.keeps(it)) {
+                let vacuum = format!("VACUUM (FULL) {}", table.name);
+                self.connection.execute_batch(&vacuum)?;
+            }
+            // Of these tables alone: the log in the same database is much larger.
+            let tables: Vec<_> = self.view.tables().iter().map(|table| table.name).collect();
+            let analyze = format!("ANALYZE {}", tables.join(", "));
+            return self.connection.execute_batch(&analyze);
         }
         Ok(())
     }

@@ -209,8 +209,8 @@ CREATE TABLE pair_changes (
     in_transit_out BIGINT NOT NULL,
     PRIMARY KEY (position, pair_id)
 ) WITHOUT ROWID;
--- Unique, so that it is there while closings are made of what it finds.
-CREATE UNIQUE INDEX pair_changes_by_time ON pair_changes (occurred_at_us, position, pair_id);
+-- Closings are made of what it finds.
+CREATE INDEX pair_changes_by_time ON pair_changes (occurred_at_us);
 CREATE INDEX pair_changes_by_pair ON pair_changes (pair_id, position);
 CREATE INDEX pair_changes_by_pair_and_time ON pair_changes (pair_id, occurred_at_us);
 CREATE INDEX pair_changes_late ON pair_changes (is_late, position, occurred_at_us) WHERE is_late = 1;
