@@ -8,8 +8,9 @@ use crate::{
     counts::Counts,
     database::{Connection, Put, params},
     failure::{Defect, StoreError},
+    keys::{StockKey, StockRef, TwoRef},
     memory::{Cache, Extent, KeyRef as _, Stored},
-    rows::{StockKey, StockRef, TwoRef, counters, counts},
+    rows::{counters, counts},
     sheets::Sheets,
     table,
 };

@@ -24,6 +24,7 @@ mod fields;
 mod filter;
 mod fold;
 mod inbox;
+mod keys;
 mod liability;
 mod lot;
 mod memory;
