@@ -234,6 +234,17 @@ impl Connection {
         done
     }
 
+    /// Until the end of the transaction, statements are planned once for all values of their parameters: where those make
+    /// little difference, planning anew takes as long as the answer. SQLite does so anyway.
+    pub fn keep_plans(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => {
+                session.execute_batch("SET LOCAL plan_cache_mode = force_generic_plan")
+            }
+        }
+    }
+
     /// Breaks off what runs, from another thread; where that can't be done, a time-out of the server does it.
     pub fn interrupt_handle(&self) -> Option<InterruptHandle> {
         match self {

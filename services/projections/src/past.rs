@@ -223,7 +223,8 @@ fn late(clauses: &mut Clauses, sign: Sign, (after, up_to): (i64, i64), as_of_us:
     let late = changes(
         sign,
         &format!(
-            "c.is_late = 1 AND c.position > {after} AND c.position <= {up_to} AND +c.occurred_at_us <= {time}"
+            "c.is_late = 1 AND (c.is_late * c.position) > {after} AND (c.is_late * c.position) <= {up_to} \
+             AND +c.occurred_at_us <= {time}"
         ),
     );
     // The sign keeps them from being looked for by their position.

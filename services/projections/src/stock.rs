@@ -166,6 +166,10 @@ impl StockQuery {
     ) -> Result<StockPage, Refusal> {
         self.refuse_unknown(connection)?;
         let (sql, clauses) = self.sql(connection, past, day)?;
+        if past.is_some() {
+            // It reads a sheet and the changes next to it, whichever they are.
+            connection.keep_plans()?;
+        }
         let mut statement = connection.prepare_cached(&sql)?;
         let groups = &self.groups;
         let mut found = statement.query(&clauses.values())?;

@@ -51,9 +51,10 @@ impl Address {
         let timeout_ms = limit.unwrap_or(WRITER_TIMEOUT).as_millis();
         // Views can be built anew, so they need not wait for the disk: a crash takes back whole transactions, with the
         // checkpoint in them. Compiling takes longer than any statement here, and so does calling for other processes.
+        // Most of what is asked for is in memory, where any page is found as fast as the next one.
         let settings = format!(
             "SET synchronous_commit = off; SET jit = off; SET max_parallel_workers_per_gather = 0; \
-             SET statement_timeout = {timeout_ms}; \
+             SET random_page_cost = 1.1; SET statement_timeout = {timeout_ms}; \
              SET client_min_messages = warning; SET search_path = {schema}"
         );
         let connection = self.runtime.block_on(async {
