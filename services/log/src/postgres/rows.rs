@@ -148,6 +148,24 @@ mod statement {
         };
     }
 
+    /// The events of one append: what they share is sent once, and what follows from their order not at all. Whatever
+    /// comes as an array is put together row by row, which is most of what an insert costs.
+    macro_rules! insert_append {
+        () => {
+            insert_events!(
+                "$7::bigint + new.number - 1, $8::uuid, $9::bytea, ($10::integer + new.number - 1)::integer, $11::integer, \
+                new.type, new.tags, new.region, new.other_region, new.data, new.occurred_at_us, new.offset_minutes, \
+                new.precision, new.clamped, $21::bigint, $22::text, $23::text, new.correlation_id, new.causation_id, \
+                new.corrects_event_id, new.correction_reason, new.leaf_hash \
+                FROM moved, unnest($12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::bigint[], \
+                $18::integer[], $19::integer[], $20::boolean[], $24::text[], $25::text[], $26::text[], $27::integer[], \
+                $28::bytea[]) WITH ORDINALITY AS new (type, tags, region, other_region, data, occurred_at_us, \
+                offset_minutes, precision, clamped, correlation_id, causation_id, corrects_event_id, correction_reason, \
+                leaf_hash, number)"
+            )
+        };
+    }
+
     /// One event and nothing else: as many rows as events are inserted if the head moved.
     pub const ONE_EVENT: &str = moved!(insert_events!(
         "$7::bigint, $8::uuid, $9::bytea, $10::integer, $11::integer, $12::text, $13::text, $14::text, $15::text, \
@@ -157,18 +175,28 @@ mod statement {
 
     /// Events and nothing else, likewise.
     pub const EVENTS: &str = moved!(insert_many!());
+    /// The same, of one append.
+    pub const APPEND: &str = moved!(insert_append!());
+
+    macro_rules! everything {
+        ($events:expr) => {
+            moved!(concat!(
+                ", new_events AS (",
+                $events,
+                "), new_tiles AS ( \
+                    INSERT INTO keruen_log.tiles (level, number, hashes) \
+                    SELECT new.* FROM moved, unnest($29::integer[], $30::bigint[], $31::bytea[]) AS new \
+                )",
+                index_changes!(),
+                " SELECT FROM moved"
+            ))
+        };
+    }
 
     /// Everything that a group may change; one row comes back if the head moved.
-    pub const ALL: &str = moved!(concat!(
-        ", new_events AS (",
-        insert_many!(),
-        "), new_tiles AS ( \
-            INSERT INTO keruen_log.tiles (level, number, hashes) \
-            SELECT new.* FROM moved, unnest($29::integer[], $30::bigint[], $31::bytea[]) AS new \
-        )",
-        index_changes!(),
-        " SELECT FROM moved"
-    ));
+    pub const ALL: &str = everything!(insert_many!());
+    /// The same, of one append.
+    pub const ALL_OF_APPEND: &str = everything!(insert_append!());
 }
 
 /// Writes a group. False if the head was not where this writer left it; nothing is written then.
@@ -191,11 +219,18 @@ pub(super) async fn write(
         [only] if group.tiles.is_empty() && changes.is_empty() => {
             bind_event(moving(statement::ONE_EVENT), only)
         }
-        [_, ..] if group.tiles.is_empty() && changes.is_empty() => {
-            bind_events(moving(statement::EVENTS), group)
+        events if group.tiles.is_empty() && changes.is_empty() && !events.is_empty() => {
+            match of_one_append(events) {
+                Some(first) => bind_events(moving(statement::APPEND), group, Some(first)),
+                None => bind_events(moving(statement::EVENTS), group, None),
+            }
         }
-        _ => {
-            let statement = bind_tiles(bind_events(moving(statement::ALL), group), group);
+        events => {
+            let statement = match of_one_append(events) {
+                Some(first) => bind_events(moving(statement::ALL_OF_APPEND), group, Some(first)),
+                None => bind_events(moving(statement::ALL), group, None),
+            };
+            let statement = bind_tiles(statement, group);
             let statement = index::bind_changes(statement, changes);
             return Ok(statement.fetch_optional(connection).await?.is_some());
         }
@@ -236,20 +271,40 @@ fn bind_event<'q>(statement: Statement<'q>, new: &'q NewEvent) -> Statement<'q> 
         .bind(&event.leaf_hash[..])
 }
 
-/// In the order of the columns in [`statement`].
-fn bind_events<'q>(statement: Statement<'q>, group: &'q Group) -> Statement<'q> {
+/// The first of these events, if they are those of one append.
+fn of_one_append(events: &[NewEvent]) -> Option<&NewEvent> {
+    let first = events.first()?;
+    let is_alone = events.iter().all(|new| new.command_id == first.command_id);
+    is_alone.then_some(first)
+}
+
+/// In the order of the columns in [`statement`]. Of the events of one append, what they share is that of the `first`.
+fn bind_events<'q>(
+    statement: Statement<'q>,
+    group: &'q Group,
+    first: Option<&'q NewEvent>,
+) -> Statement<'q> {
     macro_rules! column {
         ($of:expr) => {
             group.events.iter().map($of).collect::<Vec<_>>()
         };
     }
+    // Sent once where there is a first one.
+    macro_rules! shared {
+        ($statement:expr, $of:expr) => {
+            match first {
+                Some(first) => $statement.bind(of(first, $of)),
+                None => $statement.bind(column!($of)),
+            }
+        };
+    }
     let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
-    statement
-        .bind(column!(|new| stored(new.event.position)))
-        .bind(column!(|new| new.command_id))
-        .bind(column!(|new| &new.event.command_hash[..]))
-        .bind(column!(|new| number(new.index)))
-        .bind(column!(|new| number(new.append_events)))
+    let statement = shared!(statement, |new| stored(new.event.position));
+    let statement = shared!(statement, |new| new.command_id);
+    let statement = shared!(statement, |new| &new.event.command_hash[..]);
+    let statement = shared!(statement, |new| number(new.index));
+    let statement = shared!(statement, |new| number(new.append_events));
+    let statement = statement
         .bind(column!(|new| new.event.r#type.as_str()))
         .bind(column!(|new| new.event.tags.join(" ")))
         .bind(column!(|new| new.event.region.as_str()))
@@ -258,10 +313,11 @@ fn bind_events<'q>(statement: Statement<'q>, group: &'q Group) -> Statement<'q> 
         .bind(column!(|new| occurred_at(&new.event).time_us))
         .bind(column!(|new| occurred_at(&new.event).utc_offset_minutes))
         .bind(column!(|new| occurred_at(&new.event).precision))
-        .bind(column!(|new| occurred_at(&new.event).clamped))
-        .bind(column!(|new| new.event.recorded_at_us))
-        .bind(column!(|new| new.event.actor.as_str()))
-        .bind(column!(|new| new.event.origin.as_str()))
+        .bind(column!(|new| occurred_at(&new.event).clamped));
+    let statement = shared!(statement, |new| new.event.recorded_at_us);
+    let statement = shared!(statement, |new| new.event.actor.as_str());
+    let statement = shared!(statement, |new| new.event.origin.as_str());
+    statement
         .bind(column!(|new| new.event.correlation_id.as_str()))
         .bind(column!(|new| new.event.causation_id.as_str()))
         .bind(column!(|new| {
@@ -273,6 +329,11 @@ fn bind_events<'q>(statement: Statement<'q>, group: &'q Group) -> Statement<'q> 
             correction.map(|correction| correction.reason)
         }))
         .bind(column!(|new| &new.event.leaf_hash[..]))
+}
+
+/// What a column has of an event.
+fn of<'q, T>(new: &'q NewEvent, column: impl FnOnce(&'q NewEvent) -> T) -> T {
+    column(new)
 }
 
 fn occurred_at(event: &RecordedEvent) -> OccurredAt {
