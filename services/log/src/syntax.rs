@@ -64,9 +64,8 @@ const UNRESERVED: u8 = 64;
 
 const fn classes() -> [u8; 256] {
     let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let code = byte as u8;
+    let mut code = 0_u8;
+    while code.is_ascii() {
         let mut class = 0;
         if code.is_ascii_alphabetic() {
             class |= LETTER;
@@ -89,8 +88,8 @@ const fn classes() -> [u8; 256] {
             b'~' => class |= UNRESERVED,
             _ => {}
         }
-        classes[byte] = class;
-        byte += 1;
+        classes[code as usize] = class;
+        code += 1;
     }
     classes
 }

@@ -232,7 +232,7 @@ impl HeldStockQuery {
         names::known_item(connection, self.item_id.as_deref())?;
         let today = today.to_string();
         let mut clauses = Clauses::default();
-        clauses.condition("held > 0");
+        clauses.condition("held <> 0");
         in_region(&mut clauses, self.region_id.as_ref(), &today);
         clauses.equal("facility_id", self.facility_id.as_deref());
         clauses.equal("item_id", self.item_id.as_deref());
@@ -243,7 +243,7 @@ impl HeldStockQuery {
         let order = order.join(", ");
         let sql = format!(
             "SELECT MIN(lot), CAST(SUM(held) AS BIGINT), CAST(SUM(held_here) AS BIGINT), {order} \
-             FROM stock{where_clause} GROUP BY {order} ORDER BY {order} LIMIT {limit}"
+             FROM stock{where_clause} GROUP BY {order} HAVING SUM(held) > 0 ORDER BY {order} LIMIT {limit}"
         );
         let mut facilities = Facilities::new(connection, &today);
         self.paging.page(connection, &sql, &clauses, (3, 4), |row| {

@@ -224,7 +224,7 @@ impl Chronicle {
 
     /// The number of a holding.
     fn holding(&mut self, key: &HoldingKey) -> Result<i64, StoreError> {
-        if let Some(id) = self.holdings.get(key) {
+        if let Some(id) = self.holdings.touch(key) {
             return Ok(*id);
         }
         if self.stored.may_have(table::HOLDINGS.name, key)

@@ -41,6 +41,8 @@ use crate::{
 
 /// What is left of a caller's deadline for reading and answering, at most.
 const ANSWER_TIME: Duration = Duration::from_millis(50);
+/// How long a hint may take, without which an answer is only found more slowly.
+const HINT_PATIENCE: Duration = Duration::from_millis(200);
 
 /// `keruen.stock.v1.StockService` over the views on a log.
 #[derive(Clone)]
@@ -219,7 +221,10 @@ impl StockEndpoint {
         // What happened about then was most likely recorded about then. It is only a hint, and there may be none.
         let history = self.views.history();
         let near = history.read(move |rows| Ok::<_, Refusal>(past::positions_near(rows, time_us)?));
-        let hints = near.await.map_or([0; 2], |(hints, _)| hints);
+        let hints = match tokio::time::timeout(HINT_PATIENCE, near).await {
+            Ok(Ok((hints, _))) => hints,
+            _ => [0; 2],
+        };
         for hint in hints {
             if hint <= before || hint >= after {
                 continue;

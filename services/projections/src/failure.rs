@@ -5,10 +5,16 @@
 pub enum StoreError {
     /// SQLite refused.
     #[error("the views can't be read or written: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     /// PostgreSQL refused, or is out of reach.
     #[error("the views can't be read or written: {0}")]
-    Postgres(#[from] sqlx::Error),
+    Postgres(sqlx::Error),
+    /// A table or column is not there: the rows are those of another version, which answers what it can until this one
+    /// has been built.
+    #[error(
+        "the rows of another version answer, and do not tell this; ask again when the view has been built anew"
+    )]
+    OtherVersion,
     /// The folder or file can't be used.
     #[error("the views' file can't be used: {0}")]
     Io(#[from] std::io::Error),
@@ -18,6 +24,34 @@ pub enum StoreError {
     /// A stored row contradicts itself.
     #[error("the views are damaged, build them anew: {0}")]
     Damaged(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let message = match &error {
+            rusqlite::Error::SqlInputError { msg, .. } => msg.as_str(),
+            rusqlite::Error::SqliteFailure(_, Some(message)) => message.as_str(),
+            _ => "",
+        };
+        if message.starts_with("no such column") || message.starts_with("no such table") {
+            return Self::OtherVersion;
+        }
+        Self::Sqlite(error)
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        // undefined_table and undefined_column, https://www.postgresql.org/docs/current/errcodes-appendix.html
+        let code = match &error {
+            sqlx::Error::Database(error) => error.code(),
+            _ => None,
+        };
+        if code.is_some_and(|code| matches!(&*code, "42P01" | "42703")) {
+            return Self::OtherVersion;
+        }
+        Self::Postgres(error)
+    }
 }
 
 impl From<prost::DecodeError> for StoreError {

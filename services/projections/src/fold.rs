@@ -388,35 +388,39 @@ impl Fold {
     }
 
     /// Which units of a movement are held by themselves, before it or from then on: of those that leave the ones that are
-    /// held where they are, and in the same way with whoever acquires them.
+    /// held where they are, and the same ones with whoever acquires them.
     fn held_of(&mut self, movement: &Movement<'_>) -> Result<BTreeSet<String>, StoreError> {
-        let numbers = &movement.units.serial_numbers;
-        let wanted = usize::try_from(movement.held).unwrap_or(0);
-        if wanted == 0 || wanted >= numbers.len() {
-            return Ok(numbers.iter().take(wanted).cloned().collect());
-        }
-        // The movement right before it was that of the one who gave them up.
-        let is_acquired = match movement.kind {
-            Kind::Acquired(_) => !movement.undone,
-            Kind::Ceded(_) => movement.undone,
-            _ => false,
+        let numbers = movement.units.serial_numbers.iter();
+        let (leave, are_passed_on) = match movement.kind {
+            Kind::Consumed
+            | Kind::Disposed
+            | Kind::Returned
+            | Kind::WrittenOff
+            | Kind::Converted
+            | Kind::Released => (!movement.undone, false),
+            Kind::Entered | Kind::Arrived | Kind::Held | Kind::Restored => (movement.undone, false),
+            // The movement right before it was that of the one who gave them up.
+            Kind::Ceded(_) => (!movement.undone, movement.undone),
+            Kind::Acquired(_) => (movement.undone, !movement.undone),
+            _ => (false, false),
         };
-        let mut known = Vec::new();
+        if are_passed_on {
+            let passing = numbers.filter(|it| self.passing.contains(*it));
+            return Ok(passing.cloned().collect());
+        }
+        if !leave {
+            // Where the log does not say which they are, they are the first ones.
+            let wanted = usize::try_from(movement.held).unwrap_or(0);
+            return Ok(numbers.take(wanted).cloned().collect());
+        }
+        let mut held = BTreeSet::new();
         for serial_number in numbers {
             let key = stock_key(movement, movement.facility_id, serial_number);
-            let is_held = if is_acquired {
-                self.passing.contains(serial_number)
-            } else {
-                self.rows.is_held_here(key)?
-            };
-            if is_held {
-                known.push(serial_number);
+            if self.rows.is_held_here(key)? {
+                held.insert(serial_number.clone());
             }
         }
-        // Where the log does not say which they are, they are the first ones.
-        let others = numbers.iter().filter(|it| !known.contains(it));
-        let all: Vec<&String> = known.iter().copied().chain(others).collect();
-        Ok(all.into_iter().take(wanted).cloned().collect())
+        Ok(held)
     }
 
     /// Says anew how much is held of what a hold or recall concerns, at all facilities.

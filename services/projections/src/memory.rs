@@ -35,7 +35,7 @@ struct Slot<V> {
     is_dirty: bool,
     /// Whether there is a row of it.
     is_stored: bool,
-    /// Which write wrote it last; 0 where none did.
+    /// Which write wrote it last, or came after its last use; 0 where none did.
     written: u64,
 }
 
@@ -58,6 +58,13 @@ impl<K: Hash + Ord, V> Cache<K, V> {
     /// A row in memory.
     pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
         self.rows.get(key).map(|slot| &slot.value)
+    }
+
+    /// A row in memory that is used though it does not change: it is not old then.
+    pub fn touch<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<&V> {
+        let slot = self.rows.get_mut(key)?;
+        slot.written = self.writes + 1;
+        Some(&slot.value)
     }
 
     /// All rows in memory.
@@ -185,7 +192,7 @@ impl Stored {
         extent: Extent,
     ) {
         let last = cache.writes;
-        let is_kept = |slot: &Slot<V>| extent == Extent::Old && slot.written == last;
+        let is_kept = |slot: &Slot<V>| extent == Extent::Old && slot.written >= last;
         let gone = cache
             .rows
             .iter()

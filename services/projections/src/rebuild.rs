@@ -7,6 +7,7 @@
 
 use std::{
     fs::File,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,7 +16,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     engine::{FollowError, Follower},
-    failure::ApplyError,
+    failure::{ApplyError, StoreError},
     store::{CopyName, Writer},
     views::Rebuild,
 };
@@ -64,8 +65,19 @@ struct Building<'f> {
     begun: Instant,
     begun_at: u64,
     told: Option<Instant>,
+    /// The file, where it is one. It is not closed before the copy is: that would take the locks of all connections to it.
+    file: Option<Arc<File>>,
     /// What brings to the disk what was written.
     flushing: Option<JoinHandle<()>>,
+}
+
+impl Drop for Building<'_> {
+    fn drop(&mut self) {
+        // Fields are dropped in their order, so the file after the writer, unless somebody else still has it.
+        if let Some(flushing) = self.flushing.take() {
+            let _ = self.follower.runtime.block_on(flushing);
+        }
+    }
 }
 
 impl<'f> Building<'f> {
@@ -87,6 +99,9 @@ impl<'f> Building<'f> {
             writer.start_over(&head.log_id)?;
             position = 0;
         }
+        let path = keeper.place.file(&copy);
+        let file = path.map(File::open).transpose();
+        let file = file.map_err(StoreError::from)?.map(Arc::new);
         tracing::info!(
             view = keeper.view.name,
             version = keeper.view.version,
@@ -103,6 +118,7 @@ impl<'f> Building<'f> {
             begun: Instant::now(),
             begun_at: position,
             told: None,
+            file,
             flushing: None,
         }))
     }
@@ -157,16 +173,15 @@ impl<'f> Building<'f> {
 
     /// Begins to bring a file to the disk. All of it at once, in the end, would keep the disk from whoever writes the log.
     fn flush(&mut self) {
-        let keeper = &self.follower.keeper;
-        let Some(path) = keeper.place.file(self.writer.copy()) else {
+        let Some(file) = self.file.clone() else {
             return;
         };
         if self.flushing.as_ref().is_some_and(|it| !it.is_finished()) {
             return;
         }
-        let view = keeper.view.name;
+        let view = self.follower.keeper.view.name;
         let flush = move || {
-            if let Err(error) = File::open(path).and_then(|file| file.sync_data()) {
+            if let Err(error) = file.sync_data() {
                 // It is synced once more when it is complete, and then this counts.
                 tracing::debug!(view, %error, "a view that is being built can't be synced");
             }
@@ -219,8 +234,7 @@ impl<'f> Building<'f> {
 
     fn finish(mut self) -> Result<Built, FollowError> {
         self.writer.make_indexes()?;
-        Ok(Built {
-            copy: self.writer.copy().clone(),
-        })
+        let copy = self.writer.copy().clone();
+        Ok(Built { copy })
     }
 }

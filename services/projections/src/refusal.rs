@@ -115,6 +115,7 @@ impl Refusal {
                 | ReadError::Store(
                     StoreError::Sqlite(_)
                     | StoreError::Postgres(_)
+                    | StoreError::OtherVersion
                     | StoreError::Io(_)
                     | StoreError::Overtaken,
                 ),
@@ -133,7 +134,10 @@ impl Refusal {
             Self::UnknownAsset { .. } => "UNKNOWN_ASSET",
             Self::UnknownLot { .. } => "UNKNOWN_LOT",
             Self::Behind { .. } => "VIEW_BEHIND",
-            Self::Starting | Self::Read(ReadError::Missing) => "VIEW_STARTING",
+            Self::Starting
+            | Self::Read(ReadError::Missing | ReadError::Store(StoreError::OtherVersion)) => {
+                "VIEW_STARTING"
+            }
             Self::Parked { .. } => "VIEW_PARKED",
             Self::TooLarge { .. } => "TRACE_TOO_LARGE",
             Self::StatementTooLarge => "STATEMENT_TOO_LARGE",

@@ -458,19 +458,29 @@ impl Writer {
             }
             Ok::<_, StoreError>(())
         })?;
-        if self.connection.is_postgres() {
-            // Whoever adds up stock reads these whole, and their rows were replaced again and again.
-            let replaced = [&table::PAIRS, &table::STOCK_TOTALS];
-            for table in replaced.into_iter().filter(|it| self.view.keeps(it)) {
-                let vacuum = format!("VACUUM (FULL) {}", table.name);
-                self.connection.execute_batch(&vacuum)?;
-            }
-            // Of these tables alone: the log in the same database is much larger.
-            let tables: Vec<_> = self.view.tables().iter().map(|table| table.name).collect();
-            let analyze = format!("ANALYZE {}", tables.join(", "));
-            return self.connection.execute_batch(&analyze);
+        // What it knows of closings is of before.
+        self.fold = None;
+        if self.connection.is_postgres()
+            && let Err(error) = self.look_at_tables()
+        {
+            tracing::warn!(view = self.view.name, %error, "a view that was built is slower than it could be");
         }
         Ok(())
+    }
+
+    /// Lets the server see how its tables stand after all that was written.
+    fn look_at_tables(&self) -> Result<(), StoreError> {
+        self.connection.execute_batch("SET lock_timeout = '10s'")?;
+        // Whoever adds up stock reads these whole, and their rows were replaced again and again.
+        let replaced = [&table::PAIRS, &table::STOCK_TOTALS];
+        for table in replaced.into_iter().filter(|it| self.view.keeps(it)) {
+            let vacuum = format!("VACUUM (FULL) {}", table.name);
+            self.connection.execute_batch(&vacuum)?;
+        }
+        // Of these tables alone: the log in the same database is much larger.
+        let tables: Vec<_> = self.view.tables().iter().map(|table| table.name).collect();
+        let analyze = format!("ANALYZE {}", tables.join(", "));
+        self.connection.execute_batch(&analyze)
     }
 
     /// Marks a file as complete, as the last step before it is synced and gets its name: under its old one it would be

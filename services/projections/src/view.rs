@@ -4,7 +4,7 @@ use crate::table::{self, Table};
 
 /// Version of the view `current`. It moves whenever the same events would lead to other rows; the view is then built
 /// anew, while the old one answers.
-pub const VERSION: u32 = 39;
+pub const VERSION: u32 = 40;
 
 /// A view: rows folded from the log, kept apart from those of other views and at a position of their own.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub static CURRENT: View = View {
 };
 
 /// Version of the view `history`, see [`VERSION`].
-const HISTORY_VERSION: u32 = 12;
+const HISTORY_VERSION: u32 = 13;
 
 /// Stock as it was at any position, and at any time.
 pub static HISTORY: View = View {

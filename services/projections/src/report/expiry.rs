@@ -75,7 +75,7 @@ impl ExpiryQuery {
         let mut clauses = Clauses::default();
         let horizon = clauses.parameter(horizon.to_string().as_str());
         clauses.condition(format!(
-            "b.expires_on <> '' AND b.expires_on <= {horizon} AND s.on_hand > 0"
+            "b.expires_on <> '' AND b.expires_on <= {horizon} AND s.on_hand <> 0"
         ));
         if self.hide_expired {
             let today = clauses.parameter(day.as_str());
@@ -99,7 +99,7 @@ impl ExpiryQuery {
             "SELECT b.resource, CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGINT), \
              CAST(SUM(s.held) AS BIGINT), {ORDER} \
              FROM batches b JOIN stock s ON s.batch_id = b.batch_id{where_clause} \
-             GROUP BY {ORDER}, b.batch_id ORDER BY {ORDER} LIMIT {limit}"
+             GROUP BY {ORDER}, b.batch_id HAVING SUM(s.on_hand) > 0 ORDER BY {ORDER} LIMIT {limit}"
         );
         let mut facilities = Facilities::new(connection, &day);
         self.paging.page(connection, &sql, &clauses, (4, 5), |row| {

@@ -11,7 +11,7 @@ use keruen_domain::{
         GoodsToSend, HandOverShipment, Pick, ReceiveShipment, RequestShipment, SplitShipment,
         TransferShipmentTitle,
     },
-    stock::{HoldStock, NewStock, OpenStock, TransferTitle},
+    stock::{HoldStock, NewStock, OpenStock, ReleaseStock, TransferTitle},
 };
 use keruen_proto::{
     inventory::v1::{HoldReason, OverrideReason, ReceiptOutcome},
@@ -148,20 +148,13 @@ impl Trip {
         found: &[(i64, ReceiptOutcome)],
         serial_numbers: &[&str],
     ) {
-        let lines = found.iter().map(|(units, outcome)| FoundGoods {
-            line: Some(1),
-            batch_id: None,
-            owner_id: None,
-            quantity: quantity(*units),
-            outcome: *outcome,
-            serial_numbers: labels(serial_numbers),
-            item_id: None,
-            lot: None,
-            expires_on: None,
-            new_batch_id: code("UNUSED"),
-            sscc: None,
-        });
-        let lines = lines.collect();
+        let lines = found
+            .iter()
+            .map(|(units, outcome)| found_goods(*units, *outcome, serial_numbers));
+        self.receive_lines(shipment_id, lines.collect());
+    }
+
+    fn receive_lines(&mut self, shipment_id: &str, lines: Vec<FoundGoods>) {
         self.history.expect(&ReceiveShipment {
             shipment_id: code(shipment_id),
             lines: Some(lines),
@@ -241,6 +234,22 @@ impl Trip {
                 assert_eq!((words.of)(&then.unwrap().rows), *told, "{asked:?}");
             }
         }
+    }
+}
+
+fn found_goods(units: i64, outcome: ReceiptOutcome, serial_numbers: &[&str]) -> FoundGoods {
+    FoundGoods {
+        line: Some(1),
+        batch_id: None,
+        owner_id: None,
+        quantity: quantity(units),
+        outcome,
+        serial_numbers: labels(serial_numbers),
+        item_id: None,
+        lot: None,
+        expires_on: None,
+        new_batch_id: code("UNUSED"),
+        sscc: None,
     }
 }
 
@@ -476,6 +485,46 @@ fn a_unit_that_is_held_by_itself_stays_so_with_another_owner() {
     trip.tells(
         "SN-1 WH-ALA MOH MOH there claimed, SN-2 WH-ALA MOH MOH there held, SN-3 WH-ALA MOH MOH there",
     );
+    trip.check(&UNITS);
+}
+
+#[test]
+fn units_of_a_receipt_that_never_happened_are_held_no_longer() {
+    let mut trip = Trip::with("VENT-X", &["SN-1", "SN-2"], 2, 2);
+    trip.dispatch();
+    let coming = "SN-1 H-JEZ MOH CARRIER coming, SN-1 WH-ALA MOH CARRIER sent, \
+                  SN-2 H-JEZ MOH CARRIER coming, SN-2 WH-ALA MOH CARRIER sent";
+    trip.tells(coming);
+    let found = vec![
+        found_goods(1, ReceiptOutcome::Damaged, &["SN-1"]),
+        found_goods(1, ReceiptOutcome::Good, &["SN-2"]),
+    ];
+    trip.receive_lines("S", found);
+    trip.history.expect(&ReleaseStock {
+        facility_id: code("H-JEZ"),
+        batch_id: code("B"),
+        owner_id: None,
+        quantity: quantity(1),
+        serial_numbers: labels(&["SN-1"]),
+        grounds: Grounds::Override {
+            authorised_by_ref: Label::parse("person:7").unwrap(),
+            reason: OverrideReason::HeldByMistake,
+        },
+        documents: Vec::new(),
+    });
+    trip.history.expect(&HoldStock {
+        facility_id: code("H-JEZ"),
+        batch_id: code("B"),
+        owner_id: None,
+        quantity: quantity(1),
+        serial_numbers: labels(&["SN-2"]),
+        reason: HoldReason::Damaged,
+        documents: Vec::new(),
+    });
+    trip.tells("SN-1 H-JEZ MOH MOH there, SN-2 H-JEZ MOH MOH there held");
+    // One of them was held, and not the one that had come damaged.
+    trip.void("ShipmentReceived");
+    trip.tells(coming);
     trip.check(&UNITS);
 }
 
