@@ -233,7 +233,7 @@ async fn the_page_follows_the_log_where_scripts_run() {
     browser
         .wait_until("document.querySelector('#live')?.classList.contains('on') === true")
         .await;
-    let consumed = |table: &Value| table["KZ-39"][5].as_i64().unwrap();
+    let consumed = |table: &Value| table["KZ-39"][6].as_i64().unwrap();
     let before = consumed(&browser.evaluate(TABLE).await);
     // So that a page that loads anew would be noticed.
     browser.evaluate("document.keruenTest = true").await;

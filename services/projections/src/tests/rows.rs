@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     database::{Connection, params},
-    failure::Defect,
+    failure::{Defect, StoreError},
     resource,
     store::{Place, Writer},
     view::{CURRENT, View},
@@ -474,5 +474,27 @@ fn both_databases_have_the_same_rows() {
         drop(writer);
         let copy = answering(&served.place, &CURRENT);
         served.place.remove(&copy).unwrap();
+    }
+}
+
+#[test]
+fn what_rows_of_another_version_do_not_tell_is_not_taken_for_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let on_server = served();
+    for place in [&Place::Folder(dir.path().to_owned()), &on_server.place] {
+        let mut writer = open(place, &CURRENT);
+        let ask = |connection: &Connection, sql: &str| {
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_row(&[], |row| row.get::<i64>(0))
+        };
+        for sql in ["SELECT shade FROM stock", "SELECT 1 FROM shades"] {
+            let asked = ask(writer.connection(), sql);
+            assert!(matches!(asked, Err(StoreError::OtherVersion)), "{asked:?}");
+        }
+        let asked = ask(writer.connection(), "SELECT FROM WHERE");
+        assert!(
+            !matches!(asked, Ok(_) | Err(StoreError::OtherVersion)),
+            "{asked:?}"
+        );
     }
 }
