@@ -174,7 +174,12 @@ impl Chronicle {
         let is_late = recorded.recorded_at_us - occurred_at_us >= LATE_US;
         let of_event = match summed(std::mem::take(&mut self.of_event)) {
             Ok(of_event) => of_event,
-            Err(key) => return Ok(Err(uncountable(&key.stock.facility_id, &key.stock.item_id))),
+            Err(key) => {
+                return Ok(Err(Defect::uncountable(
+                    &key.stock.facility_id,
+                    &key.stock.item_id,
+                )));
+            }
         };
         for (key, counts) in &of_event {
             let holding_id = self.holding(key)?;
@@ -192,7 +197,9 @@ impl Chronicle {
         });
         let of_pairs = match summed(of_pairs.collect()) {
             Ok(of_pairs) => of_pairs,
-            Err(TwoRef(facility_id, item_id)) => return Ok(Err(uncountable(facility_id, item_id))),
+            Err(TwoRef(facility_id, item_id)) => {
+                return Ok(Err(Defect::uncountable(facility_id, item_id)));
+            }
         };
         let day = day_of(occurred_at_us);
         let is_changed = !of_pairs.is_empty();
@@ -203,7 +210,7 @@ impl Chronicle {
             pair.balance = balance.unwrap_or_default();
             let noted = self.sheets.note(pair_id, day, change)?;
             if balance.and(noted).is_none() {
-                return Ok(Err(uncountable(key.0, key.1)));
+                return Ok(Err(Defect::uncountable(key.0, key.1)));
             }
             self.pair_changes.push(PairChange {
                 position,
@@ -407,13 +414,6 @@ fn summed<K: Ord>(mut all: Vec<(K, Counts)>) -> Result<Vec<(K, Counts)>, K> {
     }
     sums.retain(|(_, counts)| !counts.is_zero());
     Ok(sums)
-}
-
-fn uncountable(facility_id: &str, item_id: &str) -> Defect {
-    Defect::Uncountable {
-        facility_id: facility_id.to_owned(),
-        item_id: item_id.to_owned(),
-    }
 }
 
 /// How much there is of all pairs, in order of their numbers, if all of them are in memory.

@@ -82,6 +82,16 @@ pub enum Defect {
     },
 }
 
+impl Defect {
+    /// See [`Defect::Uncountable`].
+    pub fn uncountable(facility_id: &str, item_id: &str) -> Self {
+        Self::Uncountable {
+            facility_id: facility_id.to_owned(),
+            item_id: item_id.to_owned(),
+        }
+    }
+}
+
 /// Why events could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {

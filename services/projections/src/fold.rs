@@ -350,7 +350,7 @@ impl Fold {
                 let key = stock_key(&part, facility_id, serial_number);
                 let added = self.rows.add(key, &lot, change, is_blocked)?;
                 if self.note(key, added).is_none() {
-                    return Ok(Err(uncountable(facility_id, &units.item_id)));
+                    return Ok(Err(Defect::uncountable(facility_id, &units.item_id)));
                 }
             }
         }
@@ -440,7 +440,7 @@ impl Fold {
             let relabelled = matches!(event, Event::BatchDataCorrected(_)).then_some(lot.as_str());
             let restated = self.rows.restate(key.as_ref(), relabelled, is_blocked)?;
             if self.note(key.as_ref(), restated).is_none() {
-                return Ok(Err(uncountable(&key.facility_id, item_id)));
+                return Ok(Err(Defect::uncountable(&key.facility_id, item_id)));
             }
         }
         Ok(Ok(()))
@@ -645,13 +645,6 @@ fn stock_key<'k>(
         batch_id: &movement.units.batch_id,
         owner_id: movement.owner_id,
         serial_number,
-    }
-}
-
-fn uncountable(facility_id: &str, item_id: &str) -> Defect {
-    Defect::Uncountable {
-        facility_id: facility_id.to_owned(),
-        item_id: item_id.to_owned(),
     }
 }
 
