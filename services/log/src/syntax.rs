@@ -112,14 +112,9 @@ pub(crate) fn event_type(text: &str) -> Result<(), String> {
         part.first().is_some_and(|first| is(*first, LETTER))
             && part.iter().all(|byte| is(*byte, WORD))
     };
-    let mut parts = text.as_bytes().split(|byte| *byte == b'.');
-    let package = parts.next().is_some_and(identifier);
-    let mut names = 0;
-    let fits = parts.all(|part| {
-        names += 1;
-        identifier(part)
-    });
-    if text.len() <= MAX_TYPE_BYTES && package && fits && names > 0 {
+    let bytes = text.as_bytes();
+    let mut parts = bytes.split(|byte| *byte == b'.');
+    if text.len() <= MAX_TYPE_BYTES && bytes.contains(&b'.') && parts.all(identifier) {
         Ok(())
     } else {
         Err(format!(

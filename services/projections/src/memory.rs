@@ -142,7 +142,7 @@ impl<K: Hash + Ord, V> Cache<K, V> {
 /// How much is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All that the last write did not write.
+    /// All that the last write did not write, and nobody has used since.
     Old,
     /// Everything.
     All,

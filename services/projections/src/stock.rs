@@ -166,10 +166,6 @@ impl StockQuery {
     ) -> Result<StockPage, Refusal> {
         self.refuse_unknown(connection)?;
         let (sql, clauses) = self.sql(connection, past, day)?;
-        if past.is_some() {
-            // It reads a sheet and the changes next to it, whichever they are.
-            connection.keep_plans()?;
-        }
         let mut statement = connection.prepare_cached(&sql)?;
         let groups = &self.groups;
         let mut found = statement.query(&clauses.values())?;
@@ -245,6 +241,8 @@ impl StockQuery {
             let rows = if by_batch || by_custodian {
                 past.holdings(&mut clauses, by_custodian)
             } else {
+                // It reads a sheet and the changes next to it, whichever they are.
+                connection.keep_plans()?;
                 past.pairs(connection, &mut clauses)?
             };
             format!("({rows}) s")

@@ -95,8 +95,8 @@ pub async fn appenders(run: &mut Run, backend: Backend, report: &mut Report) {
     }
 }
 
-/// Runs both crowds, each on a log of its own, in turns with a baseline, which gets as much time as 256 appenders take, and answers with what
-/// those 256 did.
+/// Runs both crowds, each on a log of its own, in turns with a baseline, which gets as much time as 256 appenders take,
+/// and answers with what those 256 did.
 async fn crowds<A: Appender>(
     run: &mut Run,
     ground: &Ground,
@@ -142,7 +142,8 @@ pub async fn batches(run: &mut Run, backend: Backend, report: &mut Report) {
     report.figure(&format!("{}_bare1000_stall_ms", backend.name()), of_bare);
 }
 
-/// Each size has a log of its own, so that none pays for what another one left to be merged. Answers with the longest stalls of batches of 1,000, of the log and of the baseline.
+/// Each size has a log of its own, so that none pays for what another one left to be merged. Answers with the longest
+/// stalls of batches of 1,000, of the log and of the baseline.
 async fn batches_beside<A: Appender>(
     run: &mut Run,
     ground: &Ground,
