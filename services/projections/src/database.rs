@@ -21,6 +21,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The writer has about thirty statements, and nine loads.
 const CACHED_STATEMENTS: usize = 96;
 
+/// How much a writer keeps of a file, in KiB, as SQLite wants it said: a batch of events touches pages all over it.
+const WRITER_CACHE: i32 = -16_384;
+/// How many pages of 4 KiB the journal takes before they are brought into the file. Most pages are written again and again.
+const JOURNAL_PAGES: i32 = 8_000;
+
 /// How much a reader keeps of a file, in KiB, as SQLite wants it said. Questions of the past look into many pages.
 const READER_CACHE: i32 = -16_384;
 
@@ -177,6 +182,8 @@ impl Connection {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A power cut may take the newest transactions back, whole ones: the checkpoint goes back with the rows.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
+        connection.pragma_update(None, "wal_autocheckpoint", JOURNAL_PAGES)?;
         Ok(Self::Sqlite(connection))
     }
 

@@ -15,6 +15,7 @@ use tokio::{
 
 use crate::{
     failure::StoreError,
+    reading::Readings,
     rebuild::{self, Built},
     store::{Checkpoint, CopyName, Lock, Writer},
     views::{Keeper, Parked, Status, Views},
@@ -54,10 +55,12 @@ impl Views {
     )]
     pub fn run(self: &Arc<Self>, log: Arc<dyn Log>) -> Running {
         let (stop, _) = watch::channel(false);
+        let readings = Arc::new(Readings::default());
         let tasks = self.keepers().iter().map(|keeper| {
             let follower = Follower {
                 keeper: keeper.clone(),
                 log: log.clone(),
+                readings: readings.clone(),
                 runtime: Handle::current(),
                 stop: stop.subscribe(),
                 asked: keeper.rebuild_asked.subscribe(),
@@ -88,6 +91,8 @@ pub(crate) enum FollowError {
 pub(crate) struct Follower {
     pub keeper: Arc<Keeper>,
     pub log: Arc<dyn Log>,
+    /// Those of all views that are built.
+    pub readings: Arc<Readings>,
     pub runtime: Handle,
     pub stop: watch::Receiver<bool>,
     /// Wakes whenever somebody asks for a rebuild.

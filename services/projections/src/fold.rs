@@ -27,6 +27,7 @@ use crate::{
     memory::{Cache, Extent, KeyRef as _, Stored},
     movement::{Kind, Movement, movements},
     place::{Place, shift},
+    reading::Page,
     report::worth,
     resource::{self, Folded},
     rows::{NewStep, PlaceValue, Rows, TakenOver, Whereabouts},
@@ -85,18 +86,39 @@ impl Fold {
 
     /// Takes in events that follow. After an error it must not be used any more.
     pub fn take(&mut self, events: &[RecordedEvent]) -> Result<(), ApplyError> {
-        for (index, recorded) in events.iter().enumerate() {
+        let decoded = events.iter().map(|recorded| {
+            let event = Event::decode(&recorded.r#type, &recorded.data);
+            event.map(Cow::Owned).map_err(|error| error.to_string())
+        });
+        self.take_decoded(events.iter().zip(decoded))
+    }
+
+    /// The same with the first events of a page.
+    pub fn take_page(&mut self, page: &Page, events: usize) -> Result<(), ApplyError> {
+        let decoded = page.events().iter().map(|event| match event {
+            Ok(event) => Ok(Cow::Borrowed(event)),
+            Err(error) => Err(error.clone()),
+        });
+        self.take_decoded(page.recorded().iter().zip(decoded).take(events))
+    }
+
+    fn take_decoded<'e>(
+        &mut self,
+        events: impl Iterator<Item = (&'e RecordedEvent, Result<Cow<'e, Event>, String>)>,
+    ) -> Result<(), ApplyError> {
+        let mut last = None;
+        for (index, (recorded, event)) in events.enumerate() {
             let expected = self.position + 1;
             let defective = |defect| ApplyError::Event { index, defect };
             if recorded.position != expected {
                 return Err(defective(Defect::OutOfOrder { expected }));
             }
-            let event = Event::decode(&recorded.r#type, &recorded.data)
-                .map_err(|error| defective(Defect::Undecodable(error.to_string())))?;
+            let event = event.map_err(|error| defective(Defect::Undecodable(error)))?;
             self.take_one(recorded, &event)?.map_err(defective)?;
             self.position = expected;
+            last = Some(recorded);
         }
-        if let Some(last) = events.last() {
+        if let Some(last) = last {
             self.leaf_hash = Some(last.leaf_hash.to_vec());
         }
         Ok(())

@@ -34,6 +34,7 @@ mod paging;
 mod past;
 mod place;
 mod places;
+mod reading;
 mod rebuild;
 mod refusal;
 mod report;

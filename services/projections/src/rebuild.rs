@@ -11,19 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keruen_log::{Query, Range, RecordedEvent};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use crate::{
     engine::{FollowError, Follower},
     failure::{ApplyError, StoreError},
+    reading::Page,
     store::{CopyName, Writer},
     views::Rebuild,
 };
 
-/// Events of a page that is read ahead, and how many such pages wait.
-const PAGE_EVENTS: usize = 2_000;
-const PAGES_AHEAD: usize = 4;
 /// How many events are folded before they are written, at most: so many are folded again after the program ended.
 const COMMIT_EVENTS: u64 = 50_000;
 /// How often progress is told.
@@ -125,14 +122,22 @@ impl<'f> Building<'f> {
 
     /// Folds and writes everything up to a position; `false` where it is over before that.
     fn up_to(&mut self, last: u64) -> Result<bool, FollowError> {
-        while self.position < self.parked_before.map_or(last, |parked| parked.min(last)) {
+        loop {
             let until = self.parked_before.map_or(last, |parked| parked.min(last));
-            let mut pages = self.read_ahead(until);
-            while let Some(page) = pages.blocking_recv() {
-                if self.follower.is_stopped() {
+            if self.position >= until {
+                break;
+            }
+            let follower = self.follower;
+            let (readings, runtime) = (&follower.readings, &follower.runtime);
+            let mut pages = readings.pages(runtime, &follower.log, self.position, until);
+            while self.position < until
+                && let Some(page) = pages.blocking_recv()
+            {
+                if follower.is_stopped() {
                     return Ok(false);
                 }
-                if !self.take(&page?)? {
+                let page = page?;
+                if !self.take(&page, until)? {
                     break;
                 }
             }
@@ -141,9 +146,13 @@ impl<'f> Building<'f> {
         Ok(!self.follower.is_stopped())
     }
 
-    /// Folds events; `false` where one of them can't be taken in, and everything since the last commit is read again.
-    fn take(&mut self, events: &[RecordedEvent]) -> Result<bool, FollowError> {
-        match self.writer.take(events) {
+    /// Folds the events of a page up to a position; `false` where one of them can't be taken in, and everything since the
+    /// last commit is read again.
+    fn take(&mut self, page: &Page, until: u64) -> Result<bool, FollowError> {
+        let events = page.recorded();
+        // Others who take the same pages may go further.
+        let events = &events[..events.partition_point(|event| event.position <= until)];
+        match self.writer.take_page(page, events.len()) {
             Ok(()) => {}
             Err(ApplyError::Store(error)) => return Err(error.into()),
             Err(ApplyError::Event { index, .. }) => {
@@ -208,28 +217,6 @@ impl<'f> Building<'f> {
             status.rebuild = Some(rebuild);
             true
         });
-    }
-
-    /// Reads pages while others are folded.
-    fn read_ahead(&self, last: u64) -> mpsc::Receiver<Result<Vec<RecordedEvent>, FollowError>> {
-        let (sender, pages) = mpsc::channel(PAGES_AHEAD);
-        let (log, mut position) = (self.follower.log.clone(), self.position);
-        self.follower.runtime.spawn(async move {
-            while position < last {
-                let range = Range::after(position).up_to(last);
-                let page = log.read(&Query::default(), range, PAGE_EVENTS).await;
-                let page = page.map(|page| page.events);
-                let reached = page.as_ref().ok().and_then(|events| events.last());
-                let reached = reached.map(|last| last.position);
-                // Whoever folds may have stopped.
-                if sender.send(page.map_err(FollowError::from)).await.is_err() {
-                    return;
-                }
-                let Some(reached) = reached else { return };
-                position = reached;
-            }
-        });
-        pages
     }
 
     fn finish(mut self) -> Result<Built, FollowError> {

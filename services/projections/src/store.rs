@@ -17,6 +17,7 @@ use crate::{
     database::{self, Access, Address, Connection, params},
     failure::{ApplyError, Defect, StoreError},
     fold::Fold,
+    reading::Page,
     sheets, table,
     view::{self, View},
 };
@@ -191,11 +192,12 @@ impl Place {
                 let connection = Connection::open_file(&folder.join(copy.file()))?;
                 if copy.is_unfinished {
                     // It is synced as a whole when it is complete. Until then only the system itself could lose any of
-                    // it, which is found out below.
+                    // it, which is found out below. Nobody reads it, so that new pages can be written once, straight to
+                    // where they belong.
                     // Rows come in the order of each table's keys, and their indexes at the end: pages are met again while
                     // they are in memory.
                     connection.execute_batch(
-                        "PRAGMA synchronous = OFF; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000",
+                        "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536",
                     )?;
                 }
                 connection
@@ -517,13 +519,25 @@ impl Writer {
     /// Folds events that follow what was folded before, in memory. If that fails, everything since the checkpoint is
     /// forgotten.
     pub fn take(&mut self, events: &[RecordedEvent]) -> Result<(), ApplyError> {
+        self.fold(|fold| fold.take(events))
+    }
+
+    /// The same with the first events of a page.
+    pub fn take_page(&mut self, page: &Page, events: usize) -> Result<(), ApplyError> {
+        self.fold(|fold| fold.take_page(page, events))
+    }
+
+    fn fold(
+        &mut self,
+        take: impl FnOnce(&mut Fold) -> Result<(), ApplyError>,
+    ) -> Result<(), ApplyError> {
         let mut fold = if let Some(fold) = self.fold.take() {
             fold
         } else {
             let position = checkpoint(&self.connection)?.position;
             Fold::new(self.connection.clone(), self.view, position)
         };
-        fold.take(events)?;
+        take(&mut fold)?;
         self.fold = Some(fold);
         Ok(())
     }
@@ -632,7 +646,7 @@ fn names_in(folder: &Path) -> Result<Vec<String>, StoreError> {
 }
 
 fn remove_file(path: &Path) -> Result<(), StoreError> {
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         match fs::remove_file(&name) {

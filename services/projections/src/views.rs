@@ -48,12 +48,12 @@ pub struct ViewOptions {
 impl Default for ViewOptions {
     fn default() -> Self {
         Self {
-            batch_events: 2_000,
+            batch_events: 10_000,
             poll_interval: Duration::from_secs(2),
             max_wait: Duration::from_secs(10),
             max_query: Duration::from_secs(30),
             readers: 4,
-            memory_bytes: 16 << 20,
+            memory_bytes: 32 << 20,
             build_memory_bytes: 192 << 20,
             build_from_events: 10_000,
             today: None,

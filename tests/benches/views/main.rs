@@ -41,6 +41,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const APPEND_EVENTS: usize = 900;
 /// Events of one append of those who write while views are built.
 const WRITER_EVENTS: usize = 12;
+/// How often writers are watched before and while views are built.
+const ROUNDS: usize = 3;
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_mins(20);
 
@@ -109,7 +111,8 @@ async fn measure(arguments: &Arguments) {
         if arguments.backend.is_none_or(|only| only == backend) {
             let folder =
                 TempDir::with_prefix_in("views-", results()).expect("the folder can be written");
-            measure_backend(backend, folder.path(), events, &mut report).await;
+            let rounds = if arguments.quick { 1 } else { ROUNDS };
+            measure_backend(backend, folder.path(), events, rounds, &mut report).await;
         }
     }
     report.figure("peak_rss_mib", peak_rss_mib());
@@ -190,7 +193,7 @@ impl Bench {
     async fn fill(&mut self, events: u64) {
         let registry = self.author.registry();
         self.log.append(registry).await.expect("the log takes it");
-        while self.log.head().await.expect("the log answers").position < events {
+        while self.head().await < events {
             let mut waiting = Vec::new();
             for _ in 0..8 {
                 let request = self.author.stories(APPEND_EVENTS);
@@ -201,6 +204,11 @@ impl Bench {
             }
             self.author.pass_time();
         }
+    }
+
+    /// The position of the newest event.
+    async fn head(&self) -> u64 {
+        self.log.head().await.expect("the log answers").position
     }
 
     async fn views(&self) -> Arc<Views> {
@@ -242,12 +250,18 @@ fn rate(events: u64, time: Duration) -> f64 {
     events as f64 / time.as_secs_f64()
 }
 
-async fn measure_backend(backend: Backend, folder: &Path, events: u64, report: &mut Report) {
+async fn measure_backend(
+    backend: Backend,
+    folder: &Path,
+    events: u64,
+    rounds: usize,
+    report: &mut Report,
+) {
     let name = backend.name();
     eprintln!("{name}: filling the log");
     let mut bench = Bench::new(backend, folder, events).await;
     bench.fill(events).await;
-    let head = bench.log.head().await.expect("the log answers").position;
+    let head = bench.head().await;
 
     let mut scans = [bench.scan().await, bench.scan().await, bench.scan().await];
     scans.sort_by(f64::total_cmp);
@@ -266,7 +280,7 @@ async fn measure_backend(backend: Backend, folder: &Path, events: u64, report: &
     ask(&bench, &views, name, report).await;
 
     eprintln!("{name}: writing while views are built anew");
-    write(&mut bench, &views, name, report).await;
+    write(&mut bench, &views, name, rounds, report).await;
     running.stop().await;
 }
 
@@ -308,7 +322,7 @@ async fn time_ms(endpoint: &StockEndpoint, request: &ListStockRequest) -> (f64, 
 
 async fn ask(bench: &Bench, views: &Arc<Views>, name: &str, report: &mut Report) {
     let endpoint = StockEndpoint::new(Arc::clone(views), Arc::clone(&bench.log));
-    let head = bench.log.head().await.expect("the log answers").position;
+    let head = bench.head().await;
     let by = |groups: &[StockGroup]| ListStockRequest {
         group_by: groups.iter().map(|group| (*group).into()).collect(),
         ..ListStockRequest::default()
@@ -437,25 +451,55 @@ async fn load_for(bench: &mut Bench, pace: Option<f64>, time: Duration) -> Load 
     load
 }
 
-async fn write(bench: &mut Bench, views: &Arc<Views>, name: &str, report: &mut Report) {
-    let head = |bench: &Bench| {
-        let log = Arc::clone(&bench.log);
-        async move { log.head().await.expect("the log answers").position }
-    };
-    let capacity = load_for(bench, None, Duration::from_secs(6)).await;
-    report.lane(
-        name,
-        "writers, at most, views following",
-        capacity.rate,
-        "events/s",
-    );
-    until_all(views, head(bench).await).await;
-    let pace = capacity.rate / 2.0;
-    let before = load_for(bench, Some(pace), Duration::from_secs(8)).await;
-    report.lane(name, "writers at half of that", before.rate, "events/s");
-    report.lane(name, "… their p99", before.p99_ms, "ms");
-    until_all(views, head(bench).await).await;
+/// What writers may ask for such that the views keep up with them: events a second, until the views have all of them.
+async fn capacity(bench: &mut Bench, views: &Arc<Views>, name: &str, report: &mut Report) -> f64 {
+    let (before, begun) = (bench.head().await, Instant::now());
+    let alone = load_for(bench, None, Duration::from_secs(6)).await;
+    report.lane(name, "writers, at most", alone.rate, "events/s");
+    let head = bench.head().await;
+    until_all(views, head).await;
+    let kept_up = rate(head - before, begun.elapsed());
+    let scenario = "… until the views have it all: capacity";
+    report.lane(name, scenario, kept_up, "events/s");
+    kept_up
+}
 
+async fn write(
+    bench: &mut Bench,
+    views: &Arc<Views>,
+    name: &str,
+    rounds: usize,
+    report: &mut Report,
+) {
+    let pace = capacity(bench, views, name, report).await / 2.0;
+    let (mut rates, mut p99s) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let before = load_for(bench, Some(pace), Duration::from_secs(10)).await;
+        report.lane(name, "writers at half of that", before.rate, "events/s");
+        report.lane(name, "… their p99", before.p99_ms, "ms");
+        until_all(views, bench.head().await).await;
+        let during = load_while_building(bench, views, pace, name, report).await;
+        rates.push(during.rate / before.rate);
+        p99s.push(during.p99_ms / before.p99_ms);
+        until_all(views, bench.head().await).await;
+    }
+    report.lowest("writers_during_rebuild_over_before", median(&mut rates));
+    report.highest("writers_p99_during_over_before", median(&mut p99s));
+}
+
+/// Of disks that others share, one stall says little.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+async fn load_while_building(
+    bench: &mut Bench,
+    views: &Arc<Views>,
+    pace: f64,
+    name: &str,
+    report: &mut Report,
+) -> Load {
     views.rebuild(None).expect("they are all here");
     let begun = Instant::now();
     let stop = Arc::new(AtomicBool::new(false));
@@ -476,27 +520,12 @@ async fn write(bench: &mut Bench, views: &Arc<Views>, name: &str, report: &mut R
     });
     let during = load(&bench.log, &mut bench.author, Some(pace), &stop).await;
     let took = watching.await.expect("watching does not fail");
-    report.lane(
-        name,
-        "writers while all views are built anew",
-        during.rate,
-        "events/s",
-    );
+    let scenario = "writers while all views are built anew";
+    report.lane(name, scenario, during.rate, "events/s");
     report.lane(name, "… their p99", during.p99_ms, "ms");
-    report.lane(
-        name,
-        "all views anew, beside writers",
-        rate(head(bench).await, took),
-        "events/s",
-    );
-    report.lowest(
-        "writers_during_rebuild_over_before",
-        during.rate / before.rate,
-    );
-    report.highest(
-        "writers_p99_during_over_before",
-        during.p99_ms / before.p99_ms,
-    );
+    let anew = rate(bench.head().await, took);
+    report.lane(name, "all views anew, beside writers", anew, "events/s");
+    during
 }
 
 /// The most memory that this process has had.

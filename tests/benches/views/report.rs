@@ -35,12 +35,12 @@ const FIGURES: &[(&str, Target, &str)] = &[
     (
         "writers_during_rebuild_over_before",
         Target::AtLeast(0.95),
-        "rate of writers at half of their capacity, the worst",
+        "rate of writers at half of their capacity",
     ),
     (
         "writers_p99_during_over_before",
         Target::AtMost(2.0),
-        "their p99, the worst",
+        "their p99",
     ),
     (
         "known_at_over_current",

@@ -14,6 +14,7 @@ mod naive;
 mod past;
 mod places;
 mod plans;
+mod reading;
 mod report;
 mod rows;
 mod statement;
