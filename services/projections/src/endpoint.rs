@@ -264,15 +264,17 @@ impl StockEndpoint {
         self.wait_for(keeper, min_position, request.metadata())
             .await?;
         let regions_on = day.clone();
-        let (page, position) = keeper
-            .read(move |rows| query.answer_past(rows, &past, &day))
-            .await?;
+        let read = keeper.read_any_version(move |rows, is_older| {
+            query.of_rows(is_older).answer_past(rows, &past, &day)
+        });
+        let (page, position) = read.await?;
         Ok(Response::new(ListStockResponse {
             rows: page.rows,
             position,
             next_page_token: page.next_page_token,
             known_at_position: past.known_at.unwrap_or(0),
             regions_on,
+            untold_counters: page.untold_counters,
         }))
     }
 
@@ -325,14 +327,20 @@ impl StockService for StockEndpoint {
         }
         let today = self.today();
         let regions_on = today.clone();
-        let at = (request.get_ref().min_position, request.metadata());
-        let (page, position) = self.ask(at, move |rows| query.answer(rows, &today)).await?;
+        let current = self.views.current();
+        let min_position = request.get_ref().min_position;
+        self.wait_for(current, min_position, request.metadata())
+            .await?;
+        let read = current
+            .read_any_version(move |rows, is_older| query.of_rows(is_older).answer(rows, &today));
+        let (page, position) = read.await?;
         Ok(Response::new(ListStockResponse {
             rows: page.rows,
             position,
             next_page_token: page.next_page_token,
             known_at_position: 0,
             regions_on,
+            untold_counters: page.untold_counters,
         }))
     }
 

@@ -30,6 +30,7 @@ mod lot;
 mod memory;
 mod movement;
 mod names;
+mod older;
 mod paging;
 mod past;
 mod place;

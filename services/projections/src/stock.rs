@@ -11,10 +11,12 @@ use crate::{
     fields::Fields,
     filter::{Column, Filter, Kind, Known, Order, column},
     names,
+    older::Untold,
     paging::{self, MAX_PAGE_BYTES},
     past::Past,
     refusal::Refusal,
     rows::{COUNTERS, counts},
+    table::{self, Table},
 };
 
 const USUAL_ROWS: usize = 1_000;
@@ -94,9 +96,13 @@ pub struct StockQuery {
     /// What the filter says of sums.
     filter_of_sums: Filter,
     order: Option<Order>,
+    /// The sums of which it says something, be it what to leave out or what comes first.
+    decisive: Vec<&'static str>,
     page_size: usize,
     fingerprint: u64,
     resume: Option<Vec<Value>>,
+    /// Whether the rows are of an older version.
+    is_older: bool,
 }
 
 /// Rows and the token of the next page.
@@ -105,6 +111,8 @@ pub struct StockPage {
     pub rows: Vec<StockRow>,
     /// Empty where this is the last page.
     pub next_page_token: String,
+    /// Counters that are 0 because the rows, of an older version, do not tell them.
+    pub untold_counters: Vec<String>,
 }
 
 impl StockQuery {
@@ -131,6 +139,8 @@ impl StockQuery {
             page_size: fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS),
             fingerprint: fingerprint(request),
             resume: None,
+            is_older: false,
+            decisive: decisive(&filter_of_sums, order_by),
             filter,
             filter_of_sums,
             order,
@@ -141,6 +151,12 @@ impl StockQuery {
         let shape = query.order.as_ref().map_or_else(usual, Order::shape);
         query.resume = paging::resume(&request.page_token, query.fingerprint, &shape)?;
         Ok(query)
+    }
+
+    /// The same of rows that may be of an older version, and lack counters.
+    #[must_use]
+    pub fn of_rows(self, is_older: bool) -> Self {
+        Self { is_older, ..self }
     }
 
     /// Adds up what there is, from the view `current`, with the regions of `today`, ISO 8601.
@@ -165,8 +181,9 @@ impl StockQuery {
         day: &str,
     ) -> Result<StockPage, Refusal> {
         self.refuse_unknown(connection)?;
+        let untold = self.untold(connection, past.is_some())?;
         let (sql, clauses) = self.sql(connection, past, day)?;
-        let mut statement = connection.prepare_cached(&sql)?;
+        let mut statement = connection.prepare_cached(&format!("{}{sql}", untold.with))?;
         let groups = &self.groups;
         let mut found = statement.query(&clauses.values())?;
         let mut rows: Vec<StockRow> = Vec::new();
@@ -190,7 +207,43 @@ impl StockQuery {
         Ok(StockPage {
             rows,
             next_page_token,
+            untold_counters: untold.counters.into_iter().map(str::to_owned).collect(),
         })
+    }
+
+    /// What the rows do not tell of the counters. Where these decide which rows there are, or in what order, there is no
+    /// answer without them.
+    fn untold(&self, connection: &Connection, is_past: bool) -> Result<Untold, StoreError> {
+        if !self.is_older {
+            return Ok(Untold::default());
+        }
+        let is_in_hand = self.by_custodian() && !is_past;
+        let told_elsewhere: &[&str] = if is_in_hand {
+            &["in_transit", "in_transit_out"]
+        } else {
+            &[]
+        };
+        let untold = Untold::of(connection, &self.tables(is_past), told_elsewhere)?;
+        let is_decisive = |counter: &&str| self.decisive.contains(counter);
+        if untold.counters.iter().any(is_decisive) {
+            return Err(StoreError::OtherVersion);
+        }
+        Ok(untold)
+    }
+
+    /// The tables whose counters are added up.
+    fn tables(&self, is_past: bool) -> Vec<&'static Table> {
+        match (is_past, self.by_batch() || self.by_custodian()) {
+            (false, false) => vec![&table::STOCK_TOTALS],
+            (false, true) => vec![&table::STOCK],
+            (true, false) => vec![
+                &table::PAIRS,
+                &table::PAIR_CHANGES,
+                &table::BALANCES,
+                &table::CLOSINGS,
+            ],
+            (true, true) => vec![&table::CHANGES],
+        }
     }
 
     fn refuse_unknown(&self, connection: &Connection) -> Result<(), Refusal> {
@@ -214,28 +267,38 @@ impl StockQuery {
         self.groups.contains(&group)
     }
 
+    fn by_expiry(&self) -> bool {
+        self.has_group(StockGroup::Expiry)
+            || self.filter.names("expires_on")
+            || self.expires_from.is_some()
+            || self.expires_until.is_some()
+    }
+
+    fn by_batch(&self) -> bool {
+        self.has_group(StockGroup::Batch)
+            || self.has_group(StockGroup::Owner)
+            || self.has_group(StockGroup::Asset)
+            || self.by_expiry()
+            || self.filter.names("serial_number")
+            || self.filter.names("batch")
+            || self.filter.names("owner")
+            || self.batch_id.is_some()
+            || self.owner_id.is_some()
+    }
+
+    fn by_custodian(&self) -> bool {
+        self.has_group(StockGroup::Custodian)
+            || self.filter.names("custodian")
+            || self.custodian_id.is_some()
+    }
+
     fn sql(
         &self,
         connection: &Connection,
         past: Option<&Past>,
         today: &str,
     ) -> Result<(String, Clauses), StoreError> {
-        let by_expiry = self.has_group(StockGroup::Expiry)
-            || self.filter.names("expires_on")
-            || self.expires_from.is_some()
-            || self.expires_until.is_some();
-        let by_batch = self.has_group(StockGroup::Batch)
-            || self.has_group(StockGroup::Owner)
-            || self.has_group(StockGroup::Asset)
-            || by_expiry
-            || self.filter.names("serial_number")
-            || self.filter.names("batch")
-            || self.filter.names("owner")
-            || self.batch_id.is_some()
-            || self.owner_id.is_some();
-        let by_custodian = self.has_group(StockGroup::Custodian)
-            || self.filter.names("custodian")
-            || self.custodian_id.is_some();
+        let (by_batch, by_custodian) = (self.by_batch(), self.by_custodian());
         let mut clauses = Clauses::default();
         let mut from = if let Some(past) = past {
             let rows = if by_batch || by_custodian {
@@ -253,7 +316,7 @@ impl StockQuery {
         } else {
             "stock_totals s".to_owned()
         };
-        if by_expiry {
+        if self.by_expiry() {
             from.push_str(" LEFT JOIN batches x ON x.batch_id = s.batch_id");
         }
         if self.has_group(StockGroup::Commodity) || self.commodity_id.is_some() {
@@ -372,12 +435,23 @@ fn groups(fields: &mut Fields, asked: &[i32]) -> Vec<StockGroup> {
     groups
 }
 
+/// The fields that an order names.
+fn named(order_by: &str) -> impl Iterator<Item = &str> {
+    order_by
+        .split(',')
+        .filter_map(|part| part.split_whitespace().next())
+}
+
+/// The sums that a filter or an order names.
+fn decisive(filter_of_sums: &Filter, order_by: &str) -> Vec<&'static str> {
+    let sums = COLUMNS_TO_ORDER.iter().map(|column| column.name);
+    sums.filter(|sum| filter_of_sums.names(sum) || named(order_by).any(|name| name == *sum))
+        .collect()
+}
+
 /// Refuses an order by something that does not stand in the rows.
 fn refuse_ungrouped(fields: &mut Fields, groups: &[StockGroup], order_by: &str) {
-    let named = order_by
-        .split(',')
-        .filter_map(|part| part.split_whitespace().next());
-    for name in named {
+    for name in named(order_by) {
         let column = COLUMNS_TO_ORDER.iter().find(|column| column.name == name);
         let stands = |column: &Column| {
             column.kind == Kind::Sum || groups.iter().any(|it| expression(*it) == column.sql)

@@ -360,6 +360,16 @@ impl Keeper {
         E: From<ReadError> + From<StoreError> + Send + 'static,
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
+        self.read_any_version(move |rows, _| question(rows)).await
+    }
+
+    /// The same for a question that rows of an older version can answer in part: it is told whether these are.
+    pub async fn read_any_version<T, E, F>(self: &Arc<Self>, question: F) -> Result<(T, u64), E>
+    where
+        T: Send + 'static,
+        E: From<ReadError> + From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection, bool) -> Result<T, E> + Send + 'static,
+    {
         let limit = self.options.max_query;
         let too_slow = || ReadError::TooSlow {
             limit_ms: limit.as_millis(),
@@ -385,7 +395,7 @@ impl Keeper {
 
     fn answer<T, E>(
         &self,
-        question: impl FnOnce(&Connection) -> Result<T, E>,
+        question: impl FnOnce(&Connection, bool) -> Result<T, E>,
         running: &Mutex<Option<InterruptHandle>>,
     ) -> Result<(T, u64), E>
     where
@@ -393,11 +403,12 @@ impl Keeper {
     {
         let running = || running.lock().unwrap_or_else(PoisonError::into_inner);
         let (copy, connection) = self.reader()?;
+        let is_older = copy.version != self.view.version;
         *running() = connection.interrupt_handle();
         let answer = connection.transaction(Access::Read, |rows| {
             // The first read begins the snapshot that all others see.
             let position = store::checkpoint(rows)?.position;
-            Ok((question(rows)?, position))
+            Ok((question(rows, is_older)?, position))
         });
         *running() = None;
         let mut pool = self.pool();

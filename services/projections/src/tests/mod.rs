@@ -11,6 +11,7 @@ mod following;
 mod history;
 mod master;
 mod naive;
+mod older;
 mod past;
 mod places;
 mod plans;
