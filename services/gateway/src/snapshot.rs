@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub commodity: Option<Commodity>,
     /// Its stock by region; regions without any may be missing.
     pub stock: Vec<StockRow>,
+    /// Quantities of it, by their protobuf names, that the node can't tell yet.
+    pub untold_counters: Vec<String>,
     /// What can be chosen, newest first.
     pub donations: Vec<Donation>,
     /// Whether there are older ones.
@@ -94,11 +96,13 @@ impl Snapshot {
             stock.as_ref().map(|stock| stock.position),
             trace.as_ref().map(|trace| trace.position),
         ];
+        let stock = stock.unwrap_or_default();
         let mut snapshot = Self {
             regions,
             commodities: commodities.commodities,
             commodity,
-            stock: stock.map_or_else(Vec::new, |stock| stock.rows),
+            stock: stock.rows,
+            untold_counters: stock.untold_counters,
             donations: donations.donations,
             more_donations: !donations.next_page_token.is_empty(),
             trace,

@@ -25,6 +25,8 @@ pub struct StockView {
     pub rows: Vec<RegionView>,
     /// Numbers of all regions together, in order of the columns.
     pub total: Vec<Cell>,
+    /// Names of columns that can't be told yet; empty where all are.
+    pub untold: String,
     /// The legend of the map, from few to many.
     pub legend: Vec<LegendView>,
     /// Regions and cities to be drawn.
@@ -158,6 +160,7 @@ impl StockView {
             altogether: words.number(altogether),
             bar: Bar::of(parts, |amount| words.number(amount)),
             total: cells(&total),
+            untold: untold(words),
             legend: classes
                 .iter()
                 .map(|class| legend_entry(words, class))
@@ -172,6 +175,31 @@ impl StockView {
             height: MAP.height,
         }
     }
+}
+
+/// The names of columns that the node can't tell yet.
+fn untold(words: Words<'_>) -> String {
+    let t = words.t;
+    let columns = [
+        ("on_hand", t.on_hand),
+        ("reserved", t.reserved),
+        ("held", t.held),
+        ("available", t.available),
+        ("in_transit", t.in_transit),
+        ("in_transit_out", t.in_transit_out),
+        ("consumed", t.consumed),
+        ("disposed", t.disposed),
+        ("lost", t.lost),
+    ];
+    let is_untold = |counter: &str| {
+        words
+            .snapshot
+            .untold_counters
+            .iter()
+            .any(|it| it == counter)
+    };
+    let names = columns.iter().filter(|(counter, _)| is_untold(counter));
+    names.map(|(_, name)| *name).collect::<Vec<_>>().join("; ")
 }
 
 /// A row for every region of today. Rows of regions that are not among them stay, so that the total holds.

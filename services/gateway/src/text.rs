@@ -89,7 +89,7 @@ texts! {
     table_label, region, on_hand, reserved, held, available, in_transit, in_transit_out, consumed, disposed, lost, returned, converted,
     missing, total,
     columns_heading, on_hand_note, reserved_note, held_note, available_note, in_transit_note, in_transit_out_note, consumed_note,
-    disposed_note, lost_note, no_commodities,
+    disposed_note, lost_note, untold, no_commodities,
     // Units.
     unit_pieces, unit_sets, unit_pairs, unit_kilograms, unit_litres, unit_boxes,
     // The trace.

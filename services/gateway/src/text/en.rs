@@ -54,6 +54,7 @@ pub const TEXTS: Texts = Texts {
     consumed_note: "has been used.",
     disposed_note: "has been destroyed or written off.",
     lost_note: "was lost at a facility or on the way.",
+    untold: "Not told yet, and 0 here until the figures have been made anew",
     no_commodities: "Nothing has been recorded yet.",
 
     unit_pieces: "pieces",

@@ -130,6 +130,25 @@ async fn the_page_tells_the_numbers_and_the_position_that_they_reflect() {
 }
 
 #[tokio::test]
+async fn what_is_not_told_yet_is_named_in_the_words_of_the_reader() {
+    let mut sample = Sample::story();
+    // The page has no column of the other one.
+    sample.untold_counters = ["in_transit_out", "title_in"].map(str::to_owned).into();
+    for (sample, is_named) in [(sample, true), (Sample::story(), false)] {
+        let node = Node::start(sample).await;
+        let router = router(&node);
+        for (lang, named) in [
+            ("en", "made anew: Sent, under way</caption>"),
+            ("kk", "0: Жіберілген, жолда</caption>"),
+            ("ru", "пересчитаны: Отправлено, в пути</caption>"),
+        ] {
+            let page = get(&router, &format!("/?lang={lang}")).await;
+            assert_eq!(page.text().contains(named), is_named, "{lang}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn only_regions_of_today_are_drawn() {
     let mut sample = Sample::story();
     sample.regions.retain(|region| region.region_id != "KZ-62");

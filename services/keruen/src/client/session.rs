@@ -371,8 +371,18 @@ impl Session {
     /// All pages of a list, up to `limit` rows; tells whether there is more.
     pub async fn pages<R: Paged>(
         &self,
+        question: R,
+        limit: usize,
+    ) -> Result<(Vec<R::Record>, bool), Failure> {
+        self.pages_seen(question, limit, |_| ()).await
+    }
+
+    /// The same, for somebody who wants to `see` each answer.
+    pub async fn pages_seen<R: Paged>(
+        &self,
         mut question: R,
         limit: usize,
+        mut see: impl FnMut(&R::Answer),
     ) -> Result<(Vec<R::Record>, bool), Failure> {
         let mut rows = Vec::new();
         let mut token = String::new();
@@ -382,7 +392,9 @@ impl Session {
                 .unwrap_or(i32::MAX)
                 .clamp(1, R::MAX_PAGE_SIZE);
             question.page(size, token.clone());
-            let (page, next, _) = self.ask(question.clone()).await?.into_parts();
+            let answer = self.ask(question.clone()).await?;
+            see(&answer);
+            let (page, next, _) = answer.into_parts();
             let stuck = next == token && !next.is_empty();
             rows.extend(page);
             if next.is_empty() || rows.len() >= limit || stuck {

@@ -1,5 +1,7 @@
 //! Stock: where how much of everything is, and what becomes of it.
 
+use std::collections::BTreeSet;
+
 use clap::{Args as ClapArgs, Subcommand};
 use keruen_proto::{
     inventory::v1::{
@@ -7,7 +9,7 @@ use keruen_proto::{
         DisposalReason, DisposeStockRequest, GetItemQualityRequest, GetStockLevelRequest,
     },
     registry::v1::DocumentRef,
-    stock::v1::{ListStockRequest, StockGroup},
+    stock::v1::{ListStockRequest, ListStockResponse, StockGroup},
 };
 use pbjson_types::Timestamp;
 
@@ -514,9 +516,17 @@ async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
         min_position: filter.list.min_position,
         ..Default::default()
     };
-    let (stock, more) = session.pages(request, filter.list.limit).await?;
+    let mut untold = BTreeSet::new();
+    let see = |answer: &ListStockResponse| untold.extend(answer.untold_counters.iter().cloned());
+    let (stock, more) = session.pages_seen(request, filter.list.limit, see).await?;
     let mut output = session.output();
     rows::print(&mut output, &stock, &by)?;
+    if let Some(line) = rows::untold(&untold) {
+        match output.format() {
+            Format::Table => output.line(&line)?,
+            Format::Csv | Format::Json => anstream::eprintln!("{line}"),
+        }
+    }
     if let (Format::Table, false, Some(width)) =
         (output.format(), filter.no_bars, output.terminal_width())
     {

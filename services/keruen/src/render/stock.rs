@@ -1,6 +1,10 @@
 //! Stock, grouped, as flat rows and as bars.
 
-use std::{collections::BTreeMap, fmt::Write as _, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    io,
+};
 
 use anstyle::{AnsiColor, Style};
 use keruen_proto::stock::v1::{StockGroup, StockRow};
@@ -166,6 +170,18 @@ pub fn print(output: &mut Output, rows: &[StockRow], by: &[StockGroup]) -> io::R
             output.table(&columns, &table)
         }
     }
+}
+
+/// What to say of quantities that are 0 because the node can't tell them yet.
+#[must_use]
+pub fn untold(counters: &BTreeSet<String>) -> Option<String> {
+    let names = counters.iter().map(String::as_str).collect::<Vec<_>>();
+    (!names.is_empty()).then(|| {
+        format!(
+            "not told until the views have been built anew, and 0 here: {}",
+            names.join(", ")
+        )
+    })
 }
 
 /// Leaves out those columns from the `kept`-th on in which nothing ever happened: few owners change, and few goods go
@@ -369,6 +385,14 @@ mod tests {
             );
         }
         assert_eq!(StockRow::COLUMNS.len(), row.cells().len());
+    }
+
+    #[test]
+    fn what_is_not_told_is_named() {
+        assert_eq!(untold(&BTreeSet::new()), None);
+        let counters = ["lost", "in_transit_out"].map(str::to_owned).into();
+        let line = untold(&counters).unwrap();
+        assert!(line.ends_with("0 here: in_transit_out, lost"), "{line}");
     }
 
     #[test]

@@ -584,6 +584,7 @@ impl StockService for Served {
             rows,
             position: self.position(),
             next_page_token: String::new(),
+            untold_counters: self.sample.untold_counters.clone(),
             ..ListStockResponse::default()
         })
     }

@@ -17,6 +17,7 @@ pub struct Sample {
     pub organisations: Vec<Organisation>,
     pub facilities: Vec<Facility>,
     pub stock: Vec<StockRow>,
+    pub untold_counters: Vec<String>,
     pub traces: Vec<GetTraceResponse>,
     pub requests: Vec<RequestRow>,
     pub requests_token: String,
