@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use keruen_log::{Log, Query, Range};
+use keruen_proto::reports::v1::{GetStatementRequest, StatementRow, get_statement_request::Party};
 use keruen_proto::stock::v1::{
     ListStockRequest, ListStockResponse, StockGroup, StockRow, stock_service_server::StockService,
 };
@@ -14,11 +15,13 @@ use tonic_types::StatusExt as _;
 use super::{
     following::{append, open_log},
     history::eventful,
+    statement::LAST_DAY,
     stores::{answering, open},
 };
 use crate::{
     database::Address,
     endpoint::StockEndpoint,
+    report::StatementQuery,
     store::{CopyName, Place},
     view::{self, View},
     views::{ViewOptions, Views},
@@ -138,6 +141,18 @@ async fn refused(endpoint: &StockEndpoint, question: &ListStockRequest) {
     assert_eq!(reason.as_deref(), Some("VIEW_STARTING"), "{status}");
 }
 
+/// What a donor is told, which is nothing of the counter.
+async fn statement(views: &Arc<Views>, log: &Arc<dyn Log>, position: u64) -> Vec<StatementRow> {
+    let request = GetStatementRequest {
+        party: Some(Party::DonorId("KASPI".to_owned())),
+        at_position: position,
+        ..GetStatementRequest::default()
+    };
+    let today = LAST_DAY.parse().unwrap();
+    let query = StatementQuery::parse(&request, today, position).unwrap();
+    query.answer(views, log).await.unwrap().rows
+}
+
 /// What is told without the counter.
 fn without(rows: Vec<StockRow>) -> Vec<StockRow> {
     let rows = rows.into_iter().map(|row| StockRow {
@@ -156,7 +171,7 @@ async fn rows_that_lack_a_counter_tell_all_others_and_name_it() {
     let questions = questions(position / 2, time_us);
     let dir = tempfile::tempdir().unwrap();
     for (number, (place, _database)) in places(dir.path()).into_iter().enumerate() {
-        let log = open_log(&dir.path().join(format!("{number}.db")));
+        let log: Arc<dyn Log> = open_log(&dir.path().join(format!("{number}.db")));
         append(&*log, &history.events).await;
         build_former(&place, &*log).await;
         let views = views_of_former(&place, position).await;
@@ -165,6 +180,7 @@ async fn rows_that_lack_a_counter_tell_all_others_and_name_it() {
         for question in &questions {
             answers.push(ask(&endpoint, question).await.unwrap());
         }
+        let stated = statement(&views, &log, position).await;
         refuse_what_is_untold(&endpoint, &place, &questions).await;
 
         let running = views.run(log.clone());
@@ -192,6 +208,8 @@ async fn rows_that_lack_a_counter_tell_all_others_and_name_it() {
             assert_eq!(older.rows, without(newer.rows), "{question:?}");
         }
         assert!(told > 0);
+        assert!(!stated.is_empty());
+        assert_eq!(stated, statement(&views, &log, position).await);
         running.stop().await;
     }
 }

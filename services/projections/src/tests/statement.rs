@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The last day of the history, and of none of its facts.
-const LAST_DAY: &str = "2026-03-20";
+pub const LAST_DAY: &str = "2026-03-20";
 
 struct Node {
     views: Arc<Views>,
