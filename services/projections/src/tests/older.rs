@@ -1,13 +1,12 @@
 //! Rows of an older version, which lack a counter, on each database.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use keruen_log::{Log, Query, Range};
 use keruen_proto::reports::v1::{GetStatementRequest, StatementRow, get_statement_request::Party};
 use keruen_proto::stock::v1::{
     ListStockRequest, ListStockResponse, StockGroup, StockRow, stock_service_server::StockService,
 };
-use keruen_test_servers::postgres::Database;
 use pbjson_types::Timestamp;
 use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
@@ -15,11 +14,11 @@ use tonic_types::StatusExt as _;
 use super::{
     following::{append, open_log},
     history::eventful,
+    places::places,
     statement::LAST_DAY,
     stores::{answering, open},
 };
 use crate::{
-    database::Address,
     endpoint::StockEndpoint,
     report::StatementQuery,
     store::{CopyName, Place},
@@ -28,16 +27,6 @@ use crate::{
 };
 
 const COUNTER: &str = "in_transit_out";
-
-/// A place on each database, and what must live as long.
-fn places(dir: &Path) -> [(Place, Option<Database>); 2] {
-    let database = Database::new();
-    let server = Place::Server(Box::new(Address::parse(database.url()).unwrap()));
-    [
-        (Place::Folder(dir.join("views")), None),
-        (server, Some(database)),
-    ]
-}
 
 /// The same view as a former program had it.
 fn former(view: &View) -> &'static View {

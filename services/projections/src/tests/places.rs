@@ -67,7 +67,7 @@ async fn expected(history: &History, length: usize, log: &dyn Log) -> Vec<String
 }
 
 /// A place on each database, and what must live as long.
-fn places(dir: &Path) -> Vec<(Place, Option<Database>)> {
+pub fn places(dir: &Path) -> Vec<(Place, Option<Database>)> {
     let database = Database::new();
     let server = Place::Server(Box::new(Address::parse(database.url()).unwrap()));
     vec![
