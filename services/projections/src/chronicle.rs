@@ -345,7 +345,7 @@ impl Chronicle {
                 key.custodian_id,
                 key.origin_id
             ];
-            put.row(row).map(|()| true)
+            put.new_row(row).map(|()| true)
         })?;
         put.finish()?;
         self.write_changes()?;
@@ -363,18 +363,20 @@ impl Chronicle {
             let mut values =
                 params![change.holding_id, change.occurred_at_us, change.position].to_vec();
             values.extend(counters(&change.counts));
-            put.row(&values)?;
+            put.new_row(&values)?;
         }
         put.finish()
     }
 
     fn write_pairs(&mut self) -> Result<(), StoreError> {
         let mut put = Put::new(&self.connection, &table::PAIRS)?;
-        self.pairs.write(|(facility_id, item_id), pair, _| {
-            let mut values = params![pair.number, facility_id, item_id, pair.first_day].to_vec();
-            values.extend(counters(&pair.balance));
-            put.row(&values).map(|()| true)
-        })?;
+        self.pairs
+            .write(|(facility_id, item_id), pair, is_stored| {
+                let mut values =
+                    params![pair.number, facility_id, item_id, pair.first_day].to_vec();
+                values.extend(counters(&pair.balance));
+                put.known_row(is_stored, &values).map(|()| true)
+            })?;
         put.finish()
     }
 
@@ -392,7 +394,7 @@ impl Chronicle {
             ]
             .to_vec();
             values.extend(counters(&change.counts));
-            put.row(&values)?;
+            put.new_row(&values)?;
         }
         put.finish()
     }

@@ -3,6 +3,7 @@
 //! Statements number their parameters `?1`; on PostgreSQL they are sent as `$1`. All calls block, so they are made on
 //! threads that may: a view's own, or those for questions.
 
+mod copy;
 mod postgres;
 mod put;
 

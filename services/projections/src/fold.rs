@@ -612,14 +612,14 @@ impl Fold {
     pub fn write(&mut self) -> Result<(), StoreError> {
         let mut writer = resource::Writer::new(&self.connection, self.view)?;
         let resources_bytes = &mut self.resources_bytes;
-        self.resources.write(|boundary, value, _| {
+        self.resources.write(|boundary, value, is_stored| {
             if let Some(folded) = value {
                 let before = folded.encoded_bytes;
-                folded.encoded_bytes = writer.store(boundary, folded)?;
+                folded.encoded_bytes = writer.store(boundary, folded, is_stored)?;
                 *resources_bytes += folded.encoded_bytes * DECODED;
                 *resources_bytes -= before * DECODED;
             }
-            Ok::<_, StoreError>(value.is_some())
+            Ok::<_, StoreError>(is_stored || value.is_some())
         })?;
         writer.finish()?;
         if let Some(chronicle) = &mut self.chronicle {

@@ -13,11 +13,11 @@ use keruen_proto::Event;
 use tokio::{runtime::Handle, sync::mpsc};
 
 /// Events of a page.
-const PAGE_EVENTS: usize = 2_000;
+const PAGE_EVENTS: usize = 500;
 /// How many pages wait for a taker, and how many are kept for one who comes a little later: before the first page is
 /// taken, all that have been read.
-const PAGES_AHEAD: usize = 6;
-const PAGES_KEPT: usize = 8;
+const PAGES_AHEAD: usize = 24;
+const PAGES_KEPT: usize = 32;
 
 /// Events that follow each other.
 pub struct Page {

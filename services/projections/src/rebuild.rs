@@ -80,7 +80,7 @@ impl Drop for Building<'_> {
 impl<'f> Building<'f> {
     fn begin(follower: &'f Follower) -> Result<Option<Self>, FollowError> {
         // Whoever waits for answers goes first, and whoever writes the log. It is this thread alone that steps back.
-        if let Err(error) = rustix::process::nice(10) {
+        if let Err(error) = rustix::process::nice(19) {
             tracing::debug!(%error, "a rebuild runs with the usual priority");
         }
         let keeper = &follower.keeper;

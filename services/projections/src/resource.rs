@@ -205,6 +205,8 @@ pub fn exists(entry: &Entry) -> bool {
 pub struct Writer<'c> {
     connection: &'c Connection,
     put: Option<(&'static Table, Put<'c>)>,
+    /// Whether there may be a row of the thing that is being written.
+    may_be_stored: bool,
     links: Option<Put<'c>>,
 }
 
@@ -217,6 +219,7 @@ impl<'c> Writer<'c> {
         Ok(Self {
             connection,
             put: None,
+            may_be_stored: true,
             links: links.transpose()?,
         })
     }
@@ -231,7 +234,7 @@ impl<'c> Writer<'c> {
                 Put::new(self.connection, table)?
             }
         };
-        put.row(values)?;
+        put.known_row(self.may_be_stored, values)?;
         self.put = Some((table, put));
         Ok(())
     }
@@ -245,7 +248,13 @@ impl<'c> Writer<'c> {
     }
 
     /// Writes a thing, if there is a table of it; answers with how long it is.
-    pub fn store(&mut self, boundary: &Boundary, folded: &Folded) -> Result<usize, StoreError> {
+    pub fn store(
+        &mut self,
+        boundary: &Boundary,
+        folded: &Folded,
+        is_stored: bool,
+    ) -> Result<usize, StoreError> {
+        self.may_be_stored = is_stored;
         let Some(table) = table_of(boundary) else {
             return Ok(0);
         };
@@ -396,6 +405,7 @@ impl<'c> Writer<'c> {
                 encoded
             ],
         )?;
+        self.may_be_stored = true;
         let facilities: BTreeSet<&str> = plan
             .shares
             .iter()

@@ -496,7 +496,7 @@ impl Rows {
             let mut values = keys.to_vec();
             values.extend(counters(&value.counts));
             values.extend(params![value.held_here, value.lot]);
-            put.row(&values).map(|()| true)
+            put.known_row(is_stored, &values).map(|()| true)
         })?;
         put.finish()?;
         delete.finish()
@@ -513,7 +513,7 @@ impl Rows {
                 }
                 let mut values = keys.to_vec();
                 values.extend(counters(total));
-                put.row(&values).map(|()| true)
+                put.known_row(is_stored, &values).map(|()| true)
             })?;
         put.finish()?;
         delete.finish()
@@ -576,7 +576,7 @@ impl Rows {
             let mut values = keys.to_vec();
             let since_position = value.since_position.cast_signed();
             values.extend(params![value.quantity, since_position]);
-            put.row(&values).map(|()| true)
+            put.known_row(is_stored, &values).map(|()| true)
         })?;
         put.finish()?;
         delete.finish()
@@ -629,7 +629,7 @@ impl Rows {
                 .value
                 .as_ref()
                 .map_or(0, |value| value.minor_units);
-            put.row(params![
+            put.new_row(params![
                 position,
                 kind,
                 number,
@@ -658,7 +658,7 @@ impl Rows {
         });
         let mut put = Put::new(&self.connection, &table::STEPS)?;
         for step in self.steps.drain(..) {
-            put.row(params![
+            put.new_row(params![
                 step.batch_id,
                 step.position,
                 step.number,

@@ -249,7 +249,7 @@ impl Sheets {
         for (pair_id, counts) in balances {
             let mut values = params![of.position, pair_id].to_vec();
             values.extend(counters(counts));
-            put.row(&values)?;
+            put.new_row(&values)?;
         }
         put.finish()
     }

@@ -163,6 +163,16 @@ impl Table {
         )
     }
 
+    /// Adds many rows that are new, on PostgreSQL.
+    pub fn copy_many(&self) -> String {
+        let columns: Vec<_> = self.all().collect();
+        format!(
+            "COPY {} ({}) FROM STDIN WITH (FORMAT BINARY)",
+            self.name,
+            columns.join(", ")
+        )
+    }
+
     /// Deletes one row, its keys as parameters in order.
     pub fn delete_one(&self) -> String {
         let keys = self.keys.iter().zip(1..);

@@ -53,7 +53,7 @@ impl Address {
         // checkpoint in them. Compiling takes longer than any statement here, and so does calling for other processes.
         // Most of what is asked for is in memory, where any page is found as fast as the next one.
         let settings = format!(
-            "SET synchronous_commit = off; SET jit = off; SET max_parallel_workers_per_gather = 0; \
+            "SET synchronous_commit = off; SET jit = off; SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0; \
              SET random_page_cost = 1.1; SET statement_timeout = {timeout_ms}; \
              SET client_min_messages = warning; SET search_path = {schema}"
         );
@@ -128,6 +128,21 @@ impl Session {
         self.wait(async |connection| {
             query.execute(connection).await?;
             Ok(())
+        })
+    }
+
+    /// Adds rows, as the binary format of `COPY` has them.
+    pub(super) fn copy(&self, sql: &str, encoded: &[u8]) -> Result<(), StoreError> {
+        self.wait(async |connection| {
+            let mut copy = connection.copy_in_raw(sql).await?;
+            match copy.send(encoded).await {
+                Ok(_) => copy.finish().await.map(drop),
+                Err(error) => {
+                    // The connection can't be used before it is told; should that fail too, it is lost anyway.
+                    let _ = copy.abort("it could not be sent").await;
+                    Err(error)
+                }
+            }
         })
     }
 }

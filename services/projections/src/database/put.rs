@@ -2,6 +2,7 @@
 
 use super::{
     Connection, Statement, Value,
+    copy::Copy,
     postgres::{Array, Session},
 };
 use crate::{
@@ -18,8 +19,8 @@ const BULK_BYTES: usize = 4 << 20;
 pub enum Put<'c> {
     /// One by one.
     Sqlite(Statement<'c>),
-    /// In bulk.
-    Postgres(Bulk<'c>),
+    /// In bulk: those that are new apart from those that may be there already.
+    Postgres(Bulk<'c>, Copy<'c>),
 }
 
 impl<'c> Put<'c> {
@@ -43,7 +44,8 @@ impl<'c> Put<'c> {
                 Self::Sqlite(connection.prepare_cached(&table.put_one(conflict))?)
             }
             Connection::Postgres(session) => {
-                Self::Postgres(Bulk::new(session, table, Purpose::Put(conflict)))
+                let bulk = Bulk::new(session, table, Purpose::Put(conflict));
+                Self::Postgres(bulk, Copy::new(session, table))
             }
         })
     }
@@ -52,7 +54,24 @@ impl<'c> Put<'c> {
     pub fn row(&mut self, values: &[Value<'_>]) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(put) => put.execute(values).map(drop),
-            Self::Postgres(bulk) => bulk.row(values),
+            Self::Postgres(bulk, _) => bulk.row(values),
+        }
+    }
+
+    /// The same where it is known that no row has its keys: that costs a server half as much.
+    pub fn new_row(&mut self, values: &[Value<'_>]) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(put) => put.execute(values).map(drop),
+            Self::Postgres(_, copy) => copy.row(values),
+        }
+    }
+
+    /// The same where it is known whether a row has its keys.
+    pub fn known_row(&mut self, is_stored: bool, values: &[Value<'_>]) -> Result<(), StoreError> {
+        if is_stored {
+            self.row(values)
+        } else {
+            self.new_row(values)
         }
     }
 
@@ -60,7 +79,10 @@ impl<'c> Put<'c> {
     pub fn finish(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(_) => Ok(()),
-            Self::Postgres(mut bulk) => bulk.send(),
+            Self::Postgres(mut bulk, mut copy) => {
+                copy.send()?;
+                bulk.send()
+            }
         }
     }
 }
