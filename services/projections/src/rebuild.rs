@@ -141,6 +141,8 @@ impl<'f> Building<'f> {
                     break;
                 }
             }
+            // Others who take the same pages need not wait for this.
+            drop(pages);
             self.commit()?;
         }
         Ok(!self.follower.is_stopped())

@@ -54,7 +54,7 @@ impl Default for ViewOptions {
             max_query: Duration::from_secs(30),
             readers: 4,
             memory_bytes: 32 << 20,
-            build_memory_bytes: 192 << 20,
+            build_memory_bytes: 64 << 20,
             build_from_events: 10_000,
             today: None,
         }
