@@ -24,6 +24,8 @@ use crate::{
 /// How long to wait after a failure, doubled each time up to the last value.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// How long to wait for a rebuild that was told to stop: it ends what it is writing.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a view that another process writes is looked at, and how often that is tried to be taken over.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const TAKE_OVER_INTERVAL: Duration = Duration::from_secs(1);
@@ -188,6 +190,7 @@ impl Follower {
         let mut tidy_at: Option<Instant> = None;
         loop {
             if self.is_stopped() {
+                self.leave(rebuilding);
                 return Ok(());
             }
             if tidy_at.is_some_and(|due| due <= Instant::now()) {
@@ -205,7 +208,10 @@ impl Follower {
                 Wake::Closed => {
                     return Err(ReadError::Unavailable("the log was closed".to_owned()).into());
                 }
-                Wake::Stop => return Ok(()),
+                Wake::Stop => {
+                    self.leave(rebuilding);
+                    return Ok(());
+                }
                 Wake::Rebuild => rebuilding = Some(self.begin_to_build()?),
                 Wake::Built(built) => {
                     rebuilding = None;
@@ -302,7 +308,10 @@ impl Follower {
         let mut wake_up = self.log.watch_head();
         loop {
             match self.wait(&mut wake_up, &mut rebuilding, true, true) {
-                Wake::Stop => return Ok(None),
+                Wake::Stop => {
+                    self.leave(rebuilding);
+                    return Ok(None);
+                }
                 Wake::Built(built) => {
                     let Some(built) = built? else {
                         return Ok(None);
@@ -389,6 +398,17 @@ impl Follower {
                 let _ = done.send(result);
             })?;
         Ok(built)
+    }
+
+    /// Waits for whoever builds to stop too: it has the copy open until then.
+    fn leave(&self, rebuilding: Option<Rebuilding>) {
+        let Some(rebuilding) = rebuilding else {
+            return;
+        };
+        let waiting = async {
+            let _ = tokio::time::timeout(LEAVE_PATIENCE, rebuilding).await;
+        };
+        self.runtime.block_on(waiting);
     }
 
     /// A rebuild that failed leaves everything as it is.

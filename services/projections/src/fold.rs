@@ -338,7 +338,8 @@ impl Fold {
         Ok(())
     }
 
-    /// What an asset went through as another one was put into it or taken out of it.
+    /// What an asset went through as another one was put into it or taken out of it. They are of two items, and so of two
+    /// batches.
     fn step_of_outer(&self, recorded: &RecordedEvent, event: &Event) -> Option<NewStep> {
         let (facility_id, units, outer) = match event {
             Event::AssetPutInside(it) => (&it.facility_id, &it.units, &it.inside),

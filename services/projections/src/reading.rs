@@ -1,7 +1,8 @@
 //! Reading the log once for all views that are built at the same time.
 //!
 //! Whoever builds a view takes pages from a reading that is under way, if that has just come by its position, or begins
-//! one. Pages go to all takers in turn, and no more than a few wait for any of them: the slowest sets the pace.
+//! one. Pages go to all takers in turn, and no more than a few wait for any of them: the slowest sets the pace. A page has
+//! 3 MiB of events at most, and commonly a tenth of that.
 
 use std::{
     collections::VecDeque,
@@ -16,8 +17,8 @@ use tokio::{runtime::Handle, sync::mpsc};
 const PAGE_EVENTS: usize = 500;
 /// How many pages wait for a taker, and how many are kept for one who comes a little later: before the first page is
 /// taken, all that have been read.
-const PAGES_AHEAD: usize = 24;
-const PAGES_KEPT: usize = 32;
+const PAGES_AHEAD: usize = 12;
+const PAGES_KEPT: usize = 16;
 
 /// Events that follow each other.
 pub struct Page {
@@ -145,6 +146,8 @@ impl Reading {
     }
 
     async fn read(self: Arc<Self>, log: Arc<dyn Log>) {
+        // Also where this is broken off: nobody may wait for it then, nor join it.
+        let _ending = Ending(Arc::clone(&self));
         while let Some((position, last)) = self.next_range() {
             let range = Range::after(position).up_to(last);
             let page = log.read(&Query::default(), range, PAGE_EVENTS).await;
@@ -180,6 +183,15 @@ impl Reading {
         }
         state.kept.push_back(Arc::clone(page));
         state.takers.clone()
+    }
+}
+
+/// Ends a reading when it is dropped.
+struct Ending(Arc<Reading>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.state().end();
     }
 }
 

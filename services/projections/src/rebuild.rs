@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keruen_log::ReadError;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -128,6 +129,10 @@ impl<'f> Building<'f> {
                 break;
             }
             let follower = self.follower;
+            if follower.is_stopped() {
+                return Ok(false);
+            }
+            let begun_at = (self.position, self.parked_before);
             let (readings, runtime) = (&follower.readings, &follower.runtime);
             let mut pages = readings.pages(runtime, &follower.log, self.position, until);
             while self.position < until
@@ -143,6 +148,10 @@ impl<'f> Building<'f> {
             }
             // Others who take the same pages need not wait for this.
             drop(pages);
+            if (self.position, self.parked_before) == begun_at {
+                let message = format!("it has nothing after position {}", self.position);
+                return Err(ReadError::Unavailable(message).into());
+            }
             self.commit()?;
         }
         Ok(!self.follower.is_stopped())

@@ -45,8 +45,6 @@ pub struct CopyName {
 }
 
 const UNFINISHED: &str = "building";
-/// How long a copy that is complete may still be open elsewhere.
-const CHECKPOINT_PATIENCE: Duration = Duration::from_secs(10);
 
 impl CopyName {
     fn new(view: &View, generation: u64, is_unfinished: bool) -> Self {
@@ -189,18 +187,12 @@ impl Place {
         let connection = match self {
             Self::Folder(folder) => {
                 fs::create_dir_all(folder)?;
-                let connection = Connection::open_file(&folder.join(copy.file()))?;
+                let path = folder.join(copy.file());
                 if copy.is_unfinished {
-                    // It is synced as a whole when it is complete. Until then only the system itself could lose any of
-                    // it, which is found out below. Nobody reads it, so that new pages can be written once, straight to
-                    // where they belong.
-                    // Rows come in the order of each table's keys, and their indexes at the end: pages are met again while
-                    // they are in memory.
-                    connection.execute_batch(
-                        "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536",
-                    )?;
+                    Connection::open_file_to_build(&path)?
+                } else {
+                    Connection::open_file(&path)?
                 }
-                connection
             }
             Self::Server(address) => Connection::Postgres(address.connect(&copy.schema(), None)?),
         };
@@ -237,18 +229,8 @@ impl Place {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(copy.file());
-                // The journal beside the file has another name, and would be left behind with what is only there.
-                let connection = rusqlite::Connection::open(&path)?;
-                connection.busy_timeout(CHECKPOINT_PATIENCE)?;
-                let is_busy: bool =
-                    connection
-                        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-                if is_busy {
-                    return Err(StoreError::Io(io::Error::other(
-                        "somebody else has the copy open",
-                    )));
-                }
-                drop(connection);
+                // Whoever has it open would go on writing under its old name.
+                Connection::open_file_to_build(&path)?.execute_batch("BEGIN EXCLUSIVE; COMMIT")?;
                 fs::File::open(&path)?.sync_all()?;
                 fs::rename(path, folder.join(finished.file()))?;
                 fs::File::open(folder)?.sync_all()?;

@@ -473,9 +473,10 @@ async fn write(
 ) {
     let pace = capacity(bench, views, name, report).await / 2.0;
     let (mut rates, mut p99s) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
+    for round in 1..=rounds {
         let before = load_for(bench, Some(pace), Duration::from_secs(10)).await;
-        report.lane(name, "writers at half of that", before.rate, "events/s");
+        let scenario = format!("round {round}: writers at half of that");
+        report.lane(name, &scenario, before.rate, "events/s");
         report.lane(name, "… their p99", before.p99_ms, "ms");
         until_all(views, bench.head().await).await;
         let during = load_while_building(bench, views, pace, name, report).await;

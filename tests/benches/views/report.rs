@@ -35,12 +35,12 @@ const FIGURES: &[(&str, Target, &str)] = &[
     (
         "writers_during_rebuild_over_before",
         Target::AtLeast(0.95),
-        "rate of writers at half of their capacity",
+        "rate of writers at half of capacity, median of the rounds, the worst",
     ),
     (
         "writers_p99_during_over_before",
         Target::AtMost(2.0),
-        "their p99",
+        "their p99, likewise",
     ),
     (
         "known_at_over_current",

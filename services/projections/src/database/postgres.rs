@@ -53,7 +53,8 @@ impl Address {
         // checkpoint in them. Compiling takes longer than any statement here, and so does calling for other processes.
         // Most of what is asked for is in memory, where any page is found as fast as the next one.
         let settings = format!(
-            "SET synchronous_commit = off; SET jit = off; SET max_parallel_workers_per_gather = 0; SET max_parallel_maintenance_workers = 0; \
+            "SET synchronous_commit = off; SET jit = off; SET max_parallel_workers_per_gather = 0; \
+             SET max_parallel_maintenance_workers = 0; \
              SET random_page_cost = 1.1; SET statement_timeout = {timeout_ms}; \
              SET client_min_messages = warning; SET search_path = {schema}"
         );

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use keruen_log::{AppendRequest, Log, ProposedEvent};
 use keruen_proto::log::v1::{OccurredAt, TimePrecision};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 
 use super::following::open_log;
 use crate::reading::{Page, Pages, Readings};
@@ -95,6 +95,14 @@ async fn all_takers_get_every_event_whenever_they_come_and_go() {
     slow.await.unwrap();
     early.await.unwrap();
     waiting.await.unwrap();
+
+    // One that is broken off keeps nobody waiting, and nobody joins it.
+    let other = Runtime::new().unwrap();
+    let mut broken = readings.pages(other.handle(), &log, 0, EVENTS);
+    broken.recv().await.unwrap().unwrap();
+    other.shutdown_background();
+    while broken.recv().await.is_some() {}
+    begin(0, EVENTS, 0).await.unwrap();
 
     // From elsewhere, and where there is nothing more.
     begin(EVENTS / 2 + 7, EVENTS, 0).await.unwrap();
