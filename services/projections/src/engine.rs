@@ -14,11 +14,12 @@ use tokio::{
 };
 
 use crate::{
+    copies::{CopyName, Lock},
     failure::StoreError,
     reading::Readings,
     rebuild::{self, Built},
-    store::{Checkpoint, CopyName, Lock, Writer},
     views::{Keeper, Parked, Status, Views},
+    writer::{Checkpoint, Writer},
 };
 
 /// How long to wait after a failure, doubled each time up to the last value.
@@ -258,7 +259,7 @@ impl Follower {
         };
         let head = self.runtime.block_on(self.log.head())?;
         while begun.elapsed() < TAKE_OVER_INTERVAL && !self.is_stopped() {
-            let checkpoint = crate::store::checkpoint(&reader)?;
+            let checkpoint = crate::writer::checkpoint(&reader)?;
             if checkpoint.log_id == head.log_id {
                 keeper.answer_from(&copy);
                 let head_position = *self.log.watch_head().borrow();
@@ -333,7 +334,7 @@ impl Follower {
     fn answer_from_older(&self, copy: &CopyName, log_id: [u8; 16], head_position: u64) {
         let keeper = &self.keeper;
         let reader = keeper.place.open_reader(copy, keeper.options.max_query);
-        let checkpoint = reader.and_then(|reader| crate::store::checkpoint(&reader));
+        let checkpoint = reader.and_then(|reader| crate::writer::checkpoint(&reader));
         match checkpoint {
             Ok(found) if found.log_id == log_id && found.position <= head_position => {
                 keeper.answer_from(copy);

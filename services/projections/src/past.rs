@@ -7,7 +7,7 @@ use crate::{
     clauses::Clauses,
     database::{Connection, Value, params},
     failure::StoreError,
-    store,
+    writer,
 };
 
 /// So far from a time changes are looked for that tell of when others were recorded.
@@ -58,7 +58,7 @@ impl Past {
         connection: &Connection,
         clauses: &mut Clauses,
     ) -> Result<String, StoreError> {
-        let head = number(store::checkpoint(connection)?.position);
+        let head = number(writer::checkpoint(connection)?.position);
         let known_at = self.known_at.map_or(head, number).min(head);
         let Some(as_of_us) = self.as_of_us else {
             return balances(connection, clauses, known_at, head);

@@ -15,11 +15,12 @@ use keruen_log::ReadError;
 use tokio::task::JoinHandle;
 
 use crate::{
+    copies::CopyName,
     engine::{FollowError, Follower},
     failure::{ApplyError, StoreError},
     reading::Page,
-    store::{CopyName, Writer},
     views::Rebuild,
+    writer::Writer,
 };
 
 /// How many events are folded before they are written, at most: so many are folded again after the program ended.

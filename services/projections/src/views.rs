@@ -12,10 +12,11 @@ use rusqlite::InterruptHandle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
+    copies::{CopyName, Place},
     database::{Access, Address, Connection},
     failure::{Defect, StoreError},
-    store::{self, CopyName, Place},
     view::{self, View},
+    writer,
 };
 
 /// Tells today's date: which region counts as a facility's own.
@@ -407,7 +408,7 @@ impl Keeper {
         *running() = connection.interrupt_handle();
         let answer = connection.transaction(Access::Read, |rows| {
             // The first read begins the snapshot that all others see.
-            let position = store::checkpoint(rows)?.position;
+            let position = writer::checkpoint(rows)?.position;
             Ok((question(rows, is_older)?, position))
         });
         *running() = None;

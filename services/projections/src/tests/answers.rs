@@ -23,8 +23,8 @@ use crate::{
     database::Connection,
     lot::LotQuery,
     refusal::Refusal,
-    store::Writer,
     trace::TraceQuery,
+    writer::Writer,
 };
 
 pub const TODAY: &str = "2026-06-01";

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     donor::{BalanceQuery, CertificateQuery},
     refusal::Refusal,
-    store::Writer,
+    writer::Writer,
 };
 
 fn rows(history: &History) -> (Writer, tempfile::TempDir) {

@@ -28,13 +28,14 @@ use super::{
 use crate::{
     assets::AssetsQuery,
     boards::{DonationsQuery, RequestsQuery, ShipmentsQuery},
+    copies::Place,
     database::Connection,
     past::Past,
     refusal::Refusal,
     report::ExceptionsQuery,
     stock::StockQuery,
-    store::{Place, Writer},
     view::CURRENT,
+    writer::Writer,
 };
 
 /// A condition as text, and as plain code.

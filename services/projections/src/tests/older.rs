@@ -19,9 +19,9 @@ use super::{
     stores::{answering, open},
 };
 use crate::{
+    copies::{CopyName, Place},
     endpoint::StockEndpoint,
     report::StatementQuery,
-    store::{CopyName, Place},
     view::{self, View},
     views::{ViewOptions, Views},
 };

@@ -27,14 +27,15 @@ use super::{
 };
 use crate::{
     chronicle::{COLUMNS, begin_of, day_of},
+    copies::Place,
     endpoint::StockEndpoint,
     past::{Past, date_of},
     rows::COUNTERS,
     sheets::limit,
     stock::StockQuery,
-    store::{Place, Writer},
     view::HISTORY,
     views::{ViewOptions, Views},
+    writer::Writer,
 };
 
 const DAY_US: i64 = 86_400_000_000;

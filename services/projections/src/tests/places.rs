@@ -19,8 +19,8 @@ use super::{
     stores::{answering, dump, open},
 };
 use crate::{
+    copies::Place,
     database::Address,
-    store::Place,
     view::{CURRENT, View},
     views::{ViewOptions, Views},
 };

@@ -32,9 +32,10 @@ use super::{
 use crate::{
     attention::ShortagesQuery,
     chronicle::day_of,
+    copies::Place,
     report::{ExceptionsQuery, ExpiryQuery, Missing, NeedsQuery, ReorderQuery, missing},
-    store::{Place, Writer},
     view::CURRENT,
+    writer::Writer,
 };
 
 const PERSONS: [&str; 3] = ["person:1", "person:2", "anonymous"];

@@ -13,11 +13,12 @@ use super::{
     stores::{self, answering, open, served, writer_in},
 };
 use crate::{
+    copies::Place,
     database::{Connection, params},
     failure::{Defect, StoreError},
     resource,
-    store::{Place, Writer},
     view::{CURRENT, View},
+    writer::Writer,
 };
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {

@@ -7,9 +7,10 @@ use sqlx::{Column as _, Row as _, TypeInfo as _};
 use tokio::runtime::Runtime;
 
 use crate::{
+    copies::{CopyName, Place},
     database::{Address, Connection, Row},
-    store::{CopyName, Place, Writer},
     view::{CURRENT, View},
+    writer::Writer,
 };
 
 /// The one who writes the view `current` in a folder.

@@ -29,7 +29,7 @@ use super::{
     past::chronicle,
     stores::writer_in,
 };
-use crate::{past::Past, stock::StockQuery, store::Place};
+use crate::{copies::Place, past::Past, stock::StockQuery};
 
 /// Goods at a warehouse, some of which a shipment takes to a hospital.
 struct Trip {
