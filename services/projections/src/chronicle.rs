@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, rc::Rc};
 use keruen_proto::{log::v1::RecordedEvent, shipments::v1::Shipment};
 
 use crate::{
+    counters::{COLUMNS, counters, counts},
     counts::Counts,
     database::{Connection, Put, params},
     failure::{Defect, StoreError},
     keys::{StockKey, StockRef, TwoRef},
     memory::{Cache, Extent, KeyRef as _, Stored},
-    rows::{counters, counts},
     sheets::Sheets,
     table,
 };
@@ -428,10 +428,6 @@ fn all_balances(known: &Cache<(String, String), Pair>, pairs: i64) -> Option<Vec
     balances.sort_unstable_by_key(|(number, _)| *number);
     Some(balances)
 }
-
-/// The columns of counters.
-pub const COLUMNS: &str = "on_hand, reserved, held, in_transit, received, consumed, disposed, lost, returned, converted, \
-                           title_in, title_out, in_transit_out";
 
 /// What a shipment carries that is on its way or missing, and in whose hands.
 pub type Carried = Vec<(HoldingKey, i64)>;

@@ -14,6 +14,7 @@ mod boards;
 mod chronicle;
 mod clauses;
 mod copies;
+mod counters;
 mod counts;
 mod database;
 mod donor;
@@ -44,6 +45,7 @@ mod resource;
 mod rows;
 mod served;
 mod sheets;
+mod step;
 mod stock;
 
 mod subject;

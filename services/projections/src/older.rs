@@ -1,7 +1,7 @@
 //! Counters that rows of an older version do not tell yet, as they came later: 0 in answers, which name them.
 
 use crate::{
-    chronicle::COLUMNS,
+    counters::COLUMNS,
     database::{Connection, params},
     failure::StoreError,
     table::Table,

@@ -3,8 +3,9 @@
 use chrono::{DateTime, NaiveDate};
 
 use crate::{
-    chronicle::{COLUMNS, DAY_OFFSET_US, LATE_US, begin_of, day_of},
+    chronicle::{DAY_OFFSET_US, LATE_US, begin_of, day_of},
     clauses::Clauses,
+    counters::COLUMNS,
     database::{Connection, Value, params},
     failure::StoreError,
     writer,

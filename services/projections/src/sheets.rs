@@ -12,11 +12,11 @@ use std::{
 };
 
 use crate::{
-    chronicle::{COLUMNS, begin_of},
+    chronicle::begin_of,
+    counters::{COLUMNS, counters},
     counts::Counts,
     database::{Connection, Put, params},
     failure::StoreError,
-    rows::counters,
     table,
 };
 

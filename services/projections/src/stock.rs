@@ -4,8 +4,8 @@ use keruen_proto::stock::v1::{ListStockRequest, StockGroup, StockRow};
 use prost::Message;
 
 use crate::{
-    chronicle::COLUMNS,
     clauses::{Clauses, Value},
+    counters::{COLUMNS, COUNTERS, counts},
     database::{Connection, Row},
     failure::StoreError,
     fields::Fields,
@@ -15,7 +15,6 @@ use crate::{
     paging::{self, MAX_PAGE_BYTES},
     past::Past,
     refusal::Refusal,
-    rows::{COUNTERS, counts},
     table::{self, Table},
 };
 

@@ -27,14 +27,13 @@ use super::{
 use crate::{
     assets::GONE,
     boards::{Paging, sized},
-    chronicle::COLUMNS,
     clauses::{Clauses, Value},
+    counters::{COLUMNS, counts},
     counts::Counts,
     database::{Connection, params},
     fields::Fields,
     names,
     refusal::Refusal,
-    rows::counts,
     views::Views,
 };
 

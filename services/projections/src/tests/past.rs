@@ -26,11 +26,11 @@ use super::{
     stores::{answering, dump, open, served, writer_in},
 };
 use crate::{
-    chronicle::{COLUMNS, begin_of, day_of},
+    chronicle::{begin_of, day_of},
     copies::Place,
+    counters::{COLUMNS, COUNTERS},
     endpoint::StockEndpoint,
     past::{Past, date_of},
-    rows::COUNTERS,
     sheets::limit,
     stock::StockQuery,
     view::HISTORY,
