@@ -56,6 +56,7 @@ mod tests;
 mod trace;
 mod view;
 mod views;
+mod window;
 mod writer;
 
 pub use administration::ProjectionEndpoint;

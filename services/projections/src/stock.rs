@@ -16,6 +16,7 @@ use crate::{
     past::Past,
     refusal::Refusal,
     table::{self, Table},
+    window::{Window, Windows},
 };
 
 const USUAL_ROWS: usize = 1_000;
@@ -105,6 +106,7 @@ pub struct StockQuery {
 }
 
 /// Rows and the token of the next page.
+#[derive(Default)]
 pub struct StockPage {
     /// In order of the groups.
     pub rows: Vec<StockRow>,
@@ -112,6 +114,10 @@ pub struct StockPage {
     pub next_page_token: String,
     /// Counters that are 0 because the rows, of an older version, do not tell them.
     pub untold_counters: Vec<String>,
+    /// Keys of the last row.
+    last: Vec<Value>,
+    /// Of the rows, encoded.
+    bytes: usize,
 }
 
 impl StockQuery {
@@ -181,33 +187,65 @@ impl StockQuery {
     ) -> Result<StockPage, Refusal> {
         self.refuse_unknown(connection)?;
         let untold = self.untold(connection, past.is_some())?;
-        let (sql, clauses) = self.sql(connection, past, day)?;
-        let mut statement = connection.prepare_cached(&format!("{}{sql}", untold.with))?;
-        let groups = &self.groups;
-        let mut found = statement.query(&clauses.values())?;
-        let mut rows: Vec<StockRow> = Vec::new();
-        let mut next_page_token = String::new();
-        let (mut last, mut bytes) = (Vec::new(), 0);
-        while let Some(row) = found.next()? {
-            let stock = stock_row(groups, &row)?;
-            bytes += stock.encoded_len();
-            if rows.len() == self.page_size || bytes > MAX_PAGE_BYTES {
-                next_page_token = paging::token(self.fingerprint, last);
+        let mut page = StockPage {
+            untold_counters: untold.counters.iter().map(ToString::to_string).collect(),
+            ..StockPage::default()
+        };
+        let mut windows = past.and_then(|_| self.windows());
+        loop {
+            let window = match &mut windows {
+                None => None,
+                Some(windows) => match windows.next(connection)? {
+                    None => break,
+                    window => window,
+                },
+            };
+            let (sql, clauses) = self.sql(connection, past, day, window.as_ref())?;
+            let sql = format!("{}{sql}", untold.with);
+            if self.fill(connection, &sql, &clauses, &mut page)? || window.is_none() {
                 break;
             }
-            last = match &self.order {
+        }
+        Ok(page)
+    }
+
+    /// What of the past is added up at a time, where rows come in an order in which a page needs the first ones alone.
+    fn windows(&self) -> Option<Windows> {
+        if self.order.is_some() || !(self.by_batch() || self.by_custodian()) {
+            return None;
+        }
+        let resume = self.resume.as_ref().and_then(|keys| keys.first());
+        Windows::new(*self.groups.first()?, resume, self.page_size)
+    }
+
+    /// Adds rows to a page; answers with whether there are more than it holds.
+    fn fill(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        clauses: &Clauses,
+        page: &mut StockPage,
+    ) -> Result<bool, Refusal> {
+        let groups = &self.groups;
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut found = statement.query(&clauses.values())?;
+        while let Some(row) = found.next()? {
+            let stock = stock_row(groups, &row)?;
+            page.bytes += stock.encoded_len();
+            if page.rows.len() == self.page_size || page.bytes > MAX_PAGE_BYTES {
+                page.next_page_token =
+                    paging::token(self.fingerprint, std::mem::take(&mut page.last));
+                return Ok(true);
+            }
+            page.last = match &self.order {
                 None => self.keys(stock.clone()),
                 Some(order) => (0..order.shape().len())
                     .map(|key| row.get(groups.len() + COUNTERS + key))
                     .collect::<Result<_, StoreError>>()?,
             };
-            rows.push(stock);
+            page.rows.push(stock);
         }
-        Ok(StockPage {
-            rows,
-            next_page_token,
-            untold_counters: untold.counters.into_iter().map(str::to_owned).collect(),
-        })
+        Ok(false)
     }
 
     /// What the rows do not tell of the counters. Where these decide which rows there are, or in what order, there is no
@@ -296,6 +334,7 @@ impl StockQuery {
         connection: &Connection,
         past: Option<&Past>,
         today: &str,
+        window: Option<&Window>,
     ) -> Result<(String, Clauses), StoreError> {
         let (by_batch, by_custodian) = (self.by_batch(), self.by_custodian());
         let mut clauses = Clauses::default();
@@ -344,6 +383,9 @@ impl StockQuery {
             clauses.condition(format!("x.expires_on <> '' AND x.expires_on <= {day}"));
         }
         self.filter.add(&mut clauses, today);
+        if let (Some(window), Some(group)) = (window, self.groups.first()) {
+            window.add(expression(*group), &mut clauses);
+        }
         let columns: Vec<&str> = self.groups.iter().map(|group| expression(*group)).collect();
         let (mut keys, mut by, mut having) = (String::new(), columns.join(", "), Vec::new());
         match &self.order {

@@ -79,13 +79,29 @@ fn request(groups: &[StockGroup]) -> ListStockRequest {
     }
 }
 
+/// All rows, by large pages and by small ones.
 fn in_the_past(writer: &mut Writer, groups: &[StockGroup], past: Past) -> Vec<StockRow> {
-    let query = StockQuery::parse(&request(groups)).unwrap();
-    let page = query
-        .answer_past(writer.connection(), &past, TODAY)
-        .unwrap();
-    assert!(page.next_page_token.is_empty());
-    page.rows
+    let [rows, same] = [10_000, 3].map(|page_size| {
+        let mut rows = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let query = StockQuery::parse(&ListStockRequest {
+                page_size,
+                page_token,
+                ..request(groups)
+            });
+            let page = query.unwrap();
+            let page = page.answer_past(writer.connection(), &past, TODAY).unwrap();
+            assert!(page.rows.len() <= usize::try_from(page_size).unwrap());
+            rows.extend(page.rows);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return rows;
+            }
+        }
+    });
+    assert_eq!(rows, same, "{groups:?} of {past:?}");
+    rows
 }
 
 /// The last position recorded by a time.
