@@ -25,6 +25,7 @@ mod failure;
 mod fields;
 mod filter;
 mod fold;
+mod former;
 mod inbox;
 mod keys;
 mod liability;

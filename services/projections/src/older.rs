@@ -15,8 +15,8 @@ const NEEDED: [&str; 3] = ["on_hand", "reserved", "held"];
 pub struct Untold {
     /// The counters, by the names of their columns.
     pub counters: Vec<&'static str>,
-    /// Stands before a statement over those tables, which then finds 0 in place of each of the counters.
-    pub with: String,
+    /// Those tables by their own names, with 0 in place of each of the counters, to stand before a statement over them.
+    pub stand_ins: Vec<String>,
 }
 
 impl Untold {
@@ -51,8 +51,11 @@ impl Untold {
         let stand_ins = stored
             .iter()
             .map(|(table, columns)| stand_in(connection, table, columns, &counters));
-        let with = format!("WITH {} ", stand_ins.collect::<Vec<_>>().join(", "));
-        Ok(Self { counters, with })
+        let stand_ins = stand_ins.collect();
+        Ok(Self {
+            counters,
+            stand_ins,
+        })
     }
 }
 
@@ -64,12 +67,7 @@ fn stand_in(
     columns: &[String],
     counters: &[&'static str],
 ) -> String {
-    // PostgreSQL takes the name for the table itself, as nothing here is recursive. SQLite has to be told.
-    let schema = if connection.is_postgres() {
-        ""
-    } else {
-        "main."
-    };
+    let stored = itself(connection, table);
     let kept = columns.iter().map(String::as_str);
     let kept = kept.filter(|column| !counters.contains(column));
     let zeros: Vec<String> = counters
@@ -78,9 +76,33 @@ fn stand_in(
         .collect();
     let columns: Vec<&str> = kept.chain(zeros.iter().map(String::as_str)).collect();
     format!(
-        "{table} AS NOT MATERIALIZED (SELECT {} FROM {schema}{table})",
+        "{table} AS NOT MATERIALIZED (SELECT {} FROM {stored})",
         columns.join(", ")
     )
+}
+
+/// A table where something else stands in for it by its name. PostgreSQL takes the name for the table, as nothing here is
+/// recursive; SQLite has to be told.
+pub fn itself(connection: &Connection, table: &str) -> String {
+    if connection.is_postgres() {
+        table.to_owned()
+    } else {
+        format!("main.{table}")
+    }
+}
+
+/// Puts what stands in for tables before a statement over them.
+pub fn with(stand_ins: &[String], sql: &str) -> String {
+    if stand_ins.is_empty() {
+        sql.to_owned()
+    } else {
+        format!("WITH {} {sql}", stand_ins.join(", "))
+    }
+}
+
+/// Whether there is such a table.
+pub fn has_table(connection: &Connection, table: &str) -> Result<bool, StoreError> {
+    Ok(!columns_of(connection, table)?.is_empty())
 }
 
 /// The columns that a table has; none where it is not there.

@@ -8,7 +8,7 @@ use crate::{
     counters::COLUMNS,
     database::{Connection, Value, params},
     failure::StoreError,
-    writer,
+    tenure, writer,
 };
 
 /// So far from a time changes are looked for that tell of when others were recorded.
@@ -27,10 +27,11 @@ pub struct Past {
     pub recorded_by: Option<u64>,
 }
 
-/// The day of a time, in Kazakhstan.
+/// The day of a time, in Kazakhstan; of times too far away the last day on which anything is known of regions.
 pub fn date_of(time_us: i64) -> NaiveDate {
     DateTime::from_timestamp_micros(time_us.saturating_add(DAY_OFFSET_US))
-        .map_or(NaiveDate::MIN, |time| time.date_naive())
+        .map_or(tenure::LAST_DAY, |time| time.date_naive())
+        .min(tenure::LAST_DAY)
 }
 
 /// Positions of changes that happened shortly before a time and shortly after it, and were recorded soon; 0 where there is
@@ -88,22 +89,28 @@ impl Past {
     /// Rows of holding and counters that add up to what is asked: all changes one by one. With `by_custodian` they say whose hands they are in.
     pub fn holdings(&self, clauses: &mut Clauses, by_custodian: bool) -> String {
         let mut conditions = vec!["TRUE".to_owned()];
-        let mut of_keeper = vec!["w.facility_id = h.facility_id".to_owned()];
+        let mut of_facility = vec!["w.facility_id = h.facility_id".to_owned()];
         if let Some(known_at) = self.known_at {
             let position = clauses.parameter(number(known_at));
             conditions.push(format!("c.position <= {position}"));
-            of_keeper.push(format!("w.position <= {position}"));
+            of_facility.push(format!("w.position <= {position}"));
         }
         if let Some(as_of_us) = self.as_of_us {
             let time = clauses.parameter(as_of_us);
             conditions.push(format!("c.occurred_at_us <= {time}"));
-            of_keeper.push(format!("w.occurred_at_us <= {time}"));
+            of_facility.push(format!("w.occurred_at_us <= {time}"));
         }
+        let of_facility = of_facility.join(" AND ");
+        let last_of = |table: &str| {
+            format!(
+                "(SELECT w.organisation_id FROM {table} w WHERE {of_facility} ORDER BY w.position DESC LIMIT 1)"
+            )
+        };
         let custodian = if by_custodian {
             format!(
-                "CASE WHEN h.custodian_id = '' THEN COALESCE((SELECT w.organisation_id FROM keepers w WHERE {} \
-                 ORDER BY w.position DESC LIMIT 1), f.operator_id, '') ELSE h.custodian_id END",
-                of_keeper.join(" AND ")
+                "CASE WHEN h.custodian_id = '' THEN COALESCE({}, {}, '') ELSE h.custodian_id END",
+                last_of("keepers"),
+                last_of("operators")
             )
         } else {
             "''".to_owned()
@@ -112,8 +119,7 @@ impl Past {
             format!(
                 "SELECT {} AS facility_id, h.item_id, h.batch_id, h.owner_id, h.serial_number, \
                  {custodian} AS custodian_id, \
-                 {} FROM holdings h JOIN changes c ON c.holding_id = h.holding_id \
-                 LEFT JOIN facilities f ON f.facility_id = h.facility_id WHERE {}{}",
+                 {} FROM holdings h JOIN changes c ON c.holding_id = h.holding_id WHERE {}{}",
                 side.facility(),
                 side.counters(),
                 conditions.join(" AND "),

@@ -10,8 +10,8 @@ use crate::{
     failure::StoreError,
     fields::Fields,
     filter::{Column, Filter, Kind, Known, Order, column},
-    names,
-    older::Untold,
+    former, names,
+    older::{self, Untold},
     paging::{self, MAX_PAGE_BYTES},
     past::Past,
     refusal::Refusal,
@@ -200,8 +200,13 @@ impl StockQuery {
                     window => window,
                 },
             };
-            let (sql, clauses) = self.sql(connection, past, day, window.as_ref())?;
-            let sql = format!("{}{sql}", untold.with);
+            let (sql, mut clauses) = self.sql(connection, past, day, window.as_ref())?;
+            let mut stand_ins = untold.stand_ins.clone();
+            if let Some(known_at) = past.and_then(|past| past.known_at) {
+                let former = former::stand_ins(connection, &mut clauses, known_at, self.is_older)?;
+                stand_ins.extend(former);
+            }
+            let sql = older::with(&stand_ins, &sql);
             if self.fill(connection, &sql, &clauses, &mut page)? || window.is_none() {
                 break;
             }

@@ -60,6 +60,9 @@ tables! {
         "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"
     ] ["quantity"];
     KEEPERS = "keepers" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
+    OPERATORS = "operators" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
+    FORMER_REGIONS = "former_regions" ["facility_id", "until_position", "valid_from"] ["valid_to", "region_id"];
+    FORMER_EXPIRIES = "former_expiries" ["batch_id", "until_position"] ["expires_on"];
     TRIPS = "trips" ["trip_id"] ["vehicle_id", "crew_id", "state", "created_position", "resource"];
     EMERGENCIES = "emergencies" ["emergency_id"] ["created_position", "resource"];
     PLANS = "plans" ["plan_id"] ["origin_id", "state", "created_position", "resource"];

@@ -15,6 +15,12 @@ use crate::{
 /// First day without the region, where it has no end.
 const NEVER: &str = "9999-12-31";
 
+/// The last day before that.
+pub const LAST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 30) {
+    Some(day) => day,
+    None => NaiveDate::MAX,
+};
+
 /// Days on which a facility belongs to a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenure {

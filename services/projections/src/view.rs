@@ -61,7 +61,7 @@ pub static CURRENT: View = View {
 };
 
 /// Version of the view `history`, see [`VERSION`].
-const HISTORY_VERSION: u32 = 13;
+const HISTORY_VERSION: u32 = 14;
 
 /// Stock as it was at any position, and at any time.
 pub static HISTORY: View = View {
@@ -79,6 +79,9 @@ pub static HISTORY: View = View {
         &table::BATCHES,
         &table::SHIPMENTS,
         &table::KEEPERS,
+        &table::OPERATORS,
+        &table::FORMER_REGIONS,
+        &table::FORMER_EXPIRIES,
         &table::STOCK,
         &table::PAIRS,
         &table::HOLDINGS,

@@ -23,7 +23,7 @@ use crate::{
     movement::{Kind, movements},
     reading::Page,
     resource::{self, Folded},
-    rows::{Rows, TakenOver},
+    rows::{Rows, TakenOver, Told},
     step::{NewStep, step, step_at, steps_of_batches},
     subject::Subjects,
     table,
@@ -182,6 +182,8 @@ impl Fold {
             };
             let before = value.as_ref().map(|folded| carried_by(&folded.entry));
             let before = before.unwrap_or_default();
+            let told = |value: &Option<Box<Folded>>| Told::of(&value.as_ref()?.entry);
+            let told_before = told(value);
             let folded = value.get_or_insert_with(|| {
                 Box::new(Folded {
                     entry: Entry::empty(&boundary),
@@ -204,6 +206,9 @@ impl Fold {
             // Its history begins with the event that brings it about, wherever a batch of events begins.
             if !resource::exists(&folded.entry) {
                 *value = None;
+            }
+            if self.view.keeps(&table::OPERATORS) {
+                self.rows.add_former(recorded, told_before, told(value));
             }
             if self.view.keeps(&table::PLACES) {
                 self.set_on_the_way(&boundary, recorded.position)?;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod custody;
+mod former;
 mod places;
 mod steps;
 mod stock;
@@ -16,9 +17,11 @@ use keruen_proto::reports::v1::AuditException;
 
 pub use self::{
     custody::TakenOver,
+    former::Told,
     places::{PlaceValue, Whereabouts},
 };
 use self::{
+    former::Former,
     steps::{SerialStepRow, StepRow},
     stock::StockValue,
 };
@@ -51,6 +54,7 @@ pub struct Rows {
     /// What shipments carry now of what they carried or carry, as it is to be written.
     carried: BTreeMap<(String, HoldingKey), i64>,
     taken_over: Vec<TakenOver>,
+    former: Former,
     has_totals: bool,
     stored: Stored,
 }
@@ -71,6 +75,7 @@ impl Rows {
             approvals: Cache::default(),
             carried: BTreeMap::new(),
             taken_over: Vec::new(),
+            former: Former::default(),
             has_totals: view.keeps(&table::STOCK_TOTALS),
             stored: Stored::new(is_empty),
         }
@@ -89,6 +94,7 @@ impl Rows {
             + self.approvals.len()
             + self.carried.len()
             + self.taken_over.len()
+            + self.former.len()
     }
 
     /// Forgets rows that have been written: they are read again on their next touch.
@@ -116,6 +122,9 @@ impl Rows {
             self.write_carried()?;
         }
         self.write_taken_over()?;
+        if view.keeps(&table::OPERATORS) {
+            self.write_former()?;
+        }
         if view.keeps(&table::STEPS) {
             self.write_kit_parts()?;
             self.write_steps()?;

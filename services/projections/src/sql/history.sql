@@ -89,6 +89,36 @@ CREATE TABLE keepers (
     PRIMARY KEY (facility_id, position)
 ) WITHOUT ROWID;
 
+-- Who ran a facility, and since when; since always by the event that says so first. Keepers come before them.
+CREATE TABLE operators (
+    facility_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    occurred_at_us BIGINT NOT NULL,
+    organisation_id TEXT NOT NULL,
+    PRIMARY KEY (facility_id, position)
+) WITHOUT ROWID;
+
+-- Regions of a facility as they were known until the event at a position said otherwise. Where there were none, one row
+-- without a day says so.
+CREATE TABLE former_regions (
+    facility_id TEXT NOT NULL,
+    until_position BIGINT NOT NULL,
+    valid_from TEXT NOT NULL,
+    valid_to TEXT NOT NULL,
+    region_id TEXT NOT NULL,
+    PRIMARY KEY (facility_id, until_position, valid_from)
+) WITHOUT ROWID;
+CREATE INDEX former_regions_by_position ON former_regions (until_position);
+
+-- The last day of use of a batch as it was known until the event at a position said otherwise.
+CREATE TABLE former_expiries (
+    batch_id TEXT NOT NULL,
+    until_position BIGINT NOT NULL,
+    expires_on TEXT NOT NULL,
+    PRIMARY KEY (batch_id, until_position)
+) WITHOUT ROWID;
+CREATE INDEX former_expiries_by_position ON former_expiries (until_position);
+
 -- Stock by facility, batch and owner, and by unit of an asset, as it stands, to tell how much is held. Rows that are all 0 are not kept.
 CREATE TABLE stock (
     facility_id TEXT NOT NULL,

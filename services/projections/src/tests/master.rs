@@ -41,7 +41,7 @@ impl History {
             en: format!("Name {c}"),
             ..LocalizedText::default()
         });
-        match a % 5 {
+        match a % 6 {
             0 => self.run(&AssignFacilityRegion {
                 facility_id: code(facility_id),
                 region_id: code(["KZ-75", "KZ-62", "KZ-10"][usize::from(c) % 3]),
@@ -67,6 +67,14 @@ impl History {
                 facility_id: code(facility_id),
                 commodity_id: code(commodity_id),
                 quantity: (!c.is_multiple_of(3)).then(|| quantity(i64::from(c))),
+            }),
+            4 => self.run(&Amend {
+                thing: Facility {
+                    facility_id: facility_id.to_owned(),
+                    operator_id: ["MOH", "CARRIER", "KASPI"][usize::from(c) % 3].to_owned(),
+                    ..Facility::default()
+                },
+                fields: vec!["operator_id".to_owned()],
             }),
             _ => {
                 let id = format!("O-{}", self.events.len());

@@ -109,12 +109,13 @@ fn recorded_by(events: &[RecordedEvent], time_us: i64) -> u64 {
     events.partition_point(|event| event.recorded_at_us <= time_us) as u64
 }
 
-const GROUPINGS: [&[StockGroup]; 8] = [
+const GROUPINGS: [&[StockGroup]; 9] = [
     &[StockGroup::Region, StockGroup::Commodity],
     &[StockGroup::Facility, StockGroup::Item],
     &[StockGroup::Item],
     &[StockGroup::Batch, StockGroup::Owner],
     &[StockGroup::Custodian],
+    &[StockGroup::Expiry, StockGroup::Region],
     &[StockGroup::Asset],
     &[
         StockGroup::Facility,
@@ -131,8 +132,16 @@ const GROUPINGS: [&[StockGroup]; 8] = [
 
 #[test]
 fn what_was_known_at_a_position_is_what_the_view_said_then() {
-    let history = eventful();
-    let events = recorded_late(&history);
+    what_was_known_is_what_was_said(&eventful());
+}
+
+#[test]
+fn whatever_the_registry_says_later_what_was_known_stays() {
+    what_was_known_is_what_was_said(&History::with_changing_registry(&choices_from(5, 700)));
+}
+
+fn what_was_known_is_what_was_said(history: &History) {
+    let events = recorded_late(history);
     let served = served();
     let dir = tempfile::tempdir().unwrap();
     let folder = Place::Folder(dir.path().to_owned());
