@@ -1,0 +1,174 @@
+//! Movements from a CSV file: what was there, came, was used, disposed of and given back, also long ago.
+//!
+//! The file is read three times, row by row: for its form, for what only the server knows, and to enter it. What is kept of
+//! it in memory are the ids of its batches, facilities and items, and a hash for each row, never rows.
+
+mod check;
+mod command;
+mod entry;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use self::{
+    check::{check_all, look_through},
+    entry::enter_all,
+};
+use super::{
+    plan::Stop,
+    sheet::{self, Column},
+    stream::Source,
+};
+use crate::client::{failure::Failure, session::Session};
+
+const COLUMNS: &[Column] = &[
+    Column {
+        name: "kind",
+        required: true,
+        about: "open, receive, use, dispose or return",
+    },
+    Column {
+        name: "occurred_at",
+        required: true,
+        about: "When: a day, or a time in RFC 3339",
+    },
+    Column {
+        name: "facility_id",
+        required: true,
+        about: "Where",
+    },
+    Column {
+        name: "item_id",
+        required: true,
+        about: "Of what",
+    },
+    Column {
+        name: "quantity",
+        required: true,
+        about: "Base units",
+    },
+    Column {
+        name: "batch_id",
+        required: false,
+        about: "The batch; an id of your choice where it is opened or received",
+    },
+    Column {
+        name: "owner_id",
+        required: false,
+        about: "Whose, where that is to be said",
+    },
+    Column {
+        name: "donation_id",
+        required: false,
+        about: "With which donation it was received",
+    },
+    Column {
+        name: "lot",
+        required: false,
+        about: "Lot number as printed, where it is opened or received",
+    },
+    Column {
+        name: "expires_on",
+        required: false,
+        about: "Last day of use, where it is opened or received",
+    },
+    Column {
+        name: "serial_numbers",
+        required: false,
+        about: "Of equipment, separated by semicolons; not where it is used",
+    },
+    Column {
+        name: "unit_value",
+        required: false,
+        about: "Declared value of one unit, for example 2.50USD",
+    },
+    Column {
+        name: "purpose",
+        required: false,
+        about: "For what it was used: patient, control, training, wasted",
+    },
+    Column {
+        name: "reason",
+        required: false,
+        about: "Why it was disposed of or given back",
+    },
+];
+
+/// The columns that say something of each kind, beside those that are always there; the first of them must.
+const KINDS: [(&str, usize, &[&str]); 5] = [
+    (
+        "open",
+        0,
+        &[
+            "batch_id",
+            "owner_id",
+            "lot",
+            "expires_on",
+            "serial_numbers",
+            "unit_value",
+        ],
+    ),
+    (
+        "receive",
+        1,
+        &[
+            "donation_id",
+            "batch_id",
+            "lot",
+            "expires_on",
+            "serial_numbers",
+            "unit_value",
+        ],
+    ),
+    ("use", 1, &["purpose", "batch_id", "owner_id"]),
+    (
+        "dispose",
+        2,
+        &["batch_id", "reason", "owner_id", "serial_numbers"],
+    ),
+    (
+        "return",
+        2,
+        &["batch_id", "reason", "owner_id", "serial_numbers"],
+    ),
+];
+
+const EXAMPLE: &str = include_str!("../../../examples/movements.csv");
+
+/// The help below the options.
+pub fn help() -> String {
+    sheet::help(
+        "movements",
+        COLUMNS,
+        EXAMPLE,
+        "Facilities, items, owners and donations must be registered. Rows stand in the order in which things happened; \
+         those that open the books of an item at a facility come first, stand together, and are 20 at most. What was used, \
+         disposed of and given back is recorded as it happened: where the books know of too little, the rest is booked as \
+         found. Rows can be added to a file that was imported before, except of kind open, which are entered together: what \
+         is in the books already is recognised by what it says.",
+    )
+}
+
+/// Checks a file, and enters it.
+pub async fn run(session: &Session, file: &Path, dry_run: bool) -> Result<(), Failure> {
+    let source = Source::at(file)?;
+    let contents = look_through(&source)?;
+    session.channel().await?;
+    let stop = Stop::default();
+    stop.watch(check_all(session, &source, &contents, &stop))
+        .await?;
+    if dry_run {
+        anstream::println!(
+            "movements: {} are right; nothing was entered (dry run)",
+            contents.rows
+        );
+        return Ok(());
+    }
+    let entered = stop
+        .watch(enter_all(session, &source, contents.rows, &stop))
+        .await?;
+    anstream::println!("{entered}");
+    Ok(())
+}

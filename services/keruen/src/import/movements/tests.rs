@@ -1,0 +1,203 @@
+//! The form of files, and what follows from it.
+
+use std::io::Write as _;
+
+use uuid::Uuid;
+
+use super::{
+    COLUMNS, EXAMPLE, KINDS,
+    check::look_through,
+    command::{Command, Ids, Movement},
+    row::Movements,
+};
+use crate::{
+    client::failure::Failure,
+    import::{errors::Errors, stream::Source},
+};
+
+fn source(text: &str) -> (tempfile::NamedTempFile, Source) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let source = Source::at(file.path()).unwrap();
+    (file, source)
+}
+
+fn movements(text: &str) -> Vec<Movement> {
+    let (_file, source) = source(text);
+    let mut errors = Errors::new("f.csv");
+    let mut movements = Movements::of(&source).unwrap();
+    let mut all = Vec::new();
+    while let Some(movement) = movements.next(&mut errors).unwrap() {
+        all.push(movement);
+    }
+    errors.check().unwrap();
+    all
+}
+
+fn told(text: &str) -> Vec<String> {
+    let (_file, source) = source(text);
+    match look_through(&source) {
+        Err(Failure::File { errors, .. }) => errors,
+        other => panic!("{:?}", other.map(|contents| contents.rows)),
+    }
+}
+
+#[test]
+fn the_example_is_right() {
+    let (_file, source) = source(EXAMPLE);
+    assert_eq!(look_through(&source).unwrap().rows, 5);
+    let kinds = KINDS.map(|(kind, ..)| kind);
+    assert!(
+        kinds
+            .iter()
+            .filter(|kind| EXAMPLE.contains(&format!("\n{kind},")))
+            .count()
+            >= 4
+    );
+}
+
+#[test]
+fn rows_that_open_the_same_books_are_one_command() {
+    let text = "kind,occurred_at,facility_id,item_id,quantity,lot\n\
+                open,2020-01-01,F,I,5,A\nopen,2020-01-01,F,I,6,B\nopen,2020-01-01,F,J,7,C\n";
+    let all = movements(text);
+    let lines: Vec<(u64, usize)> = all
+        .iter()
+        .map(|it| match &it.command {
+            Command::Open(request) => (it.line, request.lines.len()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(lines, [(2, 2), (4, 1)]);
+    let again = format!("{text}open,2020-01-01,F,I,1,D\n");
+    let found = told(&again);
+    assert!(
+        found[0].contains(":5: row 4") && found[0].contains("since line 2"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn ids_follow_from_what_rows_say_and_from_how_often() {
+    let header = "kind,occurred_at,facility_id,item_id,quantity,purpose\n";
+    let row = "use,2020-01-01,F,I,5,patient\n";
+    let ids = |text: &str| -> Vec<Uuid> {
+        let mut ids = Ids::default();
+        movements(text)
+            .iter()
+            .map(|it| ids.next(&it.command))
+            .collect()
+    };
+    let two = ids(&format!("{header}{row}{row}"));
+    assert_ne!(two[0], two[1]);
+    // More rows change nothing of those before, and line ends and blanks nothing at all.
+    let more =
+        ids(&format!("{header}{row}{row}{}", row.replace(",5,", ",6,")).replace('\n', " \r\n"));
+    assert_eq!(more[..2], two);
+    assert!(!two.contains(&more[2]));
+}
+
+#[test]
+fn what_is_wrong_is_told_by_line_and_column() {
+    let text = "kind,occurred_at,facility_id,item_id,quantity,batch_id,donation_id,purpose,reason\n\
+                take,2020-01-01,F,I,5,,,,\n\
+                use,2020-02-30,F,I,5,,,patient,\n\
+                use,2999-01-01,F,I,5,,,patient,\n\
+                use,2020-01-01,F,I,0,,,patient,\n\
+                use,2020-01-01,F,I,5,,,,\n\
+                use,2020-01-01,F,I,5,,D,patient,\n\
+                dispose,2020-01-01,F,I,5,B,,,because\n\
+                receive,2020-01-01,F,I,5,B,D,,\n\
+                receive,2020-01-01,F,I,5,B,D,,\n\
+                return,2020-01-01,F,J,5,B,,,agreed\n\
+                ,2020-01-01,F,I,5,,,,\n\
+                use,1969-12-31,F,I,5,,,patient,\n\
+                dispose,2020-01-01,F,I,1000000000001,B,,,expired\n";
+    let found = told(text);
+    let wanted = [
+        (":2: row 1, column kind:", "found \"take\""),
+        (":3: row 2, column occurred_at:", "2020-02-30"),
+        (":4: row 3, column occurred_at:", "must not lie ahead"),
+        (
+            ":5: row 4, column quantity:",
+            "must be 1 to 1000000000000; found 0",
+        ),
+        (":6: row 5, column purpose:", "needs it"),
+        (":7: row 6, column donation_id:", "must be empty"),
+        (":8: row 7, column reason:", "\"because\" is not one of"),
+        (":10: row 9:", "batch B stands in the file twice"),
+        (":11: row 10:", "is of item I, not of J"),
+        (":12: row 11, column kind:", "is empty"),
+        (":13: row 12, column occurred_at:", "before 1970"),
+        (":14: row 13, column quantity:", "found 1000000000001"),
+    ];
+    assert_eq!(found.len(), wanted.len(), "{found:?}");
+    for (error, (place, rule)) in found.iter().zip(wanted) {
+        assert!(error.contains(place) && error.contains(rule), "{error}");
+    }
+}
+
+#[test]
+fn a_batch_is_there_before_it_is_taken_from() {
+    let header =
+        "kind,occurred_at,facility_id,item_id,quantity,batch_id,donation_id,purpose,reason\n";
+    let came = "receive,2020-01-01,F,I,5,B1,D,,\n";
+    let gone = "dispose,2020-01-02,F,I,1,B1,,,expired\nuse,2020-01-02,F,I,1,B1,,patient,\n";
+    let found = told(&format!("{header}{gone}{came}"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains(":4: row 3: batch B1 is taken from in line 2, before it is there"),
+        "{found:?}"
+    );
+    let (_file, source) = source(&format!("{header}{came}{gone}"));
+    assert_eq!(look_through(&source).unwrap().rows, 3);
+}
+
+#[test]
+fn rows_that_differ_in_their_item_are_checked_each() {
+    let header = "kind,occurred_at,facility_id,item_id,quantity,batch_id,reason\n";
+    let row = "dispose,2020-01-01,F,I,5,B,expired\n";
+    let text = [
+        header,
+        row,
+        &row.replace(",5,", ",6,"),
+        &row.replace(",I,", ",J,"),
+    ]
+    .concat();
+    let shapes: Vec<u64> = movements(&text).iter().map(Movement::shape).collect();
+    assert_eq!(shapes[0], shapes[1]);
+    assert_ne!(shapes[0], shapes[2]);
+}
+
+#[test]
+fn a_hundred_thousand_rows_are_looked_through_to_the_last() {
+    use std::fmt::Write as _;
+    let mut text = "kind,occurred_at,facility_id,item_id,quantity,purpose\n".to_owned();
+    for number in 0..100_000 {
+        let (facility, item) = (number % 60, number % 37);
+        writeln!(
+            text,
+            "use,2020-01-01,F-{facility},I-{item},{},patient",
+            number % 9 + 1
+        )
+        .unwrap();
+    }
+    let (_file, right) = source(&text);
+    assert_eq!(look_through(&right).unwrap().rows, 100_000);
+    text.push_str("use,2020-01-01,F,I,1,joy\n");
+    let found = told(&text);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].contains(":100002: row 100001, column purpose"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_file_that_changes_meanwhile_is_not_read_on() {
+    let (mut file, source) = source(EXAMPLE);
+    file.write_all(b"use,2020-07-21,WH-ALA,TEST-RAPID,1,,,,,patient,\n")
+        .unwrap();
+    let refused = source.rows(COLUMNS).err().map(|error| format!("{error:?}"));
+    assert!(refused.unwrap().contains("has changed meanwhile"));
+}
