@@ -144,7 +144,12 @@ impl ShortagesQuery {
                 reserves.retain(|reserve| reserve.commodity_id > commodity_id);
             }
             for reserve in reserves {
-                let there = commodity_at(connection, &facility.facility_id, &reserve.commodity_id)?;
+                let there = commodity_at(
+                    connection,
+                    &facility.facility_id,
+                    &reserve.commodity_id,
+                    &today,
+                )?;
                 let (available, in_transit) = there;
                 if available >= reserve.quantity {
                     continue;
@@ -171,19 +176,24 @@ impl ShortagesQuery {
     }
 }
 
-/// What a facility has of a commodity and may use, and what is on its way to it.
+/// What a facility has of a commodity and may use on a day, and what is on its way to it.
 fn commodity_at(
     connection: &Connection,
     facility_id: &str,
     commodity_id: &str,
+    today: &str,
 ) -> Result<(i64, i64), StoreError> {
-    let sql = "SELECT CAST(COALESCE(SUM(t.on_hand - t.reserved - t.held), 0) AS BIGINT), \
-               CAST(COALESCE(SUM(t.in_transit), 0) AS BIGINT) \
-               FROM items i JOIN stock_totals t ON t.item_id = i.item_id AND t.facility_id = ?1 \
-               WHERE i.commodity_id = ?2";
+    let sql = "SELECT CAST(COALESCE(SUM(t.available), 0) AS BIGINT), CAST(COALESCE(SUM(t.in_transit), 0) AS BIGINT) \
+               FROM items i JOIN \
+               (SELECT item_id, on_hand - reserved - held AS available, in_transit FROM stock_totals \
+               WHERE facility_id = ?1 \
+               UNION ALL SELECT k.item_id, k.reserved + k.held - k.on_hand, 0 FROM stock k \
+               JOIN batches x ON x.batch_id = k.batch_id \
+               WHERE k.facility_id = ?1 AND x.expires_on <> '' AND x.expires_on < ?3) AS t \
+               ON t.item_id = i.item_id WHERE i.commodity_id = ?2";
     let sums = connection
         .prepare_cached(sql)?
-        .query_row(params![facility_id, commodity_id], |row| {
+        .query_row(params![facility_id, commodity_id, today], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
     Ok(sums.unwrap_or_default())

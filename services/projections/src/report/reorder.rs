@@ -157,6 +157,8 @@ impl ReorderQuery {
             ..Past::default()
         };
         let before = before.pairs(connection, &mut clauses)?;
+        // What has expired is there, but nobody may use it.
+        let expired = clauses.parameter(today);
         in_region(
             &mut clauses,
             "s.facility_id",
@@ -171,6 +173,8 @@ impl ReorderQuery {
              CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.consumed) AS BIGINT), MIN(s.first_day) FROM \
              (SELECT facility_id, item_id, on_hand - reserved - held AS available, in_transit, consumed, first_day \
              FROM pairs \
+             UNION ALL SELECT k.facility_id, k.item_id, k.reserved + k.held - k.on_hand, 0, 0, CAST(NULL AS BIGINT) \
+             FROM stock k JOIN batches x ON x.batch_id = k.batch_id WHERE x.expires_on <> '' AND x.expires_on < {expired} \
              UNION ALL SELECT facility_id, item_id, 0, 0, -consumed, CAST(NULL AS BIGINT) FROM ({before}) AS b) AS s \
              JOIN items i ON i.item_id = s.item_id{} GROUP BY s.facility_id, i.commodity_id",
             clauses.where_clause()

@@ -6,6 +6,7 @@ mod chance;
 mod custody;
 mod donor;
 mod endpoint;
+mod expired;
 mod filters;
 mod following;
 mod history;
