@@ -53,8 +53,8 @@ pub use request::Transcoder;
 pub use sequencer::Clock;
 pub use sqlite::{
     BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FreeSpace, Observer, OpenError, Progress, SqliteLog,
-    SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, restore,
-    sqlite_version,
+    SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, make_folder,
+    restore, sqlite_version,
 };
 pub use stats::{IndexStats, LevelStats, StoreStats};
 

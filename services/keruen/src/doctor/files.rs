@@ -12,6 +12,8 @@ use crate::embedded::EmbeddedStore;
 /// Bits of a mode that let others write, and that let others do anything.
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS: u32 = 0o077;
+/// Bits that let everybody look into a folder.
+const EVERYBODY_LOOKS: u32 = 0o005;
 
 pub fn examine(store: &EmbeddedStore) -> Option<Finding> {
     let folder = fs::metadata(&store.folder).ok()?;
@@ -58,8 +60,14 @@ pub fn examine(store: &EmbeddedStore) -> Option<Finding> {
             ),
             format!("chown -R --reference={place} {place}; run the node as one user only"),
         )
+    } else if folder.mode() & EVERYBODY_LOOKS == EVERYBODY_LOOKS {
+        Finding::attention(
+            "files",
+            format!("everybody on this machine may read {place}, and so everything"),
+            format!("chmod 700 {place}"),
+        )
     } else {
-        Finding::ok("files", "nobody else may change them")
+        Finding::ok("files", "nobody else may read or change them")
     })
 }
 

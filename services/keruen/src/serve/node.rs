@@ -1,6 +1,6 @@
 //! A node: log, services, views and page in one process, or some of them.
 
-use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions, SnapshotOptions};
@@ -268,7 +268,7 @@ async fn open_log(options: &NodeOptions) -> anyhow::Result<StoredLog> {
             folder.display()
         );
     }
-    fs::create_dir_all(folder)
+    keruen_log::make_folder(folder)
         .with_context(|| format!("can't create the folder {}", folder.display()))?;
     if !options.roles.has(Role::Log) {
         return options.store.open_to_read().await;

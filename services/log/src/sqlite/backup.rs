@@ -172,7 +172,7 @@ pub fn restore(
         Err(error) => return Err(failed_check(error, file)),
     };
     let folder = folder_of(store);
-    fs::create_dir_all(&folder).map_err(|source| io_error(&folder, source))?;
+    file::make_folder(&folder).map_err(|source| io_error(&folder, source))?;
     // From here on no node makes a store in that place.
     let _lock = file::lock(store)?;
     refuse_store(store)?;

@@ -13,6 +13,16 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use super::{rows::RowError, schema};
 use crate::{append::Violation, index::storage::Damaged};
 
+/// Makes a folder for a log and what belongs to it, with those above it, where there is none: its owner's alone, since
+/// whoever may read it, may read everything. One that is there stays as it is.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 /// Why a log could not be opened. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -23,7 +23,7 @@ use keruen_proto::log::v1::{AppendRequest, Appended, Query};
 use tokio::sync::watch;
 
 pub use backup::{BackupError, Copy, backup, restore};
-pub use file::{OpenError, holder_of};
+pub use file::{OpenError, holder_of, make_folder};
 pub use space::{FreeSpace, free_bytes};
 pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead, sqlite_version};
 
