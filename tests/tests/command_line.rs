@@ -278,6 +278,15 @@ fn every_verb_explains_itself() {
     }
 }
 
+#[test]
+fn a_code_that_is_empty_is_refused_before_anything_is_asked() {
+    for option in ["--region", "--facility", "--item", "--batch", "--owner"] {
+        let told = program::run(["stock", option, ""]);
+        assert_eq!(told.code, Some(2), "{told:?}");
+        assert!(told.stderr.contains(option), "{told:?}");
+    }
+}
+
 fn on(stage: &Stage) -> impl Fn(&str) -> program::Outcome + '_ {
     |line| stage.node.cli(line.split(' '))
 }

@@ -1,8 +1,11 @@
 //! The command line: its verbs, and the options that all of them share.
 
-use std::{path::PathBuf, time::Duration};
+use std::{any::TypeId, path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    builder::NonEmptyStringValueParser,
+};
 
 use crate::{
     backup,
@@ -295,7 +298,7 @@ const BESIDE_JSON: &[&str] = &[
 impl Cli {
     /// The command line, where `--json` takes the place of every option that says what the request says.
     pub fn definition() -> clap::Command {
-        take_negative_numbers(exclude_json(Self::command()))
+        refuse_empty_codes(take_negative_numbers(exclude_json(Self::command())))
     }
 
     /// Parses the arguments of the process, or exits and says what is wrong with them.
@@ -313,6 +316,21 @@ fn take_negative_numbers(command: clap::Command) -> clap::Command {
             arg.allow_negative_numbers(takes_values)
         })
         .mut_subcommands(take_negative_numbers)
+}
+
+/// A variable of a script that is not set must not ask for everything.
+fn refuse_empty_codes(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let names = arg.get_value_names().unwrap_or_default();
+            let is_code = names.iter().any(|name| name == "CODE" || name == "ID");
+            if is_code && arg.get_value_parser().type_id() == TypeId::of::<String>() {
+                arg.value_parser(NonEmptyStringValueParser::new())
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(refuse_empty_codes)
 }
 
 fn exclude_json(command: clap::Command) -> clap::Command {

@@ -10,7 +10,7 @@ use keruen_edge::status::{ERROR_DOMAIN, RECORDED};
 use keruen_proto::Mutation;
 use tokio::sync::OnceCell;
 use tonic::{
-    Code, Request, Status,
+    Code, Request, Status, TimeoutExpired,
     metadata::{Ascii, MetadataValue},
     transport::{Channel, Endpoint},
 };
@@ -219,6 +219,10 @@ impl Session {
 
     fn lateness(&self, status: &Status) -> String {
         match status.code() {
+            // Where the time is up on this side, it says so by this message alone.
+            Code::Cancelled if status.message() != TimeoutExpired(()).to_string() => {
+                "the node closed the line before it answered, as it does when it stops".to_owned()
+            }
             Code::DeadlineExceeded | Code::Cancelled => {
                 format!("no answer within {}", value::duration_text(self.timeout))
             }
