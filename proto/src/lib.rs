@@ -15,10 +15,12 @@ pub mod check;
 pub mod cloudevent;
 pub mod event;
 pub mod mutation;
+pub mod standing;
 
 pub use event::{DecodeError, EVENT_TYPES, Event, EventType};
 pub use mutation::Mutation;
 pub use pbjson_types::Timestamp;
+pub use standing::{Standing, ViewState};
 
 /// All `.proto` files as an encoded `FileDescriptorSet`, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

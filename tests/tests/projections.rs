@@ -6,12 +6,23 @@
     reason = "a test that can't go on fails"
 )]
 
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use keruen_log::{AppendRequest, Log as _, ProposedEvent, SqliteLog, SqliteOptions};
+use keruen_proto::{
+    log::v1::{OccurredAt, RecordedEvent, TimePrecision},
+    projections::v1::{
+        ListProjectionsRequest, Projection, projection_service_client::ProjectionServiceClient,
+    },
+};
 use keruen_tests::{
+    history,
     node::Node,
     program::{self, Outcome},
     scene::{Clients, MASK_A, NORTH},
 };
 use serde_json::Value;
+use tempfile::TempDir;
 
 struct Desk {
     node: Node,
@@ -113,4 +124,234 @@ async fn views_are_listed_and_built_anew() {
     assert!(desk.node.is_healthy("keruen.view.current").await);
     let told = desk.run("projections rebuild nothing").refused(1);
     assert!(told.contains("current, history"), "{told}");
+}
+
+/// Appends an event that a newer version has written.
+async fn append_unknown(data: &Path) {
+    let log = SqliteLog::open(&data.join("keruen.db"), SqliteOptions::default()).unwrap();
+    let occurred_at = OccurredAt {
+        time_us: 1_600_000_000_000_000,
+        precision: TimePrecision::Second.into(),
+        ..OccurredAt::default()
+    };
+    let event = ProposedEvent {
+        r#type: "keruen.future.v9.Teleported".to_owned(),
+        tags: vec!["batch:B-1".to_owned()],
+        data: vec![1, 2, 3].into(),
+        occurred_at: Some(occurred_at),
+        ..ProposedEvent::default()
+    };
+    let request = AppendRequest {
+        command_id: "99999999-0000-4000-8000-000000000000".to_owned(),
+        command_hash: vec![7; 32],
+        actor: "tester".to_owned(),
+        origin: "node".to_owned(),
+        events: vec![event],
+        ..AppendRequest::default()
+    };
+    log.append(request).await.unwrap();
+}
+
+/// What the doctor says of the views.
+fn examined(data: &Path) -> Value {
+    let data = data.to_str().unwrap();
+    let told = program::run(["doctor", "--format", "json", "--data", data]);
+    let report: Value = serde_json::from_str(&told.stdout).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    let views = checks.iter().find(|check| check["check"] == "views");
+    views.unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_that_are_parked_say_so_wherever_they_answer() {
+    let place = TempDir::new().unwrap();
+    let mut node = Node::on(place.path()).await;
+    Clients::on(&node.channel()).set_scene().await;
+    let desk = Desk { node };
+    let before = desk.head();
+    desk.json(&format!("stock --min-position {before}"));
+    let plain = desk.run("stock");
+    assert_eq!(plain.stderr, "");
+    assert_eq!(examined(place.path())["state"], "ok");
+    node = desk.node;
+    assert!(node.interrupt().success());
+    append_unknown(place.path()).await;
+    // Nobody keeps them, and yet it is certain.
+    let told = examined(place.path());
+    assert_eq!(told["state"], "attention", "{told:#}");
+    assert_eq!(told["views"].as_array().unwrap().len(), 2);
+
+    let desk = Desk {
+        node: Node::on(place.path()).await,
+    };
+    let receive = format!("stock open --facility {NORTH} --line item={MASK_A},quantity=60,lot=A1");
+    desk.run(&receive).success();
+    let head = desk.head();
+    desk.run(&format!("stock --min-position {head}"))
+        .refused(75);
+    for view in desk.json("projections").as_array().unwrap() {
+        assert_eq!(view["state"], "PROJECTION_STATE_PARKED", "{view}");
+        assert_eq!(view["position"], before.to_string(), "{view}");
+        assert_eq!(view["lagEvents"], (head - before).to_string(), "{view}");
+        let health = format!("keruen.view.{}", view["name"].as_str().unwrap());
+        assert!(!desk.node.is_healthy(&health).await);
+    }
+    let place_of_it = format!("as of position {before} of {head}: ");
+    let event = format!("can't pass the event at position {}; ", before + 1);
+    for (words, code) in [
+        ("stock", 0),
+        ("stock --format json", 0),
+        (&*format!("stock --known-at {before}"), 0),
+        ("request list --format csv", 0),
+        ("shipment list", 0),
+        ("report unmet", 0),
+        ("report expiring", 0),
+        ("report reorder", 0),
+        ("inbox", 0),
+        ("trace donation NONE", 1),
+    ] {
+        let told = desk.run(words);
+        assert_eq!(told.code, Some(code), "{words}: {told:?}");
+        let warnings = told.stderr.matches("warning: ").count();
+        assert_eq!(warnings, 1, "{words}: {told:?}");
+        assert!(told.stderr.contains(&place_of_it), "{words}: {told:?}");
+        assert!(told.stderr.contains(&event), "{words}: {told:?}");
+    }
+    // What the services answer from the log itself is up to date.
+    assert_eq!(desk.run("facility list").stderr, "");
+    let page = ureq::get(format!("{}?lang=en", desk.node.http_url())).call();
+    let page = page.unwrap().into_body().read_to_string().unwrap();
+    assert!(page.contains("class=\"behind\""));
+
+    let told = desk.run("projections rebuild").refused(1);
+    for view in ["current", "history"] {
+        assert!(
+            told.contains(&format!("the view {view} is parked")),
+            "{told}"
+        );
+    }
+    let told = examined(place.path());
+    assert_eq!(told["state"], "attention", "{told:#}");
+    let found = told["found"].as_str().unwrap();
+    assert!(found.contains("keruen.future.v9.Teleported"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_tells_the_position_that_it_reflects_if_asked() {
+    let node = Node::new().await;
+    Clients::on(&node.channel()).set_scene().await;
+    let desk = Desk { node };
+    let head = desk.head();
+    for words in [
+        "stock --by facility,item --format csv",
+        "request list --format json",
+        "donation list",
+        "facility list --limit 1 --format json",
+    ] {
+        let asked = format!("{words} --min-position {head}");
+        let plain = desk.run(&asked);
+        let told = desk.run(&format!("{asked} --show-position"));
+        assert_eq!(plain.stdout, told.stdout);
+        let position = format!("as of position {head}");
+        assert!(!plain.stderr.contains(&position), "{plain:?}");
+        assert!(told.stderr.lines().any(|line| line == position), "{told:?}");
+    }
+}
+
+/// How often one event is recorded, for a rebuild that takes a while.
+const MANY: usize = 60_000;
+
+/// Records copies of an event, while no node runs.
+async fn append_copies(data: &Path, event: &RecordedEvent) {
+    let log = SqliteLog::open(&data.join("keruen.db"), SqliteOptions::default()).unwrap();
+    let proposed = ProposedEvent {
+        r#type: event.r#type.clone(),
+        tags: event.tags.clone(),
+        data: event.data.clone(),
+        occurred_at: event.occurred_at,
+        ..ProposedEvent::default()
+    };
+    for _ in 0..MANY / 1_000 {
+        let request = AppendRequest {
+            command_id: uuid::Uuid::new_v4().to_string(),
+            command_hash: vec![7; 32],
+            actor: "tester".to_owned(),
+            origin: "node".to_owned(),
+            events: vec![proposed.clone(); 1_000],
+            ..AppendRequest::default()
+        };
+        log.append(request).await.unwrap();
+    }
+}
+
+/// The files of the views, but for those beside them.
+fn copies(data: &Path) -> BTreeSet<String> {
+    let names = fs::read_dir(data).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter(|name| name.starts_with("views-") && name.ends_with(".db"))
+        .collect()
+}
+
+/// Waits until the views of a node are as `is_so` says, and answers with their files then.
+async fn until(node: &Node, is_so: impl Fn(&Projection) -> bool) -> BTreeSet<String> {
+    let mut client = ProjectionServiceClient::new(node.channel());
+    loop {
+        let listed = client.list_projections(ListProjectionsRequest {}).await;
+        if listed.unwrap().into_inner().projections.iter().all(&is_so) {
+            return copies(node.data());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_killed_while_it_built_views_builds_them_to_the_end() {
+    let place = TempDir::new().unwrap();
+    let mut node = Node::on(place.path()).await;
+    let mut clients = Clients::on(&node.channel());
+    clients.set_scene().await;
+    clients.donate("MASKS", MASK_A, 1_000_000, NORTH).await;
+    let consume = format!("stock consume --facility {NORTH} --item {MASK_A} --quantity 2");
+    let consume = format!("{consume} --purpose patient");
+    node.cli(consume.split(' ')).success();
+    let last = history::read(&node.channel()).await.pop().unwrap();
+    assert!(last.r#type.ends_with("StockConsumed"), "{}", last.r#type);
+    assert!(node.interrupt().success());
+    append_copies(place.path(), &last).await;
+
+    let mut node = Node::on(place.path()).await;
+    let head = last.position + MANY as u64;
+    let at_head = |view: &Projection| view.position == head && view.rebuild.is_none();
+    let before = until(&node, at_head).await;
+    let questions = [
+        "stock --by facility,batch,owner --format json",
+        "stock --by item --as-of 2099-01-01 --format json",
+        "donation list --format json",
+        "trace donation MASKS --format csv",
+    ];
+    let ask = |node: &Node| questions.map(|words| node.cli(words.split(' ')).success());
+    let answers = ask(&node);
+    assert!(answers[0].contains(&(1_000_000 - 2 - 2 * MANY).to_string()));
+
+    node.cli(["projections", "rebuild", "--no-wait"]).success();
+    let under_way = |view: &Projection| view.rebuild.as_ref().is_some_and(|it| it.position > 0);
+    let built = until(&node, under_way).await;
+    node.kill();
+    assert!(built.is_superset(&before));
+    // None of them was complete.
+    assert_eq!(built.len(), 2 * before.len(), "{built:?}");
+
+    let node = Node::on(place.path()).await;
+    // What answered before answers while they are built to the end.
+    assert_eq!(ask(&node), answers);
+    // An unfinished copy gets its name when it is complete; the old ones go a little later.
+    let is_built = |view: &Projection| {
+        let new = copies(place.path());
+        at_head(view) && new.difference(&before).all(|name| !built.contains(name))
+    };
+    let after = until(&node, is_built).await;
+    let new: Vec<_> = after.difference(&before).collect();
+    assert_eq!(new.len(), before.len(), "{after:?}");
+    assert_eq!(ask(&node), answers);
 }

@@ -53,12 +53,21 @@ impl Node {
     }
 
     /// Waits for an answer, but no longer than the deadline, whatever the server does.
-    pub async fn answer<T>(
+    pub fn answer<T>(
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<T, Status> {
+    ) -> impl Future<Output = Result<T, Status>> {
+        self.answer_as(call, Response::into_inner)
+    }
+
+    /// The same for what is read from an answer with its metadata.
+    pub async fn answer_as<T, U>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+        read: impl FnOnce(Response<T>) -> U,
+    ) -> Result<U, Status> {
         match tokio::time::timeout(self.deadline, call).await {
-            Ok(answer) => answer.map(Response::into_inner),
+            Ok(answer) => answer.map(read),
             Err(_) => Err(Status::deadline_exceeded("no answer within the deadline")),
         }
     }

@@ -26,6 +26,8 @@ pub struct Page<'a> {
     /// Position of the log, for people and for the script.
     position: String,
     position_value: u64,
+    /// How many events the page does not show; empty where it follows the log.
+    missing: String,
     commodities: Vec<Entry>,
     donations: Vec<Entry>,
     more_donations: bool,
@@ -59,6 +61,10 @@ impl<'a> Page<'a> {
             choice,
             position: format::position(choice.lang, snapshot.position),
             position_value: snapshot.position,
+            missing: match snapshot.missing_events {
+                0 => String::new(),
+                events => format::position(choice.lang, events),
+            },
             commodities: words.commodities(),
             donations: words.donations(),
             more_donations: snapshot.more_donations,

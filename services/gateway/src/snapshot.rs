@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use keruen_proto::{
+    Standing,
     inventory::v1::Donation,
     registry::v1::{
         Commodity, GetCommodityRequest, ListCommoditiesRequest, ListCommoditiesResponse,
@@ -15,7 +16,7 @@ use keruen_proto::{
         StockGroup, StockRow, get_trace_request,
     },
 };
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status, metadata::MetadataMap};
 
 use crate::{
     names::{NameCache, Named, Names},
@@ -71,12 +72,14 @@ pub struct Snapshot {
     pub names: Names,
     /// Everything up to this position of the log is in the above.
     pub position: u64,
+    /// How many events are missing, where the node does not follow its log.
+    pub missing_events: u64,
 }
 
 impl Snapshot {
     /// Reads it.
     pub async fn read(node: &Node, names: &NameCache, choice: &Choice) -> Result<Self, Problem> {
-        let (regions, commodities, donations, requests) = tokio::try_join!(
+        let (regions, commodities, donations, (requests, missing_events)) = tokio::try_join!(
             list_regions(node),
             list_commodities(node),
             list_donations(node),
@@ -111,6 +114,7 @@ impl Snapshot {
             more_requests: !requests.next_page_token.is_empty(),
             names: Names::new(),
             position: positions.into_iter().flatten().min().unwrap_or_default(),
+            missing_events,
         };
         snapshot.requests.truncate(REQUESTS_SHOWN);
         snapshot.names = names.find(node, snapshot.named()).await.map_err(refused)?;
@@ -205,14 +209,26 @@ async fn list_donations(node: &Node) -> Result<ListDonationsResponse, Status> {
     node.answer(stock.list_donations(node.ask(request))).await
 }
 
-async fn list_requests(node: &Node) -> Result<ListRequestsResponse, Status> {
+/// How many events are not in an answer, unless they are about to be.
+fn missing_events(metadata: &MetadataMap) -> u64 {
+    let standing = Standing::of(metadata).filter(Standing::is_behind);
+    standing.map_or(0, |standing| standing.lag_events())
+}
+
+/// The open requests, and how many events are not in them.
+async fn list_requests(node: &Node) -> Result<(ListRequestsResponse, u64), Status> {
     let mut stock = node.stock.clone();
     let request = ListRequestsRequest {
         open_only: true,
         page_size: REQUESTS_COUNTED,
         ..Default::default()
     };
-    node.answer(stock.list_requests(node.ask(request))).await
+    let with_missing = |answer: Response<ListRequestsResponse>| {
+        let missing_events = missing_events(answer.metadata());
+        (answer.into_inner(), missing_events)
+    };
+    node.answer_as(stock.list_requests(node.ask(request)), with_missing)
+        .await
 }
 
 async fn stock_by(

@@ -82,7 +82,7 @@ macro_rules! texts {
 
 texts! {
     // The frame of the page.
-    brand, title, lead, skip_to_content, language, log_position, position_note,
+    brand, title, lead, skip_to_content, language, log_position, position_note, behind,
     live_on, live_off, no_script, reload, contents, footer_log, footer_map,
     // Stock.
     stock_heading, commodity, show, altogether, altogether_note, map_title, map_hint, map_skip, legend, legend_none,

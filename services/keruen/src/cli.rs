@@ -148,6 +148,10 @@ pub struct Globals {
     /// How long to wait for an answer, for example 500ms, 30s, 2m
     #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = value::duration)]
     pub timeout: Duration,
+    /// Say on standard error, as a line `as of position N`, up to which position of the log the answer reflects everything:
+    /// for --min-position of what is asked next
+    #[arg(long, global = true)]
+    pub show_position: bool,
 }
 
 /// How to print answers.

@@ -43,7 +43,12 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(args) => Ok(serve::run(args, &cli.globals.server).await?),
         Command::Demo(args) => Ok(demo::run(args).await?),
         Command::Generate(args) => args.run(&Session::new(&cli.globals)).await,
-        command => act(command, &Session::new(&cli.globals)).await,
+        command => {
+            let session = Session::new(&cli.globals);
+            let done = act(command, &session).await;
+            session.tell_reflected();
+            done
+        }
     }
 }
 

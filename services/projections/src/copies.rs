@@ -306,11 +306,20 @@ impl Place {
 pub struct Lock {
     _session: Option<Connection>,
 }
-/// Where the views in a folder stand, also while a node keeps them; `None` where there are none of this version.
-pub fn stored_checkpoint(folder: &Path) -> Result<Option<Checkpoint>, StoreError> {
+
+/// Where each view in a folder stands, also while a node keeps them; `None` where there is none of this version.
+pub fn stored_checkpoints(
+    folder: &Path,
+) -> Result<Vec<(&'static View, Option<Checkpoint>)>, StoreError> {
     let place = Place::Folder(folder.to_owned());
-    let answering = place.copies(&view::CURRENT)?.answering;
-    let Some(copy) = answering.filter(|copy| copy.version == view::CURRENT.version) else {
+    let views = view::ALL.into_iter();
+    let stored = views.map(|view| Ok((view, stored_checkpoint(&place, view)?)));
+    stored.collect()
+}
+
+fn stored_checkpoint(place: &Place, view: &View) -> Result<Option<Checkpoint>, StoreError> {
+    let answering = place.copies(view)?.answering;
+    let Some(copy) = answering.filter(|copy| copy.version == view.version) else {
         return Ok(None);
     };
     checkpoint(&place.open_reader(&copy, Duration::MAX)?).map(Some)

@@ -186,7 +186,7 @@ impl Follower {
             return Ok(());
         };
         let mut position = self.attach(&mut writer)?;
-        let mut is_parked = false;
+        let (mut is_parked, mut is_switched) = (false, true);
         let mut wake_up = self.log.watch_head();
         let mut tidy_at: Option<Instant> = None;
         loop {
@@ -202,6 +202,9 @@ impl Follower {
             let mut is_complete = true;
             if !is_parked {
                 (position, is_parked, is_complete) = self.take_in(&mut writer, position)?;
+                if std::mem::take(&mut is_switched) {
+                    self.tell_built();
+                }
             }
             let is_waiting = is_complete || is_parked;
             match self.wait(&mut wake_up, &mut rebuilding, is_waiting, is_parked) {
@@ -223,7 +226,7 @@ impl Follower {
                         };
                         writer = next;
                         position = self.attach(&mut writer)?;
-                        is_parked = false;
+                        (is_parked, is_switched) = (false, true);
                         // By then nobody reads the old rows any more.
                         tidy_at = Some(Instant::now() + self.keeper.options.max_query);
                     }
@@ -392,13 +395,22 @@ impl Follower {
             .name(format!("build {}", self.keeper.view.name))
             .spawn(move || {
                 let result = rebuild::build(&follower);
-                follower
-                    .keeper
-                    .update(|status| status.rebuild.take().is_some());
+                if !matches!(result, Ok(Some(_))) {
+                    let keeper = &follower.keeper;
+                    keeper.update(|status| status.rebuild.take().is_some());
+                }
                 // Whoever asked may have gone.
                 let _ = done.send(result);
             })?;
         Ok(built)
+    }
+
+    /// The copy that was built answers, and it is known whether it is parked: only now is the rebuild over for whoever
+    /// waits for it.
+    fn tell_built(&self) {
+        if !self.asked.has_changed().unwrap_or(false) {
+            self.keeper.update(|status| status.rebuild.take().is_some());
+        }
     }
 
     /// Waits for whoever builds to stop too: it has the copy open until then.

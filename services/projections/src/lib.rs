@@ -46,6 +46,7 @@ mod resource;
 mod rows;
 mod served;
 mod sheets;
+mod standing;
 mod step;
 mod stock;
 
@@ -61,11 +62,12 @@ mod window;
 mod writer;
 
 pub use administration::ProjectionEndpoint;
-pub use copies::{remove_all as remove, stored_checkpoint};
+pub use copies::{remove_all as remove, stored_checkpoints};
 pub use endpoint::StockEndpoint;
 pub use engine::Running;
 pub use failure::{Defect, StoreError};
 pub use report::ReportEndpoint;
+pub use standing::TellStanding;
 pub use view::View;
 pub use views::{Calendar, Parked, Rebuild, RebuildRefusal, Status, ViewOptions, Views};
 pub use writer::Checkpoint;

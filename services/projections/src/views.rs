@@ -15,6 +15,7 @@ use crate::{
     copies::{CopyName, Place},
     database::{Access, Address, Connection},
     failure::{Defect, StoreError},
+    standing,
     view::{self, View},
     writer,
 };
@@ -75,7 +76,7 @@ pub struct Parked {
 }
 
 /// How far a view is that is being built beside the one that answers.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rebuild {
     /// Every event up to this position has been folded.
     pub position: u64,
@@ -261,6 +262,11 @@ impl Views {
             }
         }
         for keeper in &asked {
+            // Whoever looks from now on sees that it is to be.
+            keeper.update(|status| {
+                status.rebuild = Some(Rebuild::default());
+                true
+            });
             keeper.rebuild_asked.send_modify(|times| *times += 1);
         }
         Ok(asked.iter().map(|keeper| keeper.view.name).collect())
@@ -389,9 +395,12 @@ impl Keeper {
                 .await
                 .map_err(|error| ReadError::Stopped(error.to_string()))?
         };
-        tokio::time::timeout(limit, answer)
+        let answer = tokio::time::timeout(limit, answer)
             .await
-            .map_err(|_| too_slow())?
+            .map_err(|_| too_slow())?;
+        let known = answer.as_ref().ok().map(|(_, position)| *position);
+        standing::note(self, known.unwrap_or_else(|| self.status().position));
+        answer
     }
 
     fn answer<T, E>(

@@ -11,6 +11,7 @@ pub const TEXTS: Texts = Texts {
     language: "Language",
     log_position: "Log position",
     position_note: "This page shows everything recorded up to this position.",
+    behind: "This page is out of date. Newer events that it does not show yet",
     live_on: "Live: updates by itself",
     live_off: "Not live: reconnecting",
     no_script: "Without JavaScript this page does not update by itself.",

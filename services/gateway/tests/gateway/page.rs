@@ -7,6 +7,7 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use keruen_proto::{
+    Standing, ViewState,
     registry::v1::LocalizedText,
     requests::v1::{RequestPriority, RequestState},
     stock::v1::{TraceBatch, TracePlace, TraceStep},
@@ -127,6 +128,35 @@ async fn the_page_tells_the_numbers_and_the_position_that_they_reflect() {
         page.text()
             .contains("<option value=\"D-KASPI-1\" selected>")
     );
+}
+
+#[tokio::test]
+async fn a_page_of_a_view_that_stands_still_says_how_much_is_missing() {
+    for (state, lag_events, is_told) in [
+        (ViewState::Parked, 1_091, true),
+        (ViewState::Failing, 1, true),
+        (ViewState::Following, 100, false),
+    ] {
+        let mut sample = Sample::story();
+        sample.standing = Some(Standing {
+            view: "current".to_owned(),
+            state,
+            position: sample.position,
+            head_position: sample.position + lag_events,
+            parked_at: None,
+        });
+        let node = Node::start(sample).await;
+        let router = router(&node);
+        for lang in LANGUAGES {
+            let page = get(&router, &format!("/?lang={lang}")).await;
+            let banner = page.text().split("class=\"behind\">").nth(1);
+            assert_eq!(banner.is_some(), is_told, "{state:?} {lang}");
+            let shown = banner.map(|text| text.split_once("</strong>").unwrap().0);
+            let digits: Option<String> =
+                shown.map(|it| it.chars().filter(char::is_ascii_digit).collect());
+            assert_eq!(digits, is_told.then(|| lag_events.to_string()), "{lang}");
+        }
+    }
 }
 
 #[tokio::test]

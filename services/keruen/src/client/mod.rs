@@ -40,6 +40,7 @@ pub mod plan;
 pub mod print;
 pub mod projections;
 pub mod recall;
+pub mod reflected;
 pub mod region;
 pub mod report;
 pub mod request;

@@ -23,7 +23,8 @@ Examples:
 
 A view is what questions are answered from: it is folded from the log, follows it, and can be deleted or built anew at \
 any time. lag is how many events it is behind. A view that meets an event which it can't take in is parked before that \
-event: it answers as of there, says so, and the others go on.")]
+event: it answers as of there, and the others go on. Whoever asks it something is warned on standard error, and in the \
+metadata of each answer: keruen-view, keruen-view-state, keruen-position, keruen-head-position, keruen-parked-at.")]
 pub struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -39,7 +40,8 @@ Examples:
   keruen projections rebuild current      one view, see `keruen projections`
   keruen projections rebuild --no-wait    begin, and look later with `keruen projections`
 
-It goes on where it was when the node is stopped or killed and started again.")]
+It goes on where it was when the node is stopped or killed and started again. A view that is parked again in the end \
+ends it with exit status 1.")]
     Rebuild {
         /// Name of the view. Default: all
         name: Option<String>,
@@ -53,7 +55,7 @@ impl Args {
     /// Does it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         match self.verb {
-            None => list(session).await,
+            None => list(session).await.map(|_| ()),
             Some(Verb::Rebuild { name, no_wait }) => {
                 let request = RebuildProjectionsRequest {
                     name: name.unwrap_or_default(),
@@ -62,15 +64,43 @@ impl Args {
                 if !no_wait {
                     wait(session, &names).await?;
                 }
-                list(session).await
+                let views = list(session).await?;
+                if no_wait {
+                    Ok(())
+                } else {
+                    check(&views, &names)
+                }
             }
         }
     }
 }
 
-async fn list(session: &Session) -> Result<(), Failure> {
+async fn list(session: &Session) -> Result<Vec<Projection>, Failure> {
     let answer = session.ask(ListProjectionsRequest {}).await?;
-    Ok(session.output().listed(&answer.projections)?)
+    session.output().listed(&answer.projections)?;
+    Ok(answer.projections)
+}
+
+/// Refuses where one of those that were built is parked: the new rows end where the old ones did.
+fn check(views: &[Projection], names: &[String]) -> Result<(), Failure> {
+    let parked = views.iter().filter(|view| names.contains(&view.name));
+    let parked: Vec<String> = parked
+        .filter_map(|view| {
+            let event = view.parked.as_ref()?;
+            Some(format!(
+                "the view {} is parked before the event at position {} ({}): {}",
+                view.name, event.position, event.r#type, event.reason
+            ))
+        })
+        .collect();
+    if parked.is_empty() {
+        return Ok(());
+    }
+    let what_to_do = "it answers as of there; a newer version of the program may take it in";
+    Err(Failure::Other(anyhow::anyhow!(
+        "{}; {what_to_do}",
+        parked.join("; ")
+    )))
 }
 
 /// Waits until none of them is being built any more.
@@ -83,9 +113,7 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of {human_len}") {
         bar.set_style(style);
     }
-    // It is begun by another thread, a moment later.
-    let mut begun = false;
-    for turn in 0_u64.. {
+    loop {
         tokio::time::sleep(LOOK_INTERVAL).await;
         let answer = session.ask(ListProjectionsRequest {}).await?;
         let asked = |view: &&Projection| names.contains(&view.name);
@@ -106,16 +134,18 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
             .find_map(|view| Some((view, view.rebuild.as_ref()?)));
         match under_way {
             Some((view, rebuild)) => {
-                begun = true;
                 bar.set_length(view.head_position);
                 bar.set_position(rebuild.position);
-                bar.set_message(format!(
-                    "{}: {} events/s, {} s left",
-                    view.name, rebuild.events_per_second, rebuild.seconds_left
-                ));
+                // Before anything was folded, nobody can say how long it takes.
+                bar.set_message(match rebuild.events_per_second {
+                    0 => view.name.clone(),
+                    rate => format!(
+                        "{}: {rate} events/s, {} s left",
+                        view.name, rebuild.seconds_left
+                    ),
+                });
             }
-            None if begun || turn > 2 => break,
-            None => {}
+            None => break,
         }
     }
     bar.finish_and_clear();

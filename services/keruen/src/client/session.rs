@@ -2,12 +2,12 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use keruen_edge::status::{ERROR_DOMAIN, RECORDED};
-use keruen_proto::Mutation;
+use keruen_proto::{Mutation, Standing};
 use tokio::sync::OnceCell;
 use tonic::{
     Code, Request, Status, TimeoutExpired,
@@ -23,6 +23,7 @@ use crate::{
         aftermath::{self, Aftermath},
         failure::{Failure, root_cause},
         mutation::MutationArgs,
+        reflected::Reflected,
         rpc::{Call, Change, Page as _, Paged, Shows, Stamp},
         value,
     },
@@ -53,6 +54,10 @@ pub struct Session {
     buffer: Option<Arc<Mutex<Vec<u8>>>>,
     /// The command line as it was given, for telling how to repeat it.
     invocation: Vec<String>,
+    /// Up to where the answers reflect the log.
+    reflected: Arc<Mutex<Reflected>>,
+    /// Whether to say so.
+    show_position: bool,
 }
 
 impl Session {
@@ -73,6 +78,8 @@ impl Session {
             invocation: std::env::args_os()
                 .map(|arg| arg.to_string_lossy().into_owned())
                 .collect(),
+            reflected: Arc::default(),
+            show_position: globals.show_position,
         }
     }
 
@@ -106,6 +113,8 @@ impl Session {
             outbox_is_stated: false,
             buffer: Some(buffer),
             invocation: Vec::new(),
+            reflected: Arc::default(),
+            show_position: false,
         }
     }
 
@@ -184,10 +193,33 @@ impl Session {
         // The channel keeps the deadline as well; this one also holds while it waits to be ready.
         let grace = self.timeout + Duration::from_secs(1);
         let answer = tokio::time::timeout(grace, R::call(channel, request)).await;
-        Ok(match answer {
-            Ok(answer) => answer.map(tonic::Response::into_inner),
-            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
-        })
+        let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
+        let metadata = match &answer {
+            Ok(answer) => answer.metadata(),
+            Err(status) => status.metadata(),
+        };
+        if let Some(standing) = Standing::of(metadata) {
+            self.reflected().note_view(standing);
+        }
+        Ok(answer.map(tonic::Response::into_inner))
+    }
+
+    fn reflected(&self) -> MutexGuard<'_, Reflected> {
+        self.reflected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says on standard error what everybody must know of the answers, and up to where they reflect the log if that was
+    /// asked for. Once, when everything is printed.
+    pub fn tell_reflected(&self) {
+        let reflected = self.reflected();
+        if let Some(position) = reflected.position.filter(|_| self.show_position) {
+            anstream::eprintln!("as of position {position}");
+        }
+        if let Some(warning) = reflected.warning() {
+            anstream::eprintln!("{warning}");
+        }
     }
 
     /// Asks something.
@@ -369,7 +401,9 @@ impl Session {
     /// Shows one thing.
     pub async fn show<R: Call<Answer: Shows>>(&self, question: R) -> Result<(), Failure> {
         let answer = self.ask(question).await?;
-        Ok(self.output().shown(answer)?)
+        let position = self.output().shown(answer)?;
+        self.reflected().note(position);
+        Ok(())
     }
 
     /// All pages of a list, up to `limit` rows; tells whether there is more.
@@ -398,7 +432,8 @@ impl Session {
             question.page(size, token.clone());
             let answer = self.ask(question.clone()).await?;
             see(&answer);
-            let (page, next, _) = answer.into_parts();
+            let (page, next, position) = answer.into_parts();
+            self.reflected().note(position);
             let stuck = next == token && !next.is_empty();
             rows.extend(page);
             if next.is_empty() || rows.len() >= limit || stuck {
@@ -568,6 +603,7 @@ mod tests {
             format: None,
             timeout: Duration::from_millis(200),
             outbox: None,
+            show_position: false,
         })
     }
 

@@ -7,6 +7,7 @@ mod history;
 mod relay;
 mod server;
 mod store;
+mod views;
 
 use anyhow::anyhow;
 use clap::Args as ClapArgs;
@@ -31,7 +32,7 @@ Examples:
 
 Looks at the store of a node, whether it runs or not, and changes nothing: is the disk large enough for how much was \
 recorded lately, is the clock right, how old is the last backup (of `keruen backup`), can this program open the store, \
-are the views far behind, are the files safe from others. Each problem comes with what to do.
+do the views follow it or is one parked before an event, are the files safe from others. Each problem comes with what to do.
 
 Of a log on PostgreSQL it tells whether the server is fit to hold it, which node writes it and in which epoch, which nodes \
 stand by, and whether the checkpoint.key in --data is the writer's. What the server itself needs, its own tools and views tell (pg_stat_replication, pg_stat_archiver).

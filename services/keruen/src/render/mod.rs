@@ -191,12 +191,15 @@ impl Output {
         self.sink.flush()
     }
 
-    /// The answer to a question about one thing.
-    pub fn shown<A: Shows + Serialize>(&mut self, answer: A) -> io::Result<()> {
+    /// The answer to a question about one thing; answers with the position that it reflects.
+    pub fn shown<A: Shows + Serialize>(&mut self, answer: A) -> io::Result<u64> {
         if self.format == Format::Json {
-            return self.json(&answer);
+            self.json(&answer)?;
+            return Ok(answer.into_parts().1);
         }
-        self.resource(answer.into_parts().0)
+        let (record, position) = answer.into_parts();
+        self.resource(record)?;
+        Ok(position)
     }
 
     fn resource<R: Record>(&mut self, record: Option<R>) -> io::Result<()> {

@@ -42,7 +42,7 @@ const HOLDER: &[&str] = &[
 pub fn print(output: &mut Output, answer: GetLotTraceResponse) -> io::Result<()> {
     match (output.format(), &answer.lot_trace) {
         (Format::Csv, Some(trace)) => output.csv(HOLDER, trace.holders.iter().map(holder)),
-        _ => output.shown(answer),
+        _ => output.shown(answer).map(|_| ()),
     }
 }
 

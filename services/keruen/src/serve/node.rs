@@ -10,7 +10,8 @@ use keruen_log::{
     checkpoint::{CheckpointKey, KeyFile},
 };
 use keruen_projections::{
-    ProjectionEndpoint, ReportEndpoint, Status as ViewStatus, StockEndpoint, ViewOptions, Views,
+    ProjectionEndpoint, ReportEndpoint, Status as ViewStatus, StockEndpoint, TellStanding,
+    ViewOptions, Views,
 };
 use keruen_proto::{
     Event, FILE_DESCRIPTOR_SET, events::v1::event_service_server::EventServiceServer,
@@ -423,7 +424,9 @@ impl Services {
         let views = self.views.clone();
         let reports = stock.clone().map(ReportEndpoint::new);
         let reports = reports.map(|it| bounded!(ReportServiceServer::new(it)));
+        let reports = reports.map(|it| TellStanding::new(it, &*self.log));
         let stock = stock.map(|endpoint| bounded!(StockServiceServer::new(endpoint)));
+        let stock = stock.map(|it| TellStanding::new(it, &*self.log));
         let mut following = EventEndpoint::new(Arc::clone(&self.log));
         if let Some(key) = self.checkpoint_key {
             following = following.signed_by(key);

@@ -207,6 +207,18 @@ impl StoreReader {
             .map_err(|error| Fault::from(error).at(&self.path))
     }
 
+    /// Type and data of the event at a position; `None` where there is none.
+    pub fn event(&self, position: u64) -> Result<Option<(String, Vec<u8>)>, OpenError> {
+        self.connection
+            .query_row(
+                "SELECT type, data FROM events WHERE position = ?1",
+                [stored(position)],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+            .map_err(|error| Fault::from(error).at(&self.path))
+    }
+
     /// How many runs the index has. Looks at it as a node does that opens it: at the rows of its runs, not at every page.
     pub fn index_runs(&self) -> Result<u64, OpenError> {
         let count = || {

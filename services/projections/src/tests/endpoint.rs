@@ -3,10 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use keruen_log::SqliteLog;
-use keruen_proto::stock::v1::{
-    GetTraceRequest, ListDonationsRequest, ListRequestsRequest, ListShipmentsRequest,
-    ListStockRequest, StockGroup, get_trace_request::Subject,
-    stock_service_client::StockServiceClient, stock_service_server::StockServiceServer,
+use keruen_proto::{
+    Standing, ViewState,
+    projections::v1::{
+        ListProjectionsRequest, ProjectionState, projection_service_server::ProjectionService,
+    },
+    stock::v1::{
+        GetTraceRequest, ListDonationsRequest, ListRequestsRequest, ListShipmentsRequest,
+        ListStockRequest, StockGroup, get_trace_request::Subject,
+        stock_service_client::StockServiceClient, stock_service_server::StockServiceServer,
+    },
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -14,12 +20,14 @@ use tonic::{Code, Request, Status, transport::Channel};
 use tonic_types::StatusExt;
 
 use super::{
-    following::{append, open_log, until},
+    following::{append, open_log, unknown_event, until},
     history::{History, eventful},
 };
 use crate::{
+    administration::ProjectionEndpoint,
     endpoint::StockEndpoint,
     engine::Running,
+    standing::TellStanding,
     views::{ViewOptions, Views},
 };
 
@@ -51,6 +59,7 @@ impl Node {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = StockServiceServer::new(StockEndpoint::new(views.clone(), log.clone()));
+        let service = TellStanding::new(service, &*log);
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(async move {
             tonic::transport::Server::builder()
@@ -231,13 +240,19 @@ async fn waiting_for_a_position_is_bounded_and_says_how_far_the_views_are() {
     node.stop().await;
 }
 
+/// What the metadata of an answer says, whatever the answer is.
+async fn standing(node: &mut Node, request: ListStockRequest) -> Standing {
+    let told = match node.client.list_stock(request).await {
+        Ok(answer) => Standing::of(answer.metadata()),
+        Err(status) => Standing::of(status.metadata()),
+    };
+    told.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn views_that_are_parked_say_what_they_cannot_pass() {
     let mut node = Node::start(40).await;
-    let mut unknown = node.history.events[0].clone();
-    unknown.r#type = "keruen.future.v9.Teleported".to_owned();
-    unknown.command_id = "99999999-0000-4000-8000-000000000000".to_owned();
-    append(&*node.log, &[unknown]).await;
+    append(&*node.log, &[unknown_event(&node.history)]).await;
     let status = node
         .refused(ListStockRequest {
             min_position: 41,
@@ -261,6 +276,43 @@ async fn views_that_are_parked_say_what_they_cannot_pass() {
         .unwrap()
         .into_inner();
     assert_eq!(answer.position, 40);
+
+    // Every answer says so, of each view, and so does what is refused because it is not known there.
+    append(&*node.log, &node.history.events[40..60]).await;
+    let history = node.views.history().clone();
+    let mut status = history.watch_status();
+    status.wait_for(|it| it.parked.is_some()).await.unwrap();
+    let stock = ListStockRequest::default();
+    let past = ListStockRequest {
+        known_at_position: 39,
+        ..stock.clone()
+    };
+    let unknown = ListStockRequest {
+        batch_id: "NO-SUCH".to_owned(),
+        ..stock.clone()
+    };
+    for (request, view) in [(stock, "current"), (past, "history"), (unknown, "current")] {
+        let told = standing(&mut node, request).await;
+        let expected = Standing {
+            view: view.to_owned(),
+            state: ViewState::Parked,
+            position: 40,
+            head_position: 61,
+            parked_at: Some(41),
+        };
+        assert_eq!(told, expected);
+    }
+    let listing = ProjectionEndpoint::new(node.views.clone(), node.log.clone());
+    let asked = Request::new(ListProjectionsRequest {});
+    let listed = listing.list_projections(asked).await.unwrap();
+    for view in listed.into_inner().projections {
+        assert_eq!(view.state(), ProjectionState::Parked);
+        let stands = (view.position, view.head_position, view.lag_events);
+        assert_eq!(stands, (40, 61, 21));
+        let parked = view.parked.unwrap();
+        assert_eq!(parked.position, 41);
+        assert_eq!(parked.r#type, "keruen.future.v9.Teleported");
+    }
     node.stop().await;
 }
 

@@ -54,6 +54,17 @@ pub async fn append(log: &dyn Log, events: &[RecordedEvent]) {
     }
 }
 
+/// One that a newer version has written.
+pub fn unknown_event(history: &History) -> RecordedEvent {
+    RecordedEvent {
+        r#type: "keruen.future.v9.Teleported".to_owned(),
+        tags: vec!["batch:B-1".to_owned()],
+        data: vec![1, 2, 3].into(),
+        command_id: "99999999-0000-4000-8000-000000000000".to_owned(),
+        ..history.events[0].clone()
+    }
+}
+
 pub async fn until(views: &Views, reached: impl FnMut(&Status) -> bool) -> Status {
     let mut status = views.watch_status();
     tokio::time::timeout(PATIENCE, status.wait_for(reached))
@@ -203,14 +214,7 @@ async fn an_event_of_a_newer_version_parks_the_views_where_they_stay_readable() 
     let dir = tempfile::tempdir().unwrap();
     let log = open_log(&dir.path().join("keruen.db"));
     append(&*log, &history.events[..50]).await;
-    let unknown = RecordedEvent {
-        r#type: "keruen.future.v9.Teleported".to_owned(),
-        tags: vec!["batch:B-1".to_owned()],
-        data: vec![1, 2, 3].into(),
-        command_id: "99999999-0000-4000-8000-000000000000".to_owned(),
-        ..history.events[0].clone()
-    };
-    append(&*log, &[unknown]).await;
+    append(&*log, &[unknown_event(&history)]).await;
     append(&*log, &history.events[50..60]).await;
     let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
     // The same again when it starts anew.

@@ -13,6 +13,7 @@ mod history;
 mod master;
 mod naive;
 mod older;
+mod parked;
 mod past;
 mod places;
 mod plans;

@@ -10,8 +10,14 @@ use std::{
 };
 
 use keruen_log::{Log, Query, Range, SqliteLog};
-use keruen_proto::log::v1::RecordedEvent;
+use keruen_proto::{
+    log::v1::RecordedEvent,
+    projections::v1::{
+        ListProjectionsRequest, ProjectionState, projection_service_server::ProjectionService as _,
+    },
+};
 use keruen_test_servers::postgres::{Database, Server};
+use tonic::Request;
 
 use super::{
     following::{append, open_log, until},
@@ -19,8 +25,10 @@ use super::{
     stores::{answering, dump, open},
 };
 use crate::{
+    administration::ProjectionEndpoint,
     copies::Place,
     database::Address,
+    refusal::Refusal,
     view::{CURRENT, View},
     views::{ViewOptions, Views},
 };
@@ -105,10 +113,7 @@ async fn views_follow_stop_go_on_and_are_built_anew_on_both_databases() {
         append(&*log, &history.events[half..]).await;
         let position = AtomicU64::new(0);
         for _ in 0..400 {
-            let ((), seen) = views
-                .read(|_| Ok::<_, crate::refusal::Refusal>(()))
-                .await
-                .unwrap();
+            let ((), seen) = views.read(|_| Ok::<_, Refusal>(())).await.unwrap();
             // What answers never goes back, also as one copy takes the place of another.
             let last = position.fetch_max(seen, Ordering::Relaxed);
             assert!(last <= seen, "{seen} after {last}");
@@ -232,6 +237,16 @@ async fn a_server_that_restarts_is_waited_for() {
     append(&*log, &history.events[half..]).await;
     let status = until(&views, |status| status.failure.is_some()).await;
     assert!(status.position < all as u64);
+    // Whoever asks learns how far behind it is, and gets no answer that would hide it.
+    let listing = ProjectionEndpoint::new(views.clone(), log.clone());
+    let listed = listing.list_projections(Request::new(ListProjectionsRequest {}));
+    let current = listed.await.unwrap().into_inner().projections.remove(0);
+    assert_eq!(current.state(), ProjectionState::Failing);
+    assert!(!current.failure.is_empty());
+    let stands = (current.position, current.head_position, current.lag_events);
+    assert_eq!(stands, (half as u64, all as u64, (all - half) as u64));
+    let asked = || views.read(|_| Ok::<_, Refusal>(()));
+    assert!(asked().await.is_err());
     let server = tokio::task::spawn_blocking(move || {
         server.restart();
         server
@@ -243,6 +258,12 @@ async fn a_server_that_restarts_is_waited_for() {
     })
     .await;
     assert_eq!(rows(&place).await, expected(&history, all, &*log).await);
+    // What was refused is answered again, from connections of the new server.
+    assert_eq!(asked().await.unwrap().1, all as u64);
+    let listed = listing.list_projections(Request::new(ListProjectionsRequest {}));
+    let current = listed.await.unwrap().into_inner().projections.remove(0);
+    assert_eq!(current.state(), ProjectionState::Following);
+    assert_eq!((current.lag_events, current.failure.as_str()), (0, ""));
     running.stop().await;
     drop((database, server));
 }

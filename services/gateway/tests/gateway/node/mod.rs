@@ -8,6 +8,7 @@ use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, StreamExt as _};
 use keruen_proto::{
+    Standing,
     events::v1::{
         GetCheckpointRequest, GetCheckpointResponse, GetCommandRequest, GetCommandResponse,
         GetConsistencyProofRequest, GetConsistencyProofResponse, GetInclusionProofRequest,
@@ -646,11 +647,15 @@ impl StockService for Served {
             request.into_inner().open_only,
             "the page shows open requests"
         );
-        self.answer(ListRequestsResponse {
+        let mut answer = self.answer(ListRequestsResponse {
             rows: self.sample.requests.clone(),
             next_page_token: self.sample.requests_token.clone(),
             position: self.position(),
-        })
+        })?;
+        for (key, value) in self.sample.standing.iter().flat_map(Standing::entries) {
+            answer.metadata_mut().insert(key, value);
+        }
+        Ok(answer)
     }
 
     async fn list_inbox(

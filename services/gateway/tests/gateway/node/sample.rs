@@ -1,6 +1,7 @@
 //! Sample data. Invented, apart from the names of regions.
 
 use keruen_proto::{
+    Standing,
     log::v1::{OccurredAt, TimePrecision},
     registry::v1::{Commodity, Facility, Item, LocalizedText, Organisation, Region},
     requests::v1::{Request, RequestLine, RequestPriority, RequestState},
@@ -23,6 +24,7 @@ pub struct Sample {
     pub requests_token: String,
     pub shipments: Vec<Shipment>,
     pub position: u64,
+    pub standing: Option<Standing>,
 }
 
 /// Code and names of every region of today.
