@@ -258,6 +258,26 @@ async fn a_list_tells_the_position_that_it_reflects_if_asked() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_a_filter_is_understood() {
+    let node = Node::new().await;
+    let told = node.cli(["help", "filter"]).success();
+    let plain = node.cli(["filter"]).success();
+    let examples = plain.lines().map(str::trim);
+    let examples: Vec<&str> = examples.filter(|it| it.starts_with("keruen ")).collect();
+    assert!(examples.len() > 5, "{plain}");
+    for example in examples {
+        assert!(told.contains(example), "{told}");
+        // What stands between quotes is one argument.
+        let parts = example.split('\'').zip([false, true].into_iter().cycle());
+        let arguments = parts.flat_map(|(part, is_quoted)| match is_quoted {
+            true => vec![part],
+            false => part.split_whitespace().collect(),
+        });
+        node.cli(arguments.skip(1)).success();
+    }
+}
+
 /// How often one event is recorded, for a rebuild that takes a while.
 const MANY: usize = 60_000;
 

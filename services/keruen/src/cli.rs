@@ -11,7 +11,7 @@ use crate::{
     backup,
     client::{
         asset, batch, check, command, commodity, consignment, correct, crew, custody, donation,
-        duty, emergency, events, facility, find, goods, inbox, item, kit, liability, log,
+        duty, emergency, events, facility, filter, find, goods, inbox, item, kit, liability, log,
         mobile_unit, organisation, outbox, plan, projections, recall, region, report, request,
         shipment, stock, timeline, trace, trip, value, vehicle, volunteer,
     },
@@ -47,6 +47,7 @@ Ask:
   timeline      Tell everything that happened to one thing
   liability     List who is liable for what, and for how much
   trace         Follow a donation, batch, asset or request to the bedside
+  filter        Explain how rows of lists are chosen and ordered, with all fields
   events        Print the events of the log, and follow it
   log           Show where the log stands, and prove that nobody rewrote it
   check         Check that the whole history keeps the invariants
@@ -278,6 +279,8 @@ pub enum Command {
     /// Follow a donation, batch, asset or request to the bedside
     #[command(subcommand)]
     Trace(trace::Subject),
+    /// Explain how rows of lists are chosen and ordered, with all fields
+    Filter(filter::Args),
     /// Print the events of the log as CloudEvents, and follow it
     Events(events::Args),
     /// Show where the log stands, and prove that nobody rewrote it

@@ -15,7 +15,7 @@ pub mod serve;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::client::{failure::Failure, session::Session};
+use crate::client::{failure::Failure, filter, session::Session};
 
 /// Parses the command line, does what it says and tells how it went.
 ///
@@ -92,6 +92,7 @@ async fn act(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Liability(verb) => verb.run(session).await,
         Command::Trip(verb) => verb.run(session).await,
         Command::Trace(subject) => subject.run(session).await,
+        Command::Filter(_) => filter::explain(session),
         Command::Events(args) => args.run(session).await,
         Command::Log(verb) => verb.run(session).await,
         Command::Check(args) => args.run(session).await,

@@ -31,7 +31,7 @@ pub const GONE: [AssetPlace; 4] = [
 ];
 
 /// What assets can be filtered and ordered by.
-static ASSETS: [Column; 13] = [
+pub static ASSETS: [Column; 13] = [
     column("item", Kind::Code(Known::Item), "item_id"),
     column("serial_number", Kind::Text, "serial_number"),
     column(

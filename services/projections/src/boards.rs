@@ -97,7 +97,7 @@ pub fn sized<M: Message + Default>(row: &Row<'_>, column: usize) -> Result<(M, u
 const NEWEST: [(&str, bool); 1] = [("created_position", false)];
 
 /// What donations can be filtered and ordered by.
-static DONATIONS: [Column; 6] = [
+pub static DONATIONS: [Column; 6] = [
     column("donation", Kind::Code(Known::Anything), "donation_id"),
     column("donor", Kind::Code(Known::Organisation), "donor_id"),
     column("recipient", Kind::Code(Known::Organisation), "recipient_id"),
@@ -168,7 +168,7 @@ impl DonationsQuery {
 }
 
 /// What shipments can be filtered and ordered by.
-static SHIPMENTS: [Column; 14] = [
+pub static SHIPMENTS: [Column; 14] = [
     column("shipment", Kind::Code(Known::Anything), "shipment_id"),
     column("from", Kind::Code(Known::Facility), "origin_id"),
     column("to", Kind::Code(Known::Facility), "destination_id"),
@@ -382,7 +382,7 @@ impl TripsQuery {
 }
 
 /// What requests can be filtered and ordered by.
-static REQUESTS: [Column; 11] = [
+pub static REQUESTS: [Column; 11] = [
     column("request", Kind::Code(Known::Anything), "request_id"),
     column("facility", Kind::Code(Known::Facility), "facility_id"),
     column("region", Kind::Region, "facility_id"),

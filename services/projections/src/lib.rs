@@ -66,6 +66,7 @@ pub use copies::{remove_all as remove, stored_checkpoints};
 pub use endpoint::StockEndpoint;
 pub use engine::Running;
 pub use failure::{Defect, StoreError};
+pub use filter::{ListedField, filtered_lists};
 pub use report::ReportEndpoint;
 pub use standing::TellStanding;
 pub use view::View;

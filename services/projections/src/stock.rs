@@ -43,7 +43,7 @@ macro_rules! with_sums {
 }
 
 /// What stock can be filtered by.
-static COLUMNS_TO_FILTER: [Column; 20] = with_sums![
+pub static COLUMNS_TO_FILTER: [Column; 20] = with_sums![
     column("region", Kind::Region, "s.facility_id"),
     column("facility", Kind::Code(Known::Facility), "s.facility_id"),
     column(
@@ -68,7 +68,7 @@ static COLUMNS_TO_FILTER: [Column; 20] = with_sums![
 const AVAILABLE: &str = "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)";
 
 /// What stock can be ordered by: the columns by which it is grouped, and sums.
-static COLUMNS_TO_ORDER: [Column; 20] = with_sums![
+pub static COLUMNS_TO_ORDER: [Column; 20] = with_sums![
     column("region", Kind::Text, "COALESCE(r.region_id, '')"),
     column("facility", Kind::Text, "s.facility_id"),
     column("commodity", Kind::Text, "COALESCE(i.commodity_id, '')"),

@@ -164,8 +164,7 @@ Examples:
   keruen donation list --filter 'state = PLEDGED AND expected_on < 2026-12-01' \\
       --order-by expected_on
 
-Fields of --filter and --order-by: donation, donor, recipient, state, expected_on, position; see `keruen request list \
---help` for how they are compared and joined.")]
+Fields of --filter and --order-by: donation, donor, recipient, state, expected_on, position; see `keruen help filter`.")]
     List {
         /// Only of this donor
         #[arg(long, value_name = "CODE")]

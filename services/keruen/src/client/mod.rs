@@ -20,6 +20,7 @@ pub mod events;
 pub mod excursion;
 pub mod facility;
 pub mod failure;
+pub mod filter;
 pub mod find;
 pub mod give_back;
 pub mod goods;

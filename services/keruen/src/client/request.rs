@@ -145,9 +145,7 @@ Examples:
   keruen request list --filter 'open = true AND commodity:VENTILATOR'
 
 Fields of --filter: request, facility, region, state, open, priority, needed_by, filed_at, \
-commodity and item (with :), position. They are compared by =, !=, <, <=, >, >= and :, and joined by AND, OR (which \
-binds closer), NOT and parentheses; needed_by:* is so where anything is said at all. Times need double quotes. \
---order-by takes all but region, commodity and item.")]
+commodity and item (with :), position; see `keruen help filter`. --order-by takes all but region, commodity and item.")]
     List {
         /// Only those of which something may still come
         #[arg(long)]

@@ -116,8 +116,8 @@ Examples:
   keruen shipment list --filter 'to_region = KZ-62 AND NOT state = RECEIVED'
 
 Fields of --filter: shipment, from, to, from_region, to_region, state, custodian, item (with :), request, trip, \
-expected_on, late (expected before today, and on its way), discrepancy, position; see `keruen request list --help` \
-for how they are compared and joined. --order-by takes all but the regions, item and request.")]
+expected_on, late (expected before today, and on its way), discrepancy, position; see `keruen help filter`. \
+--order-by takes all but the regions, item and request.")]
     List {
         /// Only from this facility
         #[arg(long, value_name = "CODE")]

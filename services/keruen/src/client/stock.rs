@@ -53,9 +53,9 @@ in_transit, and where it comes from as in_transit_out: over all facilities the t
 disposed, lost, returned, converted (into kits) and what passed from owner to owner (title_in, title_out) are running \
 totals. Fields of --filter: region, facility, commodity, item, batch, owner, custodian, expires_on, serial_number, and \
 the sums on_hand, reserved, held, available, in_transit, received, consumed, disposed, lost, returned, in_transit_out, \
-which are joined to the others by AND; see `keruen request list --help` for how they are compared. --order-by takes \
-sums, and what stock is grouped by. By asset it has a row for each serial number of an item, and rows without one for \
-what is not tracked by them. JSON rows are flat and carry quantities as numbers. A day ends at midnight in Kazakhstan. \
+which are joined to the others by AND; see `keruen help filter`. --order-by takes sums, and what \
+stock is grouped by. By asset it has a row for each serial number of an item, and rows without one for what is not \
+tracked by them. JSON rows are flat and carry quantities as numbers. A day ends at midnight in Kazakhstan. \
 What was recorded late counts in --as-of, and not in --known-at before it was recorded; \
 regions are those of that day."
 )]

@@ -115,6 +115,11 @@ impl Words {
         })
     }
 
+    /// All of them, in order of their numbers.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.all().map(|(name, _)| name).collect()
+    }
+
     /// The number of a word; else what is allowed.
     pub fn number(&self, text: &str) -> Result<i64, String> {
         let none = (self.name)(0).unwrap_or_default();
@@ -122,10 +127,9 @@ impl Words {
         let word = text.to_ascii_uppercase().replace('-', "_");
         let word = word.strip_prefix(prefix).unwrap_or(&word);
         let found = self.all().find(|(name, _)| *name == word);
-        found.map(|(_, number)| number).ok_or_else(|| {
-            let names: Vec<&str> = self.all().map(|(name, _)| name).collect();
-            format!("must be one of {}", names.join(", "))
-        })
+        found
+            .map(|(_, number)| number)
+            .ok_or_else(|| format!("must be one of {}", self.names().join(", ")))
     }
 
     /// 1 for the last word, 2 for the one before, and so on.

@@ -2,11 +2,13 @@
 //! told to the database with every value as a parameter.
 
 mod column;
+mod listed;
 mod order;
 mod syntax;
 
 pub(crate) use column::words;
 pub use column::{Column, Kind, Known, Words, column};
+pub use listed::{ListedField, filtered_lists};
 pub use order::Order;
 
 use chrono::{DateTime, NaiveDate};

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What exceptions can be filtered and ordered by.
-static EXCEPTIONS: [Column; 7] = [
+pub static EXCEPTIONS: [Column; 7] = [
     column("kind", Kind::State(words!(AuditExceptionKind)), "kind"),
     column("facility", Kind::Code(Known::Facility), "facility_id"),
     column("region", Kind::Region, "facility_id"),

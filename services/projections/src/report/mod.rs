@@ -9,6 +9,7 @@ mod reorder;
 mod statement;
 
 pub use endpoint::ReportEndpoint;
+pub use exceptions::EXCEPTIONS;
 #[cfg(test)]
 pub use {
     exceptions::ExceptionsQuery,
