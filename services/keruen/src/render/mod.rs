@@ -1,7 +1,8 @@
 //! How answers are printed: tables for people, JSON and CSV for programs.
 //!
 //! JSON is protobuf JSON (64-bit integers as strings), one document for each verb: an object for one thing, an array
-//! for a list. The rows of `stock` are flat, with numbers. CSV has the columns of the tables.
+//! for a list. The rows of `stock` are flat, with numbers. CSV has the columns of the tables. Where standard output is no
+//! terminal, tables are plain: as wide as they need to be, without rules and styles.
 
 pub mod attention;
 pub mod custody;
@@ -41,9 +42,6 @@ use crate::{
     client::{aftermath::Aftermath, failure::one_line, rpc::Shows},
     render::record::{Cell, Record},
 };
-
-/// Columns of tables where nobody can say how wide the terminal is: no limit.
-const NO_WIDTH: u16 = u16::MAX;
 
 /// Where answers go.
 pub struct Output {
@@ -111,10 +109,6 @@ impl Output {
         self.terminal_width
     }
 
-    fn table_width(&self) -> u16 {
-        self.terminal_width.unwrap_or(NO_WIDTH)
-    }
-
     /// A line of text.
     pub fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.sink, "{text}")
@@ -163,7 +157,7 @@ impl Output {
 
     /// A table.
     pub fn table(&mut self, columns: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
-        let text = table::render(columns, rows, self.table_width());
+        let text = table::render(columns, rows, self.terminal_width);
         self.sink.write_all(text.as_bytes())?;
         self.sink.flush()
     }
@@ -186,7 +180,7 @@ impl Output {
 
     /// One thing, with its parts below it.
     pub fn details<R: Record>(&mut self, record: &R) -> io::Result<()> {
-        let text = table::details(record, self.table_width());
+        let text = table::details(record, self.terminal_width);
         self.sink.write_all(text.as_bytes())?;
         self.sink.flush()
     }

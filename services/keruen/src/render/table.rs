@@ -11,6 +11,8 @@ use comfy_table::{
 use crate::render::record::{Cell, Record};
 
 const BOLD: Style = Style::new().bold();
+/// Nothing but columns, for whatever reads on.
+const PLAIN: TableStyle = TableStyle::new();
 /// A rule below the header and none between the rows: as many rows on a screen as fit.
 const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
 
@@ -69,8 +71,10 @@ fn fits(columns: &[Column], width: u16) -> bool {
 }
 
 /// A table. Columns in which no row says anything are left out, and where the others don't fit, those with nothing but
-/// zeros. Where it doesn't fit even then, each row becomes a block of lines.
-pub fn render(columns: &[&str], rows: &[Vec<Cell>], width: u16) -> String {
+/// zeros. Where it doesn't fit even then, each row becomes a block of lines. `terminal_width` is `None` where there is no
+/// terminal: then everything fits, and there are no rules.
+pub fn render(columns: &[&str], rows: &[Vec<Cell>], terminal_width: Option<u16>) -> String {
+    let width = terminal_width.unwrap_or(u16::MAX);
     let mut told = told_columns(columns, rows);
     if !fits(&told, width) {
         told.retain(|column| !column.zero);
@@ -87,7 +91,7 @@ pub fn render(columns: &[&str], rows: &[Vec<Cell>], width: u16) -> String {
     };
     let mut table = Table::new();
     table
-        .load_style(RULED)
+        .load_style(terminal_width.map_or(PLAIN, |_| RULED))
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(width)
         // The sink drops styles where they don't belong.
@@ -149,7 +153,7 @@ fn lines(fields: &[(&str, &Cell)]) -> String {
 }
 
 /// A page about one thing: what is known of it line by line, and its parts as tables.
-pub fn details<R: Record>(record: &R, width: u16) -> String {
+pub fn details<R: Record>(record: &R, terminal_width: Option<u16>) -> String {
     let cells = record.cells();
     let names: Vec<String> = R::COLUMNS
         .iter()
@@ -163,7 +167,7 @@ pub fn details<R: Record>(record: &R, width: u16) -> String {
         .filter(|part| !part.rows.is_empty())
     {
         let _ = writeln!(text, "\n{BOLD}{}{BOLD:#}", part.title);
-        text.push_str(&render(part.columns, &part.rows, width));
+        text.push_str(&render(part.columns, &part.rows, terminal_width));
     }
     text
 }
@@ -182,8 +186,13 @@ mod tests {
             crate::cells!["A", "", 1_i64],
             crate::cells!["BB", "", 1_000_i64],
         ];
-        let text = plain(&render(&["code", "nothing", "on_hand"], &rows, 200));
+        let text = plain(&render(&["code", "nothing", "on_hand"], &rows, Some(200)));
         assert!(!text.contains("nothing") && text.contains("on hand"));
+        // What is no terminal gets the same without the rule.
+        let piped = plain(&render(&["code", "nothing", "on_hand"], &rows, None));
+        let ruled = text.lines().filter(|line| !line.contains('─'));
+        assert_eq!(text.lines().count(), 4);
+        assert!(ruled.eq(piped.lines()), "{piped}");
         assert!(
             text.lines()
                 .any(|line| line.trim_end().ends_with("      1")),
@@ -204,7 +213,7 @@ mod tests {
             1_000_000_i64
         ]];
         for width in [10, 36, 44, 60, 200] {
-            let text = plain(&render(&["code", "name", "in_transit"], &rows, width));
+            let text = plain(&render(&["code", "name", "in_transit"], &rows, Some(width)));
             assert!(
                 text.contains("REQ-JEZQAZGHAN-TESTS") && text.contains("1,000,000"),
                 "{width}\n{text}"
@@ -221,14 +230,18 @@ mod tests {
     #[test]
     fn several_numbers_stand_right_too() {
         let rows = [crate::cells!["A", Cell::Numbers(vec![1_000, 20])]];
-        let text = plain(&render(&["code", "requested"], &rows, 200));
+        let text = plain(&render(&["code", "requested"], &rows, Some(200)));
         assert!(text.contains("A         1,000\n             20"), "{text}");
         assert_eq!(rows[0][1].plain(), "1000;20");
     }
 
     #[test]
     fn names_can_not_control_the_terminal() {
-        let text = plain(&render(&["name"], &[crate::cells!["a\u{1b}[31mb\nc"]], 200));
+        let text = plain(&render(
+            &["name"],
+            &[crate::cells!["a\u{1b}[31mb\nc"]],
+            None,
+        ));
         assert!(!text.contains('\u{1b}') && text.contains("a\u{fffd}[31mb\u{fffd}c"));
     }
 }
