@@ -3,17 +3,19 @@
 //! Statements number their parameters `?1`; on PostgreSQL they are sent as `$1`. All calls block, so they are made on
 //! threads that may: a view's own, or those for questions.
 
+mod asker;
 mod copy;
 mod postgres;
 mod put;
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{CachedStatement, ErrorCode, InterruptHandle, OpenFlags, types::ValueRef};
+use rusqlite::{CachedStatement, ErrorCode, OpenFlags, types::ValueRef};
 use sqlx::{Column as _, Row as _, TypeInfo as _, postgres::PgRow};
 
 use crate::failure::StoreError;
 
+pub use asker::Asker;
 pub use postgres::{Address, Session};
 pub use put::{Delete, Put};
 
@@ -32,6 +34,8 @@ const JOURNAL_PAGES: i32 = 8_000;
 
 /// How much a reader keeps of a file, in KiB, as SQLite wants it said. Questions of the past look into many pages.
 const READER_CACHE: i32 = -16_384;
+/// After how many of its steps SQLite looks whether somebody still waits: less than a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 4_000;
 
 /// A parameter of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,11 +268,18 @@ impl Connection {
         }
     }
 
-    /// Breaks off what runs, from another thread; where that can't be done, a time-out of the server does it.
-    pub fn interrupt_handle(&self) -> Option<InterruptHandle> {
+    /// From now on answers for this one alone: once nobody waits any more, what runs is broken off, and nothing is begun.
+    pub fn answer_for(&self, asker: &Asker) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(connection) => Some(connection.get_interrupt_handle()),
-            Self::Postgres(_) => None,
+            Self::Sqlite(connection) => {
+                let asker = asker.clone();
+                let has_left = move || asker.has_left();
+                Ok(connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(has_left))?)
+            }
+            Self::Postgres(session) => {
+                session.answer_for(asker);
+                Ok(())
+            }
         }
     }
 

@@ -8,12 +8,11 @@ use std::{
 
 use chrono::NaiveDate;
 use keruen_domain::calendar::kazakhstan_day;
-use rusqlite::InterruptHandle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     copies::{CopyName, Place},
-    database::{Access, Address, Connection},
+    database::{Access, Address, Asker, Connection},
     failure::{Defect, StoreError},
     standing,
     view::{self, View},
@@ -304,7 +303,7 @@ pub(crate) struct Keeper {
     status: watch::Sender<Status>,
     position: watch::Sender<u64>,
     pool: Mutex<Pool>,
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
 }
 
 /// Connections that read, all of the copy that answers.
@@ -324,7 +323,7 @@ impl Keeper {
             status: watch::Sender::new(Status::default()),
             position: watch::Sender::new(0),
             pool: Mutex::default(),
-            readers: Semaphore::new(options.readers.max(1)),
+            readers: Arc::new(Semaphore::new(options.readers.max(1))),
             options,
         }
     }
@@ -382,15 +381,15 @@ impl Keeper {
             limit_ms: limit.as_millis(),
         };
         let keeper = self.clone();
-        let interrupt = Interrupt::default();
-        let running = interrupt.0.clone();
+        // Dropped with this call, also where that is broken off.
+        let (_waiting, asker) = Asker::new();
         let answer = async move {
             // The semaphore is never closed.
-            let Ok(_permit) = keeper.readers.acquire().await else {
+            let Ok(permit) = keeper.readers.clone().acquire_owned().await else {
                 return Err(too_slow().into());
             };
-            let reader = keeper.clone();
-            let reading = tokio::task::spawn_blocking(move || reader.answer(question, &running));
+            let reading =
+                tokio::task::spawn_blocking(move || keeper.answer(question, &asker, permit));
             reading
                 .await
                 .map_err(|error| ReadError::Stopped(error.to_string()))?
@@ -403,24 +402,23 @@ impl Keeper {
         answer
     }
 
+    /// The permit is given back once nothing runs any more, which may be after whoever asked has left.
     fn answer<T, E>(
         &self,
         question: impl FnOnce(&Connection, bool) -> Result<T, E>,
-        running: &Mutex<Option<InterruptHandle>>,
+        asker: &Asker,
+        _permit: OwnedSemaphorePermit,
     ) -> Result<(T, u64), E>
     where
         E: From<ReadError> + From<StoreError>,
     {
-        let running = || running.lock().unwrap_or_else(PoisonError::into_inner);
-        let (copy, connection) = self.reader()?;
+        let (copy, connection) = self.reader(asker)?;
         let is_older = copy.version != self.view.version;
-        *running() = connection.interrupt_handle();
         let answer = connection.transaction(Access::Read, |rows| {
             // The first read begins the snapshot that all others see.
             let position = writer::checkpoint(rows)?.position;
             Ok((question(rows, is_older)?, position))
         });
-        *running() = None;
         let mut pool = self.pool();
         if pool.copy.as_ref() == Some(&copy) && pool.idle.len() < self.options.readers {
             pool.idle.push(connection);
@@ -429,39 +427,26 @@ impl Keeper {
     }
 
     /// A connection to the copy that answers. One that has lain idle is tried first: a server may have been restarted.
-    fn reader(&self) -> Result<(CopyName, Connection), ReadError> {
+    fn reader(&self, asker: &Asker) -> Result<(CopyName, Connection), ReadError> {
         loop {
+            if asker.has_left() {
+                return Err(ReadError::Stopped("nobody waits any more".to_owned()));
+            }
             let (copy, idle) = {
                 let mut pool = self.pool();
                 let copy = pool.copy.clone().ok_or(ReadError::Missing)?;
                 (copy, pool.idle.pop())
             };
-            match idle {
-                Some(connection) if connection.is_postgres() => {
-                    if connection.execute_batch("SELECT 1").is_ok() {
-                        return Ok((copy, connection));
-                    }
-                }
-                Some(connection) => return Ok((copy, connection)),
-                None => {
-                    let connection = self.place.open_reader(&copy, self.options.max_query)?;
-                    return Ok((copy, connection));
-                }
+            let is_idle = idle.is_some();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => self.place.open_reader(&copy, self.options.max_query)?,
+            };
+            connection.answer_for(asker)?;
+            let is_tried = is_idle && connection.is_postgres();
+            if !is_tried || connection.execute_batch("SELECT 1").is_ok() {
+                return Ok((copy, connection));
             }
-        }
-    }
-}
-
-/// Interrupts a query that nobody waits for any more.
-#[derive(Default)]
-struct Interrupt(Arc<Mutex<Option<InterruptHandle>>>);
-
-impl Drop for Interrupt {
-    fn drop(&mut self) {
-        // Only what runs is interrupted: the lock keeps the connection from going on to another question meanwhile.
-        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = running.as_ref() {
-            running.interrupt();
         }
     }
 }

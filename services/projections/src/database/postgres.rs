@@ -1,15 +1,15 @@
 //! A session on a PostgreSQL server, whose calls block.
 
-use std::{cell::RefCell, future::Future, str::FromStr as _, time::Duration};
+use std::{cell::RefCell, str::FromStr as _, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Connection as _, Executor as _, PgConnection,
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _,
     postgres::{PgArguments, PgConnectOptions, PgRow},
     query::Query,
 };
 use tokio::runtime::Handle;
 
-use super::Value;
+use super::{Asker, Value};
 use crate::failure::StoreError;
 
 /// How long a connection may take.
@@ -48,7 +48,8 @@ impl Address {
 
     /// Opens a session that sees `schema` alone. A statement of a reader takes at most `limit`.
     pub fn connect(&self, schema: &str, limit: Option<Duration>) -> Result<Session, StoreError> {
-        let timeout_ms = limit.unwrap_or(WRITER_TIMEOUT).as_millis();
+        let limit = limit.unwrap_or(WRITER_TIMEOUT);
+        let timeout_ms = limit.as_millis();
         // Views can be built anew, so they need not wait for the disk: a crash takes back whole transactions, with the
         // checkpoint in them. Compiling takes longer than any statement here, and so does calling for other processes.
         // Most of what is asked for is in memory, where any page is found as fast as the next one.
@@ -56,45 +57,96 @@ impl Address {
             "SET synchronous_commit = off; SET jit = off; SET max_parallel_workers_per_gather = 0; \
              SET max_parallel_maintenance_workers = 0; \
              SET random_page_cost = 1.1; SET statement_timeout = {timeout_ms}; \
-             SET client_min_messages = warning; SET search_path = {schema}"
+             SET client_min_messages = warning; SET search_path = {schema}; \
+             SELECT pg_catalog.pg_backend_pid()"
         );
-        let connection = self.runtime.block_on(async {
+        let (connection, backend) = self.runtime.block_on(async {
             let connecting = async {
                 let mut connection = PgConnection::connect_with(&self.options).await?;
-                connection.execute(AssertSqlSafe(settings)).await?;
-                Ok(connection)
+                let told = connection.fetch_one(AssertSqlSafe(settings)).await?;
+                Ok((connection, told.try_get(0)?))
             };
             tokio::time::timeout(CONNECT_TIMEOUT, connecting)
                 .await
                 .unwrap_or_else(|_| Err(timed_out()))
         })?;
         Ok(Session {
-            connection: RefCell::new(connection),
-            runtime: self.runtime.clone(),
+            address: Box::new(self.clone()),
+            connection: RefCell::new(Some(connection)),
+            backend,
+            patience: limit.saturating_add(CONNECT_TIMEOUT),
+            asker: RefCell::default(),
         })
+    }
+
+    /// Breaks off what a session runs, from another one. Where that can't be done, the server's time-out does it.
+    fn cancel(&self, backend: i32) {
+        let cancelling = async {
+            let mut connection = PgConnection::connect_with(&self.options).await?;
+            let sql = "SELECT pg_catalog.pg_cancel_backend($1)";
+            let cancel = sqlx::query(sql).bind(backend);
+            cancel.execute(&mut connection).await?;
+            connection.close().await
+        };
+        let cancelled = self.runtime.block_on(async {
+            let cancelled = tokio::time::timeout(CONNECT_TIMEOUT, cancelling).await;
+            cancelled.unwrap_or_else(|_| Err(timed_out()))
+        });
+        if let Err(error) = cancelled {
+            tracing::warn!(%error, "what nobody waits for any more can't be broken off");
+        }
     }
 }
 
 fn timed_out() -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::new(
-        std::io::ErrorKind::TimedOut,
-        format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
-    ))
+    let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time");
+    sqlx::Error::Io(error)
 }
 
 /// A session.
 pub struct Session {
-    connection: RefCell<PgConnection>,
-    runtime: Handle,
+    address: Box<Address>,
+    /// `None` once it was left before it had answered: nobody could tell what it answers.
+    connection: RefCell<Option<PgConnection>>,
+    /// The process of the server that it talks to.
+    backend: i32,
+    /// How long an answer is waited for: a little longer than the server's own time-out, should that server be gone.
+    patience: Duration,
+    asker: RefCell<Option<Asker>>,
 }
 
 impl Session {
+    /// See [`super::Connection::answer_for`].
+    pub(super) fn answer_for(&self, asker: &Asker) {
+        self.asker.replace(Some(asker.clone()));
+    }
+
     fn wait<T>(
         &self,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, StoreError> {
-        let mut connection = self.connection.borrow_mut();
-        Ok(block_on(&self.runtime, ask(&mut connection))?)
+        let mut held = self.connection.borrow_mut();
+        let connection = held.as_mut().ok_or_else(timed_out)?;
+        let asker = self.asker.borrow().clone();
+        let answered = self.address.runtime.block_on(async {
+            let left = async {
+                match asker {
+                    Some(asker) => asker.left().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = left => None,
+                answered = tokio::time::timeout(self.patience, ask(connection)) => answered.ok(),
+            }
+        });
+        let Some(answered) = answered else {
+            self.address.cancel(self.backend);
+            *held = None;
+            return Err(timed_out().into());
+        };
+        Ok(answered?)
     }
 
     /// Several statements without parameters.
@@ -146,10 +198,6 @@ impl Session {
             }
         })
     }
-}
-
-fn block_on<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
-    runtime.block_on(future)
 }
 
 fn bound<'q>(sql: &str, values: &'q [Value<'q>]) -> Query<'q, sqlx::Postgres, PgArguments> {

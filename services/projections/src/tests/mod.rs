@@ -10,6 +10,7 @@ mod expired;
 mod filters;
 mod following;
 mod history;
+mod leaving;
 mod master;
 mod naive;
 mod older;
