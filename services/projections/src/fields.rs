@@ -37,6 +37,18 @@ impl Fields {
         self.parsed(field, text, parsed.map(|day| day.to_string()))
     }
 
+    /// Notes that days, ISO 8601, of which `field` is the first one, end before they begin.
+    pub fn refuse_backwards(&mut self, field: &str, first: Option<&str>, last: Option<&str>) {
+        if let (Some(first), Some(last)) = (first, last)
+            && first > last
+        {
+            self.reject(
+                field,
+                format!("must not be after the last day, {last}; found {first}"),
+            );
+        }
+    }
+
     /// A time, in microseconds.
     pub fn time_us(&mut self, field: &str, time: Option<&Timestamp>) -> Option<i64> {
         let time = time?;

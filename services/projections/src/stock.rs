@@ -131,6 +131,13 @@ impl StockQuery {
         let order_by = request.order_by.as_str();
         let order = Order::parse(&mut fields, order_by, &COLUMNS_TO_ORDER, &ties);
         refuse_ungrouped(&mut fields, &groups, order_by);
+        let expires_from = fields.date("expires_from", &request.expires_from);
+        let expires_until = fields.date("expires_until", &request.expires_until);
+        fields.refuse_backwards(
+            "expires_from",
+            expires_from.as_deref(),
+            expires_until.as_deref(),
+        );
         let mut query = Self {
             region_id: fields.filter("region_id", &request.region_id),
             facility_id: fields.filter("facility_id", &request.facility_id),
@@ -139,8 +146,8 @@ impl StockQuery {
             batch_id: fields.filter("batch_id", &request.batch_id),
             owner_id: fields.filter("owner_id", &request.owner_id),
             custodian_id: fields.filter("custodian_id", &request.custodian_id),
-            expires_from: fields.date("expires_from", &request.expires_from),
-            expires_until: fields.date("expires_until", &request.expires_until),
+            expires_from,
+            expires_until,
             page_size: fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS),
             fingerprint: fingerprint(request),
             resume: None,

@@ -57,8 +57,10 @@ impl ExceptionsQuery {
         let mut fields = Fields::default();
         let kinds = fields.states::<AuditExceptionKind>("kinds", &request.kinds);
         let day = |day: Option<String>| day.and_then(|day| day.parse::<NaiveDate>().ok());
-        let from = day(fields.date("recorded_from", &request.recorded_from));
-        let until = day(fields.date("recorded_until", &request.recorded_until));
+        let from = fields.date("recorded_from", &request.recorded_from);
+        let until = fields.date("recorded_until", &request.recorded_until);
+        fields.refuse_backwards("recorded_from", from.as_deref(), until.as_deref());
+        let (from, until) = (day(from), day(until));
         if request.min_value_minor_units < 0 {
             let rule = format!(
                 "must be at least 0; found {}",

@@ -28,7 +28,7 @@ use crate::{
     endpoint::StockEndpoint,
     engine::Running,
     standing::TellStanding,
-    views::{ViewOptions, Views},
+    views::{self, ViewOptions, Views},
 };
 
 /// A node with a log, its views, and a client.
@@ -56,6 +56,11 @@ impl Node {
         };
         let views = Views::in_folder(dir.path(), options).unwrap();
         let running = Some(views.run(log.clone()));
+        for keeper in views.keepers() {
+            let mut status = keeper.watch_status();
+            let has_come = |it: &views::Status| it.position == length as u64 || it.parked.is_some();
+            status.wait_for(has_come).await.unwrap();
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = StockServiceServer::new(StockEndpoint::new(views.clone(), log.clone()));
@@ -479,6 +484,12 @@ async fn malformed_fields_are_all_named() {
             "page_size"
         ]
     );
+    let backwards = ListStockRequest {
+        expires_from: "2030-01-02".to_owned(),
+        expires_until: "2030-01-01".to_owned(),
+        ..ListStockRequest::default()
+    };
+    assert_eq!(violated(&node.refused(backwards).await), ["expires_from"]);
     let status = node
         .refused(ListStockRequest {
             page_size: -1,
