@@ -242,12 +242,14 @@ async fn an_emergency_goes_first_and_a_plan_is_followed_to_the_end() {
     assert!(table.contains("planned and delivered"), "{table}");
     desk.run("plan cancel P1 --reason replaced").refused(1);
     assert_eq!(
-        json("emergency list --region KZ-62")
+        json("emergency list --region KZ-62 --min-position 1")
             .as_array()
             .unwrap()
             .len(),
         1
     );
+    let refused = desk.run("emergency list --min-position 99999").refused(1);
+    assert!(refused.contains("min_position"), "{refused}");
     desk.run("emergency end FLOOD").success();
     desk.run("emergency end FLOOD").refused(1);
     desk.run("check").success();

@@ -87,6 +87,16 @@ pub fn field_violation(field: &str, rule: &str) -> Status {
     field_violations(vec![FieldViolation::new(field, rule)])
 }
 
+/// Nobody knows what is above the head of the log: that is refused, where an answer reflects everything up to it.
+pub fn reached(head_position: u64, min_position: u64) -> Result<(), Status> {
+    if min_position <= head_position {
+        return Ok(());
+    }
+    let rule =
+        format!("must not be above the head of the log, {head_position}; found {min_position}");
+    Err(field_violation("min_position", &rule))
+}
+
 /// A refusal of the domain.
 pub fn rejection(rejection: &Rejection) -> Status {
     let code = match rejection.kind() {

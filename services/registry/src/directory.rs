@@ -62,15 +62,7 @@ impl Directory {
         self.catch_up(&mut entries)
             .await
             .map_err(|error| status::load_error(&error))?;
-        if entries.position < min_position {
-            return Err(status::field_violation(
-                "min_position",
-                &format!(
-                    "must not be above the head of the log, {}; found {min_position}",
-                    entries.position
-                ),
-            ));
-        }
+        status::reached(entries.position, min_position)?;
         Ok(look(&entries))
     }
 

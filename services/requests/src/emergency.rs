@@ -8,7 +8,7 @@ use keruen_domain::{
     id::IdKind,
     limits,
 };
-use keruen_edge::{Desk, Fields};
+use keruen_edge::{Desk, Fields, status};
 use keruen_proto::requests::v1::{
     DeclareEmergencyRequest, DeclareEmergencyResponse, Emergencies, Emergency, EmergencyKind,
     EndEmergencyRequest, EndEmergencyResponse, GetEmergencyRequest, GetEmergencyResponse,
@@ -88,6 +88,7 @@ impl EmergencyService for EmergencyEndpoint {
             .desk
             .view::<Emergencies>(&Boundary::Emergencies)
             .await?;
+        status::reached(position, message.min_position)?;
         let is_shown = |it: &Emergency| {
             let in_region =
                 message.region_id.is_empty() || it.region_ids.contains(&message.region_id);

@@ -11,7 +11,11 @@ use keruen_proto::{
 
 use crate::{
     client::{
-        failure::Failure, line, mutation::MutationArgs, organisation::NameArgs, session::Session,
+        failure::Failure,
+        line,
+        mutation::{ListArgs, MutationArgs},
+        organisation::NameArgs,
+        session::Session,
         value,
     },
     render::word,
@@ -53,9 +57,8 @@ Examples:
         /// Only those that last on this day
         #[arg(long, value_name = "DAY", value_parser = value::date)]
         on: Option<String>,
-        /// How many rows at most
-        #[arg(long, value_name = "ROWS", default_value_t = 10_000, value_parser = value::limit)]
-        limit: usize,
+        #[command(flatten)]
+        list: ListArgs,
     },
 }
 
@@ -133,13 +136,14 @@ impl Verb {
                 session.change(&args.mutation, request).await
             }
             Self::Get { emergency_id } => session.show(GetEmergencyRequest { emergency_id }).await,
-            Self::List { region, on, limit } => {
+            Self::List { region, on, list } => {
                 let request = ListEmergenciesRequest {
                     region_id: region.unwrap_or_default(),
                     on: on.unwrap_or_default(),
+                    min_position: list.min_position,
                     ..Default::default()
                 };
-                session.list(request, limit).await
+                session.list(request, list.limit).await
             }
         }
     }
