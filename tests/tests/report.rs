@@ -105,6 +105,65 @@ async fn what_a_hospital_misses_shrinks_as_it_is_sent_and_received() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_approved_is_told_and_whom_nobody_knows_is_counted() {
+    let desk = desk().await;
+    desk.run("facility register --id SILENT --kind hospital --region KZ-71 --time-zone Asia/Almaty --name-en Silent")
+        .success();
+    for id in ["R1", "R2"] {
+        desk.run(&format!(
+            "request file --id {id} --facility {HOSPITAL} --line item={MASK_A},quantity=10"
+        ))
+        .success();
+    }
+    let told = |words: &str, column: &str| -> Vec<Value> {
+        let rows = desk.rows(&format!("report unmet {words}"));
+        rows.iter().map(|row| row[column].clone()).collect()
+    };
+    // One of ten is approved and comes; all of the others are not forgotten.
+    desk.run("request approve R1 --line line=1,quantity=1")
+        .success();
+    desk.run(&format!(
+        "shipment request --id S1 --from {NORTH} --to {HOSPITAL} --line item={MASK_A},quantity=1,request=R1,request-line=1"
+    ))
+    .success();
+    desk.run("shipment allocate S1").success();
+    desk.run(&format!("shipment dispatch S1 --custodian {CARRIER}"))
+        .success();
+    desk.run("shipment receive S1").success();
+    desk.run("request reject R2 --reason not-available")
+        .success();
+    let of_masks = format!("--commodity {MASK} --hide-silent");
+    assert_eq!(told(&of_masks, "notApproved"), ["19"]);
+    assert_eq!(told(&of_masks, "approved"), ["1"]);
+    assert_eq!(told(&of_masks, "missing"), ["10"]);
+    // A hospital of which nothing is known may need masks, too.
+    let of_masks = format!("--item {MASK_A} --filter not_approved>5 --order-by unknown_facility");
+    assert_eq!(
+        told(&of_masks, "silentFacilityId"),
+        ["".into(), Value::from("SILENT")]
+    );
+    desk.run("report unmet --filter notapproved>0").refused(1);
+    let totals = desk.rows("report unmet --totals");
+    assert_eq!(totals.len(), 2, "{totals:?}");
+    assert_eq!(totals[0]["asked"], "20");
+    assert_eq!(totals[1]["silentFacilities"], "1");
+    let csv = desk.run("report unmet --totals --format csv").success();
+    assert!(csv.starts_with("commodity_id,need,"), "{csv}");
+    assert!(csv.contains("\nall,,,1,2,,,,"), "{csv}");
+    let csv = desk.run("report unmet --format csv").success();
+    assert_eq!(csv.matches("region_id").count(), 1, "{csv}");
+    assert!(!csv.contains("all,"), "{csv}");
+    let table = desk.run("report unmet --format table").success();
+    assert!(table.contains("unknown facilities"), "{table}");
+    for words in [
+        "report expiring --within-days 3660 --filter on_hand>0 --order-by region",
+        "report reorder --all --filter available>=0 --order-by suggested",
+    ] {
+        assert!(!desk.rows(words).is_empty(), "{words}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_auditor_is_shown_what_is_out_of_the_ordinary() {
     let desk = desk().await;
     desk.run(&format!(

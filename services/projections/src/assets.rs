@@ -43,7 +43,7 @@ pub static ASSETS: [Column; 13] = [
         "item_id",
     ),
     column("facility", Kind::Code(Known::Facility), "facility_id"),
-    column("region", Kind::Region, "facility_id"),
+    column("region", Kind::Region, "assets.facility_id"),
     column("owner", Kind::Code(Known::Owner), "owner_id"),
     column("batch", Kind::Code(Known::Batch), "batch_id"),
     column(

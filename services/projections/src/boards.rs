@@ -385,7 +385,7 @@ impl TripsQuery {
 pub static REQUESTS: [Column; 11] = [
     column("request", Kind::Code(Known::Anything), "request_id"),
     column("facility", Kind::Code(Known::Facility), "facility_id"),
-    column("region", Kind::Region, "facility_id"),
+    column("region", Kind::Region, "requests.facility_id"),
     column("state", Kind::State(words!(RequestState)), "state"),
     column("open", Kind::Flag, "is_open"),
     column(

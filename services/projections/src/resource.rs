@@ -369,6 +369,8 @@ impl<'c> Writer<'c> {
         encoded: &[u8],
     ) -> Result<(), StoreError> {
         let is_open = request::is_open(request.state());
+        let is_less = |line| request::not_approved(request, line) > 0;
+        let is_approved_less = request.lines.iter().any(is_less);
         let urgency_rank = RequestPriority::Stat as i32 - request.priority + 1;
         let lines = request.lines.iter();
         let commodity_ids = listed(lines.clone().map(|line| line.commodity_id.as_str()));
@@ -381,6 +383,7 @@ impl<'c> Writer<'c> {
                 request.facility_id,
                 request.state,
                 is_open,
+                is_approved_less,
                 urgency_rank,
                 request.needed_by,
                 commodity_ids,

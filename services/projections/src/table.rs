@@ -49,8 +49,8 @@ tables! {
         "service_due_on", "loan_due_on"
     ];
     REQUESTS = "requests" ["request_id"] [
-        "facility_id", "state", "is_open", "urgency_rank", "needed_by", "commodity_ids", "item_ids", "created_position",
-        "filed_at_us", "filed_at", "resource"
+        "facility_id", "state", "is_open", "is_approved_less", "urgency_rank", "needed_by", "commodity_ids", "item_ids",
+        "created_position", "filed_at_us", "filed_at", "resource"
     ];
     SHIPMENTS = "shipments" ["shipment_id"] [
         "origin_id", "destination_id", "state", "custodian_id", "expected_on", "trip_id", "discrepancy", "item_ids",

@@ -83,6 +83,24 @@ pub fn is_open(state: RequestState) -> bool {
     )
 }
 
+/// Whether somebody has said of a request in this state what is given: all of it, less, or nothing. One that was taken
+/// back asks for nothing.
+pub fn is_decided(state: RequestState) -> bool {
+    !matches!(
+        state,
+        RequestState::Filed | RequestState::Acknowledged | RequestState::Cancelled
+    )
+}
+
+/// Base units of a line that were asked for and not approved; 0 while nobody has decided.
+pub fn not_approved(request: &Request, line: &RequestLine) -> i64 {
+    if is_decided(request.state()) {
+        line.requested.saturating_sub(line.approved).max(0)
+    } else {
+        0
+    }
+}
+
 /// What happens to a request between filing and its end, beside its approval.
 fn lived(request: &mut Request, event: &Event, is_it: impl Fn(&str) -> bool) {
     match event {

@@ -50,7 +50,7 @@ Examples:
 
 Together, --service-due, --overdue and --under-repair list what any of them applies to. Fields of --filter: item, \
 serial_number, commodity, facility, region, owner, batch, donation, place, condition, service_due_on, loan_due_on, \
-position; see `keruen help filter`. --order-by takes all but region, commodity and donation.")]
+position; see `keruen help filter`. --order-by takes all but commodity and donation.")]
     List(List),
     /// Install an asset where it stands
     #[command(after_help = "\

@@ -65,7 +65,7 @@ pub struct ListArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "List")]
 pub struct TermsArgs {
-    /// Only rows that this says, for example 'region = KZ-39 AND priority >= URGENT'; see `keruen help filter`
+    /// Only rows that this says, for example 'region = KZ-39 AND priority >= URGENT'; see `keruen help request list`
     #[arg(
         long,
         value_name = "FILTER",

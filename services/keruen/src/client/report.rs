@@ -3,14 +3,15 @@
 use clap::{Args, Subcommand};
 use keruen_proto::reports::v1::{
     AuditExceptionKind, ListAuditExceptionsRequest, ListExpiringStockRequest, ListReordersRequest,
-    ListUnmetNeedsRequest, ReorderOrder, UnmetNeedOrder,
+    ListUnmetNeedsRequest, ListUnmetNeedsResponse, ReorderOrder, UnmetNeedOrder, UnmetNeedTotal,
 };
 
 use crate::{
+    cli::Format,
     client::{
         failure::Failure,
         mutation::{ListArgs, TermsArgs},
-        session::Session,
+        session::{Session, tell_of_more},
         statement::Statement,
         value,
     },
@@ -27,20 +28,38 @@ Examples:
   keruen report unmet --region KZ-62 --longest-waiting
   keruen report unmet --commodity O2-CONCENTRATOR --most-missing --format csv
   keruen report unmet --confirmed-within-days 14 --format json
+  keruen report unmet --totals --format csv
+  keruen report unmet --filter 'not_approved > 0 OR missing > 0' \\
+      --order-by 'not_approved desc'
 
-A row adds up all requests of a region for an item. `missing` is what was approved, or asked \
-for where nobody has decided yet, and is neither received nor on its way. Duplicates, what was \
-taken back, and what was rejected for other reasons than that nobody has it, are left out. Needs \
+A row adds up all requests of a region for an item: asked = approved + not approved + undecided. \
+`not_approved` is what an approval left out, and all of what was rejected. `missing` is what was \
+approved, or asked for where nobody has decided yet or where it was rejected because nobody has it, \
+and is neither received nor on its way. Left out are duplicates, what was taken back, what was \
+rejected because there is enough, and what was closed short because the rest is not needed any more. Needs \
 that nobody has confirmed lately are told apart, as `unconfirmed`: see `keruen request reconfirm`. \
 A hospital, laboratory or mobile unit that has neither asked for nor used nor counted anything \
-stands in a row of its own: nobody knows what it needs.")]
+stands in a row of its own, whatever is asked for: nobody knows what it needs.
+
+Below the table stand totals by commodity, and at last how many facilities wait for anything, and how \
+many are unknown. --totals lists those alone, also as JSON and CSV.
+
+Fields of --filter and --order-by: region, commodity, item, need, unknown_facility, patients, \
+facilities, requests, asked, approved, not_approved, undecided, claimed, on_the_way, received, missing, \
+days_waiting, unconfirmed; see `keruen request list --help` for how they are compared and joined.")]
     Unmet(Unmet),
     /// Show stock that expires soon or has expired, the first to expire first
     #[command(after_help = "\
 Examples:
   keruen report expiring
   keruen report expiring --within-days 90 --region KZ-75
-  keruen report expiring --facility WH-ALA --hide-expired --format csv")]
+  keruen report expiring --facility WH-ALA --hide-expired --format csv
+  keruen report expiring --filter 'available > 0 AND owner = MOH' \\
+      --order-by 'available desc'
+
+Fields of --filter and --order-by: expires_on, region, facility, commodity (--filter only), item, batch, \
+owner, on_hand, reserved, held, available; see `keruen request list --help` for how they are compared and \
+joined. Sums (on_hand and what follows) stand beside other fields with AND.")]
     Expiring(Expiring),
     /// Show how long stock lasts at the pace of the last months, and what to ask for
     #[command(after_help = "\
@@ -49,10 +68,15 @@ Examples:
   keruen report reorder --facility HOSP-JEZ --months 4
   keruen report reorder --region KZ-62 --average-months 6 --first-to-run-out
   keruen report reorder --all --format csv
+  keruen report reorder --filter 'days_left < 14' --order-by 'suggested desc'
 
 `monthly` is what 30 days use up on average. `suggested` is what is missing to the stock for the \
 months asked for, or to the minimum reserve, whichever is more, beyond what is on its way. What \
-was used counts for the day on which it was used, however late that was recorded.")]
+was used counts for the day on which it was used, however late that was recorded.
+
+Fields of --filter and --order-by: region, facility, commodity, available, in_transit, monthly, \
+days_left, minimum, suggested; see `keruen request list --help` for how they are compared and joined. What \
+nobody uses lasts for ever.")]
     Reorder(Reorder),
     /// Show what an auditor looks at: overrides, late and missing papers, corrections, adjustments
     #[command(after_help = "\
@@ -69,7 +93,7 @@ Kinds: overrides of rules; facts recorded more than a day after they happened (b
 corrections; goods received by whoever had a hand in approving them (same-person); receipts, \
 dispatches, disposals and so on without a document; adjustments of the books; units that the \
 books could not explain (discrepancy). --min-value is in minor units of any currency. Fields of --filter: kind, facility, \
-region, actor, recorded_at, value, position; see `keruen help filter`. --order-by takes all but region.")]
+region, actor, recorded_at, value, position; see `keruen help filter`. --order-by takes the same.")]
     Exceptions(Exceptions),
     /// State what became of what a donor gave, or an organisation owned, in a period
     #[command(after_help = "\
@@ -91,6 +115,10 @@ arrival nor use of it was reported there for so many days. A statement tells wha
 
 /// Which unmet needs.
 #[derive(Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own on the command line"
+)]
 pub struct Unmet {
     /// Only in this region
     #[arg(long, value_name = "CODE")]
@@ -116,6 +144,11 @@ pub struct Unmet {
     /// Whoever has waited longest first
     #[arg(long)]
     longest_waiting: bool,
+    /// Only what the rows add up to, by commodity, and how many facilities wait or are unknown
+    #[arg(long)]
+    totals: bool,
+    #[command(flatten)]
+    terms: TermsArgs,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -145,6 +178,8 @@ pub struct Expiring {
     #[arg(long)]
     hide_expired: bool,
     #[command(flatten)]
+    terms: TermsArgs,
+    #[command(flatten)]
     list: ListArgs,
 }
 
@@ -172,6 +207,8 @@ pub struct Reorder {
     /// What runs out first first. Default: by facility and commodity
     #[arg(long)]
     first_to_run_out: bool,
+    #[command(flatten)]
+    terms: TermsArgs,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -224,10 +261,12 @@ impl Verb {
                     confirmed_within_days: args.confirmed_within_days,
                     order: order.into(),
                     hide_silent: args.hide_silent,
+                    filter: args.terms.filter,
+                    order_by: args.terms.order_by,
                     min_position: args.list.min_position,
                     ..Default::default()
                 };
-                session.list(request, args.list.limit).await
+                list_with_totals(session, request, args.list.limit, args.totals).await
             }
             Self::Expiring(args) => {
                 let request = ListExpiringStockRequest {
@@ -238,6 +277,8 @@ impl Verb {
                     item_id: args.item.unwrap_or_default(),
                     owner_id: args.owner.unwrap_or_default(),
                     hide_expired: args.hide_expired,
+                    filter: args.terms.filter,
+                    order_by: args.terms.order_by,
                     min_position: args.list.min_position,
                     ..Default::default()
                 };
@@ -257,6 +298,8 @@ impl Verb {
                     target_months: args.months,
                     show_enough: args.all,
                     order: order.into(),
+                    filter: args.terms.filter,
+                    order_by: args.terms.order_by,
                     min_position: args.list.min_position,
                     ..Default::default()
                 };
@@ -281,4 +324,31 @@ impl Verb {
             }
         }
     }
+}
+
+/// Lists unmet needs; in a table with what they add up to below them, or that alone.
+async fn list_with_totals(
+    session: &Session,
+    request: ListUnmetNeedsRequest,
+    limit: usize,
+    only_totals: bool,
+) -> Result<(), Failure> {
+    if only_totals {
+        let answer = session.ask(request).await?;
+        return Ok(session.output().listed(&answer.totals)?);
+    }
+    let mut totals: Vec<UnmetNeedTotal> = Vec::new();
+    let see = |answer: &ListUnmetNeedsResponse| {
+        // The first page and the last one may reflect different positions: those of the last one are newer.
+        totals.clone_from(&answer.totals);
+    };
+    let (rows, more) = session.pages_seen(request, limit, see).await?;
+    let mut output = session.output();
+    output.listed(&rows)?;
+    if session.format() == Format::Table {
+        output.line("")?;
+        output.listed(&totals)?;
+    }
+    tell_of_more(more, limit);
+    Ok(())
 }

@@ -145,7 +145,7 @@ Examples:
   keruen request list --filter 'open = true AND commodity:VENTILATOR'
 
 Fields of --filter: request, facility, region, state, open, priority, needed_by, filed_at, \
-commodity and item (with :), position; see `keruen help filter`. --order-by takes all but region, commodity and item.")]
+commodity and item (with :), position; see `keruen help filter`. --order-by takes all but commodity and item.")]
     List {
         /// Only those of which something may still come
         #[arg(long)]

@@ -117,7 +117,7 @@ Examples:
 
 Fields of --filter: shipment, from, to, from_region, to_region, state, custodian, item (with :), request, trip, \
 expected_on, late (expected before today, and on its way), discrepancy, position; see `keruen help filter`. \
---order-by takes all but the regions, item and request.")]
+--order-by takes all but item and request.")]
     List {
         /// Only from this facility
         #[arg(long, value_name = "CODE")]

@@ -1,7 +1,10 @@
 //! Reports, row by row.
 
 use keruen_proto::{
-    reports::v1::{AuditException, AuditExceptionKind, ExpiringStockRow, ReorderRow, UnmetNeedRow},
+    reports::v1::{
+        AuditException, AuditExceptionKind, ExpiringStockRow, ReorderRow, UnmetNeedRow,
+        UnmetNeedTotal,
+    },
     requests::v1::NeedKind,
 };
 
@@ -24,6 +27,8 @@ impl Record for UnmetNeedRow {
         "requests",
         "asked",
         "approved",
+        "not_approved",
+        "undecided",
         "claimed",
         "on_the_way",
         "received",
@@ -44,6 +49,8 @@ impl Record for UnmetNeedRow {
             self.requests,
             self.asked,
             self.approved,
+            self.not_approved,
+            self.undecided,
             self.claimed,
             self.on_the_way,
             self.received,
@@ -51,6 +58,62 @@ impl Record for UnmetNeedRow {
             self.days_waiting,
             self.unconfirmed,
             &self.silent_facility_id,
+        ]
+    }
+}
+
+impl Record for UnmetNeedTotal {
+    const COLUMNS: &'static [&'static str] = &[
+        "commodity_id",
+        "need",
+        "patients",
+        "facilities",
+        "requests",
+        "asked",
+        "approved",
+        "not_approved",
+        "undecided",
+        "claimed",
+        "on_the_way",
+        "received",
+        "missing",
+        "days_waiting",
+        "unconfirmed",
+        "unknown_facilities",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        // Units of different things do not add up, and nobody knows what they need of whom nothing is known.
+        let is_everything = self.commodity_id.is_empty() && self.need_kind == 0;
+        let told = |number: i64, is_told: bool| {
+            if is_told {
+                Cell::from(number)
+            } else {
+                Cell::from("")
+            }
+        };
+        let sum = |number: i64| told(number, !is_everything);
+        cells![
+            if is_everything {
+                "all"
+            } else {
+                &self.commodity_id
+            },
+            word::field::<NeedKind>(self.need_kind),
+            sum(self.patients),
+            self.facilities,
+            self.requests,
+            sum(self.asked),
+            sum(self.approved),
+            sum(self.not_approved),
+            sum(self.undecided),
+            sum(self.claimed),
+            sum(self.on_the_way),
+            sum(self.received),
+            sum(self.missing),
+            self.days_waiting,
+            sum(self.unconfirmed),
+            told(self.silent_facilities, is_everything),
         ]
     }
 }

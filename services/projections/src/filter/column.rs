@@ -28,7 +28,7 @@ pub enum Kind {
     Through(&'static str, Known),
     /// Several codes, see [`super::listed`].
     Listed(Known),
-    /// The region of a facility, which the column names.
+    /// The region of a facility, which the column names: with its table, where that calls it `facility_id`.
     Region,
     /// Text as printed; empty where there is none.
     Text,
@@ -182,15 +182,15 @@ impl Column {
 
     /// Whether rows can stand in its order.
     pub fn is_orderable(&self) -> bool {
-        !matches!(
-            self.kind,
-            Kind::Through(..) | Kind::Listed(_) | Kind::Region
-        )
+        !matches!(self.kind, Kind::Through(..) | Kind::Listed(_))
     }
 
     /// Whether it is text in the database.
     pub fn is_text(&self) -> bool {
-        matches!(self.kind, Kind::Code(_) | Kind::Text | Kind::Day)
+        matches!(
+            self.kind,
+            Kind::Code(_) | Kind::Text | Kind::Day | Kind::Region
+        )
     }
 
     /// Where it stands in the query.

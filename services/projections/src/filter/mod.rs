@@ -1,8 +1,9 @@
 //! Filters and orders that people write as text, after AIP-160 and AIP-132: read with the columns that a list has, and
-//! told to the database with every value as a parameter.
+//! told to the database with every value as a parameter, or held against rows that are made in memory.
 
 mod column;
 mod listed;
+mod memory;
 mod order;
 mod syntax;
 

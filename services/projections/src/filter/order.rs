@@ -13,7 +13,7 @@ const MAX_COLUMNS: usize = 4;
 /// In what order rows stand: by these columns, and then by those that tell rows apart.
 #[derive(Debug)]
 pub struct Order {
-    keys: Vec<Key>,
+    pub(super) keys: Vec<Key>,
 }
 
 /// How a query asks for an order.
@@ -27,10 +27,12 @@ pub struct Placed {
 }
 
 #[derive(Clone, Debug)]
-struct Key {
+pub(super) struct Key {
+    /// By which people call it.
+    pub(super) name: String,
     sql: String,
     is_text: bool,
-    descending: bool,
+    pub(super) descending: bool,
 }
 
 impl Order {
@@ -78,7 +80,13 @@ impl Order {
             }
             seen.push(name);
             keys.push(Key {
+                name: column.name.to_owned(),
                 sql: match column.kind {
+                    Kind::Region => format!(
+                        "COALESCE((SELECT region_id FROM facility_regions WHERE facility_id = {} \
+                         AND valid_from <= {{today}} AND valid_to > {{today}}), '')",
+                        column.sql
+                    ),
                     // What has no day comes after all that have one.
                     Kind::Day => format!(
                         "(CASE WHEN {0} = '' THEN '9999-99-99' ELSE {0} END)",
@@ -99,6 +107,7 @@ impl Order {
             fields.reject(FIELD, rule);
         }
         keys.extend(ties.iter().map(|(sql, is_text)| Key {
+            name: (*sql).to_owned(),
             sql: (*sql).to_owned(),
             is_text: *is_text,
             descending: false,
@@ -109,6 +118,7 @@ impl Order {
     /// An order that a list has by itself.
     pub fn usual(keys: &[(&str, bool)], descending: bool) -> Self {
         let keys = keys.iter().map(|(sql, is_text)| Key {
+            name: (*sql).to_owned(),
             sql: (*sql).to_owned(),
             is_text: *is_text,
             descending,

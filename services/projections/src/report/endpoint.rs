@@ -51,6 +51,25 @@ macro_rules! lists {
                 }
             )*
 
+            async fn list_unmet_needs(
+                &self,
+                request: Request<ListUnmetNeedsRequest>,
+            ) -> Result<Response<ListUnmetNeedsResponse>, Status> {
+                let query = NeedsQuery::parse(request.get_ref())?;
+                let views = self.stock.views();
+                let current = views.current();
+                let min_position = request.get_ref().min_position;
+                self.stock.wait_for(current, min_position, request.metadata()).await?;
+                let today = views.today();
+                let (page, position) = current.read(move |rows| query.answer(rows, today)).await?;
+                Ok(Response::new(ListUnmetNeedsResponse {
+                    rows: page.rows,
+                    next_page_token: page.next_page_token,
+                    position,
+                    totals: page.totals,
+                }))
+            }
+
             async fn list_reorders(
                 &self,
                 request: Request<ListReordersRequest>,
@@ -91,7 +110,6 @@ macro_rules! lists {
 }
 
 lists! {
-    list_unmet_needs ListUnmetNeedsRequest => ListUnmetNeedsResponse, NeedsQuery of current;
     list_expiring_stock ListExpiringStockRequest => ListExpiringStockResponse, ExpiryQuery of current;
     list_audit_exceptions ListAuditExceptionsRequest => ListAuditExceptionsResponse, ExceptionsQuery of current;
 }

@@ -19,7 +19,7 @@ use crate::{
 pub static EXCEPTIONS: [Column; 7] = [
     column("kind", Kind::State(words!(AuditExceptionKind)), "kind"),
     column("facility", Kind::Code(Known::Facility), "facility_id"),
-    column("region", Kind::Region, "facility_id"),
+    column("region", Kind::Region, "exceptions.facility_id"),
     column("actor", Kind::Text, "actor"),
     column("recorded_at", Kind::Time, "recorded_at_us"),
     column("value", Kind::Number, "value_minor_units"),

@@ -10,15 +10,51 @@ use prost::Message;
 use super::{MAX_DAYS, in_region, paging_of, within, worth};
 use crate::{
     boards::{Page, Paging, sized},
-    clauses::{Clauses, Value},
+    clauses::Clauses,
     database::{Connection, Row},
     fields::Fields,
+    filter::{Column, Filter, Kind, Known, Order, column},
     names::{self, Facilities},
     refusal::Refusal,
 };
 
 const USUAL_DAYS: i32 = 30;
-const ORDER: &str = "b.expires_on, s.facility_id, s.item_id, s.batch_id, s.owner_id";
+/// What stands for each row.
+const GROUPS: &str = "b.expires_on, s.facility_id, s.item_id, s.batch_id, s.owner_id";
+/// What tells rows apart, in their usual order.
+const KEYS: [(&str, bool); 5] = [
+    ("b.expires_on", true),
+    ("s.facility_id", true),
+    ("s.item_id", true),
+    ("s.batch_id", true),
+    ("s.owner_id", true),
+];
+
+/// What stock that expires can be filtered and ordered by.
+static EXPIRING: [Column; 11] = [
+    column("expires_on", Kind::Day, "b.expires_on"),
+    column("region", Kind::Region, "s.facility_id"),
+    column("facility", Kind::Code(Known::Facility), "s.facility_id"),
+    column(
+        "commodity",
+        Kind::Through(
+            "SELECT item_id FROM items WHERE commodity_id =",
+            Known::Commodity,
+        ),
+        "s.item_id",
+    ),
+    column("item", Kind::Code(Known::Item), "s.item_id"),
+    column("batch", Kind::Code(Known::Batch), "s.batch_id"),
+    column("owner", Kind::Code(Known::Owner), "s.owner_id"),
+    column("on_hand", Kind::Sum, "CAST(SUM(s.on_hand) AS BIGINT)"),
+    column("reserved", Kind::Sum, "CAST(SUM(s.reserved) AS BIGINT)"),
+    column("held", Kind::Sum, "CAST(SUM(s.held) AS BIGINT)"),
+    column(
+        "available",
+        Kind::Sum,
+        "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)",
+    ),
+];
 
 /// A question for stock that expires, parsed.
 pub struct ExpiryQuery {
@@ -29,6 +65,11 @@ pub struct ExpiryQuery {
     item_id: Option<String>,
     owner_id: Option<String>,
     hide_expired: bool,
+    filter: Filter,
+    /// What the filter says of sums.
+    filter_of_sums: Filter,
+    /// `None` where nothing else is asked for.
+    order: Option<Order>,
     paging: Paging,
 }
 
@@ -45,7 +86,10 @@ impl ExpiryQuery {
             ..request.clone()
         };
         let asked = (request.page_size, &*request.page_token);
-        let shape = ["", "", "", "", ""].map(Value::from);
+        let mut filter = Filter::parse(&mut fields, &request.filter, &EXPIRING);
+        let filter_of_sums = filter.split_sums(&mut fields);
+        let order = Order::parse(&mut fields, &request.order_by, &EXPIRING, &KEYS);
+        let shape = order.as_ref().map_or_else(|| usual().shape(), Order::shape);
         Ok(Self {
             within_days,
             region_id: fields.filter("region_id", &request.region_id),
@@ -54,6 +98,9 @@ impl ExpiryQuery {
             item_id: fields.filter("item_id", &request.item_id),
             owner_id: fields.filter("owner_id", &request.owner_id),
             hide_expired: request.hide_expired,
+            filter,
+            filter_of_sums,
+            order,
             paging: paging_of(fields, "expiring", asked, &bare, &shape)?,
         })
     }
@@ -69,6 +116,7 @@ impl ExpiryQuery {
         names::known_commodity(connection, self.commodity_id.as_deref())?;
         names::known_item(connection, self.item_id.as_deref())?;
         names::known_owner(connection, self.owner_id.as_deref())?;
+        self.filter.refuse_unknown(connection)?;
         let days = Days::new(self.within_days.unsigned_abs());
         let horizon = today.checked_add_days(days).unwrap_or(NaiveDate::MAX);
         let day = today.to_string();
@@ -91,21 +139,44 @@ impl ExpiryQuery {
         }
         clauses.equal("s.item_id", self.item_id.as_deref());
         clauses.equal("s.owner_id", self.owner_id.as_deref());
-        let order: Vec<&str> = ORDER.split(", ").collect();
-        clauses.after(&order, self.paging.resume.clone());
+        self.filter.add(&mut clauses, &day);
+        let mut having = vec!["SUM(s.on_hand) > 0".to_owned()];
+        having.extend(self.filter_of_sums.sql(&mut clauses, &day));
+        let order = self.order.as_ref();
+        if let Some(keys) = &self.paging.resume {
+            match order {
+                // Rows that were on earlier pages are not even added up.
+                None => {
+                    let after = usual().after(&mut clauses, &day, keys);
+                    clauses.condition(after);
+                }
+                Some(order) => having.push(order.after(&mut clauses, &day, keys)),
+            }
+        }
+        let usual = usual();
+        let order = order.unwrap_or(&usual);
         let where_clause = clauses.where_clause();
+        let columns = order.columns(&mut clauses, &day);
+        let by = order.by(&mut clauses, &day);
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
             "SELECT b.resource, CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGINT), \
-             CAST(SUM(s.held) AS BIGINT), {ORDER} \
+             CAST(SUM(s.held) AS BIGINT), {GROUPS}, {columns} \
              FROM batches b JOIN stock s ON s.batch_id = b.batch_id{where_clause} \
-             GROUP BY {ORDER}, b.batch_id HAVING SUM(s.on_hand) > 0 ORDER BY {ORDER} LIMIT {limit}"
+             GROUP BY {GROUPS}, b.batch_id HAVING {} ORDER BY {by} LIMIT {limit}",
+            having.join(" AND ")
         );
+        let keys = (4 + KEYS.len(), order.shape().len());
         let mut facilities = Facilities::new(connection, &day);
-        self.paging.page(connection, &sql, &clauses, (4, 5), |row| {
+        self.paging.page(connection, &sql, &clauses, keys, |row| {
             expiring(connection, &mut facilities, today, row)
         })
     }
+}
+
+/// The order that the list has by itself.
+fn usual() -> Order {
+    Order::usual(&KEYS, false)
 }
 
 fn expiring(

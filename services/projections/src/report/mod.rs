@@ -7,6 +7,7 @@ mod needs;
 mod recorded;
 mod reorder;
 mod statement;
+mod unmet;
 
 pub use endpoint::ReportEndpoint;
 pub use exceptions::EXCEPTIONS;
@@ -19,6 +20,8 @@ pub use {
     statement::StatementQuery,
 };
 
+use std::cmp::Ordering;
+
 use chrono::NaiveDate;
 use keruen_domain::registry::closure_on;
 use keruen_proto::registry::v1::{Facility, Money, UnitValue};
@@ -28,6 +31,7 @@ use crate::{
     boards::{Page, Paging},
     clauses::{Clauses, Value},
     fields::Fields,
+    filter::{Column, Order},
     paging::{self, MAX_PAGE_BYTES},
     refusal::Refusal,
 };
@@ -88,12 +92,37 @@ pub fn is_in_use(facility: &Facility, day: NaiveDate) -> bool {
     !is_retired && closure_on(facility, day).is_none()
 }
 
-/// The rows after the one at which the page before ended, of all that there are, in the order of their keys. What is new
-/// before that row is on an earlier page.
-fn cut<T: Message>(paging: &Paging, mut rows: Vec<(Vec<Value>, T)>) -> Page<T> {
-    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+/// In what order rows in memory stand: as `usual` says, an order too, unless something else is asked for.
+fn order_of(
+    fields: &mut Fields,
+    usual: &str,
+    order_by: &str,
+    columns: &'static [Column],
+    ties: &[(&str, bool)],
+) -> Order {
+    let is_asked = !order_by.trim().is_empty();
+    if is_asked && !usual.is_empty() {
+        fields.reject("order_by", "says another order than order; say one of them");
+    }
+    let text = if is_asked { order_by } else { usual };
+    Order::parse(fields, text, columns, ties).unwrap_or_else(|| Order::usual(ties, false))
+}
+
+/// The rows after the one at which the page before ended, of all that there are, in the order of their keys.
+fn cut<T: Message>(paging: &Paging, rows: Vec<(Vec<Value>, T)>) -> Page<T> {
+    cut_by(paging, rows, <[Value]>::cmp)
+}
+
+/// The same in another order of keys, of which no two rows have the same. What is new before the row at which the page before
+/// ended is on an earlier page.
+fn cut_by<T: Message>(
+    paging: &Paging,
+    mut rows: Vec<(Vec<Value>, T)>,
+    compare: impl Fn(&[Value], &[Value]) -> Ordering,
+) -> Page<T> {
+    rows.sort_by(|(one, _), (other, _)| compare(one, other));
     if let Some(resume) = &paging.resume {
-        rows.retain(|(key, _)| key > resume);
+        rows.retain(|(key, _)| compare(key, resume) == Ordering::Greater);
     }
     let mut page = Page {
         rows: Vec::new(),

@@ -1,29 +1,59 @@
 //! What was asked for and has not come, so that nobody is left behind.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use chrono::{Days, NaiveDate};
-use keruen_domain::request::is_open;
 use keruen_proto::{
     log::v1::OccurredAt,
     registry::v1::{Facility, FacilityKind},
-    reports::v1::{ListUnmetNeedsRequest, UnmetNeedOrder, UnmetNeedRow},
-    requests::v1::{RejectionReason, Request, RequestLine, RequestState, ShortClosingReason},
-    shipments::v1::Shipment,
+    reports::v1::{ListUnmetNeedsRequest, UnmetNeedOrder, UnmetNeedRow, UnmetNeedTotal},
+    requests::v1::{NeedKind, Request, RequestLine, RequestState},
 };
 
-use super::{MAX_DAYS, cut, in_region, is_in_use, paging_of, within};
+use super::{
+    MAX_DAYS, cut_by, in_region, is_in_use, order_of, paging_of,
+    unmet::{Sum, Sums, coming, is_need, totals},
+    within,
+};
 use crate::{
-    boards::{Page, Paging, sized},
+    boards::{Paging, sized},
     clauses::{Clauses, Value},
     database::Connection,
-    failure::StoreError,
     fields::Fields,
+    filter::{Column, Filter, Kind, Known, Order, column, words},
     names::{self, Facilities},
     refusal::Refusal,
 };
 
 const USUAL_CONFIRMED_DAYS: i32 = 60;
+
+/// What unmet needs can be filtered and ordered by: columns of rows in memory.
+static NEEDS: [Column; 18] = [
+    column("region", Kind::Region, ""),
+    column("commodity", Kind::Code(Known::Commodity), ""),
+    column("item", Kind::Code(Known::Item), ""),
+    column("need", Kind::State(words!(NeedKind)), ""),
+    column("unknown_facility", Kind::Code(Known::Facility), ""),
+    column("patients", Kind::Number, ""),
+    column("facilities", Kind::Number, ""),
+    column("requests", Kind::Number, ""),
+    column("asked", Kind::Number, ""),
+    column("approved", Kind::Number, ""),
+    column("not_approved", Kind::Number, ""),
+    column("undecided", Kind::Number, ""),
+    column("claimed", Kind::Number, ""),
+    column("on_the_way", Kind::Number, ""),
+    column("received", Kind::Number, ""),
+    column("missing", Kind::Number, ""),
+    column("days_waiting", Kind::Number, ""),
+    column("unconfirmed", Kind::Number, ""),
+];
+/// What tells rows apart.
+const KEYS: [(&str, bool); 5] = [
+    ("region", true),
+    ("commodity", true),
+    ("item", true),
+    ("need", false),
+    ("unknown_facility", true),
+];
 
 /// A question for unmet needs, parsed.
 pub struct NeedsQuery {
@@ -32,48 +62,45 @@ pub struct NeedsQuery {
     commodity_id: Option<String>,
     item_id: Option<String>,
     confirmed_within_days: i64,
-    order: UnmetNeedOrder,
     hide_silent: bool,
+    filter: Filter,
+    order: Order,
     paging: Paging,
 }
 
-/// Region, commodity, item and kind of need: each has a row.
-type NeedKey = (String, String, String, i32);
-
-/// Requests and their lines.
-type LineKey = (String, i32);
-
-/// A row in the making.
-#[derive(Default)]
-struct Sum {
-    row: UnmetNeedRow,
-    facilities: BTreeSet<String>,
-    requests: BTreeSet<String>,
+/// Rows, and what all of them add up to.
+pub struct NeedsPage {
+    /// In order.
+    pub rows: Vec<UnmetNeedRow>,
+    /// Empty where this is the last page.
+    pub next_page_token: String,
+    /// Of the rows of all pages.
+    pub totals: Vec<UnmetNeedTotal>,
 }
 
 impl NeedsQuery {
     /// Parses a request.
     pub fn parse(request: &ListUnmetNeedsRequest) -> Result<Self, Refusal> {
         let mut fields = Fields::default();
-        let order = UnmetNeedOrder::try_from(request.order).unwrap_or_else(|_| {
-            let rule = format!("must be a known value; found {}", request.order);
-            fields.reject("order", rule);
-            UnmetNeedOrder::Unspecified
-        });
+        let usual = match UnmetNeedOrder::try_from(request.order) {
+            Ok(UnmetNeedOrder::Unspecified) => "",
+            Ok(UnmetNeedOrder::Missing) => "missing desc",
+            Ok(UnmetNeedOrder::Waiting) => "days_waiting desc",
+            Err(_) => {
+                let rule = format!("must be a known value; found {}", request.order);
+                fields.reject("order", rule);
+                ""
+            }
+        };
+        let filter = Filter::parse(&mut fields, &request.filter, &NEEDS);
+        let order = order_of(&mut fields, usual, &request.order_by, &NEEDS, &KEYS);
+        let shape = order.shape();
         let bare = ListUnmetNeedsRequest {
             page_size: 0,
             page_token: String::new(),
             min_position: 0,
             ..request.clone()
         };
-        let shape = [
-            Value::from(0),
-            Value::from(""),
-            Value::from(""),
-            Value::from(""),
-            Value::from(0),
-            Value::from(""),
-        ];
         let asked = (request.page_size, &*request.page_token);
         Ok(Self {
             region_id: fields.filter("region_id", &request.region_id),
@@ -87,57 +114,76 @@ impl NeedsQuery {
                 USUAL_CONFIRMED_DAYS,
                 MAX_DAYS,
             ),
-            order,
             hide_silent: request.hide_silent,
+            filter,
+            order,
             paging: paging_of(fields, "needs", asked, &bare, &shape)?,
         })
     }
 
     /// Adds them up, with the regions of `today`.
-    pub fn answer(
-        self,
-        connection: &Connection,
-        today: NaiveDate,
-    ) -> Result<Page<UnmetNeedRow>, Refusal> {
+    pub fn answer(self, connection: &Connection, today: NaiveDate) -> Result<NeedsPage, Refusal> {
         names::known_region(self.region_id.as_deref())?;
         names::known_facility(connection, self.facility_id.as_deref())?;
         names::known_commodity(connection, self.commodity_id.as_deref())?;
         names::known_item(connection, self.item_id.as_deref())?;
-        let day = today.to_string();
-        let coming = coming(connection)?;
-        let mut facilities = Facilities::new(connection, &day);
-        let mut sums: BTreeMap<NeedKey, Sum> = BTreeMap::new();
-        for (request, filed_on) in self.requests(connection, &day)? {
-            let region_id = facilities.get(&request.facility_id)?.region_id;
-            let is_confirmed = self.is_confirmed(&request, filed_on, today);
-            for line in request.lines.iter().filter(|line| self.is_about(line)) {
-                let key = (request.request_id.clone(), line.line);
-                let need = needed(
-                    &request,
-                    line,
-                    coming.get(&key).copied().unwrap_or_default(),
-                );
-                let days = (today - filed_on).num_days().max(0);
-                add(
-                    &mut sums,
-                    &region_id,
-                    &request,
-                    line,
-                    &need,
-                    is_confirmed.then_some(days),
-                );
-            }
+        self.filter.refuse_unknown(connection)?;
+        let mut facilities = Facilities::new(connection, &today.to_string());
+        let mut sums = self.sums(connection, &mut facilities, today)?;
+        sums.retain(|sum| self.lets_through(&sum.row));
+        let mut silent = self.silent(connection, &mut facilities, today)?;
+        silent.retain(|row| self.lets_through(row));
+        let totals = totals(&sums, silent.len());
+        if self.hide_silent {
+            silent.clear();
         }
-        let mut rows: Vec<_> = sums.into_values().map(Sum::finish).collect();
-        rows.retain(|row| row.missing > 0 || row.unconfirmed > 0 || row.patients > 0);
-        if !self.hide_silent && self.commodity_id.is_none() && self.item_id.is_none() {
-            rows.extend(self.silent(connection, &mut facilities, today)?);
-        }
-        let rows = rows.into_iter().map(|row| (self.key(&row), row)).collect();
-        Ok(cut(&self.paging, rows))
+        let rows = sums.into_iter().map(|sum| sum.row).chain(silent);
+        let rows = rows.map(|row| {
+            let keys = self.order.keys(|name| value(&row, name));
+            (keys, row)
+        });
+        let page = cut_by(&self.paging, rows.collect(), |one, other| {
+            self.order.compare(one, other)
+        });
+        Ok(NeedsPage {
+            rows: page.rows,
+            next_page_token: page.next_page_token,
+            totals,
+        })
     }
 
-    /// Requests of which something may be missing, and when each was filed.
+    /// What requests ask for and has not come, a row each.
+    fn sums(
+        &self,
+        connection: &Connection,
+        facilities: &mut Facilities<'_>,
+        today: NaiveDate,
+    ) -> Result<Vec<Sum>, Refusal> {
+        let coming = coming(connection)?;
+        let mut sums = Sums::default();
+        for (request, filed_on) in self.requests(connection, &today.to_string())? {
+            let region_id = facilities.get(&request.facility_id)?.region_id;
+            let is_confirmed = self.is_confirmed(&request, filed_on, today);
+            let days = (today - filed_on).num_days().max(0);
+            let days = is_confirmed.then_some(days);
+            for line in request.lines.iter().filter(|line| self.is_about(line)) {
+                let key = (request.request_id.clone(), line.line);
+                let coming = coming.get(&key).copied().unwrap_or_default();
+                sums.add(&region_id, &request, line, coming, days);
+            }
+        }
+        Ok(sums.unmet().collect())
+    }
+
+    /// Of a facility that never said anything nobody knows what it needs.
+    fn lets_through(&self, row: &UnmetNeedRow) -> bool {
+        let is_silent = !row.silent_facility_id.is_empty();
+        let is_known = |name: &str| !is_silent || matches!(name, "region" | "unknown_facility");
+        self.filter
+            .lets_through(&|name| is_known(name).then(|| value(row, name)))
+    }
+
+    /// Requests of which something may be missing or was not approved, and when each was filed.
     fn requests(
         &self,
         connection: &Connection,
@@ -145,7 +191,7 @@ impl NeedsQuery {
     ) -> Result<Vec<(Request, NaiveDate)>, Refusal> {
         let mut clauses = Clauses::default();
         clauses.condition(format!(
-            "(is_open = 1 OR state IN ({}, {}))",
+            "(is_open = 1 OR is_approved_less = 1 OR state IN ({}, {}))",
             i32::from(RequestState::Rejected),
             i32::from(RequestState::ClosedShort)
         ));
@@ -230,38 +276,32 @@ impl NeedsQuery {
         }
         Ok(rows)
     }
-
-    /// Where a row stands; each has a key of its own.
-    fn key(&self, row: &UnmetNeedRow) -> Vec<Value> {
-        let first = match self.order {
-            UnmetNeedOrder::Unspecified => 0,
-            UnmetNeedOrder::Missing => -row.missing,
-            UnmetNeedOrder::Waiting => -row.days_waiting,
-        };
-        vec![
-            Value::from(first),
-            Value::from(row.region_id.as_str()),
-            Value::from(row.commodity_id.as_str()),
-            Value::from(row.item_id.as_str()),
-            Value::from(i64::from(row.need_kind)),
-            Value::from(row.silent_facility_id.as_str()),
-        ]
-    }
 }
 
-/// Whether a request tells a need that stands.
-fn is_need(request: &Request) -> bool {
-    if !request.duplicate_of_id.is_empty() {
-        return false;
-    }
-    match request.state() {
-        RequestState::Rejected => request.rejection_reason() == RejectionReason::NotAvailable,
-        RequestState::ClosedShort => matches!(
-            request.closing_reason(),
-            ShortClosingReason::NotAvailable | ShortClosingReason::NoTransport
-        ),
-        state => is_open(state),
-    }
+/// What a column of a row holds.
+fn value(row: &UnmetNeedRow, name: &str) -> Value {
+    Value::from(match name {
+        "region" => return Value::from(row.region_id.as_str()),
+        "commodity" => return Value::from(row.commodity_id.as_str()),
+        "item" => return Value::from(row.item_id.as_str()),
+        "unknown_facility" => return Value::from(row.silent_facility_id.as_str()),
+        "need" => i64::from(row.need_kind),
+        "patients" => row.patients,
+        "facilities" => row.facilities,
+        "requests" => row.requests,
+        "asked" => row.asked,
+        "approved" => row.approved,
+        "not_approved" => row.not_approved,
+        "undecided" => row.undecided,
+        "claimed" => row.claimed,
+        "on_the_way" => row.on_the_way,
+        "received" => row.received,
+        "missing" => row.missing,
+        "days_waiting" => row.days_waiting,
+        "unconfirmed" => row.unconfirmed,
+        // A test looks at all columns.
+        _ => 0,
+    })
 }
 
 /// Whether a facility is one that people wait at, and in use.
@@ -280,119 +320,4 @@ fn local_date(at: &OccurredAt) -> NaiveDate {
         .saturating_add(i64::from(at.utc_offset_minutes) * 60_000_000);
     chrono::DateTime::from_timestamp_micros(local_us)
         .map_or(NaiveDate::MIN, |time| time.date_naive())
-}
-
-/// What of one line is where. All quantities are in base units.
-struct Needed {
-    approved: i64,
-    claimed: i64,
-    on_the_way: i64,
-    missing: i64,
-}
-
-fn needed(request: &Request, line: &RequestLine, coming: Coming) -> Needed {
-    let on_the_way = coming.on_the_way;
-    let is_decided = !matches!(
-        request.state(),
-        RequestState::Filed | RequestState::Acknowledged | RequestState::Rejected
-    );
-    let wanted = if is_decided {
-        line.approved
-    } else {
-        line.requested
-    };
-    Needed {
-        approved: line.approved,
-        // What is missing was claimed, but has left.
-        claimed: (line.allocated - line.received - on_the_way - coming.missing).max(0),
-        on_the_way,
-        missing: (wanted - line.received - on_the_way).max(0),
-    }
-}
-
-/// Adds a line to its row. Of a need that nobody has confirmed only what is missing is noted.
-fn add(
-    sums: &mut BTreeMap<NeedKey, Sum>,
-    region_id: &str,
-    request: &Request,
-    line: &RequestLine,
-    needed: &Needed,
-    days_if_confirmed: Option<i64>,
-) {
-    let only_told = line.requested == 0 && line.approved == 0;
-    let told = line.need.as_ref().filter(|_| only_told);
-    let need_kind = told.map_or(0, |need| need.kind);
-    let key = (
-        region_id.to_owned(),
-        line.commodity_id.clone(),
-        line.item_id.clone(),
-        need_kind,
-    );
-    let sum = sums.entry(key).or_default();
-    let row = &mut sum.row;
-    region_id.clone_into(&mut row.region_id);
-    row.commodity_id.clone_from(&line.commodity_id);
-    row.item_id.clone_from(&line.item_id);
-    row.need_kind = need_kind;
-    let Some(days) = days_if_confirmed else {
-        row.unconfirmed = row.unconfirmed.saturating_add(needed.missing);
-        return;
-    };
-    let patients = told.map_or(0, |need| need.patients);
-    for (sum, more) in [
-        (&mut row.patients, patients),
-        (&mut row.asked, line.requested),
-        (&mut row.approved, needed.approved),
-        (&mut row.claimed, needed.claimed),
-        (&mut row.on_the_way, needed.on_the_way),
-        (&mut row.received, line.received),
-        (&mut row.missing, needed.missing),
-    ] {
-        *sum = sum.saturating_add(more);
-    }
-    sum.requests.insert(request.request_id.clone());
-    if needed.missing > 0 || patients > 0 {
-        sum.facilities.insert(request.facility_id.clone());
-        row.days_waiting = row.days_waiting.max(days);
-    }
-}
-
-impl Sum {
-    fn finish(mut self) -> UnmetNeedRow {
-        let count = |set: &BTreeSet<String>| i64::try_from(set.len()).unwrap_or(i64::MAX);
-        self.row.facilities = count(&self.facilities);
-        self.row.requests = count(&self.requests);
-        self.row
-    }
-}
-
-/// What shipments bring for a line of a request.
-#[derive(Clone, Copy, Default)]
-struct Coming {
-    on_the_way: i64,
-    /// Reported missing, and not settled.
-    missing: i64,
-}
-
-/// What is on its way for each line of a request, and what of that is missing.
-fn coming(connection: &Connection) -> Result<BTreeMap<LineKey, Coming>, StoreError> {
-    let mut sums: BTreeMap<LineKey, Coming> = BTreeMap::new();
-    let mut statement = connection.prepare_cached(
-        "SELECT resource FROM shipments WHERE shipment_id IN (SELECT shipment_id FROM carried)",
-    )?;
-    let mut rows = statement.query(&[])?;
-    while let Some(row) = rows.next()? {
-        let bytes: Vec<u8> = row.get(0)?;
-        let shipment = <Shipment as prost::Message>::decode(bytes.as_slice())?;
-        for lot in &shipment.lots {
-            let Some(units) = &lot.shipment_units else {
-                continue;
-            };
-            let key = (units.request_id.clone(), units.request_line);
-            let sum = sums.entry(key).or_default();
-            sum.on_the_way = sum.on_the_way.saturating_add(lot.in_transit);
-            sum.missing = sum.missing.saturating_add(lot.missing);
-        }
-    }
-    Ok(sums)
 }

@@ -9,13 +9,14 @@ use keruen_proto::{
     shipments::v1::Shipment,
 };
 
-use super::{MAX_MONTHS, MONTH_DAYS, cut, in_region, is_in_use, paging_of, within};
+use super::{MAX_MONTHS, MONTH_DAYS, cut_by, in_region, is_in_use, order_of, paging_of, within};
 use crate::{
     boards::{Page, Paging, sized},
     chronicle::begin_of,
     clauses::{Clauses, Value},
     database::{Connection, params},
     fields::Fields,
+    filter::{Column, Filter, Kind, Known, Order, column},
     names::{self, Facilities},
     past::Past,
     refusal::Refusal,
@@ -23,6 +24,21 @@ use crate::{
 
 const USUAL_AVERAGE_MONTHS: i32 = 3;
 const USUAL_TARGET_MONTHS: i32 = 2;
+
+/// What reorders can be filtered and ordered by: columns of rows in memory.
+static REORDERS: [Column; 9] = [
+    column("region", Kind::Region, ""),
+    column("facility", Kind::Code(Known::Facility), ""),
+    column("commodity", Kind::Code(Known::Commodity), ""),
+    column("available", Kind::Number, ""),
+    column("in_transit", Kind::Number, ""),
+    column("monthly", Kind::Number, ""),
+    column("days_left", Kind::Number, ""),
+    column("minimum", Kind::Number, ""),
+    column("suggested", Kind::Number, ""),
+];
+/// What tells rows apart.
+const KEYS: [(&str, bool); 2] = [("facility", true), ("commodity", true)];
 
 /// A question for how long stock lasts, parsed.
 pub struct ReorderQuery {
@@ -32,7 +48,8 @@ pub struct ReorderQuery {
     average_days: i64,
     target_months: i64,
     show_enough: bool,
-    order: ReorderOrder,
+    filter: Filter,
+    order: Order,
     missing: Missing,
     paging: Paging,
 }
@@ -61,11 +78,18 @@ impl ReorderQuery {
     /// Parses a request.
     pub fn parse(request: &ListReordersRequest) -> Result<Self, Refusal> {
         let mut fields = Fields::default();
-        let order = ReorderOrder::try_from(request.order).unwrap_or_else(|_| {
-            let rule = format!("must be a known value; found {}", request.order);
-            fields.reject("order", rule);
-            ReorderOrder::Unspecified
-        });
+        let usual = match ReorderOrder::try_from(request.order) {
+            Ok(ReorderOrder::Unspecified) => "",
+            Ok(ReorderOrder::DaysLeft) => "days_left",
+            Err(_) => {
+                let rule = format!("must be a known value; found {}", request.order);
+                fields.reject("order", rule);
+                ""
+            }
+        };
+        let filter = Filter::parse(&mut fields, &request.filter, &REORDERS);
+        let order = order_of(&mut fields, usual, &request.order_by, &REORDERS, &KEYS);
+        let shape = order.shape();
         let (average, target) = (request.average_months, request.target_months);
         let average = within(
             &mut fields,
@@ -88,7 +112,6 @@ impl ReorderQuery {
             ..request.clone()
         };
         let asked = (request.page_size, &*request.page_token);
-        let shape = [Value::from(0), Value::from(""), Value::from("")];
         Ok(Self {
             region_id: fields.filter("region_id", &request.region_id),
             facility_id: fields.filter("facility_id", &request.facility_id),
@@ -96,6 +119,7 @@ impl ReorderQuery {
             average_days: average * MONTH_DAYS,
             target_months: target,
             show_enough: request.show_enough,
+            filter,
             order,
             missing: Missing::new(),
             paging: paging_of(fields, "reorders", asked, &bare, &shape)?,
@@ -117,6 +141,7 @@ impl ReorderQuery {
         names::known_region(self.region_id.as_deref())?;
         names::known_facility(connection, self.facility_id.as_deref())?;
         names::known_commodity(connection, self.commodity_id.as_deref())?;
+        self.filter.refuse_unknown(connection)?;
         let day_number = today.signed_duration_since(NaiveDate::default()).num_days();
         let mut levels = self.levels(connection, &today.to_string(), day_number)?;
         self.add_minimums(connection, today, &mut levels)?;
@@ -138,9 +163,13 @@ impl ReorderQuery {
             row.region_id = known.region_id;
             row.facility_id = facility_id;
             row.commodity_id = commodity_id;
-            rows.push((self.key(&row), row));
+            if self.filter.lets_through(&|name| Some(value(&row, name))) {
+                rows.push((self.order.keys(|name| value(&row, name)), row));
+            }
         }
-        Ok(cut(&self.paging, rows))
+        Ok(cut_by(&self.paging, rows, |one, other| {
+            self.order.compare(one, other)
+        }))
     }
 
     /// What there is now, and what was used since the first of the days looked at.
@@ -257,19 +286,24 @@ impl ReorderQuery {
             ..ReorderRow::default()
         }
     }
+}
 
-    /// Where a row stands; each has a key of its own.
-    fn key(&self, row: &ReorderRow) -> Vec<Value> {
-        let first = match self.order {
-            ReorderOrder::Unspecified => 0,
-            ReorderOrder::DaysLeft => row.days_left.unwrap_or(i64::MAX),
-        };
-        vec![
-            Value::from(first),
-            Value::from(row.facility_id.as_str()),
-            Value::from(row.commodity_id.as_str()),
-        ]
-    }
+/// What a column of a row holds.
+fn value(row: &ReorderRow, name: &str) -> Value {
+    Value::from(match name {
+        "region" => return Value::from(row.region_id.as_str()),
+        "facility" => return Value::from(row.facility_id.as_str()),
+        "commodity" => return Value::from(row.commodity_id.as_str()),
+        "available" => row.available,
+        "in_transit" => row.in_transit,
+        "monthly" => row.monthly_consumption,
+        // What nobody uses lasts for ever.
+        "days_left" => row.days_left.unwrap_or(i64::MAX),
+        "minimum" => row.minimum,
+        "suggested" => row.suggested,
+        // A test looks at all columns.
+        _ => 0,
+    })
 }
 
 /// What is missing, from the view `current`.

@@ -111,6 +111,8 @@ CREATE TABLE requests (
     facility_id TEXT NOT NULL,
     state INTEGER NOT NULL,
     is_open INTEGER NOT NULL,
+    -- Whether less of a line was approved than was asked for, be it nothing.
+    is_approved_less INTEGER NOT NULL,
     -- 1 is the most urgent.
     urgency_rank INTEGER NOT NULL,
     -- Day, ISO 8601; empty where not stated.
@@ -126,6 +128,7 @@ CREATE TABLE requests (
 );
 CREATE INDEX requests_by_urgency ON requests (urgency_rank, created_position);
 CREATE INDEX requests_by_openness ON requests (is_open, urgency_rank, created_position);
+CREATE INDEX requests_by_approval ON requests (is_approved_less) WHERE is_approved_less = 1;
 CREATE INDEX requests_by_state ON requests (state, urgency_rank, created_position);
 CREATE INDEX requests_by_facility ON requests (facility_id, urgency_rank, created_position);
 

@@ -39,13 +39,13 @@ use crate::{
 };
 
 /// A condition as text, and as plain code.
-type Atom<T> = (&'static str, fn(&T) -> bool);
+pub type Atom<T> = (&'static str, fn(&T) -> bool);
 
 /// Draws numbers, always the same ones.
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -85,7 +85,7 @@ fn some_filter<T>(
 
 /// Asks with many filters, and compares what they let through, in the order of the list. `list` answers with the places of
 /// what it found among the things.
-fn check_filters<T>(atoms: &[Atom<T>], things: &[T], mut list: impl FnMut(&str) -> Vec<usize>) {
+pub fn check_filters<T>(atoms: &[Atom<T>], things: &[T], mut list: impl FnMut(&str) -> Vec<usize>) {
     // Each condition lets something through, and keeps something back.
     for (text, holds) in atoms {
         let passes = things.iter().filter(|it| holds(it)).count();
@@ -231,6 +231,12 @@ fn requests_pass_a_filter_where_plain_code_says_so() {
         let mut wanted: Vec<usize> = (0..things.len()).collect();
         wanted.sort_by_key(|index| (day(index), std::cmp::Reverse(things[*index].0.priority)));
         assert_eq!(list("", "needed_by, priority desc"), wanted);
+        let mut by_region: Vec<usize> = (0..things.len()).collect();
+        by_region.sort_by_key(|index| {
+            let (it, _) = &things[*index];
+            (std::cmp::Reverse(region_of(&it.facility_id)), it.priority)
+        });
+        assert_eq!(list("", "region desc, priority"), by_region);
         // What is the same stands in the order of its age.
         let mut same: Vec<usize> = (0..things.len()).collect();
         same.sort_by_key(|index| {
@@ -396,6 +402,15 @@ fn assets_and_donations_pass_a_filter_where_plain_code_says_so() {
                 .collect();
             places(&ids, found.iter().map(String::as_str))
         });
+        let request = ListAssetsRequest {
+            order_by: "region".to_owned(),
+            show_gone: true,
+            page_size: 4,
+            ..ListAssetsRequest::default()
+        };
+        let rows = pages!(AssetsQuery, request, connection, TODAY.parse().unwrap());
+        assert_eq!(rows.len(), things.len());
+        assert!(rows.is_sorted_by_key(|row| row.region_id.clone()));
         let middle = &history.donations[history.donations.len() / 2];
         let tag = format!("donation:{middle}");
         let pledged = history
@@ -587,7 +602,7 @@ fn a_filter_that_breaks_a_rule_is_refused_with_field_and_place() {
     for (order_by, wanted) in [
         (
             "commodity",
-            "order_by: must be of request, facility, state, open, priority, needed_by, filed_at, position; found \"commodity\"",
+            "order_by: must be of request, facility, region, state, open, priority, needed_by, filed_at, position; found \"commodity\"",
         ),
         (
             "needed_by down",

@@ -13,6 +13,7 @@ mod history;
 mod leaving;
 mod master;
 mod naive;
+mod needs;
 mod older;
 mod parked;
 mod past;

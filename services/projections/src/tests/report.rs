@@ -14,11 +14,8 @@ use keruen_proto::{
     registry::v1::{ClosureReason, RetirementReason},
     reports::v1::{
         AuditException, AuditExceptionKind, ListAuditExceptionsRequest, ListExpiringStockRequest,
-        ListReordersRequest, ListUnmetNeedsRequest, ReorderOrder, ReorderRow, UnmetNeedOrder,
-        UnmetNeedRow,
+        ListReordersRequest, ListUnmetNeedsRequest, ReorderOrder, ReorderRow,
     },
-    requests::v1::{RejectionReason, Request, RequestState},
-    shipments::v1::{Shipment, ShipmentState},
     stock::v1::ListShortagesRequest,
 };
 
@@ -40,12 +37,12 @@ use crate::{
 
 const PERSONS: [&str; 3] = ["person:1", "person:2", "anonymous"];
 
-fn today() -> NaiveDate {
+pub fn today() -> NaiveDate {
     TODAY.parse().unwrap()
 }
 
 /// The rows of the view `current` on both databases, after the same history.
-fn writers(events: &[RecordedEvent], place: &Place, served: &Place) -> [Writer; 2] {
+pub fn writers(events: &[RecordedEvent], place: &Place, served: &Place) -> [Writer; 2] {
     [(place, 97), (served, 500)].map(|(place, batch)| {
         let mut writer = open(place, &CURRENT);
         for (turn, batch) in events.chunks(batch).enumerate() {
@@ -79,6 +76,7 @@ macro_rules! all_pages {
         }
     }};
 }
+pub(super) use all_pages;
 
 /// Kinds of exceptions of an event and how often each, from its JSON and with a plain look back.
 fn expected(events: &[RecordedEvent], decoded: &[Event], index: usize) -> BTreeMap<i32, usize> {
@@ -302,7 +300,34 @@ fn what_expires_is_what_is_there_and_has_a_last_day() {
             sizes.insert(found.len());
         }
         assert!(sizes.len() > 1, "{sizes:?}");
+        check_terms_of_expiring(writer);
     }
+}
+
+/// A filter and an order take from the list what plain code takes.
+fn check_terms_of_expiring(writer: &mut Writer) {
+    let asked = |filter: &str, order_by: &str| ListExpiringStockRequest {
+        within_days: 3_660,
+        filter: filter.to_owned(),
+        order_by: order_by.to_owned(),
+        ..ListExpiringStockRequest::default()
+    };
+    let all = all_pages!(writer, ExpiryQuery, asked("", ""), 1_000);
+    let mut half = all.clone();
+    half.retain(|row| {
+        let item = row.item_id == "TEST-A" || row.region_id == "KZ-75";
+        item && row.available > 2 && row.on_hand != 7
+    });
+    assert!((2..all.len()).contains(&half.len()));
+    let filter = "(item = TEST-A OR region = KZ-75) AND available > 2 AND on_hand != 7";
+    assert_eq!(all_pages!(writer, ExpiryQuery, asked(filter, ""), 2), half);
+    half.sort_by_key(|row| (row.region_id.clone(), std::cmp::Reverse(row.available)));
+    let ordered = asked(filter, "region, available desc");
+    assert_eq!(all_pages!(writer, ExpiryQuery, ordered, 2), half);
+    let mut of_tests = all;
+    of_tests.retain(|row| commodity_of(&row.item_id) == "TEST");
+    let tests = asked("commodity = TEST", "");
+    assert_eq!(all_pages!(writer, ExpiryQuery, tests, 3), of_tests);
 }
 
 fn commodity_of(item_id: &str) -> &'static str {
@@ -408,7 +433,30 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
             rows.iter().filter(|row| row.suggested > 0).count()
         );
         assert!(short.is_sorted_by_key(|row| row.days_left.unwrap_or(i64::MAX)));
+        check_terms_of_reorders(writer, &missing, &request, rows, today);
     }
+}
+
+/// A filter and an order take from the list what plain code takes.
+fn check_terms_of_reorders(
+    writer: &mut Writer,
+    missing: &Missing,
+    request: &ListReordersRequest,
+    mut wanted: Vec<ReorderRow>,
+    today: NaiveDate,
+) {
+    let typed = ListReordersRequest {
+        filter: "days_left < 60 OR NOT region = KZ-62".to_owned(),
+        order_by: "suggested desc, facility".to_owned(),
+        ..request.clone()
+    };
+    // What nobody uses lasts for ever.
+    let is_meant =
+        |row: &ReorderRow| row.days_left.is_some_and(|days| days < 60) || row.region_id != "KZ-62";
+    wanted.retain(is_meant);
+    wanted.sort_by_key(|row| (-row.suggested, row.facility_id.clone()));
+    assert!(wanted.len() > 2);
+    assert_eq!(reorders(writer, missing, &typed, 2, today), wanted);
 }
 
 fn reorders(
@@ -510,159 +558,6 @@ fn commodity_of_row(id: &str) -> &'static str {
         .map(|(_, commodity)| *commodity)
         .find(|known| *known == id)
         .unwrap()
-}
-
-/// Region, commodity and item with what is asked, approved, on its way, received, missing and claimed.
-fn plain_needs(history: &History) -> BTreeMap<(String, String, String), [i64; 6]> {
-    let mut coming: BTreeMap<(String, i32), i64> = BTreeMap::new();
-    let mut claimed: BTreeMap<(String, i32), i64> = BTreeMap::new();
-    for id in &history.shipments {
-        let Entry::Shipment(shipment) = history.fold(&Boundary::shipment(id).unwrap()) else {
-            unreachable!();
-        };
-        let shipment: Shipment = shipment;
-        let has_left = !matches!(
-            shipment.state(),
-            ShipmentState::Requested | ShipmentState::Allocated
-        );
-        for lot in shipment.lots {
-            let units = lot.shipment_units.unwrap();
-            if !has_left {
-                let key = (units.request_id.clone(), units.request_line);
-                *claimed.entry(key).or_default() += units.units.unwrap().quantity;
-            }
-            *coming
-                .entry((units.request_id, units.request_line))
-                .or_default() += lot.in_transit;
-        }
-    }
-    let mut needs: BTreeMap<(String, String, String), [i64; 6]> = BTreeMap::new();
-    for id in &history.requests {
-        let Entry::Request(request) = history.fold(&Boundary::request(id).unwrap()) else {
-            unreachable!();
-        };
-        let request: Request = request;
-        let is_decided = match request.state() {
-            RequestState::Fulfilled | RequestState::Cancelled | RequestState::ClosedShort => {
-                continue;
-            }
-            RequestState::Rejected
-                if request.rejection_reason() != RejectionReason::NotAvailable =>
-            {
-                continue;
-            }
-            RequestState::Filed | RequestState::Acknowledged | RequestState::Rejected => false,
-            _ => true,
-        };
-        for line in request.lines {
-            let of = |sums: &BTreeMap<(String, i32), i64>| {
-                let sum = sums.get(&(id.clone(), line.line));
-                sum.copied().unwrap_or_default()
-            };
-            let (coming, claimed) = (of(&coming), of(&claimed));
-            let wanted = if is_decided {
-                line.approved
-            } else {
-                line.requested
-            };
-            let key = (
-                region_of(&request.facility_id).to_owned(),
-                line.commodity_id,
-                line.item_id,
-            );
-            let missing = (wanted - coming - line.received).max(0);
-            let sums = needs.entry(key).or_default();
-            for (sum, more) in sums.iter_mut().zip([
-                line.requested,
-                line.approved,
-                coming,
-                line.received,
-                missing,
-                claimed,
-            ]) {
-                *sum += more;
-            }
-        }
-    }
-    needs.retain(|_, sums| sums[4] > 0);
-    needs
-}
-
-#[test]
-fn unmet_needs_are_what_the_requests_still_miss() {
-    let history = eventful();
-    let (dir, served) = (tempfile::tempdir().unwrap(), served());
-    let folder = Place::Folder(dir.path().to_owned());
-    let wanted = plain_needs(&history);
-    assert!(wanted.len() > 3, "{wanted:?}");
-    let request = ListUnmetNeedsRequest {
-        confirmed_within_days: 3_660,
-        ..ListUnmetNeedsRequest::default()
-    };
-    for writer in &mut writers(&history.events, &folder, &served.place) {
-        let rows = all_pages!(writer, NeedsQuery, request, 2);
-        let told: BTreeMap<_, _> = rows
-            .iter()
-            .filter(|row| row.silent_facility_id.is_empty())
-            .map(|row| {
-                let key = (
-                    row.region_id.clone(),
-                    row.commodity_id.clone(),
-                    row.item_id.clone(),
-                );
-                assert!(
-                    row.days_waiting > 0 && row.facilities > 0 && row.requests >= row.facilities
-                );
-                assert_eq!(row.unconfirmed, 0);
-                (
-                    key,
-                    [
-                        row.asked,
-                        row.approved,
-                        row.on_the_way,
-                        row.received,
-                        row.missing,
-                        row.claimed,
-                    ],
-                )
-            })
-            .collect();
-        assert_eq!(told, wanted);
-        // What nobody has confirmed for long is told apart.
-        let usual = ListUnmetNeedsRequest::default();
-        let old = all_pages!(writer, NeedsQuery, usual, 100);
-        let sum = |rows: &[UnmetNeedRow], of: fn(&UnmetNeedRow) -> i64| -> i64 {
-            rows.iter().map(of).sum()
-        };
-        assert_eq!(
-            sum(&old, |row| row.unconfirmed),
-            sum(&rows, |row| row.missing)
-        );
-        assert_eq!(sum(&old, |row| row.missing), 0);
-        let by_missing = ListUnmetNeedsRequest {
-            order: UnmetNeedOrder::Missing.into(),
-            ..request.clone()
-        };
-        let sorted = all_pages!(writer, NeedsQuery, by_missing, 2);
-        assert!(sorted.is_sorted_by_key(|row| -row.missing));
-        assert_eq!(sorted.len(), rows.len());
-    }
-}
-
-#[test]
-fn a_hospital_that_never_said_anything_is_unknown() {
-    let history = History::new(&[]);
-    let (dir, served) = (tempfile::tempdir().unwrap(), served());
-    let folder = Place::Folder(dir.path().to_owned());
-    for writer in &mut writers(&history.events, &folder, &served.place) {
-        let bare = ListUnmetNeedsRequest::default();
-        let silent: BTreeSet<_> = all_pages!(writer, NeedsQuery, bare, 1)
-            .into_iter()
-            .map(|row| (row.silent_facility_id, row.region_id))
-            .collect();
-        let all = FACILITIES.map(|(id, region)| (id.to_owned(), region.to_owned()));
-        assert_eq!(silent, BTreeSet::from(all));
-    }
 }
 
 #[test]
