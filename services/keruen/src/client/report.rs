@@ -46,7 +46,7 @@ many are unknown. --totals lists those alone, also as JSON and CSV.
 
 Fields of --filter and --order-by: region, commodity, item, need, unknown_facility, patients, \
 facilities, requests, asked, approved, not_approved, undecided, claimed, on_the_way, received, missing, \
-days_waiting, unconfirmed; see `keruen request list --help` for how they are compared and joined.")]
+days_waiting, unconfirmed; see `keruen help filter`.")]
     Unmet(Unmet),
     /// Show stock that expires soon or has expired, the first to expire first
     #[command(after_help = "\
@@ -58,8 +58,8 @@ Examples:
       --order-by 'available desc'
 
 Fields of --filter and --order-by: expires_on, region, facility, commodity (--filter only), item, batch, \
-owner, on_hand, reserved, held, available; see `keruen request list --help` for how they are compared and \
-joined. Sums (on_hand and what follows) stand beside other fields with AND.")]
+owner, on_hand, reserved, held, available; see `keruen help filter`. \
+Sums (on_hand and what follows) stand beside other fields with AND.")]
     Expiring(Expiring),
     /// Show how long stock lasts at the pace of the last months, and what to ask for
     #[command(after_help = "\
@@ -75,7 +75,7 @@ months asked for, or to the minimum reserve, whichever is more, beyond what is o
 was used counts for the day on which it was used, however late that was recorded.
 
 Fields of --filter and --order-by: region, facility, commodity, available, in_transit, monthly, \
-days_left, minimum, suggested; see `keruen request list --help` for how they are compared and joined. What \
+days_left, minimum, suggested; see `keruen help filter`. What \
 nobody uses lasts for ever.")]
     Reorder(Reorder),
     /// Show what an auditor looks at: overrides, late and missing papers, corrections, adjustments

@@ -11,6 +11,7 @@ mod filters;
 mod following;
 mod history;
 mod leaving;
+mod lives;
 mod master;
 mod naive;
 mod needs;

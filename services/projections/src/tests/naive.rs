@@ -16,7 +16,7 @@ pub type Sums = [i64; 13];
 
 const ON_HAND: usize = 0;
 const RESERVED: usize = 1;
-const HELD: usize = 2;
+pub const HELD: usize = 2;
 const IN_TRANSIT: usize = 3;
 const RECEIVED: usize = 4;
 const CONSUMED: usize = 5;
@@ -100,31 +100,83 @@ pub fn stock(events: &[Event]) -> BTreeMap<Key, Sums> {
     books.rows
 }
 
-/// Of a batch that is held at the end, or whose lot is recalled then, all that is not claimed is held.
-fn hold(books: &mut Books, events: &[Event]) {
-    let mut held: BTreeSet<(&str, i32)> = BTreeSet::new();
-    let mut recalled: BTreeSet<(&str, &str)> = BTreeSet::new();
-    for event in events {
+/// Which batches are held, for which reasons, and which lots are recalled.
+#[derive(Default)]
+struct Holds {
+    held: BTreeSet<(String, i32)>,
+    recalled: BTreeSet<(String, String)>,
+    /// Lots as they were corrected.
+    corrected: BTreeMap<String, String>,
+}
+
+impl Holds {
+    fn take(&mut self, event: &Event) {
+        let Self { held, recalled, .. } = self;
         match event {
-            Event::BatchHeld(it) => assert!(held.insert((&it.batch_id, it.reason))),
-            Event::BatchReleased(it) => assert!(held.remove(&(&*it.batch_id, it.reason))),
-            Event::LotRecalled(it) => assert!(recalled.insert((&it.item_id, &it.lot))),
-            Event::LotRecallLifted(it) => assert!(recalled.remove(&(&*it.item_id, &*it.lot))),
+            Event::BatchHeld(it) => assert!(held.insert((it.batch_id.clone(), it.reason))),
+            Event::BatchReleased(it) => assert!(held.remove(&(it.batch_id.clone(), it.reason))),
+            Event::LotRecalled(it) => {
+                assert!(recalled.insert((it.item_id.clone(), it.lot.clone())));
+            }
+            Event::LotRecallLifted(it) => {
+                assert!(recalled.remove(&(it.item_id.clone(), it.lot.clone())));
+            }
+            Event::BatchDataCorrected(it) => {
+                self.corrected.insert(it.batch_id.clone(), it.lot.clone());
+            }
             _ => {}
         }
     }
+
+    /// Of a batch that is held, or whose lot is recalled, all that is not claimed is held.
+    fn held(&self, books: &Books, (_, item_id, batch_id, _): &Key, sums: &Sums) -> i64 {
+        let corrected = self.corrected.get(batch_id);
+        let lot = corrected.or_else(|| books.lots.get(batch_id));
+        let lot = lot.map_or("", String::as_str);
+        let is_held = self.held.iter().any(|(id, _)| id == batch_id);
+        let mut recalled = self.recalled.iter();
+        if is_held || recalled.any(|it| (it.0.as_str(), it.1.as_str()) == (item_id.as_str(), lot)) {
+            sums[ON_HAND] - sums[RESERVED]
+        } else {
+            sums[HELD]
+        }
+    }
+}
+
+fn hold(books: &mut Books, events: &[Event]) {
+    let mut holds = Holds::default();
     for event in events {
-        if let Event::BatchDataCorrected(it) = event {
-            books.lots.insert(it.batch_id.clone(), it.lot.clone());
-        }
+        holds.take(event);
     }
-    for ((_, item_id, batch_id, _), sums) in &mut books.rows {
-        let lot = books.lots.get(batch_id).map_or("", String::as_str);
-        let is_held = held.iter().any(|(id, _)| id == batch_id);
-        if is_held || recalled.contains(&(&**item_id, lot)) {
-            sums[HELD] = sums[ON_HAND] - sums[RESERVED];
-        }
+    let mut rows = std::mem::take(&mut books.rows);
+    for (key, sums) in &mut rows {
+        sums[HELD] = holds.held(books, key, sums);
     }
+    books.rows = rows;
+}
+
+/// By how much each event, as it became known, changed what is held: by its index, facility and item.
+pub fn held_changes(events: &[Event]) -> Vec<(usize, (String, String), i64)> {
+    let (mut books, mut holds) = (Books::default(), Holds::default());
+    let mut before: BTreeMap<(String, String), i64> = BTreeMap::new();
+    let mut changes = Vec::new();
+    for (index, event) in events.iter().enumerate() {
+        post(&mut books, event);
+        holds.take(event);
+        let mut after: BTreeMap<(String, String), i64> = BTreeMap::new();
+        for (key, sums) in &books.rows {
+            let sum = after.entry((key.0.clone(), key.1.clone())).or_default();
+            *sum += holds.held(&books, key, sums);
+        }
+        for (key, held) in &after {
+            let change = held - before.get(key).copied().unwrap_or_default();
+            if change != 0 {
+                changes.push((index, key.clone(), change));
+            }
+        }
+        before = after;
+    }
+    changes
 }
 
 /// Units that came to a facility or, `true`, were sent on from it.

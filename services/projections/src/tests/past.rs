@@ -21,8 +21,8 @@ use super::{
     answers::TODAY,
     following::append,
     history::{History, choices_from, eventful},
-    naive::{self, Sums},
-    rows::piecemeal,
+    lives::{Rebuilt, STEPS},
+    naive::{self, HELD, Sums},
     stores::{answering, dump, open, served, writer_in},
 };
 use crate::{
@@ -173,14 +173,15 @@ fn what_was_known_is_what_was_said(history: &History) {
     }
 }
 
-/// By facility and item, all but what is held: that is a matter of when a hold was known.
-fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 12]> {
+/// By facility and item.
+fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), Sums> {
     rows.iter()
         .map(|row| {
             let key = (row.facility_id.clone(), row.item_id.clone());
             let sums = [
                 row.on_hand,
                 row.reserved,
+                row.held,
                 row.in_transit,
                 row.received,
                 row.consumed,
@@ -194,15 +195,19 @@ fn sums(rows: &[StockRow]) -> BTreeMap<(String, String), [i64; 12]> {
             ];
             (key, sums)
         })
-        .filter(|(_, sums)| *sums != [0; 12])
+        .filter(|(_, sums)| *sums != Sums::default())
         .collect()
 }
 
-/// The same by unit of an asset.
-fn sums_of_units(rows: &[StockRow]) -> BTreeMap<(String, String, String), [i64; 12]> {
+/// The same by unit of an asset, without what is held.
+fn sums_of_units(rows: &[StockRow]) -> BTreeMap<(String, String, String), Sums> {
     let mut units = BTreeMap::new();
     for row in rows {
-        for ((facility, item), sums) in sums(std::slice::from_ref(row)) {
+        let row = StockRow {
+            held: 0,
+            ..row.clone()
+        };
+        for ((facility, item), sums) in sums(std::slice::from_ref(&row)) {
             units.insert((facility, item, row.serial_number.clone()), sums);
         }
     }
@@ -210,39 +215,47 @@ fn sums_of_units(rows: &[StockRow]) -> BTreeMap<(String, String, String), [i64; 
 }
 
 /// The same from book-keeping of those events alone.
-fn booked_by_unit(events: &[Event]) -> BTreeMap<(String, String, String), [i64; 12]> {
-    let mut units: BTreeMap<(String, String, String), [i64; 12]> = BTreeMap::new();
+fn booked_by_unit(events: &[Event]) -> BTreeMap<(String, String, String), Sums> {
+    let mut units: BTreeMap<(String, String, String), Sums> = BTreeMap::new();
     for (((facility, item, _, _), number), all) in naive::units(events) {
-        let all: Sums = all;
         let unit = units.entry((facility, item, number)).or_default();
-        let but_held = all.iter().enumerate().filter(|(column, _)| *column != 2);
         unit.iter_mut()
-            .zip(but_held)
-            .for_each(|(sum, (_, more))| *sum += more);
+            .zip(all)
+            .for_each(|(sum, more)| *sum += more);
     }
-    units.retain(|_, sums| *sums != [0; 12]);
+    units.retain(|_, sums| *sums != Sums::default());
     units
 }
 
-/// The same from book-keeping of those events alone.
-fn booked(events: &[Event]) -> BTreeMap<(String, String), [i64; 12]> {
-    let mut totals: BTreeMap<(String, String), [i64; 12]> = BTreeMap::new();
-    for ((facility, item, _, _), all) in naive::movements_only(events) {
-        let all: Sums = all;
-        let but_held: Vec<i64> = all
-            .iter()
-            .enumerate()
-            .filter(|(column, _)| *column != 2)
-            .map(|(_, sum)| *sum)
-            .collect();
+/// By how much events changed what is held: a hold takes what was known to be there.
+type Held = Vec<(usize, (String, String), i64)>;
+
+/// Sums from book-keeping of those events alone that are meant. What a hold takes does not change with what became known
+/// later.
+fn booked(
+    events: &[Event],
+    held: &Held,
+    is_meant: impl Fn(usize) -> bool,
+) -> BTreeMap<(String, String), Sums> {
+    let mut totals: BTreeMap<(String, String), Sums> = BTreeMap::new();
+    for ((facility, item, _, _), mut all) in naive::movements_only(&meant(events, &is_meant)) {
+        all[HELD] = 0;
         let total = totals.entry((facility, item)).or_default();
         total
             .iter_mut()
-            .zip(but_held)
+            .zip(all)
             .for_each(|(total, sum)| *total += sum);
     }
-    totals.retain(|_, sums| *sums != [0; 12]);
+    for (_, key, change) in held.iter().filter(|(index, ..)| is_meant(*index)) {
+        totals.entry(key.clone()).or_default()[HELD] += change;
+    }
+    totals.retain(|_, sums| *sums != Sums::default());
     totals
+}
+
+fn meant(events: &[Event], is_meant: impl Fn(usize) -> bool) -> Vec<Event> {
+    let meant = (0..events.len()).filter(|index| is_meant(*index));
+    meant.map(|index| events[index].clone()).collect()
 }
 
 #[test]
@@ -261,6 +274,8 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
         events[events.len() - 1].recorded_at_us,
     );
     let times = (0..9).map(|step| first + (last - first) / 8 * step - 3);
+    let held = naive::held_changes(history.decoded());
+    let mut seen_held = false;
     let midnight = begin_of(day_of(last));
     let times = times.chain([first - 200 * DAY_US, midnight - 1, midnight, last]);
     for as_of_us in times {
@@ -274,11 +289,9 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
                 known_at.is_none_or(|known_at| index < known_at)
                     && events[index].occurred_at.as_ref().unwrap().time_us <= as_of_us
             };
-            let decoded = history.decoded().iter().enumerate();
-            let meant: Vec<Event> = decoded
-                .filter(|(index, _)| is_meant(*index))
-                .map(|(_, event)| event.clone())
-                .collect();
+            let expected = booked(history.decoded(), &held, is_meant);
+            seen_held |= expected.values().any(|sums| sums[HELD] > 0);
+            let by_unit = booked_by_unit(&meant(history.decoded(), is_meant));
             let recorded_by = recorded_by(&events, as_of_us);
             let known_at = known_at.map(|position| position as u64);
             let is_after = known_at.is_none_or(|position| position > recorded_by);
@@ -292,7 +305,7 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
             for (past, writer) in ways.flat_map(|past| [(past, 0), (past, 1)]) {
                 let writer = &mut pasts[writer];
                 let pairs = in_the_past(writer, &[StockGroup::Facility, StockGroup::Item], past);
-                assert_eq!(sums(&pairs), booked(&meant), "{past:?}");
+                assert_eq!(sums(&pairs), expected, "{past:?}");
                 // The same change by change.
                 let holdings = in_the_past(
                     writer,
@@ -304,7 +317,7 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
                     ],
                     past,
                 );
-                let mut totals: BTreeMap<(String, String), [i64; 12]> = BTreeMap::new();
+                let mut totals: BTreeMap<(String, String), Sums> = BTreeMap::new();
                 for row in &holdings {
                     let one = std::slice::from_ref(row);
                     for (key, sums) in sums(one) {
@@ -315,15 +328,16 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
                             .for_each(|(total, sum)| *total += sum);
                     }
                 }
-                totals.retain(|_, sums| *sums != [0; 12]);
-                assert_eq!(totals, booked(&meant), "{past:?}");
+                totals.retain(|_, sums| *sums != Sums::default());
+                assert_eq!(totals, expected, "{past:?}");
                 // And unit by unit.
                 let groups = [StockGroup::Facility, StockGroup::Asset];
                 let units = in_the_past(writer, &groups, past);
-                assert_eq!(sums_of_units(&units), booked_by_unit(&meant), "{past:?}");
+                assert_eq!(sums_of_units(&units), by_unit, "{past:?}");
             }
         }
     }
+    assert!(seen_held);
 }
 
 /// Key of a sheet, pair and counters.
@@ -458,22 +472,23 @@ fn rows_of_the_past_do_not_depend_on_how_the_events_came_in() {
     assert_eq!(dumps[0], dumps[2]);
 }
 
-/// The program dies here and there, and begins anew: before a batch is written, while it is, and after that. Rows of the
-/// past are those of a history taken in at once, on both databases, and what plain book-keeping says.
+/// A view is built beside one that answers, and then follows the log; the program dies here and there. Rows of the past are
+/// those of a history taken in at once, on both databases, and what plain book-keeping says.
 #[test]
 fn rows_of_the_past_survive_crashes() {
     let served = served();
+    let mut deaths = BTreeSet::new();
     for seed in 0..20_u64 {
         let history = History::with_changing_registry(&choices_from(seed, 120));
         let events = recorded_late(&history);
         let (live, once) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let crashes = 0x93e4_71b6_2d8f_05ca_u64.rotate_left(u32::try_from(seed).unwrap() * 7);
-        let sizes = [usize::try_from(seed % 7).unwrap() + 1, 40];
         let folder = Place::Folder(live.path().to_owned());
-        let mut writers = [
-            piecemeal(&folder, &HISTORY, &events, &sizes, crashes),
-            piecemeal(&served.place, &HISTORY, &events, &sizes, !crashes),
-        ];
+        let places = [(&folder, seed + 40), (&served.place, seed + 60)];
+        let mut writers = places.map(|(place, chance)| {
+            let (writer, died) = Rebuilt::of(place, &HISTORY, &events, chance);
+            deaths.extend(died);
+            writer
+        });
         let at_once = Place::Folder(once.path().to_owned());
         let mut at_once = chronicle(&at_once, &events, events.len());
         let expected = dump(at_once.connection(), &HISTORY);
@@ -486,21 +501,22 @@ fn rows_of_the_past_survive_crashes() {
                 events[events.len() / 2].recorded_at_us,
             )),
         };
-        let meant: Vec<Event> = history.decoded()[..middle]
-            .iter()
-            .zip(&events)
-            .filter(|(_, event)| event.occurred_at.as_ref().map(|at| at.time_us) <= past.as_of_us)
-            .map(|(event, _)| event.clone())
-            .collect();
+        let is_meant = |index: usize| {
+            let at = events[index].occurred_at.as_ref();
+            index < middle && at.map(|at| at.time_us) <= past.as_of_us
+        };
+        let held = naive::held_changes(history.decoded());
+        let booked = booked(history.decoded(), &held, is_meant);
         for writer in &mut writers {
             assert_eq!(dump(writer.connection(), &HISTORY), expected, "seed {seed}");
             let rows = in_the_past(writer, &[StockGroup::Facility, StockGroup::Item], past);
-            assert_eq!(sums(&rows), booked(&meant), "seed {seed}");
+            assert_eq!(sums(&rows), booked, "seed {seed}");
         }
         drop(writers);
         let copy = answering(&served.place, &HISTORY);
         served.place.remove(&copy).unwrap();
     }
+    assert_eq!(deaths.len(), STEPS, "{deaths:?}");
 }
 
 /// A copy is built beside the one that answers, killed on the way, and then follows the log: its rows are the same.

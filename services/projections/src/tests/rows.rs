@@ -1,14 +1,15 @@
 //! What stands in the rows, after any history and however it came in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_domain::{Boundary, Entry, code::MAX_QUANTITY};
-use keruen_proto::{log::v1::RecordedEvent, stock::v1::TraceStatus};
+use keruen_proto::stock::v1::TraceStatus;
 use proptest::prelude::*;
 
 use super::{
     chance::Choice,
-    history::{FACILITIES, History, ITEMS, eventful, is_asset},
+    history::{FACILITIES, History, ITEMS, choices_from, eventful, is_asset},
+    lives::{Rebuilt, STEPS, piecemeal},
     naive::{self, Key, Sums},
     stores::{self, answering, open, served, writer_in},
 };
@@ -17,7 +18,7 @@ use crate::{
     database::{Connection, params},
     failure::{Defect, StoreError},
     resource,
-    view::{CURRENT, View},
+    view::CURRENT,
     writer::Writer,
 };
 
@@ -114,46 +115,6 @@ fn sent_by_rows(rows: &BTreeMap<Key, Sums>) -> BTreeMap<(String, String, String)
         (key, sums[12])
     })
     .collect()
-}
-
-/// Takes in a history in batches of these sizes, and sometimes forgets what is in memory. The program dies here and there:
-/// before a batch is written, while it is, or after that; and begins anew.
-pub fn piecemeal(
-    place: &Place,
-    view: &'static View,
-    events: &[RecordedEvent],
-    sizes: &[usize],
-    crashes: u64,
-) -> Writer {
-    let mut writer = open(place, view);
-    let mut rest = events;
-    for (turn, size) in sizes.iter().cycle().enumerate() {
-        let (batch, after) = rest.split_at(rest.len().min(*size));
-        if batch.is_empty() {
-            break;
-        }
-        let position = writer.checkpoint().unwrap().position;
-        match (crashes >> (turn % 32 * 2)) & 3 {
-            0 => {
-                writer.take(batch).unwrap();
-                drop(writer);
-                writer = open(place, view);
-                assert_eq!(writer.checkpoint().unwrap().position, position);
-            }
-            1 => {
-                writer.take(batch).unwrap();
-                writer.die_while_writing();
-                writer = open(place, view);
-                assert_eq!(writer.checkpoint().unwrap().position, position);
-            }
-            2 => writer.forget_beyond(0),
-            _ => {}
-        }
-        let applied = writer.apply(batch).unwrap();
-        assert_eq!(applied.position, batch.last().unwrap().position);
-        rest = after;
-    }
-    writer
 }
 
 fn built(dir: &std::path::Path, history: &History) -> Writer {
@@ -447,35 +408,26 @@ fn a_file_that_is_no_database_is_built_anew() {
     assert_eq!(dump(built(dir.path(), &history).connection()), expected);
 }
 
-/// What was put into an unfinished copy and crashed on the way is what would be there anyway, on both databases.
+/// A view is built beside one that answers, and then follows the log; the program dies here and there. Rows are those of a
+/// history taken in at once, on both databases.
 #[test]
-fn both_databases_have_the_same_rows() {
+fn both_databases_have_the_same_rows_however_often_the_program_died() {
     let served = served();
+    let mut deaths = BTreeSet::new();
     for seed in 0..20_u64 {
-        let choices: Vec<Choice> = (0..120_u64)
-            .map(|number| {
-                let mixed = (seed << 32 | number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                let bytes = mixed.to_le_bytes();
-                let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-                (bytes[0], word(2), word(4), word(6))
-            })
-            .collect();
-        let history = History::with_changing_registry(&choices);
-        let dir = tempfile::tempdir().unwrap();
-        let mut once = built(dir.path(), &history);
-        let sizes = [usize::try_from(seed).unwrap() + 3, 40];
-        let crashes = 0x93e4_71b6_2d8f_05ca_u64.rotate_left(u32::try_from(seed).unwrap() * 7);
-        let mut writer = piecemeal(&served.place, &CURRENT, &history.events, &sizes, crashes);
-        assert_eq!(
-            dump(writer.connection()),
-            dump(once.connection()),
-            "seed {seed}"
-        );
-        drop(writer);
+        let history = History::with_changing_registry(&choices_from(seed, 120));
+        let (once, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let expected = dump(built(once.path(), &history).connection());
+        let folder = Place::Folder(dir.path().to_owned());
+        for (place, chance) in [(&folder, seed), (&served.place, seed + 20)] {
+            let (mut writer, died) = Rebuilt::of(place, &CURRENT, &history.events, chance);
+            assert_eq!(dump(writer.connection()), expected, "seed {seed}: {died:?}");
+            deaths.extend(died);
+        }
         let copy = answering(&served.place, &CURRENT);
         served.place.remove(&copy).unwrap();
     }
+    assert_eq!(deaths.len(), STEPS, "{deaths:?}");
 }
 
 #[test]
