@@ -44,6 +44,9 @@ const VERBS: &[(&str, &str)] = &[
     ("ListShipments", "shipment list"),
     ("ListDonations", "donation list"),
     ("ListAssets", "asset list"),
+    ("ListUnmetNeeds", "report unmet"),
+    ("ListExpiringStock", "report expiring"),
+    ("ListReorders", "report reorder"),
     ("ListAuditExceptions", "report exceptions"),
 ];
 

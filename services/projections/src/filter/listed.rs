@@ -35,6 +35,9 @@ pub fn filtered_lists() -> Vec<(&'static str, Vec<ListedField>)> {
         ("ListShipments", all(&boards::SHIPMENTS)),
         ("ListDonations", all(&boards::DONATIONS)),
         ("ListAssets", all(&assets::ASSETS)),
+        ("ListUnmetNeeds", all(&report::NEEDS)),
+        ("ListExpiringStock", all(&report::EXPIRING)),
+        ("ListReorders", all(&report::REORDERS)),
         ("ListAuditExceptions", all(&report::EXCEPTIONS)),
     ]
 }

@@ -31,7 +31,7 @@ const KEYS: [(&str, bool); 5] = [
 ];
 
 /// What stock that expires can be filtered and ordered by.
-static EXPIRING: [Column; 11] = [
+pub static EXPIRING: [Column; 11] = [
     column("expires_on", Kind::Day, "b.expires_on"),
     column("region", Kind::Region, "s.facility_id"),
     column("facility", Kind::Code(Known::Facility), "s.facility_id"),

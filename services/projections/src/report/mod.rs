@@ -11,6 +11,9 @@ mod unmet;
 
 pub use endpoint::ReportEndpoint;
 pub use exceptions::EXCEPTIONS;
+pub use expiry::EXPIRING;
+pub use needs::NEEDS;
+pub use reorder::REORDERS;
 #[cfg(test)]
 pub use {
     exceptions::ExceptionsQuery,

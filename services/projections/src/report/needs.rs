@@ -26,7 +26,7 @@ use crate::{
 const USUAL_CONFIRMED_DAYS: i32 = 60;
 
 /// What unmet needs can be filtered and ordered by: columns of rows in memory.
-static NEEDS: [Column; 18] = [
+pub static NEEDS: [Column; 18] = [
     column("region", Kind::Region, ""),
     column("commodity", Kind::Code(Known::Commodity), ""),
     column("item", Kind::Code(Known::Item), ""),

@@ -26,7 +26,7 @@ const USUAL_AVERAGE_MONTHS: i32 = 3;
 const USUAL_TARGET_MONTHS: i32 = 2;
 
 /// What reorders can be filtered and ordered by: columns of rows in memory.
-static REORDERS: [Column; 9] = [
+pub static REORDERS: [Column; 9] = [
     column("region", Kind::Region, ""),
     column("facility", Kind::Code(Known::Facility), ""),
     column("commodity", Kind::Code(Known::Commodity), ""),
