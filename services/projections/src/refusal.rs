@@ -78,7 +78,7 @@ pub enum Refusal {
     },
     /// A statement would be about more than can be added up at once.
     #[error(
-        "the statement would be about too much to add up at once; ask for one donation, or a shorter period"
+        "the statement would be about too much to add up at once; ask for one donation at a time"
     )]
     StatementTooLarge,
     /// Reading failed.

@@ -15,7 +15,7 @@ use super::{
     reorder::{self, ReorderQuery},
     statement::StatementQuery,
 };
-use crate::{endpoint::StockEndpoint, refusal::Refusal};
+use crate::endpoint::StockEndpoint;
 
 /// `keruen.reports.v1.ReportService` over the views on a log.
 #[derive(Clone)]
@@ -97,8 +97,7 @@ macro_rules! lists {
                 request: Request<GetStatementRequest>,
             ) -> Result<Response<GetStatementResponse>, Status> {
                 let (views, log) = (self.stock.views(), self.stock.log());
-                let head_position = log.head().await.map_err(Refusal::from)?.position;
-                let query = StatementQuery::parse(request.get_ref(), views.today(), head_position)?;
+                let query = StatementQuery::parse(request.get_ref(), log, views.today()).await?;
                 let min_position = query.min_position();
                 for keeper in [views.current(), views.history()] {
                     self.stock.wait_for(keeper, min_position, request.metadata()).await?;

@@ -1,11 +1,12 @@
 //! What the log tells of the past beyond what views keep of it: how things stood at a position, and why units were lost.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, hash_map},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, hash_map},
     sync::Arc,
 };
 
-use keruen_domain::{Boundary, Entry};
+use chrono::NaiveDate;
+use keruen_domain::{Boundary, Entry, asset::life_units, calendar::kazakhstan_day};
 use keruen_log::{Log, Range};
 use keruen_proto::{
     Event,
@@ -14,7 +15,7 @@ use keruen_proto::{
     registry::v1::{FacilityKind, LocalizedText},
 };
 
-use super::statement::Change;
+use super::statement::changes::Change;
 use crate::{refusal::Refusal, subject};
 
 const PAGE_EVENTS: usize = 1_000;
@@ -42,11 +43,21 @@ async fn events(
     }
 }
 
-/// The folds of boundaries as they stood at a position. Each is folded from the events that carry its own tag.
+/// The folds of boundaries as they stood at a position.
 async fn folds_at(
     log: &Arc<dyn Log>,
     boundaries: &[Boundary],
     at: u64,
+) -> Result<HashMap<Boundary, Entry>, Refusal> {
+    folds_and_events_at(log, boundaries, at, |_, _, _| ()).await
+}
+
+/// The same, with a look at each event that is folded. Each is folded from the events that carry its own tag.
+async fn folds_and_events_at(
+    log: &Arc<dyn Log>,
+    boundaries: &[Boundary],
+    at: u64,
+    mut look: impl FnMut(&Boundary, &RecordedEvent, &Event),
 ) -> Result<HashMap<Boundary, Entry>, Refusal> {
     let mut folds = HashMap::new();
     let types = |boundary| Entry::empty(boundary).event_types();
@@ -72,6 +83,7 @@ async fn folds_at(
                     && entry.event_types().contains(&event.type_name())
                 {
                     entry.evolve(boundary, &event);
+                    look(boundary, recorded, &event);
                 }
             }
         })
@@ -82,15 +94,69 @@ async fn folds_at(
     Ok(folds)
 }
 
-/// Units with serial numbers that have been of these batches by a position, as they stood then.
+/// A unit with a serial number as it stood at a position.
+pub struct AssetThen {
+    /// The unit.
+    pub asset: Asset,
+    /// When anything was last reported of it but where it is, in microseconds: before all times where nothing was.
+    pub reported_us: i64,
+}
+
+/// Units with serial numbers that have been of these batches by a position, as they stood then, with what was reported of
+/// them that had happened before a time in microseconds.
 pub async fn assets_at(
     log: &Arc<dyn Log>,
-    batch_ids: &[&str],
+    batch_ids: &BTreeSet<String>,
     at: u64,
-) -> Result<Vec<Asset>, Refusal> {
+    end_us: i64,
+) -> Result<Vec<AssetThen>, Refusal> {
+    let assets = assets_of(log, batch_ids, at).await?;
+    let mut reports: HashMap<Boundary, BTreeMap<String, i64>> = HashMap::new();
+    let folds = folds_and_events_at(log, &assets, at, |boundary, recorded, event| {
+        let of_asset = reports.entry(boundary.clone()).or_default();
+        if let Event::AssetStepVoided(it) = event {
+            of_asset.remove(&it.corrects_event_id);
+        } else if is_report(event) {
+            let happened_at = recorded.occurred_at.as_ref();
+            let happened_us = happened_at.map_or(recorded.recorded_at_us, |at| at.time_us);
+            of_asset.insert(recorded.event_id.clone(), happened_us);
+        }
+    })
+    .await?;
+    let last_report = |boundary: &Boundary| {
+        let times = reports.get(boundary).into_iter().flat_map(BTreeMap::values);
+        times.copied().filter(|time_us| *time_us < end_us).max()
+    };
+    let folds = folds.into_iter();
+    let assets = folds.filter_map(|(boundary, entry)| match entry {
+        Entry::Asset(asset) => Some(AssetThen {
+            reported_us: last_report(&boundary).unwrap_or(i64::MIN),
+            asset,
+        }),
+        _ => None,
+    });
+    Ok(assets.collect())
+}
+
+/// Whether an event of an asset tells of it otherwise than by moving it: a step in its life, or a trip that it makes.
+fn is_report(event: &Event) -> bool {
+    let is_trip = matches!(
+        event,
+        Event::TripDeparted(_) | Event::TripResumed(_) | Event::TripCompleted(_)
+    );
+    is_trip || life_units(event).is_some()
+}
+
+/// Units with serial numbers that have been of these batches by a position.
+async fn assets_of(
+    log: &Arc<dyn Log>,
+    batch_ids: &BTreeSet<String>,
+    at: u64,
+) -> Result<Vec<Boundary>, Refusal> {
     let mut assets: BTreeSet<Boundary> = BTreeSet::new();
+    let batch_ids: Vec<&String> = batch_ids.iter().collect();
     for chunk in batch_ids.chunks(MAX_FOLDS) {
-        let of_batch = |id: &&str| QueryItem {
+        let of_batch = |id: &&String| QueryItem {
             types: Vec::new(),
             tags: vec![format!("batch:{id}")],
         };
@@ -106,13 +172,7 @@ pub async fn assets_at(
             return Err(Refusal::StatementTooLarge);
         }
     }
-    let assets: Vec<Boundary> = assets.into_iter().collect();
-    let folds = folds_at(log, &assets, at).await?;
-    let folds = folds.into_values().filter_map(|entry| match entry {
-        Entry::Asset(asset) => Some(asset),
-        _ => None,
-    });
-    Ok(folds.collect())
+    Ok(assets.into_iter().collect())
 }
 
 /// Those of these facilities that keep stock for others, as the registry said at a position.
@@ -151,39 +211,71 @@ pub async fn organisation_name_at(
     }))
 }
 
-/// Batches whose value or last day of use has been told anew since a position, as they were then.
+/// Of some batches, those whose value or last day of use has been told anew since a position.
+pub struct Amendments<'b> {
+    /// In order.
+    batch_ids: &'b [String],
+    /// Up to where the log has been looked through.
+    seen_position: u64,
+    amended: HashSet<String>,
+}
+
+impl<'b> Amendments<'b> {
+    /// None known yet.
+    pub fn since(position: u64, batch_ids: &'b [String]) -> Self {
+        Self {
+            batch_ids,
+            seen_position: position,
+            amended: HashSet::new(),
+        }
+    }
+
+    /// Those among these, which have just been read: what is told anew later is not in what was read.
+    pub async fn among(
+        &mut self,
+        log: &Arc<dyn Log>,
+        batches: &BTreeMap<String, Batch>,
+    ) -> Result<Vec<Boundary>, Refusal> {
+        let item = QueryItem {
+            types: ["BatchDataCorrected", "BatchExpiryShortened"]
+                .map(|name| format!("keruen.inventory.v1.{name}"))
+                .to_vec(),
+            tags: Vec::new(),
+        };
+        let range = Range::after(self.seen_position);
+        events(log, vec![item], range, |recorded| {
+            let tags = recorded.tags.iter();
+            let named = tags.filter_map(|tag| tag.strip_prefix("batch:"));
+            let asked =
+                named.filter_map(|id| self.batch_ids.binary_search_by(|it| (**it).cmp(id)).ok());
+            self.amended
+                .extend(asked.filter_map(|index| self.batch_ids.get(index).cloned()));
+            self.seen_position = recorded.position;
+        })
+        .await?;
+        let amended = batches.keys().filter(|id| self.amended.contains(*id));
+        Ok(amended.filter_map(|id| Boundary::batch(id)).collect())
+    }
+}
+
+/// Batches as they were at a position.
 pub async fn batches_at(
     log: &Arc<dyn Log>,
-    batches: &BTreeMap<String, Batch>,
+    batches: &[Boundary],
     at: u64,
 ) -> Result<BTreeMap<String, Batch>, Refusal> {
-    let item = QueryItem {
-        types: ["BatchDataCorrected", "BatchExpiryShortened"]
-            .map(|name| format!("keruen.inventory.v1.{name}"))
-            .to_vec(),
-        tags: Vec::new(),
-    };
-    let mut changed: BTreeSet<String> = BTreeSet::new();
-    events(log, vec![item], Range::after(at), |recorded| {
-        let tags = recorded.tags.iter();
-        let named = tags.filter_map(|tag| tag.strip_prefix("batch:"));
-        changed.extend(
-            named
-                .filter(|id| batches.contains_key(*id))
-                .map(str::to_owned),
-        );
-    })
-    .await?;
-    let changed: Vec<Boundary> = changed
-        .iter()
-        .filter_map(|id| Boundary::batch(id))
-        .collect();
-    let folds = folds_at(log, &changed, at).await?;
+    let folds = folds_at(log, batches, at).await?;
     let then = folds.into_values().filter_map(|entry| match entry {
         Entry::Batch(batch) => Some((batch.batch_id.clone(), batch)),
         _ => None,
     });
     Ok(then.collect())
+}
+
+/// The day in Kazakhstan on which a position was recorded; `None` where nothing was.
+pub async fn day_at(log: &Arc<dyn Log>, position: u64) -> Result<Option<NaiveDate>, Refusal> {
+    let recorded = recorded_at(log, position).await?;
+    Ok(recorded.map(|recorded| kazakhstan_day(recorded.recorded_at_us)))
 }
 
 /// Why units were lost or disposed of, by position and batch.
@@ -230,10 +322,17 @@ fn reason(event: &Event) -> &'static str {
     }
 }
 
-async fn event_at(log: &Arc<dyn Log>, position: u64) -> Result<Option<Event>, Refusal> {
-    let range = Range::after(position.saturating_sub(1)).up_to(position);
+async fn recorded_at(log: &Arc<dyn Log>, position: u64) -> Result<Option<RecordedEvent>, Refusal> {
+    let Some(before) = position.checked_sub(1) else {
+        return Ok(None);
+    };
+    let range = Range::after(before).up_to(position);
     let page = log.read(&Query::default(), range, 1).await?;
-    let found = page.events.first();
+    Ok(page.events.into_iter().next())
+}
+
+async fn event_at(log: &Arc<dyn Log>, position: u64) -> Result<Option<Event>, Refusal> {
+    let found = recorded_at(log, position).await?;
     Ok(found.and_then(|recorded| Event::decode(&recorded.r#type, &recorded.data).ok()))
 }
 

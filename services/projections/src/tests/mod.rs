@@ -27,3 +27,4 @@ mod statement;
 mod stores;
 mod sums;
 mod travelling;
+mod unreported;

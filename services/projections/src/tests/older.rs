@@ -138,7 +138,7 @@ async fn statement(views: &Arc<Views>, log: &Arc<dyn Log>, position: u64) -> Vec
         ..GetStatementRequest::default()
     };
     let today = LAST_DAY.parse().unwrap();
-    let query = StatementQuery::parse(&request, today, position).unwrap();
+    let query = StatementQuery::parse(&request, log, today).await.unwrap();
     query.answer(views, log).await.unwrap().rows
 }
 

@@ -1,49 +1,105 @@
 //! Statements, against plain book-keeping, and as told at a position for ever.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use keruen_domain::registry::Amend;
-use keruen_log::Log;
-use keruen_proto::{
-    registry::v1::{Facility, FacilityKind, LocalizedText, Organisation},
-    reports::v1::{
-        GetStatementRequest, GetStatementResponse, StatementFigure as Figure, StatementRow,
-        get_statement_request::Party,
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
     },
 };
 
+use keruen_domain::{calendar::kazakhstan_day, registry::Amend};
+use keruen_log::{Log, SqliteLog, SqliteOptions};
+use keruen_proto::{
+    log::v1::RecordedEvent,
+    registry::v1::{Facility, FacilityKind, LocalizedText, Organisation},
+    reports::v1::{
+        GetStatementRequest, GetStatementResponse, StatementFigure as Figure, StatementRow,
+        get_statement_request::Party, report_service_server::ReportService,
+    },
+};
+use tonic::Request;
+
 use super::{
-    following::{append, open_log},
-    history::{FACILITIES, ORGANISATIONS, eventful},
+    following::append,
+    history::{FACILITIES, History, ORGANISATIONS, eventful},
     naive,
 };
 use crate::{
-    report::StatementQuery,
+    endpoint::StockEndpoint,
+    engine::Running,
+    refusal::Refusal,
+    report::{ReportEndpoint, StatementQuery},
     views::{ViewOptions, Views},
 };
 
 /// The last day of the history, and of none of its facts.
 pub const LAST_DAY: &str = "2026-03-20";
 
-struct Node {
+/// 2026-03-20T06:00:00Z.
+const AFTER_ALL_US: i64 = 1_773_986_400_000_000;
+pub const DAY_US: i64 = 86_400_000_000;
+
+/// A log, its views, and the clock of both.
+pub struct Node {
     views: Arc<Views>,
-    log: Arc<dyn Log>,
+    pub log: Arc<dyn Log>,
+    clock: Arc<AtomicI64>,
+    reports: ReportEndpoint,
 }
 
 impl Node {
-    async fn ask(&self, request: &GetStatementRequest) -> GetStatementResponse {
-        let head_position = self.log.head().await.unwrap().position;
-        for (_, mut status) in self.views.watch() {
-            let reached =
-                status.wait_for(|status| status.ready && status.position >= head_position);
-            reached.await.unwrap();
-        }
+    /// By its clock it is the last day of the history.
+    pub fn new(dir: &Path) -> (Self, Running) {
+        let clock = Arc::new(AtomicI64::new(AFTER_ALL_US));
+        let now = Arc::clone(&clock);
+        let options = SqliteOptions {
+            clock: Arc::new(move || now.load(Ordering::Relaxed)),
+            ..SqliteOptions::default()
+        };
+        let log: Arc<dyn Log> = Arc::new(SqliteLog::open(&dir.join("keruen.db"), options).unwrap());
+        let now = Arc::clone(&clock);
+        let options = ViewOptions {
+            today: Some(Arc::new(move || {
+                kazakhstan_day(now.load(Ordering::Relaxed))
+            })),
+            ..ViewOptions::default()
+        };
+        let views = Views::in_folder(dir, options).unwrap();
+        let running = views.run(log.clone());
+        let stock = StockEndpoint::new(Arc::clone(&views), Arc::clone(&log));
+        let node = Self {
+            views,
+            log,
+            clock,
+            reports: ReportEndpoint::new(stock),
+        };
+        (node, running)
+    }
+
+    fn days_pass(&self, days: i64) {
+        self.clock.fetch_add(days * DAY_US, Ordering::Relaxed);
+    }
+
+    /// The first page of a statement about no more batches than these.
+    async fn limited(
+        &self,
+        request: &GetStatementRequest,
+        batches: usize,
+    ) -> Result<GetStatementResponse, Refusal> {
+        let today = LAST_DAY.parse().unwrap();
+        let query = StatementQuery::parse(request, &self.log, today).await?;
+        query.limited(batches).answer(&self.views, &self.log).await
+    }
+
+    /// All pages, with no more said for each than the first one answered with.
+    pub async fn ask(&self, request: &GetStatementRequest) -> GetStatementResponse {
         let mut request = request.clone();
         let mut all = GetStatementResponse::default();
         loop {
-            let today = LAST_DAY.parse().unwrap();
-            let query = StatementQuery::parse(&request, today, head_position).unwrap();
-            let page = query.answer(&self.views, &self.log).await.unwrap();
+            let page = self.reports.get_statement(Request::new(request.clone()));
+            let page = page.await.unwrap().into_inner();
             request.at_position = page.position;
             request.page_token.clone_from(&page.next_page_token);
             let rows = std::mem::take(&mut all.rows);
@@ -58,15 +114,25 @@ impl Node {
     }
 }
 
-fn of_donor() -> GetStatementRequest {
+/// A fact every six minutes, so that there are days enough.
+pub fn spread(events: &[RecordedEvent]) -> Vec<RecordedEvent> {
+    let mut events = events.to_vec();
+    for (index, event) in events.iter_mut().enumerate() {
+        let at = event.occurred_at.as_mut().unwrap();
+        at.time_us += i64::try_from(index).unwrap() * 300_000_000;
+    }
+    events
+}
+
+pub fn of_donor() -> GetStatementRequest {
     GetStatementRequest {
         party: Some(Party::DonorId("KASPI".to_owned())),
-        page_size: 7,
+        page_size: 40,
         ..GetStatementRequest::default()
     }
 }
 
-fn of_owner(owner_id: &str) -> GetStatementRequest {
+pub fn of_owner(owner_id: &str) -> GetStatementRequest {
     GetStatementRequest {
         party: Some(Party::OwnerId(owner_id.to_owned())),
         ..of_donor()
@@ -100,11 +166,8 @@ fn sum(rows: &[StatementRow], figure: Figure) -> i64 {
     rows.map(|row| row.quantity).sum()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_statement_adds_up_and_stays_as_it_was() {
-    let mut history = eventful();
-    let middle = history.events.len() / 3 * 2;
-    // At last the registry says something else of everything.
+/// At last the registry says something else of everything.
+fn rename(history: &mut History) {
     for (facility_id, _) in FACILITIES {
         history.expect(&Amend {
             thing: Facility {
@@ -126,16 +189,27 @@ async fn a_statement_adds_up_and_stays_as_it_was() {
         },
         fields: vec!["name".to_owned()],
     });
-    let events = &history.events;
-    let dir = tempfile::tempdir().unwrap();
-    let log: Arc<dyn Log> = open_log(&dir.path().join("keruen.db"));
-    append(&*log, &events[..middle]).await;
-    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
-    let running = views.run(log.clone());
-    let node = Node { views, log };
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_adds_up_and_stays_as_it_was() {
+    let mut history = eventful();
+    let middle = history.events.len() / 3 * 2;
+    rename(&mut history);
+    let events = &spread(&history.events)[..];
+    let dir = tempfile::tempdir().unwrap();
+    let (node, running) = Node::new(dir.path());
+    append(&*node.log, &events[..middle]).await;
+
+    let of_donor = || GetStatementRequest {
+        unreported_after_days: 18,
+        ..of_donor()
+    };
     let earlier = node.ask(&of_donor()).await;
     assert_eq!(earlier.position, middle as u64);
+    assert_eq!(earlier.last_day, LAST_DAY);
+    let unreported = sum(&earlier.rows, Figure::Unreported);
+    assert!(unreported > 0 && unreported < sum(&earlier.rows, Figure::Delivered));
     check_balance(&earlier.rows);
     let owners = [of_owner(ORGANISATIONS[0]), of_owner(ORGANISATIONS[1])];
     let mut owned = Vec::new();
@@ -144,6 +218,9 @@ async fn a_statement_adds_up_and_stays_as_it_was() {
         check_balance(&owned[owned.len() - 1].rows);
     }
 
+    // Time passes, and more is recorded.
+    node.days_pass(40);
+    assert_eq!(node.ask(&of_donor()).await, earlier);
     append(&*node.log, &events[middle..]).await;
     // As known then, it is the same, whatever was recorded since.
     let frozen = GetStatementRequest {
@@ -194,23 +271,21 @@ async fn a_statement_adds_up_and_stays_as_it_was() {
         "{lost:?}"
     );
 
-    check_changes(&node, middle as u64, &earlier, &later).await;
+    assert_ne!(later.last_day, LAST_DAY);
+    let asked = GetStatementRequest {
+        since_position: middle as u64,
+        changed_only: true,
+        ..of_donor()
+    };
+    let changes = node.ask(&asked).await.rows;
+    check_changes(&changes, &earlier.rows, &later.rows);
+    node.days_pass(40);
+    assert_eq!(node.ask(&asked).await.rows, changes);
     running.stop().await;
 }
 
 /// What has changed since an earlier statement is what the two say differently.
-async fn check_changes(
-    node: &Node,
-    since: u64,
-    earlier: &GetStatementResponse,
-    later: &GetStatementResponse,
-) {
-    let request = GetStatementRequest {
-        since_position: since,
-        changed_only: true,
-        ..of_donor()
-    };
-    let changes = node.ask(&request).await.rows;
+fn check_changes(changes: &[StatementRow], earlier: &[StatementRow], later: &[StatementRow]) {
     let key = |row: &StatementRow| {
         let currency = row.value.clone().or_else(|| row.value_before.clone());
         let currency = currency
@@ -227,7 +302,7 @@ async fn check_changes(
     let quantities = |rows: &[StatementRow]| -> BTreeMap<_, i64> {
         rows.iter().map(|row| (key(row), row.quantity)).collect()
     };
-    let (before, after) = (quantities(&earlier.rows), quantities(&later.rows));
+    let (before, after) = (quantities(earlier), quantities(later));
     let mut expected = BTreeMap::new();
     for key in before.keys().chain(after.keys()) {
         let of = |rows: &BTreeMap<_, i64>| rows.get(key).copied().unwrap_or_default();
@@ -246,18 +321,10 @@ async fn check_changes(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_period_begins_with_what_the_one_before_ended_with() {
     let history = eventful();
-    let mut events = history.events.clone();
-    // A fact every six minutes, so that there are days enough.
-    for (index, event) in events.iter_mut().enumerate() {
-        let at = event.occurred_at.as_mut().unwrap();
-        at.time_us += i64::try_from(index).unwrap() * 300_000_000;
-    }
+    let events = spread(&history.events);
     let dir = tempfile::tempdir().unwrap();
-    let log: Arc<dyn Log> = open_log(&dir.path().join("keruen.db"));
-    append(&*log, &events).await;
-    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
-    let running = views.run(log.clone());
-    let node = Node { views, log };
+    let (node, running) = Node::new(dir.path());
+    append(&*node.log, &events).await;
     let period = |first_day: &str, last_day: &str| GetStatementRequest {
         first_day: first_day.to_owned(),
         last_day: last_day.to_owned(),
@@ -289,41 +356,82 @@ async fn a_period_begins_with_what_the_one_before_ended_with() {
     running.stop().await;
 }
 
-#[test]
-fn a_statement_that_breaks_a_rule_is_refused_field_by_field() {
-    let refused = |request: &GetStatementRequest, field: &str| {
-        let query = StatementQuery::parse(request, LAST_DAY.parse().unwrap(), 10);
-        let error = query.err().expect(field).to_string();
-        assert!(error.contains(field), "{error}");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_about_too_much_is_told_donation_by_donation() {
+    let history = eventful();
+    let dir = tempfile::tempdir().unwrap();
+    let (node, running) = Node::new(dir.path());
+    append(&*node.log, &history.events).await;
+    let owner = GetStatementRequest {
+        page_size: 1_000,
+        ..of_owner(ORGANISATIONS[0])
     };
-    refused(&GetStatementRequest::default(), "party");
+    let whole = node.ask(&owner).await.rows;
+    let mut parts = Vec::new();
+    for donation_id in history
+        .donations
+        .iter()
+        .map(String::as_str)
+        .chain(["UNATTRIBUTED"])
+    {
+        let part = GetStatementRequest {
+            donation_id: donation_id.to_owned(),
+            ..owner.clone()
+        };
+        // Batches of one donation, or of none that is known.
+        parts.extend(node.limited(&part, 60).await.unwrap().rows);
+    }
+    let order = |rows: &mut Vec<StatementRow>| rows.sort_by_key(|row| format!("{row:?}"));
+    let mut sorted = whole;
+    order(&mut sorted);
+    order(&mut parts);
+    assert_eq!(parts, sorted);
+    for request in [owner, of_donor()] {
+        let refused = node.limited(&request, 60).await.unwrap_err();
+        assert!(matches!(refused, Refusal::StatementTooLarge), "{refused}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_breaks_a_rule_is_refused_field_by_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, running) = Node::new(dir.path());
+    append(&*node.log, &eventful().events[..10]).await;
     let ask = of_donor();
-    refused(
-        &GetStatementRequest {
-            at_position: 11,
-            ..ask.clone()
-        },
-        "at_position",
-    );
-    refused(
-        &GetStatementRequest {
-            since_position: 11,
-            ..ask.clone()
-        },
-        "since_position",
-    );
-    refused(
-        &GetStatementRequest {
-            changed_only: true,
-            ..ask.clone()
-        },
-        "changed_only",
-    );
-    let wrong = GetStatementRequest {
-        first_day: "2026-03-21".to_owned(),
-        unreported_after_days: -1,
-        ..ask
-    };
-    refused(&wrong, "first_day");
-    refused(&wrong, "unreported_after_days");
+    let wrong = [
+        (GetStatementRequest::default(), vec!["party"]),
+        (
+            GetStatementRequest {
+                at_position: 11,
+                since_position: 11,
+                ..ask.clone()
+            },
+            vec!["at_position", "since_position"],
+        ),
+        (
+            GetStatementRequest {
+                changed_only: true,
+                ..ask.clone()
+            },
+            vec!["changed_only"],
+        ),
+        (
+            GetStatementRequest {
+                first_day: "2026-03-21".to_owned(),
+                unreported_after_days: -1,
+                ..ask
+            },
+            vec!["first_day", "unreported_after_days"],
+        ),
+    ];
+    for (request, fields) in wrong {
+        let today = LAST_DAY.parse().unwrap();
+        let query = StatementQuery::parse(&request, &node.log, today).await;
+        let error = query.err().expect(fields[0]).to_string();
+        for field in fields {
+            assert!(error.contains(field), "{error}");
+        }
+    }
+    running.stop().await;
 }

@@ -1,0 +1,196 @@
+//! What was delivered and told of no more, and what expired, against a plain look at every event.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use keruen_domain::Boundary;
+use keruen_proto::{
+    Event,
+    log::v1::RecordedEvent,
+    reports::v1::{GetStatementRequest, StatementFigure as Figure, StatementRow},
+};
+
+use super::{
+    following::append,
+    history::eventful,
+    naive,
+    statement::{DAY_US, LAST_DAY, Node, of_donor, spread},
+};
+
+/// A facility, a batch, and the tag of the unit; empty where units are not told apart.
+type Place = (String, String, String);
+
+/// How many there are of something.
+#[derive(Default)]
+struct Found {
+    item_id: String,
+    quantity: i64,
+    /// When it came or was used last, if it was.
+    moved_us: Option<i64>,
+    /// When anything else was told of it.
+    step_us: Option<i64>,
+}
+
+/// When an asset was told of, in the words of the events: the tags of it that each has, and without what did not happen.
+fn reports(events: &[RecordedEvent], decoded: &[Event]) -> BTreeMap<String, Vec<i64>> {
+    let mut voided = Vec::new();
+    for event in decoded {
+        if let Event::AssetStepVoided(it) = event {
+            voided.push(it.corrects_event_id.as_str());
+        }
+    }
+    let mut reports: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for event in events {
+        let name = event.r#type.rsplit('.').next().unwrap();
+        let is_step = name.starts_with("Asset") || name.starts_with("Container");
+        if !is_step || name == "AssetStepVoided" || voided.contains(&&*event.event_id) {
+            continue;
+        }
+        for tag in event.tags.iter().filter(|tag| tag.starts_with("asset:")) {
+            let at_us = event.occurred_at.as_ref().unwrap().time_us;
+            reports.entry(tag.clone()).or_default().push(at_us);
+        }
+    }
+    reports
+}
+
+/// Batches that an event brought to where they are, by place.
+fn brought(event: &Event) -> Vec<(String, String)> {
+    let came = naive::came_and_went(event).into_iter();
+    let came = came.filter(|(_, _, went)| !went);
+    let mut came: Vec<_> = came
+        .map(|(facility_id, units, _)| (facility_id, units.batch_id.clone()))
+        .collect();
+    if let Event::KitsBroken(it) = event {
+        let same_owner = |owner: &str| owner == it.assembled_for_owner_id;
+        let restored = it
+            .components
+            .iter()
+            .filter(|units| same_owner(&units.owner_id));
+        came.extend(restored.map(|units| (it.facility_id.clone(), units.batch_id.clone())));
+    }
+    came
+}
+
+fn places(events: &[RecordedEvent], decoded: &[Event], end_us: i64) -> BTreeMap<Place, Found> {
+    let mut places: BTreeMap<Place, Found> = BTreeMap::new();
+    for (recorded, event) in events.iter().zip(decoded) {
+        let at_us = recorded.occurred_at.as_ref().unwrap().time_us;
+        if at_us >= end_us {
+            continue;
+        }
+        let brought = brought(event);
+        for (((facility_id, item_id, batch_id, _), number), sums) in
+            naive::units(std::slice::from_ref(event))
+        {
+            let tag = Boundary::asset(&item_id, &number).map(|it| it.tag());
+            let tag = tag.filter(|_| !number.is_empty()).unwrap_or_default();
+            let came = sums[0] > 0 && brought.contains(&(facility_id.clone(), batch_id.clone()));
+            let found = places.entry((facility_id, batch_id, tag)).or_default();
+            found.item_id = item_id;
+            found.quantity += sums[0];
+            if came || sums[5] > 0 {
+                found.moved_us = found.moved_us.max(Some(at_us));
+            }
+        }
+    }
+    for (tag, times) in reports(events, decoded) {
+        let last = times.into_iter().filter(|at_us| *at_us < end_us).max();
+        for ((_, _, unit), found) in &mut places {
+            if *unit == tag {
+                found.step_us = last;
+            }
+        }
+    }
+    places
+}
+
+/// Units by item and figure.
+type Told = BTreeMap<(String, i32), i64>;
+
+fn told(rows: &[StatementRow], figures: &[Figure]) -> Told {
+    let mut told = Told::new();
+    for row in rows.iter().filter(|row| figures.contains(&row.figure())) {
+        *told.entry((row.item_id.clone(), row.figure)).or_default() += row.quantity;
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_told_of_any_more_is_unreported_unit_by_unit() {
+    let history = eventful();
+    let events = spread(&history.events);
+    let decoded = history.decoded();
+    let dir = tempfile::tempdir().unwrap();
+    let (node, running) = Node::new(dir.path());
+    append(&*node.log, &events).await;
+    let mut expires: BTreeMap<&str, &str> = BTreeMap::new();
+    for event in decoded {
+        if let Event::BatchExpiryShortened(it) = event {
+            expires.insert(&it.batch_id, &it.expires_on);
+        }
+    }
+    let given: Vec<&str> = decoded
+        .iter()
+        .filter_map(|event| match event {
+            Event::DonationReceived(it) => Some(it.lines.iter()),
+            _ => None,
+        })
+        .flatten()
+        .filter_map(|line| Some(&*line.units.as_ref()?.batch_id))
+        .collect();
+    let mut told_by_step = 0;
+    for (last_day, days) in [
+        ("2026-03-04", 1),
+        (LAST_DAY, 16),
+        (LAST_DAY, 17),
+        (LAST_DAY, 18),
+        ("2030-01-01", 30),
+        ("2030-01-02", 30),
+    ] {
+        let request = GetStatementRequest {
+            last_day: last_day.to_owned(),
+            unreported_after_days: days,
+            page_size: 1_000,
+            ..of_donor()
+        };
+        let rows = node.ask(&request).await.rows;
+        let end: NaiveDate = last_day.parse().unwrap();
+        let days_after_1970 = end.signed_duration_since(NaiveDate::default()).num_days() + 1;
+        let end_us = days_after_1970 * DAY_US - 5 * 3_600_000_000;
+        let from_us = end_us - i64::from(days) * DAY_US;
+        let mut wanted = Told::new();
+        for ((_, batch_id, _), found) in places(&events, decoded, end_us) {
+            if !given.contains(&&*batch_id) {
+                continue;
+            }
+            let mut add = |figure: Figure, quantity: i64| {
+                let key = (found.item_id.clone(), figure.into());
+                *wanted.entry(key).or_default() += quantity;
+            };
+            add(Figure::Delivered, found.quantity);
+            let is_told = |at_us: Option<i64>| at_us.is_some_and(|at_us| at_us >= from_us);
+            if !is_told(found.moved_us) && is_told(found.step_us) {
+                told_by_step += found.quantity;
+            } else if !is_told(found.moved_us) {
+                add(Figure::Unreported, found.quantity);
+            }
+            // On its last day it may still be used.
+            if expires.get(&*batch_id).is_some_and(|day| *day < last_day) {
+                add(Figure::Expired, found.quantity);
+            }
+        }
+        wanted.retain(|_, quantity| *quantity != 0);
+        let figures = [Figure::Delivered, Figure::Unreported, Figure::Expired];
+        assert_eq!(
+            told(&rows, &figures),
+            wanted,
+            "{days} days before {last_day}"
+        );
+        let has = |figure: Figure| wanted.keys().any(|(_, it)| *it == i32::from(figure));
+        assert_eq!(has(Figure::Expired), last_day == "2030-01-02");
+        assert!(has(Figure::Unreported));
+    }
+    assert!(told_by_step > 10, "{told_by_step}");
+    running.stop().await;
+}
