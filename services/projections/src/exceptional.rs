@@ -238,30 +238,41 @@ fn signed_by(event: &Event) -> &str {
     }
 }
 
-/// The request that an event approves, and everybody who had a hand in that.
+/// What an event approves, as tags: a request, or the shipments of a plan; and everybody who had a hand in that.
 pub fn approval<'e>(
     recorded: &'e RecordedEvent,
     event: &'e Event,
-) -> Option<(&'e str, Vec<&'e str>)> {
-    let (request_id, person_ref) = match event {
+) -> Option<(Vec<String>, Vec<&'e str>)> {
+    let (approved, person_ref) = match event {
         Event::RequestApproved(it) => {
             let spoken = it.word_of_mouth.as_ref();
             (
-                &it.request_id,
+                vec![request(&it.request_id)],
                 spoken.map_or("", |it| it.approved_by_ref.as_str()),
             )
         }
-        Event::ApprovalConfirmed(it) => (&it.request_id, it.confirmed_by_ref.as_str()),
+        Event::ApprovalConfirmed(it) => {
+            (vec![request(&it.request_id)], it.confirmed_by_ref.as_str())
+        }
+        Event::PlanApproved(it) => {
+            let shares = it.shares.iter();
+            let mut shipments: Vec<String> =
+                shares.map(|share| shipment(&share.shipment_id)).collect();
+            shipments.sort_unstable();
+            shipments.dedup();
+            (shipments, "")
+        }
         _ => return None,
     };
-    Some((request_id, persons(recorded, person_ref)))
+    Some((approved, persons(recorded, person_ref)))
 }
 
-/// The requests whose goods an event receives, each once, and everybody who had a hand in that.
+/// What an event receives: a shipment, and the requests whose goods it brings, as tags, each once; and everybody who had a
+/// hand in that.
 pub fn receipt<'e>(
     recorded: &'e RecordedEvent,
     event: &'e Event,
-) -> Option<(Vec<&'e str>, Vec<&'e str>)> {
+) -> Option<(&'e str, Vec<String>, Vec<&'e str>)> {
     let Event::ShipmentReceived(it) = event else {
         return None;
     };
@@ -269,11 +280,21 @@ pub fn receipt<'e>(
         .units
         .iter()
         .filter_map(|found| found.shipment_units.as_ref());
-    let mut requests: Vec<&str> = units.map(|units| units.request_id.as_str()).collect();
-    requests.retain(|id| !id.is_empty());
+    let requests = units.filter(|units| !units.request_id.is_empty());
+    let mut requests: Vec<String> = requests.map(|units| request(&units.request_id)).collect();
     requests.sort_unstable();
     requests.dedup();
-    Some((requests, persons(recorded, &it.signed_by_ref)))
+    let persons = persons(recorded, &it.signed_by_ref);
+    Some((&it.shipment_id, requests, persons))
+}
+
+fn request(id: &str) -> String {
+    format!("request:{id}")
+}
+
+/// The tag of a shipment.
+pub fn shipment(id: &str) -> String {
+    format!("shipment:{id}")
 }
 
 fn persons<'e>(recorded: &'e RecordedEvent, person_ref: &'e str) -> Vec<&'e str> {

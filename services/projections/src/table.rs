@@ -90,7 +90,7 @@ tables! {
     EXCEPTIONS = "exceptions" ["position", "kind", "exception_no"] [
         "facility_id", "actor", "recorded_at_us", "value_minor_units", "exception"
     ];
-    APPROVALS = "approvals" ["request_id", "person_ref"] [];
+    APPROVALS = "approvals" ["subject", "person_ref"] [];
     PAIRS = "pairs" ["pair_id"] [
         "facility_id", "item_id", "first_day",
         "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",

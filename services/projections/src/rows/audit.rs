@@ -18,14 +18,14 @@ impl Rows {
         self.exceptions.push(exception);
     }
 
-    /// Notes that a person had a hand in approving a request.
-    pub fn add_approval(&mut self, request_id: &str, person_ref: &str) {
-        self.approvals.set(&TwoRef(request_id, person_ref), true);
+    /// Notes that a person had a hand in approving a request, or a shipment of a plan, named by its tag.
+    pub fn add_approval(&mut self, subject: &str, person_ref: &str) {
+        self.approvals.set(&TwoRef(subject, person_ref), true);
     }
 
-    /// Whether a person had a hand in approving a request.
-    pub fn has_approved(&mut self, request_id: &str, person_ref: &str) -> Result<bool, StoreError> {
-        let key = TwoRef(request_id, person_ref);
+    /// Whether a person had a hand in approving a request or a shipment.
+    pub fn has_approved(&mut self, subject: &str, person_ref: &str) -> Result<bool, StoreError> {
+        let key = TwoRef(subject, person_ref);
         if let Some(has_approved) = self.approvals.get(&key) {
             return Ok(*has_approved);
         }
@@ -34,8 +34,8 @@ impl Rows {
         }
         let stored = self
             .connection
-            .prepare_cached("SELECT 1 FROM approvals WHERE request_id = ?1 AND person_ref = ?2")?
-            .query_row(params![request_id, person_ref], |_| Ok(true))?;
+            .prepare_cached("SELECT 1 FROM approvals WHERE subject = ?1 AND person_ref = ?2")?
+            .query_row(params![subject, person_ref], |_| Ok(true))?;
         Ok(remember(&mut self.approvals, key.to_key(), stored))
     }
 
@@ -66,8 +66,8 @@ impl Rows {
         }
         put.finish()?;
         let mut put = Put::new(&self.connection, &table::APPROVALS)?;
-        self.approvals.write(|(request_id, person_ref), _, _| {
-            put.row(params![request_id, person_ref]).map(|()| true)
+        self.approvals.write(|(subject, person_ref), _, _| {
+            put.row(params![subject, person_ref]).map(|()| true)
         })?;
         put.finish()
     }

@@ -380,9 +380,10 @@ CREATE TABLE exceptions (
 CREATE INDEX exceptions_by_kind ON exceptions (kind, position);
 CREATE INDEX exceptions_by_facility ON exceptions (facility_id, position);
 
--- Who had a hand in approving a request.
+-- Who had a hand in approving a request, or the shipments of a plan.
 CREATE TABLE approvals (
-    request_id TEXT NOT NULL,
+    -- Its tag.
+    subject TEXT NOT NULL,
     person_ref TEXT NOT NULL,
-    PRIMARY KEY (request_id, person_ref)
+    PRIMARY KEY (subject, person_ref)
 ) WITHOUT ROWID;

@@ -1,11 +1,17 @@
 //! Distribution plans, listed by where they come from, whom they serve and how far they are.
 
+use std::collections::BTreeSet;
+
 use keruen_domain::{
     Boundary, Entry,
-    plan::{ApprovePlan, CancelPlan, Criterion, DraftPlan, GoodsToShare},
+    plan::{ApprovePlan, CancelPlan, Criterion, DraftPlan, GoodsToShare, StatedShare},
+    request::{ApproveRequest, FileRequest, NeededGoods},
+    shipment::{AllocateShipment, Pick, SplitShipment},
 };
 use keruen_proto::{
-    requests::v1::{Plan, PlanCancellationReason, PlanState},
+    Event,
+    requests::v1::{Plan, PlanCancellationReason, PlanState, RequestPriority},
+    shipments::v1::SplitReason,
     stock::v1::ListPlansRequest,
 };
 
@@ -16,6 +22,98 @@ use super::{
 use crate::{boards::PlansQuery, database::Connection};
 
 const COUNT: usize = 24;
+
+impl History {
+    /// Tests are shared over others by a plan, as far as there are any: one of them asked for some. They go and come in two
+    /// parts.
+    pub fn share(&mut self, number: usize) {
+        let plan_id = code(&format!("SHARED-{number}"));
+        let [origin, one, other] = [0, 1, 2].map(|next| FACILITIES[(number + next) % 4].0);
+        let request_id = code(&format!("ASKED-{number}"));
+        self.run(&FileRequest {
+            request_id: request_id.clone(),
+            facility_id: code(one),
+            lines: vec![NeededGoods {
+                line: 1,
+                commodity_id: Some(code("TEST")),
+                item_id: Some(code("TEST-A")),
+                quantity: Some(quantity(2)),
+                need: None,
+            }],
+            priority: RequestPriority::Routine,
+            needed_by: None,
+            clinical_reason_code: String::new(),
+            filing: None,
+        });
+        self.run(&ApproveRequest {
+            request_id: request_id.clone(),
+            lines: None,
+            spoken: None,
+        });
+        let share = |facility_id, request| StatedShare {
+            facility_id: code(facility_id),
+            line: 1,
+            quantity: quantity(2),
+            request,
+        };
+        self.run(&DraftPlan {
+            plan_id: plan_id.clone(),
+            origin_id: code(origin),
+            lines: vec![GoodsToShare {
+                line: 1,
+                item_id: code("TEST-A"),
+                quantity: quantity(4),
+            }],
+            criterion: Criterion::Explicit(vec![
+                share(one, Some((request_id, 1))),
+                share(other, None),
+            ]),
+        });
+        if !self.run(&ApprovePlan { plan_id }) {
+            return;
+        }
+        let approved = self.decoded().iter().rev().find_map(|event| match event {
+            Event::PlanApproved(it) => Some(it.shares.clone()),
+            _ => None,
+        });
+        let shipments: BTreeSet<String> = approved
+            .into_iter()
+            .flatten()
+            .map(|share| share.shipment_id)
+            .collect();
+        for (shipment_id, turn) in shipments.into_iter().zip(number..) {
+            let shipment_id = code(&shipment_id);
+            self.run(&AllocateShipment {
+                shipment_id: shipment_id.clone(),
+                allow_partial: true,
+                fit_override: None,
+                reserve_override: None,
+                reserve_item_ids: Vec::new(),
+                arrives_on: None,
+            });
+            self.dispatch(shipment_id.clone());
+            let part = code(&format!("PART-{number}-{turn}"));
+            self.run(&SplitShipment {
+                shipment_id: shipment_id.clone(),
+                new_shipment_id: part.clone(),
+                ssccs: Vec::new(),
+                units: vec![Pick {
+                    line: 1,
+                    batch_id: None,
+                    owner_id: None,
+                    quantity: Some(quantity(1)),
+                    serial_numbers: Vec::new(),
+                }],
+                expected_on: None,
+                reason: SplitReason::Breakdown,
+                documents: Vec::new(),
+            });
+            for id in [shipment_id, part] {
+                self.receive(&id, 0, 0);
+            }
+        }
+    }
+}
 
 /// Plans of every state, each from another place and for others than the one before.
 fn history() -> (History, Vec<Plan>) {
