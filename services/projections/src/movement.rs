@@ -88,6 +88,8 @@ pub struct Movement<'e> {
     pub facility_id: &'e str,
     /// Shipment that they are in or claimed by; empty where none.
     pub shipment_id: &'e str,
+    /// Shipment off which they are split; empty where they are not.
+    pub from_shipment_id: &'e str,
     /// Request that it serves; empty where none.
     pub request_id: &'e str,
     /// What was found, on receipt.
@@ -210,7 +212,13 @@ fn of_shipment(event: &Event) -> Vec<Movement<'_>> {
             &event.origin_id,
             &event.destination_id,
             &event.units,
-        ),
+        )
+        .into_iter()
+        .map(|split| Movement {
+            from_shipment_id: &event.shipment_id,
+            ..split
+        })
+        .collect(),
         Event::ShipmentTitleTransferred(event) => passed_in_shipment(event),
         Event::CustodyHandedOver(event) => event
             .missing
@@ -253,6 +261,7 @@ fn at<'e>(kind: Kind, units: &'e StockUnits, facility_id: &'e str) -> Movement<'
         },
         facility_id,
         shipment_id: "",
+        from_shipment_id: "",
         request_id: "",
         outcome: ReceiptOutcome::Unspecified,
         kit_batch_id: "",

@@ -40,6 +40,7 @@ pub fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> N
             kit_batch_id: movement.kit_batch_id.to_owned(),
             inside: None,
             content: None,
+            from_shipment_id: movement.from_shipment_id.to_owned(),
             new_owner_id: match movement.kind {
                 Kind::Acquired(_) => movement.owner_id.to_owned(),
                 Kind::Ceded(_) => movement.units.owner_id.clone(),

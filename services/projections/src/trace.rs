@@ -15,6 +15,7 @@ use crate::{
     failure::StoreError,
     fields::Fields,
     names,
+    origins::{facilities, origins},
     places::Places,
     refusal::Refusal,
     resource, served,
@@ -79,7 +80,9 @@ impl TraceQuery {
             }
             Self::Request(id) => of_request(connection, &mut places, id)?,
         };
+        answer.origins = origins(connection, &answer.batches)?;
         add_steps(connection, &mut answer, &steps)?;
+        answer.facilities = facilities(connection, &answer, today)?;
         Ok(answer)
     }
 }

@@ -40,7 +40,7 @@ pub fn world() -> World {
     after(eventful())
 }
 
-fn after(history: History) -> World {
+pub fn after(history: History) -> World {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = writer_in(dir.path());
     writer.apply(&history.events).unwrap();

@@ -12,6 +12,7 @@ mod following;
 mod history;
 mod leaving;
 mod lives;
+mod lineage;
 mod master;
 mod naive;
 mod needs;
