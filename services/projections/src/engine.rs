@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keruen_log::{Log, Query, Range, ReadError};
+use keruen_log::{Log, Page, Query, Range, ReadError};
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
@@ -87,6 +87,8 @@ pub(crate) enum FollowError {
     Thread(#[from] std::io::Error),
     #[error("the thread that builds the view ended")]
     ThreadEnded,
+    #[error("the log has lost the event at position {position}, at which the view stands")]
+    LostEvent { position: u64 },
 }
 
 /// Whoever follows the log for one view.
@@ -185,7 +187,7 @@ impl Follower {
         let Some(mut writer) = writer else {
             return Ok(());
         };
-        let mut position = self.attach(&mut writer)?;
+        let mut standing = self.attach(&mut writer)?;
         let (mut is_parked, mut is_switched) = (false, true);
         let mut wake_up = self.log.watch_head();
         let mut tidy_at: Option<Instant> = None;
@@ -200,8 +202,11 @@ impl Follower {
             }
             wake_up.mark_unchanged();
             let mut is_complete = true;
-            if !is_parked {
-                (position, is_parked, is_complete) = self.take_in(&mut writer, position)?;
+            if is_parked {
+                // The log may have lost what comes next, too.
+                self.read_on(&standing, 0)?;
+            } else {
+                (standing, is_parked, is_complete) = self.take_in(&mut writer, standing)?;
                 if std::mem::take(&mut is_switched) {
                     self.tell_built();
                 }
@@ -221,11 +226,11 @@ impl Follower {
                     rebuilding = None;
                     if let Some(built) = self.told(built) {
                         drop(writer);
-                        let Some(next) = self.switch_to(&built.copy, position)? else {
+                        let Some(next) = self.switch_to(&built.copy, standing.position)? else {
                             return Ok(());
                         };
                         writer = next;
-                        position = self.attach(&mut writer)?;
+                        standing = self.attach(&mut writer)?;
                         (is_parked, is_switched) = (false, true);
                         // By then nobody reads the old rows any more.
                         tidy_at = Some(Instant::now() + self.keeper.options.max_query);
@@ -361,28 +366,24 @@ impl Follower {
     fn switch_to(&mut self, copy: &CopyName, at_least: u64) -> Result<Option<Writer>, FollowError> {
         let keeper = self.keeper.clone();
         let mut writer = keeper.place.open_writer(keeper.view, copy)?;
-        let mut position = writer.checkpoint()?.position;
-        while position < at_least {
+        let mut standing = writer.checkpoint()?;
+        while standing.position < at_least {
             if self.is_stopped() {
                 return Ok(None);
             }
-            let page = self.runtime.block_on(self.log.read(
-                &Query::default(),
-                Range::after(position),
-                keeper.options.batch_events,
-            ))?;
+            let page = self.read_on(&standing, keeper.options.batch_events)?;
             let applied = writer.apply(&page.events)?;
-            if applied.position == position {
+            if applied.position == standing.position {
                 break;
             }
-            position = applied.position;
+            standing = writer.checkpoint()?;
         }
         writer.mark_complete()?;
         drop(writer);
         let finished = keeper.place.finish(copy)?;
         tracing::info!(
             view = keeper.view.name,
-            position,
+            position = standing.position,
             "a view has been built anew"
         );
         Ok(Some(keeper.place.open_writer(keeper.view, &finished)?))
@@ -467,27 +468,40 @@ impl Follower {
         })
     }
 
+    /// What follows the event at which the rows stand. That one is read with it: a log that was put back to an older state
+    /// may have gone on differently since.
+    fn read_on(&self, standing: &Checkpoint, limit: usize) -> Result<Page, FollowError> {
+        let position = standing.position;
+        let range = Range::after(position.saturating_sub(1));
+        let query = Query::default();
+        let read = self.log.read(&query, range, limit.saturating_add(1));
+        let mut page = self.runtime.block_on(read)?;
+        if !begins_with(&page, standing) {
+            return Err(FollowError::LostEvent { position });
+        }
+        if position > 0 {
+            page.events.remove(0);
+        }
+        Ok(page)
+    }
+
     /// Takes in what comes next; answers with where the view stands, whether it is parked there, and whether that is the
     /// head of the log.
     fn take_in(
         &self,
         writer: &mut Writer,
-        position: u64,
-    ) -> Result<(u64, bool, bool), FollowError> {
+        standing: Checkpoint,
+    ) -> Result<(Checkpoint, bool, bool), FollowError> {
         let keeper = &self.keeper;
-        let batch_events = keeper.options.batch_events;
-        let query = Query::default();
-        let read = self.log.read(&query, Range::after(position), batch_events);
-        let page = self.runtime.block_on(read)?;
-        let applied = if page.events.is_empty() {
-            None
+        let page = self.read_on(&standing, keeper.options.batch_events)?;
+        let (standing, applied) = if page.events.is_empty() {
+            (standing, None)
         } else {
-            Some(writer.apply(&page.events)?)
+            let applied = writer.apply(&page.events)?;
+            (writer.checkpoint()?, Some(applied))
         };
         writer.forget_beyond(keeper.options.memory_bytes);
-        let position = applied
-            .as_ref()
-            .map_or(position, |applied| applied.position);
+        let position = standing.position;
         let parked = applied
             .and_then(|applied| applied.defect)
             .map(|(index, defect)| Parked {
@@ -514,27 +528,26 @@ impl Follower {
             *status = after;
             is_new
         });
-        Ok((position, is_parked, page.complete))
+        Ok((standing, is_parked, page.complete))
     }
 
     /// Makes sure that the rows come from this very log, and starts them over if not. Answers with where they stand.
-    fn attach(&self, writer: &mut Writer) -> Result<u64, FollowError> {
+    fn attach(&self, writer: &mut Writer) -> Result<Checkpoint, FollowError> {
         let head = self.runtime.block_on(self.log.head())?;
-        let checkpoint = writer.checkpoint()?;
-        let position = if self.belongs(&head.log_id, &checkpoint)? {
-            checkpoint.position
-        } else {
-            if checkpoint.position > 0 {
+        let mut standing = writer.checkpoint()?;
+        if !self.belongs(&head.log_id, &standing)? {
+            if standing.position > 0 {
                 tracing::warn!(
                     view = self.keeper.view.name,
-                    position = checkpoint.position,
+                    position = standing.position,
                     head_position = head.position,
                     "a view is of another log or of events that it lost, building it anew"
                 );
             }
             writer.start_over(&head.log_id)?;
-            0
-        };
+            standing = writer.checkpoint()?;
+        }
+        let position = standing.position;
         self.keeper.answer_from(writer.copy());
         self.keeper.update(|status| {
             status.ready = true;
@@ -545,7 +558,7 @@ impl Follower {
             status.failure = None;
             true
         });
-        Ok(position)
+        Ok(standing)
     }
 
     pub fn belongs(&self, log_id: &[u8], checkpoint: &Checkpoint) -> Result<bool, FollowError> {
@@ -560,9 +573,14 @@ impl Follower {
         let query = Query::default();
         let read = self.log.read(&query, range, 1);
         let page = self.runtime.block_on(read)?;
-        let found = page.events.first();
-        Ok(found.is_some_and(|event| event.leaf_hash == checkpoint.leaf_hash))
+        Ok(begins_with(&page, checkpoint))
     }
+}
+
+/// Whether a page that was read from there on begins with the event at which a view stands.
+fn begins_with(page: &Page, standing: &Checkpoint) -> bool {
+    let first = page.events.first();
+    standing.position == 0 || first.is_some_and(|event| event.leaf_hash == standing.leaf_hash)
 }
 
 /// Notes a failure; logged once, however often it repeats itself.

@@ -6,8 +6,12 @@ use keruen_log::{AppendRequest, Log, ProposedEvent, SqliteLog, SqliteOptions};
 use keruen_proto::{log::v1::RecordedEvent, stock::v1::TraceStep};
 use prost::Message;
 
-use super::history::{History, eventful};
+use super::{
+    faulty::Faulty,
+    history::{History, eventful},
+};
 use crate::{
+    database::params,
     failure::Defect,
     refusal::Refusal,
     views::{Status, ViewOptions, Views},
@@ -192,20 +196,68 @@ async fn a_log_put_back_to_an_older_state_is_noticed() {
     let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
     let running = views.run(restored);
     until(&views, |status| status.ready && status.position == 120).await;
-    let ids = views.read(|rows| {
-        let mut statement = rows.prepare_cached("SELECT step FROM steps WHERE position > 60")?;
-        let steps = statement.query_map(&[], |row| row.get::<Vec<u8>>(0))?;
-        Ok::<_, Refusal>(
-            steps
-                .iter()
-                .map(|step| TraceStep::decode(&**step).unwrap().event_id)
-                .collect(),
-        )
-    });
-    let (ids, _): (Vec<String>, u64) = ids.await.unwrap();
+    let ids = commands_after(&views, 60).await;
     assert!(!ids.is_empty());
     assert!(ids.iter().all(|id| id.starts_with("11111111")), "{ids:?}");
     running.stop().await;
+}
+
+/// The ids of what happened after a position, as the view tells them.
+async fn commands_after(views: &Arc<Views>, position: i64) -> Vec<String> {
+    let ids = views.read(move |rows| {
+        let mut statement = rows.prepare_cached("SELECT step FROM steps WHERE position > ?1")?;
+        let steps = statement.query_map(params![position], |row| row.get::<Vec<u8>>(0))?;
+        let steps = steps.iter().map(|step| TraceStep::decode(&**step));
+        Ok::<_, Refusal>(steps.map(|step| step.unwrap().event_id).collect())
+    });
+    ids.await.unwrap().0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_put_back_while_it_is_followed_is_noticed() {
+    let history = eventful();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keruen.db");
+    append(&*open_log(&path), &history.events[..100]).await;
+    // Shorter than what the view knows, as long, and longer.
+    for length in [110, 120, 150] {
+        let copy = |name: &str| {
+            let copy = dir.path().join(format!("{length}-{name}.db"));
+            std::fs::copy(&path, &copy).unwrap();
+            open_log(&copy)
+        };
+        let (lost, restored) = (copy("lost"), copy("restored"));
+        append(&*lost, &history.events[100..120]).await;
+        let mut others = history.events[100..length].to_vec();
+        for event in &mut others {
+            event.command_id = event.command_id.replace("00000000", "11111111");
+        }
+        append(&*restored, &others).await;
+
+        let log = Faulty::new(lost);
+        let options = ViewOptions {
+            poll_interval: Duration::from_millis(50),
+            ..ViewOptions::default()
+        };
+        let folder = dir.path().join(format!("views-{length}"));
+        let views = Views::in_folder(folder, options).unwrap();
+        let running = views.run(log.clone());
+        until(&views, |status| status.position == 120).await;
+        log.replace(restored);
+        let noticed = async {
+            loop {
+                let ids = commands_after(&views, 100).await;
+                let are_others = ids.iter().all(|id| id.starts_with("11111111"));
+                if !ids.is_empty() && are_others && views.status().position == length as u64 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let noticed = tokio::time::timeout(PATIENCE, noticed).await;
+        assert!(noticed.is_ok(), "{length}: {:?}", views.status());
+        running.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
