@@ -154,6 +154,45 @@ fn by_item(rows: &[Value]) -> BTreeMap<String, Vec<i64>> {
     sums
 }
 
+/// Traces lead from the donor to the bedside, are no wider than a terminal, and are the same as graphs.
+fn check_traces(node: &Node) {
+    let trace = |line: &str| node.cli(line.split(' '));
+    let whole = trace("trace donation KASPI-TESTS").success();
+    for said in [
+        "donation KASPI-TESTS of Kaspi Bank (KASPI) to REGIONS · received",
+        "donation received 40,000 at ALMATY-CENTRAL Central aid warehouse",
+        "dispatched 600 TARAZ-HUB → ZHANATAS-HOSPITAL in NIGHT-ZHANATAS",
+        "loss act accepted 25 lost",
+        "on hand · owner REGIONS · since #",
+        " = 100,000",
+    ] {
+        assert!(whole.contains(said), "{said:?} in {whole}");
+    }
+    let wide: Vec<&str> = whole
+        .lines()
+        .filter(|line| line.chars().count() > 100)
+        .collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+    let some = trace("trace donation KASPI-TESTS --entries 9 --depth 4 --steps 2").success();
+    assert!(some.lines().count() < 30, "{some}");
+    for said in ["left out; see more with", " = 100,000", "\nleft out  "] {
+        assert!(some.contains(said), "{said:?} in {some}");
+    }
+    let request = "trace request REQ-ZHANATAS-TESTS";
+    let served = trace(request).success();
+    let first = "donation KASPI-TESTS of Kaspi Bank (KASPI)\n";
+    assert!(served.starts_with(first), "{served}");
+    assert!(served.contains("request REQ-ZHANATAS-TESTS of ZHANATAS-HOSPITAL"));
+    let unit = trace("trace asset O2-10L OC-001 --graph dot").success();
+    let words = ["digraph trace {", "Degdar Fund\\nDEGDAR", "1 on hand"];
+    assert!(words.iter().all(|it| unit.contains(it)), "{unit}");
+    let drawn = trace(&format!("{request} --graph mermaid")).success();
+    assert!(drawn.starts_with("flowchart LR\n"), "{drawn}");
+    assert!(drawn.contains("[\"donation KASPI-TESTS\"]"), "{drawn}");
+    let both = trace(&format!("{request} --graph dot --format csv"));
+    both.refused(2);
+}
+
 /// Every unit with a serial number has a row of its own, now and in the past, and they add up to all there is.
 fn check_units(node: &Node, position: u64) {
     let known_at = position.to_string();
@@ -199,6 +238,7 @@ async fn the_story_adds_up_and_a_second_run_doubles_nothing() {
             .cli(["trace", "donation", "KASPI-TESTS", "--format", "json"])
             .success();
         assert!(trace.contains("KASPI-TESTS"), "{trace}");
+        check_traces(&node);
         check_units(&node, history::head(&node.channel()).await);
         drop(node);
         ending(data.path()).await

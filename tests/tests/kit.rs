@@ -117,6 +117,8 @@ async fn what_is_in_a_kit_is_known_until_it_is_taken_apart() {
     assert_eq!(steps.last().unwrap()["kitBatchId"], "K1");
     let told = desk.run("trace batch K1").success();
     assert!(told.contains("each holds 4 B1 of GIFT"), "{told}");
+    assert!(told.starts_with("donation GIFT of "), "{told}");
+    assert!(told.contains("4 in each kit"), "{told}");
     // Taken apart in the hospital, the masks are those of their batch again, and stay recalled.
     desk.run(&format!(
         "kit break --facility {HOSPITAL} --batch K1 --quantity 2"

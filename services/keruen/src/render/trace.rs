@@ -1,33 +1,25 @@
-//! From donor to bedside: a trace as a tree.
+//! From donor to bedside: a trace as a tree, and as a graph for programs that draw it.
 
-use std::{collections::BTreeMap, fmt::Write as _, io};
+mod graphviz;
+mod mermaid;
+mod picture;
+mod summary;
+mod text;
+mod words;
 
-use anstyle::{AnsiColor, Style};
-use keruen_proto::{
-    inventory::v1::{
-        Asset, AssetCondition, AssetPlace, Donation, DonationState, HoldReason, RecallReason,
-        ReceiptOutcome,
-    },
-    requests::v1::RequestState,
-    stock::v1::{GetTraceResponse, TraceBatch, TracePlace, TraceStatus, TraceStep},
-};
+use std::io;
+
+use clap::ValueEnum;
+use keruen_projections::lineage::{Bounds, Graph, Tree};
+use keruen_proto::stock::v1::{GetTraceResponse, TraceStatus};
 
 use crate::{
     cells,
     cli::Format,
-    client::failure::one_line,
-    render::{
-        Output,
-        donation::goods,
-        inventory::unit,
-        record::{Cell, grouped, money_grouped, name, time},
-        word,
-    },
+    render::{Output, record::Cell, word},
 };
-
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const RED: Style = AnsiColor::Red.on_default();
+use picture::Picture;
+use text::{BOLD, DIM, Drawing, grouped_count};
 
 /// Columns of a trace in CSV: a row for each place.
 pub const COLUMNS: &[&str] = &[
@@ -49,13 +41,36 @@ pub const COLUMNS: &[&str] = &[
     "since_position",
 ];
 
-/// Prints a trace; `steps` is how many steps of each batch the tree shows, the newest ones.
-pub fn print(output: &mut Output, trace: &GetTraceResponse, steps: usize) -> io::Result<()> {
-    match output.format() {
-        Format::Json => output.json(trace),
-        Format::Csv => output.csv(COLUMNS, rows(trace)),
-        Format::Table => {
-            output.line(tree(trace, steps).trim_end())?;
+/// A language of programs that draw graphs.
+// Comments of the variants would make every help page twice as long.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    // Graphviz.
+    Dot,
+    // Mermaid, which Markdown knows.
+    Mermaid,
+}
+
+/// Columns of the tree where nobody can say how wide the terminal is.
+const WIDTH: usize = 100;
+
+/// Prints a trace, or draws it in a language for graphs.
+pub fn print(
+    output: &mut Output,
+    trace: &GetTraceResponse,
+    bounds: Bounds,
+    language: Option<Language>,
+) -> io::Result<()> {
+    let width = output.terminal_width().map_or(WIDTH, usize::from);
+    match (language, output.format()) {
+        (Some(language), _) => {
+            output.line(&drawn(trace, bounds, language))?;
+            output.flush()
+        }
+        (None, Format::Json) => output.json(trace),
+        (None, Format::Csv) => output.csv(COLUMNS, rows(trace)),
+        (None, Format::Table) => {
+            output.line(tree(trace, bounds, width).trim_end())?;
             output.flush()
         }
     }
@@ -89,369 +104,162 @@ fn rows(trace: &GetTraceResponse) -> Vec<Vec<Cell>> {
     rows
 }
 
-/// The trace as a tree.
-pub fn tree(trace: &GetTraceResponse, steps: usize) -> String {
-    let mut lines = Vec::new();
-    if let Some(donation) = &trace.donation {
-        lines.extend(donation_lines(donation, &name(trace.donor_name.as_ref())));
-    }
-    if let Some(request) = &trace.request {
-        let state = word::field::<RequestState>(request.state);
-        lines.push(format!(
-            "{BOLD}request {}{BOLD:#} of {} · {state}",
-            request.request_id, request.facility_id
-        ));
-        for line in &request.lines {
-            let wanted = if line.item_id.is_empty() {
-                &line.commodity_id
-            } else {
-                &line.item_id
-            };
-            lines.push(format!(
-                "│  {wanted}: {} requested, {} approved, {} allocated, {} received",
-                grouped(line.requested),
-                grouped(line.approved),
-                grouped(line.allocated),
-                grouped(line.received)
-            ));
-        }
-    }
-    if let Some(asset) = &trace.asset {
-        lines.extend(asset_lines(asset));
-    }
-    for (index, batch) in trace.batches.iter().enumerate() {
-        let last = index + 1 == trace.batches.len();
-        lines.push("│".to_owned());
-        batch_lines(&mut lines, batch, last, steps);
-    }
+/// The trace as a tree, in so many columns.
+pub fn tree(trace: &GetTraceResponse, bounds: Bounds, width: usize) -> String {
+    let graph = Graph::of(trace);
+    let tree = Tree::of(&graph, bounds);
+    let mut lines = Drawing::new(trace, &graph, &tree, width).lines();
     if trace.batches.is_empty() {
         lines.push("nothing has arrived yet".to_owned());
     }
     lines.push(String::new());
-    lines.push(sums(&trace.batches));
+    let request = trace.request.iter().flat_map(summary::request);
+    lines.extend(request.chain(trace.asset.iter().flat_map(summary::asset)));
+    lines.push(summary::sums(&trace.batches));
+    if tree.left_out > 0 {
+        let count = grouped_count(tree.left_out);
+        let all = grouped_count(tree.entries.len());
+        lines.push(format!("{BOLD}left out{BOLD:#}  {count} of {all} entries"));
+    }
     lines.push(format!("{DIM}as of position {}{DIM:#}", trace.position));
-    let mut text = String::new();
-    for line in lines {
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "{line}");
-    }
-    text
+    lines.join("\n") + "\n"
 }
 
-/// Where an asset is and whether it works, and what is around it and inside it.
-fn asset_lines(asset: &Asset) -> Vec<String> {
-    let place = word::field::<AssetPlace>(asset.place).replace('-', " ");
-    let condition = word::field::<AssetCondition>(asset.condition).replace('-', " ");
-    let inside = asset.inside.as_ref().map(unit).unwrap_or_default();
-    let mut lines = vec![one_line(&format!(
-        "asset {} {} · {place} {inside} · {condition}",
-        asset.item_id, asset.serial_number
-    ))];
-    for inner in &asset.contents {
-        lines.push(one_line(&format!("│  inside it: {}", unit(inner))));
+/// The trace in a language for graphs. What moved nothing is not drawn.
+pub fn drawn(trace: &GetTraceResponse, bounds: Bounds, language: Language) -> String {
+    let mut graph = Graph::of(trace);
+    for node in &mut graph.nodes {
+        node.notes.clear();
     }
-    lines
-}
-
-fn donation_lines(donation: &Donation, donor: &str) -> Vec<String> {
-    let state = word::field::<DonationState>(donation.state);
-    let donor = if donation.anonymous || donor.is_empty() {
-        donation.donor_id.clone()
-    } else {
-        format!("{} ({})", one_line(donor), donation.donor_id)
-    };
-    let recipient =
-        if donation.recipient_id.is_empty() || donation.recipient_id == donation.donor_id {
-            String::new()
-        } else {
-            format!(" to {}", donation.recipient_id)
-        };
-    let mut lines = vec![format!(
-        "{BOLD}donation {}{BOLD:#} of {donor}{recipient} · {state}",
-        donation.donation_id
-    )];
-    for line in &donation.lines {
-        lines.push(format!(
-            "│  pledged {} {}, received {}",
-            grouped(line.quantity),
-            goods(line),
-            grouped(line.received)
-        ));
+    let tree = Tree::of(&graph, bounds);
+    let picture = Picture::of(trace, &graph, &tree);
+    match language {
+        Language::Dot => graphviz::graph(&picture),
+        Language::Mermaid => mermaid::graph(&picture),
     }
-    if let Some(money) = &donation.money {
-        let spent = donation
-            .money_spent
-            .as_ref()
-            .map_or_else(|| "nothing".to_owned(), money_grouped);
-        lines.push(format!(
-            "│  pledged {}, spent {spent}",
-            money_grouped(money)
-        ));
-    }
-    lines
-}
-
-fn batch_lines(lines: &mut Vec<String>, traced: &TraceBatch, last: bool, steps: usize) {
-    let batch = traced.batch.clone().unwrap_or_default();
-    let (branch, stem) = if last {
-        ("└─", "   ")
-    } else {
-        ("├─", "│  ")
-    };
-    let mut facts = vec![
-        format!("{BOLD}batch {}{BOLD:#}", batch.batch_id),
-        format!("{} {}", grouped(batch.quantity), batch.item_id),
-        one_line(&name(traced.item_name.as_ref())),
-    ];
-    if !batch.lot.is_empty() {
-        facts.push(format!("lot {}", one_line(&batch.lot)));
-    }
-    if !batch.expires_on.is_empty() {
-        facts.push(format!("use by {}", batch.expires_on));
-    }
-    facts.retain(|fact| !fact.is_empty());
-    let held: Vec<String> = batch
-        .holds
-        .iter()
-        .map(|hold| word::field::<HoldReason>(hold.reason))
-        .collect();
-    if !held.is_empty() {
-        facts.push(format!("{RED}held: {}{RED:#}", held.join(", ")));
-    }
-    if let Some(recall) = &batch.recall {
-        let reason = word::field::<RecallReason>(recall.reason);
-        facts.push(format!("{RED}recalled: {reason}{RED:#}"));
-    }
-    if !batch.components.is_empty() {
-        let of_each = batch.components.iter().map(|units| {
-            let donor = if units.donation_id == "UNATTRIBUTED" {
-                String::new()
-            } else {
-                format!(" of {}", units.donation_id)
-            };
-            format!("{} {}{donor}", grouped(units.quantity), units.batch_id)
-        });
-        facts.push(format!(
-            "each holds {}",
-            of_each.collect::<Vec<_>>().join(", ")
-        ));
-    }
-    if batch.discrepancy > 0 {
-        let found = grouped(batch.discrepancy);
-        let settled = if batch.unexplained == 0 {
-            ", settled".to_owned()
-        } else if batch.unexplained < batch.discrepancy {
-            format!(", {} unexplained", grouped(batch.unexplained))
-        } else {
-            String::new()
-        };
-        facts.push(format!("{RED}{found} more than came{settled}{RED:#}"));
-    }
-    lines.push(format!("{branch} {}", facts.join(" · ")));
-    place_lines(
-        lines,
-        &traced.places,
-        stem,
-        traced.steps.is_empty() || steps == 0,
-    );
-    step_lines(lines, &traced.steps, stem, steps);
-}
-
-fn status_style(status: TraceStatus) -> Style {
-    match status {
-        TraceStatus::OnHand => AnsiColor::Green.on_default(),
-        TraceStatus::InTransit => AnsiColor::Yellow.on_default(),
-        TraceStatus::Missing | TraceStatus::Lost => AnsiColor::Red.on_default(),
-        _ => Style::new(),
-    }
-}
-
-fn place_lines(lines: &mut Vec<String>, places: &[TracePlace], stem: &str, last_block: bool) {
-    let width = |texts: &mut dyn Iterator<Item = String>| {
-        texts.map(|text| text.chars().count()).max().unwrap_or(0)
-    };
-    let numbers = width(&mut places.iter().map(|place| grouped(place.quantity)));
-    let words = width(
-        &mut places
-            .iter()
-            .map(|place| word::field::<TraceStatus>(place.status)),
-    );
-    for (index, place) in places.iter().enumerate() {
-        let branch = if last_block && index + 1 == places.len() {
-            "└─"
-        } else {
-            "├─"
-        };
-        let style = status_style(place.status());
-        let status = word::field::<TraceStatus>(place.status).replace('-', " ");
-        let mut line = format!(
-            "{stem}{branch} {:>numbers$} {style}{status:<words$}{style:#}  {} {} {}",
-            grouped(place.quantity),
-            place.region_id,
-            place.facility_id,
-            one_line(&name(place.facility_name.as_ref())),
-        );
-        let mut remark = |told: bool, text: String| {
-            if told {
-                line.push_str(" · ");
-                line.push_str(&text);
-            }
-        };
-        remark(
-            place.reserved > 0,
-            format!("{} reserved", grouped(place.reserved)),
-        );
-        remark(place.held > 0, format!("{} held", grouped(place.held)));
-        remark(
-            !place.owner_id.is_empty(),
-            format!("owner {}", place.owner_id),
-        );
-        remark(
-            !place.shipment_id.is_empty(),
-            format!("shipment {}", place.shipment_id),
-        );
-        remark(
-            !place.custodian_id.is_empty(),
-            format!("liable {}", place.custodian_id),
-        );
-        remark(
-            !place.serial_numbers.is_empty(),
-            serials(&place.serial_numbers),
-        );
-        lines.push(line);
-    }
-}
-
-/// The first few serial numbers.
-fn serials(serial_numbers: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let mut text = one_line(&serial_numbers[..serial_numbers.len().min(SHOWN)].join(", "));
-    if serial_numbers.len() > SHOWN {
-        let _ = write!(text, " and {} more", serial_numbers.len() - SHOWN);
-    }
-    format!("no. {text}")
-}
-
-fn step_lines(lines: &mut Vec<String>, steps: &[TraceStep], stem: &str, shown: usize) {
-    if steps.is_empty() || shown == 0 {
-        return;
-    }
-    let hidden = steps.len().saturating_sub(shown);
-    lines.push(format!("{stem}└─ how it came there"));
-    if hidden > 0 {
-        let noun = if hidden == 1 { "step" } else { "steps" };
-        lines.push(format!(
-            "{stem}   {DIM}… {hidden} earlier {noun}; see more with --steps{DIM:#}"
-        ));
-    }
-    for step in &steps[hidden..] {
-        let place = match (step.from_facility_id.as_str(), step.facility_id.as_str()) {
-            ("", "") => String::new(),
-            ("", at) => format!(" {} at {at}", grouped(step.quantity)),
-            (from, to) if from == to => format!(" {} at {to}", grouped(step.quantity)),
-            (from, to) => format!(" {} {from} → {to}", grouped(step.quantity)),
-        };
-        let mut line = format!(
-            "{stem}   {DIM}{:>6}{DIM:#} {} {}{place}",
-            step.position,
-            time(step.occurred_at.as_ref()),
-            what(&step.r#type),
-        );
-        let outcome = word::field::<ReceiptOutcome>(step.outcome);
-        for remark in [
-            outcome.clone(),
-            word::field::<HoldReason>(step.hold_reason),
-            label("shipment", &step.shipment_id),
-            label("request", &step.request_id),
-            label("now of", &step.new_owner_id),
-            label("corrects", &step.corrects_event_id),
-            label("kits", &step.kit_batch_id),
-            label(
-                "inside",
-                &step.inside.as_ref().map(unit).unwrap_or_default(),
-            ),
-            step.content.as_ref().map(unit).unwrap_or_default(),
-        ] {
-            if !remark.is_empty() {
-                line.push_str(" · ");
-                line.push_str(&remark);
-            }
-        }
-        if !step.serial_numbers.is_empty() {
-            let _ = write!(line, " · {}", serials(&step.serial_numbers));
-        }
-        lines.push(line);
-    }
-}
-
-fn label(what: &str, id: &str) -> String {
-    if id.is_empty() {
-        String::new()
-    } else {
-        format!("{what} {id}")
-    }
-}
-
-/// `keruen.shipments.v1.ShipmentDispatched` → `shipment dispatched`.
-fn what(event_type: &str) -> String {
-    let short = event_type.rsplit('.').next().unwrap_or(event_type);
-    let mut text = String::new();
-    for char in short.chars() {
-        if char.is_ascii_uppercase() && !text.is_empty() {
-            text.push(' ');
-        }
-        text.push(char.to_ascii_lowercase());
-    }
-    one_line(&text)
-}
-
-/// What became of all units, by status; adds up to what entered the books.
-fn sums(batches: &[TraceBatch]) -> String {
-    let mut by_status: BTreeMap<i32, i64> = BTreeMap::new();
-    for place in batches.iter().flat_map(|batch| &batch.places) {
-        let sum = by_status.entry(place.status).or_default();
-        *sum = sum.saturating_add(place.quantity);
-    }
-    let total: i64 = by_status
-        .values()
-        .fold(0, |sum, quantity| sum.saturating_add(*quantity));
-    let parts: Vec<String> = by_status
-        .iter()
-        .map(|(status, sum)| {
-            format!(
-                "{} {}",
-                grouped(*sum),
-                word::field::<TraceStatus>(*status).replace('-', " ")
-            )
-        })
-        .collect();
-    if parts.is_empty() {
-        return format!("{BOLD}sum{BOLD:#}  0");
-    }
-    format!(
-        "{BOLD}sum{BOLD:#}  {} = {}",
-        parts.join(" + "),
-        grouped(total)
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use keruen_proto::{
-        inventory::v1::{Batch, PledgeLine},
+        inventory::v1::{Batch, Donation, DonationState, PledgeLine, ReceiptOutcome},
         log::v1::{OccurredAt, TimePrecision},
         registry::v1::LocalizedText,
+        stock::v1::{TraceBatch, TraceFacility, TraceOrigin, TracePlace, TraceStep},
     };
 
-    fn sample() -> GetTraceResponse {
-        let place = |status: TraceStatus, quantity| TracePlace {
-            status: status.into(),
-            facility_id: "HOSP-1".to_owned(),
-            region_id: "KZ-62".to_owned(),
+    const ALL: Bounds = Bounds {
+        steps: 20,
+        depth: 30,
+        entries: 400,
+    };
+
+    fn named(en: &str) -> LocalizedText {
+        LocalizedText {
+            en: en.to_owned(),
+            ..LocalizedText::default()
+        }
+    }
+
+    fn step(position: u64, event: &str, from: &str, to: &str, quantity: i64) -> TraceStep {
+        TraceStep {
+            position,
+            event_id: format!("E-{position}"),
+            r#type: format!("keruen.{event}"),
+            occurred_at: Some(OccurredAt {
+                time_us: 1_593_590_400_000_000,
+                utc_offset_minutes: 360,
+                precision: TimePrecision::Minute.into(),
+                clamped: false,
+            }),
+            from_facility_id: from.to_owned(),
+            facility_id: to.to_owned(),
             quantity,
+            ..TraceStep::default()
+        }
+    }
+
+    fn shipped(step: TraceStep) -> TraceStep {
+        TraceStep {
+            shipment_id: "S-1".to_owned(),
+            request_id: "R-1".to_owned(),
+            ..step
+        }
+    }
+
+    fn place(status: TraceStatus, facility_id: &str, quantity: i64, since: u64) -> TracePlace {
+        TracePlace {
+            status: status.into(),
+            facility_id: facility_id.to_owned(),
+            quantity,
+            owner_id: "MOH".to_owned(),
+            since_position: since,
             ..TracePlace::default()
+        }
+    }
+
+    fn facility(facility_id: &str, name: &str) -> TraceFacility {
+        TraceFacility {
+            facility_id: facility_id.to_owned(),
+            facility_name: Some(named(name)),
+            region_id: "KZ-62".to_owned(),
+        }
+    }
+
+    fn batch() -> TraceBatch {
+        let received = |quantity, outcome: ReceiptOutcome| TraceStep {
+            outcome: outcome.into(),
+            ..shipped(step(
+                10,
+                "shipments.v1.ShipmentReceived",
+                "WH-1",
+                "HOSP-1",
+                quantity,
+            ))
         };
+        let lost = TracePlace {
+            shipment_id: "S-1".to_owned(),
+            ..place(TraceStatus::Lost, "HOSP-1", 2, 12)
+        };
+        let (sent, from, to) = ("shipments.v1.ShipmentDispatched", "WH-1", "HOSP-1");
+        TraceBatch {
+            batch: Some(Batch {
+                batch_id: "B-1".to_owned(),
+                donation_id: "D-1".to_owned(),
+                item_id: "TEST-A".to_owned(),
+                lot: "L\u{7}1".to_owned(),
+                quantity: 100_000,
+                ..Batch::default()
+            }),
+            places: vec![
+                place(TraceStatus::OnHand, "WH-1", 60_000, 8),
+                place(TraceStatus::OnHand, "HOSP-1", 39_893, 14),
+                place(TraceStatus::Consumed, "HOSP-1", 105, 14),
+                lost,
+            ],
+            steps: vec![
+                step(5, "inventory.v1.DonationReceived", "", "WH-1", 100_000),
+                shipped(step(
+                    7,
+                    "shipments.v1.ShipmentAllocated",
+                    from,
+                    from,
+                    40_000,
+                )),
+                shipped(step(8, sent, from, to, 40_000)),
+                received(39_990, ReceiptOutcome::Good),
+                received(8, ReceiptOutcome::Damaged),
+                received(2, ReceiptOutcome::Missing),
+                shipped(step(12, "shipments.v1.LossActAccepted", from, to, 2)),
+                step(13, "inventory.v1.StockConsumed", to, to, 100),
+                step(14, "inventory.v1.StockConsumed", to, to, 5),
+            ],
+            ..TraceBatch::default()
+        }
+    }
+
+    fn sample() -> GetTraceResponse {
         GetTraceResponse {
             donation: Some(Donation {
                 donation_id: "D-1".to_owned(),
@@ -467,79 +275,135 @@ mod tests {
                 }],
                 ..Donation::default()
             }),
-            donor_name: Some(LocalizedText {
-                en: "Kaspi Bank".to_owned(),
-                ..LocalizedText::default()
-            }),
-            batches: vec![TraceBatch {
-                batch: Some(Batch {
-                    batch_id: "B-1".to_owned(),
-                    item_id: "TEST-A".to_owned(),
-                    lot: "L\u{7}1".to_owned(),
-                    quantity: 100_000,
-                    ..Batch::default()
-                }),
-                places: vec![
-                    place(TraceStatus::OnHand, 60_000),
-                    place(TraceStatus::InTransit, 39_998),
-                    place(TraceStatus::Lost, 2),
-                ],
-                steps: vec![TraceStep {
-                    position: 12,
-                    r#type: "keruen.shipments.v1.LossActAccepted".to_owned(),
-                    occurred_at: Some(OccurredAt {
-                        time_us: 1_593_590_400_000_000,
-                        utc_offset_minutes: 360,
-                        precision: TimePrecision::Day.into(),
-                        clamped: false,
-                    }),
-                    from_facility_id: "WH-1".to_owned(),
-                    facility_id: "HOSP-1".to_owned(),
-                    quantity: 2,
-                    ..TraceStep::default()
-                }],
-                ..TraceBatch::default()
+            donor_name: Some(named("Kaspi Bank")),
+            origins: vec![TraceOrigin {
+                donation_id: "D-1".to_owned(),
+                donor_id: "KASPI".to_owned(),
+                donor_name: Some(named("Kaspi Bank")),
+                anonymous: false,
             }],
+            facilities: vec![
+                facility("HOSP-1", "Hospital \"No. 1\" [#5]"),
+                facility("WH-1", "Store"),
+            ],
+            batches: vec![batch()],
             position: 15,
             ..GetTraceResponse::default()
         }
     }
 
+    fn plain(bounds: Bounds, width: usize) -> String {
+        anstream::adapter::strip_str(&tree(&sample(), bounds, width)).to_string()
+    }
+
     #[test]
-    fn a_tree_tells_where_everything_is() {
-        let text = anstream::adapter::strip_str(&tree(&sample(), 10)).to_string();
+    fn a_tree_leads_from_the_donor_to_where_everything_is() {
         assert_eq!(
-            text,
-            "donation D-1 of Kaspi Bank (KASPI) to MOH · received\n\
-             │  pledged 100,000 TEST-SARS2, received 100,000\n\
-             │\n\
-             └─ batch B-1 · 100,000 TEST-A · lot L\u{fffd}1\n   \
-             ├─ 60,000 on hand     KZ-62 HOSP-1 \n   \
-             ├─ 39,998 in transit  KZ-62 HOSP-1 \n   \
-             ├─      2 lost        KZ-62 HOSP-1 \n   \
-             └─ how it came there\n          \
-             12 2020-07-01 loss act accepted 2 WH-1 → HOSP-1\n\
-             \n\
-             sum  60,000 on hand + 39,998 in transit + 2 lost = 100,000\n\
-             as of position 15\n"
+            plain(ALL, 100),
+            "\
+donation D-1 of Kaspi Bank (KASPI) to MOH · received
+│  pledged 100,000 TEST-SARS2, received 100,000
+│
+└─ batch B-1 · 100,000 TEST-A · lot L\u{fffd}1
+   └─ donation received 100,000 at WH-1 Store, KZ-62 · #5 2020-07-01
+      ├─ dispatched 40,000 WH-1 → HOSP-1 in S-1 · for R-1 · #8 2020-07-01
+      │  ├─ received 39,998 at HOSP-1 Hospital \"No. 1\" [#5], KZ-62 · 8 damaged · #10 2020-07-01
+      │  │  ├─ consumed 100 · #13 2020-07-01
+      │  │  ├─ consumed 5 · #14 2020-07-01
+      │  │  └─ 39,893 on hand · owner MOH · since #14 2020-07-01
+      │  ├─ received 2 · missing · #10 2020-07-01
+      │  └─ loss act accepted 2 lost · #12 2020-07-01
+      └─ 60,000 on hand · owner MOH · since #8 2020-07-01
+
+sum  99,893 on hand + 105 consumed + 2 lost = 100,000
+as of position 15
+"
         );
     }
 
     #[test]
-    fn steps_can_be_left_out() {
-        let text = tree(&sample(), 0);
-        assert!(!text.contains("how it came there"));
-        assert!(
-            anstream::adapter::strip_str(&text)
-                .to_string()
-                .contains("   └─      2 lost")
+    fn what_is_left_out_is_counted() {
+        let some = Bounds {
+            steps: 0,
+            depth: 4,
+            entries: 6,
+        };
+        assert_eq!(
+            plain(some, 60),
+            "\
+donation D-1 of Kaspi Bank (KASPI) to MOH · received
+│  pledged 100,000 TEST-SARS2, received 100,000
+│
+└─ batch B-1 · 100,000 TEST-A · lot L\u{fffd}1
+   ├─ … 1 earlier step that moved nothing; see more with --steps
+   └─ donation received 100,000 at WH-1 Store, KZ-62
+      │    #5 2020-07-01
+      ├─ dispatched 40,000 WH-1 → HOSP-1 in S-1 · for R-1
+      │  │    #8 2020-07-01
+      │  └─ … 4 left out; see more with --entries or --depth
+      └─ … 1 left out; see more with --entries or --depth
+
+sum  99,893 on hand + 105 consumed + 2 lost = 100,000
+left out  5 of 11 entries
+as of position 15
+"
         );
+    }
+
+    #[test]
+    fn a_graph_says_the_same_in_the_languages_of_programs() {
+        let dot = drawn(&sample(), ALL, Language::Dot);
+        for line in [
+            "digraph trace {",
+            "  n0 [label=\"Kaspi Bank\\nKASPI\", shape=ellipse];",
+            "  n0 -> n1 [label=\"\"];",
+            "[label=\"HOSP-1\\nHospital \\\"No. 1\\\" [#5]\\nKZ-62\"];",
+            "[label=\"40,000 dispatched\\n#8 2020-07-01\\nfor R-1\"];",
+            "[label=\"60,000\\nsince #8 2020-07-01\"];",
+        ] {
+            assert!(dot.contains(line), "{line} in {dot}");
+        }
+        let mermaid = drawn(&sample(), ALL, Language::Mermaid);
+        for line in [
+            "flowchart LR\n  n0([\"Kaspi Bank<br/>KASPI\"])\n",
+            "\n  n0 --> n1\n",
+            "[\"HOSP-1<br/>Hospital #34;No#46; 1#34; #91;#35;5#93;<br/>KZ-62\"]",
+            "-->|\"40,000 dispatched<br/>#35;8 2020-07-01<br/>for R-1\"|",
+        ] {
+            assert!(mermaid.contains(line), "{line} in {mermaid}");
+        }
+    }
+
+    #[test]
+    fn a_graph_of_nothing_is_a_graph() {
+        let nothing = GetTraceResponse::default();
+        assert_eq!(
+            drawn(&nothing, ALL, Language::Mermaid),
+            "flowchart LR\n  nothing[/\"nothing has arrived yet\"/]"
+        );
+        let dot = drawn(&nothing, ALL, Language::Dot);
+        assert!(dot.contains("nothing [label=\"nothing has arrived yet\", style=dashed];\n}"));
+    }
+
+    #[test]
+    fn who_is_not_to_be_named_is_not_in_a_graph() {
+        let mut trace = sample();
+        trace.donation.as_mut().unwrap().anonymous = true;
+        trace.origins[0].anonymous = true;
+        trace.batches[0].places[0].owner_id = "KASPI".to_owned();
+        let text = tree(&trace, ALL, 100);
+        assert!(text.contains(" of KASPI, not to be named in public"));
+        for language in [Language::Dot, Language::Mermaid] {
+            let graph = drawn(&trace, ALL, language);
+            assert!(graph.contains("anonymous donor"), "{graph}");
+            assert!(!graph.to_lowercase().contains("kaspi"), "{graph}");
+        }
     }
 
     #[test]
     fn every_place_has_its_row() {
         let rows = rows(&sample());
-        assert_eq!(rows.len(), 3);
+        assert_eq!(rows.len(), 4);
         assert!(rows.iter().all(|row| row.len() == COLUMNS.len()));
     }
 }
