@@ -334,12 +334,17 @@ async fn list_with_totals(
     only_totals: bool,
 ) -> Result<(), Failure> {
     if only_totals {
+        // They are on every page.
+        let request = ListUnmetNeedsRequest {
+            page_size: 1,
+            ..request
+        };
         let answer = session.ask(request).await?;
         return Ok(session.output().listed(&answer.totals)?);
     }
     let mut totals: Vec<UnmetNeedTotal> = Vec::new();
     let see = |answer: &ListUnmetNeedsResponse| {
-        // The first page and the last one may reflect different positions: those of the last one are newer.
+        // Those of the last page are the newest.
         totals.clone_from(&answer.totals);
     };
     let (rows, more) = session.pages_seen(request, limit, see).await?;
