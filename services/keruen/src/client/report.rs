@@ -108,8 +108,12 @@ Examples:
 What was there or on its way when the period began (opening), what was received and passed to the \
 organisation, are together what is at warehouses, delivered to hospitals and in transit at its end, and what \
 was used, disposed of, lost, returned, converted and passed on. Unreported is delivered, and neither its \
-arrival nor use of it was reported there for so many days. A statement tells what was known at a position: with \
---at it is the same for ever, and --since tells what an earlier one of the same period said.")]
+arrival nor use of it was reported there for so many days; equipment is reported unit by unit, by whatever was \
+told of it: that it was installed, put into service, serviced, or broke down. Expired is what was past its last \
+day of use when the period ended. A statement tells what was known at a position, and ends with the day in Kazakhstan \
+on which that was recorded unless --until names another one: asked with --at, it is the same for ever, on \
+whatever day. --since also tells what the same question was answered with at an earlier position. Where it is \
+about too much to add up at once, ask for one --donation at a time; UNATTRIBUTED names what is of none.")]
     Statement(Statement),
 }
 

@@ -6,12 +6,12 @@ use clap::Args as ClapArgs;
 use keruen_proto::reports::v1::{GetStatementRequest, get_statement_request::Party};
 
 use crate::{
-    cli::Format,
     client::{failure::Failure, session::Session, session::tell_of_more, value},
     render::statement,
 };
 
 const PAGE_SIZE: i32 = 1_000;
+const USUAL_UNREPORTED_DAYS: i32 = 30;
 
 /// Which statement.
 #[derive(ClapArgs, Debug)]
@@ -28,20 +28,20 @@ pub struct Statement {
     /// First day. Default: the beginning
     #[arg(long, value_name = "DAY", value_parser = value::date)]
     from: Option<String>,
-    /// Last day. Default: today
+    /// Last day. Default: that on which the position was recorded
     #[arg(long, value_name = "DAY", value_parser = value::date)]
     until: Option<String>,
-    /// As it was known at this position: the same statement again. Default: now
+    /// As it was known at this position. Default: now
     #[arg(long, value_name = "POSITION", value_parser = value::position)]
     at: Option<u64>,
-    /// Also tell what was known at this position, that of an earlier statement
+    /// Also tell what it said at this position, that of an earlier statement
     #[arg(long, value_name = "POSITION", value_parser = value::position)]
     since: Option<u64>,
     /// Only what has changed since then
     #[arg(long, requires = "since")]
     changed_only: bool,
     /// After how many days without a report use counts as unreported
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = value::small)]
+    #[arg(long, value_name = "DAYS", default_value_t = USUAL_UNREPORTED_DAYS, value_parser = value::small)]
     unreported_days: i32,
     /// Write it as a page that can be printed to this file
     #[arg(long, value_name = "FILE.html")]
@@ -83,17 +83,51 @@ impl Statement {
         let more = !token.is_empty() || statement.rows.len() > self.limit;
         statement.rows.truncate(self.limit);
         if let Some(path) = self.page {
-            let page = statement::page(&statement, self.since)
+            let page = statement::page(&statement, self.since, &again(&question))
                 .map_err(|error| Failure::Other(error.into()))?;
             std::fs::write(&path, page)?;
         } else {
             session.output().listed(&statement.rows)?;
         }
-        if session.output().format() == Format::Table {
-            let position = statement.position;
-            eprintln!("as known at position {position}: say --at {position} to get it again");
-        }
+        anstream::eprintln!(
+            "as known at position {}, until {}; to get it again: {}",
+            statement.position,
+            statement.last_day,
+            again(&question)
+        );
         tell_of_more(more, self.limit);
         Ok(())
     }
+}
+
+/// The command that gets the same statement again, whenever it is called.
+fn again(question: &GetStatementRequest) -> String {
+    let mut words = vec!["keruen report statement".to_owned()];
+    let mut add =
+        |option: &str, value: &dyn ToString| words.push(format!("{option} {}", value.to_string()));
+    match &question.party {
+        Some(Party::DonorId(id)) => add("--donor", id),
+        Some(Party::OwnerId(id)) => add("--owner", id),
+        None => {}
+    }
+    for (option, text) in [
+        ("--donation", &question.donation_id),
+        ("--from", &question.first_day),
+        ("--until", &question.last_day),
+    ] {
+        if !text.is_empty() {
+            add(option, text);
+        }
+    }
+    add("--at", &question.at_position);
+    if question.since_position > 0 {
+        add("--since", &question.since_position);
+    }
+    if question.unreported_after_days != USUAL_UNREPORTED_DAYS {
+        add("--unreported-days", &question.unreported_after_days);
+    }
+    if question.changed_only {
+        words.push("--changed-only".to_owned());
+    }
+    words.join(" ")
 }

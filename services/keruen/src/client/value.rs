@@ -296,19 +296,22 @@ pub fn money(text: &str) -> Result<Money, String> {
     })
 }
 
-/// An amount as [`money`] reads it.
-pub fn money_text(money: &Money) -> String {
-    match currency_places(&money.currency_code) {
-        Some(places) => format!(
-            "{} {}",
-            decimal_text(money.minor_units, places),
-            money.currency_code
-        ),
-        None => format!(
-            "{} minor units of {}",
-            money.minor_units, money.currency_code
+/// An amount and its currency, as text each: `4000000.00` and `USD`.
+pub fn money_parts(money: &Money) -> (String, String) {
+    let code = &money.currency_code;
+    match currency_places(code) {
+        Some(places) => (decimal_text(money.minor_units, places), code.clone()),
+        None => (
+            money.minor_units.to_string(),
+            format!("minor units of {code}"),
         ),
     }
+}
+
+/// Amount and currency: `4000000.00 USD`.
+pub fn money_text(money: &Money) -> String {
+    let (amount, currency) = money_parts(money);
+    format!("{amount} {currency}")
 }
 
 /// Latitude and longitude in degrees: `43.2389,76.8897`.

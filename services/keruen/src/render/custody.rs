@@ -68,6 +68,7 @@ impl Record for LiabilityRow {
         "in_transit",
         "value",
     ];
+    const MONEY: &'static [&'static str] = &["value"];
 
     fn cells(&self) -> Vec<Cell> {
         cells![

@@ -7,14 +7,13 @@ use keruen_proto::{
         RefusalReason, ShortfallReason,
     },
     registry::v1::Verification,
-    stock::v1::{CertifiedGoods, DonationCertificate, DonorBalance},
+    stock::v1::{CertifiedGoods, DonationCertificate, DonorBalance, GoodsBalance, MoneyBalance},
 };
 
 use crate::{
     cells,
-    client::value,
     render::{
-        record::{Cell, Part, Record, documents, unit_value},
+        record::{Cell, Part, Record, documents, name, unit_value},
         registry::verifications,
         word,
     },
@@ -48,6 +47,8 @@ impl Record for Donation {
         "money_committed",
         "money_available",
     ];
+    const MONEY: &'static [&'static str] =
+        &["money", "money_spent", "money_committed", "money_available"];
 
     fn cells(&self) -> Vec<Cell> {
         let goods: Vec<String> = self
@@ -187,6 +188,29 @@ fn consignment(consignment: &Consignment) -> Vec<Cell> {
 
 impl Record for DonorBalance {
     const COLUMNS: &'static [&'static str] = &["donor_id", "donor_name", "donations", "open"];
+    /// A row tells either how many donations there are, or about goods, or about money, so that columns can be added up.
+    const SHEET: &'static [&'static str] = &[
+        "donor_id",
+        "donor_name",
+        "donations",
+        "open",
+        "commodity_id",
+        "item_id",
+        "pledged",
+        "received",
+        "outstanding",
+        "short",
+        "money_pledged",
+        "money_spent",
+        "money_committed",
+        "money_available",
+    ];
+    const MONEY: &'static [&'static str] = &[
+        "money_pledged",
+        "money_spent",
+        "money_committed",
+        "money_available",
+    ];
 
     fn cells(&self) -> Vec<Cell> {
         let name = self.donor_name.as_ref();
@@ -198,25 +222,25 @@ impl Record for DonorBalance {
         ]
     }
 
+    fn sheet(&self) -> Vec<Vec<Cell>> {
+        let row = |from: usize, told: Vec<Cell>| {
+            let donor = cells![&self.donor_id, name(self.donor_name.as_ref())];
+            let mut row = vec![Cell::from(""); Self::SHEET.len()];
+            for (cell, told) in row.iter_mut().zip(donor) {
+                *cell = told;
+            }
+            for (cell, told) in row.iter_mut().skip(from).zip(told) {
+                *cell = told;
+            }
+            row
+        };
+        let donations = row(2, cells![self.donations, self.open_donations]);
+        let goods = self.goods.iter().map(|it| row(4, goods_balance(it)));
+        let money = self.money.iter().map(|it| row(10, money_balance(it)));
+        [donations].into_iter().chain(goods).chain(money).collect()
+    }
+
     fn parts(&self) -> Vec<Part> {
-        let goods = self.goods.iter().map(|goods| {
-            cells![
-                &goods.commodity_id,
-                &goods.item_id,
-                goods.pledged,
-                goods.received,
-                goods.outstanding,
-                goods.short
-            ]
-        });
-        let money = self.money.iter().map(|money| {
-            cells![
-                money.pledged.as_ref(),
-                money.spent.as_ref(),
-                money.committed.as_ref(),
-                money.available.as_ref()
-            ]
-        });
         vec![
             verification("donor's verification", self.donor_verification.as_ref()),
             Part {
@@ -229,15 +253,35 @@ impl Record for DonorBalance {
                     "outstanding",
                     "short",
                 ],
-                rows: goods.collect(),
+                rows: self.goods.iter().map(goods_balance).collect(),
             },
             Part {
                 title: "money",
                 columns: &["pledged", "spent", "committed", "available"],
-                rows: money.collect(),
+                rows: self.money.iter().map(money_balance).collect(),
             },
         ]
     }
+}
+
+fn goods_balance(goods: &GoodsBalance) -> Vec<Cell> {
+    cells![
+        &goods.commodity_id,
+        &goods.item_id,
+        goods.pledged,
+        goods.received,
+        goods.outstanding,
+        goods.short
+    ]
+}
+
+fn money_balance(money: &MoneyBalance) -> Vec<Cell> {
+    cells![
+        money.pledged.as_ref(),
+        money.spent.as_ref(),
+        money.committed.as_ref(),
+        money.available.as_ref()
+    ]
 }
 
 impl Record for DonationCertificate {
@@ -250,6 +294,7 @@ impl Record for DonationCertificate {
         "money",
         "money_spent",
     ];
+    const MONEY: &'static [&'static str] = &["value", "money", "money_spent"];
 
     fn cells(&self) -> Vec<Cell> {
         let donation = self.donation.clone().unwrap_or_default();
@@ -258,13 +303,12 @@ impl Record for DonationCertificate {
                 .map(|name| name.en.clone())
                 .unwrap_or_default()
         };
-        let value: Vec<String> = self.value.iter().map(value::money_text).collect();
         cells![
             &donation.donation_id,
             name(&self.donor_name),
             name(&self.recipient_name),
             word::field::<DonationState>(donation.state),
-            value,
+            self.value.clone(),
             donation.money.as_ref(),
             donation.money_spent.as_ref()
         ]
@@ -324,4 +368,57 @@ fn certified(goods: &CertifiedGoods) -> Vec<Cell> {
         &batch.received_at_facility_id,
         goods.receipt_position.to_string()
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use keruen_proto::registry::v1::Money;
+
+    use super::*;
+    use crate::{cli::Format, render::Output};
+
+    #[test]
+    fn a_sheet_of_a_balance_has_a_row_for_each_of_goods_and_currencies() {
+        let money = |currency_code: &str, minor_units| {
+            Some(Money {
+                currency_code: currency_code.to_owned(),
+                minor_units,
+            })
+        };
+        let of_goods = |commodity_id: &str, pledged| GoodsBalance {
+            commodity_id: commodity_id.to_owned(),
+            pledged,
+            ..GoodsBalance::default()
+        };
+        let of_money = |currency_code, minor_units| MoneyBalance {
+            pledged: money(currency_code, minor_units),
+            spent: money(currency_code, 5),
+            ..MoneyBalance::default()
+        };
+        let balance = DonorBalance {
+            donor_id: "KASPI".to_owned(),
+            donations: 3,
+            open_donations: 1,
+            goods: vec![of_goods("MASK", 70), of_goods("PUMP", 9)],
+            money: vec![of_money("JPY", 1_200), of_money("USD", 200_000)],
+            ..DonorBalance::default()
+        };
+        let buffer = Arc::new(Mutex::new(Vec::new()));
+        let mut output = Output::buffered(Format::Csv, Arc::clone(&buffer));
+        output.listed(&[balance]).unwrap();
+        let text = String::from_utf8(buffer.lock().unwrap().clone()).unwrap();
+        let wanted = "\
+donor_id,donor_name,donations,open,commodity_id,item_id,pledged,received,outstanding,short,\
+money_pledged,money_pledged_currency,money_spent,money_spent_currency,\
+money_committed,money_committed_currency,money_available,money_available_currency
+KASPI,,3,1,,,,,,,,,,,,,,
+KASPI,,,,MASK,,70,0,0,0,,,,,,,,
+KASPI,,,,PUMP,,9,0,0,0,,,,,,,,
+KASPI,,,,,,,,,,1200,JPY,5,JPY,,,,
+KASPI,,,,,,,,,,2000.00,USD,0.05,USD,,,,
+";
+        assert_eq!(text, wanted);
+    }
 }

@@ -6,7 +6,7 @@ use keruen_proto::{
         HoldReason, ItemQuality, LotRecall, RecallReason, StockCount, StockLevel,
         UnidentifiedGoods,
     },
-    registry::v1::DocumentRef,
+    registry::v1::{DocumentRef, ValueBasis},
     stock::v1::AssetRow,
 };
 
@@ -35,6 +35,24 @@ impl Record for Batch {
         "unexplained",
         "corrected_event_ids",
     ];
+    const SHEET: &'static [&'static str] = &[
+        "batch_id",
+        "donation_id",
+        "item_id",
+        "lot",
+        "expires_on",
+        "received_at_facility_id",
+        "owner_id",
+        "quantity",
+        "unit_value",
+        "unit_value_basis",
+        "held_for",
+        "recalled_for",
+        "discrepancy",
+        "unexplained",
+        "corrected_event_ids",
+    ];
+    const MONEY: &'static [&'static str] = &["unit_value"];
 
     fn cells(&self) -> Vec<Cell> {
         cells![
@@ -53,6 +71,19 @@ impl Record for Batch {
             self.unexplained,
             &self.corrected_event_ids[..]
         ]
+    }
+
+    fn sheet(&self) -> Vec<Vec<Cell>> {
+        let mut cells = self.cells();
+        let told = Self::COLUMNS.iter().position(|name| *name == "unit_value");
+        if let Some(index) = told {
+            let value = self.unit_value.as_ref();
+            let basis =
+                value.map_or_else(String::new, |value| word::field::<ValueBasis>(value.basis));
+            let amount = value.and_then(|value| value.amount.as_ref());
+            cells.splice(index..=index, cells![amount, basis]);
+        }
+        vec![cells]
     }
 
     fn parts(&self) -> Vec<Part> {

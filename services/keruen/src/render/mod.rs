@@ -1,8 +1,9 @@
 //! How answers are printed: tables for people, JSON and CSV for programs.
 //!
 //! JSON is protobuf JSON (64-bit integers as strings), one document for each verb: an object for one thing, an array
-//! for a list. The rows of `stock` are flat, with numbers. CSV has the columns of the tables. Where standard output is no
-//! terminal, tables are plain: as wide as they need to be, without rules and styles.
+//! for a list. The rows of `stock` are flat, with numbers. CSV has the columns of the tables, and a
+//! currency beside each amount. Where standard output is no terminal, tables are plain: as wide as
+//! they need to be, without rules and styles.
 
 pub mod attention;
 pub mod custody;
@@ -155,6 +156,34 @@ impl Output {
         self.sink.write_all(&bytes)
     }
 
+    /// Records as CSV, with amounts as numbers and their currencies beside them.
+    fn sheet<R: Record>(&mut self, records: &[R]) -> io::Result<()> {
+        let is_money: Vec<bool> = R::SHEET
+            .iter()
+            .map(|name| R::MONEY.contains(name))
+            .collect();
+        let mut columns = Vec::new();
+        for (name, is_money) in R::SHEET.iter().zip(&is_money) {
+            columns.push((*name).to_owned());
+            if *is_money {
+                columns.push(format!("{name}_currency"));
+            }
+        }
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let rows = records.iter().flat_map(Record::sheet).map(|row| {
+            let mut cells = Vec::new();
+            for (cell, is_money) in row.into_iter().zip(&is_money) {
+                if *is_money {
+                    cells.extend(cell.money().map(Cell::Text));
+                } else {
+                    cells.push(cell);
+                }
+            }
+            cells
+        });
+        self.csv(&columns, rows)
+    }
+
     /// A table.
     pub fn table(&mut self, columns: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
         let text = table::render(columns, rows, self.terminal_width);
@@ -166,7 +195,7 @@ impl Output {
     pub fn listed<R: Record>(&mut self, records: &[R]) -> io::Result<()> {
         match self.format {
             Format::Json => self.json(&records),
-            Format::Csv => self.csv(R::COLUMNS, records.iter().map(Record::cells)),
+            Format::Csv => self.sheet(records),
             Format::Table if records.is_empty() => {
                 self.line("none")?;
                 self.flush()
@@ -203,7 +232,7 @@ impl Output {
             ));
         };
         match self.format {
-            Format::Csv => self.csv(R::COLUMNS, [record.cells()]),
+            Format::Csv => self.sheet(&[record]),
             _ => self.details(&record),
         }
     }

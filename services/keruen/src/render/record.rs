@@ -19,8 +19,10 @@ pub enum Cell {
     Text(String),
     /// A number of something, shown with separators.
     Number(i64),
-    /// An amount, shown with separators.
+    /// An amount, shown with separators; in CSV a number, and the currency beside it.
     Money(Money),
+    /// Amounts in several currencies, likewise.
+    Amounts(Vec<Money>),
     /// Several values; in CSV separated by `;`.
     Many(Vec<String>),
     /// Several numbers, likewise.
@@ -34,9 +36,23 @@ impl Cell {
             Self::Text(text) => text.clone(),
             Self::Number(number) => number.to_string(),
             Self::Money(money) => value::money_text(money),
+            Self::Amounts(amounts) => texts(amounts, value::money_text, ";"),
             Self::Many(values) => values.join(";"),
             Self::Numbers(numbers) => joined(numbers, i64::to_string, ";"),
         }
+    }
+
+    /// Amount and currency, as programs add them up; a cell of money may be empty.
+    pub fn money(&self) -> [String; 2] {
+        let parts = |part: fn((String, String)) -> String, amounts: &[Money]| {
+            texts(amounts, |money| part(value::money_parts(money)), ";")
+        };
+        let amounts = match self {
+            Self::Money(money) => std::slice::from_ref(money),
+            Self::Amounts(amounts) => amounts,
+            other => return [other.plain(), String::new()],
+        };
+        [parts(|it| it.0, amounts), parts(|it| it.1, amounts)]
     }
 
     /// As people read it; nothing in it can control a terminal.
@@ -45,6 +61,7 @@ impl Cell {
             Self::Text(text) => crate::client::failure::one_line(text),
             Self::Number(number) => grouped(*number),
             Self::Money(money) => money_grouped(money),
+            Self::Amounts(amounts) => texts(amounts, value::money_text, "\n"),
             Self::Many(values) => values
                 .iter()
                 .map(|value| crate::client::failure::one_line(value))
@@ -59,6 +76,7 @@ impl Cell {
         match self {
             Self::Text(text) => text.is_empty(),
             Self::Number(_) | Self::Money(_) => false,
+            Self::Amounts(amounts) => amounts.is_empty(),
             Self::Many(values) => values.is_empty(),
             Self::Numbers(numbers) => numbers.is_empty(),
         }
@@ -71,7 +89,11 @@ impl Cell {
 }
 
 fn joined(numbers: &[i64], text: impl Fn(&i64) -> String, separator: &str) -> String {
-    numbers.iter().map(text).collect::<Vec<_>>().join(separator)
+    texts(numbers, text, separator)
+}
+
+fn texts<T>(values: &[T], text: impl Fn(&T) -> String, separator: &str) -> String {
+    values.iter().map(text).collect::<Vec<_>>().join(separator)
 }
 
 impl From<&str> for Cell {
@@ -141,13 +163,28 @@ macro_rules! cells {
     ($($value:expr),* $(,)?) => { vec![$($crate::render::record::Cell::from($value)),*] };
 }
 
+impl From<Vec<Money>> for Cell {
+    fn from(amounts: Vec<Money>) -> Self {
+        Self::Amounts(amounts)
+    }
+}
+
 /// Something that is a row of a table, and has a page of its own.
 pub trait Record: Serialize {
-    /// Names of the columns, as in CSV.
+    /// Names of the columns.
     const COLUMNS: &'static [&'static str];
+    /// Names of the columns in CSV, where they are others.
+    const SHEET: &'static [&'static str] = Self::COLUMNS;
+    /// Those of the columns in CSV that hold amounts of money: the currency is a column of its own after each.
+    const MONEY: &'static [&'static str] = &[];
 
     /// One cell for each column.
     fn cells(&self) -> Vec<Cell>;
+
+    /// Its rows in CSV, one cell for each of those columns.
+    fn sheet(&self) -> Vec<Vec<Cell>> {
+        vec![self.cells()]
+    }
 
     /// What belongs to it, shown below it on its page.
     fn parts(&self) -> Vec<Part> {

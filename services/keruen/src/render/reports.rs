@@ -134,6 +134,7 @@ impl Record for ExpiringStockRow {
         "available",
         "value",
     ];
+    const MONEY: &'static [&'static str] = &["value"];
 
     fn cells(&self) -> Vec<Cell> {
         cells![
@@ -210,6 +211,7 @@ impl Record for AuditException {
         "actor",
         "corrects_event_id",
     ];
+    const MONEY: &'static [&'static str] = &["value"];
 
     fn cells(&self) -> Vec<Cell> {
         cells![

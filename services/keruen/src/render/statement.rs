@@ -26,6 +26,7 @@ impl Record for StatementRow {
         "quantity_before",
         "value_before",
     ];
+    const MONEY: &'static [&'static str] = &["value", "value_before"];
 
     fn cells(&self) -> Vec<Cell> {
         let before = self.quantity_before;
@@ -58,6 +59,7 @@ struct Page {
     last_day: String,
     position: u64,
     since: Option<u64>,
+    again: String,
     rows: Vec<PageRow>,
 }
 
@@ -72,8 +74,13 @@ struct PageRow {
     value_before: String,
 }
 
-/// The page of a statement, beside what was known at another position, if that was asked for.
-pub fn page(statement: &GetStatementResponse, since: Option<u64>) -> Result<String, askama::Error> {
+/// The page of a statement, beside what was known at another position, if that was asked for, and with the command that
+/// gets it again.
+pub fn page(
+    statement: &GetStatementResponse,
+    since: Option<u64>,
+    again: &str,
+) -> Result<String, askama::Error> {
     let money = |money: Option<&Money>| money.map(money_grouped).unwrap_or_default();
     let row = |row: &StatementRow| PageRow {
         donation: row.donation_id.clone(),
@@ -91,6 +98,7 @@ pub fn page(statement: &GetStatementResponse, since: Option<u64>) -> Result<Stri
         last_day: statement.last_day.clone(),
         position: statement.position,
         since,
+        again: again.to_owned(),
         rows: statement.rows.iter().map(row).collect(),
     }
     .render()
@@ -126,7 +134,7 @@ mod tests {
             last_day: "2020-12-31".to_owned(),
             ..GetStatementResponse::default()
         };
-        let html = page(&statement, Some(40)).unwrap();
+        let html = page(&statement, Some(40), "keruen again --at 42").unwrap();
         for told in [
             "D-1",
             "lost",
@@ -135,6 +143,7 @@ mod tests {
             "1,234.56 USD",
             "position 42",
             "position 40",
+            "keruen again --at 42",
             ">7<",
         ] {
             assert!(html.contains(told), "{told}: {html}");
