@@ -40,7 +40,7 @@ fn state(standing: &Standing) -> ProjectionState {
     }
 }
 
-fn rebuild(rebuild: Rebuild, head_position: u64) -> ProjectionRebuild {
+fn rebuild(rebuild: &Rebuild, head_position: u64) -> ProjectionRebuild {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a rate is told, and none is near the bound"
@@ -64,6 +64,8 @@ impl ProjectionService for ProjectionEndpoint {
         let head = *self.log.watch_head().borrow();
         let projections = self.views.list().into_iter().map(|(view, standing)| {
             let head_position = standing.head_position.max(head);
+            let building = standing.rebuild.as_ref();
+            let not_built = building.and_then(|it| it.failure.clone());
             Projection {
                 name: view.name.to_owned(),
                 about: view.about.to_owned(),
@@ -78,8 +80,8 @@ impl ProjectionService for ProjectionEndpoint {
                     r#type: parked.r#type,
                     reason: parked.defect.to_string(),
                 }),
-                failure: standing.failure.unwrap_or_default(),
-                rebuild: standing.rebuild.map(|it| rebuild(it, head_position)),
+                rebuild: building.map(|it| rebuild(it, head_position)),
+                failure: standing.failure.or(not_built).unwrap_or_default(),
                 kept_elsewhere: standing.is_kept_elsewhere,
             }
         });

@@ -40,6 +40,9 @@ pub struct CopyName {
     pub is_unfinished: bool,
 }
 
+/// How long a server may take to tell of a lock.
+const LOCK_LIMIT: Duration = Duration::from_secs(10);
+
 const UNFINISHED: &str = "building";
 
 impl CopyName {
@@ -285,9 +288,9 @@ impl Place {
     /// A folder belongs to one process anyway.
     pub fn lock(&self, view: &View) -> Result<Option<Lock>, StoreError> {
         let Self::Server(address) = self else {
-            return Ok(Some(Lock { _session: None }));
+            return Ok(Some(Lock { session: None }));
         };
-        let session = Connection::Postgres(address.connect("pg_catalog", None)?);
+        let session = Connection::Postgres(address.connect("pg_catalog", Some(LOCK_LIMIT))?);
         let locked = session
             .prepare_cached(
                 "SELECT pg_catalog.pg_try_advisory_lock(hashtextextended(?1, 0))::INT::BIGINT",
@@ -296,7 +299,7 @@ impl Place {
                 row.get::<i64>(0)
             })?;
         Ok((locked == Some(1)).then_some(Lock {
-            _session: Some(session),
+            session: Some(session),
         }))
     }
 }
@@ -304,7 +307,15 @@ impl Place {
 /// The right to write the copies of a view. Should a session lose it unnoticed, the checkpoint tells: nobody moves it from
 /// where somebody else has left it.
 pub struct Lock {
-    _session: Option<Connection>,
+    session: Option<Connection>,
+}
+
+impl Lock {
+    /// Whether it is still there: a server gives it up with the session.
+    pub fn is_held(&self) -> bool {
+        let mut session = self.session.iter();
+        session.all(|session| session.execute_batch("SELECT 1").is_ok())
+    }
 }
 
 /// Where each view in a folder stands, also while a node keeps them; `None` where there is none of this version.

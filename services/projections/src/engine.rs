@@ -14,7 +14,8 @@ use tokio::{
 };
 
 use crate::{
-    copies::{CopyName, Lock},
+    copies::{Copies, CopyName, Lock},
+    database,
     failure::StoreError,
     reading::Readings,
     rebuild::{self, Built},
@@ -24,7 +25,7 @@ use crate::{
 
 /// How long to wait after a failure, doubled each time up to the last value.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
-const LAST_RETRY: Duration = Duration::from_secs(30);
+const LAST_RETRY: Duration = Duration::from_secs(2);
 /// How long to wait for a rebuild that was told to stop: it ends what it is writing.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a view that another process writes is looked at, and how often that is tried to be taken over.
@@ -87,6 +88,8 @@ pub(crate) enum FollowError {
     Thread(#[from] std::io::Error),
     #[error("the thread that builds the view ended")]
     ThreadEnded,
+    #[error("the right to write the view was lost")]
+    LostLock,
     #[error("the log has lost the event at position {position}, at which the view stands")]
     LostEvent { position: u64 },
 }
@@ -104,7 +107,37 @@ pub(crate) struct Follower {
     asked: watch::Receiver<u64>,
 }
 
-type Rebuilding = oneshot::Receiver<Result<Option<Built>, FollowError>>;
+/// The right to write a view, and whoever builds a copy of it under that right. Both outlast a failure to follow.
+struct Held {
+    lock: Lock,
+    rebuilding: Option<Rebuilding>,
+    /// When a build that failed is begun again.
+    retry_at: Option<Instant>,
+    /// How long the next one that fails is put off.
+    retry_delay: Duration,
+}
+
+/// A thread that builds a copy. It ends soon after this is dropped.
+struct Rebuilding {
+    built: oneshot::Receiver<Result<Option<Built>, FollowError>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Held {
+    fn new(lock: Lock) -> Self {
+        Self {
+            lock,
+            rebuilding: None,
+            retry_at: None,
+            retry_delay: FIRST_RETRY,
+        }
+    }
+
+    /// Whether a copy is built, or will be once more.
+    fn is_building(&self) -> bool {
+        self.rebuilding.is_some() || self.retry_at.is_some()
+    }
+}
 
 /// Why a wait ended.
 enum Wake {
@@ -150,12 +183,16 @@ impl Follower {
     }
 
     fn keep_following(mut self) {
+        let mut held = None;
         let mut delay = FIRST_RETRY;
         while !self.is_stopped() {
             let before = self.keeper.status().position;
-            match self.follow() {
-                Ok(()) => return,
-                Err(error) => fail(&self.keeper, &error.to_string()),
+            match self.follow(&mut held) {
+                Ok(()) => break,
+                Err(error) => {
+                    fail(&self.keeper, &error.to_string());
+                    self.discard_if_damaged(&error, |copies| copies.answering);
+                }
             }
             let moved = self.keeper.status().position != before;
             delay = if moved {
@@ -164,6 +201,28 @@ impl Follower {
                 (delay * 2).min(LAST_RETRY)
             };
             self.pause(delay);
+        }
+        self.leave(held);
+    }
+
+    /// A copy whose file is damaged would answer for ever as it stands, or fail: it makes room for one that is built anew.
+    fn discard_if_damaged(&self, error: &FollowError, which: fn(Copies) -> Option<CopyName>) {
+        let FollowError::Store(error) = error else {
+            return;
+        };
+        if !database::is_unreadable(error) {
+            return;
+        }
+        let (place, view) = (&self.keeper.place, self.keeper.view);
+        let removed = place.copies(view).and_then(|copies| {
+            let damaged = which(copies);
+            damaged.map(|copy| place.remove(&copy)).transpose()
+        });
+        match removed {
+            Ok(_) => tracing::warn!(view = view.name, "a damaged view is built anew"),
+            Err(error) => {
+                tracing::error!(view = view.name, %error, "a damaged view can't be removed");
+            }
         }
     }
 
@@ -176,25 +235,33 @@ impl Follower {
     }
 
     /// Follows the log until it is over.
-    fn follow(&mut self) -> Result<(), FollowError> {
-        let Some(_lock) = self.become_writer()? else {
+    fn follow(&mut self, held: &mut Option<Held>) -> Result<(), FollowError> {
+        let lost = held.take_if(|held| !held.lock.is_held());
+        self.leave(lost);
+        if held.is_none() {
+            *held = self.become_writer()?.map(Held::new);
+        }
+        let Some(held) = held else {
             return Ok(());
         };
-        let Some((writer, mut rebuilding)) = self.copy_to_write()? else {
+        let Some(mut writer) = self.copy_to_write(held)? else {
             return Ok(());
         };
         self.keeper.place.tidy(self.keeper.view);
-        let Some(mut writer) = writer else {
-            return Ok(());
-        };
         let mut standing = self.attach(&mut writer)?;
         let (mut is_parked, mut is_switched) = (false, true);
         let mut wake_up = self.log.watch_head();
         let mut tidy_at: Option<Instant> = None;
         loop {
             if self.is_stopped() {
-                self.leave(rebuilding);
                 return Ok(());
+            }
+            if held.retry_at.is_some_and(|due| due <= Instant::now()) {
+                // Whoever has the right by now builds that copy.
+                if !held.lock.is_held() {
+                    return Err(FollowError::LostLock);
+                }
+                self.begin_to_build(held)?;
             }
             if tidy_at.is_some_and(|due| due <= Instant::now()) {
                 tidy_at = None;
@@ -208,23 +275,21 @@ impl Follower {
             } else {
                 (standing, is_parked, is_complete) = self.take_in(&mut writer, standing)?;
                 if std::mem::take(&mut is_switched) {
-                    self.tell_built();
+                    self.tell_built(held);
                 }
             }
             let is_waiting = is_complete || is_parked;
-            match self.wait(&mut wake_up, &mut rebuilding, is_waiting, is_parked) {
+            match self.wait(&mut wake_up, held, is_waiting, is_parked) {
                 Wake::Log => {}
                 Wake::Closed => {
                     return Err(ReadError::Unavailable("the log was closed".to_owned()).into());
                 }
-                Wake::Stop => {
-                    self.leave(rebuilding);
-                    return Ok(());
-                }
-                Wake::Rebuild => rebuilding = Some(self.begin_to_build()?),
-                Wake::Built(built) => {
-                    rebuilding = None;
-                    if let Some(built) = self.told(built) {
+                Wake::Stop => return Ok(()),
+                Wake::Rebuild => self.begin_to_build(held)?,
+                Wake::Built(Err(error)) => self.put_off(held, &error),
+                Wake::Built(Ok(built)) => {
+                    self.end_build(held);
+                    if let Some(built) = built {
                         drop(writer);
                         let Some(next) = self.switch_to(&built.copy, standing.position)? else {
                             return Ok(());
@@ -234,6 +299,8 @@ impl Follower {
                         (is_parked, is_switched) = (false, true);
                         // By then nobody reads the old rows any more.
                         tidy_at = Some(Instant::now() + self.keeper.options.max_query);
+                    } else {
+                        self.tell_built(held);
                     }
                 }
             }
@@ -289,44 +356,41 @@ impl Follower {
     }
 
     /// Opens the copy that is to be written. Where there is none, it is built first, while an older version answers.
-    #[expect(clippy::type_complexity, reason = "nobody else sees it")]
-    fn copy_to_write(
-        &mut self,
-    ) -> Result<Option<(Option<Writer>, Option<Rebuilding>)>, FollowError> {
+    /// `None` where it is over.
+    fn copy_to_write(&mut self, held: &mut Held) -> Result<Option<Writer>, FollowError> {
         let keeper = self.keeper.clone();
         let copies = keeper.place.copies(keeper.view)?;
         let is_ours = |copy: &CopyName| copy.version == keeper.view.version;
         if let Some(copy) = copies.answering.as_ref().filter(|copy| is_ours(copy)) {
             let writer = keeper.place.open_writer(keeper.view, copy)?;
             // One that was being built when the program ended goes on.
-            let rebuilding = copies.unfinished.is_some().then(|| self.begin_to_build());
-            return Ok(Some((Some(writer), rebuilding.transpose()?)));
+            if copies.unfinished.is_some() && !held.is_building() {
+                self.begin_to_build(held)?;
+            }
+            return Ok(Some(writer));
         }
-        let head = self.runtime.block_on(self.log.head())?;
-        if copies.answering.is_none() && head.position <= keeper.options.build_from_events {
+        let log = self.runtime.block_on(self.log.head())?;
+        if copies.answering.is_none() && log.position <= keeper.options.build_from_events {
             let copy = keeper.place.next_copy(keeper.view, false)?;
-            return Ok(Some((
-                Some(keeper.place.open_writer(keeper.view, &copy)?),
-                None,
-            )));
+            return Ok(Some(keeper.place.open_writer(keeper.view, &copy)?));
         }
         if let Some(older) = copies.answering {
-            self.answer_from_older(&older, head.log_id, head.position);
+            self.answer_from_older(&older, log.log_id, log.position);
         }
-        let mut rebuilding = Some(self.begin_to_build()?);
+        if held.rebuilding.is_none() {
+            self.begin_to_build(held)?;
+        }
         let mut wake_up = self.log.watch_head();
         loop {
-            match self.wait(&mut wake_up, &mut rebuilding, true, true) {
-                Wake::Stop => {
-                    self.leave(rebuilding);
-                    return Ok(None);
-                }
+            match self.wait(&mut wake_up, held, true, true) {
+                Wake::Stop => return Ok(None),
                 Wake::Built(built) => {
+                    self.end_build(held);
                     let Some(built) = built? else {
                         return Ok(None);
                     };
                     let position = keeper.status().position;
-                    return Ok(Some((self.switch_to(&built.copy, position)?, None)));
+                    return self.switch_to(&built.copy, position);
                 }
                 Wake::Log | Wake::Closed | Wake::Rebuild => {
                     let head_position = *wake_up.borrow();
@@ -389,55 +453,89 @@ impl Follower {
         Ok(Some(keeper.place.open_writer(keeper.view, &finished)?))
     }
 
-    fn begin_to_build(&self) -> Result<Rebuilding, FollowError> {
+    /// Lets another thread build a copy.
+    fn begin_to_build(&self, held: &mut Held) -> Result<(), FollowError> {
         let (done, built) = oneshot::channel();
-        let follower = self.clone();
+        let (stop, stopped) = watch::channel(false);
+        let follower = Self {
+            stop: stopped,
+            ..self.clone()
+        };
         thread::Builder::new()
             .name(format!("build {}", self.keeper.view.name))
             .spawn(move || {
-                let result = rebuild::build(&follower);
-                if !matches!(result, Ok(Some(_))) {
-                    let keeper = &follower.keeper;
-                    keeper.update(|status| status.rebuild.take().is_some());
-                }
-                // Whoever asked may have gone.
-                let _ = done.send(result);
+                // Nobody may be left to hear it.
+                let _ = done.send(rebuild::build(&follower));
             })?;
-        Ok(built)
+        // From now on nobody begins another one.
+        self.keeper.update(|status| {
+            let is_new = status.rebuild.is_none();
+            status.rebuild.get_or_insert_default();
+            is_new
+        });
+        held.rebuilding = Some(Rebuilding { built, stop });
+        held.retry_at = None;
+        Ok(())
+    }
+
+    /// Whoever asked for a rebuild meanwhile has got one.
+    fn end_build(&mut self, held: &mut Held) {
+        held.rebuilding = None;
+        held.retry_delay = FIRST_RETRY;
+        self.asked.mark_unchanged();
     }
 
     /// The copy that was built answers, and it is known whether it is parked: only now is the rebuild over for whoever
     /// waits for it.
-    fn tell_built(&self) {
-        if !self.asked.has_changed().unwrap_or(false) {
+    fn tell_built(&self, held: &Held) {
+        if !held.is_building() && !self.asked.has_changed().unwrap_or(false) {
             self.keeper.update(|status| status.rebuild.take().is_some());
         }
     }
 
-    /// Waits for whoever builds to stop too: it has the copy open until then.
-    fn leave(&self, rebuilding: Option<Rebuilding>) {
-        let Some(rebuilding) = rebuilding else {
-            return;
-        };
-        let waiting = async {
-            let _ = tokio::time::timeout(LEAVE_PATIENCE, rebuilding).await;
-        };
-        self.runtime.block_on(waiting);
+    /// A rebuild that failed leaves everything as it is, and goes on a little later.
+    fn put_off(&self, held: &mut Held, error: &FollowError) {
+        held.rebuilding = None;
+        self.discard_if_damaged(error, |copies| copies.unfinished);
+        held.retry_at = Some(Instant::now() + held.retry_delay);
+        held.retry_delay = (held.retry_delay * 2).min(LAST_RETRY);
+        let message = error.to_string();
+        self.keeper.update(|status| {
+            let rebuild = status.rebuild.get_or_insert_default();
+            let is_new = rebuild.failure.as_ref() != Some(&message);
+            if is_new {
+                let view = self.keeper.view.name;
+                tracing::error!(view, error = message, "a view can't be built anew");
+                rebuild.failure = Some(message);
+            }
+            is_new
+        });
     }
 
-    /// A rebuild that failed leaves everything as it is.
-    fn told(&self, built: Result<Option<Built>, FollowError>) -> Option<Built> {
-        built.unwrap_or_else(|error| {
-            tracing::error!(view = self.keeper.view.name, %error, "a view could not be built anew");
-            None
-        })
+    /// Waits for whoever builds to stop, and gives up the right to write.
+    fn leave(&self, held: Option<Held>) {
+        let Some(mut held) = held else {
+            return;
+        };
+        if let Some(rebuilding) = &mut held.rebuilding {
+            rebuilding.stop.send_replace(true);
+            loop {
+                let ended = self.runtime.block_on(async {
+                    tokio::time::timeout(LEAVE_PATIENCE, &mut rebuilding.built).await
+                });
+                if ended.is_ok() || self.is_stopped() {
+                    break;
+                }
+            }
+        }
+        self.keeper.update(|status| status.rebuild.take().is_some());
     }
 
     /// Waits for whatever comes first; without `is_waiting`, only for what is there already.
     fn wait(
         &mut self,
         wake_up: &mut watch::Receiver<u64>,
-        rebuilding: &mut Option<Rebuilding>,
+        held: &mut Held,
         is_waiting: bool,
         is_parked: bool,
     ) -> Wake {
@@ -446,10 +544,13 @@ impl Follower {
         } else {
             Duration::ZERO
         };
-        let is_building = rebuilding.is_some();
+        let is_building = held.is_building();
         let built = async {
-            match rebuilding {
-                Some(rebuilding) => rebuilding.await.unwrap_or(Err(FollowError::ThreadEnded)),
+            match &mut held.rebuilding {
+                Some(rebuilding) => {
+                    let built = (&mut rebuilding.built).await;
+                    built.unwrap_or(Err(FollowError::ThreadEnded))
+                }
                 None => std::future::pending().await,
             }
         };

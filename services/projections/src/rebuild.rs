@@ -224,6 +224,7 @@ impl<'f> Building<'f> {
         let rebuild = Rebuild {
             position: self.position,
             events_per_s,
+            failure: None,
         };
         self.follower.keeper.update(|status| {
             status.rebuild = Some(rebuild);

@@ -75,12 +75,14 @@ pub struct Parked {
 }
 
 /// How far a view is that is being built beside the one that answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rebuild {
     /// Every event up to this position has been folded.
     pub position: u64,
     /// How many of them a second, since it was begun or resumed.
     pub events_per_s: f64,
+    /// Why it does not go on at present; it is begun again from what was written.
+    pub failure: Option<String>,
 }
 
 /// Where a view stands.

@@ -22,17 +22,62 @@ pub enum Mood {
     Waits,
 }
 
+/// Those who ask it.
+pub struct Askers {
+    /// How they are answered.
+    pub mood: watch::Sender<Mood>,
+    /// How many of them wait for an answer.
+    pub now: watch::Sender<usize>,
+    /// And how many did at once.
+    pub most: AtomicUsize,
+}
+
+impl Askers {
+    fn new() -> Self {
+        Self {
+            mood: watch::Sender::new(Mood::Well),
+            now: watch::Sender::new(0),
+            most: AtomicUsize::default(),
+        }
+    }
+
+    async fn answer(&self) -> Result<(), ReadError> {
+        let _waiting = Waiting::begin(self);
+        let mut mood = self.mood.subscribe();
+        let mood = *mood.wait_for(|mood| *mood != Mood::Waits).await.unwrap();
+        if mood == Mood::Fails {
+            return Err(ReadError::Unavailable("it is out of order".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// One of them, until it is answered or leaves.
+struct Waiting<'a>(&'a Askers);
+
+impl<'a> Waiting<'a> {
+    fn begin(askers: &'a Askers) -> Self {
+        askers.now.send_modify(|now| *now += 1);
+        askers
+            .most
+            .fetch_max(*askers.now.borrow(), Ordering::Relaxed);
+        Self(askers)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.now.send_modify(|now| *now -= 1);
+    }
+}
+
 pub struct Faulty {
     log: Mutex<Arc<SqliteLog>>,
     head: watch::Sender<u64>,
-    /// How it answers the threads that build views.
-    pub to_builders: watch::Sender<Mood>,
-    /// How it answers everybody else.
-    pub to_others: watch::Sender<Mood>,
-    /// How many of the threads that build are being answered.
-    pub builders: watch::Sender<usize>,
-    /// And how many there were at once.
-    pub most_builders: AtomicUsize,
+    /// The threads that build views.
+    pub builders: Askers,
+    /// Everybody else.
+    pub others: Askers,
 }
 
 impl Faulty {
@@ -40,10 +85,8 @@ impl Faulty {
         Arc::new(Self {
             head: watch::Sender::new(*log.watch_head().borrow()),
             log: Mutex::new(log),
-            to_builders: watch::Sender::new(Mood::Well),
-            to_others: watch::Sender::new(Mood::Well),
-            builders: watch::Sender::new(0),
-            most_builders: AtomicUsize::default(),
+            builders: Askers::new(),
+            others: Askers::new(),
         })
     }
 
@@ -57,29 +100,15 @@ impl Faulty {
     }
 
     async fn answer(&self) -> Result<(), ReadError> {
-        let is_builder = std::thread::current()
-            .name()
-            .is_some_and(|name| name.starts_with("build "));
-        let mood = if is_builder {
-            self.builders.send_modify(|now| *now += 1);
-            let now = *self.builders.borrow();
-            self.most_builders.fetch_max(now, Ordering::Relaxed);
-            let mood = settled(&self.to_builders).await;
-            self.builders.send_modify(|now| *now -= 1);
-            mood
+        let thread = std::thread::current();
+        let is_builder = thread.name().is_some_and(|name| name.starts_with("build "));
+        let askers = if is_builder {
+            &self.builders
         } else {
-            settled(&self.to_others).await
+            &self.others
         };
-        if mood == Mood::Fails {
-            return Err(ReadError::Unavailable("it is out of order".to_owned()));
-        }
-        Ok(())
+        askers.answer().await
     }
-}
-
-async fn settled(mood: &watch::Sender<Mood>) -> Mood {
-    let mut mood = mood.subscribe();
-    *mood.wait_for(|mood| *mood != Mood::Waits).await.unwrap()
 }
 
 #[async_trait]

@@ -11,9 +11,11 @@ use super::{
     history::{History, eventful},
 };
 use crate::{
+    copies::Place,
     database::params,
     failure::Defect,
     refusal::Refusal,
+    view,
     views::{Status, ViewOptions, Views},
 };
 
@@ -281,4 +283,40 @@ async fn an_event_of_a_newer_version_parks_the_views_where_they_stay_readable() 
         assert_eq!(received(&views).await, (expected(&history, 50), 50));
         running.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_whose_files_are_damaged_inside_are_built_anew() {
+    let history = eventful();
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_log(&dir.path().join("keruen.db"));
+    append(&*log, &history.events[..100]).await;
+    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
+    let running = views.run(log.clone());
+    for keeper in views.keepers() {
+        let mut status = keeper.watch_status();
+        status.wait_for(|it| it.position == 100).await.unwrap();
+    }
+    running.stop().await;
+    drop(views);
+
+    let place = Place::Folder(dir.path().to_owned());
+    for view in view::ALL {
+        let copy = place.copies(view).unwrap().answering.unwrap();
+        let path = place.file(&copy).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        // The first pages stay, so that it opens, and says where it stands.
+        bytes[3 * 4_096..].fill(0xa5);
+        std::fs::write(&path, bytes).unwrap();
+    }
+    append(&*log, &history.events[100..120]).await;
+    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
+    let running = views.run(log);
+    for keeper in views.keepers() {
+        let mut status = keeper.watch_status();
+        let is_there = |it: &Status| it.position == 120 && it.failure.is_none();
+        status.wait_for(is_there).await.unwrap();
+    }
+    assert_eq!(received(&views).await, (expected(&history, 120), 120));
+    running.stop().await;
 }

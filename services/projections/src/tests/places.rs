@@ -20,6 +20,7 @@ use keruen_test_servers::postgres::{Database, Server};
 use tonic::Request;
 
 use super::{
+    faulty::{Faulty, Mood},
     following::{append, open_log, until},
     history::{History, eventful},
     stores::{answering, dump, open},
@@ -30,7 +31,7 @@ use crate::{
     database::Address,
     refusal::Refusal,
     view::{CURRENT, View},
-    views::{ViewOptions, Views},
+    views::{Status, ViewOptions, Views},
 };
 
 fn options() -> ViewOptions {
@@ -266,6 +267,45 @@ async fn a_server_that_restarts_is_waited_for() {
     assert_eq!((current.lag_events, current.failure.as_str()), (0, ""));
     running.stop().await;
     drop((database, server));
+}
+
+/// Whatever fails meanwhile, one thread at a time builds, and the copy becomes the one that answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_outlasts_failures_and_is_never_done_twice() {
+    let history = eventful();
+    let (half, all) = (history.events.len() / 2, history.events.len());
+    let dir = tempfile::tempdir().unwrap();
+    for (number, (place, _database)) in places(dir.path()).into_iter().enumerate() {
+        let log = log_with(dir.path(), &format!("{number}.db"), &history.events[..half]).await;
+        let log = Faulty::new(log);
+        let views = Views::at(&place, options());
+        let running = views.run(log.clone());
+        until(&views, |status| status.position == half as u64).await;
+        let before = place_copy(&place).await;
+
+        log.builders.mood.send_replace(Mood::Waits);
+        views.rebuild(Some("current")).unwrap();
+        let mut builders = log.builders.now.subscribe();
+        builders.wait_for(|now| *now == 1).await.unwrap();
+        assert!(views.rebuild(Some("current")).is_err());
+        log.others.mood.send_replace(Mood::Fails);
+        until(&views, |status| status.failure.is_some()).await;
+        log.others.mood.send_replace(Mood::Well);
+        append(&*log, &history.events[half..]).await;
+        until(&views, |status| status.position == all as u64).await;
+
+        log.builders.mood.send_replace(Mood::Fails);
+        let failure = |status: &Status| status.rebuild.as_ref()?.failure.clone();
+        until(&views, |status| failure(status).is_some()).await;
+        log.builders.mood.send_replace(Mood::Well);
+        until(&views, |status| status.rebuild.is_none()).await;
+        running.stop().await;
+        assert_eq!(log.builders.most.load(Ordering::Relaxed), 1);
+        assert_ne!(place_copy(&place).await, before);
+        assert_eq!(rows(&place).await, expected(&history, all, &*log).await);
+        let copies = tokio::task::spawn_blocking(move || place.copies(&CURRENT).unwrap());
+        assert_eq!(copies.await.unwrap().unfinished, None);
+    }
 }
 
 /// A rebuild that was killed goes on from what it had written, whatever it was doing then.
