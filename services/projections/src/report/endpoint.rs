@@ -1,11 +1,15 @@
 //! The gRPC service of reports.
 
+use std::sync::Arc;
+
+use keruen_edge::deadline;
 use keruen_proto::reports::v1::{
     GetStatementRequest, GetStatementResponse, ListAuditExceptionsRequest,
     ListAuditExceptionsResponse, ListExpiringStockRequest, ListExpiringStockResponse,
     ListReordersRequest, ListReordersResponse, ListUnmetNeedsRequest, ListUnmetNeedsResponse,
     report_service_server::ReportService,
 };
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -15,18 +19,56 @@ use super::{
     reorder::{self, ReorderQuery},
     statement::StatementQuery,
 };
-use crate::endpoint::StockEndpoint;
+use crate::{endpoint::StockEndpoint, refusal::Refusal, views::ReadError};
+
+/// How many statements are made at once: each keeps in memory what it adds up.
+pub const STATEMENTS: usize = 2;
+/// How many times as long as a question to the views a statement may take: it asks two of them, and then the log.
+const STATEMENT_QUESTIONS: u32 = 4;
 
 /// `keruen.reports.v1.ReportService` over the views on a log.
 #[derive(Clone)]
 pub struct ReportEndpoint {
     stock: StockEndpoint,
+    statements: Arc<Semaphore>,
 }
 
 impl ReportEndpoint {
     /// Reports what the views of `stock` add up to.
     pub fn new(stock: StockEndpoint) -> Self {
-        Self { stock }
+        Self {
+            stock,
+            statements: Arc::new(Semaphore::new(STATEMENTS)),
+        }
+    }
+
+    /// Makes a statement when it is its turn.
+    async fn statement(
+        &self,
+        request: &Request<GetStatementRequest>,
+    ) -> Result<GetStatementResponse, Refusal> {
+        let (views, log) = (self.stock.views(), self.stock.log());
+        let longest = views.options.max_query * STATEMENT_QUESTIONS;
+        let limit = deadline::timeout(request.metadata(), longest);
+        let too_slow = || ReadError::TooSlow {
+            limit_ms: limit.as_millis(),
+        };
+        let making = async {
+            // The semaphore is never closed.
+            let Ok(_permit) = self.statements.acquire().await else {
+                return Err(too_slow().into());
+            };
+            let query = StatementQuery::parse(request.get_ref(), log, views.today()).await?;
+            let min_position = query.min_position();
+            for keeper in [views.current(), views.history()] {
+                self.stock
+                    .wait_for(keeper, min_position, request.metadata())
+                    .await?;
+            }
+            query.answer(views, log).await
+        };
+        let made = tokio::time::timeout(limit, making).await;
+        made.unwrap_or_else(|_| Err(too_slow().into()))
     }
 }
 
@@ -96,13 +138,7 @@ macro_rules! lists {
                 &self,
                 request: Request<GetStatementRequest>,
             ) -> Result<Response<GetStatementResponse>, Status> {
-                let (views, log) = (self.stock.views(), self.stock.log());
-                let query = StatementQuery::parse(request.get_ref(), log, views.today()).await?;
-                let min_position = query.min_position();
-                for keeper in [views.current(), views.history()] {
-                    self.stock.wait_for(keeper, min_position, request.metadata()).await?;
-                }
-                Ok(Response::new(query.answer(views, log).await?))
+                Ok(Response::new(self.statement(&request).await?))
             }
         }
     };

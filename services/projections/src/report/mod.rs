@@ -16,6 +16,7 @@ pub use needs::NEEDS;
 pub use reorder::REORDERS;
 #[cfg(test)]
 pub use {
+    endpoint::STATEMENTS,
     exceptions::ExceptionsQuery,
     expiry::ExpiryQuery,
     needs::NeedsQuery,

@@ -29,4 +29,5 @@ mod statement;
 mod stores;
 mod sums;
 mod travelling;
+mod turns;
 mod unreported;
