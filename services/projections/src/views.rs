@@ -42,7 +42,7 @@ pub struct ViewOptions {
     /// A view that is missing is built beside the log, and answers once it is complete, if there are more events than
     /// this; otherwise it answers while it follows.
     pub build_from_events: u64,
-    /// Today's date; `None` takes the system's clock, in UTC.
+    /// Today's date; `None` takes the system's clock, and the day in Kazakhstan.
     pub today: Option<Calendar>,
 }
 
@@ -227,12 +227,6 @@ impl Views {
             .collect()
     }
 
-    /// Wakes whenever the view `current` has moved; the value is the position that it reflects. It goes back only where
-    /// it is built anew for another log.
-    pub fn watch_position(&self) -> watch::Receiver<u64> {
-        self.current().position.subscribe()
-    }
-
     /// Wakes whenever the view `current` has moved, parked or failed.
     pub fn watch_status(&self) -> watch::Receiver<Status> {
         self.current().watch_status()
@@ -303,7 +297,6 @@ pub(crate) struct Keeper {
     /// How often it was asked to build the view anew.
     pub rebuild_asked: watch::Sender<u64>,
     status: watch::Sender<Status>,
-    position: watch::Sender<u64>,
     pool: Mutex<Pool>,
     readers: Arc<Semaphore>,
 }
@@ -323,7 +316,6 @@ impl Keeper {
             turn: tokio::sync::Mutex::new(()),
             rebuild_asked: watch::Sender::new(0),
             status: watch::Sender::new(Status::default()),
-            position: watch::Sender::new(0),
             pool: Mutex::default(),
             readers: Arc::new(Semaphore::new(options.readers.max(1))),
             options,
@@ -341,9 +333,6 @@ impl Keeper {
     /// Changes the status; `false` says that nothing changed.
     pub fn update(&self, change: impl FnOnce(&mut Status) -> bool) {
         self.status.send_if_modified(change);
-        let position = self.status.borrow().position;
-        self.position
-            .send_if_modified(|known| std::mem::replace(known, position) != position);
     }
 
     /// From now on this copy answers.

@@ -122,11 +122,11 @@ async fn views_catch_up_follow_stop_and_go_on() {
         let (log, events) = (log.clone(), events[first..second].to_vec());
         tokio::spawn(async move { append(&*log, &events).await })
     };
-    let mut positions = views.watch_position();
-    while *positions.borrow_and_update() < second as u64 {
+    let mut moves = views.watch_status();
+    while moves.borrow_and_update().position < second as u64 {
         let (sum, position) = received(&views).await;
         assert_eq!(sum, expected(&history, position), "at {position}");
-        tokio::time::timeout(PATIENCE, positions.changed())
+        tokio::time::timeout(PATIENCE, moves.changed())
             .await
             .unwrap()
             .unwrap();
