@@ -32,6 +32,10 @@ pub trait Fold: Default + Clone {
 
 /// The state of one boundary. A default state means that nothing has happened: the thing does not exist.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few are kept at once, and each is looked at far more often than it is moved"
+)]
 pub enum Entry {
     /// See [`Boundary::Organisation`].
     Organisation(Organisation),

@@ -347,7 +347,8 @@ fn step_view(words: Words<'_>, batch_id: &str, step: &TraceStep) -> StepView {
         position: format::position(words.lang, step.position),
         at: moment(&step.occurred_at),
         event: words.t.event(&step.r#type),
-        outcome: words.t.outcome(step.outcome()),
+        // What did not happen found nothing.
+        outcome: (words.t.outcome(step.outcome())).filter(|_| !step.undone),
         // That a batch is held or released concerns all of it.
         quantity: if step.quantity == 0 {
             String::new()

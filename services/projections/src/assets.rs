@@ -141,7 +141,7 @@ impl AssetsQuery {
         names::known_region(self.region_id.as_deref())?;
         names::known_facility(connection, self.facility_id.as_deref())?;
         names::known_item(connection, self.item_id.as_deref())?;
-        names::known_organisation(connection, self.owner_id.as_deref())?;
+        names::known_owner(connection, self.owner_id.as_deref())?;
         let mut clauses = Clauses::default();
         if let Some(region_id) = &self.region_id {
             let today = clauses.parameter(&*today.to_string());

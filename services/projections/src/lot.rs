@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_proto::{
     EventType,
-    inventory::v1::{Batch, ReceiptCorrected, ReceiptOutcome},
-    shipments::v1::ShipmentDispatched,
+    inventory::v1::{Batch, ReceiptOutcome},
+    shipments::v1::{ShipmentDispatchVoided, ShipmentDispatched},
     stock::v1::{
         GetLotTraceRequest, LotHolder, LotTrace, TraceBatch, TracePlace, TraceStatus, TraceStep,
     },
@@ -194,22 +194,22 @@ impl Holders {
         }
     }
 
-    /// Counts what came to and left each facility.
+    /// Counts what came to and left each facility; what was taken back did neither.
     fn follow(&mut self, connection: &Connection, batch_id: &str) -> Result<(), StoreError> {
         let mut statement = connection
             .prepare_cached("SELECT step FROM steps WHERE batch_id = ?1 ORDER BY position")?;
         let mut rows = statement.query(params![batch_id])?;
         while let Some(row) = rows.next()? {
             let step = TraceStep::decode(row.get::<Vec<u8>>(0)?.as_slice())?;
-            if step.r#type == ShipmentDispatched::TYPE {
-                let sent = &mut self.at(&step.from_facility_id).counted.sent;
-                add(sent, step.quantity);
-            } else if step.r#type == ReceiptCorrected::TYPE && !step.from_facility_id.is_empty() {
-                let received = &mut self.at(&step.facility_id).counted.received;
-                add(received, -step.quantity);
+            let quantity = if step.undone {
+                -step.quantity
+            } else {
+                step.quantity
+            };
+            if [ShipmentDispatched::TYPE, ShipmentDispatchVoided::TYPE].contains(&&*step.r#type) {
+                add(&mut self.at(&step.from_facility_id).counted.sent, quantity);
             } else if came(&step) {
-                let received = &mut self.at(&step.facility_id).counted.received;
-                add(received, step.quantity);
+                add(&mut self.at(&step.facility_id).counted.received, quantity);
             }
         }
         Ok(())
@@ -220,6 +220,10 @@ impl Holders {
         let mut facilities = Facilities::new(connection, today);
         let mut holders = Vec::new();
         for (facility_id, holder) in self.facilities {
+            // It never had any: all that was said of it was taken back.
+            if holder.counted == LotHolder::default() {
+                continue;
+            }
             let facility = facilities.get(&facility_id)?;
             holders.push(LotHolder {
                 facility_id,

@@ -326,7 +326,7 @@ fn corrections(event: &Event) -> Vec<Movement<'_>> {
                 .collect()
         }
         Event::MovementVoided(event) => voided(event),
-        Event::ShipmentDispatchVoided(event) => never(travels(
+        Event::ShipmentDispatchVoided(event) => undone(travels(
             Kind::Departed,
             &event.shipment_id,
             &event.origin_id,
@@ -334,7 +334,7 @@ fn corrections(event: &Event) -> Vec<Movement<'_>> {
             &event.units,
         )),
         Event::ShipmentReceiptVoided(event) => receipt_voided(event),
-        Event::LossActVoided(event) => never(travels(
+        Event::LossActVoided(event) => undone(travels(
             Kind::Settled,
             &event.shipment_id,
             &event.origin_id,
@@ -345,8 +345,8 @@ fn corrections(event: &Event) -> Vec<Movement<'_>> {
     }
 }
 
-/// That all of it did not happen.
-fn never(mut movements: Vec<Movement<'_>>) -> Vec<Movement<'_>> {
+/// That all of it did not happen: otherwise it is as it was said then.
+fn undone(mut movements: Vec<Movement<'_>>) -> Vec<Movement<'_>> {
     for movement in &mut movements {
         movement.undone = true;
     }
@@ -360,7 +360,7 @@ fn receipt_voided(event: &ShipmentReceiptVoided) -> Vec<Movement<'_>> {
         &event.destination_id,
         &event.units,
     );
-    let mut movements = never(came);
+    let mut movements = undone(came);
     for (movement, held) in movements.iter_mut().zip(&event.held_quantities) {
         movement.held = *held;
     }
@@ -376,26 +376,16 @@ fn receipt_corrected(event: &ReceiptCorrected) -> Vec<Movement<'_>> {
             ..at(Kind::Entered, units, &event.facility_id)
         };
         if event.decrease {
-            let held = event.held_quantity;
             Movement {
-                held,
-                outcome: ReceiptOutcome::Unspecified,
-                ..undone(came)
+                held: event.held_quantity,
+                undone: true,
+                ..came
             }
         } else {
             came
         }
     };
     event.units.iter().map(corrected).collect()
-}
-
-/// That something did not happen.
-fn undone(movement: Movement<'_>) -> Movement<'_> {
-    Movement {
-        undone: true,
-        from_facility_id: movement.facility_id,
-        ..movement
-    }
 }
 
 fn consumed(event: &StockConsumed) -> Vec<Movement<'_>> {
@@ -416,11 +406,10 @@ fn voided(event: &MovementVoided) -> Vec<Movement<'_>> {
     for (index, units) in event.units.iter().enumerate() {
         let held = event.held_quantities.get(index);
         let held = held.copied().unwrap_or(event.held_quantity);
-        let undo = |kind, units| {
-            undone(Movement {
-                held,
-                ..at(kind, units, facility_id)
-            })
+        let undo = |kind, units| Movement {
+            held,
+            undone: true,
+            ..at(kind, units, facility_id)
         };
         match event.movement() {
             VoidedMovement::Consumption => movements.push(undo(Kind::Consumed, units)),

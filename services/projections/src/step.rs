@@ -41,6 +41,7 @@ pub fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> N
             inside: None,
             content: None,
             from_shipment_id: movement.from_shipment_id.to_owned(),
+            undone: movement.undone,
             new_owner_id: match movement.kind {
                 Kind::Acquired(_) => movement.owner_id.to_owned(),
                 Kind::Ceded(_) => movement.units.owner_id.clone(),

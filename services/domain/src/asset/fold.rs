@@ -3,13 +3,13 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{
-        Asset, AssetCondition, AssetConditionReported, AssetInstalled, AssetLent, AssetLoanEnded,
-        AssetLossAccepted, AssetPlace, AssetPutInside, AssetPutIntoService, AssetRef, AssetRemoved,
-        AssetRepairEnded, AssetRetired, AssetSentForRepair, AssetServiced, AssetStatus,
-        AssetStepVoided, AssetTakenOut, ContainerEmptied, ContainerFill, ContainerFilled,
-        DonationReceived, HoldReason, MovementVoided, ReceiptCorrected, ReceiptOutcome,
-        RepairOutcome, StockAdjusted, StockDisposed, StockEntered, StockHeld, StockReleased,
-        StockReturned, StockUnits, TitleTransferred, VoidedMovement,
+        Asset, AssetCondition, AssetConditionReported, AssetExit, AssetInstalled, AssetLent,
+        AssetLoanEnded, AssetLossAccepted, AssetPlace, AssetPutInside, AssetPutIntoService,
+        AssetRef, AssetRemoved, AssetRepairEnded, AssetRetired, AssetSentForRepair, AssetServiced,
+        AssetStatus, AssetStepVoided, AssetTakenOut, ContainerEmptied, ContainerFill,
+        ContainerFilled, DonationReceived, HoldReason, MovementVoided, ReceiptCorrected,
+        ReceiptOutcome, RepairOutcome, StockAdjusted, StockDisposed, StockEntered, StockHeld,
+        StockReleased, StockReturned, StockUnits, TitleTransferred, VoidedMovement,
     },
     registry::v1::AssetLink,
     shipments::v1::{
@@ -20,6 +20,9 @@ use keruen_proto::{
 };
 
 use crate::{books::Fold, boundary::Boundary};
+
+/// How often it is known how an asset left the books. What turned up so often is no mistake any more.
+const MAX_EXITS: usize = 16;
 
 impl Fold for Asset {
     const EVENT_TYPES: &'static [&'static str] = &[
@@ -97,6 +100,11 @@ impl Fold for Asset {
                 let mut all = movements.iter();
                 all.any(|other| other.place == movement.place && is_one_of(&outer, other.units))
             });
+            if is_voided(event) {
+                self.took_back(event);
+            } else {
+                self.left(movement);
+            }
             self.moved(movement, goes_along);
             self.steps += if is_voided(event) { -1 } else { 1 };
         }
@@ -156,13 +164,24 @@ pub(crate) fn status(asset: &Asset) -> AssetStatus {
     }
 }
 
+/// Whether what is there has left the books, though it had been in them.
+fn is_exit(place: AssetPlace) -> bool {
+    matches!(
+        place,
+        AssetPlace::Disposed | AssetPlace::Lost | AssetPlace::Returned
+    )
+}
+
 /// Whether an asset is one of some units.
 fn is_one_of(asset: &AssetRef, units: &StockUnits) -> bool {
     units.item_id == asset.item_id && units.serial_numbers.contains(&asset.serial_number)
 }
 
 trait Life {
+    fn took_back(&mut self, event: &Event);
     fn moved(&mut self, movement: &Movement<'_>, goes_along: bool);
+    fn left(&mut self, movement: &Movement<'_>);
+    fn is_gone_again(&mut self);
     fn opened(&mut self, this: &AssetRef, event: &Event);
     fn travelled(&mut self, this: &AssetRef, event: &Event);
     fn took_step(&mut self, event: &Event);
@@ -171,6 +190,26 @@ trait Life {
 }
 
 impl Life for Asset {
+    /// Where it had been said to leave the books, it did not.
+    fn took_back(&mut self, event: &Event) {
+        let is_it = |exit: &AssetExit| match event {
+            Event::MovementVoided(it) => {
+                let place = match it.movement() {
+                    VoidedMovement::Disposal => AssetPlace::Disposed,
+                    VoidedMovement::Return => AssetPlace::Returned,
+                    VoidedMovement::Decrease => AssetPlace::Lost,
+                    _ => return false,
+                };
+                exit.place() == place && exit.facility_id == it.facility_id
+            }
+            Event::LossActVoided(it) => exit.shipment_id == it.shipment_id,
+            _ => false,
+        };
+        if let Some(index) = self.exits.iter().rposition(is_it) {
+            self.exits.remove(index);
+        }
+    }
+
     /// It came to a place, perhaps along with what it is inside; what it went through stays with it.
     fn moved(&mut self, movement: &Movement<'_>, goes_along: bool) {
         let stays_in_books = matches!(movement.place, AssetPlace::Facility | AssetPlace::Shipment);
@@ -193,11 +232,46 @@ impl Life for Asset {
         }
         movement.facility_id.clone_into(&mut self.facility_id);
         movement.shipment_id.clone_into(&mut self.shipment_id);
+        if movement.place == AssetPlace::NotReceived {
+            self.is_gone_again();
+        }
         if self.condition() == AssetCondition::Unspecified {
             self.condition = AssetCondition::Identified.into();
         }
         // Whether it is held as it leaves is asked for only if that did not happen.
         self.set_apart &= !stays_in_books;
+    }
+
+    /// It leaves the books, or turns up after it had.
+    fn left(&mut self, movement: &Movement<'_>) {
+        if is_exit(movement.place) {
+            let under_way = movement.lost_from.unwrap_or_default();
+            self.exits.push(AssetExit {
+                place: movement.place.into(),
+                owner_id: movement.units.owner_id.clone(),
+                facility_id: movement.facility_id.to_owned(),
+                shipment_id: under_way.0.to_owned(),
+                destination_id: under_way.1.to_owned(),
+                loss: None,
+            });
+            let beyond = self.exits.len().saturating_sub(MAX_EXITS);
+            self.exits.drain(..beyond);
+        } else if is_exit(self.place())
+            && let Some(exit) = self.exits.last_mut()
+        {
+            exit.loss = self.loss.take();
+        }
+    }
+
+    /// It had turned up by mistake: it is again where it was before, if it ever was.
+    fn is_gone_again(&mut self) {
+        let Some(exit) = self.exits.last_mut() else {
+            return;
+        };
+        self.place = exit.place;
+        self.owner_id.clone_from(&exit.owner_id);
+        self.facility_id.clone_from(&exit.facility_id);
+        self.loss = exit.loss.take();
     }
 
     /// Something was put into it, or taken out.
@@ -392,6 +466,8 @@ struct Movement<'a> {
     facility_id: &'a str,
     /// The shipment that they are in.
     shipment_id: &'a str,
+    /// The shipment that they were lost from, and to where it went.
+    lost_from: Option<(&'a str, &'a str)>,
 }
 
 fn movements(event: &Event) -> Vec<Movement<'_>> {
@@ -449,6 +525,7 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
                 place: AssetPlace::Shipment,
                 facility_id: &event.origin_id,
                 shipment_id: &event.shipment_id,
+                lost_from: None,
             })
             .collect(),
         // A unit reported missing stays in its shipment until a loss act is accepted.
@@ -465,10 +542,14 @@ fn movements(event: &Event) -> Vec<Movement<'_>> {
                 place: AssetPlace::Shipment,
                 facility_id: &event.origin_id,
                 shipment_id: &event.new_shipment_id,
+                lost_from: None,
             })
             .collect(),
         Event::LossActAccepted(event) => stock_units(&event.units)
-            .map(|units| at_rest(units, AssetPlace::Lost, &event.origin_id))
+            .map(|units| Movement {
+                lost_from: Some((&event.shipment_id, &event.destination_id)),
+                ..at_rest(units, AssetPlace::Lost, &event.origin_id)
+            })
             .collect(),
         _ => movements_voided(event),
     }
@@ -481,6 +562,7 @@ fn movements_voided(event: &Event) -> Vec<Movement<'_>> {
         place: AssetPlace::Shipment,
         facility_id,
         shipment_id,
+        lost_from: None,
     };
     match event {
         Event::ShipmentDispatchVoided(event) => stock_units(&event.units)
@@ -535,5 +617,6 @@ fn at_rest<'a>(units: &'a StockUnits, place: AssetPlace, facility_id: &'a str) -
         place,
         facility_id,
         shipment_id: "",
+        lost_from: None,
     }
 }

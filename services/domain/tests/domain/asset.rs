@@ -107,7 +107,7 @@ pub fn retire(serial_number: &str) -> ChangeAsset {
     step(serial_number, Step::Retire { reason })
 }
 
-fn asset(story: &Story, serial_number: &str) -> Asset {
+pub fn asset(story: &Story, serial_number: &str) -> Asset {
     match story.read(&Boundary::Asset(code("CONC"), label(serial_number))) {
         Entry::Asset(asset) => asset,
         other => panic!("{other:?}"),

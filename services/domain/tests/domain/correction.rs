@@ -10,13 +10,17 @@ use keruen_domain::{
 use keruen_proto::{
     Event,
     inventory::v1::{
-        AdjustmentReason, Batch, Donation, DonationState, ReceiptOutcome, StockLevel,
+        AdjustmentReason, AssetPlace, Batch, Donation, DonationState, ReceiptOutcome, StockLevel,
         VoidedMovement,
     },
     log::v1::CorrectionReason,
 };
 
-use crate::{story::Story, world::*};
+use crate::{
+    asset::{asset, loss_act},
+    story::Story,
+    world::*,
+};
 
 fn batch(story: &Story, id: &str) -> Batch {
     match story.read(&Boundary::Batch(code(id))) {
@@ -392,7 +396,7 @@ fn a_unit_that_turned_up_again_was_not_there_all_the_time() {
     };
     let lost = story.after(lost);
     let fact = newest(&lost, "StockAdjusted");
-    let again = lost.clone().after(found);
+    let again = lost.clone().after(found.clone());
     let void = |fact: Fact| VoidMovement {
         fact,
         documents: Vec::new(),
@@ -400,7 +404,22 @@ fn a_unit_that_turned_up_again_was_not_there_all_the_time() {
     again
         .when(void(fact.clone()))
         .refused("SERIAL_NUMBER_EXISTS");
-    lost.after(void(fact));
+    lost.clone().after(void(fact.clone()));
+    // Where that was a mistake, it is lost as it was before, and then there if it never was.
+    let settled = lost.after(loss_act("S1"));
+    let before = asset(&settled, "S1");
+    let again = settled.after(keruen_domain::stock::AdjustStock {
+        owner_id: Some(code("HELP")),
+        ..found
+    });
+    assert_eq!(asset(&again, "S1").place(), AssetPlace::Facility);
+    let mistaken = again.clone().after(never(&again, "StockAdjusted"));
+    let after = asset(&mistaken, "S1");
+    assert_eq!(after, before);
+    assert_eq!(mistaken.violations(), Vec::<String>::new());
+    let there = mistaken.after(void(fact));
+    assert_eq!(asset(&there, "S1").place(), AssetPlace::Facility);
+    assert_eq!(asset(&there, "S1").exits, []);
 }
 
 /// The table: what puts which event right. Whatever is not in it says what is done instead.

@@ -1,12 +1,12 @@
 //! Places of units, as movements and the folds of shipments change them.
 
 use keruen_domain::{Boundary, Entry};
-use keruen_proto::stock::v1::TraceStatus;
+use keruen_proto::{inventory::v1::AssetPlace, stock::v1::TraceStatus};
 
 use super::{Fold, known};
 use crate::{
     failure::StoreError,
-    keys::PlaceRef,
+    keys::{PlaceKey, PlaceRef},
     memory::KeyRef as _,
     movement::{Kind, Movement},
     place::{Place, shift},
@@ -32,8 +32,7 @@ impl Fold {
         let Some(to) = &shift.to else {
             if movement.undone && movement.kind == Kind::Entered {
                 for serial_number in &movement.units.serial_numbers {
-                    self.rows
-                        .remove_serial(&movement.units.item_id, serial_number);
+                    self.put_back(&movement.units.item_id, serial_number, position)?;
                 }
             }
             return Ok(());
@@ -49,6 +48,31 @@ impl Fold {
             };
             self.rows
                 .set_serial(&movement.units.item_id, serial_number, whereabouts);
+        }
+        Ok(())
+    }
+
+    /// A unit of an asset did not come: it is where it had been before, if it ever was anywhere.
+    fn put_back(
+        &mut self,
+        item_id: &str,
+        serial_number: &str,
+        position: u64,
+    ) -> Result<(), StoreError> {
+        let boundary = Boundary::asset(item_id, serial_number);
+        if let Some(boundary) = &boundary {
+            self.load(boundary)?;
+        }
+        match boundary.and_then(|boundary| gone(self.known(&boundary)?)) {
+            Some(place) => self.rows.set_serial(
+                item_id,
+                serial_number,
+                Whereabouts {
+                    place,
+                    since_position: position,
+                },
+            ),
+            None => self.rows.remove_serial(item_id, serial_number),
         }
         Ok(())
     }
@@ -123,6 +147,33 @@ impl Fold {
         }
         Ok(())
     }
+}
+
+/// Where an asset ended that has left the books.
+fn gone(folded: &Folded) -> Option<PlaceKey> {
+    let Entry::Asset(asset) = &folded.entry else {
+        return None;
+    };
+    let exit = asset.exits.last()?;
+    let status = match exit.place() {
+        AssetPlace::Disposed => TraceStatus::Disposed,
+        AssetPlace::Lost => TraceStatus::Lost,
+        AssetPlace::Returned => TraceStatus::Returned,
+        _ => return None,
+    };
+    // What was lost on its way is told of where it went.
+    let facility_id = if exit.shipment_id.is_empty() {
+        &exit.facility_id
+    } else {
+        &exit.destination_id
+    };
+    Some(PlaceKey {
+        batch_id: asset.batch_id.clone(),
+        owner_id: exit.owner_id.clone(),
+        facility_id: facility_id.clone(),
+        status: status.into(),
+        shipment_id: exit.shipment_id.clone(),
+    })
 }
 
 fn place_key<'e>(movement: &Movement<'e>, place: &Place<'e>) -> PlaceRef<'e> {

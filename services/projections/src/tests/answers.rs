@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_domain::{Boundary, Entry};
 use keruen_proto::{
+    Event,
     inventory::v1::{AssetRef, Batch, ReceiptOutcome},
     requests::v1::{Request, RequestState},
     shipments::v1::{Shipment, ShipmentState},
     stock::v1::{
         GetLotTraceRequest, GetTraceRequest, GetTraceResponse, ListDonationsRequest,
-        ListRequestsRequest, ListShipmentsRequest, TraceStatus, get_trace_request::Subject,
+        ListRequestsRequest, ListShipmentsRequest, LotTrace, TraceStatus,
+        get_trace_request::Subject,
     },
 };
 
 use super::{
-    history::{FACILITIES, History, code, eventful},
+    history::{FACILITIES, History, choices_from, code, eventful},
     naive,
     stores::writer_in,
 };
@@ -110,43 +112,87 @@ fn places_of_a_batch_add_up_to_what_was_received() {
     assert_eq!(statuses.len(), 8, "{statuses:?}");
 }
 
-#[test]
-fn a_lot_is_found_with_everybody_who_has_or_had_it() {
-    let mut world = world();
-    let mut expected: BTreeMap<(String, String), BTreeMap<String, [i64; 9]>> = BTreeMap::new();
-    let mut lots: BTreeMap<String, String> = BTreeMap::new();
-    // What came and went, by the events; what is there or ended there, by plain book-keeping.
-    for event in world.history.decoded() {
-        for (facility_id, units, is_sent) in naive::came_and_went(event) {
-            lots.insert(units.batch_id.clone(), units.lot.clone());
-            let lot = expected
-                .entry((units.item_id.clone(), units.lot.clone()))
-                .or_default();
-            lot.entry(facility_id).or_default()[7 + usize::from(is_sent)] += units.quantity;
+/// What there is of each lot at each facility, and what became of it there, came and was sent on.
+type Lots = BTreeMap<(String, String), BTreeMap<String, [i64; 9]>>;
+
+/// What came and went by the events; what is there or ended there by plain book-keeping.
+fn plain_lots(events: &[Event]) -> Lots {
+    let mut lots: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, String, String), [i64; 9]> = BTreeMap::new();
+    for event in events {
+        for (facility_id, units, moved) in naive::came_and_went(event) {
+            lots.insert(&units.batch_id, &units.lot);
+            let key = (facility_id, units.item_id.clone(), units.batch_id.clone());
+            let row = rows.entry(key).or_default();
+            row[7] += moved[0];
+            row[8] += moved[1];
         }
     }
-    for ((facility_id, item_id, batch_id, _), sums) in naive::stock(world.history.decoded()) {
+    // It is one lot under the number that is known by now.
+    for event in events {
+        if let Event::BatchDataCorrected(it) = event {
+            lots.insert(&it.batch_id, &it.lot);
+        }
+    }
+    for ((facility_id, item_id, batch_id, _), sums) in naive::stock(events) {
         let [on_hand, _, _, in_transit, _, gone @ ..] = sums;
         let [consumed, disposed, lost, returned, converted, _, _, _] = gone;
-        let holders = expected
-            .entry((item_id, lots[&batch_id].clone()))
-            .or_default();
         let sums = [
             on_hand, in_transit, consumed, disposed, lost, returned, converted,
         ];
-        for (sum, more) in holders.entry(facility_id).or_default().iter_mut().zip(sums) {
+        let row = rows.entry((facility_id, item_id, batch_id)).or_default();
+        for (sum, more) in row.iter_mut().zip(sums) {
             *sum += more;
         }
     }
+    let mut found = Lots::new();
+    for ((facility_id, item_id, batch_id), row) in rows {
+        let lot = found.entry((item_id, lots[&*batch_id].to_owned()));
+        let holder = lot.or_default().entry(facility_id).or_default();
+        for (sum, more) in holder.iter_mut().zip(row) {
+            *sum += more;
+        }
+    }
+    found.retain(|(_, lot), _| !lot.is_empty());
+    found
+}
+
+#[test]
+fn a_lot_is_found_with_everybody_who_has_or_had_it() {
+    let mut never_there = 0;
+    for (seed, number) in [(19, 1_200), (7, 900)] {
+        let mut world = after(History::with_changing_registry(&choices_from(seed, number)));
+        never_there += check_lots(&mut world);
+    }
+    assert!(never_there > 0, "all that came stays so");
+    let mut world = world();
+    let lots = plain_lots(world.history.decoded());
+    check_lots(&mut world);
     let mut recalled = 0;
-    for ((item_id, lot), holders) in expected.into_iter().filter(|((_, lot), _)| !lot.is_empty()) {
-        let request = GetLotTraceRequest {
-            item_id,
-            lot,
-            min_position: 0,
-        };
-        let query = LotQuery::parse(&request).unwrap();
-        let trace = query.answer(world.writer.connection(), TODAY).unwrap();
+    for (item_id, lot) in lots.into_keys() {
+        let trace = lot_trace(world.writer.connection(), item_id, lot).unwrap();
+        recalled += usize::from(trace.recall.is_some());
+    }
+    assert!(recalled > 0, "some lot is recalled at the end");
+    let unknown = ("TEST-A".to_owned(), "NEVER SEEN".to_owned());
+    let refusal = lot_trace(world.writer.connection(), unknown.0, unknown.1);
+    assert!(matches!(refusal, Err(Refusal::UnknownLot { .. })));
+}
+
+fn lot_trace(connection: &Connection, item_id: String, lot: String) -> Result<LotTrace, Refusal> {
+    let request = GetLotTraceRequest {
+        item_id,
+        lot,
+        min_position: 0,
+    };
+    LotQuery::parse(&request)?.answer(connection, TODAY)
+}
+
+/// Answers with how many are said to have had some of a lot, and never did.
+fn check_lots(world: &mut World) -> usize {
+    let mut never_there = 0;
+    for ((item_id, lot), holders) in plain_lots(world.history.decoded()) {
+        let trace = lot_trace(world.writer.connection(), item_id, lot.clone()).unwrap();
         let found: BTreeMap<String, [i64; 9]> = trace
             .holders
             .iter()
@@ -162,33 +208,26 @@ fn a_lot_is_found_with_everybody_who_has_or_had_it() {
                     it.received,
                     it.sent,
                 ];
+                assert!(sums != [0; 9] || it.kits > 0, "{it:?}");
                 (it.facility_id.clone(), sums)
             })
             // Who has it only in kits has none of it.
             .filter(|(_, sums)| *sums != [0; 9])
             .collect();
+        let all = holders.len();
         let holders: BTreeMap<_, _> = holders
             .into_iter()
             .filter(|(_, sums)| *sums != [0; 9])
             .collect();
-        assert_eq!(found, holders, "{request:?}");
+        never_there += all - holders.len();
+        assert_eq!(found, holders, "{lot}");
         assert!(
             trace
                 .holders
                 .is_sorted_by_key(|it| it.on_hand + it.in_transit + it.missing == 0)
         );
-        recalled += usize::from(trace.recall.is_some());
     }
-    assert!(recalled > 0, "some lot is recalled at the end");
-    let unknown = GetLotTraceRequest {
-        item_id: "TEST-A".to_owned(),
-        lot: "NEVER SEEN".to_owned(),
-        min_position: 0,
-    };
-    let refusal = LotQuery::parse(&unknown)
-        .unwrap()
-        .answer(world.writer.connection(), TODAY);
-    assert!(matches!(refusal, Err(Refusal::UnknownLot { .. })));
+    never_there
 }
 
 /// Every event that carries the batch's tag is a step, in order.
@@ -530,7 +569,7 @@ fn shipments_are_found_by_end_and_state() {
 fn missing_lines_of_a_receipt_are_no_batch() {
     let mut world = world();
     let missing = world.history.decoded().iter().any(|event| match event {
-        keruen_proto::Event::DonationReceived(event) => event
+        Event::DonationReceived(event) => event
             .lines
             .iter()
             .any(|line| line.outcome() == ReceiptOutcome::Missing),

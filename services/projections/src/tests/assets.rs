@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use keruen_domain::Entry;
+use keruen_domain::{Entry, code::UNATTRIBUTED};
 use keruen_proto::{
-    inventory::v1::{Asset, AssetCondition, AssetPlace},
+    inventory::v1::{Asset, AssetCondition, AssetPlace, AssetRef},
     log::v1::RecordedEvent,
-    stock::v1::{AssetRow, ListAssetsRequest},
+    stock::v1::{AssetRow, ListAssetsRequest, TracePlace, TraceStatus, get_trace_request::Subject},
 };
 
 use super::{
-    answers::{TODAY, region_of, world},
-    history::{FACILITIES, History, ORGANISATIONS},
+    answers::{TODAY, after, region_of, trace, world},
+    history::{FACILITIES, History, ORGANISATIONS, choices_from},
 };
 use crate::{assets::AssetsQuery, database::Connection, refusal::Refusal, subject::Subjects, view};
 
@@ -61,6 +61,49 @@ fn listed(connection: &Connection, asked: ListAssetsRequest) -> Vec<Asset> {
     }
 }
 
+#[test]
+fn a_unit_is_where_its_own_history_says_whatever_was_taken_back() {
+    let mut back = 0;
+    for seed in [19, 7] {
+        let mut world = after(History::with_changing_registry(&choices_from(seed, 900)));
+        for asset in assets(&world.history) {
+            let key = AssetRef {
+                item_id: asset.item_id.clone(),
+                serial_number: asset.serial_number.clone(),
+            };
+            let answer = trace(world.writer.connection(), Subject::Asset(key)).unwrap();
+            let found: Vec<TraceStatus> = answer.batches[0]
+                .places
+                .iter()
+                .map(TracePlace::status)
+                .collect();
+            let expected = match asset.place() {
+                AssetPlace::NotReceived => Vec::new(),
+                AssetPlace::Disposed => vec![TraceStatus::Disposed],
+                AssetPlace::Lost => vec![TraceStatus::Lost],
+                AssetPlace::Returned => vec![TraceStatus::Returned],
+                AssetPlace::Shipment => {
+                    assert!(
+                        matches!(found[..], [TraceStatus::InTransit | TraceStatus::Missing]),
+                        "{found:?}"
+                    );
+                    continue;
+                }
+                // It is where that is.
+                AssetPlace::Inside => {
+                    assert_eq!(found.len(), 1);
+                    continue;
+                }
+                _ => vec![TraceStatus::OnHand],
+            };
+            assert_eq!(found, expected, "{asset:?}");
+            let last = answer.batches[0].steps.last().unwrap();
+            back += usize::from(last.undone && !expected.is_empty() && !is_in_books(&asset));
+        }
+    }
+    assert!(back > 1, "nothing that had turned up by mistake");
+}
+
 fn is_in_books(asset: &Asset) -> bool {
     use AssetPlace::{Disposed, Lost, NotReceived, Returned};
     !matches!(asset.place(), Disposed | Lost | NotReceived | Returned)
@@ -96,7 +139,7 @@ fn every_list_is_a_part_of_the_whole() {
         };
         assert_eq!(listed(connection, in_region), expected);
     }
-    for owner_id in ORGANISATIONS {
+    for owner_id in ORGANISATIONS.into_iter().chain([UNATTRIBUTED]) {
         let owned = ListAssetsRequest {
             owner_id: owner_id.to_owned(),
             ..ListAssetsRequest::default()

@@ -1,21 +1,30 @@
 //! Changes of master data by chance.
 
+use std::collections::BTreeSet;
+
 use keruen_domain::{
-    Boundary,
+    Boundary, Entry, Label,
+    correction::{Fact, VoidMovement},
     registry::{
         Amend, AssignFacilityRegion, RegisterOrganisation, Retire, RevokeVerification,
         SetMinimumReserve, VerifyOrganisation,
     },
+    stock::{AdjustStock, Change},
 };
-use keruen_proto::registry::v1::{
-    Facility, Item, LocalizedText, Organisation, OrganisationKind, RetirementReason,
-    RevocationReason,
+use keruen_proto::{
+    Event,
+    inventory::v1::{AdjustmentReason, AssetPlace},
+    registry::v1::{
+        Facility, Item, LocalizedText, Organisation, OrganisationKind, RetirementReason,
+        RevocationReason,
+    },
 };
 
 use super::{
     chance::Choice,
     history::{FACILITIES, History, ITEMS, code, quantity},
 };
+use crate::subject;
 
 impl History {
     /// As [`History::new`], and what the registry says changes in between, and what was recorded wrongly is put right.
@@ -25,12 +34,58 @@ impl History {
             let (kind, a, b, c) = *choice;
             if kind >= 200 {
                 history.change_registry(a, b, c);
+            } else if kind >= 190 {
+                history.turn_up(a, b);
             } else if kind >= 140 {
                 history.put_right(a, b, c);
             }
             history.happen(*choice);
         }
         history
+    }
+
+    /// A unit of an asset that had left the books turns up; now and then that was a mistake.
+    fn turn_up(&mut self, a: u16, b: u16) {
+        let gone = [AssetPlace::Lost, AssetPlace::Disposed, AssetPlace::Returned];
+        let tags: BTreeSet<&String> = self.events.iter().flat_map(|event| &event.tags).collect();
+        let assets: Vec<_> = tags
+            .into_iter()
+            .filter(|tag| tag.starts_with("asset:"))
+            .collect();
+        let mut some = assets.iter().cycle().skip(usize::from(b)).take(12);
+        let found = some.find_map(|tag| match self.fold(&subject::boundary(tag)?) {
+            Entry::Asset(asset) if gone.contains(&asset.place()) => Some(asset),
+            _ => None,
+        });
+        let Some(asset) = found else {
+            return;
+        };
+        let owner_id = if a.is_multiple_of(3) {
+            "MOH"
+        } else {
+            &asset.owner_id
+        };
+        let has_turned_up = self.run(&AdjustStock {
+            facility_id: code(FACILITIES[usize::from(b) % FACILITIES.len()].0),
+            batch_id: code(&asset.batch_id),
+            owner_id: Some(code(owner_id)),
+            change: Change::Increase(quantity(1)),
+            serial_numbers: vec![Label::parse(&asset.serial_number).unwrap()],
+            reason: AdjustmentReason::Found,
+            documents: Vec::new(),
+        });
+        let is_find = |event: &Event| matches!(event, Event::StockAdjusted(_));
+        let index = self.decoded().iter().rposition(is_find);
+        if let Some(index) = index.filter(|_| has_turned_up && a.is_multiple_of(2)) {
+            self.run(&VoidMovement {
+                fact: Fact {
+                    event_id: self.events[index].event_id.clone(),
+                    event: self.decoded()[index].clone(),
+                    before: None,
+                },
+                documents: Vec::new(),
+            });
+        }
     }
 
     /// One thing that the registry says changes; what the domain refuses does not happen.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keruen_proto::{
     Event,
     inventory::v1::{ReceiptOutcome, StockConsumed, StockUnits, VoidedMovement},
+    shipments::v1::{ReceivedUnits, ShipmentUnits},
 };
 
 /// Facility, item, batch and owner.
@@ -179,53 +180,83 @@ pub fn held_changes(events: &[Event]) -> Vec<(usize, (String, String), i64)> {
     changes
 }
 
-/// Units that came to a facility or, `true`, were sent on from it.
-pub fn came_and_went(event: &Event) -> Vec<(String, &StockUnits, bool)> {
+/// Units that came to a facility, and that were sent on from it; less of both where that did not happen.
+pub fn came_and_went(event: &Event) -> Vec<(String, &StockUnits, [i64; 2])> {
+    let came = |facility_id: &String, units| vec![came(facility_id, units, 1)];
     match event {
         Event::DonationReceived(it) => it
             .lines
             .iter()
             .filter(|line| line.outcome() != ReceiptOutcome::Missing)
-            .map(|line| (it.facility_id.clone(), line.units.as_ref().unwrap(), false))
+            .flat_map(|line| came(&it.facility_id, line.units.as_ref().unwrap()))
             .collect(),
         Event::StockEntered(it) => it
             .lines
             .iter()
-            .map(|line| (it.facility_id.clone(), line.units.as_ref().unwrap(), false))
+            .flat_map(|line| came(&it.facility_id, line.units.as_ref().unwrap()))
             .collect(),
-        Event::KitsAssembled(it) => {
-            vec![(it.facility_id.clone(), it.kits.as_ref().unwrap(), false)]
-        }
+        Event::KitsAssembled(it) => came(&it.facility_id, it.kits.as_ref().unwrap()),
         Event::StockAdjusted(it) if !it.decrease => {
-            vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
+            came(&it.facility_id, it.units.as_ref().unwrap())
         }
-        Event::StockDiscrepancyFound(it) => {
-            vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
+        Event::StockDiscrepancyFound(it) => came(&it.facility_id, it.units.as_ref().unwrap()),
+        Event::ShipmentDispatched(it) => sent(&it.origin_id, &it.units, 1),
+        Event::ShipmentReceived(it) => found(&it.destination_id, &it.units, 1),
+        _ => never_came_or_went(event),
+    }
+}
+
+/// What was said before was wrong, or not all.
+fn never_came_or_went(event: &Event) -> Vec<(String, &StockUnits, [i64; 2])> {
+    match event {
+        Event::ReceiptCorrected(it) => {
+            let sign = if it.decrease { -1 } else { 1 };
+            vec![came(&it.facility_id, it.units.as_ref().unwrap(), sign)]
         }
-        Event::ShipmentDispatchVoided(it) => it
-            .units
-            .iter()
-            .map(|units| (it.origin_id.clone(), units.units.as_ref().unwrap(), false))
-            .collect(),
-        Event::ReceiptCorrected(it) if !it.decrease => {
-            vec![(it.facility_id.clone(), it.units.as_ref().unwrap(), false)]
+        Event::MovementVoided(it)
+            if [VoidedMovement::Increase, VoidedMovement::Discrepancy].contains(&it.movement()) =>
+        {
+            let units = it.units.iter();
+            units
+                .map(|units| came(&it.facility_id, units, -1))
+                .collect()
         }
-        Event::ShipmentDispatched(it) => it
-            .units
-            .iter()
-            .map(|units| (it.origin_id.clone(), units.units.as_ref().unwrap(), true))
-            .collect(),
-        Event::ShipmentReceived(it) => it
-            .units
-            .iter()
-            .filter(|found| found.outcome() != ReceiptOutcome::Missing)
-            .map(|found| {
-                let units = found.shipment_units.as_ref().unwrap().units.as_ref();
-                (it.destination_id.clone(), units.unwrap(), false)
-            })
-            .collect(),
+        Event::ShipmentDispatchVoided(it) => sent(&it.origin_id, &it.units, -1),
+        Event::ShipmentReceiptVoided(it) => found(&it.destination_id, &it.units, -1),
         _ => Vec::new(),
     }
+}
+
+fn came<'e>(
+    facility_id: &str,
+    units: &'e StockUnits,
+    sign: i64,
+) -> (String, &'e StockUnits, [i64; 2]) {
+    (facility_id.to_owned(), units, [sign * units.quantity, 0])
+}
+
+fn sent<'e>(
+    facility_id: &str,
+    units: &'e [ShipmentUnits],
+    sign: i64,
+) -> Vec<(String, &'e StockUnits, [i64; 2])> {
+    let units = units.iter().map(|it| it.units.as_ref().unwrap());
+    units
+        .map(|units| (facility_id.to_owned(), units, [0, sign * units.quantity]))
+        .collect()
+}
+
+fn found<'e>(
+    facility_id: &str,
+    units: &'e [ReceivedUnits],
+    sign: i64,
+) -> Vec<(String, &'e StockUnits, [i64; 2])> {
+    let found = units.iter();
+    found
+        .filter(|found| found.outcome() != ReceiptOutcome::Missing)
+        .map(|found| found.shipment_units.as_ref().unwrap().units.as_ref())
+        .map(|units| came(facility_id, units.unwrap(), sign))
+        .collect()
 }
 
 fn post(books: &mut Books, event: &Event) {

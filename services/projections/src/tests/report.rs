@@ -103,7 +103,9 @@ fn expected(events: &[RecordedEvent], decoded: &[Event], index: usize) -> BTreeM
             *kinds.entry(kind.into()).or_default() += times;
         }
     };
-    let overrides = json.as_object().unwrap().iter();
+    // Those of a leg stand with it.
+    let all = [&json, &json["leg"]].into_iter();
+    let overrides = all.filter_map(serde_json::Value::as_object).flatten();
     let overrides = overrides.filter(|(key, value)| key.ends_with("Override") && !value.is_null());
     add(AuditExceptionKind::Override, overrides.count());
     let late_us = recorded.recorded_at_us - recorded.occurred_at.as_ref().unwrap().time_us;
