@@ -9,7 +9,7 @@ use keruen_proto::{
     shipments::v1::{AgreementOverride, ReserveOverride},
 };
 
-use crate::movement::Movement;
+use crate::movement::{Kind as Moved, Movement};
 
 /// What was recorded so long after it happened is backdated.
 const BACKDATED_US: i64 = 86_400_000_000;
@@ -36,7 +36,7 @@ const SUBJECTS: [&str; 17] = [
     "crew:",
 ];
 
-/// All that is exceptional about an event, but for its value and for who else had a hand in it.
+/// All that is exceptional about an event, but for the units that it is about and for who else had a hand in it.
 pub fn exceptions(
     recorded: &RecordedEvent,
     event: &Event,
@@ -73,16 +73,13 @@ pub fn exceptions(
     found
 }
 
-/// An exception of an event, without a reason.
+/// An exception of an event, without a reason and without units.
 pub fn at(
     recorded: &RecordedEvent,
     event: &Event,
     movements: &[Movement<'_>],
     kind: Kind,
 ) -> AuditException {
-    let units = one_batch(movements);
-    let quantity = units.map_or(0, |units| units.quantity);
-    let is_fewer = matches!(event, Event::StockAdjusted(it) if it.decrease);
     AuditException {
         kind: kind.into(),
         position: recorded.position,
@@ -93,11 +90,6 @@ pub fn at(
         actor: recorded.actor.clone(),
         facility_id: facility(recorded, event, movements).to_owned(),
         subject: subject(&recorded.tags).to_owned(),
-        item_id: units.map(|units| units.item_id.clone()).unwrap_or_default(),
-        batch_id: units
-            .map(|units| units.batch_id.clone())
-            .unwrap_or_default(),
-        quantity: if is_fewer { -quantity } else { quantity },
         corrects_event_id: recorded
             .correction
             .as_ref()
@@ -107,12 +99,22 @@ pub fn at(
     }
 }
 
-/// The units that an event moves, if they are of one batch and one owner.
-fn one_batch<'e>(movements: &[Movement<'e>]) -> Option<&'e StockUnits> {
-    match movements {
-        [one] => Some(one.units),
-        _ => None,
-    }
+/// The units that an event is about, each once: what one owner gives up another one gets, and kits are what they are made
+/// of.
+pub fn units<'e>(event: &Event, movements: &[Movement<'e>]) -> Vec<&'e StockUnits> {
+    let movements = match event {
+        Event::KitsAssembled(_) => movements.last().map(std::slice::from_ref),
+        Event::KitsBroken(_) => movements.first().map(std::slice::from_ref),
+        _ => Some(movements),
+    };
+    let movements = movements.unwrap_or_default().iter();
+    let movements = movements.filter(|it| !matches!(it.kind, Moved::Acquired(_)));
+    movements.map(|movement| movement.units).collect()
+}
+
+/// Whether there are fewer of an event's units than before, so that they are told as less than 0.
+pub fn is_fewer(event: &Event) -> bool {
+    matches!(event, Event::StockAdjusted(it) if it.decrease)
 }
 
 /// Where it happened; empty where on the way, or where it is about no place.

@@ -1,8 +1,11 @@
 //! What an auditor should look at, with its value.
 
+use std::collections::BTreeMap;
+
 use keruen_domain::{Boundary, Entry};
 use keruen_proto::{
     Event,
+    inventory::v1::StockUnits,
     log::v1::RecordedEvent,
     registry::v1::Money,
     reports::v1::{AuditException, AuditExceptionKind},
@@ -15,6 +18,13 @@ use crate::{
 
 /// A shipment that was split off another one, which was split off another one, is looked at so far up.
 const MAX_SPLITS: usize = 100;
+
+/// What an exception is about: units whose declared values can be added up.
+#[derive(Default)]
+struct Part<'e> {
+    units: Vec<&'e StockUnits>,
+    value: Option<Money>,
+}
 
 impl Fold {
     /// Notes what an auditor should look at.
@@ -40,9 +50,15 @@ impl Fold {
                 ..exceptional::at(recorded, event, movements, kind)
             });
         }
-        for mut exception in found {
-            exception.value = self.value_of(&exception)?;
-            self.rows.add_exception(exception);
+        if found.is_empty() {
+            return Ok(());
+        }
+        let sign = if exceptional::is_fewer(event) { -1 } else { 1 };
+        let parts = self.parts(exceptional::units(event, movements), sign)?;
+        for exception in &found {
+            for part in &parts {
+                self.rows.add_exception(part.told(exception, sign));
+            }
         }
         Ok(())
     }
@@ -96,9 +112,34 @@ impl Fold {
         Ok(tags)
     }
 
-    /// Declared value of what an exception is about.
-    fn value_of(&mut self, exception: &AuditException) -> Result<Option<Money>, StoreError> {
-        let Some(boundary) = Boundary::batch(&exception.batch_id) else {
+    /// Units as a whole, or currency by currency where their values are declared in several.
+    fn parts<'e>(
+        &mut self,
+        units: Vec<&'e StockUnits>,
+        sign: i64,
+    ) -> Result<Vec<Part<'e>>, StoreError> {
+        let mut parts: BTreeMap<String, Part<'e>> = BTreeMap::new();
+        for units in units {
+            let value = self.value_of(units, sign)?;
+            let currency = value.as_ref().map(|it| it.currency_code.clone());
+            let part = parts.entry(currency.unwrap_or_default()).or_default();
+            part.add(vec![units], value);
+        }
+        let worthless = parts.remove("").unwrap_or_default();
+        let mut parts: Vec<Part<'e>> = parts.into_values().collect();
+        match parts.as_mut_slice() {
+            // What has no value declared counts along.
+            [one] => one.add(worthless.units, None),
+            [] => parts.push(worthless),
+            _ if worthless.units.is_empty() => {}
+            _ => parts.push(worthless),
+        }
+        Ok(parts)
+    }
+
+    /// Declared value of units.
+    fn value_of(&mut self, units: &StockUnits, sign: i64) -> Result<Option<Money>, StoreError> {
+        let Some(boundary) = Boundary::batch(&units.batch_id) else {
             return Ok(None);
         };
         self.load(&boundary)?;
@@ -106,8 +147,42 @@ impl Fold {
             Some(Folded {
                 entry: Entry::Batch(batch),
                 ..
-            }) => worth(exception.quantity, batch.unit_value.as_ref()),
+            }) => worth(sign * units.quantity, batch.unit_value.as_ref()),
             _ => None,
         })
     }
+}
+
+impl<'e> Part<'e> {
+    fn add(&mut self, units: Vec<&'e StockUnits>, value: Option<Money>) {
+        self.units.extend(units);
+        match (&mut self.value, value) {
+            (Some(sum), Some(more)) => {
+                sum.minor_units = sum.minor_units.saturating_add(more.minor_units);
+            }
+            (sum @ None, value) => *sum = value,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// An exception about these units. Of several items there is no number of units.
+    fn told(&self, exception: &AuditException, sign: i64) -> AuditException {
+        let item_id = one_of(self.units.iter().map(|units| &units.item_id));
+        let batch_id = one_of(self.units.iter().map(|units| &units.batch_id));
+        let quantity = self.units.iter().map(|units| units.quantity);
+        let quantity = quantity.fold(0_i64, i64::saturating_add);
+        AuditException {
+            quantity: item_id.map_or(0, |_| sign * quantity),
+            item_id: item_id.cloned().unwrap_or_default(),
+            batch_id: batch_id.cloned().unwrap_or_default(),
+            value: self.value.clone(),
+            ..exception.clone()
+        }
+    }
+}
+
+/// The one that all of them are.
+fn one_of<'a>(mut all: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    let first = all.next()?;
+    all.all(|it| it == first).then_some(first)
 }

@@ -404,7 +404,7 @@ impl History {
                     expires_on: None,
                     serial_numbers,
                     pledge_line: None,
-                    unit_value: unit_value(a ^ c),
+                    unit_value: unit_value((a ^ c).wrapping_add(u16::try_from(index).unwrap())),
                     batch_id: code(&format!("B-{}-{index}", self.events.len())),
                 }
             })

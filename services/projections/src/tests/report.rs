@@ -11,13 +11,14 @@ use keruen_proto::{
     Event,
     inventory::v1::Batch,
     log::v1::RecordedEvent,
-    registry::v1::{ClosureReason, RetirementReason},
+    registry::v1::{ClosureReason, Money, RetirementReason},
     reports::v1::{
         AuditException, AuditExceptionKind, ListAuditExceptionsRequest, ListExpiringStockRequest,
         ListReordersRequest, ListUnmetNeedsRequest, ReorderOrder, ReorderRow,
     },
     stock::v1::ListShortagesRequest,
 };
+use serde_json::Value;
 
 use super::{
     answers::{TODAY, region_of},
@@ -105,7 +106,7 @@ fn expected(events: &[RecordedEvent], decoded: &[Event], index: usize) -> BTreeM
     };
     // Those of a leg stand with it.
     let all = [&json, &json["leg"]].into_iter();
-    let overrides = all.filter_map(serde_json::Value::as_object).flatten();
+    let overrides = all.filter_map(Value::as_object).flatten();
     let overrides = overrides.filter(|(key, value)| key.ends_with("Override") && !value.is_null());
     add(AuditExceptionKind::Override, overrides.count());
     let late_us = recorded.recorded_at_us - recorded.occurred_at.as_ref().unwrap().time_us;
@@ -174,6 +175,84 @@ fn shipments_of(events: &[RecordedEvent], decoded: &[Event], actor: &str) -> BTr
     shipments
 }
 
+/// The units that an event is about, as its JSON lists them: batch, item and how many.
+fn units_of(event: &Event) -> Vec<(String, String, i64)> {
+    fn collect(json: &Value, found: &mut Vec<(String, String, i64)>) {
+        let text = |key: &str| json[key].as_str().filter(|text| !text.is_empty());
+        match (text("batchId"), text("itemId"), text("quantity")) {
+            (Some(batch), Some(item), Some(quantity)) if text("ownerId").is_some() => {
+                found.push((batch.to_owned(), item.to_owned(), quantity.parse().unwrap()));
+            }
+            _ => match json {
+                Value::Array(all) => all.iter().for_each(|it| collect(it, found)),
+                Value::Object(all) => all.values().for_each(|it| collect(it, found)),
+                _ => {}
+            },
+        }
+    }
+    let mut json = event.to_json().unwrap();
+    // Nothing of it moved.
+    let name = event.short_name();
+    if name.starts_with("Asset") || name.starts_with("Stocktak") || name == "StockCounted" {
+        return Vec::new();
+    }
+    // Kits are what they are made of.
+    if matches!(name, "KitsAssembled" | "KitsBroken") {
+        json = json["kits"].take();
+    }
+    let mut found = Vec::new();
+    collect(&json, &mut found);
+    found
+}
+
+/// Item, units and value of the rows in which an event is told, by a plain sum over each currency.
+fn told_of(history: &History, index: usize) -> Vec<(String, i64, Option<Money>)> {
+    let event = &history.decoded()[index];
+    let sign = match event {
+        Event::StockAdjusted(it) if it.decrease => -1,
+        _ => 1,
+    };
+    let mut rows: BTreeMap<String, (BTreeSet<String>, i64, i64)> = BTreeMap::new();
+    for (batch_id, item_id, quantity) in units_of(event) {
+        let boundary = Boundary::batch(&batch_id).unwrap();
+        let Entry::Batch(batch) = history.fold_before(&boundary, index + 1) else {
+            unreachable!();
+        };
+        let amount = batch.unit_value.and_then(|value| value.amount);
+        let amount = amount.unwrap_or_default();
+        let row = rows.entry(amount.currency_code).or_default();
+        row.0.insert(item_id);
+        row.1 += sign * quantity;
+        row.2 += sign * quantity * amount.minor_units;
+    }
+    if rows.len() == 2
+        && let Some(rest) = rows.remove("")
+    {
+        let one = rows.values_mut().next().unwrap();
+        one.0.extend(rest.0);
+        one.1 += rest.1;
+    }
+    if rows.is_empty() {
+        rows.insert(String::new(), Default::default());
+    }
+    let rows = rows
+        .into_iter()
+        .map(|(currency_code, (items, quantity, minor_units))| {
+            let value = (!currency_code.is_empty()).then_some(Money {
+                currency_code,
+                minor_units,
+            });
+            match items.first().filter(|_| items.len() == 1) {
+                Some(item) => (item.clone(), quantity, value),
+                None => (String::new(), 0, value),
+            }
+        });
+    let mut rows: Vec<_> = rows.collect();
+    // What has no value comes last.
+    rows.sort_by_key(|(_, _, value)| value.is_none());
+    rows
+}
+
 #[test]
 fn exceptions_are_those_that_a_plain_look_at_each_event_finds() {
     let mut history = History::with_changing_registry(&choices_from(19, 1_200));
@@ -195,12 +274,22 @@ fn exceptions_are_those_that_a_plain_look_at_each_event_finds() {
         PERSONS[person].clone_into(&mut event.actor);
     }
     let decoded = history.decoded();
-    let mut wanted: BTreeMap<(u64, i32), usize> = BTreeMap::new();
+    let mut wanted = BTreeMap::new();
+    let mut several = 0;
     for index in 0..events.len() {
-        for (kind, times) in expected(&events, decoded, index) {
-            wanted.insert((events[index].position, kind), times);
+        let kinds = expected(&events, decoded, index);
+        if kinds.is_empty() {
+            continue;
+        }
+        let told = told_of(&history, index);
+        several += usize::from(told.len() > 1);
+        for (kind, times) in kinds {
+            let key = (events[index].position, kind);
+            let rows = std::iter::repeat_n(told.clone(), times).flatten();
+            wanted.insert(key, rows.collect::<Vec<_>>());
         }
     }
+    assert!(several > 0, "all is of one currency");
     let kinds: BTreeSet<i32> = wanted.keys().map(|(_, kind)| *kind).collect();
     assert!(kinds.len() >= 6, "too few kinds to tell: {kinds:?}");
     let (dir, served) = (tempfile::tempdir().unwrap(), served());
@@ -209,11 +298,12 @@ fn exceptions_are_those_that_a_plain_look_at_each_event_finds() {
     for writer in &mut writers(&events, &folder, &served.place) {
         let bare = ListAuditExceptionsRequest::default();
         let found = all_pages!(writer, ExceptionsQuery, bare, 53);
-        let mut counted: BTreeMap<(u64, i32), usize> = BTreeMap::new();
+        let mut counted: BTreeMap<(u64, i32), Vec<_>> = BTreeMap::new();
         for exception in &found {
-            *counted
-                .entry((exception.position, exception.kind))
-                .or_default() += 1;
+            let key = (exception.position, exception.kind);
+            let it = exception.clone();
+            let told = (it.item_id, it.quantity, it.value);
+            counted.entry(key).or_default().push(told);
             let index = usize::try_from(exception.position).unwrap() - 1;
             let event = &events[index];
             assert_eq!(exception.event_id, event.event_id);
@@ -227,6 +317,15 @@ fn exceptions_are_those_that_a_plain_look_at_each_event_finds() {
             let mut subjects = own.map(|it| &it.subject);
             assert!(subjects.any(|it| it.starts_with(approved)), "{approved}");
         }
+        let dear = ListAuditExceptionsRequest {
+            min_value_minor_units: 2_000,
+            ..ListAuditExceptionsRequest::default()
+        };
+        let value = |it: &AuditException| it.value.as_ref().map_or(0, |it| it.minor_units.abs());
+        let mut costly = found.clone();
+        costly.retain(|it| value(it) >= 2_000);
+        assert!(costly.iter().any(|it| it.batch_id.is_empty()));
+        assert_eq!(all_pages!(writer, ExceptionsQuery, dear, 53), costly);
         check_filters(writer, &found);
         lists.push(found);
     }
