@@ -5,7 +5,7 @@ use std::{io::IsTerminal as _, time::Duration};
 use clap::{Args as ClapArgs, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use keruen_proto::projections::v1::{
-    ListProjectionsRequest, Projection, ProjectionState, RebuildProjectionsRequest,
+    ListProjectionsRequest, Projection, RebuildProjectionsRequest,
 };
 
 use crate::client::{failure::Failure, session::Session};
@@ -118,10 +118,7 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
         let answer = session.ask(ListProjectionsRequest {}).await?;
         let asked = |view: &&Projection| names.contains(&view.name);
         let views: Vec<&Projection> = answer.projections.iter().filter(asked).collect();
-        if let Some(failing) = views
-            .iter()
-            .find(|view| view.state() == ProjectionState::Failing)
-        {
+        if let Some(failing) = views.iter().find(|view| !view.failure.is_empty()) {
             bar.finish_and_clear();
             return Err(Failure::Other(anyhow::anyhow!(
                 "the view {} doesn't move: {}",
