@@ -270,9 +270,12 @@ async fn every_example_of_a_filter_is_understood() {
         assert!(told.contains(example), "{told}");
         // What stands between quotes is one argument.
         let parts = example.split('\'').zip([false, true].into_iter().cycle());
-        let arguments = parts.flat_map(|(part, is_quoted)| match is_quoted {
-            true => vec![part],
-            false => part.split_whitespace().collect(),
+        let arguments = parts.flat_map(|(part, is_quoted)| {
+            if is_quoted {
+                vec![part]
+            } else {
+                part.split_whitespace().collect()
+            }
         });
         node.cli(arguments.skip(1)).success();
     }
@@ -309,7 +312,8 @@ fn copies(data: &Path) -> BTreeSet<String> {
     let names = fs::read_dir(data).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names
-        .filter(|name| name.starts_with("views-") && name.ends_with(".db"))
+        .filter(|name| name.starts_with("views-"))
+        .filter(|name| Path::new(name).extension().is_some_and(|it| it == "db"))
         .collect()
 }
 

@@ -158,7 +158,7 @@ fn expected(events: &[RecordedEvent], decoded: &[Event], index: usize) -> BTreeM
 
 /// The shipments of plans that somebody approved, and what was split off them.
 fn shipments_of(events: &[RecordedEvent], decoded: &[Event], actor: &str) -> BTreeSet<String> {
-    let text = |json: &serde_json::Value| json.as_str().unwrap_or_default().to_owned();
+    let text = |json: &Value| json.as_str().unwrap_or_default().to_owned();
     let mut shipments = BTreeSet::new();
     for (recorded, event) in events.iter().zip(decoded) {
         let json = event.to_json().unwrap();

@@ -57,7 +57,8 @@ fn reports(events: &[RecordedEvent], decoded: &[Event]) -> BTreeMap<String, Vec<
 /// Batches that an event brought to where they are, by place.
 fn brought(event: &Event) -> Vec<(String, String)> {
     let came = naive::came_and_went(event).into_iter();
-    let came = came.filter(|(_, _, went)| !went);
+    // What never left has come back.
+    let came = came.filter(|(_, _, [came, went])| *came > 0 || *went < 0);
     let mut came: Vec<_> = came
         .map(|(facility_id, units, _)| (facility_id, units.batch_id.clone()))
         .collect();

@@ -241,12 +241,22 @@ async fn check(
                     command_id: command_id.clone(),
                 })
             });
-            match there.await? {
-                Ok(_) => Ok(None),
-                Err(unknown) if is_about_the_row(&unknown) => Ok(Some(explain(&status))),
-                Err(other) => Err(session.unanswered(other)),
-            }
+            unless_there(session, there.await?, &status)
         }
+        Err(status) => Err(session.unanswered(status)),
+    }
+}
+
+/// What is wrong with a movement that was refused: nothing where its command is there already. Fails where the server can't
+/// tell whether it is.
+pub(super) fn unless_there<T>(
+    session: &Session,
+    there: Result<T, Status>,
+    refusal: &Status,
+) -> Result<Option<String>, Failure> {
+    match there {
+        Ok(_) => Ok(None),
+        Err(status) if is_about_the_row(&status) => Ok(Some(explain(refusal))),
         Err(status) => Err(session.unanswered(status)),
     }
 }

@@ -2,16 +2,17 @@
 
 use std::io::Write as _;
 
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 use super::{
     COLUMNS, EXAMPLE, KINDS,
-    check::look_through,
+    check::{look_through, unless_there},
     command::{Command, Ids, Movement},
     row::Movements,
 };
 use crate::{
-    client::failure::Failure,
+    client::{failure::Failure, session::Session},
     import::{errors::Errors, stream::Source},
 };
 
@@ -200,4 +201,18 @@ fn a_file_that_changes_meanwhile_is_not_read_on() {
         .unwrap();
     let refused = source.rows(COLUMNS).err().map(|error| format!("{error:?}"));
     assert!(refused.unwrap().contains("has changed meanwhile"));
+}
+
+#[test]
+fn a_row_is_blamed_only_where_the_server_knows_that_it_was_not_entered() {
+    let session = Session::printing_to("127.0.0.1:1", std::sync::Arc::default());
+    let refusal = Status::failed_precondition("there are too few");
+    let found = |there| unless_there(&session, there, &refusal);
+    assert!(matches!(found(Ok(())), Ok(None)));
+    let wrong = found(Err(Status::not_found("no such command")));
+    assert!(matches!(wrong, Ok(Some(rule)) if rule.contains("too few")));
+    for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Internal] {
+        let unknown = found(Err(Status::new(code, "the node stops")));
+        assert!(unknown.is_err(), "{code}: {unknown:?}");
+    }
 }
