@@ -43,9 +43,11 @@ impl Record for StatementRow {
     }
 }
 
-/// `LOSS_CAUSE_THEFT` and `DISPOSAL_REASON_EXPIRED` as `theft` and `expired`.
+/// `LOSS_CAUSE_THEFT` and `DISPOSAL_REASON_EXPIRED` as `theft` and `expired`. What was missing when a shipment was received
+/// or handed over is `missing`.
 fn cause(name: &str) -> String {
-    match name.strip_prefix("LOSS_CAUSE_") {
+    let of_shipment = ["LOSS_CAUSE_", "RECEIPT_OUTCOME_"];
+    match of_shipment.iter().find_map(|it| name.strip_prefix(it)) {
         Some(rest) => rest.to_ascii_lowercase().replace('_', "-"),
         None => reason(name),
     }

@@ -1,5 +1,6 @@
 //! Reports: what the views add up to.
 
+mod causes;
 mod endpoint;
 mod exceptions;
 mod expiry;

@@ -1,7 +1,7 @@
-//! What the log tells of the past beyond what views keep of it: how things stood at a position, and why units were lost.
+//! What the log tells of the past beyond what views keep of it: how things stood at a position.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, hash_map},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -15,7 +15,6 @@ use keruen_proto::{
     registry::v1::{FacilityKind, LocalizedText},
 };
 
-use super::statement::changes::Change;
 use crate::{refusal::Refusal, subject};
 
 const PAGE_EVENTS: usize = 1_000;
@@ -26,7 +25,7 @@ const MAX_TERMS: usize = 4_096;
 const MAX_ASSETS: usize = 50_000;
 
 /// All events of a query, page by page.
-async fn events(
+pub async fn events(
     log: &Arc<dyn Log>,
     items: Vec<QueryItem>,
     mut range: Range,
@@ -278,99 +277,15 @@ pub async fn day_at(log: &Arc<dyn Log>, position: u64) -> Result<Option<NaiveDat
     Ok(recorded.map(|recorded| kazakhstan_day(recorded.recorded_at_us)))
 }
 
-/// Why units were lost or disposed of, by position and batch.
-pub async fn causes(
+/// The event at a position.
+pub async fn recorded_at(
     log: &Arc<dyn Log>,
-    changes: &[Change],
-) -> Result<HashMap<(u64, Arc<str>), String>, Refusal> {
-    let mut causes = HashMap::new();
-    let mut known: HashMap<u64, Option<Event>> = HashMap::new();
-    for change in changes {
-        if change.counts.disposed == 0 && change.counts.lost == 0 {
-            continue;
-        }
-        let event = match known.entry(change.position) {
-            hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            hash_map::Entry::Vacant(entry) => entry.insert(event_at(log, change.position).await?),
-        };
-        let Some(event) = event else {
-            continue;
-        };
-        let cause = match event {
-            Event::LossActAccepted(it) => {
-                loss_cause(log, &it.shipment_id, &change.batch_id, change.position).await?
-            }
-            Event::LossActVoided(it) => {
-                loss_cause(log, &it.shipment_id, &change.batch_id, change.position).await?
-            }
-            Event::MovementVoided(it) => {
-                let voided = event_of(log, &it.corrects_event_id).await?;
-                voided.as_ref().map_or("", reason).to_owned()
-            }
-            event => reason(event).to_owned(),
-        };
-        causes.insert((change.position, Arc::clone(&change.batch_id)), cause);
-    }
-    Ok(causes)
-}
-
-fn reason(event: &Event) -> &'static str {
-    match event {
-        Event::StockDisposed(it) => it.reason().as_str_name(),
-        Event::StockAdjusted(it) => it.reason().as_str_name(),
-        _ => "",
-    }
-}
-
-async fn recorded_at(log: &Arc<dyn Log>, position: u64) -> Result<Option<RecordedEvent>, Refusal> {
+    position: u64,
+) -> Result<Option<RecordedEvent>, Refusal> {
     let Some(before) = position.checked_sub(1) else {
         return Ok(None);
     };
     let range = Range::after(before).up_to(position);
     let page = log.read(&Query::default(), range, 1).await?;
     Ok(page.events.into_iter().next())
-}
-
-async fn event_at(log: &Arc<dyn Log>, position: u64) -> Result<Option<Event>, Refusal> {
-    let found = recorded_at(log, position).await?;
-    Ok(found.and_then(|recorded| Event::decode(&recorded.r#type, &recorded.data).ok()))
-}
-
-/// The event of an id, `<command>/<index>`.
-async fn event_of(log: &Arc<dyn Log>, event_id: &str) -> Result<Option<Event>, Refusal> {
-    let Some((command_id, index)) = event_id.split_once('/') else {
-        return Ok(None);
-    };
-    let Some(command) = log.find_command(command_id).await? else {
-        return Ok(None);
-    };
-    let Ok(index) = index.parse::<u64>() else {
-        return Ok(None);
-    };
-    event_at(log, command.appended.first_position + index).await
-}
-
-/// How units of a batch were reported lost on their way, before a loss act settled that.
-async fn loss_cause(
-    log: &Arc<dyn Log>,
-    shipment_id: &str,
-    batch_id: &str,
-    before: u64,
-) -> Result<String, Refusal> {
-    let item = QueryItem {
-        types: vec!["keruen.shipments.v1.ShipmentLossReported".to_owned()],
-        tags: vec![
-            format!("shipment:{shipment_id}"),
-            format!("batch:{batch_id}"),
-        ],
-    };
-    let mut cause = String::new();
-    events(log, vec![item], Range::after(0).up_to(before), |recorded| {
-        if let Ok(Event::ShipmentLossReported(it)) = Event::decode(&recorded.r#type, &recorded.data)
-        {
-            it.cause().as_str_name().clone_into(&mut cause);
-        }
-    })
-    .await?;
-    Ok(cause)
 }

@@ -224,7 +224,7 @@ impl History {
                 self.run(&ReportLoss {
                     shipment_id,
                     units: Some(vec![part]),
-                    cause: LossCause::Theft,
+                    cause: *pick(&[LossCause::Theft, LossCause::Fire], b).unwrap(),
                     documents: Vec::new(),
                 });
             }

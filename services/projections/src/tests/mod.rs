@@ -2,6 +2,7 @@
 
 mod answers;
 mod assets;
+mod causes;
 mod chance;
 mod custody;
 mod donor;

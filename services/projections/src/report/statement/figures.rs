@@ -93,8 +93,8 @@ impl<'q> Figures<'q> {
         Ok(())
     }
 
-    /// Adds what an event changed of them, and why.
-    pub fn take(&mut self, change: &Change, cause: &str) {
+    /// Adds what an event changed of them; of what was lost or disposed of, how much of it for which cause.
+    pub fn take(&mut self, change: &Change, shares: &[(String, i64)]) {
         let is_known = change.position <= self.as_of.position;
         if !is_known || change.occurred_at_us >= self.as_of.end_us {
             return;
@@ -115,15 +115,21 @@ impl<'q> Figures<'q> {
             add(sums, batch, Figure::Opening, "", there);
             return;
         }
-        for (figure, cause, quantity) in [
-            (Figure::Received, "", counts.received),
-            (Figure::Used, "", counts.consumed),
-            (Figure::Disposed, cause, counts.disposed),
-            (Figure::Lost, cause, counts.lost),
-            (Figure::Returned, "", counts.returned),
-            (Figure::Converted, "", counts.converted),
+        for (figure, quantity) in [
+            (Figure::Received, counts.received),
+            (Figure::Used, counts.consumed),
+            (Figure::Returned, counts.returned),
+            (Figure::Converted, counts.converted),
         ] {
-            add(sums, batch, figure, cause, quantity);
+            add(sums, batch, figure, "", quantity);
+        }
+        let gone = if counts.lost == 0 {
+            Figure::Disposed
+        } else {
+            Figure::Lost
+        };
+        for (cause, quantity) in shares {
+            add(sums, batch, gone, cause, *quantity);
         }
         if self.owner_id.is_some() {
             add(sums, batch, Figure::TitleIn, "", counts.title_in);

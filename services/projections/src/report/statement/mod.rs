@@ -21,10 +21,12 @@ use keruen_proto::{
 };
 
 use super::{
-    MAX_DAYS, cut,
+    MAX_DAYS,
+    causes::Causes,
+    cut,
     exceptions::begin,
     paging_of,
-    recorded::{causes, day_at, organisation_name_at},
+    recorded::{day_at, organisation_name_at},
     within,
 };
 use crate::{
@@ -317,6 +319,7 @@ impl StatementQuery {
         for figures in all.iter_mut() {
             figures.begin(log, &batches).await?;
         }
+        let mut causes = Causes::new(self.party.owner());
         let mut resume = None;
         loop {
             let (query, asked) = (Arc::clone(self), Arc::clone(&chunk));
@@ -324,12 +327,10 @@ impl StatementQuery {
                 .history()
                 .read(move |rows| changes::changes(rows, &asked, query.wanted(), resume));
             let page = read.await?.0;
-            let causes = causes(log, &page.changes).await?;
             for change in &page.changes {
-                let cause = causes.get(&(change.position, Arc::clone(&change.batch_id)));
-                let cause = cause.map_or("", String::as_str);
+                let shares = causes.split(log, change).await?;
                 for figures in all.iter_mut() {
-                    figures.take(change, cause);
+                    figures.take(change, &shares);
                 }
             }
             resume = page.resume;
