@@ -50,6 +50,23 @@ async fn desk() -> Desk {
     desk
 }
 
+#[test]
+fn a_period_of_no_days_is_refused_before_anything_is_asked() {
+    for line in [
+        "report unmet --confirmed-within-days 0",
+        "report expiring --within-days 0",
+        "report reorder --months 0",
+        "report reorder --average-months 0",
+        "report statement --donor KASPI --unreported-days 0",
+        "report statement --donor KASPI --at 0",
+        "report statement --donor KASPI --since 0",
+    ] {
+        let told = program::run(line.split(' '));
+        assert_eq!(told.code, Some(2), "{line}: {told:?}");
+        assert!(told.stderr.contains("must be at least 1"), "{told:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_hospital_misses_shrinks_as_it_is_sent_and_received() {
     let desk = desk().await;

@@ -137,7 +137,7 @@ pub struct Unmet {
     #[arg(long, value_name = "CODE")]
     item: Option<String>,
     /// For how many days a need counts as confirmed after it was filed or last said to be there
-    #[arg(long, value_name = "DAYS", default_value_t = 60, value_parser = value::small)]
+    #[arg(long, value_name = "DAYS", default_value_t = 60, value_parser = value::span)]
     confirmed_within_days: i32,
     /// Leave out facilities that never said anything
     #[arg(long)]
@@ -161,7 +161,7 @@ pub struct Unmet {
 #[derive(Args, Debug)]
 pub struct Expiring {
     /// How many days ahead
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = value::small)]
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = value::span)]
     within_days: i32,
     /// Only in this region
     #[arg(long, value_name = "CODE")]
@@ -200,10 +200,10 @@ pub struct Reorder {
     #[arg(long, value_name = "CODE")]
     commodity: Option<String>,
     /// Over how many months of 30 days use is averaged
-    #[arg(long, value_name = "MONTHS", default_value_t = 3, value_parser = value::small)]
+    #[arg(long, value_name = "MONTHS", default_value_t = 3, value_parser = value::span)]
     average_months: i32,
     /// For how many months of 30 days there should be stock
-    #[arg(long, value_name = "MONTHS", default_value_t = 2, value_parser = value::small)]
+    #[arg(long, value_name = "MONTHS", default_value_t = 2, value_parser = value::span)]
     months: i32,
     /// Also what is enough
     #[arg(long)]

@@ -32,16 +32,16 @@ pub struct Statement {
     #[arg(long, value_name = "DAY", value_parser = value::date)]
     until: Option<String>,
     /// As it was known at this position. Default: now
-    #[arg(long, value_name = "POSITION", value_parser = value::position)]
+    #[arg(long, value_name = "POSITION", value_parser = value::event_position)]
     at: Option<u64>,
     /// Also tell what it said at this position, that of an earlier statement
-    #[arg(long, value_name = "POSITION", value_parser = value::position)]
+    #[arg(long, value_name = "POSITION", value_parser = value::event_position)]
     since: Option<u64>,
     /// Only what has changed since then
     #[arg(long, requires = "since")]
     changed_only: bool,
     /// After how many days without a report use counts as unreported
-    #[arg(long, value_name = "DAYS", default_value_t = USUAL_UNREPORTED_DAYS, value_parser = value::small)]
+    #[arg(long, value_name = "DAYS", default_value_t = USUAL_UNREPORTED_DAYS, value_parser = value::span)]
     unreported_days: i32,
     /// Write it as a page that can be printed to this file
     #[arg(long, value_name = "FILE.html")]

@@ -155,6 +155,22 @@ pub fn small(text: &str) -> Result<i32, String> {
         .map_err(|_| format!("must be at most {} either way; found {text:?}", i32::MAX))
 }
 
+/// How many days or months; services take 0 for as many as usual, which nobody means who says 0.
+pub fn span(text: &str) -> Result<i32, String> {
+    match small(text)? {
+        number @ 1.. => Ok(number),
+        number => Err(format!("must be at least 1; found {number}")),
+    }
+}
+
+/// The position of an event; services take 0 for now, which nobody means who says 0.
+pub fn event_position(text: &str) -> Result<u64, String> {
+    match position(text)? {
+        0 => Err("must be at least 1, the first event of the log; found 0".to_owned()),
+        position => Ok(position),
+    }
+}
+
 /// A position of the log.
 pub fn position(text: &str) -> Result<u64, String> {
     text.parse()

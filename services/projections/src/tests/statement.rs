@@ -411,6 +411,14 @@ async fn a_statement_that_breaks_a_rule_is_refused_field_by_field() {
         ),
         (
             GetStatementRequest {
+                at_position: 4,
+                since_position: 5,
+                ..ask.clone()
+            },
+            vec!["since_position"],
+        ),
+        (
+            GetStatementRequest {
                 changed_only: true,
                 ..ask.clone()
             },

@@ -142,7 +142,12 @@ impl StatementQuery {
                 fields.reject(field, format!("{rule}; found {position}"));
             }
         }
-        if request.changed_only && request.since_position == 0 {
+        let (at, since) = (request.at_position, request.since_position);
+        if at > 0 && since > at {
+            let rule = format!("must be that of an earlier statement than at_position, {at}");
+            fields.reject("since_position", format!("{rule}; found {since}"));
+        }
+        if request.changed_only && since == 0 {
             fields.reject(
                 "changed_only",
                 "needs since_position: the position of an earlier statement",
