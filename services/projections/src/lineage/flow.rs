@@ -71,7 +71,7 @@ pub fn flow<'a>(step: &'a TraceStep, corrected: Option<&'a TraceStep>) -> Option
             moved(end(TraceStatus::Converted, &step.from_facility_id), at)
         }
         KitsBroken::TYPE if !step.new_owner_id.is_empty() => None,
-        ReceiptCorrected::TYPE if !step.from_facility_id.is_empty() => undone(Spot::Source, at),
+        ReceiptCorrected::TYPE if step.undone => undone(Spot::Source, at),
         MovementVoided::TYPE => {
             let (from, to) = at_rest(corrected?, &step.facility_id)?;
             undone(from, to)

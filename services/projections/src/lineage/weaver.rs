@@ -11,7 +11,7 @@ use keruen_proto::{
 };
 
 use super::{
-    flow::{Spot, flow},
+    flow::{Flow, Spot, flow},
     graph::{Cause, Edge, Node, Thing},
 };
 
@@ -51,6 +51,12 @@ pub(super) struct Weaver<'a> {
     balances: Vec<i64>,
     /// Per donation.
     donors: BTreeMap<&'a str, Donor<'a>>,
+    /// Of one unit of an asset; of batches nobody says which units turn up again.
+    is_of_unit: bool,
+    /// What became of the unit, while it is gone.
+    gone: Option<Spot<'a>>,
+    /// Where it was gone before it turned up last.
+    turned_up: Option<Spot<'a>>,
 }
 
 impl<'a> Weaver<'a> {
@@ -73,6 +79,7 @@ impl<'a> Weaver<'a> {
             (&*it.donation_id, donor)
         });
         self.donors = given.chain(origins).collect();
+        self.is_of_unit = trace.asset.is_some();
         if let Some(donation) = &trace.donation {
             self.donation(&donation.donation_id);
         }
@@ -211,7 +218,8 @@ impl<'a> Weaver<'a> {
             self.note(batch, step);
             return;
         };
-        let (from, to) = (self.spot(batch, flow.from), self.spot(batch, flow.to));
+        let from = self.from(flow);
+        let (from, to) = (self.spot(batch, from), self.spot(batch, flow.to));
         let quantity = if flow.is_undone {
             -step.quantity
         } else {
@@ -228,6 +236,28 @@ impl<'a> Weaver<'a> {
             if !self.belongs(to, kits) {
                 self.edge(to, kits, 0, Cause::Belonging);
             }
+        }
+    }
+
+    /// From where units go. A unit that was gone and turns up comes from there, and not anew into the books.
+    fn from(&mut self, flow: Flow<'a>) -> Spot<'a> {
+        if !self.is_of_unit {
+            return flow.from;
+        }
+        match (flow.from, flow.to, flow.is_undone) {
+            (from, Spot::End(..), is_undone) => {
+                self.gone = (!is_undone).then_some(flow.to);
+                from
+            }
+            (Spot::Source, _, false) => {
+                self.turned_up = self.gone.take();
+                self.turned_up.unwrap_or(Spot::Source)
+            }
+            (Spot::Source, _, true) => {
+                self.gone = self.turned_up.take();
+                self.gone.unwrap_or(Spot::Source)
+            }
+            (from, ..) => from,
         }
     }
 
