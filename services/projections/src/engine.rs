@@ -191,7 +191,10 @@ impl Follower {
                 Ok(()) => break,
                 Err(error) => {
                     fail(&self.keeper, &error.to_string());
-                    self.discard_if_damaged(&error, |copies| copies.answering);
+                    if self.discard_if_damaged(&error, |copies| copies.answering) {
+                        // The next copy may have its name; whoever has this one open would read it for ever.
+                        self.keeper.answer_no_more();
+                    }
                 }
             }
             let moved = self.keeper.status().position != before;
@@ -206,12 +209,17 @@ impl Follower {
     }
 
     /// A copy whose file is damaged would answer for ever as it stands, or fail: it makes room for one that is built anew.
-    fn discard_if_damaged(&self, error: &FollowError, which: fn(Copies) -> Option<CopyName>) {
+    /// Answers with whether it was.
+    fn discard_if_damaged(
+        &self,
+        error: &FollowError,
+        which: fn(Copies) -> Option<CopyName>,
+    ) -> bool {
         let FollowError::Store(error) = error else {
-            return;
+            return false;
         };
         if !database::is_unreadable(error) {
-            return;
+            return false;
         }
         let (place, view) = (&self.keeper.place, self.keeper.view);
         let removed = place.copies(view).and_then(|copies| {
@@ -224,6 +232,7 @@ impl Follower {
                 tracing::error!(view = view.name, %error, "a damaged view can't be removed");
             }
         }
+        true
     }
 
     /// Waits, or until it is over.

@@ -305,6 +305,8 @@ pub(crate) struct Keeper {
 #[derive(Default)]
 struct Pool {
     copy: Option<CopyName>,
+    /// Tells copies apart that followed each other under one name, as where a damaged one was built anew.
+    turn: u64,
     idle: Vec<Connection>,
 }
 
@@ -337,13 +339,21 @@ impl Keeper {
 
     /// From now on this copy answers.
     pub fn answer_from(&self, copy: &CopyName) {
-        let mut pool = self.pool();
-        if pool.copy.as_ref() != Some(copy) {
-            *pool = Pool {
-                copy: Some(copy.clone()),
-                idle: Vec::new(),
-            };
+        if self.pool().copy.as_ref() != Some(copy) {
+            self.answer_from_now_on(Some(copy.clone()));
         }
+    }
+
+    /// From now on nothing answers, until a copy does.
+    pub fn answer_no_more(&self) {
+        self.answer_from_now_on(None);
+    }
+
+    fn answer_from_now_on(&self, copy: Option<CopyName>) {
+        let mut pool = self.pool();
+        pool.copy = copy;
+        pool.turn += 1;
+        pool.idle.clear();
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {
@@ -403,7 +413,7 @@ impl Keeper {
     where
         E: From<ReadError> + From<StoreError>,
     {
-        let (copy, connection) = self.reader(asker)?;
+        let (copy, turn, connection) = self.reader(asker)?;
         let is_older = copy.version != self.view.version;
         let answer = connection.transaction(Access::Read, |rows| {
             // The first read begins the snapshot that all others see.
@@ -411,22 +421,22 @@ impl Keeper {
             Ok((question(rows, is_older)?, position))
         });
         let mut pool = self.pool();
-        if pool.copy.as_ref() == Some(&copy) && pool.idle.len() < self.options.readers {
+        if pool.turn == turn && pool.idle.len() < self.options.readers {
             pool.idle.push(connection);
         }
         answer
     }
 
     /// A connection to the copy that answers. One that has lain idle is tried first: a server may have been restarted.
-    fn reader(&self, asker: &Asker) -> Result<(CopyName, Connection), ReadError> {
+    fn reader(&self, asker: &Asker) -> Result<(CopyName, u64, Connection), ReadError> {
         loop {
             if asker.has_left() {
                 return Err(ReadError::Stopped("nobody waits any more".to_owned()));
             }
-            let (copy, idle) = {
+            let (copy, turn, idle) = {
                 let mut pool = self.pool();
                 let copy = pool.copy.clone().ok_or(ReadError::Missing)?;
-                (copy, pool.idle.pop())
+                (copy, pool.turn, pool.idle.pop())
             };
             let is_idle = idle.is_some();
             let connection = match idle {
@@ -436,7 +446,7 @@ impl Keeper {
             connection.answer_for(asker)?;
             let is_tried = is_idle && connection.is_postgres();
             if !is_tried || connection.execute_batch("SELECT 1").is_ok() {
-                return Ok((copy, connection));
+                return Ok((copy, turn, connection));
             }
         }
     }
