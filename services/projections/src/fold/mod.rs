@@ -182,7 +182,11 @@ impl Fold {
             };
             let before = value.as_ref().map(|folded| carried_by(&folded.entry));
             let before = before.unwrap_or_default();
-            let told = |value: &Option<Box<Folded>>| Told::of(&value.as_ref()?.entry);
+            let keeps_former = self.view.keeps(&table::OPERATORS);
+            let told = |value: &Option<Box<Folded>>| {
+                let folded = value.as_ref().filter(|_| keeps_former)?;
+                Told::of(&folded.entry)
+            };
             let told_before = told(value);
             let folded = value.get_or_insert_with(|| {
                 Box::new(Folded {
@@ -207,7 +211,7 @@ impl Fold {
             if !resource::exists(&folded.entry) {
                 *value = None;
             }
-            if self.view.keeps(&table::OPERATORS) {
+            if keeps_former {
                 self.rows.add_former(recorded, told_before, told(value));
             }
             if self.view.keeps(&table::PLACES) {
