@@ -6,21 +6,19 @@
     reason = "a measurement that can't go on ends"
 )]
 
+mod copying;
 mod report;
 mod story;
+mod writers;
 
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use clap::{Parser, ValueEnum};
-use hdrhistogram::Histogram;
 use keruen_log::{Log, PostgresLog, PostgresOptions, Query, Range, SqliteLog, SqliteOptions};
 use keruen_projections::{StockEndpoint, ViewOptions, Views};
 use keruen_proto::stock::v1::{
@@ -39,8 +37,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Events of one append while the log is filled.
 const APPEND_EVENTS: usize = 900;
-/// Events of one append of those who write while views are built.
-const WRITER_EVENTS: usize = 12;
 /// How often writers are watched before and while views are built.
 const ROUNDS: usize = 3;
 /// Longer than anything here may take.
@@ -224,6 +220,16 @@ impl Bench {
         }
     }
 
+    /// Copies what the views have, and deletes the copies; how many rows that are.
+    async fn copy_rows(&self) -> u64 {
+        if let Some(url) = &self.url {
+            return copying::schemas(url).await;
+        }
+        let folder = self.folder.clone();
+        let copied = tokio::task::spawn_blocking(move || copying::files(&folder)).await;
+        copied.expect("it is copied")
+    }
+
     /// Reads everything, as whoever folds it must; events a second.
     async fn scan(&self) -> f64 {
         let (begun, mut position) = (Instant::now(), 0);
@@ -276,11 +282,21 @@ async fn measure_backend(
     report.lane(name, "all views from nothing", built, "events/s");
     report.figure(&format!("rebuild_{name}_over_bare_scan"), built / scan);
 
+    eprintln!("{name}: copying their rows");
+    let begun = Instant::now();
+    let rows = bench.copy_rows().await;
+    let copied = rate(head, begun.elapsed());
+    let scenario = "their rows, copied with their indexes";
+    report.lane(name, scenario, copied, "events/s");
+    report.lane(name, "… rows", to_f64(rows) / to_f64(head), "per event");
+    report.figure(&format!("copy_{name}_over_bare_scan"), copied / scan);
+    report.figure(&format!("rebuild_{name}_over_copy"), built / copied);
+
     eprintln!("{name}: asking");
     ask(&bench, &views, name, report).await;
 
     eprintln!("{name}: writing while views are built anew");
-    write(&mut bench, &views, name, rounds, report).await;
+    writers::write(&mut bench, &views, name, rounds, report).await;
     running.stop().await;
 }
 
@@ -387,145 +403,15 @@ async fn ask(bench: &Bench, views: &Arc<Views>, name: &str, report: &mut Report)
     report.lane(name, "… known at a position", past_ms, "ms");
 }
 
-/// What writers saw.
-struct Load {
-    rate: f64,
-    p99_ms: f64,
-}
-
-/// Appends one after the other at a pace, or as fast as it goes, until told to stop.
-async fn load(
-    log: &Arc<dyn Log>,
-    author: &mut Author,
-    pace: Option<f64>,
-    stop: &AtomicBool,
-) -> Load {
-    const WRITERS: usize = 16;
-    let begun = Instant::now();
-    let mut latencies = Histogram::<u64>::new(3).expect("it can be made");
-    let mut events = 0_u64;
-    while !stop.load(Ordering::Relaxed) {
-        let due = pace.map(|pace| begun + Duration::from_secs_f64(to_f64(events) / pace));
-        if let Some(due) = due {
-            tokio::time::sleep_until(due.into()).await;
-        }
-        // What is asked late because the answers before came late has waited all the same.
-        let asked = due.unwrap_or_else(Instant::now);
-        let requests: Vec<_> = (0..WRITERS)
-            .map(|_| author.stories(WRITER_EVENTS))
-            .collect();
-        events += requests
-            .iter()
-            .map(|request| request.events.len() as u64)
-            .sum::<u64>();
-        let appends = requests.into_iter().map(|request| async {
-            log.append(request).await.expect("the log takes it");
-            u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX)
-        });
-        for latency_us in futures::future::join_all(appends).await {
-            latencies.record(latency_us).expect("it fits");
-        }
-        author.pass_time();
-    }
-    Load {
-        rate: rate(events, begun.elapsed()),
-        p99_ms: to_f64(latencies.value_at_quantile(0.99)) / 1e3,
-    }
-}
-
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 fn to_f64(number: u64) -> f64 {
     number as f64
-}
-
-async fn load_for(bench: &mut Bench, pace: Option<f64>, time: Duration) -> Load {
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopping = Arc::clone(&stop);
-    let timer = tokio::spawn(async move {
-        tokio::time::sleep(time).await;
-        stopping.store(true, Ordering::Relaxed);
-    });
-    let load = load(&bench.log, &mut bench.author, pace, &stop).await;
-    timer.await.expect("a timer does not fail");
-    load
-}
-
-/// What writers may ask for such that the views keep up with them: events a second, until the views have all of them.
-async fn capacity(bench: &mut Bench, views: &Arc<Views>, name: &str, report: &mut Report) -> f64 {
-    let (before, begun) = (bench.head().await, Instant::now());
-    let alone = load_for(bench, None, Duration::from_secs(6)).await;
-    report.lane(name, "writers, at most", alone.rate, "events/s");
-    let head = bench.head().await;
-    until_all(views, head).await;
-    let kept_up = rate(head - before, begun.elapsed());
-    let scenario = "… until the views have it all: capacity";
-    report.lane(name, scenario, kept_up, "events/s");
-    kept_up
-}
-
-async fn write(
-    bench: &mut Bench,
-    views: &Arc<Views>,
-    name: &str,
-    rounds: usize,
-    report: &mut Report,
-) {
-    let pace = capacity(bench, views, name, report).await / 2.0;
-    let (mut rates, mut p99s) = (Vec::new(), Vec::new());
-    for round in 1..=rounds {
-        let before = load_for(bench, Some(pace), Duration::from_secs(10)).await;
-        let scenario = format!("round {round}: writers at half of that");
-        report.lane(name, &scenario, before.rate, "events/s");
-        report.lane(name, "… their p99", before.p99_ms, "ms");
-        until_all(views, bench.head().await).await;
-        let during = load_while_building(bench, views, pace, name, report).await;
-        rates.push(during.rate / before.rate);
-        p99s.push(during.p99_ms / before.p99_ms);
-        until_all(views, bench.head().await).await;
-    }
-    report.lowest("writers_during_rebuild_over_before", median(&mut rates));
-    report.highest("writers_p99_during_over_before", median(&mut p99s));
 }
 
 /// The middle one: where others share the disk, one stall says little.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-async fn load_while_building(
-    bench: &mut Bench,
-    views: &Arc<Views>,
-    pace: f64,
-    name: &str,
-    report: &mut Report,
-) -> Load {
-    views.rebuild(None).expect("they are all here");
-    let begun = Instant::now();
-    let stop = Arc::new(AtomicBool::new(false));
-    let (stopping, watched) = (Arc::clone(&stop), Arc::clone(views));
-    let watching = tokio::spawn(async move {
-        // It begins a moment later.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        while watched
-            .list()
-            .iter()
-            .any(|(_, status)| status.rebuild.is_some())
-        {
-            assert!(begun.elapsed() < PATIENCE);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        stopping.store(true, Ordering::Relaxed);
-        begun.elapsed()
-    });
-    let during = load(&bench.log, &mut bench.author, Some(pace), &stop).await;
-    let took = watching.await.expect("watching does not fail");
-    let scenario = "writers while all views are built anew";
-    report.lane(name, scenario, during.rate, "events/s");
-    report.lane(name, "… their p99", during.p99_ms, "ms");
-    let anew = rate(bench.head().await, took);
-    report.lane(name, "all views anew, beside writers", anew, "events/s");
-    during
 }
 
 /// The most memory that this process has had.

@@ -33,6 +33,18 @@ const FIGURES: &[(&str, Target, &str)] = &[
         "the same",
     ),
     (
+        "copy_sqlite_over_bare_scan",
+        Target::None,
+        "the finished rows copied with plain SQL, their indexes made / the same: no rebuild is faster",
+    ),
+    ("copy_pg_over_bare_scan", Target::None, "the same"),
+    (
+        "rebuild_sqlite_over_copy",
+        Target::None,
+        "all views from nothing / that copy",
+    ),
+    ("rebuild_pg_over_copy", Target::None, "the same"),
+    (
         "writers_during_rebuild_over_before",
         Target::AtLeast(0.95),
         "rate of writers at half of capacity, median of the rounds, the worst",

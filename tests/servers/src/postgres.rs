@@ -44,6 +44,10 @@ impl Server {
         Self::start_with(&[])
     }
 
+    fn unsynced() -> Self {
+        Self::start_with(&["fsync=off", "full_page_writes=off"])
+    }
+
     /// The same with settings, each `name=value`.
     pub fn start_with(settings: &[&str]) -> Self {
         // Not below a home folder, which others may not enter.
@@ -195,11 +199,14 @@ pub struct Database {
 
 impl Database {
     /// An empty database, on the server that the environment names or on one that all tests of this process share.
+    ///
+    /// Nobody kills the shared one, and its data ends with it: it waits for no disk, which is most of what making and
+    /// dropping schemas takes. Tests that break a server start one of their own.
     pub fn new() -> Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         match env::var("KERUEN_TEST_DATABASE_URL") {
             Ok(url) => Self::create(&url),
-            Err(_) => SHARED.get_or_init(Server::start).database(),
+            Err(_) => SHARED.get_or_init(Server::unsynced).database(),
         }
     }
 

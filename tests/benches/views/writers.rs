@@ -1,0 +1,149 @@
+//! What writers notice of views that are built anew.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use keruen_log::Log;
+use keruen_projections::Views;
+
+use crate::{Bench, PATIENCE, median, rate, report::Report, story::Author, to_f64, until_all};
+
+/// Events of one append of those who write while views are built.
+const WRITER_EVENTS: usize = 12;
+
+/// What writers saw.
+struct Load {
+    rate: f64,
+    p99_ms: f64,
+}
+
+/// Appends one after the other at a pace, or as fast as it goes, until told to stop.
+async fn load(
+    log: &Arc<dyn Log>,
+    author: &mut Author,
+    pace: Option<f64>,
+    stop: &AtomicBool,
+) -> Load {
+    const WRITERS: usize = 16;
+    let begun = Instant::now();
+    let mut latencies = Histogram::<u64>::new(3).expect("it can be made");
+    let mut events = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        let due = pace.map(|pace| begun + Duration::from_secs_f64(to_f64(events) / pace));
+        if let Some(due) = due {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        // What is asked late because the answers before came late has waited all the same.
+        let asked = due.unwrap_or_else(Instant::now);
+        let requests: Vec<_> = (0..WRITERS)
+            .map(|_| author.stories(WRITER_EVENTS))
+            .collect();
+        events += requests
+            .iter()
+            .map(|request| request.events.len() as u64)
+            .sum::<u64>();
+        let appends = requests.into_iter().map(|request| async {
+            log.append(request).await.expect("the log takes it");
+            u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX)
+        });
+        for latency_us in futures::future::join_all(appends).await {
+            latencies.record(latency_us).expect("it fits");
+        }
+        author.pass_time();
+    }
+    Load {
+        rate: rate(events, begun.elapsed()),
+        p99_ms: to_f64(latencies.value_at_quantile(0.99)) / 1e3,
+    }
+}
+
+async fn load_for(bench: &mut Bench, pace: Option<f64>, time: Duration) -> Load {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopping = Arc::clone(&stop);
+    let timer = tokio::spawn(async move {
+        tokio::time::sleep(time).await;
+        stopping.store(true, Ordering::Relaxed);
+    });
+    let load = load(&bench.log, &mut bench.author, pace, &stop).await;
+    timer.await.expect("a timer does not fail");
+    load
+}
+
+/// What writers may ask for such that the views keep up with them: events a second, until the views have all of them.
+async fn capacity(bench: &mut Bench, views: &Arc<Views>, name: &str, report: &mut Report) -> f64 {
+    let (before, begun) = (bench.head().await, Instant::now());
+    let alone = load_for(bench, None, Duration::from_secs(6)).await;
+    report.lane(name, "writers, at most", alone.rate, "events/s");
+    let head = bench.head().await;
+    until_all(views, head).await;
+    let kept_up = rate(head - before, begun.elapsed());
+    let scenario = "… until the views have it all: capacity";
+    report.lane(name, scenario, kept_up, "events/s");
+    kept_up
+}
+
+/// Watches writers before and while all views are built anew.
+pub async fn write(
+    bench: &mut Bench,
+    views: &Arc<Views>,
+    name: &str,
+    rounds: usize,
+    report: &mut Report,
+) {
+    let pace = capacity(bench, views, name, report).await / 2.0;
+    let (mut rates, mut p99s) = (Vec::new(), Vec::new());
+    for round in 1..=rounds {
+        let before = load_for(bench, Some(pace), Duration::from_secs(10)).await;
+        let scenario = format!("round {round}: writers at half of that");
+        report.lane(name, &scenario, before.rate, "events/s");
+        report.lane(name, "… their p99", before.p99_ms, "ms");
+        until_all(views, bench.head().await).await;
+        let during = load_while_building(bench, views, pace, name, report).await;
+        rates.push(during.rate / before.rate);
+        p99s.push(during.p99_ms / before.p99_ms);
+        until_all(views, bench.head().await).await;
+    }
+    report.lowest("writers_during_rebuild_over_before", median(&mut rates));
+    report.highest("writers_p99_during_over_before", median(&mut p99s));
+}
+
+async fn load_while_building(
+    bench: &mut Bench,
+    views: &Arc<Views>,
+    pace: f64,
+    name: &str,
+    report: &mut Report,
+) -> Load {
+    views.rebuild(None).expect("they are all here");
+    let begun = Instant::now();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (stopping, watched) = (Arc::clone(&stop), Arc::clone(views));
+    let watching = tokio::spawn(async move {
+        // It begins a moment later.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        while watched
+            .list()
+            .iter()
+            .any(|(_, status)| status.rebuild.is_some())
+        {
+            assert!(begun.elapsed() < PATIENCE);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stopping.store(true, Ordering::Relaxed);
+        begun.elapsed()
+    });
+    let during = load(&bench.log, &mut bench.author, Some(pace), &stop).await;
+    let took = watching.await.expect("watching does not fail");
+    let scenario = "writers while all views are built anew";
+    report.lane(name, scenario, during.rate, "events/s");
+    report.lane(name, "… their p99", during.p99_ms, "ms");
+    let anew = rate(bench.head().await, took);
+    report.lane(name, "all views anew, beside writers", anew, "events/s");
+    during
+}
