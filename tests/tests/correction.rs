@@ -179,6 +179,35 @@ async fn what_did_not_happen_is_voided_once() {
     assert!(desk.run("check").success().contains("keep"));
 }
 
+/// What is known today of the past does not have what never happened, whenever that was noticed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_happen_is_not_in_the_past_either() {
+    let desk = stocked().await;
+    desk.run(&format!(
+        "stock dispose --facility {NORTH} --batch B1 --quantity 30 --reason damaged \
+         --occurred-at 2020-06-10T12:00:00+06:00"
+    ))
+    .success();
+    let disposed = |past: &str| {
+        let rows = desk.json(&format!(
+            "stock --by item {past} --min-position {}",
+            desk.head()
+        ));
+        rows[0]["disposed"].as_i64().unwrap_or(0)
+    };
+    let as_of = "--as-of 2020-06-10";
+    assert_eq!((disposed("--as-of 2020-06-09"), disposed(as_of)), (0, 30));
+    let disposal = desk.event_id("B1", "StockDisposed");
+    desk.refused(
+        &format!("correct void {disposal} --occurred-at 2020-06-10T11:59:59+06:00"),
+        "CORRECTED_TOO_EARLY",
+    );
+    let known = desk.head();
+    desk.run(&format!("correct void {disposal}")).success();
+    assert_eq!((disposed(as_of), disposed("")), (0, 0));
+    assert_eq!(disposed(&format!("{as_of} --known-at {known}")), 30);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recall_binds_the_right_lot() {
     let desk = stocked().await;

@@ -28,6 +28,44 @@ pub fn kazakhstan_day(time_us: i64) -> NaiveDate {
     time.with_timezone(&chrono_tz::Asia::Almaty).date_naive()
 }
 
+/// The offset of Kazakhstan's clock from UTC since 2024-03-01, and of times too far away to have any, in microseconds.
+const OFFSET_US: i64 = 5 * 3_600_000_000;
+/// Since when it is that, in microseconds.
+const ONE_OFFSET_SINCE_US: i64 = 1_709_233_200_000_000;
+const DAY_US: i64 = 86_400_000_000;
+
+/// The number of the calendar day in Kazakhstan, counted from 1970-01-01, of a time in microseconds; of any time at all.
+pub fn kazakhstan_day_number(time_us: i64) -> i64 {
+    let offset_us = match DateTime::from_timestamp_micros(time_us) {
+        Some(time) if time_us < ONE_OFFSET_SINCE_US => {
+            let offset = chrono_tz::Asia::Almaty.offset_from_utc_datetime(&time.naive_utc());
+            i64::from(offset.fix().local_minus_utc()) * 1_000_000
+        }
+        _ => OFFSET_US,
+    };
+    time_us.saturating_add(offset_us).div_euclid(DAY_US)
+}
+
+/// When the calendar day of this number begins in Kazakhstan, in microseconds since 1970-01-01T00:00:00Z.
+pub fn kazakhstan_midnight_us(day_number: i64) -> i64 {
+    let local_us = day_number.saturating_mul(DAY_US);
+    let usual_us = local_us.saturating_sub(OFFSET_US);
+    if usual_us >= ONE_OFFSET_SINCE_US {
+        return usual_us;
+    }
+    let midnight = DateTime::from_timestamp_micros(local_us).map(|time| time.naive_utc());
+    let Some(midnight) = midnight else {
+        return usual_us;
+    };
+    // Where a clock goes forward at midnight the day begins an hour later; where it goes back, with the first one.
+    let later = midnight + chrono::Duration::hours(1);
+    let zone = chrono_tz::Asia::Almaty;
+    [midnight, later]
+        .iter()
+        .find_map(|local| zone.from_local_datetime(local).earliest())
+        .map_or(usual_us, |time| time.timestamp_micros())
+}
+
 /// Whether units with this last day of use, as stored, can no longer be used on a day. Units without one never expire.
 pub fn is_expired(expires_on: &str, today: NaiveDate) -> bool {
     crate::region::parse(expires_on).is_some_and(|last_day| last_day < today)
@@ -101,6 +139,31 @@ mod tests {
             facility_day(&at("America/New_York"), us("2020-04-01T03:59:59Z")).to_string(),
             "2020-03-31"
         );
+    }
+
+    #[test]
+    fn every_moment_is_in_the_day_that_began_before_it() {
+        for day_number in -800_000..800_000 {
+            let begin_us = kazakhstan_midnight_us(day_number);
+            assert_eq!(kazakhstan_day_number(begin_us), day_number);
+            assert_eq!(kazakhstan_day_number(begin_us - 1), day_number - 1);
+        }
+        for time in [
+            "2020-07-31T17:59:59Z",
+            "2020-07-31T18:00:00Z",
+            "2024-02-29T18:59:59Z",
+            "2024-02-29T19:00:00Z",
+            "2026-07-31T18:59:59Z",
+            "2026-07-31T19:00:00Z",
+        ] {
+            let day_number = kazakhstan_day_number(us(time));
+            let days = kazakhstan_day(us(time)).signed_duration_since(NaiveDate::default());
+            assert_eq!(days.num_days(), day_number, "{time}");
+        }
+        for far in [i64::MIN, i64::MAX] {
+            kazakhstan_midnight_us(kazakhstan_day_number(far));
+            kazakhstan_midnight_us(far);
+        }
     }
 
     #[test]

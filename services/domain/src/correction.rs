@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 use keruen_proto::{
-    Event,
+    Event, Timestamp,
     inventory::v1::VoidedMovement,
     log::v1::{Correction, CorrectionReason},
     registry::v1::{DocumentRef, UnitValue},
@@ -13,7 +13,9 @@ use crate::{
     asset,
     books::Entry,
     boundary::Boundary,
+    calendar,
     code::{Code, Label},
+    command::Moment,
     rejection::Rejection,
 };
 
@@ -30,6 +32,8 @@ pub struct Fact {
     pub event_id: String,
     /// What it says.
     pub event: Event,
+    /// When it happened, in microseconds since 1970-01-01T00:00:00Z.
+    pub occurred_at_us: i64,
     /// What its [`context`] was right before it; `None` where it has none.
     pub before: Option<Box<Entry>>,
 }
@@ -244,7 +248,40 @@ fn voided_event_id(event: &Event) -> Option<&String> {
     })
 }
 
+/// When something that a correction changes had been said to happen, where the event says so: from then on the correction
+/// counts where the past is told.
+pub fn effective_at_us(event: &Event) -> Option<i64> {
+    let effective_at = match event {
+        Event::ReceiptCorrected(event) => event.effective_at,
+        Event::MovementVoided(event) => event.effective_at,
+        Event::StockDiscrepancyFound(event) => event.effective_at,
+        Event::ShipmentDispatchVoided(event) => event.effective_at,
+        Event::ShipmentReceiptVoided(event) => event.effective_at,
+        Event::LossActVoided(event) => event.effective_at,
+        _ => None,
+    };
+    effective_at.as_ref().map(calendar::micros)
+}
+
 impl Fact {
+    /// Refuses to say that it was wrong before it happened.
+    fn check_before(&self, moment: Moment) -> Result<(), Rejection> {
+        if moment.occurred_at_us >= self.occurred_at_us {
+            return Ok(());
+        }
+        Err(Rejection::CorrectedTooEarly {
+            event_id: self.event_id.clone(),
+            happened_at: calendar::time(self.occurred_at_us),
+            found: calendar::time(moment.occurred_at_us),
+        })
+    }
+
+    /// From when on what corrects it counts: as long as it did itself.
+    fn effective_at(&self) -> Option<Timestamp> {
+        let effective_at_us = effective_at_us(&self.event).unwrap_or(self.occurred_at_us);
+        Some(calendar::timestamp(effective_at_us))
+    }
+
     /// That what it says can't be taken back any more, for what has happened since, and what to do.
     fn moved_on(&self, what: impl Into<String>, advice: &'static str) -> Rejection {
         Rejection::MovedOn {

@@ -528,6 +528,10 @@ rejections! {
     MovedOn { event_id: String, event: &'static str, what: String, advice: &'static str } = "MOVED_ON_SINCE", State,
         Refused, retry true,
         ("that {event} {event_id} did not happen can't be said any more: {what}; {advice}");
+    CorrectedTooEarly { event_id: String, happened_at: String, found: String } = "CORRECTED_TOO_EARLY", State,
+        malformed("occurred_at"), retry false,
+        ("occurred_at: event {event_id} happened at {happened_at}, so that nobody knew before that it was wrong; found \
+          {found}; leave it out, or say when the error was found");
     AlreadyVoided { event_id: String } = "ALREADY_VOIDED", State, Refused, retry false,
         ("event {event_id} was voided already");
     NothingToCorrect { batch_id: String } = "NOTHING_TO_CORRECT", State, Refused, retry false,

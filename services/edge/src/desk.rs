@@ -229,6 +229,10 @@ impl Desk {
         Ok(Some(Fact {
             event_id: found.event_id.clone(),
             before: self.before(&event, position).await?,
+            occurred_at_us: found
+                .occurred_at
+                .as_ref()
+                .map_or(found.recorded_at_us, |at| at.time_us),
             event,
         }))
     }

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use keruen_proto::{log::v1::RecordedEvent, shipments::v1::Shipment};
+use keruen_domain::{calendar::kazakhstan_day_number, correction::effective_at_us};
+use keruen_proto::{Event, log::v1::RecordedEvent, shipments::v1::Shipment};
 
 use crate::{
     counters::{COLUMNS, counters, counts},
@@ -15,21 +16,8 @@ use crate::{
     table,
 };
 
-/// Days begin and end at midnight in Kazakhstan, which has one time since 2024-03-01.
-pub const DAY_OFFSET_US: i64 = 5 * 3_600_000_000;
-const DAY_US: i64 = 86_400_000_000;
 /// What was recorded so long after it happened counts as late: it is looked for apart from all others.
 pub const LATE_US: i64 = 600_000_000;
-
-/// The day of a time in microseconds, counted from 1970-01-01.
-pub fn day_of(time_us: i64) -> i64 {
-    time_us.saturating_add(DAY_OFFSET_US).div_euclid(DAY_US)
-}
-
-/// When a day begins, in microseconds.
-pub fn begin_of(day: i64) -> i64 {
-    day.saturating_mul(DAY_US).saturating_sub(DAY_OFFSET_US)
-}
 
 /// Units of one batch and owner at a facility, or on their way to it in somebody's hands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,16 +149,22 @@ impl Chronicle {
         }
     }
 
-    /// The event has been taken in.
-    pub fn close(&mut self, recorded: &RecordedEvent) -> Result<Result<(), Defect>, StoreError> {
+    /// The event has been taken in. What it corrects of an earlier one counts from when that happened, so that the past
+    /// is told as it was.
+    pub fn close(
+        &mut self,
+        recorded: &RecordedEvent,
+        event: &Event,
+    ) -> Result<Result<(), Defect>, StoreError> {
         if self.of_event.is_empty() {
             return Ok(Ok(()));
         }
         let position = recorded.position.cast_signed();
-        let occurred_at_us = recorded
+        let happened_us = recorded
             .occurred_at
             .as_ref()
             .map_or(recorded.recorded_at_us, |at| at.time_us);
+        let occurred_at_us = effective_at_us(event).unwrap_or(happened_us);
         let is_late = recorded.recorded_at_us - occurred_at_us >= LATE_US;
         let of_event = match summed(std::mem::take(&mut self.of_event)) {
             Ok(of_event) => of_event,
@@ -201,7 +195,7 @@ impl Chronicle {
                 return Ok(Err(Defect::uncountable(facility_id, item_id)));
             }
         };
-        let day = day_of(occurred_at_us);
+        let day = kazakhstan_day_number(occurred_at_us);
         let is_changed = !of_pairs.is_empty();
         for (key, change) in of_pairs {
             let pair = self.pair(key, day)?;

@@ -1,9 +1,10 @@
 //! Stock in the past: what was known at a position, of what had happened by a time.
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{NaiveDate, TimeDelta};
+use keruen_domain::calendar::{kazakhstan_day_number, kazakhstan_midnight_us};
 
 use crate::{
-    chronicle::{DAY_OFFSET_US, LATE_US, begin_of, day_of},
+    chronicle::LATE_US,
     clauses::Clauses,
     counters::COLUMNS,
     database::{Connection, Value, params},
@@ -29,9 +30,9 @@ pub struct Past {
 
 /// The day of a time, in Kazakhstan; of times too far away the last day on which anything is known of regions.
 pub fn date_of(time_us: i64) -> NaiveDate {
-    DateTime::from_timestamp_micros(time_us.saturating_add(DAY_OFFSET_US))
-        .map_or(tenure::LAST_DAY, |time| time.date_naive())
-        .min(tenure::LAST_DAY)
+    let days = TimeDelta::try_days(kazakhstan_day_number(time_us));
+    days.and_then(|days| NaiveDate::default().checked_add_signed(days))
+        .map_or(tenure::LAST_DAY, |day| day.min(tenure::LAST_DAY))
 }
 
 /// Positions of changes that happened shortly before a time and shortly after it, and were recorded soon; 0 where there is
@@ -186,8 +187,8 @@ fn closings(
     clauses: &mut Clauses,
     as_of_us: i64,
 ) -> Result<String, StoreError> {
-    let this_day = day_of(as_of_us);
-    let ended = day_of(as_of_us.saturating_add(1)).saturating_sub(1);
+    let this_day = kazakhstan_day_number(as_of_us);
+    let ended = kazakhstan_day_number(as_of_us.saturating_add(1)).saturating_sub(1);
     // There is nothing on the first and on the last of all days.
     let (before, after) = two(
         connection,
@@ -204,12 +205,12 @@ fn closings(
     )?;
     let time = clauses.parameter(as_of_us);
     let (sheet, sign, condition) = if since <= until {
-        let begin = clauses.parameter(begin_of(before + 1));
+        let begin = clauses.parameter(kazakhstan_midnight_us(before + 1));
         let condition = format!("c.occurred_at_us >= {begin} AND c.occurred_at_us <= {time}");
         let sheet = sheet(clauses, "closings", "day", before);
         (sheet, Sign::Plus, condition)
     } else {
-        let end = clauses.parameter(begin_of(after.saturating_add(1)));
+        let end = clauses.parameter(kazakhstan_midnight_us(after.saturating_add(1)));
         let condition = format!("c.occurred_at_us > {time} AND c.occurred_at_us < {end}");
         let sheet = if after == i64::MAX {
             newest()

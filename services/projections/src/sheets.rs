@@ -11,8 +11,9 @@ use std::{
     rc::Rc,
 };
 
+use keruen_domain::calendar::kazakhstan_midnight_us;
+
 use crate::{
-    chronicle::begin_of,
     counters::{COLUMNS, counters},
     counts::Counts,
     database::{Connection, Put, params},
@@ -288,7 +289,10 @@ fn has_index(connection: &Connection) -> Result<bool, StoreError> {
 fn make_closings(connection: &Connection, before: Option<i64>, day: i64) -> Result<(), StoreError> {
     // There are no closings of the first of all days.
     let before = before.unwrap_or(i64::MIN);
-    let (begin_us, end_us) = (begin_of(before + 1), begin_of(day + 1));
+    let (begin_us, end_us) = (
+        kazakhstan_midnight_us(before + 1),
+        kazakhstan_midnight_us(day + 1),
+    );
     let sql = sheet(
         "closings",
         "day",

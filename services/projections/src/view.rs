@@ -61,7 +61,7 @@ pub static CURRENT: View = View {
 };
 
 /// Version of the view `history`, see [`VERSION`].
-const HISTORY_VERSION: u32 = 14;
+const HISTORY_VERSION: u32 = 15;
 
 /// Stock as it was at any position, and at any time.
 pub static HISTORY: View = View {

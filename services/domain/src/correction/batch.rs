@@ -101,10 +101,11 @@ impl Command for CorrectBatchData {
         boundaries
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let batch = existing_batch(books, &self.batch_id)?;
         existing_item(books, &batch.item_id)?;
         self.check_fact()?;
+        self.fact.check_before(moment)?;
         let corrected = self.corrected(batch);
         let is_same = corrected.lot == batch.lot
             && corrected.expires_on == batch.expires_on

@@ -116,7 +116,7 @@ impl CorrectReceipt {
             facility_id: &receipt.facility_id,
             units,
             serial_numbers: &self.serial_numbers,
-            corrects_event_id: &self.fact.event_id,
+            fact: &self.fact,
             together: &[],
         }
     }
@@ -147,9 +147,10 @@ impl Command for CorrectReceipt {
         boundaries
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let batch = existing_batch(books, &self.batch_id)?;
         let (receipt, line, received) = line_of(&self.fact, &self.batch_id)?;
+        self.fact.check_before(moment)?;
         existing_facility(books, &receipt.facility_id)?;
         let item = existing_item(books, &received.item_id)?;
         let donation = books.donation(&receipt.donation_id);
@@ -178,6 +179,7 @@ impl Command for CorrectReceipt {
         events.push(
             ReceiptCorrected {
                 corrects_event_id: self.fact.event_id.clone(),
+                effective_at: self.fact.effective_at(),
                 reason: reason.into(),
                 facility_id: receipt.facility_id.clone(),
                 units: Some(units),

@@ -7,6 +7,7 @@ use keruen_proto::{
     shipments::v1::ReleaseReason,
 };
 
+use super::Fact;
 use crate::{
     asset::{self, contents},
     books::Books,
@@ -26,7 +27,7 @@ pub(super) struct Removal<'a> {
     /// Which ones, of an asset.
     pub serial_numbers: &'a [Label],
     /// The event that had said that they came.
-    pub corrects_event_id: &'a str,
+    pub fact: &'a Fact,
     /// What is taken out with them: assets that are inside one another stay so.
     pub together: &'a [StockUnits],
 }
@@ -103,7 +104,8 @@ impl Removal<'_> {
                     serial_numbers: Vec::new(),
                     ..self.units.clone()
                 }),
-                corrects_event_id: self.corrects_event_id.to_owned(),
+                corrects_event_id: self.fact.event_id.clone(),
+                effective_at: self.fact.effective_at(),
             };
             events.push(found.into());
         }

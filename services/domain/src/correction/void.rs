@@ -57,7 +57,7 @@ impl Command for VoidMovement {
         boundaries
     }
 
-    fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, books: &Books, moment: Moment) -> Result<Vec<Event>, Rejection> {
         let Some(kind) = self.kind() else {
             return Err(self.fact.not_so());
         };
@@ -70,6 +70,7 @@ impl Command for VoidMovement {
             Void::AssetStep => self.check_asset(books)?,
         }
         self.check_not_voided(books)?;
+        self.fact.check_before(moment)?;
         limits::keep(match kind {
             Void::Stock(_) => self.decide_on_stock(books)?,
             Void::Dispatch => self.decide_on_dispatch(books)?,

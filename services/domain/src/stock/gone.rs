@@ -259,6 +259,7 @@ impl Taken<'_> {
                 facility_id: level.facility_id.clone(),
                 units: Some(found.clone()),
                 corrects_event_id: String::new(),
+                effective_at: None,
             }
             .into(),
         );

@@ -650,6 +650,7 @@ fn corrected() -> Vec<Event> {
     vec![
         ReceiptCorrected {
             corrects_event_id: event_id(),
+            effective_at: None,
             reason: CorrectionReason::IncorrectData.into(),
             facility_id: text("WH"),
             units: Some(units()),
@@ -680,6 +681,7 @@ fn corrected() -> Vec<Event> {
         .into(),
         MovementVoided {
             corrects_event_id: event_id(),
+            effective_at: None,
             movement: VoidedMovement::TitleTransfer.into(),
             facility_id: text("WH"),
             units: vec![units()],
@@ -696,6 +698,7 @@ fn corrected() -> Vec<Event> {
                 ..units()
             }),
             corrects_event_id: event_id(),
+            effective_at: None,
         }
         .into(),
     ]
@@ -2036,6 +2039,7 @@ fn never_happened() -> Vec<Event> {
     vec![
         ShipmentDispatchVoided {
             corrects_event_id: event_id(),
+            effective_at: None,
             shipment_id: text("S-1"),
             origin_id: text("WH"),
             destination_id: text("HOSP"),
@@ -2045,6 +2049,7 @@ fn never_happened() -> Vec<Event> {
         .into(),
         ShipmentReceiptVoided {
             corrects_event_id: event_id(),
+            effective_at: None,
             shipment_id: text("S-1"),
             origin_id: text("WH"),
             destination_id: text("HOSP"),
@@ -2070,6 +2075,7 @@ fn never_happened() -> Vec<Event> {
         .into(),
         LossActVoided {
             corrects_event_id: event_id(),
+            effective_at: None,
             shipment_id: text("S-1"),
             origin_id: text("WH"),
             destination_id: text("HOSP"),
@@ -2309,6 +2315,31 @@ pub fn samples() -> Vec<Event> {
     .concat()
 }
 
+/// Corrections, which say by now since when they count.
+fn dated() -> Vec<(&'static str, Event)> {
+    let mut dated = Vec::new();
+    for mut sample in samples() {
+        let (name, effective_at) = match &mut sample {
+            Event::ReceiptCorrected(event) => ("ReceiptCorrected.v2", &mut event.effective_at),
+            Event::MovementVoided(event) => ("MovementVoided.v3", &mut event.effective_at),
+            Event::StockDiscrepancyFound(event) => {
+                ("StockDiscrepancyFound.v2", &mut event.effective_at)
+            }
+            Event::ShipmentDispatchVoided(event) => {
+                ("ShipmentDispatchVoided.v2", &mut event.effective_at)
+            }
+            Event::ShipmentReceiptVoided(event) => {
+                ("ShipmentReceiptVoided.v2", &mut event.effective_at)
+            }
+            Event::LossActVoided(event) => ("LossActVoided.v2", &mut event.effective_at),
+            _ => continue,
+        };
+        *effective_at = Some(instant());
+        dated.push((name, sample));
+    }
+    dated
+}
+
 fn golden(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
@@ -2396,6 +2427,7 @@ fn bytes_are_written_as_ever() {
     let later = grown()
         .into_iter()
         .chain(told())
+        .chain(dated())
         .map(|(name, sample)| (name.to_owned(), sample));
     for (name, sample) in first.chain(later) {
         sample.verify().expect("valid");

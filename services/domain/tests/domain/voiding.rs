@@ -3,7 +3,7 @@
 use keruen_domain::{
     Boundary, Entry,
     asset::Step,
-    correction::{Remedy, Void, VoidMovement, remedy},
+    correction::{Remedy, Void, VoidMovement, effective_at_us, remedy},
     donation::Passage,
     shipment::{HandOverShipment, Pick},
     stock::Change,
@@ -642,6 +642,7 @@ fn every_type_of_event_has_its_remedy() {
                 fact: keruen_domain::correction::Fact {
                     event_id: "00000000-0000-4000-8000-000000000000/0".to_owned(),
                     event: event.clone(),
+                    occurred_at_us: 0,
                     before: None,
                 },
                 documents: Vec::new(),
@@ -650,4 +651,20 @@ fn every_type_of_event_has_its_remedy() {
             refused.saying(&[name, instead]);
         }
     }
+}
+
+/// A correction counts from when the wrong event happened, and nobody knew of it before.
+#[test]
+fn corrections_count_from_when_the_wrong_fact_happened() {
+    let story = arrived();
+    let mut receipt = newest(&story, "ShipmentReceived");
+    receipt.fact.occurred_at_us = story.now_us - 7_000_000;
+    let events = story.decide(&receipt).expect("it is taken back");
+    let counted: Vec<_> = events.iter().filter_map(effective_at_us).collect();
+    assert_eq!(counted, [story.now_us - 7_000_000]);
+    receipt.fact.occurred_at_us = story.now_us + 1;
+    story
+        .when(receipt)
+        .refused("CORRECTED_TOO_EARLY")
+        .saying(&["occurred_at"]);
 }

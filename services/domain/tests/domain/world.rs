@@ -537,6 +537,7 @@ pub fn fact_of(story: &Story, index: usize) -> Fact {
     let event = story.events[index].clone();
     Fact {
         event_id: format!("00000000-0000-4000-8000-{index:012x}/0"),
+        occurred_at_us: 0,
         before: context(&event).map(|boundary| Box::new(story.read_before(&boundary, index))),
         event,
     }

@@ -24,7 +24,7 @@ Examples:
 
 The event is the receipt: `keruen trace batch ID` and `keruen events --tag batch:ID` tell its id. Where fewer came \
 than have gone on since, what the books can't explain is booked as found, as a discrepancy; count the stock to settle \
-it. Serial numbers are those that did not come, or that came besides.")]
+it. Serial numbers are those that did not come, or that came besides. It counts from the day of the receipt.")]
     Receipt(Receipt),
     /// Correct what was said of a batch: lot, expiry, declared value
     #[command(after_help = "\
@@ -44,7 +44,8 @@ Examples:
 
 Once for each event. What was gone is there again; what was there and has gone on since is booked as found. A dispatch \
 that did not happen leaves its goods claimed at the origin, a receipt leaves them under way, a loss act leaves them \
-missing; money that was not paid is there to be spent. Steps are taken back from the last one on: where more was told \
+missing; money that was not paid is there to be spent. All of it counts from when the event had been said to \
+happen: the past is told without it. Steps are taken back from the last one on: where more was told \
 since, the refusal says what to do first.")]
     Void(Void),
 }

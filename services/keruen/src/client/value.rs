@@ -8,6 +8,7 @@ use std::{
 
 use chrono::DateTime;
 use iso_currency::Currency;
+use keruen_domain::calendar;
 use keruen_proto::{
     check::MAX_EXACT,
     registry::v1::{AssetLink, ExternalId, GeoPoint, Money, RegionAssignment, StorageRange},
@@ -216,10 +217,27 @@ pub fn instant(text: &str) -> Result<Instant, String> {
     end(text).map(Instant::Time)
 }
 
+/// When a day begins in Kazakhstan; `None` where it is no day.
+pub fn midnight(text: &str) -> Option<Timestamp> {
+    day_number(text).map(|day| calendar::timestamp(calendar::kazakhstan_midnight_us(day)))
+}
+
+/// The days of a date since 1970-01-01.
+fn day_number(text: &str) -> Option<i64> {
+    date(text).ok()?;
+    let day: chrono::NaiveDate = text.parse().ok()?;
+    Some(
+        day.signed_duration_since(chrono::NaiveDate::default())
+            .num_days(),
+    )
+}
+
 /// A time, or a day, which stands for its end in Kazakhstan.
 pub fn end(text: &str) -> Result<Timestamp, String> {
-    if date(text).is_ok() {
-        return timestamp(&format!("{text}T23:59:59.999999+05:00"));
+    if let Some(day_number) = day_number(text) {
+        return Ok(calendar::timestamp(
+            calendar::kazakhstan_midnight_us(day_number + 1) - 1,
+        ));
     }
     timestamp(text).map_err(|_| {
         "must be a day or a time, such as 2020-07-31 or 2020-07-31T12:00:00+05:00".to_owned()

@@ -168,7 +168,7 @@ impl Fold {
             }
         }
         match &mut self.chronicle {
-            Some(chronicle) => chronicle.close(recorded),
+            Some(chronicle) => chronicle.close(recorded, event),
             None => Ok(Ok(())),
         }
     }

@@ -1,12 +1,12 @@
 //! What an auditor should look at.
 
 use chrono::{Days, NaiveDate};
+use keruen_domain::calendar::kazakhstan_midnight_us;
 use keruen_proto::reports::v1::{AuditException, AuditExceptionKind, ListAuditExceptionsRequest};
 
 use super::{in_region, paging_of};
 use crate::{
     boards::{Page, Paging, sized},
-    chronicle::begin_of,
     clauses::Clauses,
     database::Connection,
     fields::Fields,
@@ -48,7 +48,7 @@ pub struct ExceptionsQuery {
 
 /// When a day begins, in microseconds.
 pub fn begin(day: NaiveDate) -> i64 {
-    begin_of(day.signed_duration_since(NaiveDate::default()).num_days())
+    kazakhstan_midnight_us(day.signed_duration_since(NaiveDate::default()).num_days())
 }
 
 impl ExceptionsQuery {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
+use keruen_domain::calendar::kazakhstan_midnight_us;
 use keruen_proto::{
     registry::v1::Facility,
     reports::v1::{ListReordersRequest, ReorderOrder, ReorderRow},
@@ -12,7 +13,6 @@ use keruen_proto::{
 use super::{MAX_MONTHS, MONTH_DAYS, cut_by, in_region, is_in_use, order_of, paging_of, within};
 use crate::{
     boards::{Page, Paging, sized},
-    chronicle::begin_of,
     clauses::{Clauses, Value},
     database::{Connection, params},
     fields::Fields,
@@ -182,7 +182,7 @@ impl ReorderQuery {
         let mut clauses = Clauses::default();
         // The day before the first of those looked at had ended by then.
         let before = Past {
-            as_of_us: Some(begin_of(day_number - self.average_days + 1) - 1),
+            as_of_us: Some(kazakhstan_midnight_us(day_number - self.average_days + 1) - 1),
             ..Past::default()
         };
         let before = before.pairs(connection, &mut clauses)?;

@@ -109,6 +109,7 @@ async fn what_an_act_settles_is_lost_for_the_cause_that_was_reported_before() {
     history.expect(&VoidMovement {
         fact: Fact {
             event_id: history.events[voided].event_id.clone(),
+            occurred_at_us: history.happened_us(voided),
             event: history.decoded()[voided].clone(),
             before: None,
         },

@@ -648,6 +648,7 @@ impl History {
         let event = self.decoded()[*index].clone();
         let fact = Fact {
             event_id: self.events[*index].event_id.clone(),
+            occurred_at_us: self.happened_us(*index),
             before: context(&event).map(|boundary| Box::new(self.fold_before(&boundary, *index))),
             event,
         };

@@ -1,7 +1,10 @@
 //! Histories, made by the domain's own decisions.
 
+use std::collections::BTreeMap;
+
 use keruen_domain::{
     Books, Boundary, Code, Command, Entry, Moment, Quantity,
+    calendar::timestamp,
     correction::correction,
     registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
     tags::tags,
@@ -233,6 +236,11 @@ impl History {
         self.decoded.push(event);
     }
 
+    /// When an event happened.
+    pub fn happened_us(&self, index: usize) -> i64 {
+        self.events[index].occurred_at.as_ref().unwrap().time_us
+    }
+
     /// The state of a boundary, folded from its first event on.
     pub fn fold(&self, boundary: &Boundary) -> Entry {
         self.fold_before(boundary, self.events.len())
@@ -256,4 +264,47 @@ impl History {
     pub fn decoded(&self) -> &[Event] {
         &self.decoded
     }
+}
+
+/// From when on each event counts, in the past as it is told today: what corrects another one from when that does.
+pub fn counted_from_us(events: &[RecordedEvent]) -> Vec<i64> {
+    let mut known: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut counted = Vec::with_capacity(events.len());
+    for event in events {
+        let corrected = match Event::decode(&event.r#type, &event.data).unwrap() {
+            Event::StockDiscrepancyFound(it) => it.corrects_event_id,
+            _ => event
+                .correction
+                .as_ref()
+                .map(|it| it.corrects_event_id.clone())
+                .unwrap_or_default(),
+        };
+        let own_us = event.occurred_at.as_ref().unwrap().time_us;
+        let from_us = known.get(&*corrected).copied().unwrap_or(own_us);
+        known.insert(&event.event_id, from_us);
+        counted.push(from_us);
+    }
+    counted
+}
+
+/// Events whose times have been moved, as if they had happened at those: whoever corrects one names its time.
+pub fn corrected_at_those_times(mut events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {
+    let counted = counted_from_us(&events);
+    for (recorded, from_us) in events.iter_mut().zip(counted) {
+        let mut event = Event::decode(&recorded.r#type, &recorded.data).unwrap();
+        let effective_at = match &mut event {
+            Event::ReceiptCorrected(event) => &mut event.effective_at,
+            Event::MovementVoided(event) => &mut event.effective_at,
+            Event::StockDiscrepancyFound(event) => &mut event.effective_at,
+            Event::ShipmentDispatchVoided(event) => &mut event.effective_at,
+            Event::ShipmentReceiptVoided(event) => &mut event.effective_at,
+            Event::LossActVoided(event) => &mut event.effective_at,
+            _ => continue,
+        };
+        if effective_at.is_some() {
+            *effective_at = Some(timestamp(from_us));
+            recorded.data = event.encode().into();
+        }
+    }
+    events
 }

@@ -80,6 +80,7 @@ impl History {
             self.run(&VoidMovement {
                 fact: Fact {
                     event_id: self.events[index].event_id.clone(),
+                    occurred_at_us: self.happened_us(index),
                     event: self.decoded()[index].clone(),
                     before: None,
                 },

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use keruen_domain::calendar::{kazakhstan_day_number, kazakhstan_midnight_us};
 use keruen_log::{Log, Query, Range, SqliteLog, SqliteOptions};
 use keruen_proto::{
     Event,
@@ -20,13 +21,12 @@ use tonic::Request;
 use super::{
     answers::TODAY,
     following::append,
-    history::{History, choices_from, eventful},
+    history::{History, choices_from, corrected_at_those_times, counted_from_us, eventful},
     lives::{Rebuilt, STEPS},
     naive::{self, HELD, Sums},
     stores::{answering, dump, open, served, writer_in},
 };
 use crate::{
-    chronicle::{begin_of, day_of},
     copies::Place,
     counters::{COLUMNS, COUNTERS},
     endpoint::StockEndpoint,
@@ -57,7 +57,7 @@ pub fn recorded_late(history: &History) -> Vec<RecordedEvent> {
         let at = event.occurred_at.as_mut().unwrap();
         at.time_us = event.recorded_at_us - late_us;
     }
-    events
+    corrected_at_those_times(events)
 }
 
 pub fn chronicle(place: &Place, events: &[RecordedEvent], batch: usize) -> Writer {
@@ -275,8 +275,9 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
     );
     let times = (0..9).map(|step| first + (last - first) / 8 * step - 3);
     let held = naive::held_changes(history.decoded());
+    let counted_us = counted_from_us(&events);
     let mut seen_held = false;
-    let midnight = begin_of(day_of(last));
+    let midnight = kazakhstan_midnight_us(kazakhstan_day_number(last));
     let times = times.chain([first - 200 * DAY_US, midnight - 1, midnight, last]);
     for as_of_us in times {
         for known_at in [
@@ -286,8 +287,7 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
             Some(events.len()),
         ] {
             let is_meant = |index: usize| {
-                known_at.is_none_or(|known_at| index < known_at)
-                    && events[index].occurred_at.as_ref().unwrap().time_us <= as_of_us
+                known_at.is_none_or(|known_at| index < known_at) && counted_us[index] <= as_of_us
             };
             let expected = booked(history.decoded(), &held, is_meant);
             seen_held |= expected.values().any(|sums| sums[HELD] > 0);
@@ -395,7 +395,9 @@ fn sheets_are_sums_of_changes_and_never_far_apart() {
             let happened = rows_of(&mut writer, "occurred_at_us, pair_id", "pair_changes");
             let happened: Vec<_> = happened
                 .into_iter()
-                .map(|(time_us, pair_id, counters)| (day_of(time_us), pair_id, counters))
+                .map(|(time_us, pair_id, counters)| {
+                    (kazakhstan_day_number(time_us), pair_id, counters)
+                })
                 .collect();
             let balances = sheets_of(&mut writer, "position", "balances");
             let closings = sheets_of(&mut writer, "day", "closings");
@@ -501,10 +503,8 @@ fn rows_of_the_past_survive_crashes() {
                 events[events.len() / 2].recorded_at_us,
             )),
         };
-        let is_meant = |index: usize| {
-            let at = events[index].occurred_at.as_ref();
-            index < middle && at.map(|at| at.time_us) <= past.as_of_us
-        };
+        let counted_us = counted_from_us(&events);
+        let is_meant = |index: usize| index < middle && Some(counted_us[index]) <= past.as_of_us;
         let held = naive::held_changes(history.decoded());
         let booked = booked(history.decoded(), &held, is_meant);
         for writer in &mut writers {
@@ -654,6 +654,7 @@ fn a_facility_counts_for_the_region_that_it_was_in() {
         // All of it in 2021, a year before Ulytau was made.
         event.occurred_at.as_mut().unwrap().time_us -= 5 * 365 * DAY_US;
     }
+    let events = corrected_at_those_times(events);
     let dir = tempfile::tempdir().unwrap();
     let mut writer = chronicle(&Place::Folder(dir.path().to_owned()), &events, 500);
     let last = events[events.len() - 1]

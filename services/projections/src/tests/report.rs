@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use keruen_domain::{
     Boundary, Code, Entry,
+    calendar::kazakhstan_day_number,
     registry::{CloseFacility, Retire, SetMinimumReserve},
 };
 use keruen_proto::{
@@ -22,14 +23,15 @@ use serde_json::Value;
 
 use super::{
     answers::{TODAY, region_of},
-    history::{FACILITIES, History, ITEMS, choices_from, code, eventful, quantity},
+    history::{
+        FACILITIES, History, ITEMS, choices_from, code, counted_from_us, eventful, quantity,
+    },
     naive,
     past::{chronicle, recorded_late},
     stores::{open, served},
 };
 use crate::{
     attention::ShortagesQuery,
-    chronicle::day_of,
     copies::Place,
     report::{ExceptionsQuery, ExpiryQuery, Missing, NeedsQuery, ReorderQuery, missing},
     view::CURRENT,
@@ -364,7 +366,8 @@ fn check_filters(writer: &mut Writer, all: &[AuditException]) {
     assert!(!wanted.is_empty());
     assert_eq!(found, wanted);
     let middle = all[all.len() / 2].recorded_at_us;
-    let day = NaiveDate::default() + chrono::Days::new(day_of(middle).unsigned_abs());
+    let day =
+        NaiveDate::default() + chrono::Days::new(kazakhstan_day_number(middle).unsigned_abs());
     let request = ListAuditExceptionsRequest {
         recorded_from: day.to_string(),
         recorded_until: day.to_string(),
@@ -374,7 +377,10 @@ fn check_filters(writer: &mut Writer, all: &[AuditException]) {
     let found = all_pages!(writer, ExceptionsQuery, request, 1_000);
     let wanted: Vec<_> = all
         .iter()
-        .filter(|it| day_of(it.recorded_at_us) == day_of(middle) && it.actor == PERSONS[1])
+        .filter(|it| {
+            kazakhstan_day_number(it.recorded_at_us) == kazakhstan_day_number(middle)
+                && it.actor == PERSONS[1]
+        })
         .cloned()
         .collect();
     assert!(!wanted.is_empty());
@@ -481,9 +487,10 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
     let decoded = history.decoded();
     let (dir, served) = (tempfile::tempdir().unwrap(), served());
     let folder = Place::Folder(dir.path().to_owned());
-    let today_no = day_of(events[events.len() - 1].recorded_at_us);
+    let today_no = kazakhstan_day_number(events[events.len() - 1].recorded_at_us);
     let today = NaiveDate::default() + chrono::Days::new(today_no.unsigned_abs());
-    let at = |index: usize| day_of(events[index].occurred_at.as_ref().unwrap().time_us);
+    let counted_us = counted_from_us(&events);
+    let at = |index: usize| kazakhstan_day_number(counted_us[index]);
     // Used by day, and the first day of anything at all.
     let mut used: BTreeMap<(String, &str), i64> = BTreeMap::new();
     let mut first: BTreeMap<(String, &str), i64> = BTreeMap::new();

@@ -23,7 +23,7 @@ use tonic::Request;
 
 use super::{
     following::append,
-    history::{FACILITIES, History, ORGANISATIONS, eventful},
+    history::{FACILITIES, History, ORGANISATIONS, corrected_at_those_times, eventful},
     naive,
 };
 use crate::{
@@ -121,7 +121,7 @@ pub fn spread(events: &[RecordedEvent]) -> Vec<RecordedEvent> {
         let at = event.occurred_at.as_mut().unwrap();
         at.time_us += i64::try_from(index).unwrap() * 300_000_000;
     }
-    events
+    corrected_at_those_times(events)
 }
 
 pub fn of_donor() -> GetStatementRequest {

@@ -188,6 +188,7 @@ impl Trip {
         self.history.expect(&VoidMovement {
             fact: Fact {
                 event_id,
+                occurred_at_us: self.history.happened_us(index),
                 event,
                 before,
             },

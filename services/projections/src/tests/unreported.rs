@@ -12,7 +12,7 @@ use keruen_proto::{
 
 use super::{
     following::append,
-    history::eventful,
+    history::{counted_from_us, eventful},
     naive,
     statement::{DAY_US, LAST_DAY, Node, of_donor, spread},
 };
@@ -75,8 +75,7 @@ fn brought(event: &Event) -> Vec<(String, String)> {
 
 fn places(events: &[RecordedEvent], decoded: &[Event], end_us: i64) -> BTreeMap<Place, Found> {
     let mut places: BTreeMap<Place, Found> = BTreeMap::new();
-    for (recorded, event) in events.iter().zip(decoded) {
-        let at_us = recorded.occurred_at.as_ref().unwrap().time_us;
+    for (at_us, event) in counted_from_us(events).into_iter().zip(decoded) {
         if at_us >= end_us {
             continue;
         }

@@ -91,12 +91,9 @@ fn joins(whole: &mut Movement, next: &Movement) -> bool {
 
 /// When something happened, and how exactly that is known.
 fn when(text: &str, now: Timestamp) -> Result<(Timestamp, TimePrecision), String> {
-    let (time, precision) = match value::date(text) {
-        Ok(day) => (
-            value::timestamp(&format!("{day}T00:00:00+05:00"))?,
-            TimePrecision::Day,
-        ),
-        Err(_) => (
+    let (time, precision) = match value::midnight(text) {
+        Some(midnight) => (midnight, TimePrecision::Day),
+        None => (
             value::timestamp(text).map_err(|_| {
                 let example = "2020-07-21 or 2020-07-21T16:30:00+06:00";
                 format!("must be a day or a time, such as {example}; found {text:?}")
