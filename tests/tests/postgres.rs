@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-use std::{ffi::OsStr, fs, path::Path, time::Duration};
+use std::{ffi::OsStr, fs, path::Path, process::Command, time::Duration};
 
 use keruen::serve::{KEY_FILE_NAME, SIGNER_HEALTH_SERVICE};
 
+use keruen_proto::events::v1::{GetLogHeadRequest, event_service_client::EventServiceClient};
 use keruen_test_servers::postgres::Database;
 use keruen_tests::{
     history,
@@ -16,8 +17,9 @@ use keruen_tests::{
 };
 use tempfile::TempDir;
 use tonic::Code;
+use uuid::Uuid;
 
-async fn node(database: &Database, name: &str, views: &Path) -> Node {
+fn serve(database: &Database, name: &str, views: &Path) -> Command {
     let arguments = [
         OsStr::new("serve"),
         OsStr::new("--database-url"),
@@ -28,8 +30,11 @@ async fn node(database: &Database, name: &str, views: &Path) -> Node {
         views.as_os_str(),
     ];
     let anywhere = ["--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"].map(OsStr::new);
-    let mut command = program::command(arguments.into_iter().chain(anywhere));
-    Node::start(&mut command, views).await
+    program::command(arguments.into_iter().chain(anywhere))
+}
+
+async fn node(database: &Database, name: &str, views: &Path) -> Node {
+    Node::start(&mut serve(database, name, views), views).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,6 +85,48 @@ async fn a_node_stands_by_while_another_runs_and_takes_over_when_it_was_killed()
     for node in [second, third] {
         assert!(!node.stderr().contains("panicked"), "{}", node.stderr());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_has_a_name_and_a_folder_of_its_own() {
+    let database = Database::new();
+    let folders = [(); 4].map(|()| TempDir::new().unwrap());
+    let [own, other, restored, backups] = folders.each_ref().map(|folder| folder.path());
+    let refused =
+        |name: &str, folder: &Path| program::output(&mut serve(&database, name, folder)).refused(1);
+    let mut first = node(&database, "first", own).await;
+    let told = refused("first", other);
+    assert!(told.contains("another name with --node"), "{told}");
+    let told = refused("second", own);
+    let holder = format!("process {} uses the folder {}", first.pid(), own.display());
+    assert!(
+        told.contains(&holder) && told.contains("--data DIR"),
+        "{told}"
+    );
+
+    // Another log, by way of a backup.
+    let embedded = Node::new().await;
+    let backup = backups.join("keruen.backup");
+    let copy = |verb: &str, folder: &Path| {
+        let arguments = [OsStr::new(verb), backup.as_os_str(), OsStr::new("--data")];
+        program::run(arguments.into_iter().chain([folder.as_os_str()]))
+    };
+    copy("backup", embedded.data()).success();
+    copy("restore", restored).success();
+    let log_ids = [log_id(&first).await, log_id(&embedded).await];
+    first.kill();
+    let told = refused("first", restored);
+    for log_id in log_ids {
+        assert!(told.contains(&log_id), "{log_id}: {told}");
+    }
+}
+
+/// Identity of the node's log, in hexadecimal digits.
+async fn log_id(node: &Node) -> String {
+    let mut service = EventServiceClient::new(node.channel());
+    let head = service.get_log_head(GetLogHeadRequest {}).await.unwrap();
+    let log_id = Uuid::from_slice(&head.get_ref().log_id).unwrap();
+    log_id.simple().to_string()
 }
 
 /// What `keruen doctor` says of the key in a folder: its state, and what to do.

@@ -52,9 +52,9 @@ pub use relay::{Relay, RelayOptions, Renderer};
 pub use request::Transcoder;
 pub use sequencer::Clock;
 pub use sqlite::{
-    BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FreeSpace, Observer, OpenError, Progress, SqliteLog,
-    SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of, make_folder,
-    restore, sqlite_version,
+    BackupError, Copy, DEFAULT_MIN_FREE_BYTES, FileLock, FreeSpace, Observer, OpenError, Progress,
+    SqliteLog, SqliteOptions, Stage, StoreReader, StoredHead, backup, free_bytes, holder_of,
+    make_folder, restore, sqlite_version,
 };
 pub use stats::{IndexStats, LevelStats, StoreStats};
 

@@ -25,7 +25,8 @@ use std::{
 
 use contract::{event, provided, request, tagged};
 use keruen_log::{
-    AppendError, AppendRequest, Appended, Log, PostgresLog, PostgresOptions, TakeOver,
+    AppendError, AppendRequest, Appended, Log, PostgresLog, PostgresOptions, PostgresRefusal,
+    TakeOver,
 };
 use keruen_test_servers::{postgres::Database, process::Process};
 use proxy::Proxy;
@@ -143,6 +144,37 @@ async fn whoever_takes_over_at_once_makes_the_writer_stand_by() {
     let third = request();
     answered.push((third.clone(), until_answered(&node, &third).await));
     check(&node, &answered).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_one_nodes_until_that_one_is_gone() {
+    let database = Database::new();
+    let writer = standby(database.url(), "almaty").await;
+    // Its connection may break: it takes its name again.
+    let mut leads = writer.leads();
+    leads.mark_unchanged();
+    database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name LIKE 'keruen leader%'",
+    );
+    leads.changed().await.unwrap();
+    until_leading(&writer).await;
+    let mut logs = vec![writer, standby(database.url(), "astana").await];
+    for name in ["almaty", "astana"] {
+        let refused = try_standby(database.url(), name).await.err().unwrap();
+        let message = refused.to_string();
+        assert!(
+            matches!(&refused.reason, PostgresRefusal::NameTaken { name: taken, .. } if taken == name),
+            "{message}"
+        );
+        assert!(message.contains("--node"), "{message}");
+    }
+    assert!(logs[1].other_writer().unwrap().starts_with("almaty"));
+    drop(logs.remove(0));
+    let again = standby(database.url(), "almaty").await;
+    drop(logs);
+    until_leading(&again).await;
+    standby(database.url(), "astana").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! `keruen serve`: runs the embedded node until it is told to stop.
 
+mod folder;
 mod messaging;
 mod node;
 mod roles;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use keruen_edge::{Desk, DeskOptions, SnapshotOptions};
 use keruen_inventory::{AssetEndpoint, InventoryEndpoint};
 use keruen_log::{
-    Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, Log, Transcoder,
+    Bounds, DEFAULT_MIN_FREE_BYTES, EventEndpoint, FileLock, Log, Transcoder,
     checkpoint::{CheckpointKey, KeyFile},
 };
 use keruen_projections::{
@@ -34,6 +34,7 @@ use tonic::{
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
+    folder,
     messaging::{Messaging, NatsArgs, report_relay},
     roles::{Role, Roles},
     signer::{self, SIGNER_HEALTH_SERVICE},
@@ -131,6 +132,8 @@ pub struct Node {
     messaging: Messaging,
     stop: watch::Sender<bool>,
     tasks: JoinSet<anyhow::Result<()>>,
+    // Dropped last.
+    _folder_lock: Option<FileLock>,
 }
 
 impl Node {
@@ -143,9 +146,11 @@ impl Node {
         let (grpc_addr, http_addr) = (address(grpc.as_ref())?, address(http.as_ref())?);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let (mut log, mut messaging) = (None, Messaging::default());
+        let (mut log, mut messaging, mut folder_lock) = (None, Messaging::default(), None);
         if let Some(listener) = grpc {
+            folder_lock = folder::take(&options.store)?;
             let opened = open_log(&options).await?;
+            folder::check(&options.store, &opened.shared().head().await?.log_id)?;
             let checkpoint_key = checkpoint_key(&options, &opened).await?;
             messaging = Messaging::start(&options.nats, roles, &options.node, &opened).await?;
             let views = if roles.has(Role::Projections) {
@@ -206,6 +211,7 @@ impl Node {
             messaging,
             stop,
             tasks,
+            _folder_lock: folder_lock,
         })
     }
 
@@ -262,20 +268,12 @@ impl Node {
 
 /// Opens the log as the roles need it.
 async fn open_log(options: &NodeOptions) -> anyhow::Result<StoredLog> {
-    let folder = options.store.folder();
-    if folder.exists() && !folder.is_dir() {
-        bail!(
-            "{} is a file, and the store needs a folder; name another",
-            folder.display()
-        );
-    }
-    keruen_log::make_folder(folder)
-        .with_context(|| format!("can't create the folder {}", folder.display()))?;
     if !options.roles.has(Role::Log) {
         return options.store.open_to_read().await;
     }
-    // A key that does not fit stops this process before it takes the log over from another one.
+    // A folder or a key that does not fit stops this process before it takes the log over from another one.
     if let Some(log) = options.store.look().await {
+        folder::check(&options.store, &log.shared().head().await?.log_id)?;
         checkpoint_key(options, &log).await?;
         log.close();
     }

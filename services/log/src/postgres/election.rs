@@ -187,6 +187,13 @@ struct Term {
     keeper: Keeper,
 }
 
+/// What a process does at first.
+enum First {
+    Leads(Term),
+    /// With the session that asks for the lease.
+    StandsBy(Lease),
+}
+
 /// How a term ended.
 enum Ended {
     Stopped,
@@ -217,8 +224,9 @@ impl Campaign {
     }
 
     async fn take_part(self, begun: oneshot::Sender<Result<(), PostgresRefusal>>) {
-        let mut term = match self.begin().await {
-            Ok(term) => term,
+        let (mut term, mut lease) = match self.begin().await {
+            Ok(First::Leads(term)) => (Some(term), None),
+            Ok(First::StandsBy(lease)) => (None, Some(lease)),
             // Whoever opens the log is told.
             Err(refusal) => return drop(begun.send(Err(refusal))),
         };
@@ -246,32 +254,32 @@ impl Campaign {
                     self.end(None).await;
                     return closed(closing).await;
                 }
-                next = self.stand_by() => term = Some(next),
+                next = self.stand_by(lease.take()) => term = Some(next),
             }
         }
     }
 
     /// The first role: leads, or stands by behind another node.
-    async fn begin(&self) -> Result<Option<Term>, PostgresRefusal> {
+    async fn begin(&self) -> Result<First, PostgresRefusal> {
         let Candidate { address, node, .. } = &self.candidate;
         let deadline = Instant::now() + MIGRATION_TIMEOUT;
+        let mut lease = self.connect().await?;
         loop {
-            let mut lease = Lease::connect(address, node).await?;
             let taken = match self.candidate.take_over {
                 TakeOver::AtOnce => lease.seize(address, node).await.map(|()| true)?,
                 TakeOver::WhenSilent => lease.try_take(node).await?,
             };
             if taken {
-                return self.lead(lease).await.map(Some);
+                return self.lead(lease).await.map(First::Leads);
             }
             let Some(holder) = lease.holder().await? else {
                 tokio::time::sleep(POLL_INTERVAL).await;
                 continue;
             };
-            match opening::check_for_standing_by(lease.into_connection()).await {
+            match opening::check_for_standing_by(address).await {
                 Ok(()) => {
                     self.tell_standing_by(Some(&holder));
-                    return Ok(None);
+                    return Ok(First::StandsBy(lease));
                 }
                 Err(PostgresRefusal::OlderVersion { .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(POLL_INTERVAL).await;
@@ -288,11 +296,21 @@ impl Campaign {
         }
     }
 
-    /// Until this process has taken the log over.
-    async fn stand_by(&self) -> Term {
+    /// A session that asks for the lease, and has the name of this node. A tool that takes the log over has no use for one.
+    async fn connect(&self) -> Result<Lease, PostgresRefusal> {
+        let Candidate { address, node, .. } = &self.candidate;
+        let mut lease = Lease::connect(address, node).await?;
+        if self.candidate.take_over == TakeOver::WhenSilent {
+            lease.claim_name(node).await?;
+        }
+        Ok(lease)
+    }
+
+    /// Until this process has taken the log over, at first by the session that it has, if any.
+    async fn stand_by(&self, mut lease: Option<Lease>) -> Term {
         let mut told = String::new();
         loop {
-            match self.try_to_lead().await {
+            match self.try_to_lead(lease.take()).await {
                 Ok(term) => return term,
                 Err(refusal) => {
                     // The same reason once, not twice a second.
@@ -308,9 +326,12 @@ impl Campaign {
         }
     }
 
-    async fn try_to_lead(&self) -> Result<Term, PostgresRefusal> {
-        let Candidate { address, node, .. } = &self.candidate;
-        let mut lease = Lease::connect(address, node).await?;
+    async fn try_to_lead(&self, lease: Option<Lease>) -> Result<Term, PostgresRefusal> {
+        let node = &self.candidate.node;
+        let mut lease = match lease {
+            Some(lease) => lease,
+            None => self.connect().await?,
+        };
         let mut holder = None;
         loop {
             // Also finds out when the server is not safe any more.

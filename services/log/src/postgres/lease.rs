@@ -4,7 +4,7 @@
 //! was killed loses it at once, one that was stopped or cut off after a moment by the server's clock alone. Holding it
 //! costs no write. It only says who should write; who may, says the epoch in the head of the log.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{
     AssertSqlSafe, Connection as _, PgConnection, Row as _,
@@ -18,6 +18,12 @@ use super::{
 
 /// Number of the lock in its database; any does.
 const KEY: i64 = 0x4B45_5255_454E;
+/// Seed of the number of the lock that is a node's name, so that it is no other program's by chance.
+const NAME_SEED: i64 = KEY;
+/// How long a node waits for its name: a session of its own from before may have to fall silent first.
+const NAME_PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is tried meanwhile.
+const NAME_POLL: Duration = Duration::from_millis(200);
 /// How often whoever holds the lease speaks.
 pub(super) const BEAT_INTERVAL: Duration = Duration::from_millis(250);
 /// Silence after which the server takes the lease back, in milliseconds.
@@ -81,6 +87,36 @@ impl Lease {
         self.pid
     }
 
+    /// Takes the name of the node, which the server gives back with the session: two nodes of one name could not be told
+    /// apart.
+    pub async fn claim_name(&mut self, node: &str) -> Result<(), PostgresRefusal> {
+        let deadline = Instant::now() + NAME_PATIENCE;
+        loop {
+            if answered(self.try_name(node)).await? {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let key = name_key(&mut self.connection, node).await?;
+                let other = answered(holder(&mut self.connection, key)).await?;
+                return Err(PostgresRefusal::NameTaken {
+                    name: node.to_owned(),
+                    other: other.map_or_else(|| node.to_owned(), |other| other.node),
+                });
+            }
+            tokio::time::sleep(NAME_POLL).await;
+        }
+    }
+
+    /// Takes the name if no other session has it. A session that has it keeps it.
+    async fn try_name(&mut self, node: &str) -> Result<bool, Fault> {
+        let key = name_key(&mut self.connection, node).await?;
+        let taken = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(key)
+            .fetch_one(&mut self.connection)
+            .await?;
+        Ok(taken)
+    }
+
     /// Takes the lease if nobody has it, and nobody stands in line.
     pub async fn try_take(&mut self, node: &str) -> Result<bool, Fault> {
         answered(async {
@@ -121,6 +157,8 @@ impl Lease {
             .bind(format!("{LEADER}{node}"))
             .execute(&mut self.connection)
             .await?;
+        // Whoever connects again after a break has lost its name with the session. It goes on writing all the same.
+        self.try_name(node).await?;
         Ok(())
     }
 
@@ -140,12 +178,7 @@ impl Lease {
 
     /// Who has the lease.
     pub async fn holder(&mut self) -> Result<Option<Holder>, Fault> {
-        answered(holder(&mut self.connection)).await
-    }
-
-    /// The session, of one who does not hold the lease.
-    pub fn into_connection(self) -> PgConnection {
-        self.connection
+        answered(writer(&mut self.connection)).await
     }
 
     /// Gives the lease back, so that a standby can take it at once.
@@ -162,7 +195,22 @@ impl Lease {
 }
 
 /// Who has the lease.
-pub(super) async fn holder(connection: &mut PgConnection) -> Result<Option<Holder>, Fault> {
+pub(super) async fn writer(connection: &mut PgConnection) -> Result<Option<Holder>, Fault> {
+    holder(connection, KEY).await
+}
+
+/// Number of the lock that is a node's name.
+async fn name_key(connection: &mut PgConnection, node: &str) -> Result<i64, Fault> {
+    let key = sqlx::query_scalar("SELECT hashtextextended($1, $2)")
+        .bind(node)
+        .bind(NAME_SEED)
+        .fetch_one(connection)
+        .await?;
+    Ok(key)
+}
+
+/// Who has a lock.
+async fn holder(connection: &mut PgConnection, key: i64) -> Result<Option<Holder>, Fault> {
     let row = sqlx::query(
         "SELECT a.pid, a.application_name, host(a.client_addr) \
          FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
@@ -170,7 +218,7 @@ pub(super) async fn holder(connection: &mut PgConnection) -> Result<Option<Holde
          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
          AND l.classid::bigint << 32 | l.objid::bigint = $1",
     )
-    .bind(KEY)
+    .bind(key)
     .fetch_optional(connection)
     .await?;
     row.map(|row| {

@@ -162,6 +162,17 @@ pub enum PostgresRefusal {
         /// The node that writes it.
         node: String,
     },
+    /// Another node has the same name.
+    #[error(
+        "a node of the name {name} is on it already ({other}), and two of one name could not be told apart; give this one \
+         another name with --node, or stop the other one first"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The node that has it, and where it is.
+        other: String,
+    },
     /// What happened while it was opened.
     #[error("{0}")]
     Interrupted(String),
@@ -277,8 +288,11 @@ pub(super) async fn check_for_reading(address: &PgConnectOptions) -> Result<(), 
 
 /// Fails unless there is a log of this version that the user may read and write.
 pub(super) async fn check_for_standing_by(
-    mut connection: PgConnection,
+    address: &PgConnectOptions,
 ) -> Result<(), PostgresRefusal> {
+    let mut connection = connect(address)
+        .await
+        .map_err(|fault| PostgresRefusal::Unreachable(fault.to_string()))?;
     schema::check(&mut connection).await?;
     for become_it in [session::BECOME_READER, session::BECOME_WRITER] {
         sqlx::raw_sql(become_it)

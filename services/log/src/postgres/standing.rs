@@ -51,7 +51,7 @@ impl PostgresLog {
                 .map_err(|fault| PostgresRefusal::Unreachable(fault.to_string()))?;
             schema::check(&mut connection).await?;
             // As the user itself, to whom the server shows more sessions than to a reader of the log.
-            let writer = lease::holder(&mut connection).await?;
+            let writer = lease::writer(&mut connection).await?;
             let standbys = lease::standbys(&mut connection).await?;
             let unfit = match opening::check_server(&mut connection).await {
                 Ok(()) => opening::check_settings(&mut connection).await.err(),

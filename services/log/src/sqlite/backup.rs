@@ -16,7 +16,7 @@ use rusqlite::{
 };
 
 use super::{
-    file::{self, Fault, OpenError},
+    file::{self, Fault, FileLock, OpenError},
     reindex, space,
     stored::{CheckError, Observer, Stage, StoreReader, StoredHead, tell},
 };
@@ -174,7 +174,7 @@ pub fn restore(
     let folder = folder_of(store);
     file::make_folder(&folder).map_err(|source| io_error(&folder, source))?;
     // From here on no node makes a store in that place.
-    let _lock = file::lock(store)?;
+    let _lock = FileLock::take(store)?;
     refuse_store(store)?;
     let unfinished = Unfinished::start(store)?;
     let copy = unfinished.fill(&source, (&noted, reindexes), observer)?;

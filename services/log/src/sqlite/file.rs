@@ -220,8 +220,37 @@ pub(super) fn is_full(error: &rusqlite::Error) -> bool {
 
 /// Keeps other processes out for as long as it lives.
 #[derive(Debug)]
-pub(super) struct FileLock {
+pub struct FileLock {
     _file: File,
+}
+
+impl FileLock {
+    /// Keeps other processes out of the log at `path`, or out of the place for one. The folder must exist.
+    pub fn take(path: &Path) -> Result<Self, OpenError> {
+        let mut name = OsString::from(path);
+        name.push(".lock");
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(name)
+            .map_err(|source| io_error(path, source))?;
+        match file.try_lock() {
+            Ok(()) => {
+                // Only for the message that another process shows; without it the lock holds all the same.
+                if let Err(error) = note_holder(&mut file) {
+                    tracing::debug!(%error, "lock file not written");
+                }
+                Ok(Self { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+                path: path.to_owned(),
+                holder: holder(&mut file),
+            }),
+            Err(TryLockError::Error(source)) => Err(io_error(path, source)),
+        }
+    }
 }
 
 /// Locks and opens the file at `path` for writing, brings it to the newest version, and answers with its full path.
@@ -230,7 +259,7 @@ pub(super) fn open(
     max_pages: Option<u32>,
 ) -> Result<(Connection, FileLock, PathBuf), OpenError> {
     let path = resolve(path)?;
-    let lock = lock(&path)?;
+    let lock = FileLock::take(&path)?;
     let connection = connect(&path, max_pages).map_err(|fault| fault.at(&path))?;
     Ok((connection, lock, path))
 }
@@ -270,33 +299,6 @@ pub fn holder_of(path: &Path) -> io::Result<Option<String>> {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(Some(holder(&mut file))),
         Err(TryLockError::Error(error)) => Err(error),
-    }
-}
-
-/// Keeps other processes out.
-pub(super) fn lock(path: &Path) -> Result<FileLock, OpenError> {
-    let mut name = OsString::from(path);
-    name.push(".lock");
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(name)
-        .map_err(|source| io_error(path, source))?;
-    match file.try_lock() {
-        Ok(()) => {
-            // Only for the message that another process shows; without it the lock holds all the same.
-            if let Err(error) = note_holder(&mut file) {
-                tracing::debug!(%error, "lock file not written");
-            }
-            Ok(FileLock { _file: file })
-        }
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
-            path: path.to_owned(),
-            holder: holder(&mut file),
-        }),
-        Err(TryLockError::Error(source)) => Err(io_error(path, source)),
     }
 }
 

@@ -23,7 +23,7 @@ use keruen_proto::log::v1::{AppendRequest, Appended, Query};
 use tokio::sync::watch;
 
 pub use backup::{BackupError, Copy, backup, restore};
-pub use file::{OpenError, holder_of, make_folder};
+pub use file::{FileLock, OpenError, holder_of, make_folder};
 pub use space::{FreeSpace, free_bytes};
 pub use stored::{Observer, Progress, Stage, StoreReader, StoredHead, sqlite_version};
 
@@ -38,7 +38,6 @@ use crate::{
     syntax,
     tree::{Hash, TreeHashes},
 };
-use file::FileLock;
 use readers::Readers;
 use space::Reserve;
 use writer::Writer;
