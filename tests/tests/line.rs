@@ -8,12 +8,15 @@
 )]
 
 use std::{
+    fs,
     process::{Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use keruen_tests::{
+    history,
     line::{Line, State},
     message::command_id,
     process::Process,
@@ -293,6 +296,52 @@ async fn what_was_given_while_the_line_was_away_is_sent_in_its_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waited_happened_when_it_was_given() {
+    let outpost = Outpost::open().await;
+    outpost.line.set(State::Away);
+    let ids = [(); 3].map(|()| command_id());
+    for id in &ids {
+        outpost.run(&consume(id)).refused(75);
+    }
+    // They were given two hours ago; the last one says itself when it was.
+    let given = DateTime::<Utc>::from(SystemTime::now()) - TimeDelta::hours(2);
+    let stated = "2021-03-04T05:06:07Z";
+    for file in fs::read_dir(outpost.outbox.path().join("outbox")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|it| it != "json") {
+            continue;
+        }
+        let mut waiting: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        waiting["keptAt"] = given.to_rfc3339().into();
+        if waiting["commandId"] == ids[2] {
+            waiting["request"]["occurredAt"] = stated.into();
+        }
+        fs::write(&path, waiting.to_string()).unwrap();
+    }
+    outpost.line.set(State::Open);
+    // The same command given once more, and by the outbox.
+    outpost.run(&consume(&ids[0])).success();
+    outpost.run("outbox send").success();
+    let events = history::read(&outpost.stage.node.channel()).await;
+    let occurred: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            let mut of_it = events.iter().filter(|event| event.command_id == *id);
+            let event = of_it.next().expect("it is recorded");
+            let occurred_us = event.occurred_at.unwrap().time_us;
+            let age = TimeDelta::microseconds(event.recorded_at_us - occurred_us);
+            (occurred_us, age)
+        })
+        .collect();
+    for (occurred_us, age) in &occurred[..2] {
+        assert!(*age >= TimeDelta::hours(1), "{age}");
+        assert!(*occurred_us >= given.timestamp_micros(), "{age}");
+    }
+    let stated: DateTime<Utc> = stated.parse().unwrap();
+    assert_eq!(occurred[2].0, stated.timestamp_micros());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_outbox_is_sent_as_soon_as_the_line_is_back() {
     let mut outpost = Outpost::open().await;
     outpost.line.set(State::Away);
@@ -342,7 +391,7 @@ async fn what_waits_for_another_node_is_left_alone() {
 async fn a_place_that_takes_no_outbox_is_named() {
     let outpost = Outpost::open().await;
     let file = outpost.outbox.path().join("file");
-    std::fs::write(&file, "").unwrap();
+    fs::write(&file, "").unwrap();
     let head = outpost.stage.head().await;
     let mut command = outpost.command(&consume(&command_id()));
     let told = program::output(command.env("KERUEN_OUTBOX", file.join("outbox"))).refused(1);

@@ -33,6 +33,7 @@ use crate::{
     queue::{Claims, Queues, Turns},
     snapshots::SnapshotOptions,
     status,
+    waited::waited_us,
 };
 
 /// How often a decision is made anew when somebody else got in between.
@@ -280,10 +281,14 @@ impl Desk {
         parse: impl FnOnce(&M, &mut Fields) -> Option<C>,
     ) -> Result<(Envelope, C), Status> {
         let actor = actor(metadata).map_err(|status| *status)?;
+        let waited_us = waited_us(metadata).map_err(|status| *status)?;
         let now_us = self.now_us();
         let mut fields = Fields::new(message.command_id(), now_us);
         let command_id = fields.command_id(message.command_id());
-        let occurred_at = fields.occurred_at(message.occurred_at(), now_us);
+        let occurred_at = match message.occurred_at() {
+            None => Some(((now_us - waited_us).max(0), false)),
+            stated => fields.occurred_at(stated, now_us),
+        };
         let precision = fields.precision(message.occurred_at_precision());
         let command = parse(message, &mut fields);
         let command = fields.finish(command)?;

@@ -10,6 +10,7 @@ pub mod fields;
 pub mod queue;
 pub mod snapshots;
 pub mod status;
+pub mod waited;
 
 pub use desk::{Desk, DeskOptions};
 pub use fields::Fields;

@@ -137,6 +137,47 @@ async fn a_repeated_command_gets_the_first_answer_and_has_one_effect() {
 }
 
 #[tokio::test]
+async fn what_waited_happened_before_it_was_sent_and_is_still_the_same_command() {
+    const HOUR_US: i64 = 3_600_000_000;
+    let place = Place::new();
+    let desk = place.desk();
+    let send = async |message: &RegisterOrganisationRequest, waited_ms: Option<&str>| {
+        let mut request = Request::new(message.clone());
+        if let Some(waited_ms) = waited_ms {
+            let metadata = request.metadata_mut();
+            metadata.insert("keruen-waited-ms", waited_ms.parse().unwrap());
+        }
+        desk.carry_out::<_, _, Organisation>(request, |message, _| {
+            message.organisation.clone().map(RegisterOrganisation)
+        })
+        .await
+    };
+    let plain = organisation(&new_id(), "A", "first");
+    let stated = RegisterOrganisationRequest {
+        occurred_at: Some(pbjson_types::Timestamp {
+            seconds: 1_600_000_000,
+            nanos: 0,
+        }),
+        ..organisation(&new_id(), "B", "second")
+    };
+    for waited_ms in [Some("3600000"), None, Some("7200000")] {
+        assert_eq!(send(&plain, waited_ms).await.unwrap().1, 1);
+        assert_eq!(send(&stated, waited_ms).await.unwrap().1, 2);
+    }
+    let recorded = place.log.read(&Query::default(), Range::after(0), 10).await;
+    let recorded = recorded.unwrap().events;
+    let occurred_us = |index: usize| recorded[index].occurred_at.unwrap().time_us;
+    let age_us = recorded[0].recorded_at_us - occurred_us(0);
+    assert!((HOUR_US..2 * HOUR_US).contains(&age_us), "{age_us}");
+    assert_eq!(occurred_us(1), 1_600_000_000_000_000);
+    for wrong in ["-1", "soon", "99999999999999"] {
+        let command = organisation(&new_id(), "C", "third");
+        let status = send(&command, Some(wrong)).await.unwrap_err();
+        assert_eq!(status.code(), StatusCode::InvalidArgument, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn the_actor_is_part_of_what_is_repeated() {
     let place = Place::new();
     let desk = place.desk();

@@ -8,10 +8,11 @@ use std::{
     fs::{self, DirBuilder, File, TryLockError},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use keruen_proto::cloudevent;
+use chrono::DateTime;
+use keruen_proto::{Mutation as _, cloudevent, shipments::v1::AllocateShipmentRequest};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -22,6 +23,8 @@ const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Version of the files.
 const VERSION: u32 = 1;
 const EXTENSION: &str = "json";
+/// What is sent within this time has not waited.
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// Held while the outbox is sent.
 const LOCK: &str = ".sending";
 /// The owner's alone: what is asked for is nobody else's business.
@@ -130,6 +133,20 @@ impl Waiting {
             request,
             refusal: None,
         }
+    }
+
+    /// How long ago it was given, where it waited and that counts: what it tells of happened then. A claim of yesterday could
+    /// contradict what others were told since, so what allocates counts from when it is recorded.
+    pub fn waited(&self) -> Duration {
+        let kept_at = DateTime::parse_from_rfc3339(&self.kept_at).ok();
+        let kept_at_us = kept_at.and_then(|time| u64::try_from(time.timestamp_micros()).ok());
+        // Where the clock was set back since, nobody knows how long.
+        let age_us = kept_at_us.map_or(0, |time_us| now_us().saturating_sub(time_us));
+        let age = Duration::from_micros(age_us);
+        if age < AT_ONCE || self.request_type == AllocateShipmentRequest::TYPE {
+            return Duration::ZERO;
+        }
+        age
     }
 
     /// Whether both are one command.

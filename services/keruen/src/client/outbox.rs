@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     cells,
     client::{failure::Failure, rpc, session::Session, value},
-    outbox::{Kept, OutboxError},
+    outbox::{Kept, OutboxError, Waiting},
     render::record::{Cell, Record},
 };
 
@@ -43,8 +43,8 @@ Sending is safe as often as you like: what was recorded already has no second ef
 and is answered as it was then. Where a command is refused, nothing was recorded of it; \
 it stays with the reason and is not sent again by itself: send it by its id, or drop \
 it, and give another one. Where the line is away, the rest stays in its order (exit \
-status 75). A command counts from when it is recorded; what happened before says so with \
---occurred-at when it is given.")]
+status 75). What a command tells happened when the command was given (kept_at), unless it says \
+otherwise with --occurred-at; only what is allocated counts from when it is recorded.")]
     Send(Send),
     /// Drop commands that shall not be sent any more
     #[command(after_help = "\
@@ -92,7 +92,7 @@ pub struct Drop {
 #[serde(rename_all = "camelCase")]
 struct Row {
     #[serde(flatten)]
-    waiting: crate::outbox::Waiting,
+    waiting: Waiting,
     verb: &'static str,
 }
 
@@ -270,6 +270,7 @@ async fn patiently(session: &Session, kept: &Kept, until: Instant) -> Result<u64
     let session = session.on_behalf_of(&waiting.actor);
     let mut pause = FIRST_PAUSE;
     loop {
+        let session = session.after_waiting(waiting.waited());
         match (kind.send)(&session, waiting.request.clone()).await {
             Err(failure) if !failure.is_answer() && Instant::now() + pause < until => {
                 sleep(pause).await;

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use keruen_edge::status::{ERROR_DOMAIN, RECORDED};
+use keruen_edge::{
+    status::{ERROR_DOMAIN, RECORDED},
+    waited::WAITED_KEY,
+};
 use keruen_proto::{Mutation, Standing};
 use tokio::sync::OnceCell;
 use tonic::{
@@ -43,6 +46,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Session {
     server: String,
     actor: String,
+    /// How long the command that is sent has been waiting.
+    waited: Duration,
     timeout: Duration,
     format: Option<Format>,
     channel: OnceCell<Channel>,
@@ -66,6 +71,7 @@ impl Session {
         Self {
             server: value::server(&globals.server),
             actor: globals.actor.clone().unwrap_or_else(value::default_actor),
+            waited: Duration::ZERO,
             timeout: globals.timeout,
             format: globals.format,
             channel: OnceCell::new(),
@@ -106,6 +112,7 @@ impl Session {
         Self {
             server: value::server(server),
             actor: value::default_actor(),
+            waited: Duration::ZERO,
             timeout: DEFAULT_TIMEOUT,
             format: Some(Format::Json),
             channel: OnceCell::new(),
@@ -136,6 +143,14 @@ impl Session {
     pub fn on_behalf_of(&self, actor: &str) -> Self {
         Self {
             actor: actor.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The same connection, on which a command is sent that has been waiting: what it tells of happened so long ago.
+    pub fn after_waiting(&self, waited: Duration) -> Self {
+        Self {
+            waited,
             ..self.clone()
         }
     }
@@ -180,6 +195,10 @@ impl Session {
             .parse()
             .map_err(|_| Failure::Usage(format!("--actor {:?} can't be sent", self.actor)))?;
         request.metadata_mut().insert(ACTOR_KEY, actor);
+        let waited_ms = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
+        if waited_ms > 0 {
+            request.metadata_mut().insert(WAITED_KEY, waited_ms.into());
+        }
         if let Some(timeout) = timeout {
             request.set_timeout(timeout);
         }
@@ -352,7 +371,10 @@ impl Session {
         });
         let validate_only = request.validate_only();
         let kept = self.keep(&request)?;
-        let answer = settle(kept, self.tell(request).await, || self.waiting())?;
+        // The same command may have been given before, while the line was away.
+        let waited = kept.as_ref().map(|kept| kept.waiting.waited());
+        let sending = self.after_waiting(waited.unwrap_or_default());
+        let answer = settle(kept, sending.tell(request).await, || self.waiting())?;
         let told = if validate_only {
             Ok(Aftermath::default())
         } else {
