@@ -171,7 +171,7 @@ impl fmt::Display for Failure {
             ),
             Self::File { errors, summary } => write!(out, "{}\n{summary}", errors.join("\n")),
             Self::Io(error) => error.fmt(out),
-            Self::Other(error) => write!(out, "{error:#}"),
+            Self::Other(error) => out.write_str(&with_causes(error)),
         }
     }
 }
@@ -261,6 +261,19 @@ pub fn one_line(text: &str) -> String {
         .collect()
 }
 
+/// An error and what caused it, each said once: many name their cause in their own words.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
+}
+
 /// The innermost cause: what the operating system or the peer said.
 pub fn root_cause(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
@@ -314,6 +327,26 @@ mod tests {
         assert_eq!(
             explain(&status),
             "several fields break a rule\n  lines[0].quantity: must not be 0\n  owner_id: name one"
+        );
+    }
+
+    #[test]
+    fn each_cause_is_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("can't read {path}: {cause}")]
+        struct Unread {
+            path: &'static str,
+            #[source]
+            cause: io::Error,
+        }
+        let error = anyhow::Error::new(Unread {
+            path: "a",
+            cause: io::Error::other("no such file"),
+        });
+        let told = Failure::Other(error.context("the report is not written"));
+        assert_eq!(
+            told.to_string(),
+            "the report is not written: can't read a: no such file"
         );
     }
 
