@@ -376,7 +376,7 @@ async fn adjust(clients: &mut Clients) -> Result<u64, Refusal> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_commands_and_loses_nothing() {
-    fills_a_disk("0", "disk is full").await;
+    fills_a_disk("0", "is full").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -342,7 +342,9 @@ fn clamped(occurred_at: OccurredAt, recorded_at_us: i64) -> OccurredAt {
 impl From<StoreError> for AppendError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Full | StoreError::NearlyFull { .. } => Self::NoSpace(error.to_string()),
+            StoreError::Full { .. } | StoreError::NearlyFull { .. } => {
+                Self::NoSpace(error.to_string())
+            }
             StoreError::Unknown(_) => Self::Unavailable(error.to_string()),
             StoreError::Failed(_) | StoreError::Damaged(_) | StoreError::Fenced => {
                 Self::NotRecorded(error.to_string())

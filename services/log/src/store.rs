@@ -67,14 +67,22 @@ pub(crate) struct Group {
 /// Why the store refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StoreError {
-    #[error("the disk is full; nothing was recorded; free space and repeat")]
-    Full,
+    #[error("the disk of {at} is full; nothing was recorded; free space there, then repeat")]
+    Full {
+        /// The folder, or the server.
+        at: String,
+    },
     #[error(
-        "only {} are free on the disk of the log, where {} stay in reserve; nothing was recorded; free space and repeat",
+        "only {} are free on the disk of {at}, where {} stay in reserve; nothing was recorded; free space there, then repeat",
         bytes_text(*.free_bytes),
         bytes_text(*.reserve_bytes)
     )]
-    NearlyFull { free_bytes: u64, reserve_bytes: u64 },
+    NearlyFull {
+        /// The folder.
+        at: String,
+        free_bytes: u64,
+        reserve_bytes: u64,
+    },
     #[error("the log can't be written now: {0}; nothing was recorded")]
     Failed(String),
     /// What is stored contradicts itself; it stays so until somebody mends it.

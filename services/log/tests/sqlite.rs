@@ -299,9 +299,10 @@ async fn a_full_disk_refuses_and_recovers() {
     for _ in 0..2 {
         let answers =
             futures::future::join_all([log.append(large.clone()), log.append(small.clone())]).await;
-        let full = AppendError::NoSpace(
-            "the disk is full; nothing was recorded; free space and repeat".to_owned(),
-        );
+        let full = AppendError::NoSpace(format!(
+            "the disk of {} is full; nothing was recorded; free space there, then repeat",
+            path.parent().unwrap().display()
+        ));
         assert_eq!(answers[0], Err(full));
         assert_eq!(log.head().await.unwrap(), head);
         assert_eq!(count(&log).await, 1);
@@ -345,7 +346,9 @@ async fn a_disk_that_is_nearly_full_refuses_and_goes_on_by_itself() {
             panic!("it was recorded");
         };
         assert!(
-            message.contains("only 1023.9 KiB") && message.contains("1.0 MiB stay in reserve"),
+            message.contains("only 1023.9 KiB")
+                && message.contains("1.0 MiB stay in reserve")
+                && message.contains(&*path.parent().unwrap().to_string_lossy()),
             "{message}"
         );
         assert!(message.contains("nothing was recorded"), "{message}");

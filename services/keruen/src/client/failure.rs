@@ -17,6 +17,8 @@ pub const UNREADABLE: u8 = 74;
 /// Exit status where repeating makes sense: outcome unknown, or the server is busy (`EX_TEMPFAIL`).
 pub const TEMPORARY: u8 = 75;
 
+/// Reason of a refusal for want of space on the disk of the log.
+const DISK_FULL: &str = "DISK_FULL";
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 /// Why a verb did not succeed.
@@ -149,6 +151,10 @@ impl fmt::Display for Failure {
             Self::Refused(status) | Self::NotNow(status) => write_status(out, status),
             Self::Busy(status) => {
                 write_status(out, status)?;
+                if is_disk_full(status) {
+                    // What the node says tells where to free space; waiting mends nothing.
+                    return Ok(());
+                }
                 write!(out, "\nnothing was recorded; try again in a moment")
             }
             Self::Kept {
@@ -217,6 +223,13 @@ fn write_status(out: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Result {
         write!(out, " {}={}", one_line(key), quoted(value))?;
     }
     out.write_str(")")
+}
+
+fn is_disk_full(status: &Status) -> bool {
+    let details = status.get_error_details();
+    details
+        .error_info()
+        .is_some_and(|info| info.reason == DISK_FULL)
 }
 
 fn quoted(value: &str) -> String {
@@ -327,6 +340,22 @@ mod tests {
         assert_eq!(
             explain(&status),
             "several fields break a rule\n  lines[0].quantity: must not be 0\n  owner_id: name one"
+        );
+    }
+
+    #[test]
+    fn a_full_disk_is_nothing_to_wait_for() {
+        let refused = |reason: &str| {
+            let details = ErrorDetails::with_error_info(reason, "keruen", HashMap::new());
+            let message = "the disk of /srv/keruen is full; free space there";
+            let status = Status::with_error_details(Code::ResourceExhausted, message, details);
+            written(&Failure::Busy(Box::new(status)))
+        };
+        assert!(refused("LOG_BUSY").contains("in a moment"));
+        let told = refused(DISK_FULL);
+        assert!(
+            told.contains("/srv/keruen") && !told.contains("in a moment"),
+            "{told}"
         );
     }
 

@@ -128,7 +128,9 @@ impl From<Fault> for StoreError {
         match fault {
             Fault::Fenced => Self::Fenced,
             Fault::Damaged(damage) => Self::Damaged(damage.to_string()),
-            Fault::Sql(error) if code(&error).as_deref() == Some(DISK_FULL) => Self::Full,
+            Fault::Sql(error) if code(&error).as_deref() == Some(DISK_FULL) => Self::Full {
+                at: "the PostgreSQL server".to_owned(),
+            },
             Fault::Sql(error) if code(&error).as_deref() == Some(READ_ONLY) => Self::Failed(
                 "the server takes no writes any more; check whether it became a replica, or what made it read-only"
                     .to_owned(),

@@ -17,6 +17,8 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
 /// What must stay free.
 pub(super) struct Reserve {
     free_space: FreeSpace,
+    /// The folder of the log, for whoever frees space there.
+    at: String,
     min_free_bytes: u64,
     /// Whether the last look found too little: a change is logged, not every refusal.
     is_short: bool,
@@ -26,10 +28,19 @@ impl Reserve {
     /// Keeps `min_free_bytes` free on the disk of the log at `path`; 0 keeps nothing.
     pub fn new(path: &Path, min_free_bytes: u64, free_space: Option<FreeSpace>) -> Self {
         let path = path.to_owned();
+        let folder = path.parent().unwrap_or(&path);
         Self {
+            at: folder.display().to_string(),
             free_space: free_space.unwrap_or_else(|| Arc::new(move || free_bytes(&path))),
             min_free_bytes,
             is_short: false,
+        }
+    }
+
+    /// What is said where the disk itself refused.
+    pub fn used_up(&self) -> StoreError {
+        StoreError::Full {
+            at: self.at.clone(),
         }
     }
 
@@ -66,6 +77,7 @@ impl Reserve {
         }
         if is_short {
             return Err(StoreError::NearlyFull {
+                at: self.at.clone(),
                 free_bytes,
                 reserve_bytes: self.min_free_bytes,
             });

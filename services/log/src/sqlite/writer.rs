@@ -128,7 +128,8 @@ impl Writer {
         look: impl FnOnce(&mut Lookup<'_, Rows<'_>>) -> Result<T, RowError>,
     ) -> Result<T, StoreError> {
         if self.compaction.is_none() {
-            let (tip, _) = load(&self.connection).map_err(|fault| of_fault(&fault))?;
+            let (tip, _) =
+                load(&self.connection).map_err(|fault| of_fault(&fault, &self.reserve))?;
             self.compaction = Some(self.read_runs(tip.position())?);
         }
         let mut lookup = Lookup {
@@ -185,7 +186,7 @@ impl Store for Shared {
         match load(&writer.connection) {
             Ok((tip, epoch)) if epoch == writer.epoch => Ok(tip),
             Ok(_) => Err(StoreError::Fenced),
-            Err(fault) => Err(of_fault(&fault)),
+            Err(fault) => Err(of_fault(&fault, &writer.reserve)),
         }
     }
 
@@ -233,7 +234,7 @@ impl Writer {
             (group, &changes),
             (from, to),
         )
-        .map_err(|error| refused(&error))?;
+        .map_err(|error| refused(&error, &self.reserve))?;
         if !moved {
             return Err(StoreError::Fenced);
         }
@@ -279,17 +280,17 @@ fn write(
     Ok(true)
 }
 
-fn of_fault(fault: &Fault) -> StoreError {
+fn of_fault(fault: &Fault, reserve: &Reserve) -> StoreError {
     match fault {
-        Fault::Sqlite(error) => refused(error),
+        Fault::Sqlite(error) => refused(error, reserve),
         Fault::Damaged(_) | Fault::DamagedIndex(_) => StoreError::Damaged(fault.to_string()),
         other => StoreError::Failed(other.to_string()),
     }
 }
 
-fn refused(error: &rusqlite::Error) -> StoreError {
+fn refused(error: &rusqlite::Error, reserve: &Reserve) -> StoreError {
     if file::is_full(error) {
-        StoreError::Full
+        reserve.used_up()
     } else {
         StoreError::Failed(error.to_string())
     }
