@@ -105,6 +105,18 @@ async fn the_doctor_tells_who_writes_a_log_on_postgres_and_how_the_relay_is() {
     let position = check(&report, "store")["position"].as_u64().unwrap();
     assert!(position > 0);
 
+    // Somebody who may not read the log needs a right, not a node.
+    let stranger = format!("stranger_to_{}", database.name());
+    tokio::task::block_in_place(|| database.execute(&format!("CREATE ROLE {stranger} LOGIN")));
+    let as_stranger = database.url_of(&stranger);
+    let (report, _) = doctor(&["--database-url", &as_stranger]);
+    let advice = check(&report, "store")["what_to_do"].as_str().unwrap();
+    assert!(
+        advice.contains("GRANT keruen_reader") && !advice.contains("serve"),
+        "{report:#}"
+    );
+    tokio::task::block_in_place(|| database.execute(&format!("DROP ROLE {stranger}")));
+
     let report = relay_at_head(&with_nats).await;
     let relay = check(&report, "relay");
     assert_eq!(relay["relay_position"], position, "{relay:#}");

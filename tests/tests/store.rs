@@ -177,21 +177,48 @@ impl Unprivileged {
     }
 
     fn serve(&self, data: &Path) -> Command {
+        self.verb(&[
+            "serve",
+            "--grpc-addr",
+            "127.0.0.1:0",
+            "--http-addr",
+            "127.0.0.1:0",
+            "--data",
+            &data.to_string_lossy(),
+        ])
+    }
+
+    fn verb(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .args([
-                "serve",
-                "--grpc-addr",
-                "127.0.0.1:0",
-                "--http-addr",
-                "127.0.0.1:0",
-                "--data",
-            ])
-            .arg(data);
+        command.args(arguments);
         if rustix::process::geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
         command
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_tells_who_may_not_look_to_come_as_somebody_else() {
+    let somebody = Unprivileged::new();
+    let (folder, _) = folder_with_history().await;
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let data = folder.path().to_string_lossy();
+    let told =
+        program::output(&mut somebody.verb(&["doctor", "--format", "json", "--data", &data]));
+    if rustix::process::geteuid().is_root() {
+        let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+        for check in told["checks"].as_array().unwrap() {
+            let name = check["check"].as_str().unwrap();
+            let what_to_do = check["what_to_do"].as_str().unwrap();
+            let is_hidden = ["store", "node", "files", "backup"].contains(&name);
+            assert_eq!(
+                what_to_do.contains("as the user of the node"),
+                is_hidden,
+                "{check}"
+            );
+            assert!(!what_to_do.contains("keruen serve"), "{check}");
+        }
     }
 }
 

@@ -39,6 +39,7 @@ fn space(visit: &Visit, examined: Option<&Examined>) -> Finding {
         }
     };
     let used = folder_bytes(folder);
+    let may_look = fs::read_dir(folder).is_ok() || !folder.exists();
     let room = free.saturating_sub(visit.min_free_bytes);
     let growth = examined.and_then(|examined| match bytes_per_day(visit, examined, used) {
         Ok(growth) => growth,
@@ -55,11 +56,15 @@ fn space(visit: &Visit, examined: Option<&Examined>) -> Finding {
         (Some(growth), _) => format!("; at {} a day it lasts for years", bytes_text(growth)),
         _ => String::new(),
     };
-    let found = format!(
-        "{} free, {} used{lasts}",
-        bytes_text(free),
-        bytes_text(used)
-    );
+    let found = if may_look {
+        format!(
+            "{} free, {} used{lasts}",
+            bytes_text(free),
+            bytes_text(used)
+        )
+    } else {
+        format!("{} free", bytes_text(free))
+    };
     let reserve = bytes_text(visit.min_free_bytes);
     let finding = if free < visit.min_free_bytes {
         Finding::attention(
@@ -80,7 +85,7 @@ fn space(visit: &Visit, examined: Option<&Examined>) -> Finding {
     };
     finding
         .figure("free_bytes", free)
-        .figure("used_bytes", used)
+        .figure("used_bytes", may_look.then_some(used))
         .figure("reserve_bytes", visit.min_free_bytes)
         .figure("bytes_per_day", growth)
         .figure("days_left", days)

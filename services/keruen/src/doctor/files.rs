@@ -1,12 +1,12 @@
 //! Who may read and write the files.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
 };
 
-use super::finding::Finding;
+use super::finding::{AS_THE_NODE, Finding};
 use crate::embedded::EmbeddedStore;
 
 /// Bits of a mode that let others write, and that let others do anything.
@@ -16,14 +16,27 @@ const OTHERS: u32 = 0o077;
 const EVERYBODY_LOOKS: u32 = 0o005;
 
 pub fn examine(store: &EmbeddedStore) -> Option<Finding> {
-    let folder = fs::metadata(&store.folder).ok()?;
+    let place = store.folder.display();
+    let looked = fs::metadata(&store.folder)
+        .and_then(|folder| fs::read_dir(&store.folder).map(|entries| (folder, entries)));
+    let (folder, entries) = match looked {
+        Ok(looked) => looked,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Some(Finding::attention(
+                "files",
+                format!("this user may not look into {place}"),
+                AS_THE_NODE,
+            ));
+        }
+        Err(_) => return None,
+    };
     let mut open = Vec::new();
     let mut foreign = Vec::new();
     // A sticky folder, as /tmp is, lets nobody remove or rename what is another's.
     if folder.permissions().mode() & OTHERS_WRITE != 0 && folder.mode() & 0o1000 == 0 {
         open.push(".".to_owned());
     }
-    for entry in fs::read_dir(&store.folder).into_iter().flatten().flatten() {
+    for entry in entries.flatten() {
         let Ok(metadata) = entry.metadata() else {
             continue;
         };
@@ -44,7 +57,6 @@ pub fn examine(store: &EmbeddedStore) -> Option<Finding> {
     }
     open.sort();
     foreign.sort();
-    let place = store.folder.display();
     Some(if !open.is_empty() {
         Finding::attention(
             "files",

@@ -7,6 +7,9 @@ use crate::{cells, render::record::Cell};
 /// Names of the columns.
 pub const COLUMNS: &[&str] = &["check", "state", "found", "what_to_do"];
 
+/// What to do where this user may not look.
+pub const AS_THE_NODE: &str = "run this as the user of the node";
+
 /// Whether somebody must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

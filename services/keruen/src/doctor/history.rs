@@ -1,6 +1,13 @@
 //! What follows the log: its backups, and its views.
 
-use super::{Visit, disk, duration_text, finding::Finding, store::Examined, views};
+use std::{fs::File, io, path::Path};
+
+use super::{
+    Visit, disk, duration_text,
+    finding::{AS_THE_NODE, Finding},
+    store::Examined,
+    views,
+};
 use crate::{
     embedded::{LastBackup, hex},
     render::record::grouped,
@@ -16,12 +23,21 @@ pub fn examine(visit: &Visit, examined: Option<&Examined>) -> Vec<Finding> {
     findings
 }
 
+fn may_not_read(path: &Path) -> bool {
+    let opened = File::open(path);
+    opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
 fn backup(visit: &Visit, examined: Option<&Examined>) -> Finding {
     let make = format!(
         "`keruen backup FILE --data {}`, to another disk",
         visit.store.folder.display()
     );
     let position = examined.map_or(0, |examined| examined.head.position);
+    if may_not_read(&LastBackup::path(&visit.store)) {
+        let found = "this user may not read when the last one was made";
+        return Finding::attention("backup", found, AS_THE_NODE);
+    }
     let Some(last) = LastBackup::read(&visit.store) else {
         return if position == 0 {
             Finding::ok("backup", "none, and nothing was recorded yet")

@@ -1,10 +1,13 @@
 //! A log on a PostgreSQL server: whether it is fit to hold it, and who writes it.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use keruen_log::{PostgresLog, PostgresRefusal, PostgresStanding, checkpoint::CheckpointKey};
 
-use super::{Head, finding::Finding};
+use super::{
+    Head,
+    finding::{AS_THE_NODE, Finding},
+};
 use crate::{embedded::hex, render::record::grouped, serve::KEY_FILE_NAME};
 
 /// The server's address, where the log stands, and what was found out.
@@ -14,9 +17,7 @@ pub async fn examine(url: &str, folder: &Path) -> (String, Option<Head>, Vec<Fin
     let standing = match PostgresLog::standing(url).await {
         Ok(standing) => standing,
         Err(error) => {
-            let finding =
-                Finding::attention("store", error.reason.to_string(), remedy(&error.reason));
-            return (error.at, None, vec![finding]);
+            return (error.at, None, vec![unreadable(&error.reason)]);
         }
     };
     let findings = vec![
@@ -33,12 +34,23 @@ pub async fn examine(url: &str, folder: &Path) -> (String, Option<Head>, Vec<Fin
     (standing.at, Some(head), findings)
 }
 
-fn remedy(refusal: &PostgresRefusal) -> &'static str {
+fn unreadable(refusal: &PostgresRefusal) -> Finding {
     match refusal {
-        PostgresRefusal::OlderVersion { found: 0, .. } => {
-            "name the database with --database-url; `keruen serve` makes a log in an empty one"
-        }
-        _ => "mend that, then run this once more",
+        PostgresRefusal::OlderVersion { found: 0, .. } => Finding::attention(
+            "store",
+            refusal.to_string(),
+            "name the database with --database-url; `keruen serve` makes a log in an empty one",
+        ),
+        PostgresRefusal::NoPrivilege { found, .. } => Finding::attention(
+            "store",
+            format!("the user may not read the log ({found})"),
+            "let an administrator GRANT keruen_reader to the user, or name the user of the node in --database-url",
+        ),
+        _ => Finding::attention(
+            "store",
+            refusal.to_string(),
+            "mend that, then run this once more",
+        ),
     }
 }
 
@@ -107,23 +119,28 @@ fn writer(standing: &PostgresStanding) -> Finding {
 fn signer(standing: &PostgresStanding, path: &Path) -> Finding {
     let known = &standing.verifier_key;
     let shown = path.display();
-    let own = fs::read_to_string(path).map(|text| text.trim_end_matches('\n').parse());
-    let own: Option<Result<CheckpointKey, _>> = own.ok();
+    let own: io::Result<Result<CheckpointKey, _>> =
+        fs::read_to_string(path).map(|text| text.trim_end_matches('\n').parse());
     let finding = match own {
-        None => Finding::ok("signer", format!("no key here, {shown}")),
-        Some(Err(error)) => Finding::attention(
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Finding::attention(
+            "signer",
+            format!("this user may not read the key {shown}"),
+            AS_THE_NODE,
+        ),
+        Err(_) => Finding::ok("signer", format!("no key here, {shown}")),
+        Ok(Err(error)) => Finding::attention(
             "signer",
             format!("the key {shown} is malformed: {error}"),
             "restore it from its copy",
         ),
-        Some(Ok(_)) if known.is_empty() => {
+        Ok(Ok(_)) if known.is_empty() => {
             Finding::ok("signer", "no node has said by which key it signs")
         }
-        Some(Ok(key)) if key.verifier_key().to_string() == *known => Finding::ok(
+        Ok(Ok(key)) if key.verifier_key().to_string() == *known => Finding::ok(
             "signer",
             format!("the key {shown} is that of the node that writes the log"),
         ),
-        Some(Ok(key)) => Finding::attention(
+        Ok(Ok(key)) => Finding::attention(
             "signer",
             format!(
                 "the key {shown} has the verifier key {}, and checkpoints of the log are signed by that of {known}",

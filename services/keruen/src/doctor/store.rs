@@ -2,7 +2,7 @@
 
 use keruen_log::{OpenError, StoreReader, StoredHead, holder_of};
 
-use super::finding::Finding;
+use super::finding::{AS_THE_NODE, Finding};
 use crate::{
     embedded::{EmbeddedStore, hex},
     render::record::grouped,
@@ -41,7 +41,7 @@ pub fn examine(store: &EmbeddedStore) -> (Option<Examined>, Vec<Finding>) {
         Err(error) => Finding::attention(
             "node",
             format!("nobody can tell whether it runs: {error}"),
-            "run this as the user of the node",
+            AS_THE_NODE,
         ),
     });
     let examined = opened.ok().map(|(reader, head)| Examined {
@@ -119,7 +119,7 @@ fn unreadable(store: &EmbeddedStore, error: &OpenError) -> Finding {
             Finding::attention(
                 "store",
                 format!("it can't be read: {found}"),
-                "run this as the user of the node, and see the row on files",
+                format!("{AS_THE_NODE}, or see to it that it may read {folder}"),
             )
         }
         other => Finding::attention(
