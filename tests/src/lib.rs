@@ -10,6 +10,7 @@
 
 pub mod browser;
 pub mod crash;
+pub mod desk;
 pub mod history;
 pub mod line;
 pub mod message;

@@ -6,44 +6,14 @@
     reason = "a test that can't go on fails"
 )]
 
-use keruen_tests::node::Node;
 use keruen_tests::{
-    program::{self, Outcome},
-    scene::{Clients, DONOR, MASK, MASK_A, NORTH},
+    desk::Desk,
+    scene::{DONOR, MASK, MASK_A, NORTH},
 };
 use serde_json::Value;
 
-struct Desk {
-    node: Node,
-}
-
-impl Desk {
-    fn run(&self, words: &str) -> Outcome {
-        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
-        program::run(arguments)
-    }
-
-    fn head(&self) -> u64 {
-        let text = self.run("log stats --format json").success();
-        let head: Value = serde_json::from_str(&text).unwrap();
-        head["position"].as_u64().unwrap()
-    }
-
-    /// The rows of a list as it is by now.
-    fn rows(&self, words: &str) -> Vec<Value> {
-        let position = self.head();
-        let text = self
-            .run(&format!("{words} --min-position {position} --format json"))
-            .success();
-        serde_json::from_str(&text).unwrap()
-    }
-}
-
 async fn stocked() -> Desk {
-    let node = Node::new().await;
-    Clients::on(&node.channel()).set_scene().await;
-    let desk = Desk { node };
+    let desk = Desk::new().await;
     for words in [
         format!("donation pledge --id GIFT --donor {DONOR} --line item={MASK_A},quantity=100"),
         format!(

@@ -7,74 +7,45 @@
     reason = "a test that can't go on fails"
 )]
 
-use keruen_tests::node::Node;
 use keruen_tests::{
-    program::{self, Outcome},
-    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH},
+    desk::Desk,
+    scene::{CARRIER, DONOR, HOSPITAL, MASK_A, NORTH},
 };
 use serde_json::Value;
 
-struct Desk {
-    node: Node,
+/// The id of the newest event of a type about a batch.
+fn event_id(desk: &Desk, batch_id: &str, name: &str) -> String {
+    let steps = steps(&desk, batch_id);
+    let step = steps.iter().rfind(|step| {
+        let kind = step["type"].as_str().unwrap();
+        kind.ends_with(&format!(".{name}"))
+    });
+    step.unwrap_or_else(|| panic!("no {name} in {steps:?}"))["eventId"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
-impl Desk {
-    fn run(&self, words: &str) -> Outcome {
-        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
-        program::run(arguments)
-    }
+fn steps(desk: &Desk, batch_id: &str) -> Vec<Value> {
+    let trace = trace(&desk, batch_id);
+    trace["batches"][0]["steps"].as_array().unwrap().clone()
+}
 
-    fn json(&self, words: &str) -> Value {
-        let text = self.run(&format!("{words} --format json")).success();
-        serde_json::from_str(&text).unwrap()
-    }
+fn trace(desk: &Desk, batch_id: &str) -> Value {
+    desk.json(&format!(
+        "trace batch {batch_id} --min-position {}",
+        desk.head()
+    ))
+}
 
-    fn refused(&self, words: &str, named: &str) {
-        let refused = self.run(words).refused(1);
-        assert!(refused.contains(named), "{named:?} in {refused}");
-    }
-
-    fn head(&self) -> u64 {
-        self.json("log stats")["position"].as_u64().unwrap()
-    }
-
-    /// The id of the newest event of a type about a batch.
-    fn event_id(&self, batch_id: &str, name: &str) -> String {
-        let steps = self.steps(batch_id);
-        let step = steps.iter().rfind(|step| {
-            let kind = step["type"].as_str().unwrap();
-            kind.ends_with(&format!(".{name}"))
-        });
-        step.unwrap_or_else(|| panic!("no {name} in {steps:?}"))["eventId"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-
-    fn steps(&self, batch_id: &str) -> Vec<Value> {
-        let trace = self.trace(batch_id);
-        trace["batches"][0]["steps"].as_array().unwrap().clone()
-    }
-
-    fn trace(&self, batch_id: &str) -> Value {
-        self.json(&format!(
-            "trace batch {batch_id} --min-position {}",
-            self.head()
-        ))
-    }
-
-    /// On hand, received, consumed, disposed of over everything.
-    fn sums(&self) -> [i64; 4] {
-        let rows = self.json(&format!("stock --by item --min-position {}", self.head()));
-        ["on_hand", "received", "consumed", "disposed"].map(|it| rows[0][it].as_i64().unwrap())
-    }
+/// On hand, received, consumed, disposed of over everything.
+fn sums(desk: &Desk) -> [i64; 4] {
+    let rows = desk.json(&format!("stock --by item --min-position {}", desk.head()));
+    ["on_hand", "received", "consumed", "disposed"].map(|it| rows[0][it].as_i64().unwrap())
 }
 
 async fn stocked() -> Desk {
-    let node = Node::new().await;
-    Clients::on(&node.channel()).set_scene().await;
-    let desk = Desk { node };
+    let desk = Desk::new().await;
     desk.run(&format!(
         "donation pledge --id GIFT --donor {DONOR} --line item={MASK_A},quantity=100"
     ))
@@ -101,9 +72,9 @@ async fn a_wrong_receipt_is_corrected_after_half_of_it_was_shipped_and_some_cons
         "stock consume --facility {HOSPITAL} --item {MASK_A} --quantity 20 --purpose patient"
     ))
     .success();
-    assert_eq!(desk.sums(), [80, 100, 20, 0]);
+    assert_eq!(sums(&desk), [80, 100, 20, 0]);
     let head = desk.head();
-    let receipt = desk.event_id("B1", "DonationReceived");
+    let receipt = event_id(&desk, "B1", "DonationReceived");
 
     // Forty had come. Nothing is recorded by looking at what would happen.
     let correct = format!(
@@ -119,12 +90,12 @@ async fn a_wrong_receipt_is_corrected_after_half_of_it_was_shipped_and_some_cons
     assert_eq!(corrected["correctedEventIds"][0], receipt);
 
     // The books are true: 30 at the hospital, 20 used up, 40 received and 10 found.
-    assert_eq!(desk.sums(), [30, 50, 20, 0]);
+    assert_eq!(sums(&desk), [30, 50, 20, 0]);
     let donation = desk.json("donation get GIFT")["donation"].clone();
     assert_eq!(donation["lines"][0]["received"], "40");
     assert_eq!(donation["lines"][0]["outstanding"], "60");
     // The history is whole, and the trace says so.
-    let steps = desk.steps("B1");
+    let steps = steps(&desk, "B1");
     let named: Vec<&str> = steps
         .iter()
         .map(|step| step["type"].as_str().unwrap().rsplit('.').next().unwrap())
@@ -136,7 +107,7 @@ async fn a_wrong_receipt_is_corrected_after_half_of_it_was_shipped_and_some_cons
     );
     assert_eq!(steps[0]["quantity"], "100");
     assert_eq!(steps.last().unwrap()["correctsEventId"], receipt);
-    let places = desk.trace("B1")["batches"][0]["places"].clone();
+    let places = trace(&desk, "B1")["batches"][0]["places"].clone();
     let sum: i64 = places
         .as_array()
         .unwrap()
@@ -164,12 +135,12 @@ async fn what_did_not_happen_is_voided_once() {
         "stock dispose --facility {NORTH} --batch B1 --quantity 30 --reason damaged"
     ))
     .success();
-    assert_eq!(desk.sums(), [70, 100, 0, 30]);
-    let disposal = desk.event_id("B1", "StockDisposed");
+    assert_eq!(sums(&desk), [70, 100, 0, 30]);
+    let disposal = event_id(&desk, "B1", "StockDisposed");
     desk.run(&format!("correct void {disposal}")).success();
-    assert_eq!(desk.sums(), [100, 100, 0, 0]);
+    assert_eq!(sums(&desk), [100, 100, 0, 0]);
     desk.refused(&format!("correct void {disposal}"), "voided already");
-    let receipt = desk.event_id("B1", "DonationReceived");
+    let receipt = event_id(&desk, "B1", "DonationReceived");
     desk.refused(&format!("correct void {receipt}"), "correct the receipt");
     desk.refused(
         "correct void 00000000-0000-4000-8000-000000000000/0",
@@ -211,7 +182,7 @@ async fn what_did_not_happen_is_not_in_the_past_either() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recall_binds_the_right_lot() {
     let desk = stocked().await;
-    let receipt = desk.event_id("B1", "DonationReceived");
+    let receipt = event_id(&desk, "B1", "DonationReceived");
     desk.run(&format!(
         "recall start --item {MASK_A} --lot L1 --reason defect --authority {DONOR}"
     ))
@@ -252,8 +223,8 @@ async fn what_was_told_of_a_shipment_and_of_money_is_taken_back() {
     ] {
         desk.run(&words).success();
     }
-    let dispatch = desk.event_id("B1", "ShipmentDispatched");
-    let receipt = desk.event_id("B1", "ShipmentReceived");
+    let dispatch = event_id(&desk, "B1", "ShipmentDispatched");
+    let receipt = event_id(&desk, "B1", "ShipmentReceived");
     desk.refused(&format!("correct void {dispatch}"), "MOVED_ON_SINCE");
     let back = desk.json(&format!("correct void {receipt}"));
     assert_eq!(back["stockLevel"]["facilityId"], HOSPITAL);
@@ -268,7 +239,7 @@ async fn what_was_told_of_a_shipment_and_of_money_is_taken_back() {
         (&"100".into(), &"50".into())
     );
     desk.refused(&format!("correct void {dispatch}"), "ALREADY_VOIDED");
-    let steps = desk.steps("B1");
+    let steps = steps(&desk, "B1");
     let last = steps.last().unwrap();
     assert_eq!(last["correctsEventId"], dispatch);
 

@@ -7,45 +7,11 @@
     reason = "a test that can't go on fails"
 )]
 
-use keruen_tests::node::Node;
 use keruen_tests::{
-    program::{self, Outcome},
-    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH, SOUTH},
+    desk::Desk,
+    scene::{CARRIER, DONOR, HOSPITAL, MASK_A, NORTH, SOUTH},
 };
 use serde_json::Value;
-
-struct Desk {
-    node: Node,
-}
-
-impl Desk {
-    async fn set() -> Self {
-        let node = Node::new().await;
-        Clients::on(&node.channel()).set_scene().await;
-        Self { node }
-    }
-
-    fn run(&self, words: &str) -> Outcome {
-        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
-        program::run(arguments)
-    }
-
-    fn json(&self, words: &str) -> Value {
-        let text = self.run(&format!("{words} --format json")).success();
-        serde_json::from_str(&text).unwrap()
-    }
-
-    fn refused(&self, words: &str, named: &str) {
-        let refused = self.run(words).refused(1);
-        assert!(refused.contains(named), "{named:?} in {refused}");
-    }
-
-    /// What views must have taken in.
-    fn head(&self) -> u64 {
-        self.json("log stats")["position"].as_u64().unwrap()
-    }
-}
 
 /// A number in protobuf JSON.
 fn number(value: &Value) -> i64 {
@@ -54,7 +20,7 @@ fn number(value: &Value) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_donation_from_abroad_is_followed_to_its_end() {
-    let desk = Desk::set().await;
+    let desk = Desk::new().await;
     desk.run(&format!(
         "donation pledge --id GIFT --donor {DONOR} --line item={MASK_A},quantity=100 --money 5000.00USD \
          --condition report-use --expected-on 2020-06-01 --anonymous"
@@ -138,7 +104,7 @@ async fn a_donation_from_abroad_is_followed_to_its_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_earmark_binds_until_goods_are_where_they_are_meant_to_be() {
-    let desk = Desk::set().await;
+    let desk = Desk::new().await;
     desk.run(&format!(
         "donation pledge --id GIFT --donor {DONOR} --line item={MASK_A},quantity=100 --earmark facility={HOSPITAL}"
     ))
@@ -186,7 +152,7 @@ fn stock_by(desk: &Desk, group: &str) -> Vec<(String, i64, i64)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_given_to_the_ministry_is_entered_into_the_books_of_two_hospitals() {
-    let desk = Desk::set().await;
+    let desk = Desk::new().await;
     for (id, kind) in [
         ("MOH", "ministry"),
         ("CITY", "hospital"),

@@ -7,54 +7,21 @@
     reason = "a test that can't go on fails"
 )]
 
-use keruen_tests::node::Node;
 use keruen_tests::{
-    program::{self, Outcome},
-    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH},
+    desk::Desk,
+    scene::{CARRIER, DONOR, HOSPITAL, MASK_A, NORTH},
 };
-use serde_json::Value;
 
-struct Desk {
-    node: Node,
-}
-
-impl Desk {
-    fn run(&self, words: &str) -> Outcome {
-        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
-        program::run(arguments)
-    }
-
-    fn json(&self, words: &str) -> Value {
-        let text = self.run(&format!("{words} --format json")).success();
-        serde_json::from_str(&text).unwrap()
-    }
-
-    /// Answers of views, as of now.
-    fn view(&self, words: &str) -> Value {
-        let head = self.json("log stats")["position"].as_u64().unwrap();
-        self.json(&format!("{words} --min-position {head}"))
-    }
-
-    #[track_caller]
-    fn refused(&self, words: &str, why: &str) {
-        let told = self.run(words).refused(1);
-        assert!(told.contains(why), "{why} in {told}");
-    }
-
-    fn stock(&self, facility_id: &str, item_id: &str) -> [i64; 4] {
-        let rows = self.view(&format!(
-            "stock --by facility --facility {facility_id} --item {item_id}"
-        ));
-        ["on_hand", "held", "available", "converted"].map(|it| rows[0][it].as_i64().unwrap())
-    }
+fn stock(desk: &Desk, facility_id: &str, item_id: &str) -> [i64; 4] {
+    let rows = desk.view(&format!(
+        "stock --by facility --facility {facility_id} --item {item_id}"
+    ));
+    ["on_hand", "held", "available", "converted"].map(|it| rows[0][it].as_i64().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_a_kit_is_known_until_it_is_taken_apart() {
-    let node = Node::new().await;
-    Clients::on(&node.channel()).set_scene().await;
-    let desk = Desk { node };
+    let desk = Desk::new().await;
     desk.run(&format!(
         "donation pledge --id GIFT --donor {DONOR} --line item={MASK_A},quantity=100"
     ))
@@ -77,8 +44,8 @@ async fn what_is_in_a_kit_is_known_until_it_is_taken_apart() {
     ))
     .success();
     // Five kits hold masks of L1, two hold masks of L2.
-    assert_eq!(desk.stock(NORTH, "KIT"), [7, 0, 7, 0]);
-    assert_eq!(desk.stock(NORTH, MASK_A), [12, 0, 12, 28]);
+    assert_eq!(stock(&desk, NORTH, "KIT"), [7, 0, 7, 0]);
+    assert_eq!(stock(&desk, NORTH, MASK_A), [12, 0, 12, 28]);
     let kit = desk.json("batch get K1")["batch"].clone();
     assert_eq!(kit["components"][0]["batchId"], "B1");
     assert_eq!(kit["components"][0]["quantity"], "4");
@@ -101,7 +68,7 @@ async fn what_is_in_a_kit_is_known_until_it_is_taken_apart() {
     let holders = shown["holders"].as_array().unwrap();
     let hospital = holders.iter().find(|it| it["facilityId"] == HOSPITAL);
     assert_eq!(hospital.unwrap()["kits"], "3");
-    assert_eq!(desk.stock(HOSPITAL, "KIT"), [3, 3, 0, 0]);
+    assert_eq!(stock(&desk, HOSPITAL, "KIT"), [3, 3, 0, 0]);
     let issue = format!("stock consume --facility {HOSPITAL} --item KIT --quantity 1");
     desk.refused(&format!("{issue} --purpose patient"), "INSUFFICIENT_STOCK");
     let text = desk.run(&format!("recall show {MASK_A} L1")).success();
@@ -124,7 +91,7 @@ async fn what_is_in_a_kit_is_known_until_it_is_taken_apart() {
         "kit break --facility {HOSPITAL} --batch K1 --quantity 2"
     ))
     .success();
-    assert_eq!(desk.stock(HOSPITAL, MASK_A), [8, 8, 0, 0]);
-    assert_eq!(desk.stock(NORTH, MASK_A), [12, 0, 12, 20]);
+    assert_eq!(stock(&desk, HOSPITAL, MASK_A), [8, 8, 0, 0]);
+    assert_eq!(stock(&desk, NORTH, MASK_A), [12, 0, 12, 20]);
     desk.run("check").success();
 }

@@ -7,42 +7,15 @@
 )]
 
 use keruen_tests::{
-    node::Node,
-    program::{self, Outcome},
-    scene::{CARRIER, Clients, HOSPITAL, MASK, MASK_A, NORTH, SOUTH},
+    desk::Desk,
+    program,
+    scene::{CARRIER, HOSPITAL, MASK, MASK_A, NORTH, SOUTH},
 };
 use serde_json::Value;
 
-struct Desk {
-    node: Node,
-}
-
-impl Desk {
-    fn run(&self, words: &str) -> Outcome {
-        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
-        program::run(arguments)
-    }
-
-    /// The rows of a report as it is by now.
-    fn rows(&self, words: &str) -> Vec<Value> {
-        let text = self.run("log stats --format json").success();
-        let head: Value = serde_json::from_str(&text).unwrap();
-        let text = self
-            .run(&format!(
-                "{words} --min-position {} --format json",
-                head["position"]
-            ))
-            .success();
-        serde_json::from_str(&text).unwrap()
-    }
-}
-
 /// A hospital that asks, and a warehouse that has something.
 async fn desk() -> Desk {
-    let node = Node::new().await;
-    Clients::on(&node.channel()).set_scene().await;
-    let desk = Desk { node };
+    let desk = Desk::new().await;
     desk.run(&format!(
         "stock open --facility {NORTH} --line item={MASK_A},quantity=60,lot=A1,expires=2099-01-31,batch=B1"
     ))

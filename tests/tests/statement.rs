@@ -7,43 +7,28 @@
 )]
 
 use keruen_tests::{
-    node::Node,
-    program::{self, Outcome},
-    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH, PUMP_A},
+    desk::Desk,
+    scene::{CARRIER, DONOR, HOSPITAL, MASK_A, NORTH, PUMP_A},
 };
 
 /// When everything came that came.
 const THEN: &str = "--occurred-at 2021-03-05T10:00:00+05:00";
 
-struct Desk {
-    node: Node,
-}
-
-impl Desk {
-    fn run(&self, words: &str) -> Outcome {
-        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
-        program::run(arguments)
-    }
-
-    /// A statement of the donor, as CSV without its header, and the command that gets it again.
-    fn statement(&self, words: &str) -> (Vec<String>, String) {
-        let outcome = self.run(&format!(
-            "report statement --donor {DONOR} {words} --format csv"
-        ));
-        let told = outcome.stderr.clone();
-        let again = told.split("to get it again: keruen ").nth(1).unwrap();
-        let rows = outcome.success();
-        let rows = rows.lines().skip(1).map(str::to_owned).collect();
-        (rows, again.trim().to_owned())
-    }
+/// A statement of the donor, as CSV without its header, and the command that gets it again.
+fn statement(desk: &Desk, words: &str) -> (Vec<String>, String) {
+    let outcome = desk.run(&format!(
+        "report statement --donor {DONOR} {words} --format csv"
+    ));
+    let told = outcome.stderr.clone();
+    let again = told.split("to get it again: keruen ").nth(1).unwrap();
+    let rows = outcome.success();
+    let rows = rows.lines().skip(1).map(str::to_owned).collect();
+    (rows, again.trim().to_owned())
 }
 
 /// Sixty masks and two pumps, of which some stay, some are on their way, and some are in use.
 async fn desk() -> Desk {
-    let node = Node::new().await;
-    Clients::on(&node.channel()).set_scene().await;
-    let desk = Desk { node };
+    let desk = Desk::new().await;
     desk.run(&format!(
         "donation pledge --id GIFT --donor {DONOR} --line item={MASK_A},quantity=60 --line item={PUMP_A},quantity=2 {THEN}"
     ))
@@ -84,7 +69,7 @@ async fn desk() -> Desk {
 async fn a_donor_is_told_what_became_of_everything_and_the_same_again() {
     let desk = desk().await;
     let row = |item: &str, told: &str| format!("GIFT,{item},{told}");
-    let (rows, _) = desk.statement("");
+    let (rows, _) = statement(&desk, "");
     let silent = [
         row(MASK_A, "unreported,,30,75.00,USD,,,"),
         row(PUMP_A, "unreported,,2,,,,,"),
@@ -102,7 +87,7 @@ async fn a_donor_is_told_what_became_of_everything_and_the_same_again() {
         "asset put-into-service {PUMP_A} S-1 --trained person:9 --document kind=acceptance-act,number=A-1"
     ))
     .success();
-    let (rows, again) = desk.statement("");
+    let (rows, again) = statement(&desk, "");
     let wanted = [
         row(MASK_A, "received,,60,150.00,USD,,,"),
         row(MASK_A, "at-warehouse,,22,55.00,USD,,,"),
@@ -119,13 +104,13 @@ async fn a_donor_is_told_what_became_of_everything_and_the_same_again() {
     // The last day of use is one of use.
     let expired = row(MASK_A, "expired,,48,120.00,USD,,,");
     for (day, is_expired) in [("2090-01-01", false), ("2090-01-02", true)] {
-        let (rows, _) = desk.statement(&format!("--until {day}"));
+        let (rows, _) = statement(&desk, &format!("--until {day}"));
         assert_eq!(rows.contains(&expired), is_expired, "{day}: {rows:?}");
     }
 
     // Whatever is recorded since, it is the same again; on the page, too.
     desk.run(&consume(6)).success();
-    assert_ne!(desk.statement("").0, rows);
+    assert_ne!(statement(&desk, "").0, rows);
     let frozen = desk.run(&format!("{again} --format csv")).success();
     assert_eq!(
         frozen.lines().next(),
@@ -149,7 +134,7 @@ async fn a_donor_is_told_what_became_of_everything_and_the_same_again() {
     assert_eq!(json.as_array().unwrap().len(), wanted.len());
 
     let (_, at) = again.split_once("--at ").unwrap();
-    let (changes, _) = desk.statement(&format!("--since {at} --changed-only"));
+    let (changes, _) = statement(&desk, &format!("--since {at} --changed-only"));
     let wanted = [
         row(MASK_A, "delivered,,20,50.00,USD,26,65.00,USD"),
         row(MASK_A, "used,,10,25.00,USD,4,10.00,USD"),

@@ -7,51 +7,20 @@
     reason = "a test that can't go on fails"
 )]
 
-use keruen_tests::node::Node;
 use keruen_tests::{
-    program::{self, Outcome},
-    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH, PUMP, PUMP_A, SOUTH},
+    desk::Desk,
+    scene::{CARRIER, DONOR, HOSPITAL, MASK_A, NORTH, PUMP, PUMP_A, SOUTH},
 };
 use serde_json::Value;
 
-/// The program, as its users run it against a node.
-struct Desk {
-    node: Node,
-}
-
-impl Desk {
-    async fn new() -> Self {
-        let node = Node::new().await;
-        Clients::on(&node.channel()).set_scene().await;
-        Self { node }
-    }
-
-    fn run(&self, words: &str) -> Outcome {
-        let mut arguments: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        arguments.extend(["--server".to_owned(), self.node.grpc_url().to_owned()]);
-        program::run(arguments)
-    }
-
-    fn json(&self, words: &str) -> Value {
-        let text = self.run(&format!("{words} --format json")).success();
-        serde_json::from_str(&text).unwrap()
-    }
-
-    #[track_caller]
-    fn refused(&self, words: &str, why: &str) {
-        let told = self.run(words).refused(1);
-        assert!(told.contains(why), "{why} in {told}");
-    }
-
-    /// On hand, held and available of an item at a facility.
-    fn stock(&self, facility_id: &str, item_id: &str) -> [i64; 3] {
-        let head = self.json("log stats")["position"].as_u64().unwrap();
-        let rows = self.json(&format!(
-            "stock --by facility --facility {facility_id} --item {item_id} --min-position {head}"
-        ));
-        let number = |name: &str| rows[0][name].as_i64().unwrap();
-        [number("on_hand"), number("held"), number("available")]
-    }
+/// On hand, held and available of an item at a facility.
+fn stock(desk: &Desk, facility_id: &str, item_id: &str) -> [i64; 3] {
+    let head = desk.json("log stats")["position"].as_u64().unwrap();
+    let rows = desk.json(&format!(
+        "stock --by facility --facility {facility_id} --item {item_id} --min-position {head}"
+    ));
+    let number = |name: &str| rows[0][name].as_i64().unwrap();
+    [number("on_hand"), number("held"), number("available")]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +31,7 @@ async fn what_moves_while_people_count_is_not_missing() {
          --line item={MASK_A},quantity=40,held=yes,batch=B2"
     ))
     .success();
-    assert_eq!(desk.stock(NORTH, MASK_A), [140, 40, 100]);
+    assert_eq!(stock(&desk, NORTH, MASK_A), [140, 40, 100]);
     desk.refused(
         &format!("stock open --facility {NORTH} --line item={MASK_A},quantity=1"),
         "BOOKS_OPEN_ALREADY",
@@ -86,7 +55,7 @@ async fn what_moves_while_people_count_is_not_missing() {
         (&lot["expected"], &lot["counted"]),
         (&"100".into(), &"97".into())
     );
-    assert_eq!(desk.stock(NORTH, MASK_A), [112, 45, 67]);
+    assert_eq!(stock(&desk, NORTH, MASK_A), [112, 45, 67]);
     let shown = desk.run("stock get-count C1").success();
     assert!(shown.contains("difference"), "{shown}");
     desk.refused(
@@ -99,7 +68,7 @@ async fn what_moves_while_people_count_is_not_missing() {
         "stock excursion --facility {NORTH} --item {MASK_A} --batch B1 --seen=-4..31.5 --minutes 90"
     ))
     .success();
-    assert_eq!(desk.stock(NORTH, MASK_A), [112, 112, 0]);
+    assert_eq!(stock(&desk, NORTH, MASK_A), [112, 112, 0]);
     desk.run(
         "batch shorten-expiry B1 --expires-on 2030-01-01 --document kind=quality-decision,number=1",
     )
@@ -108,7 +77,7 @@ async fn what_moves_while_people_count_is_not_missing() {
         "stock return --facility {NORTH} --batch B2 --quantity 40 --reason not-needed --recipient {DONOR}"
     ))
     .success();
-    assert_eq!(desk.stock(NORTH, MASK_A), [72, 72, 0]);
+    assert_eq!(stock(&desk, NORTH, MASK_A), [72, 72, 0]);
 
     // Packages that nobody can name.
     desk.run(&format!(
@@ -262,7 +231,7 @@ async fn a_laboratory_takes_along_what_is_in_it() {
         .success();
     desk.refused("asset put-in LAB L-1 --inside CYCLER,C-1", "ASSET_NESTING");
     desk.refused("asset retire LAB L-1 --reason replaced", "ASSET_NOT_EMPTY");
-    assert_eq!(desk.stock(NORTH, "CYCLER"), [2, 1, 1]);
+    assert_eq!(stock(&desk, NORTH, "CYCLER"), [2, 1, 1]);
     desk.run(&format!(
         "shipment request --id S1 --from {NORTH} --to {HOSPITAL} --line item=LAB,quantity=1"
     ))
@@ -278,11 +247,11 @@ async fn a_laboratory_takes_along_what_is_in_it() {
             .unwrap()
             .to_owned()
     };
-    assert_eq!(desk.stock(NORTH, "CYCLER"), [1, 0, 1]);
+    assert_eq!(stock(&desk, NORTH, "CYCLER"), [1, 0, 1]);
     assert_eq!(place("status"), "TRACE_STATUS_IN_TRANSIT");
     assert_eq!(place("custodianId"), CARRIER);
     desk.run("shipment receive S1").success();
-    assert_eq!(desk.stock(HOSPITAL, "CYCLER"), [1, 1, 0]);
+    assert_eq!(stock(&desk, HOSPITAL, "CYCLER"), [1, 1, 0]);
     assert_eq!(place("facilityId"), HOSPITAL);
     let shown = desk.json("asset get LAB L-1");
     assert_eq!(shown["asset"]["contents"][0]["serialNumber"], "C-1");
@@ -291,7 +260,7 @@ async fn a_laboratory_takes_along_what_is_in_it() {
     let shown = desk.run("trace asset LAB L-1").success();
     assert!(shown.contains("inside it: CYCLER C-1"), "{shown}");
     desk.run("asset take-out CYCLER C-1").success();
-    assert_eq!(desk.stock(HOSPITAL, "CYCLER"), [1, 0, 1]);
+    assert_eq!(stock(&desk, HOSPITAL, "CYCLER"), [1, 0, 1]);
     assert!(desk.run("check").success().contains("keep"));
 }
 
@@ -352,7 +321,7 @@ async fn a_pump_lives_from_identification_to_retirement() {
     ))
     .success();
     is("INSTALLED", "IN_SERVICE");
-    assert_eq!(desk.stock(HOSPITAL, PUMP_A), [1, 1, 0]);
+    assert_eq!(stock(&desk, HOSPITAL, PUMP_A), [1, 1, 0]);
 
     // It breaks down, and is repaired elsewhere.
     desk.run(&format!(
@@ -372,7 +341,7 @@ async fn a_pump_lives_from_identification_to_retirement() {
     desk.run(&format!("{} --outcome repaired", asset("end-repair")))
         .success();
     is("FACILITY", "IN_SERVICE");
-    assert_eq!(desk.stock(HOSPITAL, PUMP_A), [1, 0, 1]);
+    assert_eq!(stock(&desk, HOSPITAL, PUMP_A), [1, 0, 1]);
 
     // It is lent, comes back, and is retired.
     let lent = |due: &str| format!("{} --borrower {DONOR} --due {due}", asset("lend"));
@@ -430,7 +399,7 @@ async fn a_hospital_used_more_than_the_books_know_of() {
     desk.refused(&format!("{used} --purpose patient"), "INSUFFICIENT_STOCK");
     desk.run(&format!("{used} --purpose patient --already-used"))
         .success();
-    assert_eq!(desk.stock(HOSPITAL, MASK_A), [0, 0, 0]);
+    assert_eq!(stock(&desk, HOSPITAL, MASK_A), [0, 0, 0]);
     let head = desk.json("log stats")["position"].as_u64().unwrap();
     let rows = desk.json(&format!(
         "stock --by facility,batch --facility {HOSPITAL} --min-position {head}"
