@@ -6,6 +6,8 @@
     reason = "a test that can't go on fails"
 )]
 
+use std::path::Path;
+
 use keruen_tests::{
     desk::Desk,
     scene::{CARRIER, DONOR, HOSPITAL, MASK_A, NORTH, PUMP_A},
@@ -121,8 +123,15 @@ async fn a_donor_is_told_what_became_of_everything_and_the_same_again() {
     );
     assert_eq!(frozen.lines().skip(1).collect::<Vec<_>>(), wanted);
     let file = desk.node.data().join("statement.html");
-    desk.run(&format!("{again} --page {}", file.display()))
-        .success();
+    let page = |file: &Path, format: &str| {
+        desk.run(&format!("{again} --page {} {format}", file.display()))
+    };
+    assert_eq!(page(&file, "").success(), "");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(page(&file, "--format csv").success(), frozen);
+    let nowhere = desk.node.data().join("nowhere/statement.html");
+    let told = page(&nowhere, "").refused(1);
+    assert!(told.contains(&*nowhere.to_string_lossy()), "{told}");
     let page = std::fs::read_to_string(file).unwrap();
     for told in [&*again, ">26<", "65.00 USD", ">in service<"] {
         assert!(page.contains(told), "{told}: {page}");

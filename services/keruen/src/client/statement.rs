@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use keruen_proto::reports::v1::{GetStatementRequest, get_statement_request::Party};
 
@@ -43,7 +44,7 @@ pub struct Statement {
     /// After how many days without a report use counts as unreported
     #[arg(long, value_name = "DAYS", default_value_t = USUAL_UNREPORTED_DAYS, value_parser = value::span)]
     unreported_days: i32,
-    /// Write it as a page that can be printed to this file
+    /// Write it as a page that can be printed to this file; with --format, also print it in that format
     #[arg(long, value_name = "FILE.html")]
     page: Option<PathBuf>,
     /// How many rows at most
@@ -52,7 +53,7 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Prints it, or writes its page.
+    /// Prints it, writes its page, or both.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         let party = match (self.donor, self.owner) {
             (Some(donor_id), _) => Some(Party::DonorId(donor_id)),
@@ -82,11 +83,13 @@ impl Statement {
         }
         let more = !token.is_empty() || statement.rows.len() > self.limit;
         statement.rows.truncate(self.limit);
-        if let Some(path) = self.page {
+        if let Some(path) = &self.page {
             let page = statement::page(&statement, self.since, &again(&question))
                 .map_err(|error| Failure::Other(error.into()))?;
-            std::fs::write(&path, page)?;
-        } else {
+            std::fs::write(path, page)
+                .with_context(|| format!("--page {} can't be written", path.display()))?;
+        }
+        if self.page.is_none() || session.stated_format().is_some() {
             session.output().listed(&statement.rows)?;
         }
         anstream::eprintln!(
