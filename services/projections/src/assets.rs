@@ -8,18 +8,15 @@ use keruen_proto::{
 use prost::Message;
 
 use crate::{
-    boards::{Page, Paging},
     clauses::Clauses,
     database::{Connection, Row},
     fields::Fields,
     filter::{Column, Filter, Kind, Known, Order, column, words},
     names::{self, Facilities},
-    paging,
+    paging::{Page, Paging},
     refusal::Refusal,
 };
 
-const USUAL_ROWS: usize = 100;
-const MAX_ROWS: usize = 1_000;
 /// A service that is due later than in a hundred years is not planned.
 const MAX_DAYS: i32 = 36_525;
 /// Where assets are that left the books.
@@ -102,16 +99,7 @@ impl AssetsQuery {
         let filter = Filter::parse(&mut fields, &request.filter, &ASSETS);
         let order = Order::parse(&mut fields, &request.order_by, &ASSETS, &KEYS);
         let order = order.unwrap_or_else(|| Order::usual(&KEYS, false));
-        let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
-        fields.finish()?;
-        let bare = ListAssetsRequest {
-            page_size: 0,
-            page_token: String::new(),
-            min_position: 0,
-            ..request.clone()
-        };
-        let fingerprint = paging::fingerprint("assets", &bare);
-        let resume = paging::resume(&request.page_token, fingerprint, &order.shape())?;
+        let paging = Paging::parse(fields, "assets", request, &order.shape())?;
         Ok(Self {
             region_id,
             facility_id,
@@ -124,11 +112,7 @@ impl AssetsQuery {
             show_gone: request.show_gone,
             filter,
             order,
-            paging: Paging {
-                page_size,
-                fingerprint,
-                resume,
-            },
+            paging,
         })
     }
 
@@ -143,14 +127,8 @@ impl AssetsQuery {
         names::known_item(connection, self.item_id.as_deref())?;
         names::known_owner(connection, self.owner_id.as_deref())?;
         let mut clauses = Clauses::default();
-        if let Some(region_id) = &self.region_id {
-            let today = clauses.parameter(&*today.to_string());
-            let region_id = clauses.parameter(region_id.as_str());
-            clauses.condition(format!(
-                "facility_id IN (SELECT facility_id FROM facility_regions \
-                 WHERE region_id = {region_id} AND valid_from <= {today} AND valid_to > {today})"
-            ));
-        }
+        let day = today.to_string();
+        clauses.in_region("facility_id", self.region_id.as_deref(), &day);
         clauses.equal("facility_id", self.facility_id.as_deref());
         clauses.equal("item_id", self.item_id.as_deref());
         clauses.equal("owner_id", self.owner_id.as_deref());
@@ -160,19 +138,18 @@ impl AssetsQuery {
             clauses.condition(format!("place NOT IN ({})", gone.join(", ")));
         }
         self.needs_attention(&mut clauses, today);
-        let today = today.to_string();
         self.filter.refuse_unknown(connection)?;
-        self.filter.add(&mut clauses, &today);
+        self.filter.add(&mut clauses, &day);
         let order = self
             .order
-            .place(&mut clauses, &today, self.paging.resume.as_deref());
+            .place(&mut clauses, &day, self.paging.resume.as_deref());
         let where_clause = clauses.where_clause();
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
             "SELECT resource, {} FROM assets{where_clause} ORDER BY {} LIMIT {limit}",
             order.columns, order.by
         );
-        let mut facilities = Facilities::new(connection, &today);
+        let mut facilities = Facilities::new(connection, &day);
         self.paging
             .page(connection, &sql, &clauses, (1, order.keys), |row| {
                 asset_row(connection, &mut facilities, row)

@@ -12,50 +12,16 @@ use keruen_proto::{
 use prost::Message;
 
 use crate::{
-    boards::{Page, Paging, sized},
     clauses::{Clauses, Value},
     database::{Connection, Row, params},
     failure::StoreError,
     fields::Fields,
     names::{self, Facilities},
     paging,
+    paging::{Page, Paging, sized},
     refusal::Refusal,
     report::is_in_use,
 };
-
-const USUAL_ROWS: usize = 100;
-const MAX_ROWS: usize = 1_000;
-
-/// Where a page begins and how long it is; `name` and the rest of the request tell the query from others.
-fn paging_of(
-    mut fields: Fields,
-    name: &str,
-    (page_size, page_token): (i32, &str),
-    bare: &impl Message,
-    keys: &[Value],
-) -> Result<Paging, Refusal> {
-    let page_size = fields.page_size(page_size, USUAL_ROWS, MAX_ROWS);
-    fields.finish()?;
-    let fingerprint = paging::fingerprint(name, bare);
-    let resume = paging::resume(page_token, fingerprint, keys)?;
-    Ok(Paging {
-        page_size,
-        fingerprint,
-        resume,
-    })
-}
-
-/// Only what is at facilities of a region on a day.
-fn in_region(clauses: &mut Clauses, region_id: Option<&String>, today: &str) {
-    if let Some(region_id) = region_id {
-        let today = clauses.parameter(today);
-        let region_id = clauses.parameter(region_id.as_str());
-        clauses.condition(format!(
-            "facility_id IN (SELECT facility_id FROM facility_regions \
-             WHERE region_id = {region_id} AND valid_from <= {today} AND valid_to > {today})"
-        ));
-    }
-}
 
 /// The two keys after which a page begins; nothing comes before the first page.
 fn after(paging: &Paging) -> (String, String) {
@@ -94,14 +60,8 @@ impl ShortagesQuery {
         let mut fields = Fields::default();
         let region_id = fields.filter("region_id", &request.region_id);
         let facility_id = fields.filter("facility_id", &request.facility_id);
-        let bare = ListShortagesRequest {
-            region_id: request.region_id.clone(),
-            facility_id: request.facility_id.clone(),
-            ..ListShortagesRequest::default()
-        };
-        let asked = (request.page_size, &*request.page_token);
         let keys = [Value::from(""), Value::from("")];
-        let paging = paging_of(fields, "shortages", asked, &bare, &keys)?;
+        let paging = Paging::parse(fields, "shortages", request, &keys)?;
         Ok(Self {
             region_id,
             facility_id,
@@ -121,7 +81,7 @@ impl ShortagesQuery {
         let today = today.to_string();
         let (facility_id, commodity_id) = after(&self.paging);
         let mut clauses = Clauses::default();
-        in_region(&mut clauses, self.region_id.as_ref(), &today);
+        clauses.in_region("facility_id", self.region_id.as_deref(), &today);
         clauses.equal("facility_id", self.facility_id.as_deref());
         let from = clauses.parameter(facility_id.as_str());
         clauses.condition(format!("facility_id >= {from}"));
@@ -214,15 +174,8 @@ impl HeldStockQuery {
         let region_id = fields.filter("region_id", &request.region_id);
         let facility_id = fields.filter("facility_id", &request.facility_id);
         let item_id = fields.filter("item_id", &request.item_id);
-        let bare = ListHeldStockRequest {
-            region_id: request.region_id.clone(),
-            facility_id: request.facility_id.clone(),
-            item_id: request.item_id.clone(),
-            ..ListHeldStockRequest::default()
-        };
-        let asked = (request.page_size, &*request.page_token);
         let keys = ["", "", "", ""].map(Value::from);
-        let paging = paging_of(fields, "held", asked, &bare, &keys)?;
+        let paging = Paging::parse(fields, "held", request, &keys)?;
         Ok(Self {
             region_id,
             facility_id,
@@ -243,7 +196,7 @@ impl HeldStockQuery {
         let today = today.to_string();
         let mut clauses = Clauses::default();
         clauses.condition("held <> 0");
-        in_region(&mut clauses, self.region_id.as_ref(), &today);
+        clauses.in_region("facility_id", self.region_id.as_deref(), &today);
         clauses.equal("facility_id", self.facility_id.as_deref());
         clauses.equal("item_id", self.item_id.as_deref());
         let order = ["facility_id", "item_id", "batch_id", "owner_id"];
@@ -314,13 +267,8 @@ impl RecallsQuery {
     pub fn parse(request: &ListRecallsRequest) -> Result<Self, Refusal> {
         let mut fields = Fields::default();
         let item_id = fields.filter("item_id", &request.item_id);
-        let bare = ListRecallsRequest {
-            item_id: request.item_id.clone(),
-            ..ListRecallsRequest::default()
-        };
-        let asked = (request.page_size, &*request.page_token);
         let keys = [Value::from(""), Value::from("")];
-        let paging = paging_of(fields, "recalls", asked, &bare, &keys)?;
+        let paging = Paging::parse(fields, "recalls", request, &keys)?;
         Ok(Self { item_id, paging })
     }
 
@@ -390,13 +338,7 @@ impl CountsQuery {
         let mut fields = Fields::default();
         let facility_id = fields.filter("facility_id", &request.facility_id);
         let item_id = fields.filter("item_id", &request.item_id);
-        let bare = ListStockCountsRequest {
-            facility_id: request.facility_id.clone(),
-            item_id: request.item_id.clone(),
-            ..ListStockCountsRequest::default()
-        };
-        let asked = (request.page_size, &*request.page_token);
-        let paging = paging_of(fields, "counts", asked, &bare, &[Value::Integer(0)])?;
+        let paging = Paging::parse(fields, "counts", request, &[Value::Integer(0)])?;
         Ok(Self {
             facility_id,
             item_id,
@@ -435,13 +377,7 @@ impl GoodsQuery {
     pub fn parse(request: &ListUnidentifiedGoodsRequest) -> Result<Self, Refusal> {
         let mut fields = Fields::default();
         let facility_id = fields.filter("facility_id", &request.facility_id);
-        let bare = ListUnidentifiedGoodsRequest {
-            facility_id: request.facility_id.clone(),
-            show_identified: request.show_identified,
-            ..ListUnidentifiedGoodsRequest::default()
-        };
-        let asked = (request.page_size, &*request.page_token);
-        let paging = paging_of(fields, "goods", asked, &bare, &[Value::Integer(0)])?;
+        let paging = Paging::parse(fields, "goods", request, &[Value::Integer(0)])?;
         Ok(Self {
             facility_id,
             show_identified: request.show_identified,

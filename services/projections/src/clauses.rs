@@ -67,6 +67,27 @@ impl Clauses {
             .push(format!("{column} IN ({})", parameters.join(", ")));
     }
 
+    /// The facility in `column` is one of a region on a day, ISO 8601, where there is a region.
+    pub fn in_region(&mut self, column: &str, region_id: Option<&str>, day: &str) {
+        if let Some(region_id) = region_id {
+            let region_id = self.parameter(region_id);
+            let region = format!("region_id = {region_id}");
+            let in_region = self.of_regions(column, Some(&region), day);
+            self.condition(in_region);
+        }
+    }
+
+    /// That the facility in `column` is in a region on a day, ISO 8601, of which `region` holds, or in any.
+    pub fn of_regions(&mut self, column: &str, region: Option<&str>, day: &str) -> String {
+        let region = region.map(|region| format!("{region} AND "));
+        let region = region.unwrap_or_default();
+        let day = self.parameter(day);
+        format!(
+            "{column} IN (SELECT facility_id FROM facility_regions \
+             WHERE {region}valid_from <= {day} AND valid_to > {day})"
+        )
+    }
+
     /// The row stands after these keys in the order of `columns`, all ascending.
     pub fn after(&mut self, columns: &[&str], keys: Option<Vec<Value>>) {
         self.beyond(columns, ">", keys);

@@ -14,18 +14,15 @@ use keruen_proto::{
 use prost::Message;
 
 use crate::{
-    boards::{Page, Paging},
     clauses::Value,
     database::{Connection, params},
     failure::StoreError,
     fields::Fields,
     names::{self, Facilities},
-    paging,
+    paging::{self, Page, Paging},
     refusal::Refusal,
 };
 
-const USUAL_ROWS: usize = 100;
-const MAX_ROWS: usize = 1_000;
 const USUAL_DAYS: i32 = 30;
 const MAX_DAYS: i32 = 3_660;
 
@@ -71,16 +68,7 @@ impl InboxQuery {
             let rule = format!("must be 0 to {MAX_DAYS}; found {}", request.expiring_days);
             fields.reject("expiring_days", rule);
         }
-        let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
-        fields.finish()?;
-        let bare = ListInboxRequest {
-            page_size: 0,
-            page_token: String::new(),
-            min_position: 0,
-            ..request.clone()
-        };
-        let fingerprint = paging::fingerprint("inbox", &bare);
-        let resume = paging::resume(&request.page_token, fingerprint, &[Value::from("")])?;
+        let paging = Paging::parse(fields, "inbox", request, &[Value::from("")])?;
         let days = match request.expiring_days {
             0 => USUAL_DAYS,
             days => days,
@@ -91,11 +79,7 @@ impl InboxQuery {
             facility_id,
             organisation_id,
             expiring_days: u64::try_from(days).unwrap_or_default(),
-            paging: Paging {
-                page_size,
-                fingerprint,
-                resume,
-            },
+            paging,
         })
     }
 

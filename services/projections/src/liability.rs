@@ -10,19 +10,17 @@ use keruen_proto::{
 use prost::Message;
 
 use crate::{
-    boards::{Page, Paging},
     clauses::{Clauses, Value},
     database::{Connection, Row, params},
     failure::StoreError,
     fields::Fields,
     names,
     paging::{self, MAX_PAGE_BYTES},
+    paging::{Page, Paging},
     past::Past,
     refusal::Refusal,
 };
 
-const USUAL_ROWS: usize = 100;
-const MAX_ROWS: usize = 1_000;
 /// Rows that totals are added up from are read so many at a time.
 #[cfg(not(test))]
 const READ_ROWS: usize = 10_000;
@@ -50,17 +48,9 @@ impl LiabilityQuery {
         let item_id = fields.filter("item_id", &request.item_id);
         let batch_id = fields.filter("batch_id", &request.batch_id);
         let owner_id = fields.filter("owner_id", &request.owner_id);
-        let page_size = fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS);
-        fields.finish()?;
-        let bare = ListLiabilityRequest {
-            page_size: 0,
-            page_token: String::new(),
-            min_position: 0,
-            ..request.clone()
-        };
-        let fingerprint = paging::fingerprint("liability", &bare);
         let keys = if request.totals { 1 } else { COLUMNS.len() };
         let shape = vec![Value::from(""); keys];
+        let paging = Paging::parse(fields, "liability", request, &shape)?;
         Ok(Self {
             custodian_id,
             facility_id,
@@ -69,11 +59,7 @@ impl LiabilityQuery {
             owner_id,
             on_the_way: request.on_the_way,
             totals: request.totals,
-            paging: Paging {
-                page_size,
-                fingerprint,
-                resume: paging::resume(&request.page_token, fingerprint, &shape)?,
-            },
+            paging,
         })
     }
 

@@ -12,15 +12,12 @@ use crate::{
     filter::{Column, Filter, Kind, Known, Order, column},
     former, names,
     older::{self, Untold},
-    paging::{self, MAX_PAGE_BYTES},
+    paging::{self, MAX_PAGE_BYTES, Paging},
     past::Past,
     refusal::Refusal,
     table::{self, Table},
     window::{Window, Windows},
 };
-
-const USUAL_ROWS: usize = 1_000;
-const MAX_ROWS: usize = 10_000;
 
 /// Columns, and behind them the sums, by which stock is both filtered and ordered.
 macro_rules! with_sums {
@@ -98,9 +95,7 @@ pub struct StockQuery {
     order: Option<Order>,
     /// The sums of which it says something, be it what to leave out or what comes first.
     decisive: Vec<&'static str>,
-    page_size: usize,
-    fingerprint: u64,
-    resume: Option<Vec<Value>>,
+    paging: Paging,
     /// Whether the rows are of an older version.
     is_older: bool,
 }
@@ -138,7 +133,9 @@ impl StockQuery {
             expires_from.as_deref(),
             expires_until.as_deref(),
         );
-        let mut query = Self {
+        let usual = || vec![Value::from(""); groups.len()];
+        let shape = order.as_ref().map_or_else(usual, Order::shape);
+        Ok(Self {
             region_id: fields.filter("region_id", &request.region_id),
             facility_id: fields.filter("facility_id", &request.facility_id),
             commodity_id: fields.filter("commodity_id", &request.commodity_id),
@@ -148,21 +145,14 @@ impl StockQuery {
             custodian_id: fields.filter("custodian_id", &request.custodian_id),
             expires_from,
             expires_until,
-            page_size: fields.page_size(request.page_size, USUAL_ROWS, MAX_ROWS),
-            fingerprint: fingerprint(request),
-            resume: None,
             is_older: false,
             decisive: decisive(&filter_of_sums, order_by),
             filter,
             filter_of_sums,
             order,
             groups,
-        };
-        fields.finish()?;
-        let usual = || vec![Value::from(""); query.groups.len()];
-        let shape = query.order.as_ref().map_or_else(usual, Order::shape);
-        query.resume = paging::resume(&request.page_token, query.fingerprint, &shape)?;
-        Ok(query)
+            paging: Paging::parse(fields, "stock", request, &shape)?,
+        })
     }
 
     /// The same of rows that may be of an older version, and lack counters.
@@ -226,8 +216,8 @@ impl StockQuery {
         if self.order.is_some() || !(self.by_batch() || self.by_custodian()) {
             return None;
         }
-        let resume = self.resume.as_ref().and_then(|keys| keys.first());
-        Windows::new(*self.groups.first()?, resume, self.page_size)
+        let resume = self.paging.resume.as_ref().and_then(|keys| keys.first());
+        Windows::new(*self.groups.first()?, resume, self.paging.page_size)
     }
 
     /// Adds rows to a page; answers with whether there are more than it holds.
@@ -244,9 +234,9 @@ impl StockQuery {
         while let Some(row) = found.next()? {
             let stock = stock_row(groups, &row)?;
             page.bytes += stock.encoded_len();
-            if page.rows.len() == self.page_size || page.bytes > MAX_PAGE_BYTES {
+            if page.rows.len() == self.paging.page_size || page.bytes > MAX_PAGE_BYTES {
                 page.next_page_token =
-                    paging::token(self.fingerprint, std::mem::take(&mut page.last));
+                    paging::token(self.paging.fingerprint, std::mem::take(&mut page.last));
                 return Ok(true);
             }
             page.last = match &self.order {
@@ -401,9 +391,9 @@ impl StockQuery {
         let columns: Vec<&str> = self.groups.iter().map(|group| expression(*group)).collect();
         let (mut keys, mut by, mut having) = (String::new(), columns.join(", "), Vec::new());
         match &self.order {
-            None => clauses.after(&columns, self.resume.clone()),
+            None => clauses.after(&columns, self.paging.resume.clone()),
             Some(order) => {
-                if let Some(resume) = &self.resume {
+                if let Some(resume) = &self.paging.resume {
                     having.push(order.after(&mut clauses, today, resume));
                 }
                 keys = format!(", {}", order.columns(&mut clauses, today));
@@ -414,7 +404,7 @@ impl StockQuery {
         let columns = columns.join(", ");
         let where_clause = clauses.where_clause();
         // One row more than asked for tells whether there is a next page.
-        let limit = clauses.parameter(i64::try_from(self.page_size + 1).unwrap_or(i64::MAX));
+        let limit = self.paging.limit(&mut clauses);
         let sums = SUMS;
         // What there is no longer has no row of its own today; in the past, and where what is on its way stands apart, it
         // has one that is all 0.
@@ -447,17 +437,6 @@ fn something() -> String {
         .map(|column| format!("SUM(s.{column}) <> 0"))
         .collect();
     format!("({})", conditions.join(" OR "))
-}
-
-/// What identifies the query through its pages.
-fn fingerprint(request: &ListStockRequest) -> u64 {
-    let bare = ListStockRequest {
-        page_size: 0,
-        page_token: String::new(),
-        min_position: 0,
-        ..request.clone()
-    };
-    paging::fingerprint("stock", &bare)
 }
 
 fn groups(fields: &mut Fields, asked: &[i32]) -> Vec<StockGroup> {

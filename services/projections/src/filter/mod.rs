@@ -351,16 +351,8 @@ impl Test {
 
 /// That a facility is in a region on a day, or in any.
 fn in_region(column: &str, region: Option<&Value>, clauses: &mut Clauses, today: &str) -> String {
-    let region = region.map(|region| {
-        let region = clauses.parameter(region.clone());
-        format!("region_id = {region} AND ")
-    });
-    let region = region.unwrap_or_default();
-    let today = clauses.parameter(today);
-    format!(
-        "({column} IN (SELECT facility_id FROM facility_regions \
-         WHERE {region}valid_from <= {today} AND valid_to > {today}))"
-    )
+    let region = region.map(|region| format!("region_id = {}", clauses.parameter(region.clone())));
+    format!("({})", clauses.of_regions(column, region.as_deref(), today))
 }
 
 /// Codes as a column of kind [`Kind::Listed`] has them: each between commas.

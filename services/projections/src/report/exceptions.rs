@@ -4,14 +4,13 @@ use chrono::{Days, NaiveDate};
 use keruen_domain::calendar::kazakhstan_midnight_us;
 use keruen_proto::reports::v1::{AuditException, AuditExceptionKind, ListAuditExceptionsRequest};
 
-use super::{in_region, paging_of};
 use crate::{
-    boards::{Page, Paging, sized},
     clauses::Clauses,
     database::Connection,
     fields::Fields,
     filter::{Column, Filter, Kind, Known, Order, column, words},
     names,
+    paging::{Page, Paging, sized},
     refusal::Refusal,
 };
 
@@ -68,13 +67,6 @@ impl ExceptionsQuery {
             );
             fields.reject("min_value_minor_units", rule);
         }
-        let bare = ListAuditExceptionsRequest {
-            page_size: 0,
-            page_token: String::new(),
-            min_position: 0,
-            ..request.clone()
-        };
-        let asked = (request.page_size, &*request.page_token);
         let filter = Filter::parse(&mut fields, &request.filter, &EXCEPTIONS);
         let order = Order::parse(&mut fields, &request.order_by, &EXCEPTIONS, &KEYS);
         let order = order.unwrap_or_else(|| Order::usual(&KEYS, false));
@@ -91,7 +83,7 @@ impl ExceptionsQuery {
             min_value: request.min_value_minor_units,
             filter,
             order,
-            paging: paging_of(fields, "exceptions", asked, &bare, &shape)?,
+            paging: Paging::parse(fields, "exceptions", request, &shape)?,
         })
     }
 
@@ -105,12 +97,7 @@ impl ExceptionsQuery {
         names::known_facility(connection, self.facility_id.as_deref())?;
         let mut clauses = Clauses::default();
         clauses.one_of("kind", &self.kinds);
-        in_region(
-            &mut clauses,
-            "facility_id",
-            self.region_id.as_ref(),
-            &today.to_string(),
-        );
+        clauses.in_region("facility_id", self.region_id.as_deref(), &today.to_string());
         clauses.equal("facility_id", self.facility_id.as_deref());
         clauses.equal(
             "actor",

@@ -7,14 +7,14 @@ use keruen_proto::{
 };
 use prost::Message;
 
-use super::{MAX_DAYS, in_region, paging_of, within, worth};
+use super::{MAX_DAYS, within, worth};
 use crate::{
-    boards::{Page, Paging, sized},
     clauses::Clauses,
     database::{Connection, Row},
     fields::Fields,
     filter::{Column, Filter, Kind, Known, Order, column},
     names::{self, Facilities},
+    paging::{Page, Paging, sized},
     refusal::Refusal,
 };
 
@@ -79,13 +79,6 @@ impl ExpiryQuery {
         let mut fields = Fields::default();
         let days = request.within_days;
         let within_days = within(&mut fields, "within_days", days, USUAL_DAYS, MAX_DAYS);
-        let bare = ListExpiringStockRequest {
-            page_size: 0,
-            page_token: String::new(),
-            min_position: 0,
-            ..request.clone()
-        };
-        let asked = (request.page_size, &*request.page_token);
         let mut filter = Filter::parse(&mut fields, &request.filter, &EXPIRING);
         let filter_of_sums = filter.split_sums(&mut fields);
         let order = Order::parse(&mut fields, &request.order_by, &EXPIRING, &KEYS);
@@ -101,7 +94,7 @@ impl ExpiryQuery {
             filter,
             filter_of_sums,
             order,
-            paging: paging_of(fields, "expiring", asked, &bare, &shape)?,
+            paging: Paging::parse(fields, "expiring", request, &shape)?,
         })
     }
 
@@ -129,7 +122,7 @@ impl ExpiryQuery {
             let today = clauses.parameter(day.as_str());
             clauses.condition(format!("b.expires_on >= {today}"));
         }
-        in_region(&mut clauses, "s.facility_id", self.region_id.as_ref(), &day);
+        clauses.in_region("s.facility_id", self.region_id.as_deref(), &day);
         clauses.equal("s.facility_id", self.facility_id.as_deref());
         if let Some(commodity_id) = &self.commodity_id {
             let commodity_id = clauses.parameter(commodity_id.as_str());

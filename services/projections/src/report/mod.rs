@@ -33,39 +33,16 @@ use keruen_proto::registry::v1::{Facility, Money, UnitValue};
 use prost::Message;
 
 use crate::{
-    boards::{Page, Paging},
-    clauses::{Clauses, Value},
+    clauses::Value,
     fields::Fields,
     filter::{Column, Order},
-    paging::{self, MAX_PAGE_BYTES},
-    refusal::Refusal,
+    paging::{self, MAX_PAGE_BYTES, Page, Paging},
 };
 
-const USUAL_ROWS: usize = 100;
-const MAX_ROWS: usize = 1_000;
 const MAX_DAYS: i32 = 3_660;
 const MAX_MONTHS: i32 = 36;
 /// Of a month, wherever use is averaged.
 const MONTH_DAYS: i64 = 30;
-
-/// Where a page begins and how long it is; `name` and the rest of the request tell the query from others.
-fn paging_of(
-    mut fields: Fields,
-    name: &str,
-    (page_size, page_token): (i32, &str),
-    bare: &impl Message,
-    shape: &[Value],
-) -> Result<Paging, Refusal> {
-    let page_size = fields.page_size(page_size, USUAL_ROWS, MAX_ROWS);
-    fields.finish()?;
-    let fingerprint = paging::fingerprint(name, bare);
-    let resume = paging::resume(page_token, fingerprint, shape)?;
-    Ok(Paging {
-        page_size,
-        fingerprint,
-        resume,
-    })
-}
 
 /// A number within bounds; 0 means the usual one.
 fn within(fields: &mut Fields, field: &str, asked: i32, usual: i32, maximum: i32) -> i64 {
@@ -76,18 +53,6 @@ fn within(fields: &mut Fields, field: &str, asked: i32, usual: i32, maximum: i32
         );
     }
     i64::from(if asked == 0 { usual } else { asked })
-}
-
-/// Only what is at facilities of a region on a day.
-fn in_region(clauses: &mut Clauses, column: &str, region_id: Option<&String>, today: &str) {
-    if let Some(region_id) = region_id {
-        let today = clauses.parameter(today);
-        let region_id = clauses.parameter(region_id.as_str());
-        clauses.condition(format!(
-            "{column} IN (SELECT facility_id FROM facility_regions \
-             WHERE region_id = {region_id} AND valid_from <= {today} AND valid_to > {today})"
-        ));
-    }
 }
 
 /// Whether a facility is neither retired nor closed on a day.

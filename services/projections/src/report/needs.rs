@@ -9,17 +9,17 @@ use keruen_proto::{
 };
 
 use super::{
-    MAX_DAYS, cut_by, in_region, is_in_use, order_of, paging_of,
+    MAX_DAYS, cut_by, is_in_use, order_of,
     unmet::{Sum, Sums, coming, is_need, totals},
     within,
 };
 use crate::{
-    boards::{Paging, sized},
     clauses::{Clauses, Value},
     database::Connection,
     fields::Fields,
     filter::{Column, Filter, Kind, Known, Order, column, words},
     names::{self, Facilities},
+    paging::{Paging, sized},
     refusal::Refusal,
 };
 
@@ -95,13 +95,6 @@ impl NeedsQuery {
         let filter = Filter::parse(&mut fields, &request.filter, &NEEDS);
         let order = order_of(&mut fields, usual, &request.order_by, &NEEDS, &KEYS);
         let shape = order.shape();
-        let bare = ListUnmetNeedsRequest {
-            page_size: 0,
-            page_token: String::new(),
-            min_position: 0,
-            ..request.clone()
-        };
-        let asked = (request.page_size, &*request.page_token);
         Ok(Self {
             region_id: fields.filter("region_id", &request.region_id),
             facility_id: fields.filter("facility_id", &request.facility_id),
@@ -117,7 +110,7 @@ impl NeedsQuery {
             hide_silent: request.hide_silent,
             filter,
             order,
-            paging: paging_of(fields, "needs", asked, &bare, &shape)?,
+            paging: Paging::parse(fields, "needs", request, &shape)?,
         })
     }
 
@@ -195,7 +188,7 @@ impl NeedsQuery {
             i32::from(RequestState::Rejected),
             i32::from(RequestState::ClosedShort)
         ));
-        in_region(&mut clauses, "facility_id", self.region_id.as_ref(), today);
+        clauses.in_region("facility_id", self.region_id.as_deref(), today);
         clauses.equal("facility_id", self.facility_id.as_deref());
         let sql = format!(
             "SELECT resource, filed_at FROM requests{}",
@@ -242,10 +235,9 @@ impl NeedsQuery {
         today: NaiveDate,
     ) -> Result<Vec<UnmetNeedRow>, Refusal> {
         let mut clauses = Clauses::default();
-        in_region(
-            &mut clauses,
+        clauses.in_region(
             "f.facility_id",
-            self.region_id.as_ref(),
+            self.region_id.as_deref(),
             &today.to_string(),
         );
         clauses.equal("f.facility_id", self.facility_id.as_deref());

@@ -10,14 +10,14 @@ use keruen_proto::{
     shipments::v1::Shipment,
 };
 
-use super::{MAX_MONTHS, MONTH_DAYS, cut_by, in_region, is_in_use, order_of, paging_of, within};
+use super::{MAX_MONTHS, MONTH_DAYS, cut_by, is_in_use, order_of, within};
 use crate::{
-    boards::{Page, Paging, sized},
     clauses::{Clauses, Value},
     database::{Connection, params},
     fields::Fields,
     filter::{Column, Filter, Kind, Known, Order, column},
     names::{self, Facilities},
+    paging::{Page, Paging, sized},
     past::Past,
     refusal::Refusal,
 };
@@ -105,13 +105,6 @@ impl ReorderQuery {
             USUAL_TARGET_MONTHS,
             MAX_MONTHS,
         );
-        let bare = ListReordersRequest {
-            page_size: 0,
-            page_token: String::new(),
-            min_position: 0,
-            ..request.clone()
-        };
-        let asked = (request.page_size, &*request.page_token);
         Ok(Self {
             region_id: fields.filter("region_id", &request.region_id),
             facility_id: fields.filter("facility_id", &request.facility_id),
@@ -122,7 +115,7 @@ impl ReorderQuery {
             filter,
             order,
             missing: Missing::new(),
-            paging: paging_of(fields, "reorders", asked, &bare, &shape)?,
+            paging: Paging::parse(fields, "reorders", request, &shape)?,
         })
     }
 
@@ -188,12 +181,7 @@ impl ReorderQuery {
         let before = before.pairs(connection, &mut clauses)?;
         // What has expired is there, but nobody may use it.
         let expired = clauses.parameter(today);
-        in_region(
-            &mut clauses,
-            "s.facility_id",
-            self.region_id.as_ref(),
-            today,
-        );
+        clauses.in_region("s.facility_id", self.region_id.as_deref(), today);
         clauses.equal("s.facility_id", self.facility_id.as_deref());
         clauses.equal("i.commodity_id", self.commodity_id.as_deref());
         // What was used is told by what has happened, however late it was recorded; what there is by what is known.
@@ -231,7 +219,7 @@ impl ReorderQuery {
     ) -> Result<(), Refusal> {
         let mut clauses = Clauses::default();
         let day = today.to_string();
-        in_region(&mut clauses, "facility_id", self.region_id.as_ref(), &day);
+        clauses.in_region("facility_id", self.region_id.as_deref(), &day);
         clauses.equal("facility_id", self.facility_id.as_deref());
         let sql = format!("SELECT resource FROM facilities{}", clauses.where_clause());
         let mut unused = BTreeSet::new();

@@ -11,11 +11,11 @@ use keruen_proto::{
 };
 
 use crate::{
-    boards::sized,
     clauses::{Clauses, Value},
     counters::{COLUMNS, counts},
     counts::Counts,
     database::{Connection, params},
+    paging::sized,
     refusal::Refusal,
 };
 

@@ -25,16 +25,15 @@ use super::{
     causes::Causes,
     cut,
     exceptions::begin,
-    paging_of,
     recorded::{day_at, organisation_name_at},
     within,
 };
 use crate::{
-    boards::Paging,
     clauses::Value,
     database::Connection,
     fields::Fields,
     names,
+    paging::Paging,
     refusal::Refusal,
     report::statement::{
         changes::Wanted,
@@ -165,16 +164,8 @@ impl StatementQuery {
             0 => head_position,
             position => position,
         };
-        // The first page answers with the position that the next ones are asked for.
-        let bare = GetStatementRequest {
-            page_size: 0,
-            page_token: String::new(),
-            at_position: 0,
-            ..request.clone()
-        };
         let shape = ["", "", "", "", ""].map(Value::from);
-        let asked = (request.page_size, &*request.page_token);
-        let paging = paging_of(fields, "statement", asked, &bare, &shape)?;
+        let paging = Paging::parse(fields, "statement", request, &shape)?;
         let Some(party) = party else {
             return Err(Refusal::field("party", "is malformed"));
         };
