@@ -14,8 +14,8 @@ use keruen_proto::{
 use prost::Message;
 
 use crate::{
-    clauses::Value,
-    database::{Connection, params},
+    clauses::{Clauses, Value},
+    database::{Connection, Row, params},
     failure::StoreError,
     fields::Fields,
     names::{self, Facilities},
@@ -23,6 +23,8 @@ use crate::{
     refusal::Refusal,
 };
 
+/// After all days that there are.
+const NO_DAY: &str = "9999-12-31";
 const USUAL_DAYS: i32 = 30;
 const MAX_DAYS: i32 = 3_660;
 
@@ -93,22 +95,19 @@ impl InboxQuery {
         names::known_facility(connection, self.facility_id.as_deref())?;
         names::known_organisation(connection, self.organisation_id.as_deref())?;
         let mut inbox = Inbox {
+            query: &self,
             connection,
             today,
             day: today.to_string(),
             emergency_regions: emergency_regions(connection, today)?,
             facilities: Facilities::new(connection, &today.to_string()),
             operators: HashMap::new(),
-            rows: Vec::new(),
+            rows: BTreeMap::new(),
         };
         inbox.requests()?;
         inbox.shipments()?;
-        if self.wants(InboxKind::Expiring) || self.wants(InboxKind::ToCount) {
-            inbox.stock(self.expiring_days)?;
-        }
-        let mut rows = inbox.rows;
-        rows.retain(|waiting| self.shows(&waiting.row));
-        rows.sort_by_cached_key(Waiting::key);
+        inbox.stock()?;
+        let rows = inbox.rows;
         Ok(self.page(rows))
     }
 
@@ -126,93 +125,103 @@ impl InboxQuery {
             && is(&self.organisation_id, &row.organisation_id)
     }
 
-    /// The rows after the one at which the page before ended. What was done meanwhile is skipped, what is new before it is
-    /// on the first page.
-    fn page(&self, rows: Vec<Waiting>) -> Page<InboxRow> {
-        let after = self
-            .paging
-            .resume
-            .as_ref()
-            .and_then(|keys| match keys.first() {
-                Some(Value::Text(key)) => Some(key.clone()),
-                _ => None,
-            });
-        let mut rest: Vec<Waiting> = rows
-            .into_iter()
-            .filter(|waiting| after.as_ref().is_none_or(|after| waiting.key() > *after))
-            .collect();
-        let has_more = rest.len() > self.paging.page_size;
-        rest.truncate(self.paging.page_size);
-        let last = rest.last().filter(|_| has_more);
-        let next_page_token = last.map_or_else(String::new, |waiting| {
-            paging::token(self.paging.fingerprint, vec![Value::Text(waiting.key())])
-        });
+    /// The key of the row at which the page before ended.
+    fn after(&self) -> Option<&str> {
+        match self.paging.resume.as_deref() {
+            Some([Value::Text(key)]) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// What was done since the page before is skipped, what is new before its last row is on the first page.
+    fn page(&self, mut rows: BTreeMap<String, InboxRow>) -> Page<InboxRow> {
+        let has_more = rows.len() > self.paging.page_size;
+        if has_more {
+            rows.pop_last();
+        }
+        let last = rows.last_key_value().filter(|_| has_more);
         Page {
-            rows: rest.into_iter().map(|waiting| waiting.row).collect(),
-            next_page_token,
+            next_page_token: last.map_or_else(String::new, |(key, _)| {
+                paging::token(self.paging.fingerprint, vec![Value::Text(key.clone())])
+            }),
+            rows: rows.into_values().collect(),
         }
     }
 }
 
-/// A row, and since when there is what it is about.
-struct Waiting {
-    row: InboxRow,
-    since_position: i64,
-}
-
-impl Waiting {
-    /// Where a row stands: an emergency first, then the most urgent, then what is due first, then what has waited longest;
-    /// each row has a key of its own.
-    fn key(&self) -> String {
-        let row = &self.row;
-        let due_on = if row.due_on.is_empty() {
-            "9999-12-31"
-        } else {
-            &row.due_on
-        };
-        format!(
-            "{}/{}/{due_on}/{:020}/{:02}/{}/{}/{}/{}/{}",
-            u8::from(!row.emergency),
-            i32::from(RequestPriority::Stat) - row.priority,
-            self.since_position,
-            row.kind,
-            row.facility_id,
-            row.request_id,
-            row.shipment_id,
-            row.batch_id,
-            row.organisation_id,
-        )
-    }
+/// Where a row stands: an emergency first, then the most urgent, then what is due first, then what has waited longest,
+/// since a position; each row has a key of its own.
+fn key(row: &InboxRow, since_position: i64) -> String {
+    let due_on = if row.due_on.is_empty() {
+        NO_DAY
+    } else {
+        &row.due_on
+    };
+    format!(
+        "{}/{}/{due_on}/{since_position:020}/{:02}/{}/{}/{}/{}/{}",
+        u8::from(!row.emergency),
+        i32::from(RequestPriority::Stat) - row.priority,
+        row.kind,
+        row.facility_id,
+        row.request_id,
+        row.shipment_id,
+        row.batch_id,
+        row.organisation_id,
+    )
 }
 
 struct Inbox<'c> {
+    query: &'c InboxQuery,
     connection: &'c Connection,
     today: NaiveDate,
     day: String,
     emergency_regions: Vec<String>,
     facilities: Facilities<'c>,
     operators: HashMap<String, String>,
-    rows: Vec<Waiting>,
+    /// Those that may be on the page, and one more, by their keys.
+    rows: BTreeMap<String, InboxRow>,
 }
 
 impl Inbox<'_> {
-    /// Resources, each with the position at which it came to be.
-    fn read<M: Message + Default>(&self, sql: &str) -> Result<Vec<(M, i64)>, StoreError> {
-        let resources: Vec<(Vec<u8>, i64)> = self
-            .connection
-            .prepare_cached(sql)?
-            .query_map(&[], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        resources
-            .iter()
-            .map(|(resource, position)| Ok((M::decode(resource.as_slice())?, *position)))
-            .collect()
+    /// Looks at resources one after the other, each with the position at which it came to be.
+    fn each<M: Message + Default>(
+        &mut self,
+        sql: &str,
+        clauses: &Clauses,
+        mut look: impl FnMut(&mut Self, &M, &Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut found = statement.query(&clauses.values())?;
+        while let Some(row) = found.next()? {
+            let bytes: Vec<u8> = row.get(0)?;
+            look(self, &M::decode(bytes.as_slice())?, &row)?;
+        }
+        Ok(())
     }
 
+    /// Only what is at the facility and in the region that were asked for, as far as any were.
+    fn is_at(&self, clauses: &mut Clauses, column: &str) {
+        clauses.in_region(column, self.query.region_id.as_deref(), &self.day);
+        clauses.equal(column, self.query.facility_id.as_deref());
+    }
+
+    /// Keeps no more rows than may be on the page.
     fn add(&mut self, row: InboxRow, since_position: i64) {
-        self.rows.push(Waiting {
-            row,
-            since_position,
-        });
+        if !self.query.shows(&row) {
+            return;
+        }
+        let key = key(&row, since_position);
+        if self
+            .query
+            .after()
+            .is_some_and(|after| key.as_str() <= after)
+        {
+            return;
+        }
+        self.rows.insert(key, row);
+        if self.rows.len() > self.query.paging.page_size + 1 {
+            self.rows.pop_last();
+        }
     }
 
     /// Who operates a facility; empty where nobody is known to.
@@ -253,75 +262,145 @@ impl Inbox<'_> {
     }
 
     fn requests(&mut self) -> Result<(), StoreError> {
-        let sql = "SELECT resource, created_position FROM requests WHERE is_open = 1 \
-                   ORDER BY created_position";
-        for (request, created_position) in self.read::<Request>(sql)? {
-            for (kind, organisation_id, due_on, quantity) in waiting(&request, &self.day) {
-                let mut row = self.row(kind, &request.facility_id, &organisation_id)?;
-                row.request_id.clone_from(&request.request_id);
-                row.priority = request.priority;
-                row.due_on = due_on;
-                row.quantity = quantity;
-                if let [line] = &request.lines[..] {
-                    row.item_id.clone_from(&line.item_id);
-                }
-                self.add(row, created_position);
+        let mut clauses = Clauses::default();
+        clauses.condition("is_open = 1");
+        self.is_at(&mut clauses, "facility_id");
+        let sql = format!(
+            "SELECT resource, created_position FROM requests{}",
+            clauses.where_clause()
+        );
+        self.each(&sql, &clauses, Self::request)
+    }
+
+    fn request(&mut self, request: &Request, found: &Row<'_>) -> Result<(), StoreError> {
+        for (kind, organisation_id, due_on, quantity) in waiting(request, &self.day) {
+            let mut row = self.row(kind, &request.facility_id, &organisation_id)?;
+            row.request_id.clone_from(&request.request_id);
+            row.priority = request.priority;
+            row.due_on = due_on;
+            row.quantity = quantity;
+            if let [line] = &request.lines[..] {
+                row.item_id.clone_from(&line.item_id);
             }
+            self.add(row, found.get(1)?);
         }
         Ok(())
     }
 
     fn shipments(&mut self) -> Result<(), StoreError> {
-        let sql = "SELECT resource, created_position FROM shipments ORDER BY created_position";
-        for (shipment, created_position) in self.read::<Shipment>(sql)? {
-            for (kind, facility_id, organisation_id, quantity, due_on) in
-                handling(&shipment, &self.day.clone())
-            {
-                let mut row = self.row(kind, facility_id, organisation_id)?;
-                row.shipment_id.clone_from(&shipment.shipment_id);
-                due_on.clone_into(&mut row.due_on);
-                row.quantity = quantity;
-                // It is needed where it goes.
-                let region_id = self.facilities.get(&shipment.destination_id)?.region_id;
-                row.emergency = self.emergency_regions.contains(&region_id);
-                self.add(row, created_position);
-            }
+        // What is to be done with one waits at either end of it. A row that is found from both is one row.
+        let query = self.query;
+        let ends: &[&str] = if query.region_id.is_some() || query.facility_id.is_some() {
+            &["origin_id", "destination_id"]
+        } else {
+            &["origin_id"]
+        };
+        for end in ends {
+            let mut clauses = Clauses::default();
+            self.is_at(&mut clauses, end);
+            let day = clauses.parameter(self.day.as_str());
+            clauses.condition(format!("waits_until <> '' AND waits_until >= {day}"));
+            let sql = format!(
+                "SELECT resource, created_position FROM shipments{}",
+                clauses.where_clause()
+            );
+            self.each(&sql, &clauses, Self::shipment)?;
         }
         Ok(())
     }
 
-    fn stock(&mut self, expiring_days: u64) -> Result<(), StoreError> {
-        let horizon = self.today.checked_add_days(Days::new(expiring_days));
-        let horizon = horizon.unwrap_or(NaiveDate::MAX).to_string();
-        let sql = "SELECT stock.facility_id, batches.resource, batches.created_position, \
-                   CAST(SUM(stock.on_hand) AS BIGINT) FROM stock JOIN batches ON batches.batch_id = stock.batch_id \
-                   WHERE stock.on_hand > 0 \
-                   GROUP BY stock.facility_id, stock.batch_id, batches.resource, \
-                   batches.created_position \
-                   ORDER BY stock.facility_id, stock.batch_id";
-        let found: Vec<(String, Vec<u8>, i64, i64)> =
-            self.connection.prepare_cached(sql)?.query_map(&[], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })?;
-        for (facility_id, resource, created_position, on_hand) in found {
-            let batch = Batch::decode(resource.as_slice())?;
-            let is_expiring = !batch.expires_on.is_empty() && batch.expires_on <= horizon;
-            for (applies, kind, due_on) in [
-                (is_expiring, InboxKind::Expiring, batch.expires_on.clone()),
-                (batch.discrepancy > 0, InboxKind::ToCount, String::new()),
-            ] {
-                if applies {
-                    let mut row = self.row(kind, &facility_id, "")?;
-                    row.batch_id.clone_from(&batch.batch_id);
-                    row.item_id.clone_from(&batch.item_id);
-                    row.due_on = due_on;
-                    row.quantity = on_hand;
-                    self.add(row, created_position);
-                }
-            }
+    fn shipment(&mut self, shipment: &Shipment, found: &Row<'_>) -> Result<(), StoreError> {
+        let day = self.day.clone();
+        for (kind, facility_id, organisation_id, quantity, due_on) in handling(shipment, &day) {
+            let mut row = self.row(kind, facility_id, organisation_id)?;
+            row.shipment_id.clone_from(&shipment.shipment_id);
+            due_on.clone_into(&mut row.due_on);
+            row.quantity = quantity;
+            // It is needed where it goes.
+            let region_id = self.facilities.get(&shipment.destination_id)?.region_id;
+            row.emergency = self.emergency_regions.contains(&region_id);
+            self.add(row, found.get(1)?);
         }
         Ok(())
     }
+
+    fn stock(&mut self) -> Result<(), StoreError> {
+        if self.query.wants(InboxKind::Expiring) {
+            let days = Days::new(self.query.expiring_days);
+            let horizon = self.today.checked_add_days(days).unwrap_or(NaiveDate::MAX);
+            let mut clauses = Clauses::default();
+            let horizon = clauses.parameter(horizon.to_string().as_str());
+            let near = format!("expires_on <> '' AND expires_on <= {horizon}");
+            self.batches(clauses, &near, |inbox, batch, found| {
+                inbox.batch(InboxKind::Expiring, batch, &batch.expires_on, found)
+            })?;
+        }
+        if self.query.wants(InboxKind::ToCount) {
+            self.batches(
+                Clauses::default(),
+                "discrepancy > 0",
+                |inbox, batch, found| inbox.batch(InboxKind::ToCount, batch, "", found),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Those batches of which there is anything, at each facility.
+    fn batches(
+        &mut self,
+        mut clauses: Clauses,
+        condition: &str,
+        look: impl FnMut(&mut Self, &Batch, &Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        // Looked for by themselves, so that their index is used whatever is grouped.
+        clauses.condition(format!(
+            "b.batch_id IN (SELECT batch_id FROM batches WHERE {condition})"
+        ));
+        clauses.condition("s.on_hand > 0");
+        self.is_at(&mut clauses, "s.facility_id");
+        let sql = format!(
+            "SELECT b.resource, b.created_position, s.facility_id, CAST(SUM(s.on_hand) AS BIGINT) \
+             FROM batches b JOIN stock s ON s.batch_id = b.batch_id{} GROUP BY s.facility_id, b.batch_id",
+            clauses.where_clause()
+        );
+        self.each(&sql, &clauses, look)
+    }
+
+    fn batch(
+        &mut self,
+        kind: InboxKind,
+        batch: &Batch,
+        due_on: &str,
+        found: &Row<'_>,
+    ) -> Result<(), StoreError> {
+        let facility_id: String = found.get(2)?;
+        let mut row = self.row(kind, &facility_id, "")?;
+        row.batch_id.clone_from(&batch.batch_id);
+        row.item_id.clone_from(&batch.item_id);
+        due_on.clone_into(&mut row.due_on);
+        row.quantity = found.get(3)?;
+        self.add(row, found.get(1)?);
+        Ok(())
+    }
+}
+
+/// The last day on which anything waits of a shipment, ISO 8601, [`NO_DAY`] where none is the last; empty where nothing does.
+pub fn waits_until(shipment: &Shipment) -> &str {
+    let is_at_work = shipment.state() == ShipmentState::Allocated
+        || shipment
+            .lots
+            .iter()
+            .any(|lot| lot.in_transit > 0 || lot.missing > 0);
+    if is_at_work {
+        return NO_DAY;
+    }
+    let is_open = |it: &&Discrepancy| it.state() == DiscrepancyState::Open;
+    let open = shipment.discrepancies.iter().filter(is_open);
+    let days = open.map(|it| match it.answer_due_on.as_str() {
+        "" => NO_DAY,
+        day => day,
+    });
+    days.max().unwrap_or_default()
 }
 
 /// What waits of a shipment: what is to be done, where, by which organisation if not the operator of that place, how many

@@ -15,6 +15,7 @@ use crate::{
     database::{Connection, Put, Value, params},
     failure::StoreError,
     filter::listed,
+    inbox::waits_until,
     table::{self, Table},
     tenure,
     view::View,
@@ -301,6 +302,7 @@ impl<'c> Writer<'c> {
                     it.donation_id,
                     it.item_id,
                     it.expires_on,
+                    it.discrepancy,
                     position,
                     encoded
                 ],
@@ -438,6 +440,7 @@ impl<'c> Writer<'c> {
                 shipment.expected_on,
                 shipment.trip_id,
                 shipment.discrepancy,
+                waits_until(shipment),
                 item_ids,
                 position,
                 encoded

@@ -42,7 +42,7 @@ tables! {
         "donor_id", "recipient_id", "state", "expected_on", "created_position", "resource"
     ];
     BATCHES = "batches" ["batch_id"] [
-        "donation_id", "item_id", "expires_on", "created_position", "resource"
+        "donation_id", "item_id", "expires_on", "discrepancy", "created_position", "resource"
     ];
     ASSETS = "assets" ["item_id", "serial_number"] [
         "batch_id", "created_position", "resource", "facility_id", "owner_id", "place", "condition",
@@ -53,8 +53,8 @@ tables! {
         "created_position", "filed_at_us", "filed_at", "resource"
     ];
     SHIPMENTS = "shipments" ["shipment_id"] [
-        "origin_id", "destination_id", "state", "custodian_id", "expected_on", "trip_id", "discrepancy", "item_ids",
-        "created_position", "resource"
+        "origin_id", "destination_id", "state", "custodian_id", "expected_on", "trip_id", "discrepancy",
+        "waits_until", "item_ids", "created_position", "resource"
     ];
     CARRIED = "carried" [
         "shipment_id", "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"

@@ -62,6 +62,7 @@ CREATE TABLE batches (
     item_id TEXT NOT NULL,
     -- Last day of use, ISO 8601; empty where it doesn't expire.
     expires_on TEXT NOT NULL,
+    discrepancy BIGINT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL
 );
@@ -75,6 +76,7 @@ CREATE TABLE shipments (
     expected_on TEXT NOT NULL,
     trip_id TEXT NOT NULL,
     discrepancy INTEGER NOT NULL,
+    waits_until TEXT NOT NULL,
     item_ids TEXT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL

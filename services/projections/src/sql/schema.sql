@@ -77,9 +77,12 @@ CREATE TABLE batches (
     item_id TEXT NOT NULL,
     -- Last day of use, ISO 8601; empty where it doesn't expire.
     expires_on TEXT NOT NULL,
+    -- Units that the books can't explain.
+    discrepancy BIGINT NOT NULL,
     created_position BIGINT NOT NULL,
     resource BLOB NOT NULL
 );
+CREATE INDEX batches_by_discrepancy ON batches (discrepancy) WHERE discrepancy > 0;
 CREATE INDEX batches_by_expiry ON batches (expires_on) WHERE expires_on <> '';
 CREATE INDEX batches_by_donation ON batches (donation_id, created_position, batch_id);
 
@@ -130,6 +133,7 @@ CREATE INDEX requests_by_urgency ON requests (urgency_rank, created_position);
 CREATE INDEX requests_by_openness ON requests (is_open, urgency_rank, created_position);
 CREATE INDEX requests_by_approval ON requests (is_approved_less) WHERE is_approved_less = 1;
 CREATE INDEX requests_by_state ON requests (state, urgency_rank, created_position);
+CREATE INDEX requests_open_by_facility ON requests (facility_id) WHERE is_open = 1;
 CREATE INDEX requests_by_facility ON requests (facility_id, urgency_rank, created_position);
 
 CREATE TABLE shipments (
@@ -144,6 +148,9 @@ CREATE TABLE shipments (
     trip_id TEXT NOT NULL,
     -- Whether anything was not as announced.
     discrepancy INTEGER NOT NULL,
+    -- Last day on which anything of it waits for somebody, ISO 8601, 9999-12-31 where none is the last; empty where nothing
+    -- does.
+    waits_until TEXT NOT NULL,
     -- Codes of what its lines are about, each between commas.
     item_ids TEXT NOT NULL,
     created_position BIGINT NOT NULL,
@@ -153,6 +160,8 @@ CREATE INDEX shipments_by_age ON shipments (created_position);
 CREATE INDEX shipments_by_origin ON shipments (origin_id, created_position);
 CREATE INDEX shipments_by_destination ON shipments (destination_id, created_position);
 CREATE INDEX shipments_by_state ON shipments (state, created_position);
+CREATE INDEX shipments_waiting_by_origin ON shipments (origin_id, waits_until) WHERE waits_until <> '';
+CREATE INDEX shipments_waiting_by_destination ON shipments (destination_id, waits_until) WHERE waits_until <> '';
 
 -- What shipments carry that is on its way or missing, by whoever is liable for it.
 CREATE TABLE carried (

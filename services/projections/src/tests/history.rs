@@ -103,7 +103,7 @@ pub fn quantity(value: i64) -> Quantity {
     clippy::unnecessary_wraps,
     reason = "names are optional in every message"
 )]
-fn name(text: &str) -> Option<LocalizedText> {
+pub fn name(text: &str) -> Option<LocalizedText> {
     Some(LocalizedText {
         en: text.to_owned(),
         ..LocalizedText::default()

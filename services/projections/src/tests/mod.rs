@@ -12,6 +12,7 @@ mod faulty;
 mod filters;
 mod following;
 mod history;
+mod inbox;
 mod leaving;
 mod lineage;
 mod lives;
