@@ -21,12 +21,6 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Rows that totals are added up from are read so many at a time.
-#[cfg(not(test))]
-const READ_ROWS: usize = 10_000;
-#[cfg(test)]
-const READ_ROWS: usize = 7;
-
 /// A question for liability, parsed.
 pub struct LiabilityQuery {
     custodian_id: Option<String>,
@@ -78,9 +72,7 @@ impl LiabilityQuery {
         if self.totals {
             self.totals(connection, past, &mut register)
         } else {
-            let keys = self.paging.resume.clone().unwrap_or_default();
-            // One row more than asked for tells whether there is a next page.
-            let (sql, clauses) = self.sql(past, &keys, self.paging.page_size + 1);
+            let (sql, clauses) = self.sql(past, &COLUMNS, true);
             self.paging
                 .page(connection, &sql, &clauses, (0, COLUMNS.len()), |row| {
                     let row = register.row(row)?;
@@ -90,8 +82,8 @@ impl LiabilityQuery {
         }
     }
 
-    /// Rows by batch, so many at most, which follow these keys.
-    fn sql(&self, past: Option<&Past>, keys: &[Value], rows: usize) -> (String, Clauses) {
+    /// Rows told apart by `columns`, in their order, which follow the page before; all of them, or as many as a page has.
+    fn sql(&self, past: Option<&Past>, columns: &[&str], is_limited: bool) -> (String, Clauses) {
         let mut clauses = Clauses::default();
         let from = match past {
             Some(past) => past.holdings(&mut clauses, true),
@@ -107,17 +99,20 @@ impl LiabilityQuery {
         for (column, filter) in COLUMNS.iter().zip(filters) {
             clauses.equal(column, filter.as_deref());
         }
-        if !keys.is_empty() {
-            clauses.after(&COLUMNS[..keys.len()], Some(keys.to_vec()));
-        }
+        let keys = self.paging.resume.as_ref().map_or(0, Vec::len);
+        clauses.after(&columns[..keys], self.paging.resume.clone());
         let on_hand = if self.on_the_way { "0" } else { "s.on_hand" };
-        let columns = COLUMNS.join(", ");
+        let columns = columns.join(", ");
         let where_clause = clauses.where_clause();
-        let limit = clauses.parameter(i64::try_from(rows).unwrap_or(i64::MAX));
+        let limit = if is_limited {
+            format!(" LIMIT {}", self.paging.limit(&mut clauses))
+        } else {
+            String::new()
+        };
         let sql = format!(
             "SELECT {columns}, CAST(SUM({on_hand}) AS BIGINT), CAST(SUM(s.in_transit) AS BIGINT) \
              FROM ({from}) s{where_clause} GROUP BY {columns} \
-             HAVING SUM({on_hand}) <> 0 OR SUM(s.in_transit) <> 0 ORDER BY {columns} LIMIT {limit}"
+             HAVING SUM({on_hand}) <> 0 OR SUM(s.in_transit) <> 0 ORDER BY {columns}{limit}"
         );
         (sql, clauses)
     }
@@ -138,38 +133,28 @@ impl LiabilityQuery {
         let is_full = |page: &Page<LiabilityRow>, bytes| {
             page.rows.len() >= self.paging.page_size || bytes > MAX_PAGE_BYTES
         };
-        let mut keys = self.paging.resume.clone().unwrap_or_default();
-        loop {
-            let (sql, clauses) = self.sql(past, &keys, READ_ROWS);
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut found = statement.query(&clauses.values())?;
-            let mut rows = 0;
-            while let Some(row) = found.next()? {
-                let custodian_id: String = row.get(0)?;
-                if custodian_id != total.custodian_id {
-                    let whole = std::mem::take(&mut total);
-                    let last = whole.custodian_id.clone();
-                    for row in whole.rows(register)? {
-                        bytes += row.encoded_len();
-                        page.rows.push(row);
-                    }
-                    if is_full(&page, bytes) {
-                        page.next_page_token =
-                            paging::token(self.paging.fingerprint, vec![Value::Text(last)]);
-                        return Ok(page);
-                    }
-                    total.custodian_id = custodian_id;
+        // What a unit is worth is known by batch, and everything is added up once.
+        let (sql, clauses) = self.sql(past, &["s.custodian_id", "s.batch_id"], false);
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut found = statement.query(&clauses.values())?;
+        while let Some(row) = found.next()? {
+            let custodian_id: String = row.get(0)?;
+            if custodian_id != total.custodian_id {
+                let whole = std::mem::take(&mut total);
+                let last = whole.custodian_id.clone();
+                for row in whole.rows(register)? {
+                    bytes += row.encoded_len();
+                    page.rows.push(row);
                 }
-                let unit = register.unit_value(&row.get::<String>(3)?)?;
-                total.add(unit, row.get(5)?, row.get(6)?);
-                rows += 1;
-                keys = (0..COLUMNS.len())
-                    .map(|key| row.get(key))
-                    .collect::<Result<_, StoreError>>()?;
+                if is_full(&page, bytes) {
+                    page.next_page_token =
+                        paging::token(self.paging.fingerprint, vec![Value::Text(last)]);
+                    return Ok(page);
+                }
+                total.custodian_id = custodian_id;
             }
-            if rows < READ_ROWS {
-                break;
-            }
+            let unit = register.unit_value(&row.get::<String>(1)?)?;
+            total.add(unit, row.get(2)?, row.get(3)?);
         }
         page.rows.extend(total.rows(register)?);
         Ok(page)
