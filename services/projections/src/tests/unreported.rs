@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use keruen_domain::Boundary;
+use keruen_domain::{Boundary, stock::TransferTitle};
 use keruen_proto::{
     Event,
     log::v1::RecordedEvent,
+    registry::v1::{DocumentKind, DocumentRef},
     reports::v1::{GetStatementRequest, StatementFigure as Figure, StatementRow},
 };
 
 use super::{
     following::append,
-    history::{counted_from_us, eventful},
+    history::{FACILITIES, History, code, counted_from_us, eventful, quantity},
     naive,
-    statement::{DAY_US, LAST_DAY, Node, of_donor, spread},
+    statement::{DAY_US, LAST_DAY, Node, of_donor, of_owner, spread},
 };
 
 /// A facility, a batch, and the tag of the unit; empty where units are not told apart.
@@ -192,5 +193,64 @@ async fn what_nobody_told_of_any_more_is_unreported_unit_by_unit() {
         assert!(has(Figure::Unreported));
     }
     assert!(told_by_step > 10, "{told_by_step}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_to_an_owner_comes_to_it_then() {
+    let mut history = History::new(&[]);
+    history.surplus("B-M", 40);
+    let received = history.events.len();
+    history.expect(&TransferTitle {
+        facility_id: code(FACILITIES[0].0),
+        batch_id: code("B-M"),
+        owner_id: None,
+        new_owner_id: code("CARRIER"),
+        quantity: Some(quantity(15)),
+        serial_numbers: Vec::new(),
+        documents: vec![DocumentRef {
+            kind: DocumentKind::TransferAct.into(),
+            number: "7".to_owned(),
+            ..DocumentRef::default()
+        }],
+    });
+    let mut events = history.events.clone();
+    // It was received forty days before.
+    for event in &mut events[..received] {
+        event.occurred_at.as_mut().unwrap().time_us -= 40 * DAY_US;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (node, running) = Node::new(dir.path());
+    append(&*node.log, &events).await;
+    let last = events.last().unwrap().position;
+    for (at_position, last_day, wanted) in [
+        (last - 1, "2026-03-10", vec![]),
+        (
+            last,
+            "2026-03-10",
+            vec![(Figure::TitleIn, 15), (Figure::Delivered, 15)],
+        ),
+        (
+            last,
+            "2026-04-10",
+            vec![
+                (Figure::TitleIn, 15),
+                (Figure::Delivered, 15),
+                (Figure::Unreported, 15),
+            ],
+        ),
+    ] {
+        let request = GetStatementRequest {
+            at_position,
+            last_day: last_day.to_owned(),
+            ..of_owner("CARRIER")
+        };
+        let rows = node.ask(&request).await.rows;
+        let told: Vec<(Figure, i64)> = rows
+            .iter()
+            .map(|row| (row.figure(), row.quantity))
+            .collect();
+        assert_eq!(told, wanted, "{at_position} {last_day}");
+    }
     running.stop().await;
 }

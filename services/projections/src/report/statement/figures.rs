@@ -107,7 +107,8 @@ impl<'q> Figures<'q> {
             Arc::clone(&change.facility_id),
             Arc::clone(&change.serial_number),
         );
-        self.places.entry(key).or_default().take(change);
+        let place = self.places.entry(key).or_default();
+        place.take(change, self.owner_id.is_some());
         let counts = change.counts;
         let sums = &mut self.sums;
         if change.occurred_at_us < self.begin_us {
@@ -235,7 +236,8 @@ impl Default for Place {
 }
 
 impl Place {
-    fn take(&mut self, change: &Change) {
+    /// To an owner, what passes to it comes then; to all others it stays where it is.
+    fn take(&mut self, change: &Change, is_of_owner: bool) {
         let counts = change.counts;
         self.on_hand += counts.on_hand;
         self.in_transit += counts.in_transit;
@@ -247,7 +249,7 @@ impl Place {
             counts.returned,
         ];
         let is_back = gone.iter().any(|sum| *sum < 0);
-        let came = counts.on_hand > 0 && counts.title_in == 0 && !is_back;
+        let came = counts.on_hand > 0 && (is_of_owner || counts.title_in == 0) && !is_back;
         if came || counts.consumed > 0 {
             self.told_us = self.told_us.max(change.occurred_at_us);
         }
