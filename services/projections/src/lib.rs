@@ -40,6 +40,7 @@ mod paging;
 mod past;
 mod place;
 mod places;
+mod provenance;
 mod reading;
 mod rebuild;
 mod refusal;

@@ -17,6 +17,7 @@ use crate::{
     names,
     origins::{facilities, origins},
     places::Places,
+    provenance::steps_before,
     refusal::Refusal,
     resource, served,
 };
@@ -373,5 +374,27 @@ fn steps(
         newest_first.push(step);
     }
     newest_first.reverse();
-    Ok(newest_first)
+    let mut steps = newest_first;
+    if let Steps::OfRequest(_) = which {
+        add_way(connection, batch, &mut steps, share.saturating_sub(bytes))?;
+    }
+    Ok(steps)
+}
+
+/// Adds how the units of a request came to where they were sent from: the newest such steps that fit into `share` bytes.
+fn add_way(
+    connection: &Connection,
+    batch: &Batch,
+    steps: &mut Vec<TraceStep>,
+    share: usize,
+) -> Result<(), Refusal> {
+    let mut bytes = 0;
+    let way = steps_before(connection, &batch.batch_id, steps)?.into_iter();
+    let newest = way.rev().take(MAX_STEPS).take_while(|step| {
+        bytes += step.encoded_len() + 8;
+        bytes <= share
+    });
+    steps.extend(newest.collect::<Vec<_>>());
+    steps.sort_by_key(|step| step.position);
+    Ok(())
 }

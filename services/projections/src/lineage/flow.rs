@@ -15,7 +15,7 @@ use keruen_proto::{
 };
 
 /// Where units of a batch are before or after a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Spot<'a> {
     /// Not in the books yet.
     Source,

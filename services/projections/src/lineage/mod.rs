@@ -3,7 +3,7 @@
 //!
 //! It reads an answer and asks nobody anything.
 
-mod flow;
+pub(crate) mod flow;
 mod graph;
 mod tree;
 mod weaver;

@@ -10,7 +10,7 @@ use keruen_proto::{
     shipments::v1::{Shipment, ShipmentState},
     stock::v1::{
         GetLotTraceRequest, GetTraceRequest, GetTraceResponse, ListDonationsRequest,
-        ListRequestsRequest, ListShipmentsRequest, LotTrace, TraceStatus,
+        ListRequestsRequest, ListShipmentsRequest, LotTrace, TraceBatch, TraceStatus,
         get_trace_request::Subject,
     },
 };
@@ -314,7 +314,7 @@ fn a_request_shows_only_what_it_was_sent() {
         .map(|id| shipment(&world.history, id))
         .collect();
     let connection = world.writer.connection();
-    let mut served = 0;
+    let (mut served, mut ways) = (0, 0);
     for id in &world.history.requests {
         let answer = trace(connection, Subject::RequestId(id.clone())).unwrap();
         assert!(answer.donation.is_none());
@@ -361,11 +361,58 @@ fn a_request_shows_only_what_it_was_sent() {
                 sent[batch_id]
             );
             assert!(!traced.steps.is_empty());
-            assert!(traced.steps.iter().all(|step| step.request_id == *id));
+            ways += check_way(&world.history, id, traced);
             served += 1;
         }
     }
     assert!(served > 3);
+    assert!(ways > 3, "{ways}");
+}
+
+/// Everything that brought units of a batch to where those of a request were sent from is told, and nothing of others that
+/// came later. Answers with how many steps do.
+fn check_way(history: &History, request_id: &str, traced: &TraceBatch) -> usize {
+    let batch_id = &traced.batch.as_ref().unwrap().batch_id;
+    let told: BTreeSet<u64> = traced.steps.iter().map(|step| step.position).collect();
+    let (mut last, mut origins) = (0, BTreeSet::new());
+    for step in traced.steps.iter().filter(|it| it.request_id == request_id) {
+        if step.r#type.ends_with("ShipmentAllocated") || step.r#type.ends_with("ShipmentDispatched")
+        {
+            origins.insert(step.from_facility_id.clone());
+            last = step.position.max(last);
+        }
+    }
+    let others = traced.steps.iter().filter(|it| it.request_id != request_id);
+    assert!(
+        others
+            .clone()
+            .all(|it| it.position < last || !it.corrects_event_id.is_empty())
+    );
+    let numbers: BTreeSet<&String> = traced
+        .steps
+        .iter()
+        .filter(|it| it.request_id == request_id)
+        .flat_map(|step| &step.serial_numbers)
+        .collect();
+    for (recorded, event) in history.events.iter().zip(history.decoded()) {
+        for (facility_id, units, [came, _]) in naive::came_and_went(event) {
+            let is_of_them = units.serial_numbers.is_empty()
+                || units.serial_numbers.iter().any(|it| numbers.contains(it));
+            if came > 0
+                && units.batch_id == *batch_id
+                && is_of_them
+                && origins.contains(&facility_id)
+                && origins.len() == 1
+                && recorded.position < last
+            {
+                assert!(
+                    told.contains(&recorded.position),
+                    "{request_id} {recorded:?}"
+                );
+            }
+        }
+    }
+    others.count()
 }
 
 /// Missing units by shipment, batch and who answers for them.

@@ -155,7 +155,16 @@ fn quantities_along_a_trace_add_up() {
         "{splits} {kits} {undone}"
     );
     for answer in &of_requests {
-        check_balance(&Graph::of(answer));
+        let graph = Graph::of(answer);
+        check_balance(&graph);
+        // What a request got has come from its donor, step by step.
+        for edge in &graph.edges {
+            if let (Thing::Facility { .. }, Cause::Untold) =
+                (&graph.nodes[edge.to].thing, &edge.cause)
+            {
+                panic!("{edge:?} of {graph:#?}");
+            }
+        }
     }
 }
 
