@@ -91,13 +91,13 @@ async fn a_donor_is_told_what_became_of_everything_and_the_same_again() {
     .success();
     let (rows, again) = statement(&desk, "");
     let wanted = [
-        row(MASK_A, "received,,60,150.00,USD,,,"),
+        row(MASK_A, "received,donation,60,150.00,USD,,,"),
         row(MASK_A, "at-warehouse,,22,55.00,USD,,,"),
         row(MASK_A, "in-transit,,5,12.50,USD,,,"),
         row(MASK_A, "delivered,,26,65.00,USD,,,"),
         row(MASK_A, "used,,4,10.00,USD,,,"),
         row(MASK_A, "lost,lost,3,7.50,USD,,,"),
-        row(PUMP_A, "received,,2,,,,,"),
+        row(PUMP_A, "received,donation,2,,,,,"),
         row(PUMP_A, "delivered,,2,,,,,"),
         row(PUMP_A, "unreported,,1,,,,,"),
         row(PUMP_A, "in-service,,1,,,,,"),
@@ -136,6 +136,16 @@ async fn a_donor_is_told_what_became_of_everything_and_the_same_again() {
     for told in [&*again, ">26<", "65.00 USD", ">in service<"] {
         assert!(page.contains(told), "{told}: {page}");
     }
+    // It is all of it, or none.
+    let nowhere = desk.node.data().join("nowhere/statement.html");
+    let page = format!("--page {}", nowhere.display());
+    for (words, wanted) in [
+        (page.clone(), page.clone()),
+        (format!("{page} --limit 3"), "--limit".to_owned()),
+    ] {
+        let refused = desk.run(&format!("{again} {words}")).refused(2);
+        assert!(refused.contains(&wanted), "{refused}");
+    }
     let table = desk.run(&again).success();
     assert!(table.contains("65.00 USD"), "{table}");
     let json = desk.run(&format!("{again} --format json")).success();
@@ -143,8 +153,15 @@ async fn a_donor_is_told_what_became_of_everything_and_the_same_again() {
     assert_eq!(json.as_array().unwrap().len(), wanted.len());
 
     let (_, at) = again.split_once("--at ").unwrap();
+    // What was found nobody gave.
+    desk.run(&format!(
+        "stock adjust --facility {NORTH} --batch B1 --delta 5 --reason found"
+    ))
+    .success();
     let (changes, _) = statement(&desk, &format!("--since {at} --changed-only"));
     let wanted = [
+        row(MASK_A, "received,found,5,12.50,USD,0,0.00,USD"),
+        row(MASK_A, "at-warehouse,,27,67.50,USD,22,55.00,USD"),
         row(MASK_A, "delivered,,20,50.00,USD,26,65.00,USD"),
         row(MASK_A, "used,,10,25.00,USD,4,10.00,USD"),
     ];

@@ -44,10 +44,10 @@ pub struct Statement {
     /// After how many days without a report use counts as unreported
     #[arg(long, value_name = "DAYS", default_value_t = USUAL_UNREPORTED_DAYS, value_parser = value::span)]
     unreported_days: i32,
-    /// Write it as a page that can be printed to this file; with --format, also print it in that format
-    #[arg(long, value_name = "FILE.html")]
+    /// Write all of it as a page that can be printed to this file; with --format, also print it in that format
+    #[arg(long, value_name = "FILE.html", conflicts_with = "limit")]
     page: Option<PathBuf>,
-    /// How many rows at most
+    /// How many rows at most; a page has all of them
     #[arg(long, value_name = "ROWS", default_value_t = 10_000, value_parser = value::limit)]
     limit: usize,
 }
@@ -75,14 +75,16 @@ impl Statement {
         let mut token = std::mem::take(&mut statement.next_page_token);
         // All pages tell what the first one does.
         question.at_position = statement.position;
-        while !token.is_empty() && statement.rows.len() < self.limit {
+        // A page that can be printed is never a part of one.
+        let limit = self.page.as_ref().map_or(self.limit, |_| usize::MAX);
+        while !token.is_empty() && statement.rows.len() < limit {
             question.page_token = token;
             let page = session.ask(question.clone()).await?;
             statement.rows.extend(page.rows);
             token = page.next_page_token;
         }
-        let more = !token.is_empty() || statement.rows.len() > self.limit;
-        statement.rows.truncate(self.limit);
+        let more = !token.is_empty() || statement.rows.len() > limit;
+        statement.rows.truncate(limit);
         if let Some(path) = &self.page {
             let page = statement::page(&statement, self.since, &again(&question))
                 .map_err(|error| Failure::Other(error.into()))?;

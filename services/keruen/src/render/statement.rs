@@ -43,11 +43,16 @@ impl Record for StatementRow {
     }
 }
 
-/// `LOSS_CAUSE_THEFT` and `DISPOSAL_REASON_EXPIRED` as `theft` and `expired`. What was missing when a shipment was received
-/// or handed over is `missing`.
+/// `LOSS_CAUSE_THEFT`, `ENTRY_BASIS_OPENING_BALANCE` and `DISPOSAL_REASON_EXPIRED` as `theft`, `opening-balance` and
+/// `expired`. What was missing when a shipment was received or handed over is `missing`.
 fn cause(name: &str) -> String {
-    let of_shipment = ["LOSS_CAUSE_", "RECEIPT_OUTCOME_"];
-    match of_shipment.iter().find_map(|it| name.strip_prefix(it)) {
+    let prefixes = [
+        "ENTRY_CAUSE_",
+        "ENTRY_BASIS_",
+        "LOSS_CAUSE_",
+        "RECEIPT_OUTCOME_",
+    ];
+    match prefixes.iter().find_map(|it| name.strip_prefix(it)) {
         Some(rest) => rest.to_ascii_lowercase().replace('_', "-"),
         None => reason(name),
     }

@@ -1,20 +1,23 @@
-//! Why units were lost or disposed of, as the log tells.
+//! Why units entered the books, were lost or disposed of, as the log tells.
 //!
 //! What a shipment lost on its way was reported, or found missing, long before a loss act settles it. An act may settle
 //! what went for several causes, so each of them gets its share.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque, hash_map},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque, hash_map},
     sync::Arc,
 };
 
 use keruen_domain::{Boundary, Entry, correction::correction};
 use keruen_log::{Log, Range};
 use keruen_proto::{
-    Event,
-    inventory::v1::ReceiptOutcome,
+    Event, EventType as _,
+    inventory::v1::{
+        DonationReceived, KitsAssembled, ReceiptOutcome, ReceivedLine, StockEntered, VoidedMovement,
+    },
     log::v1::{QueryItem, RecordedEvent},
-    shipments::v1::Shipment,
+    reports::v1::EntryCause,
+    shipments::v1::{ReceivedUnits, Shipment},
 };
 
 use super::{
@@ -25,34 +28,49 @@ use crate::refusal::Refusal;
 
 /// Events that are remembered, since one may have changed several batches.
 const REMEMBERED: usize = 1_000;
+/// Batches that are looked for in one query.
+const MAX_TAGS: usize = 128;
 
-/// Why units were lost or disposed of. Changes of one batch are all asked about by the same.
+/// Why units entered the books, were lost or disposed of. Changes of one batch are all asked about by the same.
 pub struct Causes<'q> {
     owner_id: Option<&'q str>,
+    /// Position at which batches entered the books, and why.
+    entered: HashMap<String, (u64, &'static str)>,
     known: HashMap<u64, Option<Event>>,
     acts: Acts,
 }
 
 impl<'q> Causes<'q> {
-    /// Of what belongs to `owner_id`, or to anybody.
-    pub fn new(owner_id: Option<&'q str>) -> Self {
-        Self {
+    /// Of what belongs to `owner_id`, or to anybody, of some batches.
+    pub async fn of(
+        log: &Arc<dyn Log>,
+        batch_ids: &[String],
+        owner_id: Option<&'q str>,
+    ) -> Result<Self, Refusal> {
+        Ok(Self {
             owner_id,
+            entered: entered(log, batch_ids).await?,
             known: HashMap::new(),
             acts: Acts::default(),
-        }
+        })
     }
 
-    /// What was lost or disposed of by a change, by cause.
+    /// What entered the books, was lost or disposed of by a change, by cause.
     pub async fn split(
         &mut self,
         log: &Arc<dyn Log>,
         change: &Change,
     ) -> Result<Vec<(String, i64)>, Refusal> {
-        // No event does both.
-        let quantity = change.counts.disposed + change.counts.lost;
+        // No event does more than one of these.
+        let quantity = change.counts.received + change.counts.disposed + change.counts.lost;
         if quantity == 0 {
             return Ok(Vec::new());
+        }
+        let batch_id = &*change.batch_id;
+        if let Some((position, cause)) = self.entered.get(batch_id)
+            && *position == change.position
+        {
+            return Ok(vec![((*cause).to_owned(), quantity)]);
         }
         if self.known.len() >= REMEMBERED {
             self.known.clear();
@@ -61,34 +79,111 @@ impl<'q> Causes<'q> {
             hash_map::Entry::Occupied(entry) => entry.into_mut(),
             hash_map::Entry::Vacant(entry) => entry.insert(event_at(log, change.position).await?),
         };
-        let shipment_id = match event {
-            Some(Event::LossActAccepted(it)) => &it.shipment_id,
-            Some(Event::LossActVoided(it)) => &it.shipment_id,
+        let cause = match event {
+            Some(Event::LossActAccepted(it)) => Err(&it.shipment_id),
+            Some(Event::LossActVoided(it)) => Err(&it.shipment_id),
+            Some(Event::MovementVoided(it)) if it.movement() == VoidedMovement::Discrepancy => {
+                Ok(EntryCause::Discrepancy.as_str_name())
+            }
             Some(Event::MovementVoided(it)) => {
                 let voided = event_of(log, &it.corrects_event_id).await?;
-                return Ok(vec![(
-                    voided.as_ref().map_or("", reason).to_owned(),
-                    quantity,
-                )]);
+                Ok(voided.as_ref().map_or("", |it| reason(it, batch_id)))
             }
-            event => {
-                return Ok(vec![(
-                    event.as_ref().map_or("", reason).to_owned(),
-                    quantity,
-                )]);
-            }
+            event => Ok(event.as_ref().map_or("", |it| reason(it, batch_id))),
+        };
+        let shipment_id = match cause {
+            Ok(cause) => return Ok(vec![(cause.to_owned(), quantity)]),
+            Err(shipment_id) => shipment_id,
         };
         self.acts.read(log, shipment_id, self.owner_id).await?;
         Ok(self.acts.split(change, quantity))
     }
 }
 
-fn reason(event: &Event) -> &'static str {
+/// Where and why batches entered the books, as far as what they came with says.
+async fn entered(
+    log: &Arc<dyn Log>,
+    batch_ids: &[String],
+) -> Result<HashMap<String, (u64, &'static str)>, Refusal> {
+    let asked: HashSet<&str> = batch_ids.iter().map(String::as_str).collect();
+    let types = [
+        DonationReceived::TYPE,
+        StockEntered::TYPE,
+        KitsAssembled::TYPE,
+    ];
+    let mut entered = HashMap::new();
+    for chunk in batch_ids.chunks(MAX_TAGS) {
+        let of_batch = |id: &String| QueryItem {
+            types: types.map(str::to_owned).to_vec(),
+            tags: vec![format!("batch:{id}")],
+        };
+        let items = chunk.iter().map(of_batch).collect();
+        events(log, items, Range::after(0), |recorded| {
+            let Ok(event) = Event::decode(&recorded.r#type, &recorded.data) else {
+                return;
+            };
+            let named = recorded
+                .tags
+                .iter()
+                .filter_map(|tag| tag.strip_prefix("batch:"));
+            for batch_id in named.filter(|id| asked.contains(id)) {
+                let cause = reason(&event, batch_id);
+                // What becomes a part of kits has entered the books before.
+                if !cause.is_empty() {
+                    entered.insert(batch_id.to_owned(), (recorded.position, cause));
+                }
+            }
+        })
+        .await?;
+    }
+    Ok(entered)
+}
+
+/// Why an event brings units of a batch into the books, or takes them out.
+fn reason(event: &Event, batch_id: &str) -> &'static str {
     match event {
         Event::StockDisposed(it) => it.reason().as_str_name(),
         Event::StockAdjusted(it) => it.reason().as_str_name(),
+        Event::DonationReceived(it) => {
+            let is_it = |line: &&ReceivedLine| {
+                line.units
+                    .as_ref()
+                    .is_some_and(|it| it.batch_id == batch_id)
+            };
+            let line = it.lines.iter().find(is_it);
+            line.map_or("", |line| given(line.outcome(), line.pledge_line))
+        }
+        Event::ReceiptCorrected(it) => given(it.outcome(), it.pledge_line),
+        Event::StockEntered(it) => it.basis().as_str_name(),
+        Event::StockDiscrepancyFound(_) => EntryCause::Discrepancy.as_str_name(),
+        Event::KitsAssembled(it) if it.kits.as_ref().is_some_and(|it| it.batch_id == batch_id) => {
+            EntryCause::Assembly.as_str_name()
+        }
+        Event::ShipmentReceived(it) => outcome(&it.units, batch_id),
+        Event::ShipmentReceiptVoided(it) => outcome(&it.units, batch_id),
         _ => "",
     }
+}
+
+/// Why units came that a donation brought: as it was promised, for its money, or otherwise than announced.
+fn given(outcome: ReceiptOutcome, pledge_line: i32) -> &'static str {
+    match outcome {
+        ReceiptOutcome::Surplus | ReceiptOutcome::Wrong => outcome.as_str_name(),
+        _ if pledge_line == 0 => EntryCause::Purchase.as_str_name(),
+        _ => EntryCause::Donation.as_str_name(),
+    }
+}
+
+/// What was found of a batch that nobody had sent.
+fn outcome(units: &[ReceivedUnits], batch_id: &str) -> &'static str {
+    let of_batch = |found: &&ReceivedUnits| {
+        let shipped = found.shipment_units.as_ref();
+        shipped
+            .and_then(|it| it.units.as_ref())
+            .is_some_and(|it| it.batch_id == batch_id)
+    };
+    let found = units.iter().find(of_batch);
+    found.map_or("", |found| found.outcome().as_str_name())
 }
 
 async fn event_at(log: &Arc<dyn Log>, position: u64) -> Result<Option<Event>, Refusal> {

@@ -1,9 +1,9 @@
-//! Why units were lost, as statements tell it.
+//! Why units were received and lost, as statements tell it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_domain::{
-    Code,
+    Boundary, Code, Entry,
     correction::{Fact, VoidMovement},
     shipment::{AcceptLossAct, AllocateShipment, GoodsToSend, Pick, ReportLoss, RequestShipment},
 };
@@ -140,24 +140,41 @@ async fn what_an_act_settles_is_lost_for_the_cause_that_was_reported_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_cause_has_taken_less_than_nothing() {
-    let mut causes = BTreeSet::new();
+async fn no_cause_has_brought_or_taken_less_than_nothing() {
+    let (mut brought, mut lost) = (BTreeSet::new(), BTreeSet::new());
     for seed in [19, 23, 29] {
         let history = History::with_changing_registry(&choices_from(seed, 900));
-        causes.extend(causes_of(&history).await);
+        lost.extend(causes_of(&history, &mut brought).await);
     }
-    assert!(causes.len() > 1, "{causes:?}");
+    assert!(lost.len() > 1, "{lost:?}");
+    for cause in [
+        "ADJUSTMENT_REASON_FOUND",
+        "ENTRY_BASIS_COUNT",
+        "ENTRY_CAUSE_ASSEMBLY",
+        "ENTRY_CAUSE_DISCREPANCY",
+        "ENTRY_CAUSE_DONATION",
+        "RECEIPT_OUTCOME_SURPLUS",
+    ] {
+        assert!(brought.contains(cause), "{cause}: {brought:?}");
+    }
 }
 
-/// The causes for which shipments lost anything.
-async fn causes_of(history: &History) -> Vec<String> {
+/// The causes for which shipments lost anything; adds those for which anything entered the books.
+async fn causes_of(history: &History, brought: &mut BTreeSet<String>) -> Vec<String> {
     let (node, running, _dir) = node_with(history).await;
     let rows = node.ask(&of_donor()).await.rows;
+    let mut told = rows.clone();
+    for owner_id in ORGANISATIONS.into_iter().chain(["UNATTRIBUTED"]) {
+        told.extend(node.ask(&of_owner(owner_id)).await.rows);
+    }
     running.stop().await;
-    let gone = [Figure::Lost, Figure::Disposed];
-    for row in rows.iter().filter(|row| gone.contains(&row.figure())) {
+    let split = [Figure::Received, Figure::Lost, Figure::Disposed];
+    for row in told.iter().filter(|row| split.contains(&row.figure())) {
         assert!(row.quantity > 0 && !row.cause.is_empty(), "{row:?}");
     }
+    let entered = told.iter().filter(|row| row.figure() == Figure::Received);
+    brought.extend(entered.map(|row| row.cause.clone()));
+    check_gifts(history, &rows);
     let of_donation: BTreeSet<&str> = history
         .decoded()
         .iter()
@@ -189,4 +206,25 @@ async fn causes_of(history: &History) -> Vec<String> {
         acts
     );
     of_shipments.map(|(cause, _)| cause.clone()).collect()
+}
+
+/// What a donor gave as promised is what its donations know to have come, and what the books found is none of it.
+fn check_gifts(history: &History, rows: &[StatementRow]) {
+    let mut given: BTreeMap<&str, i64> = BTreeMap::new();
+    let gifts = rows
+        .iter()
+        .filter(|row| row.cause == "ENTRY_CAUSE_DONATION");
+    for row in gifts {
+        *given.entry(&row.donation_id).or_default() += row.quantity;
+    }
+    assert!(!given.is_empty());
+    for donation_id in &history.donations {
+        let boundary = Boundary::donation(donation_id).unwrap();
+        let Entry::Donation(donation) = history.fold(&boundary) else {
+            panic!("{donation_id}");
+        };
+        let received: i64 = donation.lines.iter().map(|line| line.received).sum();
+        let given = given.get(donation_id.as_str()).copied();
+        assert_eq!(given.unwrap_or_default(), received, "{donation_id}");
+    }
 }

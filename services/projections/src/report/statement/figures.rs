@@ -93,7 +93,8 @@ impl<'q> Figures<'q> {
         Ok(())
     }
 
-    /// Adds what an event changed of them; of what was lost or disposed of, how much of it for which cause.
+    /// Adds what an event changed of them; of what entered the books, was lost or disposed of, how much of it for which
+    /// cause.
     pub fn take(&mut self, change: &Change, shares: &[(String, i64)]) {
         let is_known = change.position <= self.as_of.position;
         if !is_known || change.occurred_at_us >= self.as_of.end_us {
@@ -117,20 +118,21 @@ impl<'q> Figures<'q> {
             return;
         }
         for (figure, quantity) in [
-            (Figure::Received, counts.received),
             (Figure::Used, counts.consumed),
             (Figure::Returned, counts.returned),
             (Figure::Converted, counts.converted),
         ] {
             add(sums, batch, figure, "", quantity);
         }
-        let gone = if counts.lost == 0 {
-            Figure::Disposed
-        } else {
+        let split = if counts.received != 0 {
+            Figure::Received
+        } else if counts.lost != 0 {
             Figure::Lost
+        } else {
+            Figure::Disposed
         };
         for (cause, quantity) in shares {
-            add(sums, batch, gone, cause, *quantity);
+            add(sums, batch, split, cause, *quantity);
         }
         if self.owner_id.is_some() {
             add(sums, batch, Figure::TitleIn, "", counts.title_in);

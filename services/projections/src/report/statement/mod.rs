@@ -315,7 +315,7 @@ impl StatementQuery {
         for figures in all.iter_mut() {
             figures.begin(log, &batches).await?;
         }
-        let mut causes = Causes::new(self.party.owner());
+        let mut causes = Causes::of(log, &chunk, self.party.owner()).await?;
         let mut resume = None;
         loop {
             let (query, asked) = (Arc::clone(self), Arc::clone(&chunk));
