@@ -2,7 +2,7 @@
 
 use keruen_proto::{
     Event,
-    inventory::v1::{FitOverride, ReleaseOverride, StockUnits},
+    inventory::v1::{FitOverride, ReleaseOverride, StockUnits, VoidedMovement},
     log::v1::{CorrectionReason, RecordedEvent},
     registry::v1::DocumentRef,
     reports::v1::{AuditException, AuditExceptionKind as Kind},
@@ -89,7 +89,7 @@ pub fn at(
         recorded_at_us: recorded.recorded_at_us,
         actor: recorded.actor.clone(),
         facility_id: facility(recorded, event, movements).to_owned(),
-        subject: subject(&recorded.tags).to_owned(),
+        subject: subject(event, &recorded.tags).to_owned(),
         corrects_event_id: recorded
             .correction
             .as_ref()
@@ -112,9 +112,18 @@ pub fn units<'e>(event: &Event, movements: &[Movement<'e>]) -> Vec<&'e StockUnit
     movements.map(|movement| movement.units).collect()
 }
 
-/// Whether there are fewer of an event's units than before, so that they are told as less than 0.
+/// Whether the books have fewer of an event's units than before because they had been wrong, so that they are told as less
+/// than 0.
 pub fn is_fewer(event: &Event) -> bool {
-    matches!(event, Event::StockAdjusted(it) if it.decrease)
+    match event {
+        Event::StockAdjusted(it) => it.decrease,
+        Event::ReceiptCorrected(it) => it.decrease,
+        Event::MovementVoided(it) => matches!(
+            it.movement(),
+            VoidedMovement::Increase | VoidedMovement::Discrepancy
+        ),
+        _ => false,
+    }
 }
 
 /// Where it happened; empty where on the way, or where it is about no place.
@@ -153,8 +162,13 @@ fn facility<'e>(
         .unwrap_or_default()
 }
 
-fn subject(tags: &[String]) -> &str {
-    SUBJECTS
+fn subject<'e>(event: &Event, tags: &'e [String]) -> &'e str {
+    let kinds = match event {
+        // It may bring many assets.
+        Event::DonationReceived(_) => &["donation:"][..],
+        _ => &SUBJECTS[..],
+    };
+    kinds
         .iter()
         .find_map(|kind| tags.iter().find(|tag| tag.starts_with(kind)))
         .map_or("", String::as_str)

@@ -224,12 +224,37 @@ impl Record for AuditException {
             &self.facility_id,
             &self.item_id,
             &self.batch_id,
-            self.quantity,
+            // Of several items there is no number of units.
+            if self.quantity == 0 {
+                Cell::from("")
+            } else {
+                Cell::from(self.quantity)
+            },
             self.value.as_ref(),
             reason(&self.reason),
             &self.person_ref,
             &self.actor,
             &self.corrects_event_id,
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_number_of_units_tells_none() {
+        let told = |quantity| {
+            let exception = AuditException {
+                quantity,
+                ..AuditException::default()
+            };
+            let columns = AuditException::COLUMNS.iter();
+            let mut told = columns.zip(exception.cells());
+            told.find(|(column, _)| **column == "quantity").unwrap().1
+        };
+        assert_eq!(told(0), Cell::from(""));
+        assert_eq!(told(-3), Cell::Number(-3));
     }
 }
