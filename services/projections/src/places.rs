@@ -50,8 +50,7 @@ impl<'c> Places<'c> {
             for place in &mut places {
                 place.quantity = 1;
                 place.serial_numbers = vec![serial_number.to_owned()];
-                place.reserved = place.reserved.min(1);
-                place.held = place.held.min(1);
+                self.tell_apart(batch, serial_number, place)?;
             }
         }
         self.name(places)
@@ -75,6 +74,39 @@ impl<'c> Places<'c> {
                 ..TracePlace::default()
             })
         })
+    }
+
+    /// Since when one unit of a batch is where it is, and whether it is claimed or held there, whatever is of the others.
+    fn tell_apart(
+        &self,
+        batch: &Batch,
+        serial_number: &str,
+        place: &mut TracePlace,
+    ) -> Result<(), StoreError> {
+        let since: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT since_position FROM serials WHERE item_id = ?1 AND serial_number = ?2",
+            )?
+            .query_row(params![batch.item_id, serial_number], |row| row.get(0))?;
+        place.since_position = since.unwrap_or_default().cast_unsigned();
+        let mut claims = None;
+        if place.status() == TraceStatus::OnHand {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT reserved, held FROM stock WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
+                 AND owner_id = ?4 AND serial_number = ?5",
+            )?;
+            let key = params![
+                place.facility_id,
+                batch.item_id,
+                batch.batch_id,
+                place.owner_id,
+                serial_number
+            ];
+            claims = statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        }
+        (place.reserved, place.held) = claims.unwrap_or_default();
+        Ok(())
     }
 
     fn add_serials(&self, batch: &Batch, places: &mut [TracePlace]) -> Result<(), StoreError> {

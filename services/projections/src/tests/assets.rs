@@ -1,19 +1,25 @@
 //! Assets, listed: what the rows say is what the history says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_domain::{Entry, code::UNATTRIBUTED};
 use keruen_proto::{
     inventory::v1::{Asset, AssetCondition, AssetPlace, AssetRef},
     log::v1::RecordedEvent,
-    stock::v1::{AssetRow, ListAssetsRequest, TracePlace, TraceStatus, get_trace_request::Subject},
+    stock::v1::{
+        AssetRow, ListAssetsRequest, ListStockRequest, StockGroup, TracePlace, TraceStatus,
+        get_trace_request::Subject,
+    },
 };
 
 use super::{
     answers::{TODAY, after, region_of, trace, world},
     history::{FACILITIES, History, ORGANISATIONS, choices_from},
 };
-use crate::{assets::AssetsQuery, database::Connection, refusal::Refusal, subject::Subjects, view};
+use crate::{
+    assets::AssetsQuery, database::Connection, refusal::Refusal, stock::StockQuery,
+    subject::Subjects, view,
+};
 
 /// All assets of a history, in order.
 fn assets(history: &History) -> Vec<Asset> {
@@ -63,15 +69,25 @@ fn listed(connection: &Connection, asked: ListAssetsRequest) -> Vec<Asset> {
 
 #[test]
 fn a_unit_is_where_its_own_history_says_whatever_was_taken_back() {
-    let mut back = 0;
+    let (mut back, mut seen) = (0, BTreeSet::new());
     for seed in [19, 7] {
         let mut world = after(History::with_changing_registry(&choices_from(seed, 900)));
+        let stock = stock_by_unit(world.writer.connection());
         for asset in assets(&world.history) {
             let key = AssetRef {
                 item_id: asset.item_id.clone(),
                 serial_number: asset.serial_number.clone(),
             };
             let answer = trace(world.writer.connection(), Subject::Asset(key)).unwrap();
+            let of_it = (asset.item_id.clone(), asset.serial_number.clone());
+            let claimed = stock.get(&of_it).copied().unwrap_or_default();
+            for place in &answer.batches[0].places {
+                assert_eq!((place.reserved, place.held), claimed, "{place:?}");
+                // No neighbour's.
+                let mut steps = answer.batches[0].steps.iter();
+                assert!(steps.any(|step| step.position == place.since_position));
+                seen.insert((place.reserved, place.held));
+            }
             let found: Vec<TraceStatus> = answer.batches[0]
                 .places
                 .iter()
@@ -102,6 +118,29 @@ fn a_unit_is_where_its_own_history_says_whatever_was_taken_back() {
         }
     }
     assert!(back > 1, "nothing that had turned up by mistake");
+    assert_eq!(seen.len(), 3, "{seen:?}");
+}
+
+/// Of each unit, whether it is claimed and whether it is held, as stock by asset tells it.
+fn stock_by_unit(connection: &Connection) -> BTreeMap<(String, String), (i64, i64)> {
+    let mut request = ListStockRequest {
+        group_by: vec![StockGroup::Item.into(), StockGroup::Asset.into()],
+        page_size: 100,
+        ..ListStockRequest::default()
+    };
+    let mut stock = BTreeMap::new();
+    loop {
+        let query = StockQuery::parse(&request).unwrap();
+        let page = query.answer(connection, TODAY).unwrap();
+        for row in page.rows {
+            let key = (row.item_id, row.serial_number);
+            stock.insert(key, (row.reserved, row.held));
+        }
+        if page.next_page_token.is_empty() {
+            return stock;
+        }
+        request.page_token = page.next_page_token;
+    }
 }
 
 fn is_in_books(asset: &Asset) -> bool {
