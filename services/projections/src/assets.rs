@@ -133,7 +133,8 @@ impl AssetsQuery {
         clauses.equal("item_id", self.item_id.as_deref());
         clauses.equal("owner_id", self.owner_id.as_deref());
         clauses.one_of("condition", &self.conditions);
-        if !self.show_gone {
+        // Who asks for a place means it.
+        if !self.show_gone && !self.filter.names("place") {
             let gone = GONE.map(|place| i32::from(place).to_string());
             clauses.condition(format!("place NOT IN ({})", gone.join(", ")));
         }

@@ -191,7 +191,7 @@ pub struct List {
     /// Those that are being repaired
     #[arg(long)]
     under_repair: bool,
-    /// Also those that were disposed of, lost or given back, or never came
+    /// Also those that were disposed of, lost or given back, or never came, as where --filter names place
     #[arg(long)]
     gone: bool,
     #[command(flatten)]

@@ -196,6 +196,13 @@ fn every_list_is_a_part_of_the_whole() {
         is_in_books(it) && it.item_id == "VENT-X" && conditions.contains(&it.condition())
     });
     assert_eq!(listed(connection, asked), expected);
+    let lost = ListAssetsRequest {
+        filter: "place = LOST".to_owned(),
+        ..ListAssetsRequest::default()
+    };
+    let expected = part(&|it| it.place() == AssetPlace::Lost);
+    assert!(!expected.is_empty());
+    assert_eq!(listed(connection, lost), expected);
     assert!(all.iter().any(|it| it.place() == AssetPlace::Inside));
 }
 
