@@ -73,7 +73,7 @@ pub static COLUMNS_TO_ORDER: [Column; 20] = with_sums![
     column("batch", Kind::Text, "s.batch_id"),
     column("owner", Kind::Text, "s.owner_id"),
     column("custodian", Kind::Text, "s.custodian_id"),
-    column("expiry", Kind::Text, "COALESCE(x.expires_on, '')"),
+    column("expiry", Kind::Day, "COALESCE(x.expires_on, '')"),
     column("serial_number", Kind::Text, "s.serial_number"),
 ];
 

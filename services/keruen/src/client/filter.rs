@@ -31,7 +31,8 @@ do. Days are as 2026-12-31. Words of closed lists may be in small letters.
 Conditions on sums are joined to all others by AND.
 
 An order is one to four fields with commas between, each with asc or desc.
-What has no day comes last. Stock is ordered by sums and what it is grouped by.
+What has no day comes last, up or down. Stock is ordered by sums and what it is
+grouped by.
 ";
 
 /// Columns of a line of the fields, where it can be kept.

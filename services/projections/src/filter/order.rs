@@ -87,8 +87,8 @@ impl Order {
                          AND valid_from <= {{today}} AND valid_to > {{today}}), '')",
                         column.sql
                     ),
-                    // What has no day comes after all that have one.
-                    Kind::Day => format!(
+                    // What has no day comes after all that have one, whichever way the order goes.
+                    Kind::Day if !descending => format!(
                         "(CASE WHEN {0} = '' THEN '9999-99-99' ELSE {0} END)",
                         column.sql
                     ),

@@ -223,7 +223,7 @@ fn requests_pass_a_filter_where_plain_code_says_so() {
             )
         };
         check_filters(&ATOMS, &things, |filter| list(filter, "position"));
-        // What has no day comes last where the order goes up, and first where it goes down.
+        // What has no day comes last, whichever way the order goes.
         let day = |index: &usize| {
             let day = &things[*index].0.needed_by;
             (day.is_empty(), day.clone())
@@ -240,13 +240,17 @@ fn requests_pass_a_filter_where_plain_code_says_so() {
         // What is the same stands in the order of its age.
         let mut same: Vec<usize> = (0..things.len()).collect();
         same.sort_by_key(|index| {
+            let (has_none, day) = day(index);
             (
-                std::cmp::Reverse(day(index)),
+                has_none,
+                std::cmp::Reverse(day),
                 things[*index].0.facility_id.clone(),
                 *index,
             )
         });
         assert_eq!(list("", "needed_by desc, facility asc"), same);
+        let without = same.iter().filter(|index| day(index).0).count();
+        assert!((8..same.len() - 8).contains(&without), "{without}");
         // What a list does by itself, it does with a filter too.
         let usual = list("", "");
         let open: Vec<usize> = usual
@@ -454,6 +458,25 @@ fn stock_of(filter: &str, order_by: &str, groups: &[StockGroup]) -> ListStockReq
     }
 }
 
+/// What never expires comes last, whichever way the order goes.
+fn check_expiries(connection: &Connection) {
+    let by_batch = [StockGroup::Batch, StockGroup::Expiry];
+    for (order_by, is_down) in [("expiry", false), ("expiry desc", true)] {
+        let asked = stock_of("item = TEST-A OR item = VENT-X", order_by, &by_batch);
+        let rows = pages!(StockQuery, asked, connection, TODAY);
+        let never = rows.iter().position(|row| row.expires_on.is_empty());
+        let (day, never) = rows.split_at(never.unwrap());
+        assert!(!day.is_empty() && never.iter().all(|row| row.expires_on.is_empty()));
+        let mut days: Vec<&str> = day.iter().map(|row| row.expires_on.as_str()).collect();
+        if is_down {
+            days.reverse();
+        }
+        assert!(days.is_sorted(), "{days:?}");
+        let batches: BTreeSet<&str> = rows.iter().map(|row| row.batch_id.as_str()).collect();
+        assert_eq!(batches.len(), rows.len());
+    }
+}
+
 #[test]
 fn stock_passes_a_filter_of_groups_and_of_sums_now_and_in_the_past() {
     let history = eventful();
@@ -493,6 +516,7 @@ fn stock_passes_a_filter_of_groups_and_of_sums_now_and_in_the_past() {
     writers(&history, |connection| {
         let rows = pages!(StockQuery, asked.clone(), connection, TODAY);
         assert_eq!(told(&rows), wanted);
+        check_expiries(connection);
         // What has left is found, and is as much as what is coming.
         let left = stock_of(
             "in_transit_out > 0",
