@@ -24,6 +24,11 @@ use crate::{
 
 /// What an answer may take. A gRPC message may take 4 MiB.
 const MAX_BYTES: usize = 3_500_000;
+/// Steps of a batch that are read at once.
+#[cfg(not(test))]
+const PAGE_STEPS: i64 = 1_000;
+#[cfg(test)]
+const PAGE_STEPS: i64 = 7;
 
 /// A question for a lot, parsed.
 pub struct LotQuery {
@@ -196,23 +201,37 @@ impl Holders {
 
     /// Counts what came to and left each facility; what was taken back did neither.
     fn follow(&mut self, connection: &Connection, batch_id: &str) -> Result<(), StoreError> {
-        let mut statement = connection
-            .prepare_cached("SELECT step FROM steps WHERE batch_id = ?1 ORDER BY position")?;
-        let mut rows = statement.query(params![batch_id])?;
-        while let Some(row) = rows.next()? {
-            let step = TraceStep::decode(row.get::<Vec<u8>>(0)?.as_slice())?;
-            let quantity = if step.undone {
-                -step.quantity
-            } else {
-                step.quantity
-            };
-            if [ShipmentDispatched::TYPE, ShipmentDispatchVoided::TYPE].contains(&&*step.r#type) {
-                add(&mut self.at(&step.from_facility_id).counted.sent, quantity);
-            } else if came(&step) {
-                add(&mut self.at(&step.facility_id).counted.received, quantity);
+        let mut statement = connection.prepare_cached(
+            "SELECT step, position, step_no FROM steps \
+             WHERE batch_id = ?1 AND (position, step_no) > (?2, ?3) ORDER BY position, step_no LIMIT ?4",
+        )?;
+        let mut last: (i64, i64) = (0, 0);
+        loop {
+            let page = params![batch_id, last.0, last.1, PAGE_STEPS];
+            let mut rows = statement.query(page)?;
+            let mut steps = 0;
+            while let Some(row) = rows.next()? {
+                self.take(&TraceStep::decode(row.get::<Vec<u8>>(0)?.as_slice())?);
+                last = (row.get(1)?, row.get(2)?);
+                steps += 1;
+            }
+            if steps < PAGE_STEPS {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    fn take(&mut self, step: &TraceStep) {
+        let quantity = if step.undone {
+            -step.quantity
+        } else {
+            step.quantity
+        };
+        if [ShipmentDispatched::TYPE, ShipmentDispatchVoided::TYPE].contains(&&*step.r#type) {
+            add(&mut self.at(&step.from_facility_id).counted.sent, quantity);
+        } else if came(step) {
+            add(&mut self.at(&step.facility_id).counted.received, quantity);
+        }
     }
 
     /// With what the registry says of the facilities: those that have any first.
