@@ -527,6 +527,11 @@ async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
             Format::Csv | Format::Json => anstream::eprintln!("{line}"),
         }
     }
+    if output.format() == Format::Table
+        && let Some(line) = rows::below_zero(&stock)
+    {
+        output.line(line)?;
+    }
     if let (Format::Table, false, Some(width)) =
         (output.format(), filter.no_bars, output.terminal_width())
     {

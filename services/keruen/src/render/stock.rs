@@ -184,6 +184,15 @@ pub fn untold(counters: &BTreeSet<String>) -> Option<String> {
     })
 }
 
+/// What to say of quantities below 0, which only the past can have.
+#[must_use]
+pub fn below_zero(rows: &[StockRow]) -> Option<&'static str> {
+    let is_below = |row: &StockRow| quantities(row).iter().any(|quantity| *quantity < 0);
+    rows.iter().any(is_below).then_some(
+        "below 0: more had left by then than had come; something is dated before what it needs, see `keruen timeline`",
+    )
+}
+
 /// Leaves out those columns from the `kept`-th on in which nothing ever happened: few owners change, and few goods go
 /// back, but a table must fit a terminal.
 fn without_idle<'a>(
@@ -393,6 +402,13 @@ mod tests {
         let counters = ["lost", "in_transit_out"].map(str::to_owned).into();
         let line = untold(&counters).unwrap();
         assert!(line.ends_with("0 here: in_transit_out, lost"), "{line}");
+    }
+
+    #[test]
+    fn what_is_below_zero_is_explained() {
+        assert_eq!(below_zero(&[row("KZ-75", 0, 3)]), None);
+        let rows = [row("KZ-75", 1, 0), row("KZ-62", 0, -1)];
+        assert!(below_zero(&rows).is_some());
     }
 
     #[test]
