@@ -8,7 +8,7 @@ use keruen_proto::{
     inventory::v1::{DonationState, ReceiptOutcome},
     requests::v1::{NeedKind, RequestPriority, RequestState},
     shipments::v1::ShipmentState,
-    stock::v1::TraceStatus,
+    stock::v1::{TraceStatus, TraceStep},
 };
 
 /// A language of the page.
@@ -110,7 +110,7 @@ texts! {
     container_emptied, asset_retired, asset_loss_accepted,
     money_committed, money_released, donation_closed, donation_reopened, consignment_announced, consignment_at_border,
     consignment_in_customs, consignment_cleared, consignment_refused,
-    donation_pledged, donation_received, money_spent_step, stock_adjusted, stock_consumed, stock_disposed,
+    donation_pledged, donation_received, money_spent_step, stock_increased, stock_decreased, stock_consumed, stock_disposed,
     receipt_corrected, batch_data_corrected, movement_voided, discrepancy_found, title_transferred,
     stock_entered, stock_counted, stock_returned, temperature_excursion, expiry_shortened,
     stock_held, stock_released, batch_held, batch_released, lot_recalled, lot_recall_lifted,
@@ -242,8 +242,18 @@ impl Texts {
         }
     }
 
+    /// What a step says happened to units.
+    pub fn step(&self, step: &TraceStep) -> &'static str {
+        let is_adjustment = step.r#type.ends_with(".StockAdjusted");
+        // What the books had not known comes from nowhere.
+        if is_adjustment && !step.from_facility_id.is_empty() {
+            return self.stock_decreased;
+        }
+        self.event(&step.r#type)
+    }
+
     /// What an event says happened to units. Types that a newer node may add have one text together.
-    pub fn event(&self, type_name: &str) -> &'static str {
+    fn event(&self, type_name: &str) -> &'static str {
         match type_name.rsplit('.').next().unwrap_or_default() {
             "DonationPledged" => self.donation_pledged,
             "DonationReceived" => self.donation_received,
@@ -277,7 +287,7 @@ impl Texts {
             "ContainerEmptied" => self.container_emptied,
             "AssetRetired" => self.asset_retired,
             "AssetLossAccepted" => self.asset_loss_accepted,
-            "StockAdjusted" => self.stock_adjusted,
+            "StockAdjusted" => self.stock_increased,
             "StockConsumed" => self.stock_consumed,
             "StockDisposed" => self.stock_disposed,
             "ReceiptCorrected" => self.receipt_corrected,
@@ -397,6 +407,20 @@ mod tests {
         let shared = ["brand", "batch", "lot", "unit_kilograms"];
         for ((key, kk), (_, ru)) in kk::TEXTS.entries().into_iter().zip(ru::TEXTS.entries()) {
             assert!(kk != ru || shared.contains(&key), "{key}: {kk}");
+        }
+    }
+
+    #[test]
+    fn what_was_found_to_be_more_or_fewer_is_told_apart() {
+        let adjusted = |from: &str| TraceStep {
+            r#type: "keruen.inventory.v1.StockAdjusted".to_owned(),
+            from_facility_id: from.to_owned(),
+            facility_id: "H-JEZ".to_owned(),
+            ..TraceStep::default()
+        };
+        for lang in Lang::ALL {
+            let texts = lang.texts();
+            assert_ne!(texts.step(&adjusted("")), texts.step(&adjusted("H-JEZ")));
         }
     }
 

@@ -346,7 +346,7 @@ fn step_view(words: Words<'_>, batch_id: &str, step: &TraceStep) -> StepView {
     StepView {
         position: format::position(words.lang, step.position),
         at: moment(&step.occurred_at),
-        event: words.t.event(&step.r#type),
+        event: words.t.step(step),
         // What did not happen found nothing.
         outcome: (words.t.outcome(step.outcome())).filter(|_| !step.undone),
         // That a batch is held or released concerns all of it.

@@ -61,7 +61,7 @@ impl Cell {
             Self::Text(text) => crate::client::failure::one_line(text),
             Self::Number(number) => grouped(*number),
             Self::Money(money) => money_grouped(money),
-            Self::Amounts(amounts) => texts(amounts, value::money_text, "\n"),
+            Self::Amounts(amounts) => texts(amounts, money_grouped, "\n"),
             Self::Many(values) => values
                 .iter()
                 .map(|value| crate::client::failure::one_line(value))
@@ -346,5 +346,16 @@ mod tests {
         assert_eq!(at(TimePrecision::Day), "2020-07-01");
         assert_eq!(at(TimePrecision::Minute), "2020-07-01 14:01+06:00");
         assert_eq!(at(TimePrecision::Second), "2020-07-01 14:01:01+06:00");
+    }
+
+    #[test]
+    fn amounts_are_grouped_one_by_one() {
+        let amount = |code: &str, minor_units| Money {
+            currency_code: code.to_owned(),
+            minor_units,
+        };
+        let amounts = Cell::from(vec![amount("EUR", 5), amount("USD", 300_000)]);
+        assert_eq!(amounts.pretty(), "0.05 EUR\n3,000.00 USD");
+        assert_eq!(amounts.plain(), "0.05 EUR;3000.00 USD");
     }
 }

@@ -20,7 +20,8 @@ use crate::{
     },
 };
 
-fn goods(line: &RequestLine) -> String {
+/// What is asked for: an item, any item of a commodity, or what patients need.
+pub(crate) fn goods(line: &RequestLine) -> String {
     match (&line.item_id, &line.commodity_id, &line.need) {
         (item_id, _, _) if !item_id.is_empty() => item_id.clone(),
         (_, commodity_id, _) if !commodity_id.is_empty() => commodity_id.clone(),
@@ -37,6 +38,8 @@ fn told(need: &Need) -> String {
     )];
     words.extend(need.per_patient.as_ref().map(|each| {
         let amount = value::decimal_text(each.value_milli, 3);
+        // Where a comma stands for a point, 10.000 would be ten thousand.
+        let amount = amount.trim_end_matches('0').trim_end_matches('.');
         format!("{amount} {} each", each.unit_code)
     }));
     if need.days > 0 {
@@ -234,5 +237,32 @@ impl Record for RequestRow {
             &request.needed_by,
             time(self.filed_at.as_ref())
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keruen_proto::inventory::v1::MeasuredOutput;
+
+    use super::*;
+
+    #[test]
+    fn an_amount_has_no_zeros_that_could_be_thousands() {
+        for (value_milli, wanted) in [(10_000, "10"), (500, "0.5"), (100_250, "100.25")] {
+            let line = RequestLine {
+                need: Some(Need {
+                    kind: NeedKind::OxygenTherapy.into(),
+                    patients: 12,
+                    per_patient: Some(MeasuredOutput {
+                        value_milli,
+                        unit_code: "L2".to_owned(),
+                    }),
+                    days: 0,
+                }),
+                ..RequestLine::default()
+            };
+            let told = goods(&line);
+            assert!(told.ends_with(&format!(", {wanted} L2 each")), "{told}");
+        }
     }
 }

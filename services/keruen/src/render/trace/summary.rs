@@ -15,7 +15,7 @@ use crate::{
         donation::goods,
         inventory::unit,
         record::{grouped, money_grouped},
-        word,
+        requests, word,
     },
 };
 
@@ -59,13 +59,9 @@ pub(super) fn request(request: &Request) -> Vec<String> {
         request.request_id, request.facility_id
     )];
     for line in &request.lines {
-        let wanted = if line.item_id.is_empty() {
-            &line.commodity_id
-        } else {
-            &line.item_id
-        };
         lines.push(format!(
-            "   {wanted}: {} requested, {} approved, {} allocated, {} received",
+            "   {}: {} requested, {} approved, {} allocated, {} received",
+            requests::goods(line),
             grouped(line.requested),
             grouped(line.approved),
             grouped(line.allocated),
@@ -117,4 +113,32 @@ pub(super) fn sums(batches: &[TraceBatch]) -> String {
         parts.join(" + "),
         grouped(total)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use keruen_proto::requests::v1::{Need, NeedKind, RequestLine};
+
+    use super::*;
+
+    #[test]
+    fn a_need_without_goods_is_named() {
+        let need = Need {
+            kind: NeedKind::OxygenTherapy.into(),
+            patients: 12,
+            ..Need::default()
+        };
+        let asked = Request {
+            lines: vec![RequestLine {
+                need: Some(need),
+                ..RequestLine::default()
+            }],
+            ..Request::default()
+        };
+        let lines = request(&asked);
+        assert!(
+            lines[1].contains("oxygen-therapy for 12 patients: 0 requested"),
+            "{lines:?}"
+        );
+    }
 }
