@@ -33,6 +33,7 @@ mod reserve;
 mod split;
 pub(crate) mod state;
 mod title;
+mod unclaimed;
 mod way;
 
 pub(crate) use allocate::needed_until;
@@ -45,6 +46,7 @@ pub use parcel::{PackParcel, UnpackParcel};
 pub use pick::Pick;
 pub use split::SplitShipment;
 pub use title::TransferShipmentTitle;
+pub use unclaimed::DispatchUnclaimed;
 
 /// One line of goods to be sent.
 #[derive(Clone, Debug)]

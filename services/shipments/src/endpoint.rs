@@ -73,7 +73,12 @@ impl ShipmentService for ShipmentEndpoint {
         &self,
         request: Request<DispatchShipmentRequest>,
     ) -> Result<Response<DispatchShipmentResponse>, Status> {
-        let (shipment, position) = self.desk.carry_out(request, parse::dispatch).await?;
+        let (shipment, position) = if request.get_ref().already_dispatched {
+            let parse = parse::dispatch_unclaimed;
+            self.desk.carry_out(request, parse).await?
+        } else {
+            self.desk.carry_out(request, parse::dispatch).await?
+        };
         Ok(Response::new(DispatchShipmentResponse {
             shipment: Some(shipment),
             position,

@@ -5,8 +5,8 @@ use keruen_domain::{
     id::IdKind,
     limits,
     shipment::{
-        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
-        ReceiveShipment, RequestShipment,
+        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, DispatchUnclaimed,
+        FoundGoods, GoodsToSend, ReceiveShipment, RequestShipment,
     },
 };
 use keruen_edge::Fields;
@@ -143,6 +143,13 @@ pub fn dispatch(
         basis => fields.stated::<CustodyBasis>("basis", basis).map(Some),
     };
     let answered = custody::agreement_override(fields, message.agreement_override.as_ref());
+    if !message.units.is_empty() && !message.already_dispatched {
+        fields.reject(
+            "units",
+            "only where it has left already (already_dispatched): else what is claimed leaves",
+        );
+        return None;
+    }
     Some(DispatchShipment {
         fit_override: fit_override?,
         basis: basis?,
@@ -152,6 +159,23 @@ pub fn dispatch(
         signed_by_ref: signed_by_ref?,
         expected_on: expected_on?,
         documents: documents?,
+    })
+}
+
+/// A shipment that has left with what nobody had claimed for it.
+pub fn dispatch_unclaimed(
+    message: &DispatchShipmentRequest,
+    fields: &mut Fields,
+) -> Option<DispatchUnclaimed> {
+    let dispatch = dispatch(message, fields);
+    let units = journey::picks(fields, "units", &message.units);
+    let ids = (0..limits::PICKS).map(|_| fields.new_code("batch_id", "", IdKind::Batch));
+    let new_batch_ids: Option<Vec<_>> = ids.collect();
+    let units = units?;
+    Some(DispatchUnclaimed {
+        dispatch: dispatch?,
+        units: (!units.is_empty()).then_some(units),
+        new_batch_ids: new_batch_ids?,
     })
 }
 

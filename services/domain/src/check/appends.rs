@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keruen_proto::{Event, log::v1::RecordedEvent};
+use keruen_proto::{Event, log::v1::RecordedEvent, shipments::v1::ShipmentAllocated};
 use sha2::{Digest as _, Sha256};
 
 use super::Findings;
@@ -56,7 +56,7 @@ impl Appends {
         let occurred_at_us = recorded.occurred_at.map_or(0, |at| at.time_us);
         let age_us = recorded.recorded_at_us.saturating_sub(occurred_at_us);
         let is_late = age_us > limits::ALLOCATION_AGE_US + WAIT_US;
-        if is_late && matches!(event, Event::ShipmentAllocated(_)) {
+        if is_late && matches!(event, Event::ShipmentAllocated(it) if is_claim(it)) {
             findings.add(
                 6,
                 format!(
@@ -66,6 +66,12 @@ impl Appends {
             );
         }
     }
+}
+
+/// Whether units were claimed for what is to come: what had left already, and what is inside something that has, follows
+/// from that fact.
+fn is_claim(event: &ShipmentAllocated) -> bool {
+    event.already_dispatched != Some(true) && event.units.iter().any(|units| units.line != 0)
 }
 
 /// Stands for a command id; no two of them have the same.

@@ -77,6 +77,8 @@ pub(super) struct Units {
     /// What every batch was when it entered the books, without owner, expiry, quantity and serial numbers.
     batches: BTreeMap<String, StockUnits>,
     quality: Quality,
+    /// Shipments that had left when their units were claimed, until that is told.
+    left: BTreeSet<String>,
     touched: BTreeSet<Key>,
     /// What was wrong with batches since the last append.
     faults: BTreeSet<String>,

@@ -61,7 +61,7 @@ impl Command for AllocateShipment {
         self.check_arrival(destination, moment)?;
         let fit_override = self.check_fit(books, shipment)?;
         let today = facility_day(origin, moment.occurred_at_us);
-        let wanted = self.wanted(books, shipment)?;
+        let wanted = wanted(books, shipment, self.allow_partial)?;
         let stock = Stock {
             books,
             origin_id: &shipment.origin_id,
@@ -79,6 +79,7 @@ impl Command for AllocateShipment {
             fit_override,
             reserve_override,
             arrives_on,
+            already_dispatched: None,
         });
         self.check_dispatch(shipment, &event)?;
         limits::keep(vec![event])
@@ -118,7 +119,7 @@ impl Stock<'_> {
 }
 
 /// Units that a line still needs and may get.
-struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     line: &'a ShipmentLine,
     quantity: i64,
 }
@@ -166,50 +167,6 @@ impl AllocateShipment {
             problems.extend(fit::check(item, destination, fit_override)?);
         }
         Ok(fit::needed(fit_override, &problems))
-    }
-
-    /// What each line needs, within what its request approves: since the shipment was requested, others may have
-    /// been allocated for the same need.
-    fn wanted<'a>(
-        &self,
-        books: &Books,
-        shipment: &'a Shipment,
-    ) -> Result<Vec<Wanted<'a>>, Rejection> {
-        let mut approved: BTreeMap<(&str, i32), i64> = BTreeMap::new();
-        let mut wanted = Vec::with_capacity(shipment.lines.len());
-        let mut refusal = None;
-        for line in &shipment.lines {
-            let mut quantity = line.quantity - claimed_for(shipment, line.line);
-            if !line.request_id.is_empty() {
-                let request = request::decide::existing(books, &line.request_id)?;
-                request::decide::check_servable(request)?;
-                let (limit, allocated) = request_line(request, line.request_line)
-                    .map_or((0, 0), |needed| (needed.approved, needed.allocated));
-                let open = approved
-                    .entry((&line.request_id, line.request_line))
-                    .or_insert(limit - allocated);
-                if quantity > *open {
-                    let exceeded = Rejection::ExceedsApproved {
-                        request_id: line.request_id.clone(),
-                        line: line.request_line,
-                        requested: quantity,
-                        approved: limit,
-                        allocated: limit - *open,
-                    };
-                    if !self.allow_partial {
-                        return Err(exceeded);
-                    }
-                    refusal.get_or_insert(exceeded);
-                }
-                quantity = quantity.min(*open).max(0);
-                *open -= quantity;
-            }
-            wanted.push(Wanted { line, quantity });
-        }
-        match refusal {
-            Some(refusal) if wanted.iter().all(|wanted| wanted.quantity == 0) => Err(refusal),
-            _ => Ok(wanted),
-        }
     }
 
     fn claims(
@@ -280,6 +237,50 @@ impl AllocateShipment {
             }
             .into(),
         )
+    }
+}
+
+/// What each line needs, within what its request approves: since the shipment was requested, others may have
+/// been allocated for the same need.
+pub(super) fn wanted<'a>(
+    books: &Books,
+    shipment: &'a Shipment,
+    allow_partial: bool,
+) -> Result<Vec<Wanted<'a>>, Rejection> {
+    let mut approved: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+    let mut wanted = Vec::with_capacity(shipment.lines.len());
+    let mut refusal = None;
+    for line in &shipment.lines {
+        let mut quantity = line.quantity - claimed_for(shipment, line.line);
+        if !line.request_id.is_empty() {
+            let request = request::decide::existing(books, &line.request_id)?;
+            request::decide::check_servable(request)?;
+            let (limit, allocated) = request_line(request, line.request_line)
+                .map_or((0, 0), |needed| (needed.approved, needed.allocated));
+            let open = approved
+                .entry((&line.request_id, line.request_line))
+                .or_insert(limit - allocated);
+            if quantity > *open {
+                let exceeded = Rejection::ExceedsApproved {
+                    request_id: line.request_id.clone(),
+                    line: line.request_line,
+                    requested: quantity,
+                    approved: limit,
+                    allocated: limit - *open,
+                };
+                if !allow_partial {
+                    return Err(exceeded);
+                }
+                refusal.get_or_insert(exceeded);
+            }
+            quantity = quantity.min(*open).max(0);
+            *open -= quantity;
+        }
+        wanted.push(Wanted { line, quantity });
+    }
+    match refusal {
+        Some(refusal) if wanted.iter().all(|wanted| wanted.quantity == 0) => Err(refusal),
+        _ => Ok(wanted),
     }
 }
 

@@ -62,12 +62,9 @@ impl Command for DispatchShipment {
         let origin = existing_facility(books, &shipment.origin_id)?;
         existing_organisation(books, &self.custodian_id)?;
         check_not_left(shipment)?;
-        in_use(
-            books,
-            &[Boundary::Organisation(self.custodian_id.clone())],
-            moment,
-        )?;
-        let (agreement_id, agreement_override) = self.agreement(books, moment)?;
+        let custodian = Boundary::Organisation(self.custodian_id.clone());
+        in_use(books, &[custodian], moment)?;
+        let agreement = self.agreement(books, moment)?;
         let mut units = claims(&as_known(books, shipment));
         if units.is_empty() {
             return Err(Rejection::NothingAllocated {
@@ -94,27 +91,7 @@ impl Command for DispatchShipment {
             quality::check_usable(books, units)?;
         }
         let mut events = along.before;
-        events.push(
-            ShipmentDispatched {
-                shipment_id: shipment.shipment_id.clone(),
-                origin_id: shipment.origin_id.clone(),
-                destination_id: shipment.destination_id.clone(),
-                units,
-                custodian_id: self.custodian_id.to_string(),
-                signed_by_ref: self
-                    .signed_by_ref
-                    .as_ref()
-                    .map(Label::to_string)
-                    .unwrap_or_default(),
-                expected_on: calendar::stored(self.expected_on),
-                documents: self.documents.clone(),
-                sender_id: keeper::answerable(books, &shipment.origin_id).unwrap_or_default(),
-                basis: self.signed_for(shipment).map(Into::into),
-                agreement_id,
-                agreement_override,
-            }
-            .into(),
-        );
+        events.push(self.dispatched(books, shipment, units, agreement));
         limits::keep(events)
     }
 
@@ -123,14 +100,48 @@ impl Command for DispatchShipment {
     }
 }
 
+/// The agreement on which a custodian takes goods, and who answers for it that there is none.
+type Rests = (String, Option<AgreementOverride>);
+
 impl DispatchShipment {
-    /// The agreement on which the custodian takes it. Whoever never had one is not asked for it; whoever had one carries
-    /// nothing without.
-    fn agreement(
+    /// That these units left.
+    pub(super) fn dispatched(
         &self,
         books: &Books,
-        moment: Moment,
-    ) -> Result<(String, Option<AgreementOverride>), Rejection> {
+        shipment: &Shipment,
+        units: Vec<ShipmentUnits>,
+        (agreement_id, agreement_override): Rests,
+    ) -> Event {
+        ShipmentDispatched {
+            shipment_id: shipment.shipment_id.clone(),
+            origin_id: shipment.origin_id.clone(),
+            destination_id: shipment.destination_id.clone(),
+            units,
+            custodian_id: self.custodian_id.to_string(),
+            signed_by_ref: self
+                .signed_by_ref
+                .as_ref()
+                .map(Label::to_string)
+                .unwrap_or_default(),
+            expected_on: calendar::stored(self.expected_on),
+            documents: self.documents.clone(),
+            sender_id: keeper::answerable(books, &shipment.origin_id).unwrap_or_default(),
+            basis: self.signed_for(shipment).map(Into::into),
+            agreement_id,
+            agreement_override,
+        }
+        .into()
+    }
+
+    /// The agreement that there was when it left, if there was one: without one it left all the same.
+    pub(super) fn agreement_then(&self, books: &Books, moment: Moment) -> Rests {
+        let unknown = || (String::new(), self.agreement_override.clone());
+        self.agreement(books, moment).unwrap_or_else(|_| unknown())
+    }
+
+    /// The agreement on which the custodian takes it. Whoever never had one is not asked for it; whoever had one carries
+    /// nothing without.
+    fn agreement(&self, books: &Books, moment: Moment) -> Result<Rests, Rejection> {
         let answered = self.agreement_override.as_ref();
         if books.agreements(&self.custodian_id).is_none() {
             return Ok((String::new(), answered.cloned()));

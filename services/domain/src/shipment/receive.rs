@@ -63,7 +63,7 @@ impl Command for ReceiveShipment {
         let today = facility_day(destination, moment.occurred_at_us);
         let mut units = match &self.lines {
             Some(lines) => found(books, shipment, lines, today)?,
-            None => everything(shipment, today)?,
+            None => everything(shipment, today, moment.is_past())?,
         };
         let along = contents::found_along(books, shipment, &units, |units| {
             is_expired(&units.expires_on, today)
@@ -158,8 +158,13 @@ fn check_under_way(shipment: &Shipment) -> Result<(), Rejection> {
     }
 }
 
-/// Everything that is on its way, in good condition; what was in parcels that are not there is missing.
-fn everything(shipment: &Shipment, today: NaiveDate) -> Result<Vec<ReceivedUnits>, Rejection> {
+/// Everything that is on its way, in good condition; what was in parcels that are not there is missing. What had expired
+/// when it came some time ago came as such; else whoever receives it must say so.
+fn everything(
+    shipment: &Shipment,
+    today: NaiveDate,
+    is_past: bool,
+) -> Result<Vec<ReceivedUnits>, Rejection> {
     let mut received = Vec::new();
     let under_way = |lot: &&ShipmentLot| lot.in_transit > 0 && !contents::goes_along(lot);
     for lot in shipment.lots.iter().filter(under_way) {
@@ -175,10 +180,15 @@ fn everything(shipment: &Shipment, today: NaiveDate) -> Result<Vec<ReceivedUnits
         if rest.quantity == 0 {
             continue;
         }
-        check_last_day("lines", ReceiptOutcome::Good, units, today)?;
+        let outcome = if is_past && is_expired(&units.expires_on, today) {
+            ReceiptOutcome::Expired
+        } else {
+            ReceiptOutcome::Good
+        };
+        check_last_day("lines", outcome, units, today)?;
         received.push(ReceivedUnits {
             shipment_units: pick::part(lot, rest.quantity, rest.serial_numbers),
-            outcome: ReceiptOutcome::Good.into(),
+            outcome: outcome.into(),
             ..ReceivedUnits::default()
         });
     }

@@ -557,3 +557,61 @@ fn equipment_that_leaves_while_somebody_has_it() {
     assert_eq!((broken[0].position, broken[0].invariant), (position + 2, 3));
     assert!(broken[0].what.contains("is lent"), "{}", broken[0]);
 }
+
+/// An append of events that happened a day before they were recorded.
+fn recorded_late(events: &[Event]) -> Vec<Violation> {
+    let story = good();
+    let mut ledger = Ledger::default();
+    let mut position = 0;
+    for event in &story.events {
+        position += 1;
+        ledger.take_in(position, event, NOON_US);
+        assert_eq!(ledger.end_append(), []);
+    }
+    for (index, event) in events.iter().enumerate() {
+        position += 1;
+        let recorded = RecordedEvent {
+            position,
+            command_id: "C".to_owned(),
+            event_id: format!("C/{index}"),
+            recorded_at_us: NOON_US + 86_400_000_000,
+            occurred_at: Some(OccurredAt {
+                time_us: NOON_US,
+                ..OccurredAt::default()
+            }),
+            ..RecordedEvent::default()
+        };
+        assert_eq!(ledger.take_in_recorded(&recorded, event), []);
+    }
+    ledger.end_append()
+}
+
+#[test]
+fn only_what_had_left_already_is_claimed_late() {
+    // Of what expires last, and more of it would be left behind.
+    let claim = ShipmentAllocated {
+        shipment_id: "S2".to_owned(),
+        origin_id: "WH".to_owned(),
+        destination_id: "HOSP".to_owned(),
+        units: sent(units("RAPID", "DEC", "2020-12-31", 5)),
+        ..ShipmentAllocated::default()
+    };
+    let leave = ShipmentDispatched {
+        shipment_id: "S2".to_owned(),
+        origin_id: "WH".to_owned(),
+        destination_id: "HOSP".to_owned(),
+        units: claim.units.clone(),
+        custodian_id: "CREW".to_owned(),
+        ..ShipmentDispatched::default()
+    };
+    let rules = |already_dispatched| {
+        let claim = ShipmentAllocated {
+            already_dispatched,
+            ..claim.clone()
+        };
+        let found = recorded_late(&[claim.into(), leave.clone().into()]);
+        found.iter().map(|it| it.invariant).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(Some(true)), Vec::<u8>::new());
+    assert_eq!(rules(None), [6, 6]);
+}

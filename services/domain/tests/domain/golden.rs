@@ -1907,7 +1907,12 @@ fn grown() -> Vec<(&'static str, Event)> {
                     arrives_on: text("2020-04-13"),
                     ..event
                 };
-                grown.push(("ShipmentAllocated.v3", event.into()));
+                grown.push(("ShipmentAllocated.v3", event.clone().into()));
+                let event = ShipmentAllocated {
+                    already_dispatched: Some(true),
+                    ..event
+                };
+                grown.push(("ShipmentAllocated.v5", event.into()));
             }
             Event::ShipmentRequested(mut event) => {
                 for line in &mut event.lines {

@@ -3,11 +3,15 @@
 use keruen_domain::{
     Boundary, Entry,
     correction::VoidMovement,
+    shipment::{DispatchUnclaimed, FoundGoods, Pick},
     stock::{ConsumeStock, CountStock, DisposeStock, ReturnStock},
 };
 use keruen_proto::{
     Event,
-    inventory::v1::{Batch, CountKind, HoldReason, StockConsumed, StockLevel, UseParticulars},
+    inventory::v1::{
+        Batch, CountKind, HoldReason, ReceiptOutcome, StockConsumed, StockLevel, UseParticulars,
+    },
+    shipments::v1::{Shipment, ShipmentState},
 };
 
 use crate::{story::Story, world::*};
@@ -46,6 +50,13 @@ fn on_hand(story: &Story) -> i64 {
 fn batch(story: &Story, id: &str) -> Batch {
     match story.read(&Boundary::Batch(code(id))) {
         Entry::Batch(batch) => batch,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn shipment(story: &Story, id: &str) -> Shipment {
+    match story.read(&Boundary::Shipment(code(id))) {
+        Entry::Shipment(shipment) => shipment,
         other => panic!("{other:?}"),
     }
 }
@@ -282,6 +293,171 @@ fn a_count_settles_where_it_came_from() {
 fn a_batch_of_another_item_was_not_used_as_this_one() {
     let story = stocked().after(receive("D1", vec![line("PCR", 5, "B2")]));
     story.when(of_batch(5, "B2")).refused("BATCH_OF_OTHER_ITEM");
+}
+
+/// Of a shipment, by batch.
+fn picked(line: i32, amount: i64, batch_id: &str) -> Pick {
+    Pick {
+        line,
+        batch_id: Some(code(batch_id)),
+        owner_id: None,
+        quantity: Some(quantity(amount)),
+        serial_numbers: Vec::new(),
+    }
+}
+
+#[test]
+fn a_shipment_that_has_left_took_what_was_there_and_what_nobody_knew_of() {
+    // Of 30, 20 are claimed, 4 held, and their batch is held.
+    let story = stocked()
+        .after(ship("S1", &[("RAPID", 20)]))
+        .after(allocate("S1"))
+        .after(hold_here("B1", 4))
+        .after(hold("B1"));
+    let story = late(story).after(ship("S2", &[("RAPID", 40)]));
+    story
+        .clone()
+        .when(allocate("S2"))
+        .refused("ALLOCATION_BACKDATED");
+    let left = story.clone().after(dispatch_unclaimed("S2"));
+    assert_eq!(
+        names(&left, 5),
+        [
+            "AllocationReleased",
+            "StockDiscrepancyFound",
+            "StockReleased",
+            "ShipmentAllocated",
+            "ShipmentDispatched"
+        ]
+    );
+    assert_eq!(on_hand(&left), 0);
+    assert_eq!(left.violations(), Vec::<String>::new());
+    assert_eq!(batch(&left, "NEW-S2-1").discrepancy, 10);
+    let sent = shipment(&left, "S2");
+    assert_eq!(
+        (sent.state(), &*sent.custodian_id),
+        (ShipmentState::Dispatched, "CREW")
+    );
+    let parts: Vec<_> = sent.lots.iter().map(|lot| lot.in_transit).collect();
+    assert_eq!(parts, [30, 10]);
+    // It arrives, and a dispatch that did not happen leaves its goods claimed, as any other.
+    let there = left.clone().after(arrive_with(
+        "S2",
+        vec![FoundGoods {
+            batch_id: Some(code("NEW-S2-1")),
+            ..found(1, 10, ReceiptOutcome::Good)
+        }],
+    ));
+    assert_eq!(there.violations(), Vec::<String>::new());
+    let back = left.clone().after(never(&left));
+    assert_eq!((on_hand(&back), level(&back).lots[0].reserved), (40, 30));
+    assert_eq!(back.violations(), Vec::<String>::new());
+    let expired = stocked()
+        .on("2022-06-01")
+        .after(ship("S1", &[("RAPID", 20)]))
+        .after(dispatch_unclaimed("S1"));
+    assert_eq!(on_hand(&expired), 10);
+    // What somebody has claimed for it leaves as ever.
+    story
+        .when(dispatch_unclaimed("S1"))
+        .refused("SHIPMENT_STATE");
+}
+
+#[test]
+fn batches_that_have_left_are_those_that_are_named() {
+    let story = stocked()
+        .after(receive("D1", vec![line("RAPID", 10, "B2")]))
+        .after(ship("S1", &[("RAPID", 12), ("RAPID", 5)]));
+    let named = |units: Vec<Pick>| DispatchUnclaimed {
+        units: Some(units),
+        ..dispatch_unclaimed("S1")
+    };
+    // What may be of any batch is taken from what those leave that are named.
+    let mut any = picked(2, 5, "B1");
+    any.batch_id = None;
+    let left = story
+        .clone()
+        .after(named(vec![any, picked(1, 8, "B2"), picked(1, 4, "B2")]));
+    let lots = shipment(&left, "S1").lots;
+    let parts: Vec<_> = lots
+        .iter()
+        .map(|lot| {
+            let of_line = lot.shipment_units.as_ref().unwrap();
+            (
+                of_line.line,
+                &*of_line.units.as_ref().unwrap().batch_id,
+                lot.in_transit,
+            )
+        })
+        .collect();
+    assert_eq!(parts, [(1, "B2", 12), (2, "B1", 5)]);
+    assert_eq!(batch(&left, "B2").discrepancy, 2);
+    assert_eq!(left.violations(), Vec::<String>::new());
+    story
+        .clone()
+        .when(named(vec![picked(1, 13, "B2")]))
+        .refused("EXCEEDS_SHIPMENT");
+    story
+        .clone()
+        .when(named(vec![picked(3, 1, "B2")]))
+        .refused("UNKNOWN_SHIPMENT_LINE");
+    story
+        .clone()
+        .when(named(vec![picked(1, 1, "NONE")]))
+        .refused("UNKNOWN_BATCH");
+    story
+        .after(receive("D1", vec![line("PCR", 5, "P1")]))
+        .when(named(vec![picked(1, 1, "P1")]))
+        .refused("BATCH_OF_OTHER_ITEM");
+}
+
+#[test]
+fn equipment_has_left_where_it_was_in_the_store() {
+    let story = Story::new()
+        .after(pledge("D1", &[("OXYGEN", 3)]))
+        .after(receive("D1", vec![assets("B2", &["S1", "S2"])]))
+        .after(ship("S1", &[("CONC", 2)]))
+        .after(allocate("S1"))
+        .after(ship("S2", &[("CONC", 1)]));
+    let named = |number: &str| DispatchUnclaimed {
+        units: Some(vec![Pick {
+            serial_numbers: labels(&[number]),
+            batch_id: None,
+            ..picked(1, 1, "B2")
+        }]),
+        ..dispatch_unclaimed("S2")
+    };
+    story
+        .clone()
+        .when(dispatch_unclaimed("S2"))
+        .refused("SERIAL_NUMBER_COUNT");
+    story
+        .clone()
+        .when(named("S9"))
+        .refused("INSUFFICIENT_STOCK");
+    let left = story.after(named("S2"));
+    assert_eq!(
+        names(&left, 3),
+        [
+            "AllocationReleased",
+            "ShipmentAllocated",
+            "ShipmentDispatched"
+        ]
+    );
+    assert_eq!(left.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn what_had_expired_when_it_came_some_time_ago_came_so() {
+    let sent = stocked()
+        .after(ship("S1", &[("RAPID", 20)]))
+        .after(allocate("S1"))
+        .after(dispatch("S1"))
+        .on("2021-02-01");
+    sent.clone().when(arrive("S1")).refused("ALREADY_EXPIRED");
+    let came = late(sent).after(arrive("S1"));
+    let lots = shipment(&came, "S1").lots;
+    assert_eq!((lots[0].received_good, lots[0].received_unusable), (0, 20));
 }
 
 /// Some hours late.

@@ -260,6 +260,9 @@ impl World {
                 }) {
                     self.carry_out(&dispatch(&id));
                 }
+                if step.flag {
+                    self.leave_unclaimed(step);
+                }
             }
             14..=15 => {
                 self.receive_shipment(step);

@@ -13,8 +13,8 @@ use keruen_domain::{
     quality::{Grounds, HoldBatch, LiftRecall, RecallLot, ReleaseBatch, ShortenExpiry},
     request::{ApproveRequest, ApprovedQuantity, FileRequest, NeededGoods, RejectRequest},
     shipment::{
-        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, FoundGoods, GoodsToSend,
-        ReceiveShipment, RequestShipment, TransferShipmentTitle,
+        AcceptLossAct, AllocateShipment, CancelShipment, DispatchShipment, DispatchUnclaimed,
+        FoundGoods, GoodsToSend, ReceiveShipment, RequestShipment, TransferShipmentTitle,
     },
     stock::{
         AdjustStock, Change, ConsumeStock, CountStock, CountedUnits, DisposeStock, HoldStock,
@@ -835,6 +835,17 @@ pub fn dispatch(shipment_id: &str) -> DispatchShipment {
         basis: None,
         fit_override: None,
         agreement_override: None,
+    }
+}
+
+/// It has left with CREW, and nobody had claimed anything for it.
+pub fn dispatch_unclaimed(shipment_id: &str) -> DispatchUnclaimed {
+    DispatchUnclaimed {
+        dispatch: dispatch(shipment_id),
+        units: None,
+        new_batch_ids: (1..=60)
+            .map(|it| code(&format!("NEW-{shipment_id}-{it}")))
+            .collect(),
     }
 }
 

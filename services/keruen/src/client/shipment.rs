@@ -8,7 +8,7 @@ use keruen_proto::{
         AcceptLossActRequest, AllocateShipmentRequest, CancelShipmentRequest, CancellationReason,
         CustodyBasis, DispatchShipmentRequest, GetShipmentRequest, LossVerdict,
         ReceiveShipmentRequest, RequestShipmentRequest, ReserveOverride, ReserveOverrideReason,
-        SealCheck, ShipmentLine, ShipmentReceiptLine, ShipmentState,
+        SealCheck, ShipmentLine, ShipmentPick, ShipmentReceiptLine, ShipmentState,
     },
     stock::v1::ListShipmentsRequest,
 };
@@ -58,8 +58,13 @@ Examples:
       --document kind=waybill,number=W-12
   keruen shipment dispatch S-LAB-1 --custodian VOLUNTEERS \\
       --fit-override-by person:7 --fit-override-reason adapter
+  keruen shipment dispatch S-JEZ-9 --custodian VOLUNTEERS --already-dispatched \\
+      --unit line=1,batch=B-17,quantity=40 \\
+      --occurred-at 2021-03-05T09:00:00+05:00
 
-What is inside the equipment that it brings goes along, and must fit its destination too.")]
+What is inside the equipment that it brings goes along, and must fit its destination too. What has left without an \
+allocation is recorded with --already-dispatched, whatever the books say. A unit is line=N and, where they apply, batch=ID \
+(default: what expires first), owner=CODE, quantity=N (default all), serial=NUMBER (repeatable).")]
     Dispatch(Dispatch),
     #[command(flatten)]
     Journey(journey::Verb),
@@ -210,6 +215,12 @@ pub struct Dispatch {
     /// Why it goes there all the same
     #[arg(long, value_name = "REASON", requires = "fit_override_by", value_parser = word::parser::<FitOverrideReason>())]
     fit_override_reason: Option<FitOverrideReason>,
+    /// It has left already with what nobody had claimed for it: what the books know too little of is a discrepancy
+    #[arg(long)]
+    already_dispatched: bool,
+    /// What has left; repeatable. Default: all of its lines, of what expires first. See below
+    #[arg(long = "unit", value_name = "UNIT", value_parser = line::shipment_pick, requires = "already_dispatched")]
+    units: Vec<ShipmentPick>,
     #[command(flatten)]
     mutation: MutationArgs,
 }
@@ -318,9 +329,15 @@ impl Verb {
                     }),
                     basis: args.basis.map_or(0, Into::into),
                     agreement_override: args.answered.into(),
+                    already_dispatched: args.already_dispatched,
+                    units: args.units,
                     ..Default::default()
                 };
-                session.change(&args.mutation, request).await
+                let mutation = &args.mutation;
+                if request.already_dispatched {
+                    return session.change_with_consequences(mutation, request).await;
+                }
+                session.change(mutation, request).await
             }
             Self::Journey(verb) => verb.run(session).await,
             Self::Receive(args) => {

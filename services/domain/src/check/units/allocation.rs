@@ -35,6 +35,10 @@ impl Units {
         findings: &mut Findings<'_>,
     ) {
         self.claim(&event.shipment_id, &event.origin_id, &event.units, 1);
+        if event.already_dispatched == Some(true) {
+            self.left.insert(event.shipment_id.clone());
+            return;
+        }
         self.check_usable("allocated", 6, &event.units, findings);
         let today = self
             .facilities

@@ -151,6 +151,10 @@ impl World {
             let Event::ShipmentAllocated(event) = event else {
                 continue;
             };
+            // What has left is not kept back for want of a reserve.
+            if event.already_dispatched == Some(true) {
+                continue;
+            }
             let destination = self.a_facility(&event.destination_id);
             let day = keruen_domain::facility_day(&destination, self.story.now_us);
             let known = self.all_emergencies();

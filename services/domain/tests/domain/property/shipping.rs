@@ -32,6 +32,60 @@ impl World {
         }
     }
 
+    /// A shipment has left with what nobody had claimed for it. That is refused only where too much of it meets in one
+    /// event, and of assets.
+    pub(super) fn leave_unclaimed(&mut self, step: &Step) {
+        let is_new = |shipment: &Shipment| {
+            shipment.lots.is_empty() && shipment.state() == ShipmentState::Requested
+        };
+        let Some(id) = self.some_shipment(step, is_new) else {
+            return;
+        };
+        let shipment = self.shipment(&id);
+        let mut command = dispatch_unclaimed(&id);
+        if step.hours % 2 == 0 {
+            let picks = shipment.lines.iter().flat_map(|line| {
+                let level = self.level(&shipment.origin_id, &line.item_id);
+                // More than once of a batch, and of one that may not be there any more.
+                let lots = level.lots.into_iter().take(1 + step.other % 2);
+                lots.map(|lot| Pick {
+                    line: line.line,
+                    batch_id: (step.which % 3 > 0).then(|| code(&lot.batch_id)),
+                    owner_id: (step.which % 2 > 0).then(|| code(&lot.owner_id)),
+                    quantity: Some(quantity((line.quantity / 2).max(1))),
+                    serial_numbers: lot
+                        .serial_numbers
+                        .iter()
+                        .take(1)
+                        .map(|it| label(it))
+                        .collect(),
+                })
+            });
+            command.units = Some(picks.collect()).filter(|picks: &Vec<_>| !picks.is_empty());
+        }
+        let is_counted = shipment.lines.iter().all(|line| {
+            let is_pushed = line.request_id.is_empty();
+            is_pushed && line.item_id != "CONC"
+        });
+        match self.story.decide(&command) {
+            Err(rejection) if is_counted && is_new(&shipment) => {
+                let reason = rejection.reason();
+                let known = ["TOO_MANY_TAGS", "EXCEEDS_SHIPMENT"];
+                assert!(known.contains(&reason), "{reason}: {rejection}");
+            }
+            _ => {}
+        }
+        if self.carry_out(&command) {
+            let batches = command.new_batch_ids.iter();
+            let batches = batches.filter(|id| {
+                let batch = self.story.read(&Boundary::Batch((*id).clone()));
+                matches!(batch, Entry::Batch(batch) if !batch.batch_id.is_empty())
+            });
+            let batches: Vec<_> = batches.map(ToString::to_string).collect();
+            self.batches.extend(batches);
+        }
+    }
+
     /// A shipment on its way is late, not taken, sent elsewhere, split, arrives, loses something, or is answered for.
     pub(super) fn go_on(&mut self, step: &Step) {
         let is_on_the_way =
