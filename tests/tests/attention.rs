@@ -10,7 +10,6 @@ use keruen_tests::{
     desk::Desk,
     scene::{DONOR, MASK, MASK_A, NORTH},
 };
-use serde_json::Value;
 
 async fn stocked() -> Desk {
     let desk = Desk::new().await;

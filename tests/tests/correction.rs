@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// The id of the newest event of a type about a batch.
 fn event_id(desk: &Desk, batch_id: &str, name: &str) -> String {
-    let steps = steps(&desk, batch_id);
+    let steps = steps(desk, batch_id);
     let step = steps.iter().rfind(|step| {
         let kind = step["type"].as_str().unwrap();
         kind.ends_with(&format!(".{name}"))
@@ -27,7 +27,7 @@ fn event_id(desk: &Desk, batch_id: &str, name: &str) -> String {
 }
 
 fn steps(desk: &Desk, batch_id: &str) -> Vec<Value> {
-    let trace = trace(&desk, batch_id);
+    let trace = trace(desk, batch_id);
     trace["batches"][0]["steps"].as_array().unwrap().clone()
 }
 

@@ -91,7 +91,7 @@ async fn a_node_stands_by_while_another_runs_and_takes_over_when_it_was_killed()
 async fn a_node_has_a_name_and_a_folder_of_its_own() {
     let database = Database::new();
     let folders = [(); 4].map(|()| TempDir::new().unwrap());
-    let [own, other, restored, backups] = folders.each_ref().map(|folder| folder.path());
+    let [own, other, restored, backups] = folders.each_ref().map(TempDir::path);
     let refused =
         |name: &str, folder: &Path| program::output(&mut serve(&database, name, folder)).refused(1);
     let mut first = node(&database, "first", own).await;

@@ -11,7 +11,6 @@ use keruen_tests::{
     desk::Desk,
     scene::{CARRIER, DONOR, HOSPITAL, MASK_A, NORTH, PUMP, PUMP_A, SOUTH},
 };
-use serde_json::Value;
 
 /// On hand, held and available of an item at a facility.
 fn stock(desk: &Desk, facility_id: &str, item_id: &str) -> [i64; 3] {
