@@ -192,14 +192,13 @@ impl DispatchUnclaimed {
     /// What has left, part by part. What is named most exactly comes first: else what may be of any batch could be taken
     /// from what can only be of one.
     fn parts<'a>(&'a self, shipment: &'a Shipment) -> Result<Vec<Part<'a>>, Rejection> {
-        let mut parts = match &self.units {
-            Some(picks) => self.picked(shipment, picks)?,
-            None => {
-                let lines = shipment.lines.iter().zip(&self.new_batch_ids).enumerate();
-                lines
-                    .map(|(index, (line, id))| whole(index, line, id))
-                    .collect()
-            }
+        let mut parts = if let Some(picks) = &self.units {
+            self.picked(shipment, picks)?
+        } else {
+            let lines = shipment.lines.iter().zip(&self.new_batch_ids).enumerate();
+            lines
+                .map(|(index, (line, id))| whole(index, line, id))
+                .collect()
         };
         parts.sort_by_key(|part| Reverse((part.batch_id.is_some(), part.owner_id.is_some())));
         Ok(parts)

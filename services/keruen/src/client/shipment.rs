@@ -285,6 +285,32 @@ pub struct Cancel {
     mutation: MutationArgs,
 }
 
+impl Dispatch {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let request = DispatchShipmentRequest {
+            shipment_id: self.shipment_id.unwrap_or_default(),
+            custodian_id: self.custodian.unwrap_or_default(),
+            signed_by_ref: self.signed_by.unwrap_or_default(),
+            expected_on: self.expected_on.unwrap_or_default(),
+            documents: self.documents,
+            fit_override: self.fit_override_by.map(|authorised_by_ref| FitOverride {
+                authorised_by_ref,
+                reason: self.fit_override_reason.map_or(0, Into::into),
+            }),
+            basis: self.basis.map_or(0, Into::into),
+            agreement_override: self.answered.into(),
+            already_dispatched: self.already_dispatched,
+            units: self.units,
+            ..Default::default()
+        };
+        let mutation = &self.mutation;
+        if request.already_dispatched {
+            return session.change_with_consequences(mutation, request).await;
+        }
+        session.change(mutation, request).await
+    }
+}
+
 impl Verb {
     /// Does it.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
@@ -316,29 +342,7 @@ impl Verb {
                 };
                 session.change(&args.mutation, request).await
             }
-            Self::Dispatch(args) => {
-                let request = DispatchShipmentRequest {
-                    shipment_id: args.shipment_id.unwrap_or_default(),
-                    custodian_id: args.custodian.unwrap_or_default(),
-                    signed_by_ref: args.signed_by.unwrap_or_default(),
-                    expected_on: args.expected_on.unwrap_or_default(),
-                    documents: args.documents,
-                    fit_override: args.fit_override_by.map(|authorised_by_ref| FitOverride {
-                        authorised_by_ref,
-                        reason: args.fit_override_reason.map_or(0, Into::into),
-                    }),
-                    basis: args.basis.map_or(0, Into::into),
-                    agreement_override: args.answered.into(),
-                    already_dispatched: args.already_dispatched,
-                    units: args.units,
-                    ..Default::default()
-                };
-                let mutation = &args.mutation;
-                if request.already_dispatched {
-                    return session.change_with_consequences(mutation, request).await;
-                }
-                session.change(mutation, request).await
-            }
+            Self::Dispatch(args) => args.run(session).await,
             Self::Journey(verb) => verb.run(session).await,
             Self::Receive(args) => {
                 let request = ReceiveShipmentRequest {

@@ -50,8 +50,8 @@ impl World {
                 let lots = level.lots.into_iter().take(1 + step.other % 2);
                 lots.map(|lot| Pick {
                     line: line.line,
-                    batch_id: (step.which % 3 > 0).then(|| code(&lot.batch_id)),
-                    owner_id: (step.which % 2 > 0).then(|| code(&lot.owner_id)),
+                    batch_id: (!step.which.is_multiple_of(3)).then(|| code(&lot.batch_id)),
+                    owner_id: (!step.which.is_multiple_of(2)).then(|| code(&lot.owner_id)),
                     quantity: Some(quantity((line.quantity / 2).max(1))),
                     serial_numbers: lot
                         .serial_numbers
