@@ -1,7 +1,9 @@
 //! One run of a client verb: the connection, who asks, and where the answer goes.
 
+mod list;
+mod order;
+
 use std::{
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,21 +20,20 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use tonic_types::{ErrorInfo, StatusExt as _};
-use uuid::Uuid;
 
 use crate::{
     cli::{Format, Globals},
     client::{
-        aftermath::{self, Aftermath},
         failure::{Failure, root_cause},
-        mutation::MutationArgs,
         reflected::Reflected,
-        rpc::{Call, Change, Page as _, Paged, Shows, Stamp},
+        rpc::{Call, Shows},
         value,
     },
-    outbox::{Kept, Outbox, OutboxError, Waiting},
-    render::{Output, record::Record},
+    outbox::Outbox,
+    render::Output,
 };
+
+pub use list::tell_of_more;
 
 /// Metadata key that names the actor.
 pub const ACTOR_KEY: &str = "keruen-actor";
@@ -319,194 +320,12 @@ impl Session {
         repeat(&self.invocation, command_id)
     }
 
-    /// Gives the command of a verb, as its arguments or `--json` say, and shows what came of it.
-    pub async fn change<R>(&self, args: &MutationArgs, stated: R) -> Result<(), Failure>
-    where
-        R: Change<Answer: Shows>,
-    {
-        let nothing_more = async |_: &Session, _: &str, _: &R::Answer| Ok(Aftermath::default());
-        self.change_and_tell(args, stated, nothing_more).await
-    }
-
-    /// The same, and tells which facts were recorded with it because they follow from it.
-    pub async fn change_with_consequences<R>(
-        &self,
-        args: &MutationArgs,
-        stated: R,
-    ) -> Result<(), Failure>
-    where
-        R: Change<Answer: Shows>,
-    {
-        let consequences = async |session: &Session, command_id: &str, _: &R::Answer| {
-            aftermath::consequences(session, command_id).await
-        };
-        self.change_and_tell(args, stated, consequences).await
-    }
-
-    /// The same, and tells what `tell` finds out about a command that was recorded. That it can't is no failure of the
-    /// command.
-    pub async fn change_and_tell<R>(
-        &self,
-        args: &MutationArgs,
-        stated: R,
-        tell: impl AsyncFnOnce(&Self, &str, &R::Answer) -> Result<Aftermath, Failure>,
-    ) -> Result<(), Failure>
-    where
-        R: Change<Answer: Shows>,
-    {
-        let mut request = match &args.json {
-            Some(path) => read_json(path)?,
-            None => stated,
-        };
-        let command_id = match (args.command_id, request.command_id()) {
-            (Some(id), _) => id.to_string(),
-            (None, "") => Uuid::now_v7().to_string(),
-            (None, stated) => stated.to_owned(),
-        };
-        request.stamp(Stamp {
-            command_id: command_id.clone(),
-            occurred_at: args.occurred_at,
-            precision: args.occurred_at_precision.map(Into::into),
-            validate_only: args.validate_only,
-        });
-        let validate_only = request.validate_only();
-        let kept = self.keep(&request)?;
-        // The same command may have been given before, while the line was away.
-        let waited = kept.as_ref().map(|kept| kept.waiting.waited());
-        let sending = self.after_waiting(waited.unwrap_or_default());
-        let answer = settle(kept, sending.tell(request).await, || self.waiting())?;
-        let told = if validate_only {
-            Ok(Aftermath::default())
-        } else {
-            tell(self, &command_id, &answer).await
-        };
-        let aftermath = told.unwrap_or_else(|failure| {
-            anstream::eprintln!(
-                "warning: the command is recorded, but not all that came of it is known: {failure}"
-            );
-            Aftermath::default()
-        });
-        Ok(self
-            .output()
-            .changed(answer, &command_id, validate_only, aftermath)?)
-    }
-
-    /// Keeps a command in the outbox before it is sent. Where there is no place for it, it is sent all the same, unless
-    /// somebody named the place.
-    fn keep<R: Change>(&self, request: &R) -> Result<Option<Kept>, Failure> {
-        let Some(outbox) = self.outbox.as_ref().filter(|_| !request.validate_only()) else {
-            return Ok(None);
-        };
-        let Ok(command_id) = Uuid::parse_str(request.command_id()) else {
-            // The node says what is wrong with it.
-            return Ok(None);
-        };
-        let json = serde_json::to_value(request).map_err(|error| Failure::Other(error.into()))?;
-        let waiting = Waiting::new(command_id, &self.server, &self.actor, R::TYPE, json);
-        match outbox.keep(waiting) {
-            Ok(kept) => Ok(Some(kept)),
-            Err(error @ OutboxError::OtherContent { .. }) => Err(Failure::Usage(error.to_string())),
-            Err(error @ OutboxError::Folder { .. }) if !self.outbox_is_stated => {
-                anstream::eprintln!("warning: the command is sent without a copy: {error}");
-                Ok(None)
-            }
-            Err(error) => Err(Failure::Other(error.into())),
-        }
-    }
-
-    /// How many commands wait for this node.
-    fn waiting(&self) -> usize {
-        let outbox = self.outbox.as_ref();
-        outbox.map_or(0, |outbox| outbox.count_for(&self.server))
-    }
-
     /// Shows one thing.
     pub async fn show<R: Call<Answer: Shows>>(&self, question: R) -> Result<(), Failure> {
         let answer = self.ask(question).await?;
         let position = self.output().shown(answer)?;
         self.reflected().note(position);
         Ok(())
-    }
-
-    /// All pages of a list, up to `limit` rows; tells whether there is more.
-    pub async fn pages<R: Paged>(
-        &self,
-        question: R,
-        limit: usize,
-    ) -> Result<(Vec<R::Record>, bool), Failure> {
-        self.pages_seen(question, limit, |_| ()).await
-    }
-
-    /// The same, for somebody who wants to `see` each answer.
-    pub async fn pages_seen<R: Paged>(
-        &self,
-        mut question: R,
-        limit: usize,
-        mut see: impl FnMut(&R::Answer),
-    ) -> Result<(Vec<R::Record>, bool), Failure> {
-        let mut rows = Vec::new();
-        let mut token = String::new();
-        loop {
-            let wanted = limit.saturating_sub(rows.len());
-            let size = i32::try_from(wanted)
-                .unwrap_or(i32::MAX)
-                .clamp(1, R::MAX_PAGE_SIZE);
-            question.page(size, token.clone());
-            let answer = self.ask(question.clone()).await?;
-            see(&answer);
-            let (page, next, position) = answer.into_parts();
-            self.reflected().note(position);
-            let stuck = next == token && !next.is_empty();
-            rows.extend(page);
-            if next.is_empty() || rows.len() >= limit || stuck {
-                let more = !next.is_empty() || rows.len() > limit;
-                rows.truncate(limit);
-                return Ok((rows, more));
-            }
-            token = next;
-        }
-    }
-
-    /// Lists things.
-    pub async fn list<R: Paged>(&self, question: R, limit: usize) -> Result<(), Failure>
-    where
-        R::Record: Record,
-    {
-        let (rows, more) = self.pages(question, limit).await?;
-        self.output().listed(&rows)?;
-        tell_of_more(more, limit);
-        Ok(())
-    }
-}
-
-/// Says on standard error that a list was cut off.
-pub fn tell_of_more(more: bool, limit: usize) {
-    if more {
-        anstream::eprintln!("only the first {limit} are shown; see more with --limit");
-    }
-}
-
-/// A command that has its answer waits no longer; one without stays, and the failure says so.
-fn settle<A>(
-    kept: Option<Kept>,
-    answer: Result<A, Failure>,
-    waiting: impl FnOnce() -> usize,
-) -> Result<A, Failure> {
-    let Some(kept) = kept else { return answer };
-    match answer {
-        Err(failure) if !failure.is_answer() => Err(Failure::Kept {
-            failure: Box::new(failure),
-            command_id: kept.waiting.command_id.to_string(),
-            waiting: waiting(),
-        }),
-        answer => {
-            if let Err(error) = kept.remove() {
-                anstream::eprintln!(
-                    "warning: the command stays in the outbox although it is answered: {error}"
-                );
-            }
-            answer
-        }
     }
 }
 
@@ -532,21 +351,6 @@ fn cause(status: &Status) -> String {
         Some(source) => root_cause(source),
         None => crate::client::failure::one_line(status.message()),
     }
-}
-
-fn read_json<R: serde::de::DeserializeOwned>(path: &Path) -> Result<R, Failure> {
-    let place = path.display();
-    let text = if path.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text.map_err(|error| Failure::Usage(format!("--json {place}: {error}")))?;
-    serde_json::from_str(&text).map_err(|error| {
-        Failure::Usage(format!(
-            "--json {place}: not the protobuf JSON of this request: {error}"
-        ))
-    })
 }
 
 fn repeat(invocation: &[String], command_id: &str) -> String {
