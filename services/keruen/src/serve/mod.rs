@@ -4,7 +4,9 @@ mod folder;
 mod messaging;
 mod node;
 mod roles;
+mod services;
 mod signer;
+mod sockets;
 mod store;
 pub mod telemetry;
 
@@ -18,8 +20,9 @@ use keruen_requests::clock::Deadlines;
 use crate::{cli::Cli, client::value};
 
 pub use messaging::{NatsArgs, RELAY_HEALTH_SERVICE};
-pub use node::{KEY_FILE_NAME, Node, NodeOptions, SNAPSHOT_FOLDER, WRITER_HEALTH_SERVICE};
+pub use node::{KEY_FILE_NAME, Node, NodeOptions, SNAPSHOT_FOLDER};
 pub use roles::{Role, Roles};
+pub use services::WRITER_HEALTH_SERVICE;
 pub use signer::SIGNER_HEALTH_SERVICE;
 pub use store::{Store, is_postgres};
 
