@@ -20,7 +20,7 @@ use keruen_tests::{
     node::Node,
     process::Process,
     program::{self, Outcome},
-    scene::{Clients, DONOR, HOSPITAL, MASK_A, NORTH, PUMP_A, SOUTH},
+    scene::{CARRIER, Clients, DONOR, HOSPITAL, MASK_A, NORTH, PUMP_A, SOUTH},
 };
 use tempfile::TempDir;
 
@@ -519,4 +519,216 @@ async fn movements_that_the_server_would_refuse_are_told_before_anything_is_ente
             .all(|place| !told.contains(place)),
         "{told}"
     );
+}
+
+const TRANSFERS: &str = "kind,occurred_at,facility_id,item_id,quantity,batch_id,donation_id,purpose,shipment_id,\
+     destination_id,custodian_id,received_at";
+const MANY_SHIPMENTS: i64 = 280;
+
+/// A gift that left for the hospital shipment by shipment: ten a day, each there on the day after the next, but for every
+/// twentieth, of which nobody heard again. What the hospital had it used, one mask after each shipment.
+fn sent_on() -> String {
+    let mut text = format!(
+        "{TRANSFERS}\nopen,2020-12-31,{HOSPITAL},{MASK_A},500,B-OWN,,,,,,\n\
+         receive,2021-01-31,{NORTH},{MASK_A},2000,B-GIFT,GIFT,,,,,\n"
+    );
+    for index in 0..MANY_SHIPMENTS {
+        let day = index / 10 + 1;
+        let received = match (index % 20, day + 2) {
+            (19, _) => String::new(),
+            (_, day @ ..=28) => format!("2021-02-{day:02}"),
+            (_, day) => format!("2021-03-{:02}", day - 28),
+        };
+        let way = format!("S-{index},{HOSPITAL},{CARRIER},{received}");
+        for quantity in [2, 3] {
+            writeln!(
+                text,
+                "transfer,2021-02-{day:02},{NORTH},{MASK_A},{quantity},B-GIFT,,,{way}"
+            )
+            .unwrap();
+        }
+        writeln!(
+            text,
+            "use,2021-02-{day:02},{HOSPITAL},{MASK_A},1,B-OWN,,patient,,,,"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// On hand at the store and at the hospital, on the way to it, and used there, by the end of a day of February.
+fn stands(day: i64) -> [i64; 4] {
+    let shipments = (0..MANY_SHIPMENTS).filter(|index| index / 10 < day);
+    let [mut sent, mut came, mut used] = [0; 3];
+    for index in shipments {
+        sent += 5;
+        used += 1;
+        if index % 20 != 19 && index / 10 + 3 <= day {
+            came += 5;
+        }
+    }
+    [2_000 - sent, 500 + came - used, sent - came, used]
+}
+
+impl Desk {
+    /// The same as the stock view tells it.
+    fn stood(&self, options: &[&str]) -> [i64; 4] {
+        let mut asked = vec!["stock", "--by", "facility", "--item", MASK_A];
+        asked.extend(["--format", "json"]);
+        asked.extend(options);
+        let text = self.node.cli(asked).success();
+        let rows: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let rows = rows.as_array().unwrap();
+        let at = |facility: &str, column: &str| {
+            let row = rows.iter().find(|row| row["facility"] == facility);
+            row.map_or(0, |row| row[column].as_i64().unwrap())
+        };
+        [
+            at(NORTH, "on_hand"),
+            at(HOSPITAL, "on_hand"),
+            at(HOSPITAL, "in_transit"),
+            at(HOSPITAL, "consumed"),
+        ]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transfers_of_the_past_are_entered_once_and_told_as_they_were() {
+    let mut desk = Desk::open().await;
+    let line = "commodity=MASK,quantity=2000";
+    let pledge = ["donation", "pledge", "--id", "GIFT", "--donor", DONOR];
+    desk.node
+        .cli([&pledge[..], &["--line", line]].concat())
+        .success();
+    let rows = 2 + 3 * MANY_SHIPMENTS;
+    let file = desk.file("transfers.csv", sent_on());
+    let before = history::head(&desk.node.channel()).await;
+    let tried = desk.import("movements", &file, &["--dry-run"]).success();
+    assert!(tried.contains(&format!("{rows} are right")), "{tried}");
+    assert_eq!(history::head(&desk.node.channel()).await, before);
+
+    // It is broken off among shipments that are half told, first the import, then the node.
+    import_until(&desk.node, "movements", &file, before + 60)
+        .await
+        .kill();
+    let entered = history::head(&desk.node.channel()).await - before;
+    let all = u64::try_from(2 + 5 * MANY_SHIPMENTS - MANY_SHIPMENTS / 20).unwrap();
+    assert!(entered < all, "it was over before it was broken off");
+    let mut importing = import_until(&desk.node, "movements", &file, before + entered + 60).await;
+    desk.node.kill();
+    let status = importing
+        .wait(Duration::from_mins(2))
+        .expect("an import without a node ends");
+    assert!(matches!(status.code(), Some(69 | 75)), "{status}");
+    desk.node.restart().await;
+
+    let told = desk.import("movements", &file, &[]).success();
+    assert!(told.contains(" already there"), "{told}");
+    let head = history::head(&desk.node.channel()).await;
+    assert_eq!(
+        head,
+        before + all,
+        "something was entered twice, or not at all"
+    );
+    let told = desk.import("movements", &file, &[]).success();
+    assert!(
+        told.contains(&format!("0 new, {rows} already there")),
+        "{told}"
+    );
+    assert_eq!(history::head(&desk.node.channel()).await, head);
+    desk.node.cli(["check"]).success();
+
+    let head_text = head.to_string();
+    let seen = ["--min-position", head_text.as_str()];
+    for day in [1, 2, 3, 11, 20, 28] {
+        let as_of = format!("2021-02-{day:02}");
+        let stood = desk.stood(&[&seen[..], &["--as-of", &as_of]].concat());
+        assert_eq!(stood, stands(day), "{as_of}");
+        let known = ["--as-of", &as_of, "--known-at", &head_text];
+        assert_eq!(desk.stood(&known), stands(day), "{as_of}, known by then");
+    }
+    assert_eq!(desk.stood(&seen), stands(100));
+    assert_eq!(desk.stood(&["--known-at", &before.to_string()]), [0; 4]);
+
+    // The way of the gift, and what its donor is told of it.
+    let trace = [
+        "trace", "batch", "B-GIFT", "--format", "json", "--steps", "2000",
+    ];
+    let trace: serde_json::Value = serde_json::from_str(&desk.node.cli(trace).success()).unwrap();
+    let places = trace["batches"][0]["places"].as_array().unwrap();
+    let sum = |status: &str, facility: &str| {
+        let there = places
+            .iter()
+            .filter(|it| it["status"] == status && it["facilityId"] == facility);
+        let quantity = |it: &serde_json::Value| it["quantity"].as_str().unwrap().parse::<i64>();
+        there.map(|it| quantity(it).unwrap()).sum::<i64>()
+    };
+    let [store, hospital, on_the_way, used] = stands(100);
+    assert_eq!(sum("TRACE_STATUS_ON_HAND", NORTH), store);
+    assert_eq!(sum("TRACE_STATUS_ON_HAND", HOSPITAL), hospital + used - 500);
+    assert_eq!(sum("TRACE_STATUS_IN_TRANSIT", HOSPITAL), on_the_way);
+    let statement = ["report", "statement", "--donor", DONOR, "--from"];
+    let asked = ["2021-01-01", "--at", &head_text, "--format", "csv"];
+    let text = desk.node.cli([&statement[..], &asked].concat()).success();
+    let came = 2_000 - store - on_the_way;
+    for (figure, quantity) in [
+        ("at-warehouse", store),
+        ("in-transit", on_the_way),
+        ("delivered", came),
+    ] {
+        let line = format!("GIFT,{MASK_A},{figure},,{quantity},");
+        assert!(text.contains(&line), "{line} {text}");
+    }
+    history::read(&desk.node.channel()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transfers_that_the_server_would_refuse_are_told_before_anything_is_entered() {
+    let desk = Desk::open().await;
+    let way = format!("{HOSPITAL},{CARRIER},");
+    let there = format!(
+        "{TRANSFERS}\nopen,2021-01-01,{NORTH},{MASK_A},5,B-0,,,,,,\n\
+         transfer,2021-01-02,{NORTH},{MASK_A},7,,,,S-0,{way}2021-01-03\n"
+    );
+    let there = desk.file("there.csv", there);
+    let told = desk.import("movements", &there, &[]).success();
+    assert!(told.contains("2 new"), "{told}");
+    // More left than the books knew of; what nobody knew of came with the rest.
+    assert_eq!(desk.stood(&[]), [0, 7, 0, 0]);
+    let row = |what: &str, way: &str| format!("transfer,2021-02-01,{what},,,{way}\n");
+    let masks = format!("{NORTH},{MASK_A},1,B-0");
+    let text = [
+        format!("{TRANSFERS}\n"),
+        row(&masks, &format!("S-1,{way}")),
+        row(&masks, &format!("S-2,NOWHERE,{CARRIER},")),
+        row(&format!("NOWHERE,{MASK_A},1,"), &format!("S-3,{way}")),
+        row(&format!("{NORTH},NOTHING,1,"), &format!("S-4,{way}")),
+        row(&format!("{NORTH},{MASK_A},1,B-NONE"), &format!("S-5,{way}")),
+        row(&masks, &format!("S-6,{HOSPITAL},NOBODY,")),
+        row(&format!("{NORTH},{PUMP_A},1,"), &format!("S-7,{way}")),
+        row(&format!("{NORTH},{PUMP_A},1,B-0"), &format!("S-8,{way}")),
+        row(&masks, &format!("S-0,{way}")),
+        row(&masks, &format!("s-9,{way}")),
+    ]
+    .concat();
+    let told = desk
+        .refused("movements", &desk.file("wrong.csv", text))
+        .await;
+    for (place, says) in [
+        (":3: row 2:", "NOWHERE"),
+        (":4: row 3:", "NOWHERE"),
+        (":5: row 4:", "NOTHING"),
+        (":6: row 5:", "B-NONE"),
+        (":7: row 6:", "NOBODY"),
+        (":8: row 7:", "has serial numbers"),
+        (":9: row 8:", "batch B-0 is of item MASK-A, not of PUMP-A"),
+        (":10: row 9:", "S-0"),
+        (":11: row 10:", "capital letters"),
+    ] {
+        let line = told
+            .lines()
+            .find(|line| line.contains(place) && line.contains(says));
+        assert!(line.is_some(), "{place} {says}: {told}");
+    }
+    assert!(!told.contains(":2: row 1"), "{told}");
 }

@@ -33,7 +33,7 @@ pub enum Kind {
     /// Pledge donations, one line of a pledge a row
     #[command(after_help = donations::help())]
     Donations(FileArgs),
-    /// Record what was there, received, used, disposed of and given back, also long ago, one movement a row
+    /// Record what was there, received, used, sent, disposed of and given back, also long ago, one movement a row
     #[command(after_help = movements::help())]
     Movements(FileArgs),
     /// Enter counts of stock, one lot of a count a row

@@ -9,18 +9,20 @@ use futures::{StreamExt as _, stream};
 use keruen_proto::{
     events::v1::GetCommandRequest,
     inventory::v1::GetBatchRequest,
-    registry::v1::{GetFacilityRequest, GetOrganisationRequest},
+    registry::v1::{GetFacilityRequest, GetItemRequest, GetOrganisationRequest, Tracking},
+    shipments::v1::DispatchShipmentRequest,
 };
 use tonic::Status;
 use uuid::Uuid;
 
 use super::{
-    command::{Command, Ids, Movement},
+    command::{Command, Goods, Ids, Movement},
     row::{MAX_LINES, Movements},
 };
 use crate::{
     client::{
         failure::{Failure, explain},
+        rpc::Call,
         session::Session,
     },
     import::{
@@ -33,7 +35,8 @@ use crate::{
 /// Rows that are checked at once.
 const CHECKED: usize = 256;
 
-const CONCURRENCY: usize = 8;
+/// Questions under way at once.
+const CONCURRENCY: usize = 32;
 
 /// What a file brings about.
 #[derive(Default)]
@@ -43,40 +46,58 @@ pub(super) struct Contents {
     batches: HashMap<String, String>,
     /// Batches that no row above brings about, and the line that first takes from them.
     taken: HashMap<String, u64>,
+    /// Shipments, and the line where each stands.
+    shipments: HashMap<String, u64>,
 }
 
+/// What is wrong with a row, and its line and number.
+type Wrong = ((u64, usize), String);
+
 impl Contents {
-    /// Takes up the batches of a movement. Answers with what is wrong about them, after those above it.
-    fn wrong_batches(&mut self, movement: &Movement) -> Vec<String> {
+    /// Takes up the batches and the shipment of a movement. Answers with what is wrong about them, after those above it.
+    fn take_up(&mut self, movement: &Movement) -> Vec<Wrong> {
         let mut wrong = Vec::new();
+        let place = (movement.line, movement.number);
         for batch_id in movement.command.new_batches() {
-            let item_id = movement.item_id.clone();
+            let item_id = movement.item_id().to_owned();
             if self.batches.insert(batch_id.to_owned(), item_id).is_some() {
-                wrong.push(format!("batch {batch_id} stands in the file twice"));
+                wrong.push((place, format!("batch {batch_id} stands in the file twice")));
             }
             if let Some(line) = self.taken.get(batch_id) {
-                wrong.push(format!(
-                    "batch {batch_id} is taken from in line {line}, before it is there"
-                ));
+                let rule =
+                    format!("batch {batch_id} is taken from in line {line}, before it is there");
+                wrong.push((place, rule));
             }
         }
-        let (batch_id, _) = movement.command.taken_from();
-        match self.batches.get(batch_id) {
-            Some(item_id) => wrong.extend(of_other(batch_id, item_id, movement)),
-            None if batch_id.is_empty() => {}
-            None => {
-                let batch_id = batch_id.to_owned();
-                self.taken.entry(batch_id).or_insert(movement.line);
+        for goods in movement.taken() {
+            let batch_id = &goods.batch_id;
+            match self.batches.get(batch_id) {
+                Some(item_id) => wrong.extend(of_other(item_id, goods)),
+                None if batch_id.is_empty() => {}
+                None => {
+                    self.taken.entry(batch_id.clone()).or_insert(goods.line);
+                }
+            }
+        }
+        if let Command::Request(request) = &movement.command {
+            let shipment_id = request.shipment_id.clone();
+            if let Some(line) = self.shipments.insert(shipment_id, movement.line) {
+                let rule = format!(
+                    "shipment {} stands in line {line} already; its rows stand together",
+                    request.shipment_id
+                );
+                wrong.push((place, rule));
             }
         }
         wrong
     }
 }
 
-/// What is wrong where a batch is not of the item that a movement names.
-fn of_other(batch_id: &str, item_id: &str, movement: &Movement) -> Option<String> {
-    let named = &movement.item_id;
-    (item_id != named).then(|| format!("batch {batch_id} is of item {item_id}, not of {named}"))
+/// What is wrong where a batch is not of the item that a row names.
+fn of_other(item_id: &str, goods: &Goods) -> Option<Wrong> {
+    let (batch_id, named) = (&goods.batch_id, &goods.item_id);
+    let rule = || format!("batch {batch_id} is of item {item_id}, not of {named}");
+    (item_id != named).then(|| (goods.place(), rule()))
 }
 
 /// Looks at the form of a whole file.
@@ -97,21 +118,26 @@ pub(super) fn look_through(source: &Source) -> Result<Contents, Failure> {
         if errors.is_full() {
             break;
         }
-        let mut wrong = |rule: &str| errors.note(movement.line, movement.number, None, rule);
-        for rule in contents.wrong_batches(&movement) {
-            wrong(&rule);
+        for (place, rule) in contents.take_up(&movement) {
+            errors.note(place.0, place.1, None, &rule);
         }
-        let pair = (movement.facility_id.clone(), movement.item_id.clone());
-        if let Some(line) = pairs.get(&pair)
-            && matches!(movement.command, Command::Open(_))
-        {
-            wrong(&format!(
-                "the books of {} at {} are there since line {line}; rows that open them come first, stand together with one \
-                 occurred_at, and are {MAX_LINES} at most",
-                pair.1, pair.0
-            ));
+        if matches!(movement.command, Command::Request(_)) {
+            continue;
         }
-        pairs.entry(pair).or_insert(movement.line);
+        for goods in &movement.goods {
+            let pair = (movement.facility_id.clone(), goods.item_id.clone());
+            if let Some(line) = pairs.get(&pair)
+                && matches!(movement.command, Command::Open(_))
+            {
+                let rule = format!(
+                    "the books of {} at {} are there since line {line}; rows that open them come first, stand together with \
+                     one occurred_at, and are {MAX_LINES} at most",
+                    pair.1, pair.0
+                );
+                errors.note(movement.line, movement.number, None, &rule);
+            }
+            pairs.entry(pair).or_insert(movement.line);
+        }
     }
     if contents.rows == 0 && errors.is_empty() {
         errors.header("there are no rows below it");
@@ -131,7 +157,7 @@ pub(super) async fn check_all(
     let mut errors = Errors::new(&source.place);
     let mut movements = Movements::of(source)?;
     let (mut ids, mut shapes) = (Ids::default(), HashSet::new());
-    let items = Items::default();
+    let known = Known::default();
     loop {
         let mut new = Vec::with_capacity(CHECKED);
         let mut at_end = false;
@@ -146,16 +172,15 @@ pub(super) async fn check_all(
                 new.push((movement, command_id));
             }
         }
-        let items = &items;
+        let known = &known;
         let mut checks = stream::iter(new.into_iter().take_while(|_| !stop.is_set()))
             .map(|(movement, command_id)| async move {
-                let checked = check(session, &movement, command_id, contents, items).await;
-                (movement, checked)
+                check(session, &movement, command_id, contents, known).await
             })
             .buffered(CONCURRENCY);
-        while let Some((movement, checked)) = checks.next().await {
-            if let Some(rule) = checked? {
-                errors.note(movement.line, movement.number, None, &rule);
+        while let Some(checked) = checks.next().await {
+            for (place, rule) in checked? {
+                errors.note(place.0, place.1, None, &rule);
             }
         }
         if stop.is_set() {
@@ -171,68 +196,184 @@ pub(super) async fn check_all(
     errors.check()
 }
 
-/// Items of batches that the server knows, so that it is asked once about each.
+/// What the server answered, so that it is asked once about each thing.
 #[derive(Default)]
-struct Items(Mutex<HashMap<String, String>>);
+struct Known {
+    /// Items of batches, or why there are none.
+    batches: Mutex<HashMap<String, Result<String, String>>>,
+    /// Whether units of an item have serial numbers, or why that is not known.
+    items: Mutex<HashMap<String, Result<bool, String>>>,
+    /// Why organisations are not there; `None` of those that are.
+    organisations: Mutex<HashMap<String, Option<String>>>,
+}
 
-impl Items {
+impl Known {
     /// What is disposed of or given back is sent without its item, so that the server can't refuse a wrong one.
-    async fn check(
+    async fn wrong_batch(
         &self,
         session: &Session,
         movement: &Movement,
-    ) -> Result<Option<String>, Failure> {
-        if !matches!(movement.command, Command::Dispose(_) | Command::Return(_)) {
-            return Ok(None);
-        }
-        let (batch_id, _) = movement.command.taken_from();
-        let item_id = self.of(session, batch_id).await?;
-        Ok(item_id.and_then(|item_id| of_other(batch_id, &item_id, movement)))
+    ) -> Result<Vec<Wrong>, Failure> {
+        let goods = match movement.command {
+            Command::Dispose(_) | Command::Return(_) => movement.goods.first(),
+            _ => None,
+        };
+        let Some(goods) = goods else {
+            return Ok(Vec::new());
+        };
+        // Where the server refuses to tell the item, it then refuses the movement.
+        let item_id = self.item_of(session, &goods.batch_id).await?.ok();
+        Ok(item_id
+            .and_then(|it| of_other(&it, goods))
+            .into_iter()
+            .collect())
     }
 
-    /// The item of a batch; `None` where the server refuses to tell it, as it then refuses the movement.
-    async fn of(&self, session: &Session, batch_id: &str) -> Result<Option<String>, Failure> {
-        if let Some(item_id) = self.known().get(batch_id) {
-            return Ok(Some(item_id.clone()));
+    /// What is wrong with what a shipment takes along: the server can only tell once it is there.
+    async fn wrong_goods(
+        &self,
+        session: &Session,
+        request: &DispatchShipmentRequest,
+        goods: &[Goods],
+        contents: &Contents,
+    ) -> Result<Vec<Wrong>, Failure> {
+        let mut wrong = Vec::new();
+        let Some(first) = goods.first() else {
+            return Ok(wrong);
+        };
+        let custodian = self.organisation(session, &request.custodian_id).await?;
+        wrong.extend(custodian.map(|rule| (first.place(), rule)));
+        for (goods, units) in goods.iter().zip(&request.units) {
+            let mut note = |rule: String| wrong.push((goods.place(), rule));
+            if !goods.owner_id.is_empty() {
+                let owner = self.organisation(session, &goods.owner_id).await?;
+                owner.into_iter().for_each(&mut note);
+            }
+            if let Ok(true) = self.has_numbers(session, &goods.item_id).await?
+                && units.serial_numbers.is_empty()
+            {
+                let item_id = &goods.item_id;
+                note(format!("item {item_id} has serial numbers: name them"));
+            }
+            if goods.batch_id.is_empty() || contents.batches.contains_key(&goods.batch_id) {
+                continue;
+            }
+            match self.item_of(session, &goods.batch_id).await? {
+                Ok(item_id) => wrong.extend(of_other(&item_id, goods)),
+                Err(rule) => note(rule),
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// The item of a batch, or why the server refuses to tell it.
+    async fn item_of(
+        &self,
+        session: &Session,
+        batch_id: &str,
+    ) -> Result<Result<String, String>, Failure> {
+        if let Some(known) = locked(&self.batches).get(batch_id) {
+            return Ok(known.clone());
         }
         let question = GetBatchRequest {
             batch_id: batch_id.to_owned(),
         };
-        match patiently(|| session.call(question.clone())).await? {
-            Ok(answer) => {
-                let item_id = answer.batch.unwrap_or_default().item_id;
-                self.known().insert(batch_id.to_owned(), item_id.clone());
-                Ok(Some(item_id))
-            }
-            Err(status) if is_about_the_row(&status) => Ok(None),
-            Err(status) => Err(session.unanswered(status)),
-        }
+        let answer = told(session, question).await?;
+        let item_id = answer.map(|it| it.batch.unwrap_or_default().item_id);
+        locked(&self.batches).insert(batch_id.to_owned(), item_id.clone());
+        Ok(item_id)
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether each unit of an item has a serial number.
+    async fn has_numbers(
+        &self,
+        session: &Session,
+        item_id: &str,
+    ) -> Result<Result<bool, String>, Failure> {
+        if let Some(known) = locked(&self.items).get(item_id) {
+            return Ok(known.clone());
+        }
+        let question = GetItemRequest {
+            item_id: item_id.to_owned(),
+        };
+        let answer = told(session, question).await?;
+        let has_numbers = answer.map(|it| {
+            let item = it.item.unwrap_or_default();
+            item.tracking() == Tracking::Serial
+        });
+        locked(&self.items).insert(item_id.to_owned(), has_numbers.clone());
+        Ok(has_numbers)
+    }
+
+    /// Why an organisation is not there.
+    async fn organisation(
+        &self,
+        session: &Session,
+        organisation_id: &str,
+    ) -> Result<Option<String>, Failure> {
+        if let Some(known) = locked(&self.organisations).get(organisation_id) {
+            return Ok(known.clone());
+        }
+        let question = GetOrganisationRequest {
+            organisation_id: organisation_id.to_owned(),
+        };
+        let wrong = told(session, question).await?.err();
+        locked(&self.organisations).insert(organisation_id.to_owned(), wrong.clone());
+        Ok(wrong)
     }
 }
 
-/// Why the server would refuse a movement; `None` where it would not.
+fn locked<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the server answers, or why it refuses to.
+async fn told<R: Call>(
+    session: &Session,
+    question: R,
+) -> Result<Result<R::Answer, String>, Failure> {
+    match patiently(|| session.call(question.clone())).await? {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(status) if is_about_the_row(&status) => Ok(Err(explain(&status))),
+        Err(status) => Err(session.unanswered(status)),
+    }
+}
+
+/// Why the server would refuse a movement; nothing where it would not.
 async fn check(
     session: &Session,
     movement: &Movement,
     command_id: Uuid,
     contents: &Contents,
-    items: &Items,
-) -> Result<Option<String>, Failure> {
-    let (batch_id, owner_id) = movement.command.taken_from();
-    if contents.batches.contains_key(batch_id) {
-        return check_places(session, &movement.facility_id, owner_id).await;
+    known: &Known,
+) -> Result<Vec<Wrong>, Failure> {
+    let place = (movement.line, movement.number);
+    let here = |rule: Option<String>| rule.into_iter().map(|rule| (place, rule)).collect();
+    match &movement.command {
+        Command::Send(request) => {
+            let goods = &movement.goods;
+            return known.wrong_goods(session, request, goods, contents).await;
+        }
+        // What has left can be received.
+        Command::Arrive(_) => return Ok(Vec::new()),
+        _ => {}
     }
-    if let Some(rule) = items.check(session, movement).await? {
-        return Ok(Some(rule));
+    if let [goods] = movement.taken()
+        && contents.batches.contains_key(&goods.batch_id)
+    {
+        let (facility_id, owner_id) = (&movement.facility_id, &goods.owner_id);
+        return Ok(here(
+            check_places(session, facility_id, owner_id, known).await?,
+        ));
+    }
+    let wrong = known.wrong_batch(session, movement).await?;
+    if !wrong.is_empty() {
+        return Ok(wrong);
     }
     // An id of its own: this is another command than the one that enters it.
     let asked = movement.command.send(session, Uuid::now_v7(), true).await?;
     match asked {
-        Ok(_) => Ok(None),
+        Ok(_) => Ok(Vec::new()),
         Err(status) if is_about_the_row(&status) => {
             // What was entered before may not be possible twice.
             let command_id = command_id.to_string();
@@ -241,7 +382,7 @@ async fn check(
                     command_id: command_id.clone(),
                 })
             });
-            unless_there(session, there.await?, &status)
+            Ok(here(unless_there(session, there.await?, &status)?))
         }
         Err(status) => Err(session.unanswered(status)),
     }
@@ -266,28 +407,14 @@ async fn check_places(
     session: &Session,
     facility_id: &str,
     owner_id: &str,
+    known: &Known,
 ) -> Result<Option<String>, Failure> {
-    let refused = |status: Status| {
-        if is_about_the_row(&status) {
-            Ok(Some(explain(&status)))
-        } else {
-            Err(session.unanswered(status))
-        }
-    };
     let facility = GetFacilityRequest {
         facility_id: facility_id.to_owned(),
     };
-    if let Err(status) = patiently(|| session.call(facility.clone())).await? {
-        return refused(status);
-    }
-    if owner_id.is_empty() {
-        return Ok(None);
-    }
-    let owner = GetOrganisationRequest {
-        organisation_id: owner_id.to_owned(),
-    };
-    match patiently(|| session.call(owner.clone())).await? {
-        Ok(_) => Ok(None),
-        Err(status) => refused(status),
+    match told(session, facility).await? {
+        Err(rule) => Ok(Some(rule)),
+        Ok(_) if owner_id.is_empty() => Ok(None),
+        Ok(_) => known.organisation(session, owner_id).await,
     }
 }

@@ -5,10 +5,14 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use keruen_proto::inventory::v1::{
-    ConsumeStockRequest, DisposeStockRequest, OpenStockRequest, ReceiveDonationRequest,
-    ReturnStockRequest,
+use keruen_proto::{
+    inventory::v1::{
+        ConsumeStockRequest, DisposeStockRequest, OpenStockRequest, ReceiveDonationRequest,
+        ReturnStockRequest,
+    },
+    shipments::v1::{DispatchShipmentRequest, ReceiveShipmentRequest, RequestShipmentRequest},
 };
+use pbjson_types::Timestamp;
 use prost::Message as _;
 use tonic::Status;
 use uuid::Uuid;
@@ -19,7 +23,10 @@ use crate::{
         rpc::{Change as _, Stamp},
         session::Session,
     },
-    import::plan::{NAMESPACE, patiently},
+    import::{
+        plan::{NAMESPACE, patiently},
+        sheet::Row,
+    },
 };
 
 /// Something that is to be recorded.
@@ -32,8 +39,38 @@ pub(super) struct Movement {
     /// How many rows it stands in.
     pub(super) rows: usize,
     pub(super) facility_id: String,
-    pub(super) item_id: String,
+    /// Of what: several of a transfer.
+    pub(super) goods: Vec<Goods>,
     pub(super) command: Command,
+}
+
+/// What a row is about.
+#[derive(Clone, Debug)]
+pub(super) struct Goods {
+    pub(super) line: u64,
+    pub(super) number: usize,
+    pub(super) item_id: String,
+    /// The batch that is taken from or brought about, where it is named.
+    pub(super) batch_id: String,
+    pub(super) owner_id: String,
+}
+
+impl Goods {
+    /// Those of a row.
+    pub(super) fn of(row: &Row) -> Self {
+        Self {
+            line: row.line,
+            number: row.number,
+            item_id: row.string("item_id"),
+            batch_id: row.string("batch_id"),
+            owner_id: row.string("owner_id"),
+        }
+    }
+
+    /// Line and number of the row.
+    pub(super) fn place(&self) -> (u64, usize) {
+        (self.line, self.number)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +80,9 @@ pub(super) enum Command {
     Use(ConsumeStockRequest),
     Dispose(DisposeStockRequest),
     Return(ReturnStockRequest),
+    Request(RequestShipmentRequest),
+    Send(DispatchShipmentRequest),
+    Arrive(ReceiveShipmentRequest),
 }
 
 macro_rules! each {
@@ -53,6 +93,9 @@ macro_rules! each {
             Command::Use($request) => $done,
             Command::Dispose($request) => $done,
             Command::Return($request) => $done,
+            Command::Request($request) => $done,
+            Command::Send($request) => $done,
+            Command::Arrive($request) => $done,
         }
     };
 }
@@ -71,12 +114,68 @@ impl Movement {
             Command::Use(request) => request.quantity = 1,
             Command::Dispose(request) => request.quantity = 1,
             Command::Return(request) => request.quantity = 1,
+            // Each is asked about: its id may be there already.
+            Command::Request(_) => {}
+            Command::Send(request) => {
+                request.shipment_id.clear();
+                request
+                    .units
+                    .iter_mut()
+                    .for_each(|units| units.quantity = 1);
+            }
+            Command::Arrive(request) => request.shipment_id.clear(),
         }
         let mut hasher = DefaultHasher::new();
         bare.content().hash(&mut hasher);
         // Not every command says it itself.
-        self.item_id.hash(&mut hasher);
+        self.goods
+            .iter()
+            .for_each(|it| it.item_id.hash(&mut hasher));
         hasher.finish()
+    }
+
+    /// The item, of all but a transfer.
+    pub(super) fn item_id(&self) -> &str {
+        self.goods.first().map_or("", |goods| &goods.item_id)
+    }
+
+    /// When it happened.
+    pub(super) fn occurred_at(&self) -> Option<Timestamp> {
+        each!(&self.command, request => request.occurred_at)
+    }
+
+    /// What it has to do with: movements that share some of it follow each other.
+    pub(super) fn subjects(&self) -> Vec<u64> {
+        let key = |kind: &str, id: &str, item_id: &str| {
+            let mut hasher = DefaultHasher::new();
+            (kind, id, item_id).hash(&mut hasher);
+            hasher.finish()
+        };
+        let mut subjects = Vec::with_capacity(2 * self.goods.len() + 1);
+        if let Some(id) = self.command.shipment_id() {
+            subjects.push(key("shipment", id, ""));
+        }
+        if matches!(self.command, Command::Request(_)) {
+            return subjects;
+        }
+        for goods in &self.goods {
+            subjects.push(key("stock", &self.facility_id, &goods.item_id));
+            if !goods.batch_id.is_empty() {
+                subjects.push(key("batch", &goods.batch_id, ""));
+            }
+        }
+        subjects.extend(self.command.new_batches().map(|id| key("batch", id, "")));
+        subjects
+    }
+
+    /// What it takes from, row by row.
+    pub(super) fn taken(&self) -> &[Goods] {
+        match self.command {
+            Command::Use(_) | Command::Dispose(_) | Command::Return(_) | Command::Send(_) => {
+                &self.goods
+            }
+            _ => &[],
+        }
     }
 }
 
@@ -89,30 +188,38 @@ impl Command {
             Self::Use(_) => "use",
             Self::Dispose(_) => "dispose",
             Self::Return(_) => "return",
+            Self::Request(_) => "request",
+            Self::Send(_) => "send",
+            Self::Arrive(_) => "arrive",
         };
         let bytes = each!(self, request => request.encode_to_vec());
         let content = [b"movements\0", kind.as_bytes(), b"\0", &bytes].concat();
         Uuid::new_v5(&NAMESPACE, &content)
     }
 
-    /// The batches that it brings about.
-    pub(super) fn new_batches(&self) -> Vec<&str> {
-        let ids: Vec<&str> = match self {
-            Self::Open(request) => request.lines.iter().map(|it| &*it.batch_id).collect(),
-            Self::Receive(request) => request.lines.iter().map(|it| &*it.batch_id).collect(),
-            _ => Vec::new(),
-        };
-        ids.into_iter().filter(|id| !id.is_empty()).collect()
+    /// The shipment, of a transfer.
+    pub(super) fn shipment_id(&self) -> Option<&str> {
+        match self {
+            Self::Request(request) => Some(&request.shipment_id),
+            Self::Send(request) => Some(&request.shipment_id),
+            Self::Arrive(request) => Some(&request.shipment_id),
+            _ => None,
+        }
     }
 
-    /// The batch that it takes from, and the owner, where they are named.
-    pub(super) fn taken_from(&self) -> (&str, &str) {
-        match self {
-            Self::Use(request) => (&request.batch_id, &request.owner_id),
-            Self::Dispose(request) => (&request.batch_id, &request.owner_id),
-            Self::Return(request) => (&request.batch_id, &request.owner_id),
-            Self::Open(_) | Self::Receive(_) => ("", ""),
-        }
+    /// The batches that it brings about.
+    pub(super) fn new_batches(&self) -> impl Iterator<Item = &str> {
+        let opened = match self {
+            Self::Open(request) => &request.lines[..],
+            _ => &[],
+        };
+        let received = match self {
+            Self::Receive(request) => &request.lines[..],
+            _ => &[],
+        };
+        let opened = opened.iter().map(|it| &*it.batch_id);
+        let ids = opened.chain(received.iter().map(|it| &*it.batch_id));
+        ids.filter(|id| !id.is_empty())
     }
 
     /// Sends it, or asks whether it would be refused. Answers with the position of what it recorded, also where that was

@@ -2,21 +2,22 @@
 
 use std::{
     fmt,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use futures::future::join_all;
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use keruen_proto::events::v1::GetLogHeadRequest;
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 use tonic::Status;
+use uuid::Uuid;
 
 use super::{
     command::{Ids, Movement},
     row::Movements,
+    turns::{Turn, Turns},
 };
 use crate::{
     client::{
@@ -30,11 +31,11 @@ use crate::{
     },
 };
 
-/// Rows of one item follow each other; so many items go on at once.
-const LANES: usize = 16;
+/// Commands that are under way at once. The log writes with one sync what comes meanwhile.
+const UNDER_WAY: usize = 64;
 
-/// Rows that wait for their turn, of each lane.
-const WAITING: usize = 32;
+/// Movements that are looked ahead at, so that those which wait for others hold up nobody else.
+const AHEAD: usize = 512;
 
 /// How many rows were entered.
 #[derive(Default)]
@@ -77,7 +78,7 @@ async fn head(session: &Session) -> Result<u64, Failure> {
     }
 }
 
-/// Enters everything, the rows of each item one after the other.
+/// Enters everything, what has to do with the same stock, batch or shipment one after the other.
 pub(super) async fn enter_all(
     session: &Session,
     source: &Source,
@@ -93,47 +94,50 @@ pub(super) async fn enter_all(
         let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert(error);
     };
-    let (senders, receivers): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(WAITING)).unzip();
-    let lanes = receivers.into_iter().map(|mut lane| {
-        let (bar, entered, fail) = (&bar, &entered, &fail);
+    let line = Semaphore::new(UNDER_WAY);
+    let enter = |movement: Movement, command_id: Uuid, mut turn: Turn| {
+        let (bar, entered, fail, line) = (&bar, &entered, &fail, &line);
         async move {
-            while let Some((movement, command_id)) = lane.recv().await {
-                let movement: Movement = movement;
-                // What waits is taken, so that nobody waits for it, and left out.
-                if stop.is_set() {
-                    continue;
+            turn.wait().await;
+            // The semaphore is never closed.
+            let _place = line.acquire().await;
+            // What waits is taken, so that nobody waits for it, and left out.
+            if stop.is_set() {
+                return;
+            }
+            match movement.command.send(session, command_id, false).await {
+                Ok(Ok(position)) => {
+                    entered.count(&movement, position, before);
+                    bar.inc(movement.rows as u64);
                 }
-                match movement.command.send(session, command_id, false).await {
-                    Ok(Ok(position)) => {
-                        entered.count(&movement, position, before);
-                        bar.inc(movement.rows as u64);
-                    }
-                    Ok(Err(status)) => fail(refused(session, source, &movement, status)),
-                    Err(error) => fail(error),
-                }
+                Ok(Err(status)) => fail(refused(session, source, &movement, status)),
+                Err(error) => fail(error),
             }
         }
-    });
-    let hand_out = async {
-        let mut errors = Errors::new(&source.place);
-        let mut ids = Ids::default();
-        let mut movements = Movements::of(source)?;
-        while let Some(movement) = movements.next(&mut errors)? {
-            if stop.is_set() {
+    };
+    let mut under_way = FuturesUnordered::new();
+    let mut errors = Errors::new(&source.place);
+    let (mut ids, mut turns) = (Ids::default(), Turns::new());
+    let mut movements = Movements::of(source)?;
+    while !stop.is_set() {
+        let movement = match movements.next(&mut errors) {
+            Ok(Some(movement)) => movement,
+            Ok(None) => break,
+            Err(error) => {
+                fail(error);
                 break;
             }
-            let command_id = ids.next(&movement.command);
-            let mut hasher = DefaultHasher::new();
-            movement.item_id.hash(&mut hasher);
-            let lane = usize::try_from(hasher.finish() % LANES as u64).unwrap_or_default();
-            // A lane ends only after all is handed out.
-            let _ = senders[lane].send((movement, command_id)).await;
+        };
+        let command_id = ids.next(&movement.command);
+        let turn = turns.next(&movement.subjects());
+        under_way.push(enter(movement, command_id, turn));
+        if under_way.len() >= AHEAD {
+            under_way.next().await;
         }
-        drop(senders);
-        errors.check()
-    };
-    let (handed_out, _) = futures::join!(hand_out, join_all(lanes));
-    if let Err(error) = handed_out {
+    }
+    while under_way.next().await.is_some() {}
+    drop(under_way);
+    if let Err(error) = errors.check() {
         fail(error);
     }
     let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);

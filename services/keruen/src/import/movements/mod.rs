@@ -1,7 +1,9 @@
-//! Movements from a CSV file: what was there, came, was used, disposed of and given back, also long ago.
+//! Movements from a CSV file: what was there, came, was used, sent to other facilities, disposed of and given back, also long
+//! ago.
 //!
 //! The file is read three times, row by row: for its form, for what only the server knows, and to enter it. What is kept of
-//! it in memory are the ids of its batches, facilities and items, and a hash for each row, never rows.
+//! it in memory are the ids of its batches, shipments, facilities and items, a hash for each command, and those shipments
+//! whose receipt is still to come.
 
 mod check;
 mod command;
@@ -9,6 +11,8 @@ mod entry;
 mod row;
 #[cfg(test)]
 mod tests;
+mod transfer;
+mod turns;
 
 use std::path::Path;
 
@@ -27,17 +31,17 @@ const COLUMNS: &[Column] = &[
     Column {
         name: "kind",
         required: true,
-        about: "open, receive, use, dispose or return",
+        about: "open, receive, use, transfer, dispose or return",
     },
     Column {
         name: "occurred_at",
         required: true,
-        about: "When: a day, or a time in RFC 3339",
+        about: "When: a day, or a time in RFC 3339; of a transfer, when it was sent",
     },
     Column {
         name: "facility_id",
         required: true,
-        about: "Where",
+        about: "Where; of a transfer, from where",
     },
     Column {
         name: "item_id",
@@ -94,10 +98,30 @@ const COLUMNS: &[Column] = &[
         required: false,
         about: "Why it was disposed of or given back",
     },
+    Column {
+        name: "shipment_id",
+        required: false,
+        about: "Of a transfer: its number; rows below each other with the same are one shipment",
+    },
+    Column {
+        name: "destination_id",
+        required: false,
+        about: "Of a transfer: the facility to which it was sent",
+    },
+    Column {
+        name: "custodian_id",
+        required: false,
+        about: "Of a transfer: the organisation that carried it",
+    },
+    Column {
+        name: "received_at",
+        required: false,
+        about: "Of a transfer: when it was received; empty where nobody knows that it was",
+    },
 ];
 
 /// The columns that say something of each kind, beside those that are always there; the first of them must.
-const KINDS: [(&str, usize, &[&str]); 5] = [
+const KINDS: [(&str, usize, &[&str]); 6] = [
     (
         "open",
         0,
@@ -124,6 +148,19 @@ const KINDS: [(&str, usize, &[&str]); 5] = [
     ),
     ("use", 1, &["purpose", "batch_id", "owner_id"]),
     (
+        "transfer",
+        3,
+        &[
+            "shipment_id",
+            "destination_id",
+            "custodian_id",
+            "received_at",
+            "batch_id",
+            "owner_id",
+            "serial_numbers",
+        ],
+    ),
+    (
         "dispose",
         2,
         &["batch_id", "reason", "owner_id", "serial_numbers"],
@@ -143,11 +180,18 @@ pub fn help() -> String {
         "movements",
         COLUMNS,
         EXAMPLE,
-        "Facilities, items, owners and donations must be registered. Rows stand in the order in which things happened; \
-         those that open the books of an item at a facility come first, stand together, and are 20 at most. What was used, \
-         disposed of and given back is recorded as it happened: where the books know of too little, the rest is booked as \
-         found. Rows can be added to a file that was imported before, except of kind open, which are entered together: what \
-         is in the books already is recognised by what it says.",
+        "Facilities, items, owners, carriers and donations must be registered. Rows stand in the order in which things \
+         happened; those that open the books of an item at a facility come first, stand together, and are 20 at most. What \
+         was used, sent, disposed of and given back is recorded as it happened: where the books know of too little, the \
+         rest is booked as found. Rows can be added to a file that was imported before, except of kind open, and of a \
+         shipment that is there: those are entered together. What is in the books already is recognised by what it \
+         says.\n\n\
+         A transfer is a shipment that was requested, left and was received, without an allocation; rows below each other \
+         with the same shipment_id are one, 20 at most, which was sent and received as a whole. It is received before the \
+         first row that is as late as received_at. Without received_at it stays on its way: keruen shipment receive, \
+         report-loss and accept-loss-act settle that. Who approved and who signed is not told, since nobody asked then: \
+         every command of the import is given by one actor (--actor), and keruen report exceptions --kind backdated lists \
+         what it recorded.",
     )
 }
 

@@ -1,6 +1,9 @@
 //! Movements as they stand in rows.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use keruen_domain::code::MAX_QUANTITY;
 use keruen_proto::{
@@ -16,7 +19,8 @@ use pbjson_types::Timestamp;
 
 use super::{
     COLUMNS, KINDS,
-    command::{Command, Movement, each},
+    command::{Command, Goods, Movement, each},
+    transfer::{self, Transfer},
 };
 use crate::{
     client::{failure::Failure, value},
@@ -31,11 +35,46 @@ use crate::{
 /// What the books of an item can be opened with at once.
 pub(super) const MAX_LINES: usize = 20;
 
-/// Movements of a file, one after the other. Rows that open the books of an item together are one.
+/// How many receipts may wait until rows are as late as they are. Beyond that, the earliest goes ahead of its time.
+const MAX_RECEIPTS: usize = 100_000;
+
+/// When something happened: seconds and nanoseconds.
+type Time = (i64, i32);
+
+/// Movements of a file, one after the other. Rows that open the books of an item together are one, and so are those of a
+/// transfer: it leaves where its rows stand, and is received before the first row that is as late.
 pub(super) struct Movements {
     rows: Rows,
     now: Timestamp,
-    ahead: Option<Movement>,
+    ahead: Option<Entry>,
+    ready: VecDeque<Movement>,
+    receipts: BTreeMap<(Time, u64), Movement>,
+    transfers: u64,
+}
+
+/// What rows say together.
+enum Entry {
+    Movement(Movement),
+    Transfer(Transfer),
+}
+
+impl Entry {
+    fn time(&self) -> Time {
+        let time = match self {
+            Self::Movement(movement) => movement.occurred_at(),
+            Self::Transfer(transfer) => Some(transfer.sent.0),
+        };
+        time.map_or((0, 0), |time| (time.seconds, time.nanos))
+    }
+
+    /// Takes up what the next row says, where both are one.
+    fn joins(&mut self, next: &Self, errors: &mut Errors) -> bool {
+        match (self, next) {
+            (Self::Movement(whole), Self::Movement(next)) => joins(whole, next),
+            (Self::Transfer(whole), Self::Transfer(next)) => whole.joins(next, errors),
+            _ => false,
+        }
+    }
 }
 
 impl Movements {
@@ -49,22 +88,57 @@ impl Movements {
                 nanos: 0,
             },
             ahead: None,
+            ready: VecDeque::new(),
+            receipts: BTreeMap::new(),
+            transfers: 0,
         })
     }
 
     /// The next one that is right in itself; what is wrong with others is noted.
     pub(super) fn next(&mut self, errors: &mut Errors) -> Result<Option<Movement>, Failure> {
+        if let Some(movement) = self.ready.pop_front() {
+            return Ok(Some(movement));
+        }
+        let Some(entry) = self.entry(errors)? else {
+            let last = self.receipts.pop_first();
+            return Ok(last.map(|(_, receipt)| receipt));
+        };
+        let later = self.receipts.split_off(&(entry.time(), u64::MAX));
+        let due = std::mem::replace(&mut self.receipts, later);
+        self.ready.extend(due.into_values());
+        match entry {
+            Entry::Movement(movement) => self.ready.push_back(movement),
+            Entry::Transfer(transfer) => self.take_up(&transfer),
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    fn take_up(&mut self, transfer: &Transfer) {
+        self.ready.extend(transfer.departure());
+        if let Some((time, receipt)) = transfer.receipt() {
+            self.transfers += 1;
+            let key = ((time.seconds, time.nanos), self.transfers);
+            self.receipts.insert(key, receipt);
+        }
+        if self.receipts.len() > MAX_RECEIPTS {
+            let first = self.receipts.pop_first();
+            self.ready.extend(first.map(|(_, receipt)| receipt));
+        }
+    }
+
+    /// What the next rows say together.
+    fn entry(&mut self, errors: &mut Errors) -> Result<Option<Entry>, Failure> {
         let mut whole = self.ahead.take();
         while let Some(row) = self.rows.next(errors)? {
-            let Some(movement) = movement(&row, self.now, errors) else {
+            let Some(entry) = entry(&row, self.now, errors) else {
                 continue;
             };
             let Some(before) = &mut whole else {
-                whole = Some(movement);
+                whole = Some(entry);
                 continue;
             };
-            if !joins(before, &movement) {
-                self.ahead = Some(movement);
+            if !before.joins(&entry, errors) {
+                self.ahead = Some(entry);
                 break;
             }
         }
@@ -74,7 +148,7 @@ impl Movements {
 
 /// Takes the lines of a movement up into the one before, where both open the same books.
 fn joins(whole: &mut Movement, next: &Movement) -> bool {
-    let is_same = (&whole.facility_id, &whole.item_id) == (&next.facility_id, &next.item_id);
+    let is_same = (&whole.facility_id, whole.item_id()) == (&next.facility_id, next.item_id());
     match (&mut whole.command, &next.command) {
         (Command::Open(open), Command::Open(next_open))
             if is_same
@@ -90,7 +164,7 @@ fn joins(whole: &mut Movement, next: &Movement) -> bool {
 }
 
 /// When something happened, and how exactly that is known.
-fn when(text: &str, now: Timestamp) -> Result<(Timestamp, TimePrecision), String> {
+pub(super) fn when(text: &str, now: Timestamp) -> Result<(Timestamp, TimePrecision), String> {
     let (time, precision) = match value::midnight(text) {
         Some(midnight) => (midnight, TimePrecision::Day),
         None => (
@@ -110,11 +184,13 @@ fn when(text: &str, now: Timestamp) -> Result<(Timestamp, TimePrecision), String
     Ok((time, precision))
 }
 
-fn movement(row: &Row, now: Timestamp, errors: &mut Errors) -> Option<Movement> {
+/// What a row says; what is wrong with it is noted.
+fn entry(row: &Row, now: Timestamp, errors: &mut Errors) -> Option<Entry> {
     let kind = row.text("kind");
     let Some((_, required, known)) = KINDS.iter().find(|(name, ..)| *name == kind) else {
         if !kind.is_empty() {
-            let rule = format!("must be open, receive, use, dispose or return; found {kind:?}");
+            let kinds = "open, receive, use, transfer, dispose or return";
+            let rule = format!("must be {kinds}; found {kind:?}");
             errors.field(row, "kind", &rule);
         }
         return None;
@@ -138,7 +214,21 @@ fn movement(row: &Row, now: Timestamp, errors: &mut Errors) -> Option<Movement> 
         number @ 1..=MAX_QUANTITY => Ok(number),
         number => Err(format!("must be 1 to {MAX_QUANTITY}; found {number}")),
     });
-    let command = match kind {
+    if kind == "transfer" {
+        let received = row.parse("received_at", errors, |text| when(text, now));
+        let transfer = transfer::of(row, (time?, received), quantity?, errors)?;
+        return Some(Entry::Transfer(transfer));
+    }
+    movement(row, time, quantity, errors).map(Entry::Movement)
+}
+
+fn movement(
+    row: &Row,
+    time: Option<(Timestamp, TimePrecision)>,
+    quantity: Option<i64>,
+    errors: &mut Errors,
+) -> Option<Movement> {
+    let command = match row.text("kind") {
         "open" => open(row, quantity, errors),
         "receive" => receive(row, quantity, errors),
         "use" => Command::Use(ConsumeStockRequest {
@@ -178,7 +268,7 @@ fn movement(row: &Row, now: Timestamp, errors: &mut Errors) -> Option<Movement> 
         number: row.number,
         rows: 1,
         facility_id: row.string("facility_id"),
-        item_id: row.string("item_id"),
+        goods: vec![Goods::of(row)],
         command,
     };
     each!(&mut movement.command, request => {
@@ -188,7 +278,7 @@ fn movement(row: &Row, now: Timestamp, errors: &mut Errors) -> Option<Movement> 
     Some(movement)
 }
 
-fn serial_numbers(row: &Row, errors: &mut Errors) -> Vec<String> {
+pub(super) fn serial_numbers(row: &Row, errors: &mut Errors) -> Vec<String> {
     row.many("serial_numbers", errors, |text| Ok(text.to_owned()))
 }
 

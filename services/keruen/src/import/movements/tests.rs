@@ -46,7 +46,7 @@ fn told(text: &str) -> Vec<String> {
 #[test]
 fn the_example_is_right() {
     let (_file, source) = source(EXAMPLE);
-    assert_eq!(look_through(&source).unwrap().rows, 5);
+    assert_eq!(look_through(&source).unwrap().rows, 7);
     let kinds = KINDS.map(|(kind, ..)| kind);
     assert!(
         kinds
@@ -168,6 +168,97 @@ fn rows_that_differ_in_their_item_are_checked_each() {
     let shapes: Vec<u64> = movements(&text).iter().map(Movement::shape).collect();
     assert_eq!(shapes[0], shapes[1]);
     assert_ne!(shapes[0], shapes[2]);
+}
+
+const TRANSFERS: &str = "kind,occurred_at,facility_id,item_id,quantity,batch_id,purpose,shipment_id,\
+     destination_id,custodian_id,received_at\n";
+
+#[test]
+fn rows_of_a_shipment_are_one_and_it_is_received_when_others_are_as_late() {
+    let text = format!(
+        "{TRANSFERS}transfer,2020-01-02,F,I,5,,,S-1,G,C,2020-01-05\n\
+         transfer,2020-01-02,F,J,6,B,,S-1,G,C,2020-01-05\n\
+         transfer,2020-01-03,F,I,7,,,S-2,G,C,\n\
+         use,2020-01-04,G,I,1,,patient,,,,\n\
+         use,2020-01-05T00:00:00+05:00,G,I,2,,patient,,,,\n\
+         transfer,2020-01-06,G,I,1,,,S-3,F,C,2020-01-06\n"
+    );
+    let all = movements(&text);
+    let told: Vec<(&str, usize, usize)> = all
+        .iter()
+        .map(|it| match &it.command {
+            Command::Request(request) => ("request", it.rows, request.lines.len()),
+            Command::Send(request) => ("send", it.rows, request.units.len()),
+            Command::Arrive(request) => ("arrive", it.rows, request.lines.len()),
+            Command::Use(request) => ("use", it.rows, request.quantity.try_into().unwrap()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let wanted = [
+        ("request", 0, 2),
+        ("send", 0, 2),
+        ("request", 0, 1),
+        ("send", 1, 1),
+        ("use", 1, 1),
+        ("arrive", 2, 0),
+        ("use", 1, 2),
+        ("request", 0, 1),
+        ("send", 0, 1),
+        ("arrive", 1, 0),
+    ];
+    assert_eq!(told, wanted);
+    // What follows from each other shares something; what does not, goes on beside it.
+    let shares = |one: usize, other: usize| {
+        let others = all[other].subjects();
+        all[one].subjects().iter().any(|it| others.contains(it))
+    };
+    assert!(shares(0, 1) && shares(1, 5) && shares(5, 6) && shares(1, 3) && shares(6, 8));
+    assert!(!shares(0, 2) && !shares(1, 4) && !shares(0, 6));
+}
+
+#[test]
+fn what_is_wrong_with_transfers_is_told_by_line_and_column() {
+    let text = format!(
+        "{TRANSFERS}transfer,2020-01-02,F,I,5,,,S-1,F,C,\n\
+         transfer,2020-01-02,F,I,5,,,S-2,G,C,2020-01-01\n\
+         transfer,2020-01-02,F,I,5,,,S-3,G,C,2999-01-01\n\
+         transfer,2020-01-02,F,I,5,,,S-4,G,,\n\
+         transfer,2020-01-02,F,I,0,,,S-5,G,C,\n\
+         transfer,2020-01-02,F,I,5,,patient,S-6,G,C,\n\
+         use,2020-01-02,F,I,5,,patient,S-7,,,\n\
+         transfer,2020-01-02,F,I,5,,,S-8,G,C,2020-01-03\n\
+         transfer,2020-01-02,F,I,5,,,S-8,H,C,2020-01-04\n\
+         transfer,2020-01-02,F,I,5,,,S-9,G,C,\n\
+         transfer,2020-01-02,F,I,5,,,S-8,G,C,2020-01-03\n\
+         open,2020-01-05,G,I,5,,,,,,\n"
+    );
+    let found = told(&text);
+    let wanted = [
+        (":2: row 1, column destination_id:", "another facility"),
+        (":3: row 2, column received_at:", "before occurred_at"),
+        (":4: row 3, column received_at:", "must not lie ahead"),
+        (":5: row 4, column custodian_id:", "needs it"),
+        (":6: row 5, column quantity:", "found 0"),
+        (":7: row 6, column purpose:", "must be empty"),
+        (":8: row 7, column shipment_id:", "must be empty"),
+        (
+            ":10: row 9, column destination_id:",
+            "\"H\" differs from \"G\" in line 9",
+        ),
+        (":10: row 9, column received_at:", "a shipment of its own"),
+        (":12: row 11:", "shipment S-8 stands in line 9 already"),
+        (":13: row 12:", "are there since line 9"),
+    ];
+    assert_eq!(found.len(), wanted.len(), "{found:#?}");
+    for (error, (place, rule)) in found.iter().zip(wanted) {
+        assert!(error.contains(place) && error.contains(rule), "{error}");
+    }
+    let many = "transfer,2020-01-02,F,I,5,,,S-1,G,C,\n".repeat(21);
+    let found = told(&format!("{TRANSFERS}{many}"));
+    assert!(
+        found[0].contains(":22: row 21, column shipment_id: a shipment has 20"),
+        "{found:?}"
+    );
 }
 
 #[test]
