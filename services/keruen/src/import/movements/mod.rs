@@ -188,8 +188,9 @@ pub fn help() -> String {
          says.\n\n\
          A transfer is a shipment that was requested, left and was received, without an allocation; rows below each other \
          with the same shipment_id are one, 20 at most, which was sent and received as a whole. It is received before the \
-         first row that is as late as received_at. Without received_at it stays on its way: keruen shipment receive, \
-         report-loss and accept-loss-act settle that. Who approved and who signed is not told, since nobody asked then: \
+         first row that is as late as received_at. Equipment is named by its serial numbers; whether it was in the store from \
+         which it was sent is told only as its row is entered. Without received_at it stays on its way, until it is filled in \
+         and the file imported again, or keruen shipment receive, report-loss and accept-loss-act settle that. Who approved and who signed is not told, since nobody asked then: \
          every command of the import is given by one actor (--actor), and keruen report exceptions --kind backdated lists \
          what it recorded.",
     )
