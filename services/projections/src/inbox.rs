@@ -4,11 +4,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
-use keruen_domain::{emergency::lasts, request::is_open};
+use keruen_domain::{calendar, emergency::lasts, request::is_open};
 use keruen_proto::{
-    inventory::v1::Batch,
-    requests::v1::{Emergency, Request, RequestPriority, RequestState, SubstituteState},
-    shipments::v1::{Discrepancy, DiscrepancyState, Shipment, ShipmentState},
+    inventory::v1::{Batch, StockUnits},
+    requests::v1::{
+        Emergency, Escalation, EscalationReason, Request, RequestLine, RequestPriority,
+        RequestState, SubstituteOffer, SubstituteState,
+    },
+    shipments::v1::{Discrepancy, DiscrepancyState, Shipment, ShipmentLot, ShipmentState},
     stock::v1::{InboxKind, InboxRow, ListInboxRequest},
 };
 use prost::Message;
@@ -262,23 +265,27 @@ impl Inbox<'_> {
     }
 
     fn requests(&mut self) -> Result<(), StoreError> {
-        let mut clauses = Clauses::default();
-        clauses.condition("is_open = 1");
-        self.is_at(&mut clauses, "facility_id");
-        let sql = format!(
-            "SELECT resource, created_position FROM requests{}",
-            clauses.where_clause()
-        );
-        self.each(&sql, &clauses, Self::request)
+        // An approval by word of mouth is to be signed also once everything has come.
+        for which in ["is_open = 1", "is_unconfirmed = 1 AND is_open = 0"] {
+            let mut clauses = Clauses::default();
+            clauses.condition(which);
+            self.is_at(&mut clauses, "facility_id");
+            let sql = format!(
+                "SELECT resource, created_position FROM requests{}",
+                clauses.where_clause()
+            );
+            self.each(&sql, &clauses, Self::request)?;
+        }
+        Ok(())
     }
 
     fn request(&mut self, request: &Request, found: &Row<'_>) -> Result<(), StoreError> {
-        for (kind, organisation_id, due_on, quantity) in waiting(request, &self.day) {
-            let mut row = self.row(kind, &request.facility_id, &organisation_id)?;
+        for task in waiting(request, &self.day) {
+            let mut row = self.row(task.kind, &request.facility_id, task.organisation_id)?;
             row.request_id.clone_from(&request.request_id);
             row.priority = request.priority;
-            row.due_on = due_on;
-            row.quantity = quantity;
+            row.due_on = task.due_on;
+            row.quantity = task.goods.quantity();
             if let [line] = &request.lines[..] {
                 row.item_id.clone_from(&line.item_id);
             }
@@ -311,11 +318,12 @@ impl Inbox<'_> {
 
     fn shipment(&mut self, shipment: &Shipment, found: &Row<'_>) -> Result<(), StoreError> {
         let day = self.day.clone();
-        for (kind, facility_id, organisation_id, quantity, due_on) in handling(shipment, &day) {
-            let mut row = self.row(kind, facility_id, organisation_id)?;
+        for (facility_id, task) in handling(shipment, &day) {
+            let mut row = self.row(task.kind, facility_id, task.organisation_id)?;
             row.shipment_id.clone_from(&shipment.shipment_id);
-            due_on.clone_into(&mut row.due_on);
-            row.quantity = quantity;
+            row.due_on = task.due_on;
+            row.quantity = task.goods.quantity();
+            task.goods.item_id().clone_into(&mut row.item_id);
             // It is needed where it goes.
             let region_id = self.facilities.get(&shipment.destination_id)?.region_id;
             row.emergency = self.emergency_regions.contains(&region_id);
@@ -386,11 +394,13 @@ impl Inbox<'_> {
 
 /// The last day on which anything waits of a shipment, ISO 8601, [`NO_DAY`] where none is the last; empty where nothing does.
 pub fn waits_until(shipment: &Shipment) -> &str {
-    let is_at_work = shipment.state() == ShipmentState::Allocated
-        || shipment
-            .lots
-            .iter()
-            .any(|lot| lot.in_transit > 0 || lot.missing > 0);
+    let is_at_work = matches!(
+        shipment.state(),
+        ShipmentState::Requested | ShipmentState::Allocated
+    ) || shipment
+        .lots
+        .iter()
+        .any(|lot| lot.in_transit > 0 || lot.missing > 0);
     if is_at_work {
         return NO_DAY;
     }
@@ -403,48 +413,128 @@ pub fn waits_until(shipment: &Shipment) -> &str {
     days.max().unwrap_or_default()
 }
 
-/// What waits of a shipment: what is to be done, where, by which organisation if not the operator of that place, how many
-/// units it is about, and by which day.
-fn handling<'a>(
-    shipment: &'a Shipment,
-    today: &str,
-) -> Vec<(InboxKind, &'a str, &'a str, i64, &'a str)> {
+/// Whether an approval by word of mouth is still to be signed.
+pub fn is_unconfirmed(request: &Request) -> bool {
+    request.word_of_mouth.is_some() && request.confirmed_by_ref.is_empty()
+}
+
+/// Units that something is about. Those of several items are no number of anything.
+#[derive(Default)]
+struct Goods<'a> {
+    /// Item, and commodity where no item was named.
+    of: Option<(&'a str, &'a str)>,
+    are_several: bool,
+    units: i64,
+}
+
+impl<'a> Goods<'a> {
+    fn of(goods: impl IntoIterator<Item = ((&'a str, &'a str), i64)>) -> Self {
+        let mut sum = Self::default();
+        for (of, units) in goods {
+            sum.add(of, units);
+        }
+        sum
+    }
+
+    fn add(&mut self, of: (&'a str, &'a str), units: i64) {
+        if units > 0 {
+            self.are_several |= *self.of.get_or_insert(of) != of;
+            self.units = self.units.saturating_add(units);
+        }
+    }
+
+    fn quantity(&self) -> i64 {
+        if self.are_several { 0 } else { self.units }
+    }
+
+    fn item_id(&self) -> &'a str {
+        let known = self.of.filter(|_| !self.are_several);
+        known.map_or("", |(item_id, _)| item_id)
+    }
+}
+
+/// What is to be done.
+struct Task<'a> {
+    kind: InboxKind,
+    /// Empty where it is the operator of the place.
+    organisation_id: &'a str,
+    /// Day, ISO 8601; empty where it is due on none.
+    due_on: String,
+    goods: Goods<'a>,
+}
+
+/// The units of a lot of a shipment.
+fn units_of(lot: &ShipmentLot) -> Option<&StockUnits> {
+    lot.shipment_units.as_ref()?.units.as_ref()
+}
+
+fn item_of(units: Option<&StockUnits>) -> (&str, &str) {
+    (units.map_or("", |units| &units.item_id), "")
+}
+
+/// What waits of a shipment, each at a facility.
+fn handling<'a>(shipment: &'a Shipment, today: &str) -> Vec<(&'a str, Task<'a>)> {
     let mut handling = Vec::new();
+    let mut add = |kind, facility_id: &'a str, organisation_id, goods, due_on: &str| {
+        let task = Task {
+            kind,
+            organisation_id,
+            due_on: due_on.to_owned(),
+            goods,
+        };
+        handling.push((facility_id, task));
+    };
     let expected_on = shipment.expected_on.as_str();
     let (origin_id, destination_id) = (&*shipment.origin_id, &*shipment.destination_id);
-    if shipment.state() == ShipmentState::Allocated {
-        handling.push((InboxKind::ToDispatch, origin_id, "", 0, expected_on));
+    let lots = || shipment.lots.iter();
+    let of_lots = |quantity: fn(&ShipmentLot) -> i64| {
+        Goods::of(lots().map(move |lot| (item_of(units_of(lot)), quantity(lot))))
+    };
+    match shipment.state() {
+        ShipmentState::Requested => {
+            let lines = shipment.lines.iter();
+            let goods = Goods::of(lines.map(|line| ((&*line.item_id, ""), line.quantity)));
+            add(InboxKind::ToAllocate, origin_id, "", goods, expected_on);
+        }
+        ShipmentState::Allocated => {
+            let goods = of_lots(|lot| units_of(lot).map_or(0, |units| units.quantity));
+            add(InboxKind::ToDispatch, origin_id, "", goods, expected_on);
+        }
+        _ => {}
     }
-    let under_way: i64 = shipment.lots.iter().map(|lot| lot.in_transit).sum();
-    if under_way > 0 {
-        handling.push((
+    let under_way = of_lots(|lot| lot.in_transit);
+    if under_way.units > 0 {
+        add(
             InboxKind::ToSign,
             destination_id,
             "",
             under_way,
             expected_on,
-        ));
+        );
     }
     // Each settles what it answers for.
-    let mut missing: BTreeMap<&str, i64> = BTreeMap::new();
-    for lot in shipment.lots.iter().filter(|lot| lot.missing > 0) {
+    let mut missing: BTreeMap<&str, Goods<'_>> = BTreeMap::new();
+    for lot in lots().filter(|lot| lot.missing > 0) {
+        let item = item_of(units_of(lot));
         let mut of_custodian = lot.missing;
         for share in &lot.missing_by_liable {
-            *missing.entry(&share.liable_id).or_default() += share.quantity;
+            let goods = missing.entry(&share.liable_id).or_default();
+            goods.add(item, share.quantity);
             of_custodian -= share.quantity;
         }
         if of_custodian > 0 {
-            *missing.entry(&shipment.custodian_id).or_default() += of_custodian;
+            let goods = missing.entry(&shipment.custodian_id).or_default();
+            goods.add(item, of_custodian);
         }
     }
-    for (liable_id, quantity) in missing {
-        handling.push((
+    for (liable_id, goods) in missing {
+        add(
             InboxKind::ToSettle,
             origin_id,
             liable_id,
-            quantity,
+            goods,
             expected_on,
-        ));
+        );
     }
     // What was not as announced is for the sender to accept or dispute; once the day has passed, silence was consent.
     let is_open = |it: &&Discrepancy| {
@@ -458,62 +548,70 @@ fn handling<'a>(
         let units = open
             .iter()
             .filter_map(|it| it.found.as_ref()?.shipment_units.as_ref()?.units.as_ref());
-        let quantity = units
-            .map(|units| units.quantity)
-            .fold(0, i64::saturating_add);
-        handling.push((
-            InboxKind::ToAnswer,
-            origin_id,
-            &shipment.sender_id,
-            quantity,
-            due_on,
-        ));
+        let goods = Goods::of(units.map(|units| (item_of(Some(units)), units.quantity)));
+        let sender_id = &*shipment.sender_id;
+        add(InboxKind::ToAnswer, origin_id, sender_id, goods, due_on);
     }
     handling
 }
 
-/// What waits of a request: what is to be done, for which organisation, by which day, and how many units it is about.
-fn waiting(request: &Request, today: &str) -> Vec<(InboxKind, String, String, i64)> {
+/// What waits of a request where it was filed.
+fn waiting<'a>(request: &'a Request, today: &str) -> Vec<Task<'a>> {
     let mut waiting = Vec::new();
-    let due_on = || request.needed_by.clone();
-    let mut add = |kind, organisation_id: &str, quantity| {
-        waiting.push((kind, organisation_id.to_owned(), due_on(), quantity));
+    let mut add = |kind, organisation_id, goods, due_on: String| {
+        waiting.push(Task {
+            kind,
+            organisation_id,
+            due_on,
+            goods,
+        });
     };
-    let sum = |of: fn(&keruen_proto::requests::v1::RequestLine) -> i64| {
-        request.lines.iter().map(of).fold(0, i64::saturating_add)
+    let none = Goods::default;
+    let needed_by = || request.needed_by.clone();
+    if is_unconfirmed(request) {
+        let spoken = request.word_of_mouth.as_ref();
+        let confirm_by = spoken.and_then(|spoken| spoken.confirm_by.as_ref());
+        let due_on = confirm_by.map(|by| calendar::kazakhstan_day(calendar::micros(by)));
+        let due_on = due_on.map(|day| day.to_string()).unwrap_or_default();
+        add(InboxKind::ToConfirm, "", none(), due_on);
+    }
+    if !is_open(request.state()) {
+        let was_called = |it: &Escalation| it.reason() == EscalationReason::NotConfirmed;
+        if is_unconfirmed(request) && request.escalations.iter().any(was_called) {
+            add(InboxKind::Escalated, "", none(), needed_by());
+        }
+        return waiting;
+    }
+    let sum = |of: fn(&RequestLine) -> i64| {
+        let lines = request.lines.iter();
+        Goods::of(lines.map(move |line| ((&*line.item_id, &*line.commodity_id), of(line))))
     };
     let is_undecided = matches!(
         request.state(),
         RequestState::Filed | RequestState::Acknowledged
     );
+    let asked = || sum(|line| line.requested);
     match &request.triage {
-        None if is_undecided => add(InboxKind::ToTriage, "", sum(|line| line.requested)),
-        Some(triage) if is_undecided => add(
-            InboxKind::ToApprove,
-            &triage.forwarded_to_id,
-            sum(|line| line.requested),
-        ),
+        None if is_undecided => add(InboxKind::ToTriage, "", asked(), needed_by()),
+        Some(triage) if is_undecided => {
+            let office_id = &*triage.forwarded_to_id;
+            add(InboxKind::ToApprove, office_id, asked(), needed_by());
+        }
         _ => {}
     }
-    let open = sum(|line| (line.approved - line.allocated).max(0));
-    if !is_undecided && open > 0 {
-        add(InboxKind::ToAllocate, "", open);
+    let open = sum(|line| line.approved - line.allocated);
+    if !is_undecided && open.units > 0 {
+        add(InboxKind::ToAllocate, "", open, needed_by());
     }
-    if request.word_of_mouth.is_some() && request.confirmed_by_ref.is_empty() {
-        add(InboxKind::ToConfirm, "", 0);
-    }
-    let is_offered = |offer: &keruen_proto::requests::v1::SubstituteOffer| {
-        offer.state() == SubstituteState::Offered
-    };
+    let is_offered = |offer: &SubstituteOffer| offer.state() == SubstituteState::Offered;
     if request.substitutes.iter().any(is_offered) {
-        add(InboxKind::ToAnswer, "", 0);
+        add(InboxKind::ToAnswer, "", none(), needed_by());
     }
     if !request.escalations.is_empty() {
-        add(InboxKind::Escalated, "", 0);
+        add(InboxKind::Escalated, "", none(), needed_by());
     }
     if !request.needed_by.is_empty() && request.needed_by.as_str() < today {
-        add(InboxKind::Overdue, "", 0);
+        add(InboxKind::Overdue, "", none(), needed_by());
     }
-    debug_assert!(is_open(request.state()));
     waiting
 }

@@ -49,7 +49,7 @@ tables! {
         "service_due_on", "loan_due_on"
     ];
     REQUESTS = "requests" ["request_id"] [
-        "facility_id", "state", "is_open", "is_approved_less", "urgency_rank", "needed_by", "commodity_ids", "item_ids",
+        "facility_id", "state", "is_open", "is_unconfirmed", "is_approved_less", "urgency_rank", "needed_by", "commodity_ids", "item_ids",
         "created_position", "filed_at_us", "filed_at", "resource"
     ];
     SHIPMENTS = "shipments" ["shipment_id"] [

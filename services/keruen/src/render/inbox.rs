@@ -42,7 +42,12 @@ impl Record for InboxRow {
             &self.shipment_id,
             &self.item_id,
             &self.batch_id,
-            self.quantity
+            // Of several items there is no number of units.
+            if self.quantity == 0 {
+                Cell::from("")
+            } else {
+                Cell::from(self.quantity)
+            }
         ]
     }
 }

@@ -60,7 +60,7 @@ impl RequestsQuery {
         let order = Order::parse(&mut fields, &request.order_by, &REQUESTS, &NEWEST);
         let usual = || {
             Order::usual(
-                &["emergency", "urgency", "age"].map(|it| (it, false)),
+                &["emergency", "urgency", "filed", "age"].map(|it| (it, false)),
                 false,
             )
         };
@@ -95,7 +95,12 @@ impl RequestsQuery {
             order
         } else {
             let rank = emergency_rank(connection, today, &mut clauses)?;
-            let keys = [rank.as_str(), "urgency_rank", "created_position"];
+            let keys = [
+                rank.as_str(),
+                "urgency_rank",
+                "filed_at_us",
+                "created_position",
+            ];
             Order::usual(&keys.map(|key| (key, false)), false)
         };
         let order = order.place(&mut clauses, today, self.paging.resume.as_deref());

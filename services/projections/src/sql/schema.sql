@@ -114,6 +114,8 @@ CREATE TABLE requests (
     facility_id TEXT NOT NULL,
     state INTEGER NOT NULL,
     is_open INTEGER NOT NULL,
+    -- Whether an approval by word of mouth is still to be signed.
+    is_unconfirmed INTEGER NOT NULL,
     -- Whether less of a line was approved than was asked for, be it nothing.
     is_approved_less INTEGER NOT NULL,
     -- 1 is the most urgent.
@@ -129,12 +131,13 @@ CREATE TABLE requests (
     filed_at BLOB NOT NULL,
     resource BLOB NOT NULL
 );
-CREATE INDEX requests_by_urgency ON requests (urgency_rank, created_position);
-CREATE INDEX requests_by_openness ON requests (is_open, urgency_rank, created_position);
+CREATE INDEX requests_by_urgency ON requests (urgency_rank, filed_at_us, created_position);
+CREATE INDEX requests_by_openness ON requests (is_open, urgency_rank, filed_at_us, created_position);
 CREATE INDEX requests_by_approval ON requests (is_approved_less) WHERE is_approved_less = 1;
-CREATE INDEX requests_by_state ON requests (state, urgency_rank, created_position);
+CREATE INDEX requests_by_state ON requests (state, urgency_rank, filed_at_us, created_position);
 CREATE INDEX requests_open_by_facility ON requests (facility_id) WHERE is_open = 1;
-CREATE INDEX requests_by_facility ON requests (facility_id, urgency_rank, created_position);
+CREATE INDEX requests_unconfirmed ON requests (facility_id) WHERE is_unconfirmed = 1;
+CREATE INDEX requests_by_facility ON requests (facility_id, urgency_rank, filed_at_us, created_position);
 
 CREATE TABLE shipments (
     shipment_id TEXT NOT NULL PRIMARY KEY,

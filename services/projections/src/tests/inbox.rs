@@ -12,8 +12,8 @@ use keruen_domain::{
     region::facility_region,
     registry::RegisterFacility,
     request::{
-        ApproveRequest, EscalateRequest, FileRequest, NeededGoods, OfferSubstitute, Spoken,
-        TriageRequest,
+        ApproveRequest, CancelRequest, EscalateRequest, FileRequest, NeededGoods, OfferSubstitute,
+        Spoken, TriageRequest,
     },
     stock::{AdjustStock, Change, ConsumeStock},
 };
@@ -21,8 +21,8 @@ use keruen_proto::{
     inventory::v1::{AdjustmentReason, Batch, ConsumptionPurpose},
     registry::v1::{DocumentKind, DocumentRef, Facility, FacilityKind, RegionAssignment},
     requests::v1::{
-        Emergency, EmergencyKind, EscalationReason, Request, RequestPriority, RequestState,
-        SubstituteState,
+        Emergency, EmergencyKind, EscalationReason, Request, RequestCancellationReason,
+        RequestLine, RequestPriority, RequestState, SubstituteState, WordOfMouth,
     },
     shipments::v1::{Discrepancy, DiscrepancyState, Shipment, ShipmentState},
     stock::v1::{InboxKind, InboxRow, ListInboxRequest},
@@ -145,14 +145,26 @@ fn ask(history: &mut History, number: u16) {
             reason: EscalationReason::NotAnswered,
             level: None,
         }),
-        1 => history.run(&ApproveRequest {
-            request_id,
-            lines: None,
-            spoken: Some(Spoken {
-                approved_by_ref: Label::parse("person:7").unwrap(),
-                confirm_by_us: history.events.last().unwrap().recorded_at_us + 86_400_000_000,
-            }),
-        }),
+        1 => {
+            let confirm_by_us = history.events.last().unwrap().recorded_at_us + 86_400_000_000;
+            history.run(&ApproveRequest {
+                request_id: request_id.clone(),
+                lines: None,
+                spoken: Some(Spoken {
+                    approved_by_ref: Label::parse("person:7").unwrap(),
+                    confirm_by_us,
+                }),
+            });
+            number % 2 == 0
+                || history.run(&EscalateRequest {
+                    request_id: request_id.clone(),
+                    reason: EscalationReason::NotConfirmed,
+                    level: None,
+                }) && history.run(&CancelRequest {
+                    request_id,
+                    reason: RequestCancellationReason::NoLongerNeeded,
+                })
+        }
         2 => {
             history.run(&ApproveRequest {
                 request_id: request_id.clone(),
@@ -235,9 +247,18 @@ impl Naive<'_> {
     }
 
     fn request(&mut self, request: &Request) {
-        let sum = |of: fn(&keruen_proto::requests::v1::RequestLine) -> i64| -> i64 {
-            request.lines.iter().map(of).sum()
+        // Of several things there is no sum.
+        let sum = |of: fn(&RequestLine) -> i64| -> (i64, i64) {
+            let lines = request.lines.iter().filter(|line| of(line) > 0);
+            let things: BTreeSet<_> = lines
+                .clone()
+                .map(|line| (&line.item_id, &line.commodity_id))
+                .collect();
+            let all = lines.map(of).sum();
+            (all, if things.len() == 1 { all } else { 0 })
         };
+        let to_confirm = request.word_of_mouth.as_ref();
+        let to_confirm = to_confirm.filter(|_| request.confirmed_by_ref.is_empty());
         let mut found: Vec<(InboxKind, &str, i64)> = Vec::new();
         let is_undecided = match request.state() {
             RequestState::Filed | RequestState::Acknowledged => true,
@@ -245,24 +266,26 @@ impl Naive<'_> {
             | RequestState::PartlyAllocated
             | RequestState::Allocated
             | RequestState::PartlyFulfilled => false,
-            _ => return,
+            _ => {
+                if let Some(spoken) = to_confirm {
+                    self.confirm(request, spoken);
+                    self.call_for_confirmation(request);
+                }
+                return;
+            }
         };
-        let asked = sum(|line| line.requested);
-        let open = sum(|line| (line.approved - line.allocated).max(0));
+        let (_, asked) = sum(|line| line.requested);
+        let (is_open, open) = sum(|line| line.approved - line.allocated);
         match (is_undecided, &request.triage) {
             (true, None) => found.push((InboxKind::ToTriage, "", asked)),
             (true, Some(it)) => found.push((InboxKind::ToApprove, &it.forwarded_to_id, asked)),
-            (false, _) if open > 0 => found.push((InboxKind::ToAllocate, "", open)),
+            (false, _) if is_open > 0 => found.push((InboxKind::ToAllocate, "", open)),
             (false, _) => {}
         }
         let is_overdue = (1..).contains(&request.needed_by.len())
             && request.needed_by.parse::<NaiveDate>().unwrap() < self.day;
         let mut offers = request.substitutes.iter();
         let conditions = [
-            (
-                request.word_of_mouth.is_some() && request.confirmed_by_ref.is_empty(),
-                InboxKind::ToConfirm,
-            ),
             (
                 offers.any(|it| it.state() == SubstituteState::Offered),
                 InboxKind::ToAnswer,
@@ -286,30 +309,88 @@ impl Naive<'_> {
             };
             self.add(kind, &request.facility_id, who, &request.facility_id, row);
         }
+        if let Some(spoken) = to_confirm {
+            self.confirm(request, spoken);
+        }
+    }
+
+    /// Of a closed request only that those on duty were called since nobody signed.
+    fn call_for_confirmation(&mut self, request: &Request) {
+        let mut reasons = request.escalations.iter().map(|it| it.reason());
+        if reasons.any(|reason| reason == EscalationReason::NotConfirmed) {
+            let row = InboxRow {
+                request_id: request.request_id.clone(),
+                priority: request.priority,
+                due_on: request.needed_by.clone(),
+                item_id: request.lines[0].item_id.clone(),
+                ..InboxRow::default()
+            };
+            let at = &request.facility_id;
+            self.add(InboxKind::Escalated, at, "", at, row);
+        }
+    }
+
+    /// An approval by word of mouth that nobody has signed, on the day until which that is due.
+    fn confirm(&mut self, request: &Request, spoken: &WordOfMouth) {
+        let until = spoken.confirm_by.as_ref().unwrap().seconds + 5 * 3_600;
+        let day = NaiveDate::default() + Days::new(until.unsigned_abs() / 86_400);
+        let row = InboxRow {
+            request_id: request.request_id.clone(),
+            priority: request.priority,
+            due_on: day.to_string(),
+            item_id: match request.lines.len() {
+                1 => request.lines[0].item_id.clone(),
+                _ => String::new(),
+            },
+            ..InboxRow::default()
+        };
+        let at = &request.facility_id;
+        self.add(InboxKind::ToConfirm, at, "", at, row);
     }
 
     fn shipment(&mut self, shipment: &Shipment) {
         let (from, to) = (&shipment.origin_id, &shipment.destination_id);
-        let mut found: Vec<(InboxKind, &str, &str, i64, &str)> = Vec::new();
-        if shipment.state() == ShipmentState::Allocated {
-            found.push((InboxKind::ToDispatch, from, "", 0, &shipment.expected_on));
+        let mut found: Vec<(InboxKind, &str, &str, Vec<(&str, i64)>, &str)> = Vec::new();
+        let due_on = &shipment.expected_on;
+        let lots = || {
+            let lots = shipment.lots.iter();
+            lots.map(|lot| {
+                let units = lot.shipment_units.as_ref().unwrap().units.as_ref();
+                (lot, units.unwrap())
+            })
+        };
+        if shipment.state() == ShipmentState::Requested {
+            let lines = shipment.lines.iter();
+            let goods = lines.map(|line| (&*line.item_id, line.quantity)).collect();
+            found.push((InboxKind::ToAllocate, from, "", goods, due_on));
         }
-        let carried: i64 = shipment.lots.iter().map(|lot| lot.in_transit).sum();
-        if carried > 0 {
-            let due_on = &shipment.expected_on;
+        if shipment.state() == ShipmentState::Allocated {
+            let goods = lots().map(|(_, units)| (&*units.item_id, units.quantity));
+            found.push((InboxKind::ToDispatch, from, "", goods.collect(), due_on));
+        }
+        let carried: Vec<_> = lots()
+            .filter(|(lot, _)| lot.in_transit > 0)
+            .map(|(lot, units)| (&*units.item_id, lot.in_transit))
+            .collect();
+        if !carried.is_empty() {
             found.push((InboxKind::ToSign, to, "", carried, due_on));
         }
-        let mut liable: BTreeMap<&str, i64> = BTreeMap::new();
-        for lot in &shipment.lots {
+        let mut liable: BTreeMap<&str, Vec<(&str, i64)>> = BTreeMap::new();
+        for (lot, units) in lots() {
             let others: i64 = lot.missing_by_liable.iter().map(|it| it.quantity).sum();
-            *liable.entry(&shipment.custodian_id).or_default() += lot.missing - others;
+            let mut answers = |who, quantity| {
+                if quantity > 0 {
+                    let goods = liable.entry(who).or_default();
+                    goods.push((&*units.item_id, quantity));
+                }
+            };
+            answers(&*shipment.custodian_id, lot.missing - others);
             for share in &lot.missing_by_liable {
-                *liable.entry(&share.liable_id).or_default() += share.quantity;
+                answers(&share.liable_id, share.quantity);
             }
         }
-        for (who, units) in liable.into_iter().filter(|(_, units)| *units > 0) {
-            let due_on = &shipment.expected_on;
-            found.push((InboxKind::ToSettle, from, who, units, due_on));
+        for (who, goods) in liable {
+            found.push((InboxKind::ToSettle, from, who, goods, due_on));
         }
         let open: Vec<&Discrepancy> = shipment
             .discrepancies
@@ -325,17 +406,26 @@ impl Naive<'_> {
             days.retain(|day| !day.is_empty());
             let units = open.iter().map(|it| {
                 let found = it.found.as_ref().unwrap().shipment_units.as_ref();
-                found.unwrap().units.as_ref().unwrap().quantity
+                let units = found.unwrap().units.as_ref().unwrap();
+                (&*units.item_id, units.quantity)
             });
             let first = days.into_iter().min().unwrap_or_default();
             let who = &shipment.sender_id;
-            found.push((InboxKind::ToAnswer, from, who, units.sum(), first));
+            found.push((InboxKind::ToAnswer, from, who, units.collect(), first));
         }
-        for (kind, at, who, units, due_on) in found {
+        for (kind, at, who, goods, due_on) in found {
+            let items: BTreeSet<&str> = goods.iter().map(|(item_id, _)| *item_id).collect();
+            let is_one = items.len() == 1;
+            let sum: i64 = goods.iter().map(|(_, quantity)| quantity).sum();
             let row = InboxRow {
                 shipment_id: shipment.shipment_id.clone(),
                 due_on: due_on.to_owned(),
-                quantity: units,
+                item_id: items
+                    .first()
+                    .filter(|_| is_one)
+                    .map_or("", |it| it)
+                    .to_owned(),
+                quantity: if is_one { sum } else { 0 },
                 ..InboxRow::default()
             };
             self.add(kind, at, who, to, row);
@@ -437,7 +527,7 @@ fn what_waits_is_what_plain_code_selects_from_everything() {
             // What nothing waits of is not even read.
             for (table, is_done) in [
                 ("shipments", "waits_until = ''"),
-                ("requests", "is_open = 0"),
+                ("requests", "is_open = 0 AND is_unconfirmed = 0"),
             ] {
                 let sql = format!("UPDATE {table} SET resource = ?1 WHERE {is_done}");
                 let mut statement = connection.prepare_cached(&sql).unwrap();
