@@ -5,36 +5,7 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 use keruen_domain::{Boundary, Rejection, calendar::kazakhstan_day, region, registry::Thing};
 use keruen_edge::{Desk, Fields, status};
 use keruen_proto::registry::v1::{
-    AmendCommodityRequest, AmendCommodityResponse, AmendCrewRequest, AmendCrewResponse,
-    AmendFacilityRequest, AmendFacilityResponse, AmendItemRequest, AmendItemResponse,
-    AmendOrganisationRequest, AmendOrganisationResponse, AmendVehicleRequest, AmendVehicleResponse,
-    AmendVolunteerRequest, AmendVolunteerResponse, AssignFacilityRegionRequest,
-    AssignFacilityRegionResponse, AssignVolunteerRequest, AssignVolunteerResponse,
-    CloseFacilityRequest, CloseFacilityResponse, DepartMobileUnitRequest, DepartMobileUnitResponse,
-    DeployMobileUnitRequest, DeployMobileUnitResponse, EndAssignmentRequest, EndAssignmentResponse,
-    FacilityKind, FindByExternalIdRequest, FindByExternalIdResponse, GetCommodityRequest,
-    GetCommodityResponse, GetCrewRequest, GetCrewResponse, GetDutyRosterRequest,
-    GetDutyRosterResponse, GetFacilityRequest, GetFacilityResponse, GetItemRequest,
-    GetItemResponse, GetMobileUnitRequest, GetMobileUnitResponse, GetOrganisationRequest,
-    GetOrganisationResponse, GetVehicleRequest, GetVehicleResponse, GetVolunteerRequest,
-    GetVolunteerResponse, ListCommoditiesRequest, ListCommoditiesResponse, ListCrewsRequest,
-    ListCrewsResponse, ListFacilitiesRequest, ListFacilitiesResponse, ListItemsRequest,
-    ListItemsResponse, ListMobileUnitsRequest, ListMobileUnitsResponse, ListOrganisationsRequest,
-    ListOrganisationsResponse, ListRegionsRequest, ListRegionsResponse, ListVehiclesRequest,
-    ListVehiclesResponse, ListVolunteersRequest, ListVolunteersResponse, MobileUnitRow,
-    RegisterCommodityRequest, RegisterCommodityResponse, RegisterCrewRequest, RegisterCrewResponse,
-    RegisterFacilityRequest, RegisterFacilityResponse, RegisterItemRequest, RegisterItemResponse,
-    RegisterOrganisationRequest, RegisterOrganisationResponse, RegisterVehicleRequest,
-    RegisterVehicleResponse, RegisterVolunteerRequest, RegisterVolunteerResponse,
-    ReopenFacilityRequest, ReopenFacilityResponse, ReportThroughputRequest,
-    ReportThroughputResponse, RetireCommodityRequest, RetireCommodityResponse, RetireCrewRequest,
-    RetireCrewResponse, RetireFacilityRequest, RetireFacilityResponse, RetireItemRequest,
-    RetireItemResponse, RetireOrganisationRequest, RetireOrganisationResponse,
-    RetireVehicleRequest, RetireVehicleResponse, RetireVolunteerRequest, RetireVolunteerResponse,
-    RevokeVerificationRequest, RevokeVerificationResponse, ScheduleMobileUnitRequest,
-    ScheduleMobileUnitResponse, SetDutyRosterRequest, SetDutyRosterResponse,
-    SetMinimumReserveRequest, SetMinimumReserveResponse, VerifyOrganisationRequest,
-    VerifyOrganisationResponse,
+    self as registry, FacilityKind, MobileUnitRow,
     registry_service_server::{RegistryService, RegistryServiceServer},
 };
 use tonic::{Request, Response, Status};
@@ -89,6 +60,102 @@ impl RegistryEndpoint {
             })
             .await
     }
+
+    /// Regions that exist on a day.
+    #[expect(
+        clippy::unused_async,
+        reason = "the table of calls awaits every answer"
+    )]
+    async fn regions(
+        &self,
+        message: &registry::ListRegionsRequest,
+    ) -> Result<registry::ListRegionsResponse, Status> {
+        let mut fields = Fields::of_query();
+        let day = fields.date("on_date", &message.on_date);
+        let day = fields
+            .finish(day)?
+            .unwrap_or_else(|| kazakhstan_day(self.desk.now_us()));
+        let regions = region::existing_on(day).cloned().collect();
+        Ok(registry::ListRegionsResponse { regions })
+    }
+
+    /// What keys of other systems stand for.
+    async fn holders(
+        &self,
+        message: &registry::FindByExternalIdRequest,
+    ) -> Result<registry::FindByExternalIdResponse, Status> {
+        let mut fields = Fields::of_query();
+        let sought = parse::sought(message, &mut fields);
+        let keys = fields.finish(sought)?;
+        let (matches, position) = find::matches(&self.desk, keys).await?;
+        Ok(registry::FindByExternalIdResponse { matches, position })
+    }
+
+    /// Where a mobile unit is, and what it has done.
+    async fn mobile_unit(
+        &self,
+        message: &registry::GetMobileUnitRequest,
+    ) -> Result<registry::GetMobileUnitResponse, Status> {
+        let mut fields = Fields::of_query();
+        let code = fields.code("facility_id", &message.facility_id);
+        let code = fields.finish(code)?;
+        let now_us = self.desk.now_us();
+        let found = |entries: &Entries| match entries.facilities.get(code.as_str()) {
+            Some(facility) if facility.kind() == FacilityKind::MobileUnit => {
+                Ok((mobile::row(entries, facility, now_us), entries.position))
+            }
+            Some(facility) => Err(mobile::not_one(facility)),
+            None => Err(Rejection::UnknownFacility {
+                facility_id: code.to_string(),
+            }),
+        };
+        let found = self.directory.look_up(0, found).await?;
+        let (row, position) = found.map_err(|rejection| status::rejection(&rejection))?;
+        Ok(registry::GetMobileUnitResponse {
+            row: Some(row),
+            position,
+        })
+    }
+
+    /// Mobile units, a page of them.
+    async fn mobile_units(
+        &self,
+        message: &registry::ListMobileUnitsRequest,
+    ) -> Result<registry::ListMobileUnitsResponse, Status> {
+        let size = page_size(message.page_size)?;
+        let mut fields = Fields::of_query();
+        let after = fields.optional_code("page_token", &message.page_token);
+        let region_id = fields.optional_code("region_id", &message.region_id);
+        let (after, region_id) = fields.finish(after.zip(region_id))?;
+        if let Some(unknown) = region_id.as_ref().filter(|id| region::find(id).is_none()) {
+            return Err(status::rejection(&Rejection::UnknownRegion {
+                region_id: unknown.to_string(),
+            }));
+        }
+        let now_us = self.desk.now_us();
+        let look = |entries: &Entries| {
+            let is_shown = |row: &MobileUnitRow| {
+                let id = row.mobile_unit.as_ref().map(|it| &*it.facility_id);
+                let facility = id.and_then(|id| entries.facilities.get(id));
+                message.show_retired || facility.is_some_and(|it| it.retired.is_none())
+            };
+            let mut rest = mobile::units(entries, after.as_deref(), region_id.as_deref(), now_us)
+                .filter(is_shown);
+            let rows: Vec<MobileUnitRow> = rest.by_ref().take(size).collect();
+            let last = rows.last().and_then(|row| row.mobile_unit.as_ref());
+            let next_page_token = match (last, rest.next()) {
+                (Some(last), Some(_)) => last.facility_id.clone(),
+                _ => String::new(),
+            };
+            registry::ListMobileUnitsResponse {
+                rows,
+                next_page_token,
+                position: entries.position,
+            }
+        };
+        let answer = self.directory.look_up(message.min_position, look).await?;
+        Ok(answer)
+    }
 }
 
 /// How many rows a page has.
@@ -119,704 +186,138 @@ struct Page<T> {
     position: u64,
 }
 
-/// Commands that change an entry differ only in names.
-macro_rules! change {
-    ($self:ident, $request:ident, $parse:path, $response:ident { $field:ident }) => {{
-        let ($field, position) = $self.desk.carry_out($request, $parse).await?;
-        Ok(Response::new($response {
-            $field: Some($field),
-            position,
-        }))
-    }};
-}
+/// The calls of the service, each of one kind; those of a kind differ only in names.
+macro_rules! calls {
+    (
+        change { $($change:ident $change_request:ident => $changed:ident { $entry:ident } by $parse:path;)* }
+        register { $($register:ident $register_request:ident => $registered:ident { $new:ident } by $parse_new:path;)* }
+        get { $($get:ident $get_request:ident { $id:ident: $boundary:ident } => $got:ident { $one:ident };)* }
+        list { $($list:ident $list_request:ident => $listed:ident { $entries:ident };)* }
+        answer { $($answer:ident $question:ident => $answered:ident by $method:ident;)* }
+    ) => {
+        #[tonic::async_trait]
+        impl RegistryService for RegistryEndpoint {
+            $(async fn $change(
+                &self,
+                request: Request<registry::$change_request>,
+            ) -> Result<Response<registry::$changed>, Status> {
+                let ($entry, position) = self.desk.carry_out(request, $parse).await?;
+                Ok(Response::new(registry::$changed { $entry: Some($entry), position }))
+            })*
 
-/// The lists of the kinds of entries differ only in names.
-macro_rules! list {
-    ($self:ident, $request:ident, $response:ident { $field:ident }) => {{
-        let message = $request.get_ref();
-        let asked = PageAsked {
-            page_size: message.page_size,
-            page_token: &message.page_token,
-            min_position: message.min_position,
-            show_retired: message.show_retired,
-        };
-        let page = $self.page(asked, |entries| &entries.$field).await?;
-        Ok(Response::new($response {
-            $field: page.entries,
-            next_page_token: page.next_page_token,
-            position: page.position,
-        }))
-    }};
-}
+            $(async fn $register(
+                &self,
+                request: Request<registry::$register_request>,
+            ) -> Result<Response<registry::$registered>, Status> {
+                let parse = |message: &registry::$register_request, fields: &mut Fields| {
+                    $parse_new(message.$new.as_ref(), fields)
+                };
+                let ($new, position) = self.desk.carry_out(request, parse).await?;
+                Ok(Response::new(registry::$registered { $new: Some($new), position }))
+            })*
 
-#[tonic::async_trait]
-impl RegistryService for RegistryEndpoint {
-    async fn list_regions(
-        &self,
-        request: Request<ListRegionsRequest>,
-    ) -> Result<Response<ListRegionsResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let day = fields.date("on_date", &request.get_ref().on_date);
-        let day = fields
-            .finish(day)?
-            .unwrap_or_else(|| kazakhstan_day(self.desk.now_us()));
-        let regions = region::existing_on(day).cloned().collect();
-        Ok(Response::new(ListRegionsResponse { regions }))
-    }
+            $(async fn $get(
+                &self,
+                request: Request<registry::$get_request>,
+            ) -> Result<Response<registry::$got>, Status> {
+                let mut fields = Fields::of_query();
+                let code = fields.code(stringify!($id), &request.get_ref().$id);
+                let boundary = Boundary::$boundary(fields.finish(code)?);
+                let ($one, position) = self.desk.view_existing(&boundary).await?;
+                Ok(Response::new(registry::$got { $one: Some($one), position }))
+            })*
 
-    async fn register_organisation(
-        &self,
-        request: Request<RegisterOrganisationRequest>,
-    ) -> Result<Response<RegisterOrganisationResponse>, Status> {
-        let parse = |message: &RegisterOrganisationRequest, fields: &mut Fields| {
-            parse::organisation(message.organisation.as_ref(), fields)
-        };
-        let (organisation, position) = self.desk.carry_out(request, parse).await?;
-        Ok(Response::new(RegisterOrganisationResponse {
-            organisation: Some(organisation),
-            position,
-        }))
-    }
+            $(async fn $list(
+                &self,
+                request: Request<registry::$list_request>,
+            ) -> Result<Response<registry::$listed>, Status> {
+                let message = request.get_ref();
+                let asked = PageAsked {
+                    page_size: message.page_size,
+                    page_token: &message.page_token,
+                    min_position: message.min_position,
+                    show_retired: message.show_retired,
+                };
+                let page = self.page(asked, |entries| &entries.$entries).await?;
+                Ok(Response::new(registry::$listed {
+                    $entries: page.entries,
+                    next_page_token: page.next_page_token,
+                    position: page.position,
+                }))
+            })*
 
-    async fn amend_organisation(
-        &self,
-        request: Request<AmendOrganisationRequest>,
-    ) -> Result<Response<AmendOrganisationResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::amended_organisation,
-            AmendOrganisationResponse { organisation }
-        )
-    }
-
-    async fn retire_organisation(
-        &self,
-        request: Request<RetireOrganisationRequest>,
-    ) -> Result<Response<RetireOrganisationResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::retired_organisation,
-            RetireOrganisationResponse { organisation }
-        )
-    }
-
-    async fn verify_organisation(
-        &self,
-        request: Request<VerifyOrganisationRequest>,
-    ) -> Result<Response<VerifyOrganisationResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::verified,
-            VerifyOrganisationResponse { organisation }
-        )
-    }
-
-    async fn revoke_verification(
-        &self,
-        request: Request<RevokeVerificationRequest>,
-    ) -> Result<Response<RevokeVerificationResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::revoked,
-            RevokeVerificationResponse { organisation }
-        )
-    }
-
-    async fn find_by_external_id(
-        &self,
-        request: Request<FindByExternalIdRequest>,
-    ) -> Result<Response<FindByExternalIdResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let sought = parse::sought(request.get_ref(), &mut fields);
-        let keys = fields.finish(sought)?;
-        let (matches, position) = find::matches(&self.desk, keys).await?;
-        Ok(Response::new(FindByExternalIdResponse {
-            matches,
-            position,
-        }))
-    }
-
-    async fn register_vehicle(
-        &self,
-        request: Request<RegisterVehicleRequest>,
-    ) -> Result<Response<RegisterVehicleResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::fleet::vehicle,
-            RegisterVehicleResponse { vehicle }
-        )
-    }
-
-    async fn amend_vehicle(
-        &self,
-        request: Request<AmendVehicleRequest>,
-    ) -> Result<Response<AmendVehicleResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::fleet::amended_vehicle,
-            AmendVehicleResponse { vehicle }
-        )
-    }
-
-    async fn retire_vehicle(
-        &self,
-        request: Request<RetireVehicleRequest>,
-    ) -> Result<Response<RetireVehicleResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::retired_vehicle,
-            RetireVehicleResponse { vehicle }
-        )
-    }
-
-    async fn get_vehicle(
-        &self,
-        request: Request<GetVehicleRequest>,
-    ) -> Result<Response<GetVehicleResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let code = fields.code("vehicle_id", &request.get_ref().vehicle_id);
-        let boundary = Boundary::Vehicle(fields.finish(code)?);
-        let (vehicle, position) = self.desk.view_existing(&boundary).await?;
-        Ok(Response::new(GetVehicleResponse {
-            vehicle: Some(vehicle),
-            position,
-        }))
-    }
-
-    async fn list_vehicles(
-        &self,
-        request: Request<ListVehiclesRequest>,
-    ) -> Result<Response<ListVehiclesResponse>, Status> {
-        list!(self, request, ListVehiclesResponse { vehicles })
-    }
-
-    async fn register_volunteer(
-        &self,
-        request: Request<RegisterVolunteerRequest>,
-    ) -> Result<Response<RegisterVolunteerResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::fleet::volunteer,
-            RegisterVolunteerResponse { volunteer }
-        )
-    }
-
-    async fn amend_volunteer(
-        &self,
-        request: Request<AmendVolunteerRequest>,
-    ) -> Result<Response<AmendVolunteerResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::fleet::amended_volunteer,
-            AmendVolunteerResponse { volunteer }
-        )
-    }
-
-    async fn retire_volunteer(
-        &self,
-        request: Request<RetireVolunteerRequest>,
-    ) -> Result<Response<RetireVolunteerResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::retired_volunteer,
-            RetireVolunteerResponse { volunteer }
-        )
-    }
-
-    async fn get_volunteer(
-        &self,
-        request: Request<GetVolunteerRequest>,
-    ) -> Result<Response<GetVolunteerResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let code = fields.code("volunteer_id", &request.get_ref().volunteer_id);
-        let boundary = Boundary::Volunteer(fields.finish(code)?);
-        let (volunteer, position) = self.desk.view_existing(&boundary).await?;
-        Ok(Response::new(GetVolunteerResponse {
-            volunteer: Some(volunteer),
-            position,
-        }))
-    }
-
-    async fn list_volunteers(
-        &self,
-        request: Request<ListVolunteersRequest>,
-    ) -> Result<Response<ListVolunteersResponse>, Status> {
-        list!(self, request, ListVolunteersResponse { volunteers })
-    }
-
-    async fn register_crew(
-        &self,
-        request: Request<RegisterCrewRequest>,
-    ) -> Result<Response<RegisterCrewResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::fleet::crew,
-            RegisterCrewResponse { crew }
-        )
-    }
-
-    async fn amend_crew(
-        &self,
-        request: Request<AmendCrewRequest>,
-    ) -> Result<Response<AmendCrewResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::fleet::amended_crew,
-            AmendCrewResponse { crew }
-        )
-    }
-
-    async fn retire_crew(
-        &self,
-        request: Request<RetireCrewRequest>,
-    ) -> Result<Response<RetireCrewResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::retired_crew,
-            RetireCrewResponse { crew }
-        )
-    }
-
-    async fn get_crew(
-        &self,
-        request: Request<GetCrewRequest>,
-    ) -> Result<Response<GetCrewResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let code = fields.code("crew_id", &request.get_ref().crew_id);
-        let boundary = Boundary::Crew(fields.finish(code)?);
-        let (crew, position) = self.desk.view_existing(&boundary).await?;
-        Ok(Response::new(GetCrewResponse {
-            crew: Some(crew),
-            position,
-        }))
-    }
-
-    async fn list_crews(
-        &self,
-        request: Request<ListCrewsRequest>,
-    ) -> Result<Response<ListCrewsResponse>, Status> {
-        list!(self, request, ListCrewsResponse { crews })
-    }
-
-    async fn assign_volunteer(
-        &self,
-        request: Request<AssignVolunteerRequest>,
-    ) -> Result<Response<AssignVolunteerResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::fleet::assigned,
-            AssignVolunteerResponse { volunteer }
-        )
-    }
-
-    async fn end_assignment(
-        &self,
-        request: Request<EndAssignmentRequest>,
-    ) -> Result<Response<EndAssignmentResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::fleet::ended,
-            EndAssignmentResponse { volunteer }
-        )
-    }
-
-    async fn get_organisation(
-        &self,
-        request: Request<GetOrganisationRequest>,
-    ) -> Result<Response<GetOrganisationResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let code = fields.code("organisation_id", &request.get_ref().organisation_id);
-        let boundary = Boundary::Organisation(fields.finish(code)?);
-        let (organisation, position) = self.desk.view_existing(&boundary).await?;
-        Ok(Response::new(GetOrganisationResponse {
-            organisation: Some(organisation),
-            position,
-        }))
-    }
-
-    async fn list_organisations(
-        &self,
-        request: Request<ListOrganisationsRequest>,
-    ) -> Result<Response<ListOrganisationsResponse>, Status> {
-        list!(self, request, ListOrganisationsResponse { organisations })
-    }
-
-    async fn register_facility(
-        &self,
-        request: Request<RegisterFacilityRequest>,
-    ) -> Result<Response<RegisterFacilityResponse>, Status> {
-        let parse = |message: &RegisterFacilityRequest, fields: &mut Fields| {
-            parse::facility(message.facility.as_ref(), fields)
-        };
-        let (facility, position) = self.desk.carry_out(request, parse).await?;
-        Ok(Response::new(RegisterFacilityResponse {
-            facility: Some(facility),
-            position,
-        }))
-    }
-
-    async fn amend_facility(
-        &self,
-        request: Request<AmendFacilityRequest>,
-    ) -> Result<Response<AmendFacilityResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::amended_facility,
-            AmendFacilityResponse { facility }
-        )
-    }
-
-    async fn assign_facility_region(
-        &self,
-        request: Request<AssignFacilityRegionRequest>,
-    ) -> Result<Response<AssignFacilityRegionResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::region_assigned,
-            AssignFacilityRegionResponse { facility }
-        )
-    }
-
-    async fn close_facility(
-        &self,
-        request: Request<CloseFacilityRequest>,
-    ) -> Result<Response<CloseFacilityResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::closed,
-            CloseFacilityResponse { facility }
-        )
-    }
-
-    async fn reopen_facility(
-        &self,
-        request: Request<ReopenFacilityRequest>,
-    ) -> Result<Response<ReopenFacilityResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::reopened,
-            ReopenFacilityResponse { facility }
-        )
-    }
-
-    async fn set_minimum_reserve(
-        &self,
-        request: Request<SetMinimumReserveRequest>,
-    ) -> Result<Response<SetMinimumReserveResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::reserve_set,
-            SetMinimumReserveResponse { facility }
-        )
-    }
-
-    async fn retire_facility(
-        &self,
-        request: Request<RetireFacilityRequest>,
-    ) -> Result<Response<RetireFacilityResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::retired_facility,
-            RetireFacilityResponse { facility }
-        )
-    }
-
-    async fn get_facility(
-        &self,
-        request: Request<GetFacilityRequest>,
-    ) -> Result<Response<GetFacilityResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let code = fields.code("facility_id", &request.get_ref().facility_id);
-        let boundary = Boundary::Facility(fields.finish(code)?);
-        let (facility, position) = self.desk.view_existing(&boundary).await?;
-        Ok(Response::new(GetFacilityResponse {
-            facility: Some(facility),
-            position,
-        }))
-    }
-
-    async fn list_facilities(
-        &self,
-        request: Request<ListFacilitiesRequest>,
-    ) -> Result<Response<ListFacilitiesResponse>, Status> {
-        list!(self, request, ListFacilitiesResponse { facilities })
-    }
-
-    async fn set_duty_roster(
-        &self,
-        request: Request<SetDutyRosterRequest>,
-    ) -> Result<Response<SetDutyRosterResponse>, Status> {
-        change!(
-            self,
-            request,
-            duty::roster,
-            SetDutyRosterResponse { duty_roster }
-        )
-    }
-
-    async fn get_duty_roster(
-        &self,
-        request: Request<GetDutyRosterRequest>,
-    ) -> Result<Response<GetDutyRosterResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let code = fields.code("region_id", &request.get_ref().region_id);
-        let boundary = Boundary::DutyRoster(fields.finish(code)?);
-        let (duty_roster, position) = self.desk.view_existing(&boundary).await?;
-        Ok(Response::new(GetDutyRosterResponse {
-            duty_roster: Some(duty_roster),
-            position,
-        }))
-    }
-
-    async fn deploy_mobile_unit(
-        &self,
-        request: Request<DeployMobileUnitRequest>,
-    ) -> Result<Response<DeployMobileUnitResponse>, Status> {
-        change!(
-            self,
-            request,
-            mobile::deployed,
-            DeployMobileUnitResponse { mobile_unit }
-        )
-    }
-
-    async fn depart_mobile_unit(
-        &self,
-        request: Request<DepartMobileUnitRequest>,
-    ) -> Result<Response<DepartMobileUnitResponse>, Status> {
-        change!(
-            self,
-            request,
-            mobile::departed,
-            DepartMobileUnitResponse { mobile_unit }
-        )
-    }
-
-    async fn schedule_mobile_unit(
-        &self,
-        request: Request<ScheduleMobileUnitRequest>,
-    ) -> Result<Response<ScheduleMobileUnitResponse>, Status> {
-        change!(
-            self,
-            request,
-            mobile::scheduled,
-            ScheduleMobileUnitResponse { mobile_unit }
-        )
-    }
-
-    async fn report_throughput(
-        &self,
-        request: Request<ReportThroughputRequest>,
-    ) -> Result<Response<ReportThroughputResponse>, Status> {
-        change!(
-            self,
-            request,
-            mobile::reported,
-            ReportThroughputResponse { mobile_unit }
-        )
-    }
-
-    async fn get_mobile_unit(
-        &self,
-        request: Request<GetMobileUnitRequest>,
-    ) -> Result<Response<GetMobileUnitResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let code = fields.code("facility_id", &request.get_ref().facility_id);
-        let code = fields.finish(code)?;
-        let now_us = self.desk.now_us();
-        let found = |entries: &Entries| match entries.facilities.get(code.as_str()) {
-            Some(facility) if facility.kind() == FacilityKind::MobileUnit => {
-                Ok((mobile::row(entries, facility, now_us), entries.position))
-            }
-            Some(facility) => Err(mobile::not_one(facility)),
-            None => Err(Rejection::UnknownFacility {
-                facility_id: code.to_string(),
-            }),
-        };
-        let found = self.directory.look_up(0, found).await?;
-        let (row, position) = found.map_err(|rejection| status::rejection(&rejection))?;
-        Ok(Response::new(GetMobileUnitResponse {
-            row: Some(row),
-            position,
-        }))
-    }
-
-    async fn list_mobile_units(
-        &self,
-        request: Request<ListMobileUnitsRequest>,
-    ) -> Result<Response<ListMobileUnitsResponse>, Status> {
-        let message = request.get_ref();
-        let size = page_size(message.page_size)?;
-        let mut fields = Fields::of_query();
-        let after = fields.optional_code("page_token", &message.page_token);
-        let region_id = fields.optional_code("region_id", &message.region_id);
-        let (after, region_id) = fields.finish(after.zip(region_id))?;
-        if let Some(unknown) = region_id.as_ref().filter(|id| region::find(id).is_none()) {
-            return Err(status::rejection(&Rejection::UnknownRegion {
-                region_id: unknown.to_string(),
-            }));
+            $(async fn $answer(
+                &self,
+                request: Request<registry::$question>,
+            ) -> Result<Response<registry::$answered>, Status> {
+                Ok(Response::new(self.$method(request.get_ref()).await?))
+            })*
         }
-        let now_us = self.desk.now_us();
-        let look = |entries: &Entries| {
-            let is_shown = |row: &MobileUnitRow| {
-                let id = row.mobile_unit.as_ref().map(|it| &*it.facility_id);
-                let facility = id.and_then(|id| entries.facilities.get(id));
-                message.show_retired || facility.is_some_and(|it| it.retired.is_none())
-            };
-            let mut rest = mobile::units(entries, after.as_deref(), region_id.as_deref(), now_us)
-                .filter(is_shown);
-            let rows: Vec<MobileUnitRow> = rest.by_ref().take(size).collect();
-            let last = rows.last().and_then(|row| row.mobile_unit.as_ref());
-            let next_page_token = match (last, rest.next()) {
-                (Some(last), Some(_)) => last.facility_id.clone(),
-                _ => String::new(),
-            };
-            ListMobileUnitsResponse {
-                rows,
-                next_page_token,
-                position: entries.position,
-            }
-        };
-        let answer = self.directory.look_up(message.min_position, look).await?;
-        Ok(Response::new(answer))
-    }
+    };
+}
 
-    async fn register_commodity(
-        &self,
-        request: Request<RegisterCommodityRequest>,
-    ) -> Result<Response<RegisterCommodityResponse>, Status> {
-        let parse = |message: &RegisterCommodityRequest, fields: &mut Fields| {
-            parse::commodity(message.commodity.as_ref(), fields)
-        };
-        let (commodity, position) = self.desk.carry_out(request, parse).await?;
-        Ok(Response::new(RegisterCommodityResponse {
-            commodity: Some(commodity),
-            position,
-        }))
+calls! {
+    change {
+        amend_organisation AmendOrganisationRequest => AmendOrganisationResponse { organisation } by parse::amended_organisation;
+        retire_organisation RetireOrganisationRequest => RetireOrganisationResponse { organisation } by parse::retired_organisation;
+        verify_organisation VerifyOrganisationRequest => VerifyOrganisationResponse { organisation } by parse::verified;
+        revoke_verification RevokeVerificationRequest => RevokeVerificationResponse { organisation } by parse::revoked;
+        register_vehicle RegisterVehicleRequest => RegisterVehicleResponse { vehicle } by parse::fleet::vehicle;
+        amend_vehicle AmendVehicleRequest => AmendVehicleResponse { vehicle } by parse::fleet::amended_vehicle;
+        retire_vehicle RetireVehicleRequest => RetireVehicleResponse { vehicle } by parse::retired_vehicle;
+        register_volunteer RegisterVolunteerRequest => RegisterVolunteerResponse { volunteer } by parse::fleet::volunteer;
+        amend_volunteer AmendVolunteerRequest => AmendVolunteerResponse { volunteer } by parse::fleet::amended_volunteer;
+        retire_volunteer RetireVolunteerRequest => RetireVolunteerResponse { volunteer } by parse::retired_volunteer;
+        register_crew RegisterCrewRequest => RegisterCrewResponse { crew } by parse::fleet::crew;
+        amend_crew AmendCrewRequest => AmendCrewResponse { crew } by parse::fleet::amended_crew;
+        retire_crew RetireCrewRequest => RetireCrewResponse { crew } by parse::retired_crew;
+        assign_volunteer AssignVolunteerRequest => AssignVolunteerResponse { volunteer } by parse::fleet::assigned;
+        end_assignment EndAssignmentRequest => EndAssignmentResponse { volunteer } by parse::fleet::ended;
+        amend_facility AmendFacilityRequest => AmendFacilityResponse { facility } by parse::amended_facility;
+        assign_facility_region AssignFacilityRegionRequest => AssignFacilityRegionResponse { facility } by parse::region_assigned;
+        close_facility CloseFacilityRequest => CloseFacilityResponse { facility } by parse::closed;
+        reopen_facility ReopenFacilityRequest => ReopenFacilityResponse { facility } by parse::reopened;
+        set_minimum_reserve SetMinimumReserveRequest => SetMinimumReserveResponse { facility } by parse::reserve_set;
+        retire_facility RetireFacilityRequest => RetireFacilityResponse { facility } by parse::retired_facility;
+        set_duty_roster SetDutyRosterRequest => SetDutyRosterResponse { duty_roster } by duty::roster;
+        deploy_mobile_unit DeployMobileUnitRequest => DeployMobileUnitResponse { mobile_unit } by mobile::deployed;
+        depart_mobile_unit DepartMobileUnitRequest => DepartMobileUnitResponse { mobile_unit } by mobile::departed;
+        schedule_mobile_unit ScheduleMobileUnitRequest => ScheduleMobileUnitResponse { mobile_unit } by mobile::scheduled;
+        report_throughput ReportThroughputRequest => ReportThroughputResponse { mobile_unit } by mobile::reported;
+        amend_commodity AmendCommodityRequest => AmendCommodityResponse { commodity } by parse::amended_commodity;
+        retire_commodity RetireCommodityRequest => RetireCommodityResponse { commodity } by parse::retired_commodity;
+        amend_item AmendItemRequest => AmendItemResponse { item } by parse::amended_item;
+        retire_item RetireItemRequest => RetireItemResponse { item } by parse::retired_item;
     }
-
-    async fn amend_commodity(
-        &self,
-        request: Request<AmendCommodityRequest>,
-    ) -> Result<Response<AmendCommodityResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::amended_commodity,
-            AmendCommodityResponse { commodity }
-        )
+    register {
+        register_organisation RegisterOrganisationRequest => RegisterOrganisationResponse { organisation } by parse::organisation;
+        register_facility RegisterFacilityRequest => RegisterFacilityResponse { facility } by parse::facility;
+        register_commodity RegisterCommodityRequest => RegisterCommodityResponse { commodity } by parse::commodity;
+        register_item RegisterItemRequest => RegisterItemResponse { item } by parse::item;
     }
-
-    async fn retire_commodity(
-        &self,
-        request: Request<RetireCommodityRequest>,
-    ) -> Result<Response<RetireCommodityResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::retired_commodity,
-            RetireCommodityResponse { commodity }
-        )
+    get {
+        get_vehicle GetVehicleRequest { vehicle_id: Vehicle } => GetVehicleResponse { vehicle };
+        get_volunteer GetVolunteerRequest { volunteer_id: Volunteer } => GetVolunteerResponse { volunteer };
+        get_crew GetCrewRequest { crew_id: Crew } => GetCrewResponse { crew };
+        get_organisation GetOrganisationRequest { organisation_id: Organisation } => GetOrganisationResponse { organisation };
+        get_facility GetFacilityRequest { facility_id: Facility } => GetFacilityResponse { facility };
+        get_duty_roster GetDutyRosterRequest { region_id: DutyRoster } => GetDutyRosterResponse { duty_roster };
+        get_commodity GetCommodityRequest { commodity_id: Commodity } => GetCommodityResponse { commodity };
+        get_item GetItemRequest { item_id: Item } => GetItemResponse { item };
     }
-
-    async fn get_commodity(
-        &self,
-        request: Request<GetCommodityRequest>,
-    ) -> Result<Response<GetCommodityResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let code = fields.code("commodity_id", &request.get_ref().commodity_id);
-        let boundary = Boundary::Commodity(fields.finish(code)?);
-        let (commodity, position) = self.desk.view_existing(&boundary).await?;
-        Ok(Response::new(GetCommodityResponse {
-            commodity: Some(commodity),
-            position,
-        }))
+    list {
+        list_vehicles ListVehiclesRequest => ListVehiclesResponse { vehicles };
+        list_volunteers ListVolunteersRequest => ListVolunteersResponse { volunteers };
+        list_crews ListCrewsRequest => ListCrewsResponse { crews };
+        list_organisations ListOrganisationsRequest => ListOrganisationsResponse { organisations };
+        list_facilities ListFacilitiesRequest => ListFacilitiesResponse { facilities };
+        list_commodities ListCommoditiesRequest => ListCommoditiesResponse { commodities };
+        list_items ListItemsRequest => ListItemsResponse { items };
     }
-
-    async fn list_commodities(
-        &self,
-        request: Request<ListCommoditiesRequest>,
-    ) -> Result<Response<ListCommoditiesResponse>, Status> {
-        list!(self, request, ListCommoditiesResponse { commodities })
-    }
-
-    async fn register_item(
-        &self,
-        request: Request<RegisterItemRequest>,
-    ) -> Result<Response<RegisterItemResponse>, Status> {
-        let parse = |message: &RegisterItemRequest, fields: &mut Fields| {
-            parse::item(message.item.as_ref(), fields)
-        };
-        let (item, position) = self.desk.carry_out(request, parse).await?;
-        Ok(Response::new(RegisterItemResponse {
-            item: Some(item),
-            position,
-        }))
-    }
-
-    async fn amend_item(
-        &self,
-        request: Request<AmendItemRequest>,
-    ) -> Result<Response<AmendItemResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::amended_item,
-            AmendItemResponse { item }
-        )
-    }
-
-    async fn retire_item(
-        &self,
-        request: Request<RetireItemRequest>,
-    ) -> Result<Response<RetireItemResponse>, Status> {
-        change!(
-            self,
-            request,
-            parse::retired_item,
-            RetireItemResponse { item }
-        )
-    }
-
-    async fn get_item(
-        &self,
-        request: Request<GetItemRequest>,
-    ) -> Result<Response<GetItemResponse>, Status> {
-        let mut fields = Fields::of_query();
-        let code = fields.code("item_id", &request.get_ref().item_id);
-        let boundary = Boundary::Item(fields.finish(code)?);
-        let (item, position) = self.desk.view_existing(&boundary).await?;
-        Ok(Response::new(GetItemResponse {
-            item: Some(item),
-            position,
-        }))
-    }
-
-    async fn list_items(
-        &self,
-        request: Request<ListItemsRequest>,
-    ) -> Result<Response<ListItemsResponse>, Status> {
-        list!(self, request, ListItemsResponse { items })
+    answer {
+        list_regions ListRegionsRequest => ListRegionsResponse by regions;
+        find_by_external_id FindByExternalIdRequest => FindByExternalIdResponse by holders;
+        get_mobile_unit GetMobileUnitRequest => GetMobileUnitResponse by mobile_unit;
+        list_mobile_units ListMobileUnitsRequest => ListMobileUnitsResponse by mobile_units;
     }
 }
