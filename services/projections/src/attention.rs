@@ -12,6 +12,7 @@ use keruen_proto::{
 use prost::Message;
 
 use crate::{
+    apart::Apart,
     clauses::{Clauses, Value},
     database::{Connection, Row, params},
     failure::StoreError,
@@ -209,8 +210,9 @@ impl HeldStockQuery {
              FROM stock{where_clause} GROUP BY {order} HAVING SUM(held) > 0 ORDER BY {order} LIMIT {limit}"
         );
         let mut facilities = Facilities::new(connection, &today);
+        let mut apart = Apart::new(connection);
         self.paging.page(connection, &sql, &clauses, (3, 4), |row| {
-            held_row(connection, &mut facilities, row)
+            held_row(connection, &mut facilities, &mut apart, row)
         })
     }
 }
@@ -218,6 +220,7 @@ impl HeldStockQuery {
 fn held_row(
     connection: &Connection,
     facilities: &mut Facilities<'_>,
+    apart: &mut Apart<'_>,
     row: &Row<'_>,
 ) -> Result<(HeldStockRow, usize), Refusal> {
     let facility_id: String = row.get(3)?;
@@ -228,7 +231,11 @@ fn held_row(
     let quality = quality(connection, &item_id)?.unwrap_or_default();
     let holds = quality.holds.iter();
     let of_it = holds.filter(|hold| hold.batch_id == batch_id);
+    let held_here = row.get(2)?;
+    let why = apart.why(&batch_id, &facility_id, held_here)?;
     let row = HeldStockRow {
+        reasons_here: why.reasons,
+        outcomes_here: why.outcomes,
         facility_id,
         facility_name: facility.name,
         region_id: facility.region_id,
@@ -240,7 +247,7 @@ fn held_row(
         owner_id: row.get(6)?,
         lot,
         held: row.get(1)?,
-        held_here: row.get(2)?,
+        held_here,
     };
     let size = row.encoded_len();
     Ok((row, size))

@@ -8,6 +8,7 @@
 //! it: they stay readable and say so, and never skip it.
 
 mod administration;
+mod apart;
 mod assets;
 mod attention;
 mod boards;

@@ -18,7 +18,12 @@ pub struct NewStep {
     pub step: TraceStep,
 }
 
-pub fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> NewStep {
+pub fn step(
+    recorded: &RecordedEvent,
+    event: &Event,
+    movement: &Movement<'_>,
+    number: i32,
+) -> NewStep {
     NewStep {
         batch_id: movement.units.batch_id.clone(),
         item_id: movement.units.item_id.clone(),
@@ -35,7 +40,10 @@ pub fn step(recorded: &RecordedEvent, movement: &Movement<'_>, number: i32) -> N
             quantity: movement.units.quantity,
             outcome: movement.outcome.into(),
             serial_numbers: movement.units.serial_numbers.clone(),
-            hold_reason: 0,
+            hold_reason: match event {
+                Event::StockHeld(it) => it.reason,
+                _ => 0,
+            },
             corrects_event_id: corrected(recorded),
             kit_batch_id: movement.kit_batch_id.to_owned(),
             inside: None,

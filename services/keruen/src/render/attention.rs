@@ -1,7 +1,9 @@
 //! What somebody must see to, row by row.
 
+use std::collections::BTreeSet;
+
 use keruen_proto::{
-    inventory::v1::{HoldReason, RecallReason},
+    inventory::v1::{HoldReason, RecallReason, ReceiptOutcome},
     stock::v1::{HeldStockRow, RecallRow, ShortageRow},
 };
 
@@ -52,10 +54,14 @@ impl Record for HeldStockRow {
     ];
 
     fn cells(&self) -> Vec<Cell> {
-        let reasons = self.reasons.iter();
-        let reasons: Vec<String> = reasons
+        let holds = self.reasons.iter().chain(&self.reasons_here);
+        let mut reasons: Vec<String> = holds
             .map(|reason| word::field::<HoldReason>(*reason))
             .collect();
+        let outcomes = self.outcomes_here.iter();
+        reasons.extend(outcomes.map(|outcome| word::field::<ReceiptOutcome>(*outcome)));
+        let mut told = BTreeSet::new();
+        reasons.retain(|reason| told.insert(reason.clone()));
         cells![
             &self.facility_id,
             &self.region_id,
@@ -91,5 +97,27 @@ impl Record for RecallRow {
             self.on_hand,
             self.in_transit,
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_of_a_hold_is_told_once() {
+        let row = HeldStockRow {
+            reasons: vec![HoldReason::Quarantine.into()],
+            reasons_here: vec![HoldReason::Damaged.into()],
+            outcomes_here: vec![
+                ReceiptOutcome::Damaged.into(),
+                ReceiptOutcome::Expired.into(),
+            ],
+            ..HeldStockRow::default()
+        };
+        let columns = HeldStockRow::COLUMNS.iter();
+        let mut told = columns.zip(row.cells());
+        let reasons = told.find(|(column, _)| **column == "reasons").unwrap().1;
+        assert_eq!(reasons.plain(), "quarantine;damaged;expired");
     }
 }

@@ -164,7 +164,7 @@ impl Fold {
                 matches!(movement.kind, Kind::Ceded(_))
             };
             if !is_half {
-                self.rows.add_step(step(recorded, movement, number));
+                self.rows.add_step(step(recorded, event, movement, number));
             }
         }
         match &mut self.chronicle {

@@ -1,21 +1,28 @@
 //! Stock in any grouping, against plain book-keeping.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_domain::region;
-use keruen_proto::stock::v1::{
-    ListHeldStockRequest, ListStockRequest, StockGroup, StockRow, TraceStatus,
-    get_trace_request::Subject,
+use keruen_proto::{
+    Event,
+    inventory::v1::ReceiptOutcome,
+    stock::v1::{
+        ListHeldStockRequest, ListStockRequest, StockGroup, StockRow, TraceStatus,
+        get_trace_request::Subject,
+    },
 };
 use proptest::prelude::*;
 
 use super::{
     answers::{TODAY, region_of, trace, world},
     filters::writers,
-    history::{ITEMS, eventful, is_asset},
+    history::{History, ITEMS, eventful, is_asset},
     naive::{self, Key, Sums},
 };
-use crate::{attention::HeldStockQuery, database::Connection, refusal::Refusal, stock::StockQuery};
+use crate::{
+    attention::HeldStockQuery, database::Connection, movement::movements, refusal::Refusal,
+    stock::StockQuery,
+};
 
 /// All rows, page by page.
 fn all_stock(
@@ -278,6 +285,33 @@ fn a_region_counts_from_the_day_it_exists() {
     }
 }
 
+/// Reasons for which units were ever held at a facility, by batch, and as what they were found there.
+type Said = BTreeMap<(String, String), (BTreeSet<i32>, BTreeSet<i32>)>;
+
+fn said_of(history: &History) -> Said {
+    let mut said = Said::new();
+    for event in history.decoded() {
+        if let Event::StockHeld(it) = event {
+            let batch_id = it.units.as_ref().unwrap().batch_id.clone();
+            let of_it = said.entry((it.facility_id.clone(), batch_id));
+            of_it.or_default().0.insert(it.reason);
+        }
+        for movement in movements(event) {
+            let units = movement.units.batch_id.clone();
+            let of_it = said.entry((movement.facility_id.to_owned(), units));
+            let outcomes = &mut of_it.or_default().1;
+            let is_kept = !matches!(
+                movement.outcome,
+                ReceiptOutcome::Unspecified | ReceiptOutcome::Good | ReceiptOutcome::Missing
+            );
+            if is_kept {
+                outcomes.insert(movement.outcome.into());
+            }
+        }
+    }
+    said
+}
+
 #[test]
 fn what_is_held_stands_in_one_row_for_each_batch_and_owner_whatever_its_units() {
     let history = eventful();
@@ -285,6 +319,7 @@ fn what_is_held_stands_in_one_row_for_each_batch_and_owner_whatever_its_units() 
     wanted.retain(|_, sums| sums[2] > 0);
     assert!(wanted.keys().any(|key| is_asset(&key.1)));
     let wanted: BTreeMap<Key, i64> = wanted.into_iter().map(|(key, it)| (key, it[2])).collect();
+    let said = said_of(&history);
     writers(&history, |connection| {
         let mut asked = ListHeldStockRequest {
             page_size: 3,
@@ -300,6 +335,18 @@ fn what_is_held_stands_in_one_row_for_each_batch_and_owner_whatever_its_units() 
                 break;
             }
         }
+        let mut unexplained = 0;
+        for row in &found {
+            let (reasons, outcomes) = &said[&(row.facility_id.clone(), row.batch_id.clone())];
+            assert!(row.reasons_here.iter().all(|it| reasons.contains(it)));
+            assert!(row.outcomes_here.iter().all(|it| outcomes.contains(it)));
+            let is_told = !row.reasons_here.is_empty() || !row.outcomes_here.is_empty();
+            assert!(row.held_here > 0 || !is_told, "{row:?}");
+            let is_known = !reasons.is_empty() || !outcomes.is_empty();
+            assert!(is_told || !is_known || row.held_here == 0, "{row:?}");
+            unexplained += usize::from(row.held_here > 0 && !is_told);
+        }
+        assert!(unexplained * 4 < found.len(), "{unexplained}");
         let rows = found.into_iter().map(|row| {
             let key = (row.facility_id, row.item_id, row.batch_id, row.owner_id);
             (key, row.held)
