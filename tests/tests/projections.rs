@@ -87,7 +87,7 @@ async fn stock_is_told_as_it_was_known_and_as_it_was() {
     );
     assert_eq!(desk.on_hand(&format!("--known-at 2021-03-06 {wait}")), None);
     let rows = desk.json("stock --by expiry --expires-until 2099-02-01");
-    assert_eq!(rows[0]["expiry"], "2099-01-31");
+    assert_eq!(rows[0]["expires_on"], "2099-01-31");
     assert_eq!(
         desk.json("stock --by expiry --expires-until 2099-01-30"),
         Value::Array(Vec::new())

@@ -73,7 +73,7 @@ pub static COLUMNS_TO_ORDER: [Column; 20] = with_sums![
     column("batch", Kind::Text, "s.batch_id"),
     column("owner", Kind::Text, "s.owner_id"),
     column("custodian", Kind::Text, "s.custodian_id"),
-    column("expiry", Kind::Day, "COALESCE(x.expires_on, '')"),
+    column("expires_on", Kind::Day, "COALESCE(x.expires_on, '')"),
     column("serial_number", Kind::Text, "s.serial_number"),
 ];
 
@@ -484,7 +484,9 @@ fn decisive(filter_of_sums: &Filter, order_by: &str) -> Vec<&'static str> {
 /// Refuses an order by something that does not stand in the rows.
 fn refuse_ungrouped(fields: &mut Fields, groups: &[StockGroup], order_by: &str) {
     for name in named(order_by) {
-        let column = COLUMNS_TO_ORDER.iter().find(|column| column.name == name);
+        let column = COLUMNS_TO_ORDER
+            .iter()
+            .find(|column| column.is_called(name));
         let stands = |column: &Column| {
             column.kind == Kind::Sum || groups.iter().any(|it| expression(*it) == column.sql)
         };

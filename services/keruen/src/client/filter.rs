@@ -15,7 +15,7 @@ Examples:
   keruen request list --filter 'priority >= URGENT AND NOT state = FILED'
   keruen request list --filter 'needed_by:* AND needed_by < 2027-01-01'
   keruen shipment list --filter 'late = true OR discrepancy = true'
-  keruen shipment list --filter 'to_region = KZ-39' --order-by expected_on
+  keruen shipment list --filter 'origin_region = KZ-75' --order-by expected_on
   keruen donation list --filter 'expected_on >= 2026-12-01'
   keruen asset list --filter 'NOT condition = IN_SERVICE'
   keruen report exceptions --filter 'recorded_at > \"2026-12-01T00:00:00+05:00\"'
@@ -28,7 +28,8 @@ Conditions are joined by AND, OR and NOT, in capitals. OR binds closer than AND:
   a = 1 AND b = 2 OR b = 3    is    a = 1 AND (b = 2 OR b = 3)
 A value with blanks or any of ( ) , : = < > ! stands in double quotes, so times
 do. Days are as 2026-12-31. Words of closed lists may be in small letters.
-Conditions on sums are joined to all others by AND.
+Conditions on sums are joined to all others by AND. A field may be written as
+its column is headed, too: facility_id for facility.
 
 An order is one to four fields with commas between, each with asc or desc.
 What has no day comes last, up or down. Stock is ordered by sums and what it is

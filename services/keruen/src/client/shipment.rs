@@ -118,9 +118,9 @@ Examples:
   keruen shipment list --to HOSP-JEZ
   keruen shipment list --state dispatched --state partly-received
   keruen shipment list --filter 'late = true' --order-by expected_on
-  keruen shipment list --filter 'to_region = KZ-62 AND NOT state = RECEIVED'
+  keruen shipment list --filter 'destination_region = KZ-62 AND late = true'
 
-Fields of --filter: shipment, from, to, from_region, to_region, state, custodian, item (with :), request, trip, \
+Fields of --filter: shipment, origin, destination, origin_region, destination_region, state, custodian, item (with :), request, trip, \
 expected_on, late (expected before today, and on its way), discrepancy, position; see `keruen help filter`. \
 --order-by takes all but item and request.")]
     List {

@@ -183,7 +183,7 @@ impl Record for Asset {
         "fault",
         "service_due_on",
         "lent_to",
-        "due_on",
+        "loan_due_on",
         "repairer",
         "fill",
         "inside",
@@ -226,7 +226,7 @@ impl Record for AssetRow {
         "owner_id",
         "service_due_on",
         "lent_to",
-        "due_on",
+        "loan_due_on",
         "repairer",
         "inside",
     ];

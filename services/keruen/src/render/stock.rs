@@ -84,6 +84,7 @@ fn key(row: &StockRow, group: StockGroup) -> &str {
 fn column(group: StockGroup) -> String {
     match group {
         StockGroup::Asset => "serial_number".to_owned(),
+        StockGroup::Expiry => "expires_on".to_owned(),
         _ => word::of(group),
     }
 }
@@ -108,7 +109,7 @@ impl Record for StockRow {
         "batch",
         "owner",
         "custodian",
-        "expiry",
+        "expires_on",
         "serial_number",
         "on_hand",
         "reserved",

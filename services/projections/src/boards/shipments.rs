@@ -19,10 +19,10 @@ use crate::{
 /// What shipments can be filtered and ordered by.
 pub static SHIPMENTS: [Column; 14] = [
     column("shipment", Kind::Code(Known::Anything), "shipment_id"),
-    column("from", Kind::Code(Known::Facility), "origin_id"),
-    column("to", Kind::Code(Known::Facility), "destination_id"),
-    column("from_region", Kind::Region, "origin_id"),
-    column("to_region", Kind::Region, "destination_id"),
+    column("origin", Kind::Code(Known::Facility), "origin_id"),
+    column("destination", Kind::Code(Known::Facility), "destination_id"),
+    column("origin_region", Kind::Region, "origin_id"),
+    column("destination_region", Kind::Region, "destination_id"),
     column("state", Kind::State(words!(ShipmentState)), "state"),
     column("custodian", Kind::Code(Known::Organisation), "custodian_id"),
     column("item", Kind::Listed(Known::Item), "item_ids"),

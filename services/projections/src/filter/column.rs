@@ -161,6 +161,15 @@ const ORDERED_AND_HAS: &[Comparator] = &[
 ];
 
 impl Column {
+    /// Whether people mean it: tables and CSV head codes with `facility_id` and the like, where a filter says `facility`.
+    pub fn is_called(&self, name: &str) -> bool {
+        let is_code = matches!(
+            self.kind,
+            Kind::Code(_) | Kind::Through(..) | Kind::Region | Kind::Text
+        );
+        name == self.name || is_code && name.strip_suffix("_id") == Some(self.name)
+    }
+
     /// How it can be compared.
     pub fn comparators(&self) -> &'static [Comparator] {
         match self.kind {

@@ -184,7 +184,7 @@ fn condition(
 /// A condition as a column takes it; else where and why not.
 fn test(restriction: &Restriction, columns: &'static [Column]) -> Result<Test, (usize, String)> {
     let (field, comparator) = (restriction.field.as_str(), restriction.comparator);
-    let Some(column) = columns.iter().find(|column| column.name == field) else {
+    let Some(column) = columns.iter().find(|column| column.is_called(field)) else {
         let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
         let rule = format!(
             "there is no field {field:?}; there are {}",

@@ -63,7 +63,7 @@ impl Order {
                     continue;
                 }
             };
-            let column = columns.iter().find(|column| column.name == name);
+            let column = columns.iter().find(|column| column.is_called(name));
             let Some(column) = column.filter(|column| column.is_orderable()) else {
                 let names: Vec<&str> = columns
                     .iter()

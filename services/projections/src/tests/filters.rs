@@ -125,6 +125,7 @@ macro_rules! pages {
         }
     }};
 }
+pub(super) use pages;
 
 /// The view `current` on both databases after the same history.
 pub fn writers(history: &History, check: impl Fn(&Connection)) {
@@ -309,11 +310,11 @@ fn is_late(it: &Shipment) -> bool {
 #[test]
 fn shipments_pass_a_filter_where_plain_code_says_so() {
     const ATOMS: [Atom<Shipment>; 8] = [
-        ("from = WH-ALA", |it| it.origin_id == "WH-ALA"),
-        ("to_region = KZ-62", |it| {
+        ("origin = WH-ALA", |it| it.origin_id == "WH-ALA"),
+        ("destination_region = KZ-62", |it| {
             region_of(&it.destination_id) == "KZ-62"
         }),
-        ("from_region:KZ-75", |it| {
+        ("origin_region:KZ-75", |it| {
             region_of(&it.origin_id) == "KZ-75"
         }),
         ("state = CANCELLED", |it| {
@@ -324,7 +325,9 @@ fn shipments_pass_a_filter_where_plain_code_says_so() {
             it.lines.iter().any(|line| line.item_id == "TEST-A")
         }),
         ("discrepancy = true", |it| it.discrepancy),
-        ("NOT custodian = CARRIER", |it| it.custodian_id != "CARRIER"),
+        ("NOT custodian_id = CARRIER", |it| {
+            it.custodian_id != "CARRIER"
+        }),
     ];
     let history = eventful();
     let things = shipments(&history);
