@@ -66,6 +66,15 @@ pub fn kazakhstan_midnight_us(day_number: i64) -> i64 {
         .map_or(usual_us, |time| time.timestamp_micros())
 }
 
+/// The offset from UTC, in minutes, of the clock in Kazakhstan, by which lists tell times at many places, at a time in
+/// microseconds since 1970-01-01T00:00:00Z.
+pub fn kazakhstan_offset_minutes(time_us: i64) -> i32 {
+    let time = DateTime::from_timestamp_micros(time_us).unwrap_or_default();
+    let zone = chrono_tz::Asia::Almaty;
+    let offset = zone.offset_from_utc_datetime(&time.naive_utc());
+    offset.fix().local_minus_utc() / 60
+}
+
 /// Whether units with this last day of use, as stored, can no longer be used on a day. Units without one never expire.
 pub fn is_expired(expires_on: &str, today: NaiveDate) -> bool {
     crate::region::parse(expires_on).is_some_and(|last_day| last_day < today)

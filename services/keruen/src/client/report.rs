@@ -93,7 +93,8 @@ Kinds: overrides of rules; facts recorded more than a day after they happened (b
 corrections; goods received by whoever had a hand in approving them (same-person); receipts, \
 dispatches, disposals and so on without a document; adjustments of the books; units that the \
 books could not explain (discrepancy). --min-value is in minor units of any currency. Fields of --filter: kind, facility, \
-region, actor, recorded_at, value, position; see `keruen help filter`. --order-by takes the same.")]
+region, actor, recorded_at, value, position; see `keruen help filter`. --order-by takes the same. \
+Times are by the clock of Kazakhstan.")]
     Exceptions(Exceptions),
     /// State what became of what a donor gave, or an organisation owned, in a period
     #[command(after_help = "\

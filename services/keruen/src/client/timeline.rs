@@ -51,7 +51,7 @@ Examples:
   keruen timeline stock:WH-ALA/TEST-RAPID-A --newest --limit 20
   keruen timeline request:R-JEZ-1 --format json
 
-In the order in which it was recorded. What was recorded more than a day after it happened says so. \
+In the order in which it was recorded, with times by the clock of Kazakhstan. What was recorded more than a day after it happened says so. \
 Every change is an event of the log: `keruen events --tag` prints the events themselves.")]
 pub struct Args {
     /// A kind and an id: donation:ID, batch:ID, request:ID, shipment:ID, facility:CODE, item:CODE, asset:ITEM/SERIAL,

@@ -1,5 +1,6 @@
 //! What can be printed as a row of a table.
 
+use keruen_domain::calendar::kazakhstan_offset_minutes;
 use keruen_proto::{
     cloudevent,
     inventory::v1::StockUnits,
@@ -255,12 +256,20 @@ pub fn external_ids(ids: &[ExternalId]) -> Vec<String> {
         .collect()
 }
 
-/// Time with the place's offset, to what is known of it.
+/// Time by the clock of Kazakhstan, with its offset, wherever it happened: so that times of one output compare. To what
+/// is known of it; a day alone is that of the place.
 pub fn time(occurred_at: Option<&OccurredAt>) -> String {
     let Some(occurred_at) = occurred_at else {
         return String::new();
     };
-    let text = cloudevent::local_time(occurred_at);
+    let utc_offset_minutes = match occurred_at.precision() {
+        TimePrecision::Day => occurred_at.utc_offset_minutes,
+        _ => kazakhstan_offset_minutes(occurred_at.time_us),
+    };
+    let text = cloudevent::local_time(&OccurredAt {
+        utc_offset_minutes,
+        ..*occurred_at
+    });
     let Some((day, rest)) = text.split_once('T') else {
         return text;
     };
@@ -270,6 +279,14 @@ pub fn time(occurred_at: Option<&OccurredAt>) -> String {
         TimePrecision::Minute => format!("{day} {}{offset}", &rest[..5.min(rest.len())]),
         _ => format!("{day} {}{offset}", &rest[..8.min(rest.len())]),
     }
+}
+
+/// When something was recorded, in microseconds, likewise.
+pub fn recorded(time_us: i64) -> String {
+    time(Some(&OccurredAt {
+        time_us,
+        ..OccurredAt::default()
+    }))
 }
 
 /// The documents of something.
@@ -335,17 +352,22 @@ mod tests {
 
     #[test]
     fn a_time_says_no_more_than_is_known() {
-        let at = |precision: TimePrecision| {
+        let by = |precision: TimePrecision, utc_offset_minutes| {
             time(Some(&OccurredAt {
                 time_us: 1_593_590_461_000_000,
-                utc_offset_minutes: 360,
+                utc_offset_minutes,
                 precision: precision.into(),
                 clamped: false,
             }))
         };
-        assert_eq!(at(TimePrecision::Day), "2020-07-01");
-        assert_eq!(at(TimePrecision::Minute), "2020-07-01 14:01+06:00");
-        assert_eq!(at(TimePrecision::Second), "2020-07-01 14:01:01+06:00");
+        // By one clock, wherever it happened.
+        for utc_offset_minutes in [300, 360] {
+            let at = |precision| by(precision, utc_offset_minutes);
+            assert_eq!(at(TimePrecision::Day), "2020-07-01");
+            assert_eq!(at(TimePrecision::Minute), "2020-07-01 14:01+06:00");
+            assert_eq!(at(TimePrecision::Second), "2020-07-01 14:01:01+06:00");
+        }
+        assert_eq!(recorded(1_593_590_461_000_000), "2020-07-01 14:01:01+06:00");
     }
 
     #[test]

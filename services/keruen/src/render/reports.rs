@@ -11,7 +11,7 @@ use keruen_proto::{
 use crate::{
     cells,
     render::{
-        record::{Cell, Record, time},
+        record::{Cell, Record, recorded, time},
         word,
     },
 };
@@ -218,7 +218,7 @@ impl Record for AuditException {
             self.position.to_string(),
             word::field::<AuditExceptionKind>(self.kind),
             time(self.occurred_at.as_ref()),
-            keruen_proto::cloudevent::utc_time(self.recorded_at_us),
+            recorded(self.recorded_at_us),
             self.r#type.rsplit('.').next().unwrap_or_default(),
             &self.subject,
             &self.facility_id,

@@ -1,12 +1,12 @@
 //! Events as people read them.
 
-use keruen_proto::{cloudevent, log::v1::RecordedEvent};
+use keruen_proto::log::v1::RecordedEvent;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     cells,
-    render::record::{Cell, Record, time},
+    render::record::{Cell, Record, recorded, time},
 };
 
 /// What was recorded so long after it happened is late.
@@ -48,7 +48,7 @@ impl Moment {
         Self {
             position: event.position,
             occurred_at: time(event.occurred_at.as_ref()),
-            recorded_at: cloudevent::utc_time(event.recorded_at_us),
+            recorded_at: recorded(event.recorded_at_us),
             recorded_days_late: (late_us > LATE_US).then_some(late_us / LATE_US),
             what: words(event.r#type.rsplit('.').next().unwrap_or_default()),
             actor: event.actor.clone(),
