@@ -113,10 +113,10 @@ fn places_of_a_batch_add_up_to_what_was_received() {
 }
 
 /// What there is of each lot at each facility, and what became of it there, came and was sent on.
-type Lots = BTreeMap<(String, String), BTreeMap<String, [i64; 9]>>;
+pub type Lots = BTreeMap<(String, String), BTreeMap<String, [i64; 9]>>;
 
 /// What came and went by the events; what is there or ended there by plain book-keeping.
-fn plain_lots(events: &[Event]) -> Lots {
+pub fn plain_lots(events: &[Event]) -> Lots {
     let mut lots: BTreeMap<&str, &str> = BTreeMap::new();
     let mut rows: BTreeMap<(String, String, String), [i64; 9]> = BTreeMap::new();
     for event in events {

@@ -15,6 +15,7 @@ mod history;
 mod inbox;
 mod leaving;
 mod lineage;
+mod lists;
 mod lives;
 mod master;
 mod naive;
