@@ -6,8 +6,7 @@ use keruen_domain::{calendar::kazakhstan_day_number, correction::effective_at_us
 use keruen_proto::{Event, log::v1::RecordedEvent, shipments::v1::Shipment};
 
 use crate::{
-    counters::{COLUMNS, counters, counts},
-    counts::Counts,
+    counters::{COLUMNS, Counts, counters, counts},
     database::{Connection, Put, params},
     failure::{Defect, StoreError},
     keys::{StockKey, StockRef, TwoRef},

@@ -1,82 +1,9 @@
-//! The counters of a stock row, and what a movement adds to them.
+//! What a movement adds to the counters of stock rows.
 
-use crate::movement::{Kind, Movement, Standing};
-
-/// Quantities of one stock row, in base units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// There.
-    pub on_hand: i64,
-    /// Of those, claimed by shipments.
-    pub reserved: i64,
-    /// Of those, neither claimed nor to be used. In a change, the units held here by themselves.
-    pub held: i64,
-    /// On the way to here, or missing and not settled.
-    pub in_transit: i64,
-    /// Entered the books here.
-    pub received: i64,
-    /// Used up here.
-    pub consumed: i64,
-    /// Disposed of here.
-    pub disposed: i64,
-    /// Lost here, or on the way to here.
-    pub lost: i64,
-    /// Passed to an owner here.
-    pub title_in: i64,
-    /// Given up by an owner here.
-    pub title_out: i64,
-    /// Given back from here.
-    pub returned: i64,
-    /// Became part of kits here, or ceased to be a kit.
-    pub converted: i64,
-    /// On the way from here, or missing and not settled: what is in transit elsewhere.
-    pub in_transit_out: i64,
-}
-
-impl Counts {
-    /// The sum; `None` beyond what 64 bits hold.
-    pub fn plus(self, other: Self) -> Option<Self> {
-        Some(Self {
-            on_hand: self.on_hand.checked_add(other.on_hand)?,
-            reserved: self.reserved.checked_add(other.reserved)?,
-            held: self.held.checked_add(other.held)?,
-            in_transit: self.in_transit.checked_add(other.in_transit)?,
-            received: self.received.checked_add(other.received)?,
-            consumed: self.consumed.checked_add(other.consumed)?,
-            disposed: self.disposed.checked_add(other.disposed)?,
-            lost: self.lost.checked_add(other.lost)?,
-            title_in: self.title_in.checked_add(other.title_in)?,
-            title_out: self.title_out.checked_add(other.title_out)?,
-            returned: self.returned.checked_add(other.returned)?,
-            converted: self.converted.checked_add(other.converted)?,
-            in_transit_out: self.in_transit_out.checked_add(other.in_transit_out)?,
-        })
-    }
-
-    /// The opposite change.
-    fn taken_off(self) -> Self {
-        Self {
-            on_hand: -self.on_hand,
-            reserved: -self.reserved,
-            held: -self.held,
-            in_transit: -self.in_transit,
-            received: -self.received,
-            consumed: -self.consumed,
-            disposed: -self.disposed,
-            lost: -self.lost,
-            returned: -self.returned,
-            converted: -self.converted,
-            title_in: -self.title_in,
-            title_out: -self.title_out,
-            in_transit_out: -self.in_transit_out,
-        }
-    }
-
-    /// Whether there is nothing to tell.
-    pub fn is_zero(self) -> bool {
-        self == Self::default()
-    }
-}
+use crate::{
+    counters::Counts,
+    movement::{Kind, Movement, Standing},
+};
 
 /// What a movement counts for where it happens.
 fn here(movement: &Movement<'_>) -> Counts {

@@ -14,8 +14,7 @@ use std::{
 use keruen_domain::calendar::kazakhstan_midnight_us;
 
 use crate::{
-    counters::{COLUMNS, counters},
-    counts::Counts,
+    counters::{COLUMNS, Counts, counters},
     database::{Connection, Put, params},
     failure::StoreError,
     table,

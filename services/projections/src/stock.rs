@@ -5,7 +5,7 @@ use prost::Message;
 
 use crate::{
     clauses::{Clauses, Value},
-    counters::{COLUMNS, COUNTERS, counts},
+    counters::{COUNTERS, NAMES, counts},
     database::{Connection, Row},
     failure::StoreError,
     fields::Fields,
@@ -405,7 +405,7 @@ impl StockQuery {
         let where_clause = clauses.where_clause();
         // One row more than asked for tells whether there is a next page.
         let limit = self.paging.limit(&mut clauses);
-        let sums = SUMS;
+        let sums = sums();
         // What there is no longer has no row of its own today; in the past, and where what is on its way stands apart, it
         // has one that is all 0.
         if past.is_some() || by_custodian {
@@ -423,17 +423,18 @@ impl StockQuery {
     }
 }
 
-const SUMS: &str = "CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGINT), CAST(SUM(s.held) AS BIGINT), \
-                    CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.received) AS BIGINT), \
-                    CAST(SUM(s.consumed) AS BIGINT), CAST(SUM(s.disposed) AS BIGINT), CAST(SUM(s.lost) AS BIGINT), \
-                    CAST(SUM(s.returned) AS BIGINT), CAST(SUM(s.converted) AS BIGINT), \
-                    CAST(SUM(s.title_in) AS BIGINT), CAST(SUM(s.title_out) AS BIGINT), \
-                    CAST(SUM(s.in_transit_out) AS BIGINT)";
+/// What the counters of the rows of a group add up to.
+fn sums() -> String {
+    let sums = NAMES
+        .iter()
+        .map(|column| format!("CAST(SUM(s.{column}) AS BIGINT)"));
+    sums.collect::<Vec<_>>().join(", ")
+}
 
 /// That any of the sums is not 0.
 fn something() -> String {
-    let columns = COLUMNS.split(", ");
-    let conditions: Vec<_> = columns
+    let conditions: Vec<_> = NAMES
+        .iter()
         .map(|column| format!("SUM(s.{column}) <> 0"))
         .collect();
     format!("({})", conditions.join(" OR "))

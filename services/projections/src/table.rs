@@ -1,5 +1,7 @@
 //! The tables of views: what a statement that writes one has to know of it.
 
+use crate::counters;
+
 /// A table.
 #[derive(Debug)]
 pub struct Table {
@@ -20,13 +22,53 @@ pub enum Conflict {
     Add,
 }
 
+/// Columns as they stand below: the counters of a row, or one by its name.
+macro_rules! columns {
+    (COUNTERS) => {
+        counters::NAMES
+    };
+    ($column:literal) => {
+        &[$column]
+    };
+}
+
+/// How many columns these are.
+const fn length(parts: &[&[&str]]) -> usize {
+    let (mut length, mut part) = (0, 0);
+    while part < parts.len() {
+        length += parts[part].len();
+        part += 1;
+    }
+    length
+}
+
+/// All of them, one after the other.
+const fn joined<const LENGTH: usize>(parts: &[&[&'static str]]) -> [&'static str; LENGTH] {
+    let mut columns = [""; LENGTH];
+    let (mut next, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut column = 0;
+        while column < parts[part].len() {
+            columns[next] = parts[part][column];
+            next += 1;
+            column += 1;
+        }
+        part += 1;
+    }
+    columns
+}
+
 macro_rules! tables {
-    ($($name:ident = $table:literal [$($key:literal),+] [$($column:literal),* $(,)?];)*) => {$(
+    ($($name:ident = $table:literal [$($key:literal),+] [$($column:tt),* $(,)?];)*) => {$(
         #[doc = concat!("`", $table, "`, see the schema.")]
         pub static $name: Table = Table {
             name: $table,
             keys: &[$($key),+],
-            columns: &[$($column),*],
+            columns: {
+                const PARTS: &[&[&str]] = &[$(columns!($column)),*];
+                const COLUMNS: [&str; length(PARTS)] = joined(PARTS);
+                &COLUMNS
+            },
         };
     )*};
 }
@@ -71,13 +113,9 @@ tables! {
     GOODS = "goods" ["goods_id"] ["facility_id", "is_open", "created_position", "resource"];
     REQUEST_SHIPMENTS = "request_shipments" ["request_id", "shipment_id"] [];
     STOCK = "stock" ["facility_id", "item_id", "batch_id", "owner_id", "serial_number"] [
-        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out", "in_transit_out", "held_here", "lot"
+        COUNTERS, "held_here", "lot"
     ];
-    STOCK_TOTALS = "stock_totals" ["facility_id", "item_id"] [
-        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out", "in_transit_out"
-    ];
+    STOCK_TOTALS = "stock_totals" ["facility_id", "item_id"] [COUNTERS];
     PLACES = "places" ["batch_id", "owner_id", "facility_id", "status", "shipment_id"] [
         "quantity", "since_position"
     ];
@@ -92,30 +130,17 @@ tables! {
     ];
     APPROVALS = "approvals" ["subject", "person_ref"] [];
     PAIRS = "pairs" ["pair_id"] [
-        "facility_id", "item_id", "first_day",
-        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out", "in_transit_out"
+        "facility_id", "item_id", "first_day", COUNTERS
     ];
     HOLDINGS = "holdings" ["holding_id"] [
         "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"
     ];
-    CHANGES = "changes" ["holding_id", "occurred_at_us", "position"] [
-        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out", "in_transit_out"
-    ];
+    CHANGES = "changes" ["holding_id", "occurred_at_us", "position"] [COUNTERS];
     PAIR_CHANGES = "pair_changes" ["position", "pair_id"] [
-        "occurred_at_us", "is_late",
-        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out", "in_transit_out"
+        "occurred_at_us", "is_late", COUNTERS
     ];
-    BALANCES = "balances" ["position", "pair_id"] [
-        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out", "in_transit_out"
-    ];
-    CLOSINGS = "closings" ["day", "pair_id"] [
-        "on_hand", "reserved", "held", "in_transit", "received", "consumed", "disposed", "lost", "returned",
-        "converted", "title_in", "title_out", "in_transit_out"
-    ];
+    BALANCES = "balances" ["position", "pair_id"] [COUNTERS];
+    CLOSINGS = "closings" ["day", "pair_id"] [COUNTERS];
     DAYS = "days" ["day"] ["changes", "is_closed"];
 }
 

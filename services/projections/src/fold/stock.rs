@@ -7,7 +7,8 @@ use keruen_proto::{Event, inventory::v1::ItemQuality};
 
 use super::Fold;
 use crate::{
-    counts::{Counts, changes},
+    counters::Counts,
+    counts::changes,
     failure::{Defect, StoreError},
     keys::StockRef,
     movement::{Kind, Movement},

@@ -27,7 +27,7 @@ use self::{
 };
 use crate::{
     chronicle::HoldingKey,
-    counts::Counts,
+    counters::Counts,
     database::{Connection, Delete, Value},
     failure::StoreError,
     keys::{PlaceKey, StockKey},

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Rows, delete_if, remember};
 use crate::{
-    counters::{COLUMNS, COUNTERS, counters, counts},
-    counts::Counts,
+    counters::{COLUMNS, COUNTERS, Counts, counters, counts},
     database::{Delete, Put, params},
     failure::StoreError,
     keys::{StockKey, StockRef, TwoRef},

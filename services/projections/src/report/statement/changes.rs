@@ -12,8 +12,7 @@ use keruen_proto::{
 
 use crate::{
     clauses::{Clauses, Value},
-    counters::{COLUMNS, counts},
-    counts::Counts,
+    counters::{COLUMNS, Counts, counts},
     database::{Connection, params},
     paging::sized,
     refusal::Refusal,
