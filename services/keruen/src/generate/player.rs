@@ -47,11 +47,20 @@ impl Outcome {
     }
 }
 
+/// What a verb takes.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    /// The options that all commands share.
+    is_mutation: bool,
+    /// From which position on its answer is to be.
+    min_position: bool,
+}
+
 /// Gives commands, and remembers what came of them.
 pub struct Player {
     definition: clap::Command,
-    /// Whether a verb takes the options that all commands share, by its words.
-    mutations: HashMap<String, bool>,
+    /// Which options a verb takes, by its words.
+    verbs: HashMap<String, Taken>,
     session: Session,
     printed: Arc<Mutex<Vec<u8>>>,
     namespace: Uuid,
@@ -69,7 +78,7 @@ impl Player {
         let name = format!("{seed} {today}");
         Self {
             definition: Cli::definition(),
-            mutations: HashMap::new(),
+            verbs: HashMap::new(),
             session: Session::printing_to(server, Arc::clone(&printed)),
             printed,
             namespace: Uuid::new_v5(&COMMANDS, name.as_bytes()),
@@ -121,7 +130,13 @@ impl Player {
             words.extend(["--json".to_owned(), file.path().display().to_string()]);
         }
         words.insert(0, "keruen".to_owned());
-        if self.is_mutation(&words) {
+        let taken = self.taken(&words);
+        if taken.min_position && self.report.position > 0 && !line.contains("--min-position") {
+            // Views may lag behind what was recorded a moment ago.
+            let position = self.report.position.to_string();
+            words.extend(["--min-position".to_owned(), position]);
+        }
+        if taken.is_mutation {
             self.report.commands += 1;
             let name = self.report.commands.to_string();
             let command_id = Uuid::new_v5(&self.namespace, name.as_bytes());
@@ -188,8 +203,8 @@ impl Player {
         self.printed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the verb of a command line gives a command.
-    fn is_mutation(&mut self, words: &[String]) -> bool {
+    /// What the verb of a command line takes.
+    fn taken(&mut self, words: &[String]) -> Taken {
         let mut verb = &self.definition;
         let mut name = String::new();
         for word in &words[1..] {
@@ -200,9 +215,12 @@ impl Player {
             name.push_str(word);
             name.push(' ');
         }
-        *self.mutations.entry(name).or_insert_with(|| {
-            verb.get_arguments()
-                .any(|argument| argument.get_id() == "command_id")
+        *self.verbs.entry(name).or_insert_with(|| {
+            let has = |id: &str| verb.get_arguments().any(|argument| argument.get_id() == id);
+            Taken {
+                is_mutation: has("command_id"),
+                min_position: has("min_position"),
+            }
         })
     }
 }
