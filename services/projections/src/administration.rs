@@ -102,6 +102,7 @@ impl ProjectionService for ProjectionEndpoint {
                 RebuildRefusal::KeptElsewhere { .. } => {
                     (Code::FailedPrecondition, "VIEW_KEPT_ELSEWHERE")
                 }
+                RebuildRefusal::NoRoom { .. } => (Code::ResourceExhausted, "DISK_FULL"),
                 RebuildRefusal::UnderWay { .. } => (Code::FailedPrecondition, "VIEW_UNDER_WAY"),
             };
             status::with_reason(code, refusal.to_string(), reason, Vec::new())

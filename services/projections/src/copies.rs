@@ -43,6 +43,9 @@ pub struct CopyName {
 /// How long a server may take to tell of a lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a copy is waited for that somebody reads, as PostgreSQL wants it said: meanwhile nothing is followed.
+const DROP_PATIENCE: &str = "1s";
+
 const UNFINISHED: &str = "building";
 
 impl CopyName {
@@ -200,6 +203,7 @@ impl Place {
         if !writer.is_whole()? {
             writer.start_over(&[])?;
         }
+        writer.note_files();
         Ok(writer)
     }
 
@@ -229,6 +233,8 @@ impl Place {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(copy.file());
+                // A journal that a deleted file of that name has left would be taken for its own.
+                remove_file(&folder.join(finished.file()))?;
                 // Whoever has it open would go on writing under its old name.
                 Connection::open_file_to_build(&path)?.execute_batch("BEGIN EXCLUSIVE; COMMIT")?;
                 fs::File::open(&path)?.sync_all()?;
@@ -256,32 +262,48 @@ impl Place {
         }
     }
 
-    /// Removes a copy. What still reads a file keeps it until it is done; on a server it is waited for.
+    /// Whether a copy is a file that is not there; what a server has is not looked at.
+    pub fn is_deleted(&self, copy: &CopyName) -> bool {
+        self.file(copy).is_some_and(|file| !file.exists())
+    }
+
+    /// Removes a copy. What still reads a file keeps it until it is done; on a server that is waited for, shortly.
     pub fn remove(&self, copy: &CopyName) -> Result<(), StoreError> {
         match self {
             Self::Folder(folder) => remove_file(&folder.join(copy.file())),
-            Self::Server(address) => address
-                .connect("pg_catalog", None)?
-                .execute_batch(&format!("DROP SCHEMA IF EXISTS {} CASCADE", copy.schema())),
+            Self::Server(address) => address.connect("pg_catalog", None)?.execute_batch(&format!(
+                "SET lock_timeout = '{DROP_PATIENCE}'; DROP SCHEMA IF EXISTS {} CASCADE",
+                copy.schema()
+            )),
         }
     }
 
-    /// Removes copies that nobody needs. What can't be removed only takes space.
-    pub fn tidy(&self, view: &View) {
+    /// Removes copies that nobody needs; answers with whether none is left. What can't be removed only takes space.
+    pub fn tidy(&self, view: &View) -> bool {
         let outdated = match self.copies(view) {
             Ok(copies) => copies.outdated,
             Err(error) => {
-                return tracing::warn!(view = view.name, %error, "old copies of a view are unknown");
+                tracing::warn!(view = view.name, %error, "old copies of a view are unknown");
+                return false;
             }
         };
+        let mut is_tidy = true;
         for copy in outdated {
-            if let Err(error) = self.remove(&copy) {
-                tracing::warn!(view = view.name, copy = copy.schema(), %error, "an old copy of a view can't be removed");
+            let Err(error) = self.remove(&copy) else {
+                continue;
+            };
+            is_tidy = false;
+            let (view, copy) = (view.name, copy.schema());
+            if database::is_locked(&error) {
+                tracing::debug!(view, copy, "an old copy of a view is still read");
+            } else {
+                tracing::warn!(view, copy, %error, "an old copy of a view can't be removed");
             }
         }
         if let Self::Folder(folder) = self {
             remove_former(folder);
         }
+        is_tidy
     }
 
     /// Becomes the only one to write the copies of a view, as long as the answer lives; `None` where somebody else is.

@@ -307,6 +307,22 @@ pub fn is_unreadable(error: &StoreError) -> bool {
     )
 }
 
+/// Whether there is no room on the disk.
+pub fn is_full(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+    )
+}
+
+/// Whether somebody else holds what was to be changed: `lock_not_available`.
+pub fn is_locked(error: &StoreError) -> bool {
+    let StoreError::Postgres(sqlx::Error::Database(error)) = error else {
+        return false;
+    };
+    error.code().is_some_and(|code| code == "55P03")
+}
+
 /// Parameters as PostgreSQL numbers them. No statement here has a question mark in it otherwise.
 fn numbered(sql: &str) -> String {
     sql.replace('?', "$")

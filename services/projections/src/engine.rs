@@ -7,6 +7,7 @@ use std::{
 };
 
 use keruen_log::{Log, Page, Query, Range, ReadError};
+use keruen_proto::Event;
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
@@ -14,11 +15,12 @@ use tokio::{
 };
 
 use crate::{
-    copies::{Copies, CopyName, Lock},
+    copies::{CopyName, Lock},
     database,
-    failure::StoreError,
+    failure::{Defect, StoreError},
     reading::Readings,
     rebuild::{self, Built},
+    room::NoRoom,
     views::{Keeper, Parked, Status, Views},
     writer::{Checkpoint, Writer},
 };
@@ -31,6 +33,8 @@ const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a view that another process writes is looked at, and how often that is tried to be taken over.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const TAKE_OVER_INTERVAL: Duration = Duration::from_secs(1);
+/// What is said where another process writes the view, and does not.
+const NOT_MOVED: &str = "the node that keeps the view does not move it; `keruen projections` asked of that one tells why";
 
 /// Views that follow a log. Dropping it stops them too, a little later.
 #[derive(Debug)]
@@ -68,6 +72,7 @@ impl Views {
                 runtime: Handle::current(),
                 stop: stop.subscribe(),
                 asked: keeper.rebuild_asked.subscribe(),
+                doubted: keeper.doubted.subscribe(),
             };
             tokio::spawn(follower.run_on_a_thread())
         });
@@ -84,12 +89,18 @@ pub(crate) enum FollowError {
     Log(#[from] ReadError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     #[error("no thread can be started: {0}")]
     Thread(#[from] std::io::Error),
     #[error("the thread that builds the view ended")]
     ThreadEnded,
     #[error("the right to write the view was lost")]
     LostLock,
+    #[error("the copy that was built can't answer: {0}")]
+    NotBuilt(String),
+    #[error("it is gone")]
+    LostCopy,
     #[error("the log has lost the event at position {position}, at which the view stands")]
     LostEvent { position: u64 },
 }
@@ -105,6 +116,8 @@ pub(crate) struct Follower {
     pub stop: watch::Receiver<bool>,
     /// Wakes whenever somebody asks for a rebuild.
     asked: watch::Receiver<u64>,
+    /// Wakes whenever a question has met what speaks against the rows.
+    doubted: watch::Receiver<u64>,
 }
 
 /// The right to write a view, and whoever builds a copy of it under that right. Both outlast a failure to follow.
@@ -139,6 +152,15 @@ impl Held {
     }
 }
 
+/// A view that another process writes, and that is not at the head.
+struct Still {
+    /// Where it stands.
+    position: u64,
+    since: Instant,
+    /// Whether the next event can be taken in, once that was looked at.
+    next: Option<Option<Parked>>,
+}
+
 /// Why a wait ended.
 enum Wake {
     /// The log has moved, or it is time to look.
@@ -147,6 +169,8 @@ enum Wake {
     Closed,
     /// Somebody asked for a rebuild.
     Rebuild,
+    /// A question has met what speaks against the rows.
+    Doubt,
     /// The rebuild has ended.
     Built(Result<Option<Built>, FollowError>),
     /// It is over.
@@ -190,11 +214,18 @@ impl Follower {
             match self.follow(&mut held) {
                 Ok(()) => break,
                 Err(error) => {
-                    fail(&self.keeper, &error.to_string());
-                    if self.discard_if_damaged(&error, |copies| copies.answering) {
-                        // The next copy may have its name; whoever has this one open would read it for ever.
-                        self.keeper.answer_no_more();
+                    let error = match error {
+                        FollowError::Store(error) if held.is_some() => {
+                            FollowError::Store(error.of_own_version())
+                        }
+                        other => other,
+                    };
+                    // What another process writes is left to that one.
+                    let is_writer = held.as_ref().is_some_and(|held| held.lock.is_held());
+                    if is_writer && is_lost(&error) {
+                        self.discard_answering();
                     }
+                    fail(&self.keeper, &error.to_string());
                 }
             }
             let moved = self.keeper.status().position != before;
@@ -208,31 +239,53 @@ impl Follower {
         self.leave(held);
     }
 
-    /// A copy whose file is damaged would answer for ever as it stands, or fail: it makes room for one that is built anew.
-    /// Answers with whether it was.
-    fn discard_if_damaged(
-        &self,
-        error: &FollowError,
-        which: fn(Copies) -> Option<CopyName>,
-    ) -> bool {
-        let FollowError::Store(error) = error else {
-            return false;
+    /// A copy that is gone or damaged would answer for ever as it stands, or fail: it makes room for one that is built anew.
+    fn discard_answering(&self) {
+        let keeper = &self.keeper;
+        // Whoever has it open would read it for ever.
+        let answered = keeper.answer_no_more();
+        keeper.update(|status| {
+            status.ready = false;
+            status.position = 0;
+            true
+        });
+        let copy = match answered {
+            Some(copy) => Ok(Some(copy)),
+            None => keeper.place.copies(keeper.view).map(|it| it.answering),
         };
-        if !database::is_unreadable(error) {
-            return false;
+        self.discard(copy);
+    }
+
+    /// What was left unfinished is of no use where its rows are gone or damaged, and only in the way where the disk is full,
+    /// unless nothing else answers.
+    fn discard_unfinished(&self, error: &FollowError) {
+        let (keeper, is_full) = (&self.keeper, is_full(error));
+        if !is_full && !is_lost(error) {
+            return;
         }
-        let (place, view) = (&self.keeper.place, self.keeper.view);
-        let removed = place.copies(view).and_then(|copies| {
-            let damaged = which(copies);
-            damaged.map(|copy| place.remove(&copy)).transpose()
+        let copies = keeper.place.copies(keeper.view);
+        let unfinished = copies.map(|copies| {
+            let is_needed = is_full && copies.answering.is_none();
+            copies.unfinished.filter(|_| !is_needed)
+        });
+        if let (true, Ok(Some(copy))) = (is_full, &unfinished) {
+            keeper.outgrow(copy);
+        }
+        self.discard(unfinished);
+    }
+
+    fn discard(&self, copy: Result<Option<CopyName>, StoreError>) {
+        let view = self.keeper.view.name;
+        let removed = copy.and_then(|copy| {
+            let remove = |copy: CopyName| self.keeper.place.remove(&copy);
+            copy.map(remove).transpose()
         });
         match removed {
-            Ok(_) => tracing::warn!(view = view.name, "a damaged view is built anew"),
+            Ok(_) => tracing::warn!(view, "what is no good of a view is built anew"),
             Err(error) => {
-                tracing::error!(view = view.name, %error, "a damaged view can't be removed");
+                tracing::error!(view, %error, "what is no good of a view can't be removed")
             }
         }
-        true
     }
 
     /// Waits, or until it is over.
@@ -256,25 +309,25 @@ impl Follower {
         let Some(mut writer) = self.copy_to_write(held)? else {
             return Ok(());
         };
-        self.keeper.place.tidy(self.keeper.view);
         let mut standing = self.attach(&mut writer)?;
         let (mut is_parked, mut is_switched) = (false, true);
         let mut wake_up = self.log.watch_head();
-        let mut tidy_at: Option<Instant> = None;
+        let mut tidy_at = Some(Instant::now());
+        let mut examine_at = Instant::now();
         loop {
             if self.is_stopped() {
                 return Ok(());
             }
+            if examine_at <= Instant::now() {
+                self.examine(held, &writer, &standing)?;
+                examine_at = Instant::now() + self.keeper.options.poll_interval;
+            }
             if held.retry_at.is_some_and(|due| due <= Instant::now()) {
-                // Whoever has the right by now builds that copy.
-                if !held.lock.is_held() {
-                    return Err(FollowError::LostLock);
-                }
                 self.begin_to_build(held)?;
             }
             if tidy_at.is_some_and(|due| due <= Instant::now()) {
-                tidy_at = None;
-                self.keeper.place.tidy(self.keeper.view);
+                let is_tidy = self.keeper.place.tidy(self.keeper.view);
+                tidy_at = (!is_tidy).then(|| Instant::now() + self.keeper.options.max_query);
             }
             wake_up.mark_unchanged();
             let mut is_complete = true;
@@ -290,6 +343,7 @@ impl Follower {
             let is_waiting = is_complete || is_parked;
             match self.wait(&mut wake_up, held, is_waiting, is_parked) {
                 Wake::Log => {}
+                Wake::Doubt => examine_at = Instant::now(),
                 Wake::Closed => {
                     return Err(ReadError::Unavailable("the log was closed".to_owned()).into());
                 }
@@ -300,7 +354,9 @@ impl Follower {
                     self.end_build(held);
                     if let Some(built) = built {
                         drop(writer);
-                        let Some(next) = self.switch_to(&built.copy, standing.position)? else {
+                        let switched = self.switch_to(held, &built, standing.position);
+                        let Some(next) = switched.map_err(|error| self.not_built(held, &error))?
+                        else {
                             return Ok(());
                         };
                         writer = next;
@@ -316,22 +372,46 @@ impl Follower {
         }
     }
 
+    /// Fails where another process may write the view by now, or what this one writes is no longer what is read.
+    fn examine(
+        &self,
+        held: &Held,
+        writer: &Writer,
+        standing: &Checkpoint,
+    ) -> Result<(), FollowError> {
+        if !held.lock.is_held() {
+            return Err(FollowError::LostLock);
+        }
+        if let Some(damage) = self.keeper.damage() {
+            return Err(StoreError::Lost(damage).into());
+        }
+        writer.look_for_rows()?;
+        if writer.checkpoint()?.position != standing.position {
+            return Err(StoreError::Overtaken.into());
+        }
+        Ok(())
+    }
+
     /// Becomes the only one to write the view; until then it is read as another process writes it. `None` where it is
     /// over.
     fn become_writer(&mut self) -> Result<Option<Lock>, FollowError> {
+        let mut still = None;
         while !self.is_stopped() {
             if let Some(lock) = self.keeper.place.lock(self.keeper.view)? {
                 self.keeper
                     .update(|status| std::mem::take(&mut status.is_kept_elsewhere));
                 return Ok(Some(lock));
             }
-            self.look_on()?;
+            // Whoever writes it is the one to ask for a rebuild.
+            self.asked.mark_unchanged();
+            self.keeper.update(|status| status.rebuild.take().is_some());
+            self.look_on(&mut still)?;
         }
         Ok(None)
     }
 
     /// Answers from what another process writes, for a while.
-    fn look_on(&mut self) -> Result<(), FollowError> {
+    fn look_on(&mut self, still: &mut Option<Still>) -> Result<(), FollowError> {
         let (keeper, begun) = (self.keeper.clone(), Instant::now());
         let answering = keeper.place.copies(keeper.view)?.answering;
         let reader = answering
@@ -346,22 +426,86 @@ impl Follower {
             let checkpoint = crate::writer::checkpoint(&reader)?;
             if checkpoint.log_id == head.log_id {
                 keeper.answer_from(&copy);
-                let head_position = *self.log.watch_head().borrow();
+                let head_position = (*self.log.watch_head().borrow())
+                    .max(head.position)
+                    .max(checkpoint.position);
+                let parked = self.parked_elsewhere(still, checkpoint.position, head_position)?;
+                let is_stuck = still.as_ref().is_some_and(|still| {
+                    parked.is_none() && still.since.elapsed() >= keeper.options.max_wait
+                });
+                if is_stuck {
+                    fail(&keeper, NOT_MOVED);
+                }
                 keeper.update(|status| {
                     let before = status.clone();
                     status.ready = true;
                     status.is_kept_elsewhere = true;
                     status.version = copy.version;
                     status.position = checkpoint.position;
-                    status.head_position =
-                        head_position.max(head.position).max(checkpoint.position);
-                    status.failure = None;
+                    status.head_position = head_position;
+                    status.parked = parked;
+                    if !is_stuck {
+                        status.failure = None;
+                    }
                     *status != before
                 });
             }
             self.pause(LOOK_INTERVAL);
         }
         Ok(())
+    }
+
+    /// The event that the process which writes the view can't pass either, as far as its bytes tell: looked at where the view
+    /// has not moved for a while.
+    fn parked_elsewhere(
+        &self,
+        still: &mut Option<Still>,
+        position: u64,
+        head_position: u64,
+    ) -> Result<Option<Parked>, FollowError> {
+        if position >= head_position {
+            *still = None;
+            return Ok(None);
+        }
+        let known = match still.take() {
+            Some(known) if known.position == position => known,
+            _ => Still {
+                position,
+                since: Instant::now(),
+                next: None,
+            },
+        };
+        let known = still.insert(known);
+        if known.since.elapsed() < TAKE_OVER_INTERVAL {
+            return Ok(None);
+        }
+        if let Some(next) = &known.next {
+            return Ok(next.clone());
+        }
+        let parked = self.undecodable_after(position)?;
+        if let Some(parked) = &parked {
+            let view = self.keeper.view.name;
+            tracing::error!(view, %parked, "a view that another node keeps is parked");
+        }
+        known.next = Some(parked.clone());
+        Ok(parked)
+    }
+
+    /// The event after a position, if it can't be decoded.
+    fn undecodable_after(&self, position: u64) -> Result<Option<Parked>, FollowError> {
+        let range = Range::after(position).up_to(position + 1);
+        let query = Query::default();
+        let read = self.log.read(&query, range, 1);
+        let page = self.runtime.block_on(read)?;
+        let parked = page.events.first().and_then(|event| {
+            let error = Event::decode(&event.r#type, &event.data).err()?;
+            Some(Parked {
+                position: event.position,
+                r#type: event.r#type.clone(),
+                defect: Defect::Undecodable(error.to_string()),
+            })
+        });
+        Ok(parked)
     }
 
     /// Opens the copy that is to be written. Where there is none, it is built first, while an older version answers.
@@ -379,8 +523,11 @@ impl Follower {
             return Ok(Some(writer));
         }
         let log = self.runtime.block_on(self.log.head())?;
-        if copies.answering.is_none() && log.position <= keeper.options.build_from_events {
-            let copy = keeper.place.next_copy(keeper.view, false)?;
+        // What is being built already would be older than a copy that is begun now.
+        let is_building = held.rebuilding.is_some() || copies.unfinished.is_some();
+        let is_short = log.position <= keeper.options.build_from_events;
+        if copies.answering.is_none() && !is_building && is_short {
+            let copy = keeper.next_copy(false)?;
             return Ok(Some(keeper.place.open_writer(keeper.view, &copy)?));
         }
         if let Some(older) = copies.answering {
@@ -395,13 +542,15 @@ impl Follower {
                 Wake::Stop => return Ok(None),
                 Wake::Built(built) => {
                     self.end_build(held);
-                    let Some(built) = built? else {
-                        return Ok(None);
-                    };
                     let position = keeper.status().position;
-                    return self.switch_to(&built.copy, position);
+                    let switched = match built {
+                        Ok(Some(built)) => self.switch_to(held, &built, position),
+                        Ok(None) => return Ok(None),
+                        Err(error) => Err(error),
+                    };
+                    return switched.map_err(|error| self.not_built(held, &error));
                 }
-                Wake::Log | Wake::Closed | Wake::Rebuild => {
+                Wake::Log | Wake::Closed | Wake::Rebuild | Wake::Doubt => {
                     let head_position = *wake_up.borrow();
                     keeper.update(|status| {
                         std::mem::replace(&mut status.head_position, head_position) != head_position
@@ -436,10 +585,22 @@ impl Follower {
 
     /// Makes a copy that has been built the one that answers, once it is as far as the one before. `None` where it is
     /// over.
-    fn switch_to(&mut self, copy: &CopyName, at_least: u64) -> Result<Option<Writer>, FollowError> {
-        let keeper = self.keeper.clone();
+    fn switch_to(
+        &self,
+        held: &Held,
+        built: &Built,
+        at_least: u64,
+    ) -> Result<Option<Writer>, FollowError> {
+        let (keeper, copy) = (self.keeper.clone(), &built.copy);
+        if !held.lock.is_held() {
+            return Err(FollowError::LostLock);
+        }
         let mut writer = keeper.place.open_writer(keeper.view, copy)?;
         let mut standing = writer.checkpoint()?;
+        // One that was deleted meanwhile has just been made again, empty.
+        if standing.position < built.position {
+            return Err(FollowError::LostCopy);
+        }
         while standing.position < at_least {
             if self.is_stopped() {
                 return Ok(None);
@@ -463,7 +624,14 @@ impl Follower {
     }
 
     /// Lets another thread build a copy.
-    fn begin_to_build(&self, held: &mut Held) -> Result<(), FollowError> {
+    fn begin_to_build(&mut self, held: &mut Held) -> Result<(), FollowError> {
+        if !held.lock.is_held() {
+            // Should this one get the right again, it builds what it was asked for.
+            if held.is_building() || self.keeper.status().rebuild.is_some() {
+                self.asked.mark_changed();
+            }
+            return Err(FollowError::LostLock);
+        }
         let (done, built) = oneshot::channel();
         let (stop, stopped) = watch::channel(false);
         let follower = Self {
@@ -505,7 +673,7 @@ impl Follower {
     /// A rebuild that failed leaves everything as it is, and goes on a little later.
     fn put_off(&self, held: &mut Held, error: &FollowError) {
         held.rebuilding = None;
-        self.discard_if_damaged(error, |copies| copies.unfinished);
+        self.discard_unfinished(error);
         held.retry_at = Some(Instant::now() + held.retry_delay);
         held.retry_delay = (held.retry_delay * 2).min(LAST_RETRY);
         let message = error.to_string();
@@ -519,6 +687,12 @@ impl Follower {
             }
             is_new
         });
+    }
+
+    /// The same where a copy was built, or was to be before anything answers, and can't be taken over.
+    fn not_built(&self, held: &mut Held, error: &FollowError) -> FollowError {
+        self.put_off(held, error);
+        FollowError::NotBuilt(error.to_string())
     }
 
     /// Waits for whoever builds to stop, and gives up the right to write.
@@ -563,13 +737,14 @@ impl Follower {
                 None => std::future::pending().await,
             }
         };
-        let (stop, asked) = (&mut self.stop, &mut self.asked);
+        let (stop, asked, doubted) = (&mut self.stop, &mut self.asked, &mut self.doubted);
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => Wake::Stop,
                 built = built => Wake::Built(built),
                 _ = asked.changed(), if !is_building => Wake::Rebuild,
+                _ = doubted.changed() => Wake::Doubt,
                 moved = wake_up.changed(), if is_waiting && !is_parked => {
                     if moved.is_ok() { Wake::Log } else { Wake::Closed }
                 }
@@ -654,11 +829,13 @@ impl Follower {
                     "a view is of another log or of events that it lost, building it anew"
                 );
             }
+            self.keeper.go_back_to(0);
             writer.start_over(&head.log_id)?;
             standing = writer.checkpoint()?;
         }
         let position = standing.position;
-        self.keeper.answer_from(writer.copy());
+        self.keeper.go_back_to(position);
+        self.keeper.answer_anew_from(writer.copy());
         self.keeper.update(|status| {
             status.ready = true;
             status.version = writer.copy().version;
@@ -691,6 +868,24 @@ impl Follower {
 fn begins_with(page: &Page, standing: &Checkpoint) -> bool {
     let first = page.events.first();
     standing.position == 0 || first.is_some_and(|event| event.leaf_hash == standing.leaf_hash)
+}
+
+/// Whether there is no room on the disk.
+fn is_full(error: &FollowError) -> bool {
+    match error {
+        FollowError::NoRoom(_) => true,
+        FollowError::Store(error) => database::is_full(error),
+        _ => false,
+    }
+}
+
+/// Whether the rows are gone or damaged, so that only others in their place help.
+fn is_lost(error: &FollowError) -> bool {
+    let FollowError::Store(error) = error else {
+        return false;
+    };
+    database::is_unreadable(error)
+        || matches!(error, StoreError::Lost(_) | StoreError::OtherVersion)
 }
 
 /// Notes a failure; logged once, however often it repeats itself.

@@ -18,12 +18,29 @@ pub enum StoreError {
     /// The folder or file can't be used.
     #[error("the views' file can't be used: {0}")]
     Io(#[from] std::io::Error),
+    /// What should answer is gone or damaged: whoever writes the view makes it anew.
+    #[error(
+        "the view's rows are gone or damaged ({0}); they are built anew by themselves, so ask again later: `keruen \
+         projections` tells how far they are, and `keruen projections rebuild` begins it by hand"
+    )]
+    Lost(String),
     /// Another process writes the same rows.
     #[error("another process has moved the view")]
     Overtaken,
     /// A stored row contradicts itself.
-    #[error("the views are damaged, build them anew: {0}")]
+    #[error("the views are damaged, build them anew with `keruen projections rebuild`: {0}")]
     Damaged(String),
+}
+
+impl StoreError {
+    /// The same of rows that are of this version, and so lack nothing while they are whole.
+    #[must_use]
+    pub fn of_own_version(self) -> Self {
+        match self {
+            Self::OtherVersion => Self::Lost("a table or column is missing".to_owned()),
+            other => other,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

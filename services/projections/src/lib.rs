@@ -47,6 +47,7 @@ mod rebuild;
 mod refusal;
 mod report;
 mod resource;
+mod room;
 mod rows;
 mod served;
 mod sheets;

@@ -32,6 +32,8 @@ const TELL_INTERVAL: Duration = Duration::from_millis(200);
 pub struct Built {
     /// The copy.
     pub copy: CopyName,
+    /// Every event up to this position is in it.
+    pub position: u64,
 }
 
 /// Builds a copy up to the head of the log; `None` where it is over before that.
@@ -89,8 +91,9 @@ impl<'f> Building<'f> {
         let head = follower.runtime.block_on(follower.log.head())?;
         let copy = match keeper.place.copies(keeper.view)?.unfinished {
             Some(copy) => copy,
-            None => keeper.place.next_copy(keeper.view, true)?,
+            None => keeper.next_copy(true)?,
         };
+        keeper.check_room_to_build()?;
         let mut writer = keeper.place.open_writer(keeper.view, &copy)?;
         let checkpoint = writer.checkpoint()?;
         let mut position = checkpoint.position;
@@ -186,6 +189,7 @@ impl<'f> Building<'f> {
 
     fn commit(&mut self) -> Result<(), FollowError> {
         if self.position > self.committed {
+            self.follower.keeper.check_room(0)?;
             self.committed = self.writer.commit()?;
             self.flush();
         }
@@ -233,8 +237,10 @@ impl<'f> Building<'f> {
     }
 
     fn finish(mut self) -> Result<Built, FollowError> {
+        self.follower.keeper.check_room(0)?;
         self.writer.make_indexes()?;
         let copy = self.writer.copy().clone();
-        Ok(Built { copy })
+        let position = self.committed;
+        Ok(Built { copy, position })
     }
 }

@@ -116,6 +116,7 @@ impl Refusal {
                     StoreError::Sqlite(_)
                     | StoreError::Postgres(_)
                     | StoreError::OtherVersion
+                    | StoreError::Lost(_)
                     | StoreError::Io(_)
                     | StoreError::Overtaken,
                 ),

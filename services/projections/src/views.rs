@@ -2,18 +2,21 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use chrono::NaiveDate;
 use keruen_domain::calendar::kazakhstan_day;
+use keruen_log::FreeSpace;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     copies::{CopyName, Place},
-    database::{Access, Address, Asker, Connection},
+    database::{self, Access, Address, Asker, Connection},
     failure::{Defect, StoreError},
+    refusal::Refusal,
+    room::NoRoom,
     standing,
     view::{self, View},
     writer,
@@ -42,6 +45,11 @@ pub struct ViewOptions {
     /// A view that is missing is built beside the log, and answers once it is complete, if there are more events than
     /// this; otherwise it answers while it follows.
     pub build_from_events: u64,
+    /// So many bytes stay free on the disk of views in a folder, twice: where they would not, none is built anew. 0 looks at
+    /// nothing.
+    pub min_free_bytes: u64,
+    /// Tells how many bytes are free there; `None` asks the system.
+    pub free_space: Option<FreeSpace>,
     /// Today's date; `None` takes the system's clock, and the day in Kazakhstan.
     pub today: Option<Calendar>,
 }
@@ -57,6 +65,8 @@ impl Default for ViewOptions {
             memory_bytes: 32 << 20,
             build_memory_bytes: 64 << 20,
             build_from_events: 10_000,
+            min_free_bytes: 0,
+            free_space: None,
             today: None,
         }
     }
@@ -148,6 +158,14 @@ pub enum RebuildRefusal {
     UnderWay {
         /// The view.
         name: &'static str,
+    },
+    /// There is too little room on the disk.
+    #[error("the view {name} is not built anew: {found}, and repeat")]
+    NoRoom {
+        /// The view.
+        name: &'static str,
+        /// What there is.
+        found: NoRoom,
     },
 }
 
@@ -255,6 +273,9 @@ impl Views {
             if status.rebuild.is_some() {
                 return Err(RebuildRefusal::UnderWay { name });
             }
+            keeper
+                .check_room_to_build()
+                .map_err(|found| RebuildRefusal::NoRoom { name, found })?;
         }
         for keeper in &asked {
             // Whoever looks from now on sees that it is to be.
@@ -269,11 +290,10 @@ impl Views {
 
     /// Answers a question from one snapshot of the view `current`, see [`Keeper::read`].
     #[cfg(test)]
-    pub(crate) async fn read<T, E, F>(&self, question: F) -> Result<(T, u64), E>
+    pub(crate) async fn read<T, F>(&self, question: F) -> Result<(T, u64), Refusal>
     where
         T: Send + 'static,
-        E: From<ReadError> + From<StoreError> + Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
     {
         self.current().read(question).await
     }
@@ -296,6 +316,10 @@ pub(crate) struct Keeper {
     pub turn: tokio::sync::Mutex<()>,
     /// How often it was asked to build the view anew.
     pub rebuild_asked: watch::Sender<u64>,
+    /// How often a question met what speaks against the rows that answer.
+    pub doubted: watch::Sender<u64>,
+    /// See [`Keeper::outgrow`].
+    pub outgrown_bytes: AtomicU64,
     status: watch::Sender<Status>,
     pool: Mutex<Pool>,
     readers: Arc<Semaphore>,
@@ -308,6 +332,20 @@ struct Pool {
     /// Tells copies apart that followed each other under one name, as where a damaged one was built anew.
     turn: u64,
     idle: Vec<Connection>,
+    /// What a question has found damaged in it.
+    damage: Option<String>,
+    /// The newest generation that ever answered.
+    newest: u64,
+}
+
+impl Pool {
+    /// Another copy, or none; answers with the one before.
+    fn take(&mut self, copy: Option<CopyName>) -> Option<CopyName> {
+        self.turn += 1;
+        self.idle.clear();
+        self.damage = None;
+        std::mem::replace(&mut self.copy, copy)
+    }
 }
 
 impl Keeper {
@@ -317,6 +355,8 @@ impl Keeper {
             place,
             turn: tokio::sync::Mutex::new(()),
             rebuild_asked: watch::Sender::new(0),
+            doubted: watch::Sender::new(0),
+            outgrown_bytes: AtomicU64::new(0),
             status: watch::Sender::new(Status::default()),
             pool: Mutex::default(),
             readers: Arc::new(Semaphore::new(options.readers.max(1))),
@@ -337,23 +377,75 @@ impl Keeper {
         self.status.send_if_modified(change);
     }
 
-    /// From now on this copy answers.
+    /// From now on this copy answers, unless it does already.
     pub fn answer_from(&self, copy: &CopyName) {
         if self.pool().copy.as_ref() != Some(copy) {
-            self.answer_from_now_on(Some(copy.clone()));
+            self.answer_anew_from(copy);
         }
     }
 
-    /// From now on nothing answers, until a copy does.
-    pub fn answer_no_more(&self) {
-        self.answer_from_now_on(None);
+    /// From now on this copy answers. Whoever has one of that name open, which may be another one, reads it no more.
+    pub fn answer_anew_from(&self, copy: &CopyName) {
+        let mut pool = self.pool();
+        pool.newest = pool.newest.max(copy.generation);
+        pool.take(Some(copy.clone()));
     }
 
-    fn answer_from_now_on(&self, copy: Option<CopyName>) {
+    /// From now on nothing answers, until a copy does. Answers with the one that did.
+    pub fn answer_no_more(&self) -> Option<CopyName> {
+        self.pool().take(None)
+    }
+
+    /// Takes back what was told of where the rows stand, before those that answer are fewer.
+    pub fn go_back_to(&self, position: u64) {
+        self.update(|status| {
+            let is_further = status.position > position;
+            status.position = status.position.min(position);
+            is_further
+        });
+    }
+
+    /// The name of the next copy: newer than any that has answered, also where that one was deleted, since somebody may
+    /// still have it open.
+    pub fn next_copy(&self, is_unfinished: bool) -> Result<CopyName, StoreError> {
+        let mut copy = self.place.next_copy(self.view, is_unfinished)?;
+        copy.generation = copy.generation.max(self.pool().newest + 1);
+        Ok(copy)
+    }
+
+    /// What a question has found damaged in the copy that answers.
+    pub fn damage(&self) -> Option<String> {
+        self.pool().damage.clone()
+    }
+
+    /// What a question met, as whoever asked it is told. Where that speaks against the rows, whoever writes them is woken.
+    fn judge(&self, error: StoreError, copy: &CopyName, turn: u64) -> ReadError {
+        let is_damaged = database::is_unreadable(&error);
+        let is_deleted = self.place.is_deleted(copy);
+        let is_lacking = matches!(error, StoreError::OtherVersion | StoreError::Lost(_));
+        let is_whole = !(is_damaged || is_deleted || is_lacking);
+        if is_whole || copy.version != self.view.version {
+            return error.into();
+        }
+        let told = if is_deleted {
+            "its file was deleted".to_owned()
+        } else {
+            match error.of_own_version() {
+                StoreError::Lost(told) => told,
+                other => other.to_string(),
+            }
+        };
         let mut pool = self.pool();
-        pool.copy = copy;
-        pool.turn += 1;
-        pool.idle.clear();
+        if pool.turn != turn {
+            // Another one has taken its place meanwhile.
+            return ReadError::Missing;
+        }
+        if is_damaged {
+            pool.damage = Some(told.clone());
+        }
+        drop(pool);
+        self.doubted.send_modify(|times| *times += 1);
+        StoreError::Lost(told).into()
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {
@@ -361,21 +453,19 @@ impl Keeper {
     }
 
     /// Answers a question from one snapshot, together with the position that it reflects.
-    pub async fn read<T, E, F>(self: &Arc<Self>, question: F) -> Result<(T, u64), E>
+    pub async fn read<T, F>(self: &Arc<Self>, question: F) -> Result<(T, u64), Refusal>
     where
         T: Send + 'static,
-        E: From<ReadError> + From<StoreError> + Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
     {
         self.read_any_version(move |rows, _| question(rows)).await
     }
 
     /// The same for a question that rows of an older version can answer in part: it is told whether these are.
-    pub async fn read_any_version<T, E, F>(self: &Arc<Self>, question: F) -> Result<(T, u64), E>
+    pub async fn read_any_version<T, F>(self: &Arc<Self>, question: F) -> Result<(T, u64), Refusal>
     where
         T: Send + 'static,
-        E: From<ReadError> + From<StoreError> + Send + 'static,
-        F: FnOnce(&Connection, bool) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&Connection, bool) -> Result<T, Refusal> + Send + 'static,
     {
         let limit = self.options.max_query;
         let too_slow = || ReadError::TooSlow {
@@ -404,21 +494,22 @@ impl Keeper {
     }
 
     /// The permit is given back once nothing runs any more, which may be after whoever asked has left.
-    fn answer<T, E>(
+    fn answer<T>(
         &self,
-        question: impl FnOnce(&Connection, bool) -> Result<T, E>,
+        question: impl FnOnce(&Connection, bool) -> Result<T, Refusal>,
         asker: &Asker,
         _permit: OwnedSemaphorePermit,
-    ) -> Result<(T, u64), E>
-    where
-        E: From<ReadError> + From<StoreError>,
-    {
+    ) -> Result<(T, u64), Refusal> {
         let (copy, turn, connection) = self.reader(asker)?;
         let is_older = copy.version != self.view.version;
         let answer = connection.transaction(Access::Read, |rows| {
             // The first read begins the snapshot that all others see.
             let position = writer::checkpoint(rows)?.position;
             Ok((question(rows, is_older)?, position))
+        });
+        let answer = answer.map_err(|refusal| match refusal {
+            Refusal::Read(ReadError::Store(error)) => Refusal::Read(self.judge(error, &copy, turn)),
+            other => other,
         });
         let mut pool = self.pool();
         if pool.turn == turn && pool.idle.len() < self.options.readers {
@@ -441,7 +532,10 @@ impl Keeper {
             let is_idle = idle.is_some();
             let connection = match idle {
                 Some(connection) => connection,
-                None => self.place.open_reader(&copy, self.options.max_query)?,
+                None => self
+                    .place
+                    .open_reader(&copy, self.options.max_query)
+                    .map_err(|error| self.judge(error, &copy, turn))?,
             };
             connection.answer_for(asker)?;
             let is_tried = is_idle && connection.is_postgres();

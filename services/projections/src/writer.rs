@@ -1,16 +1,17 @@
 //! The one who writes a copy of a view: takes in events and moves the checkpoint with them, in one transaction.
 
-use std::fs;
+use std::{collections::HashSet, fs, os::unix::fs::MetadataExt as _, path::PathBuf};
 
 use keruen_log::RecordedEvent;
 
 use crate::{
     copies::CopyName,
-    database::{Access, Connection, params},
+    database::{Access, Connection, Row, params},
     failure::{ApplyError, Defect, StoreError},
     fold::Fold,
     reading::Page,
-    sheets, table,
+    sheets,
+    table::{self, Table},
     view::View,
 };
 
@@ -40,12 +41,48 @@ pub struct Writer {
     view: &'static View,
     copy: CopyName,
     fold: Option<Fold>,
+    /// The files that it has open.
+    files: Vec<OpenFile>,
+}
+
+/// A file that is open, whatever its name stands for by now.
+struct OpenFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl OpenFile {
+    fn at(path: PathBuf) -> Option<Self> {
+        let identity = Self::identity(&path)?;
+        Some(Self { path, identity })
+    }
+
+    fn identity(path: &PathBuf) -> Option<(u64, u64)> {
+        let found = fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    }
+
+    fn is_in_place(&self) -> bool {
+        Self::identity(&self.path) == Some(self.identity)
+    }
+}
+
+/// Those of a connection: the database, and the journal beside it where it is kept.
+fn open_files(connection: &Connection) -> Vec<OpenFile> {
+    let Connection::Sqlite(file) = connection else {
+        return Vec::new();
+    };
+    let path = file.path().unwrap_or_default();
+    let paths = ["", "-wal"].map(|suffix| PathBuf::from(format!("{path}{suffix}")));
+    paths.into_iter().filter_map(OpenFile::at).collect()
 }
 
 impl Writer {
     /// Writes a copy that has been opened for that.
     pub fn new(connection: Connection, view: &'static View, copy: CopyName) -> Self {
         Self {
+            files: Vec::new(),
             connection: std::rc::Rc::new(connection),
             view,
             copy,
@@ -56,6 +93,52 @@ impl Writer {
     /// Which copy it writes.
     pub fn copy(&self) -> &CopyName {
         &self.copy
+    }
+
+    /// Notes which files it has open, once they have been written to or read.
+    pub fn note_files(&mut self) {
+        self.files = open_files(&self.connection);
+    }
+
+    /// Fails where the rows have been taken away: their file deleted, their tables dropped. The writer itself would go on
+    /// in what nobody reads any more.
+    pub fn look_for_rows(&self) -> Result<(), StoreError> {
+        if !self.files.iter().all(OpenFile::is_in_place) {
+            return Err(StoreError::Lost("its file was deleted".to_owned()));
+        }
+        let stored = self.stored_columns()?;
+        let is_there = |table: &Table| {
+            let mut columns = table.keys.iter().chain(table.columns);
+            columns.all(|column| stored.contains(&format!("{}.{column}", table.name)))
+        };
+        if self.view.tables().iter().all(|table| is_there(table)) {
+            Ok(())
+        } else {
+            Err(StoreError::OtherVersion.of_own_version())
+        }
+    }
+
+    /// What is there, as `table.column`.
+    fn stored_columns(&self) -> Result<HashSet<String>, StoreError> {
+        let read = |row: &Row<'_>| row.get(0);
+        let columns = if self.connection.is_postgres() {
+            self.connection
+                .prepare_cached(
+                    "SELECT c.relname::TEXT || '.' || a.attname::TEXT FROM pg_catalog.pg_class c \
+                     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
+                     WHERE c.relnamespace = pg_catalog.to_regnamespace(?1) AND c.relkind = 'r' \
+                     AND a.attnum > 0 AND NOT a.attisdropped",
+                )?
+                .query_map(params![self.copy.schema()], read)?
+        } else {
+            self.connection
+                .prepare_cached(
+                    "SELECT m.name || '.' || c.name FROM sqlite_master m \
+                     JOIN pragma_table_info(m.name) c WHERE m.type = 'table'",
+                )?
+                .query_map(&[], read)?
+        };
+        Ok(columns.into_iter().collect())
     }
 
     /// Whether the rows can be relied on: there are any, and no crash of the system can have taken any of them back.
@@ -299,7 +382,7 @@ pub fn checkpoint(connection: &Connection) -> Result<Checkpoint, StoreError> {
                 leaf_hash: row.get(2)?,
             })
         });
-    row?.ok_or_else(|| StoreError::Damaged("there is no checkpoint".to_owned()))
+    row?.ok_or_else(|| StoreError::Lost("there is no checkpoint".to_owned()))
 }
 /// Tells runs of the system apart, from its start to its end: 31 bits, never 0. Where it does not say, those of this
 /// program.

@@ -127,7 +127,11 @@ impl Node {
             let checkpoint_key = checkpoint_key(&options, &opened).await?;
             messaging = Messaging::start(&options.nats, roles, &options.node, &opened).await?;
             let views = if roles.has(Role::Projections) {
-                Some(options.store.views(ViewOptions::default()).await?)
+                let view_options = ViewOptions {
+                    min_free_bytes: options.min_free_bytes,
+                    ..ViewOptions::default()
+                };
+                Some(options.store.views(view_options).await?)
             } else {
                 None
             };

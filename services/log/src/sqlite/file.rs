@@ -106,7 +106,11 @@ pub enum OpenError {
         found: String,
     },
     /// There is no space to open it.
-    #[error("can't open the log {path}: the disk is full; free space and start again", path = path.display())]
+    #[error(
+        "can't open the log {path}: the disk is full; free space and start again: views-*.db and snapshots beside it can \
+         be deleted, they are made anew",
+        path = path.display()
+    )]
     DiskFull {
         /// The file.
         path: PathBuf,

@@ -17,11 +17,12 @@ use keruen_proto::{
     },
 };
 use keruen_test_servers::postgres::{Database, Server};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tonic::Request;
 
 use super::{
     faulty::{Faulty, Mood},
-    following::{append, open_log, until},
+    following::{append, open_log, unknown_event, until},
     history::{History, eventful},
     stores::{answering, dump, open},
 };
@@ -347,4 +348,95 @@ async fn a_killed_rebuild_goes_on() {
         assert_eq!(rows(&place).await, expected(&history, all, &*log).await);
         running.stop().await;
     }
+}
+
+/// Whoever reads the old rows, as a backup does, holds up nobody; they are removed once they are left.
+#[tokio::test(flavor = "multi_thread")]
+async fn old_rows_that_are_read_hold_up_nothing() {
+    let history = eventful();
+    let (half, all) = (history.events.len() / 2, history.events.len());
+    let dir = tempfile::tempdir().unwrap();
+    let log = log_with(dir.path(), "log.db", &history.events[..half]).await;
+    let database = Database::new();
+    let place = Place::Server(Box::new(Address::parse(database.url()).unwrap()));
+    let options = ViewOptions {
+        max_query: Duration::from_millis(100),
+        ..options()
+    };
+    let views = Views::at(&place, options);
+    let running = views.run(log.clone());
+    until(&views, |status| status.position == half as u64).await;
+    let copies = || {
+        let place = place.clone();
+        let copies = tokio::task::spawn_blocking(move || place.copies(&CURRENT).unwrap());
+        async { copies.await.unwrap() }
+    };
+    let schema = copies().await.answering.unwrap().schema();
+    let mut reader = PgConnection::connect(database.url()).await.unwrap();
+    let hold = format!("BEGIN; LOCK TABLE {schema}.checkpoint IN ACCESS SHARE MODE");
+    reader.execute(AssertSqlSafe(hold)).await.unwrap();
+    views.rebuild(Some("current")).unwrap();
+    until(&views, |status| status.rebuild.is_none()).await;
+    // By then it has tried to remove them.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    append(&*log, &history.events[half..]).await;
+    let status = until(&views, |status| status.position == all as u64).await;
+    assert_eq!(status.failure, None);
+    assert_eq!(copies().await.outdated.len(), 1);
+    reader.close().await.unwrap();
+    let removed = async {
+        while !copies().await.outdated.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let removed = tokio::time::timeout(Duration::from_mins(1), removed).await;
+    assert!(removed.is_ok());
+    running.stop().await;
+}
+
+/// Whoever only reads a view tells as much of it as the one who writes it: that it is parked, or does not move.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stands_by_says_that_the_view_stands_still() {
+    let history = eventful();
+    let half = history.events.len() / 2;
+    let dir = tempfile::tempdir().unwrap();
+    let log = log_with(dir.path(), "log.db", &history.events[..half]).await;
+    let faulty = Faulty::new(log.clone());
+    let database = Database::new();
+    let place = Place::Server(Box::new(Address::parse(database.url()).unwrap()));
+    let options = ViewOptions {
+        max_wait: Duration::from_secs(2),
+        ..options()
+    };
+    let (one, other) = (
+        Views::at(&place, options.clone()),
+        Views::at(&place, options),
+    );
+    let writing = one.run(faulty.clone());
+    let is_there = |status: &Status| status.ready && status.position == half as u64;
+    until(&one, is_there).await;
+    // What it is asked for before it knows that it only reads is not left standing.
+    other.rebuild(Some("current")).unwrap();
+    let reading = other.run(log.clone());
+    let status = until(&other, is_there).await;
+    assert!(status.is_kept_elsewhere);
+    assert_eq!(status.rebuild, None);
+
+    faulty.others.mood.send_replace(Mood::Fails);
+    append(&*log, &history.events[half..=half]).await;
+    let status = until(&other, |status| status.failure.is_some()).await;
+    assert_eq!(status.position, half as u64);
+    faulty.others.mood.send_replace(Mood::Well);
+    until(&other, |status| {
+        status.failure.is_none() && status.position > half as u64
+    })
+    .await;
+
+    append(&*log, &[unknown_event(&history)]).await;
+    let expected = until(&one, |status| status.parked.is_some()).await.parked;
+    let status = until(&other, |status| status.parked.is_some()).await;
+    assert_eq!(status.parked, expected);
+    assert!(status.is_kept_elsewhere && status.failure.is_none());
+    writing.stop().await;
+    reading.stop().await;
 }
