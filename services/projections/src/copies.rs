@@ -46,6 +46,9 @@ const LOCK_LIMIT: Duration = Duration::from_secs(10);
 /// How long a copy is waited for that somebody reads, as PostgreSQL wants it said: meanwhile nothing is followed.
 const DROP_PATIENCE: &str = "1s";
 
+/// What a session that holds a lock calls itself, before the name of its node.
+const HOLDER: &str = "keruen views of ";
+
 const UNFINISHED: &str = "building";
 
 impl CopyName {
@@ -306,11 +309,15 @@ impl Place {
         is_tidy
     }
 
-    /// Becomes the only one to write the copies of a view, as long as the answer lives; `None` where somebody else is.
-    /// A folder belongs to one process anyway.
-    pub fn lock(&self, view: &View) -> Result<Option<Lock>, StoreError> {
+    /// Becomes the only one to write the copies of a view, as long as the answer lives. Where somebody else is, answers with
+    /// the name of that node, as far as it is known. A folder belongs to one process anyway.
+    pub fn lock(
+        &self,
+        view: &View,
+        node: &str,
+    ) -> Result<Result<Lock, Option<String>>, StoreError> {
         let Self::Server(address) = self else {
-            return Ok(Some(Lock { session: None }));
+            return Ok(Ok(Lock { session: None }));
         };
         let session = Connection::Postgres(address.connect("pg_catalog", Some(LOCK_LIMIT))?);
         let locked = session
@@ -320,10 +327,33 @@ impl Place {
             .query_row(params![format!("keruen view {}", view.name)], |row| {
                 row.get::<i64>(0)
             })?;
-        Ok((locked == Some(1)).then_some(Lock {
-            session: Some(session),
-        }))
+        if locked != Some(1) {
+            return Ok(Err(holder(&session, view)?));
+        }
+        // What others read of it, and whoever looks at the sessions of the server.
+        session
+            .prepare_cached("SELECT pg_catalog.set_config('application_name', ?1, false)")?
+            .query_row(params![format!("{HOLDER}{node}")], |_| Ok(()))?;
+        let session = Some(session);
+        Ok(Ok(Lock { session }))
     }
+}
+
+/// The node that writes the copies of a view.
+fn holder(session: &Connection, view: &View) -> Result<Option<String>, StoreError> {
+    let found = session
+        .prepare_cached(
+            "SELECT a.application_name::TEXT FROM pg_catalog.pg_locks l \
+             JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
+             AND ((l.classid::BIGINT << 32) | l.objid::BIGINT) = pg_catalog.hashtextextended(?1, 0) \
+             AND a.datname = pg_catalog.current_database() \
+             AND a.application_name IS NOT NULL",
+        )?
+        .query_row(params![format!("keruen view {}", view.name)], |row| {
+            row.get::<String>(0)
+        })?;
+    Ok(found.and_then(|name| Some(name.strip_prefix(HOLDER)?.to_owned())))
 }
 
 /// The right to write the copies of a view. Should a session lose it unnoticed, the checkpoint tells: nobody moves it from

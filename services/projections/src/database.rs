@@ -307,6 +307,14 @@ pub fn is_unreadable(error: &StoreError) -> bool {
     )
 }
 
+/// Whether the server does not let its user do it: `insufficient_privilege`.
+pub fn is_forbidden(error: &StoreError) -> bool {
+    let StoreError::Postgres(sqlx::Error::Database(error)) = error else {
+        return false;
+    };
+    error.code().is_some_and(|code| code == "42501")
+}
+
 /// Whether there is no room on the disk.
 pub fn is_full(error: &StoreError) -> bool {
     matches!(

@@ -157,8 +157,9 @@ struct Still {
     /// Where it stands.
     position: u64,
     since: Instant,
-    /// Whether the next event can be taken in, once that was looked at.
-    next: Option<Option<Parked>>,
+    /// Whether the next event has been looked at, and what it is if it can't be taken in.
+    is_looked_at: bool,
+    parked: Option<Parked>,
 }
 
 /// Why a wait ended.
@@ -281,9 +282,12 @@ impl Follower {
             copy.map(remove).transpose()
         });
         match removed {
-            Ok(_) => tracing::warn!(view, "what is no good of a view is built anew"),
+            Ok(None) => {}
+            Ok(Some(())) => {
+                tracing::warn!(view, "what is no good of a view is built anew");
+            }
             Err(error) => {
-                tracing::error!(view, %error, "what is no good of a view can't be removed")
+                tracing::error!(view, %error, "what is no good of a view can't be removed");
             }
         }
     }
@@ -397,10 +401,19 @@ impl Follower {
     fn become_writer(&mut self) -> Result<Option<Lock>, FollowError> {
         let mut still = None;
         while !self.is_stopped() {
-            if let Some(lock) = self.keeper.place.lock(self.keeper.view)? {
-                self.keeper
-                    .update(|status| std::mem::take(&mut status.is_kept_elsewhere));
-                return Ok(Some(lock));
+            let (place, node) = (&self.keeper.place, &self.keeper.options.node);
+            match place.lock(self.keeper.view, node)? {
+                Ok(lock) => {
+                    self.keeper.update(|status| {
+                        status.kept_by = None;
+                        std::mem::take(&mut status.is_kept_elsewhere)
+                    });
+                    return Ok(Some(lock));
+                }
+                Err(holder) => self.keeper.update(|status| {
+                    let before = std::mem::replace(&mut status.kept_by, holder);
+                    before != status.kept_by
+                }),
             }
             // Whoever writes it is the one to ask for a rebuild.
             self.asked.mark_unchanged();
@@ -472,23 +485,23 @@ impl Follower {
             _ => Still {
                 position,
                 since: Instant::now(),
-                next: None,
+                is_looked_at: false,
+                parked: None,
             },
         };
         let known = still.insert(known);
         if known.since.elapsed() < TAKE_OVER_INTERVAL {
             return Ok(None);
         }
-        if let Some(next) = &known.next {
-            return Ok(next.clone());
+        if !known.is_looked_at {
+            known.parked = self.undecodable_after(position)?;
+            known.is_looked_at = true;
+            if let Some(parked) = &known.parked {
+                let view = self.keeper.view.name;
+                tracing::error!(view, %parked, "a view that another node keeps is parked");
+            }
         }
-        let parked = self.undecodable_after(position)?;
-        if let Some(parked) = &parked {
-            let view = self.keeper.view.name;
-            tracing::error!(view, %parked, "a view that another node keeps is parked");
-        }
-        known.next = Some(parked.clone());
-        Ok(parked)
+        Ok(known.parked.clone())
     }
 
     /// The event after a position, if it can't be decoded.
@@ -535,6 +548,10 @@ impl Follower {
         }
         if held.rebuilding.is_none() {
             self.begin_to_build(held)?;
+        }
+        if !keeper.status().ready {
+            // There is nothing to tell of but how far the new one is.
+            keeper.update(|status| status.failure.take().is_some());
         }
         let mut wake_up = self.log.watch_head();
         loop {
@@ -676,7 +693,10 @@ impl Follower {
         self.discard_unfinished(error);
         held.retry_at = Some(Instant::now() + held.retry_delay);
         held.retry_delay = (held.retry_delay * 2).min(LAST_RETRY);
-        let message = error.to_string();
+        let mut message = error.to_string();
+        if matches!(error, FollowError::Store(error) if database::is_forbidden(error)) {
+            message.push_str("; `GRANT CREATE ON DATABASE` lets its user make what it needs");
+        }
         self.keeper.update(|status| {
             let rebuild = status.rebuild.get_or_insert_default();
             let is_new = rebuild.failure.as_ref() != Some(&message);

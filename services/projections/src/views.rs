@@ -50,6 +50,8 @@ pub struct ViewOptions {
     pub min_free_bytes: u64,
     /// Tells how many bytes are free there; `None` asks the system.
     pub free_space: Option<FreeSpace>,
+    /// Name of the node that keeps them, as it tells others on the same database.
+    pub node: String,
     /// Today's date; `None` takes the system's clock, and the day in Kazakhstan.
     pub today: Option<Calendar>,
 }
@@ -67,6 +69,7 @@ impl Default for ViewOptions {
             build_from_events: 10_000,
             min_free_bytes: 0,
             free_space: None,
+            node: String::new(),
             today: None,
         }
     }
@@ -114,6 +117,8 @@ pub struct Status {
     pub version: u32,
     /// Whether another process writes the rows, and this one only reads them.
     pub is_kept_elsewhere: bool,
+    /// The name of the node that writes them then, as far as it is known.
+    pub kept_by: Option<String>,
 }
 
 /// Why a question was not answered.
@@ -148,10 +153,12 @@ pub enum RebuildRefusal {
         known: String,
     },
     /// Another process writes it.
-    #[error("the view {name} is kept by another node on the same database; ask that one")]
+    #[error("the view {name} is kept by {node} on the same database; ask that one")]
     KeptElsewhere {
         /// The view.
         name: &'static str,
+        /// The node that keeps it, as far as it is known.
+        node: String,
     },
     /// It is being built already.
     #[error("the view {name} is being built already")]
@@ -250,14 +257,18 @@ impl Views {
         self.current().watch_status()
     }
 
-    /// Begins to build one view, or all of them, anew, and answers with their names. The rows that there are answer until
-    /// then.
+    /// Begins to build one view, or all of them that are kept here, anew, and answers with their names. The rows that there
+    /// are answer until then.
     pub fn rebuild(&self, name: Option<&str>) -> Result<Vec<&'static str>, RebuildRefusal> {
-        let asked: Vec<_> = self
+        let mut asked: Vec<_> = self
             .keepers
             .iter()
             .filter(|keeper| name.is_none_or(|name| name == keeper.view.name))
             .collect();
+        let is_kept_here = |keeper: &Arc<Keeper>| !keeper.status().is_kept_elsewhere;
+        if asked.iter().any(|keeper| is_kept_here(keeper)) {
+            asked.retain(|keeper| is_kept_here(keeper));
+        }
         if asked.is_empty() {
             let known: Vec<_> = self.keepers.iter().map(|keeper| keeper.view.name).collect();
             return Err(RebuildRefusal::UnknownView {
@@ -268,7 +279,9 @@ impl Views {
         for keeper in &asked {
             let (name, status) = (keeper.view.name, keeper.status());
             if status.is_kept_elsewhere {
-                return Err(RebuildRefusal::KeptElsewhere { name });
+                let node = status.kept_by;
+                let node = node.map_or("another node".to_owned(), |it| format!("the node {it:?}"));
+                return Err(RebuildRefusal::KeptElsewhere { name, node });
             }
             if status.rebuild.is_some() {
                 return Err(RebuildRefusal::UnderWay { name });

@@ -5,7 +5,7 @@ use std::{io::IsTerminal as _, time::Duration};
 use clap::{Args as ClapArgs, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use keruen_proto::projections::v1::{
-    ListProjectionsRequest, Projection, RebuildProjectionsRequest,
+    ListProjectionsRequest, Projection, ProjectionState, RebuildProjectionsRequest,
 };
 
 use crate::client::{failure::Failure, session::Session};
@@ -57,6 +57,7 @@ impl Args {
         match self.verb {
             None => list(session).await.map(|_| ()),
             Some(Verb::Rebuild { name, no_wait }) => {
+                let is_all = name.is_none();
                 let request = RebuildProjectionsRequest {
                     name: name.unwrap_or_default(),
                 };
@@ -65,6 +66,12 @@ impl Args {
                     wait(session, &names).await?;
                 }
                 let views = list(session).await?;
+                for view in views.iter().filter(|view| is_all && is_left(view, &names)) {
+                    anstream::eprintln!(
+                        "{} is kept by another node on the same database, and is built anew only there",
+                        view.name
+                    );
+                }
                 if no_wait {
                     Ok(())
                 } else {
@@ -103,6 +110,24 @@ fn check(views: &[Projection], names: &[String]) -> Result<(), Failure> {
     )))
 }
 
+/// Whether a view was not built anew since another node keeps it.
+fn is_left(view: &Projection, names: &[String]) -> bool {
+    view.kept_elsewhere && !names.contains(&view.name)
+}
+
+/// Why a view is not built anew, and whether the one that answers follows meanwhile.
+fn not_built(view: &Projection) -> String {
+    let Projection { name, failure, .. } = view;
+    match view.state() {
+        ProjectionState::Failing | ProjectionState::Starting => {
+            format!("the view {name} doesn't move: {failure}")
+        }
+        _ => format!(
+            "the view {name} can't be built anew: {failure}; the old rows answer, and it is tried again"
+        ),
+    }
+}
+
 /// Waits until none of them is being built any more.
 async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
     let bar = if std::io::stderr().is_terminal() {
@@ -120,11 +145,7 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
         let views: Vec<&Projection> = answer.projections.iter().filter(asked).collect();
         if let Some(failing) = views.iter().find(|view| !view.failure.is_empty()) {
             bar.finish_and_clear();
-            return Err(Failure::Other(anyhow::anyhow!(
-                "the view {} doesn't move: {}",
-                failing.name,
-                failing.failure
-            )));
+            return Err(Failure::Other(anyhow::anyhow!(not_built(failing))));
         }
         let under_way = views
             .iter()
@@ -147,4 +168,25 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_that_follows_is_not_said_to_stand_still() {
+        let told = |state: ProjectionState| {
+            not_built(&Projection {
+                name: "history".to_owned(),
+                state: state.into(),
+                failure: "permission denied".to_owned(),
+                ..Projection::default()
+            })
+        };
+        assert!(told(ProjectionState::Failing).contains("doesn't move: permission denied"));
+        for state in [ProjectionState::Following, ProjectionState::Parked] {
+            assert!(told(state).contains("can't be built anew: permission denied"));
+        }
+    }
 }

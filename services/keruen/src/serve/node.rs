@@ -129,6 +129,7 @@ impl Node {
             let views = if roles.has(Role::Projections) {
                 let view_options = ViewOptions {
                     min_free_bytes: options.min_free_bytes,
+                    node: options.node.clone(),
                     ..ViewOptions::default()
                 };
                 Some(options.store.views(view_options).await?)

@@ -194,13 +194,24 @@ async fn one_node_writes_and_another_takes_over() {
     let log = log_with(dir.path(), "log.db", &history.events[..half]).await;
     let database = Database::new();
     let place = Place::Server(Box::new(Address::parse(database.url()).unwrap()));
-    let (one, other) = (Views::at(&place, options()), Views::at(&place, options()));
+    let named = |node: &str| {
+        let node = node.to_owned();
+        Views::at(&place, ViewOptions { node, ..options() })
+    };
+    let (one, other) = (named("almaty"), named("astana"));
+    // Of all views, those are built anew that are kept here.
+    one.history().update(|status| {
+        status.is_kept_elsewhere = true;
+        true
+    });
+    assert_eq!(one.rebuild(None).unwrap(), ["current"]);
     let writing = one.run(log.clone());
     until(&one, |status| status.position == half as u64).await;
     let reading = other.run(log.clone());
     let status = until(&other, |status| status.position == half as u64).await;
     assert!(status.is_kept_elsewhere);
-    assert!(other.rebuild(None).is_err());
+    let refused = other.rebuild(Some("current")).unwrap_err();
+    assert!(refused.to_string().contains("\"almaty\""), "{refused}");
     writing.stop().await;
     append(&*log, &history.events[half..]).await;
     let status = until(&other, |status| {
