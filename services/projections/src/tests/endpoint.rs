@@ -1,6 +1,6 @@
 //! The service over a socket, as clients see it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use keruen_log::SqliteLog;
 use keruen_proto::{
@@ -10,7 +10,7 @@ use keruen_proto::{
     },
     stock::v1::{
         GetTraceRequest, ListDonationsRequest, ListRequestsRequest, ListShipmentsRequest,
-        ListStockRequest, StockGroup, get_trace_request::Subject,
+        ListStockRequest, StockGroup, StockRow, get_trace_request::Subject,
         stock_service_client::StockServiceClient, stock_service_server::StockServiceServer,
     },
 };
@@ -88,6 +88,21 @@ impl Node {
             serving,
             _dir: dir,
         }
+    }
+
+    /// Appends so many more events of the history; answers with the position of the newest.
+    async fn append(&self, events: usize) -> u64 {
+        let known = usize::try_from(*keruen_log::Log::watch_head(&*self.log).borrow()).unwrap();
+        append(&*self.log, &self.history.events[known..known + events]).await;
+        (known + events) as u64
+    }
+
+    /// All rows, on one page.
+    async fn whole(&mut self, asked: &ListStockRequest) -> Vec<StockRow> {
+        let whole = self.client.list_stock(asked.clone()).await;
+        let whole = whole.unwrap().into_inner();
+        assert!(whole.next_page_token.is_empty());
+        whole.rows
     }
 
     async fn stop(self) {
@@ -526,36 +541,46 @@ async fn pages_hold_together_and_tokens_fit_one_query() {
         min_position: 200,
         ..ListStockRequest::default()
     };
-    let whole = node
-        .client
-        .list_stock(by_batch.clone())
-        .await
-        .unwrap()
-        .into_inner();
-    assert!(whole.rows.len() > 10 && whole.next_page_token.is_empty());
-    let mut rows = Vec::new();
-    let mut asked = ListStockRequest {
-        page_size: 3,
-        ..by_batch.clone()
-    };
-    loop {
-        let page = node
-            .client
-            .list_stock(asked.clone())
-            .await
-            .unwrap()
-            .into_inner();
-        assert!(!page.rows.is_empty() && page.rows.len() <= 3);
-        rows.extend(page.rows);
-        asked.page_token = page.next_page_token;
-        if asked.page_token.is_empty() {
-            break;
+    let key = |row: &StockRow| (row.batch_id.clone(), row.facility_id.clone());
+    assert!(node.whole(&by_batch).await.len() > 10);
+    for at_once in [0, 7] {
+        // What happens between pages moves rows, makes some, and repeats or hides none.
+        let before = node.whole(&by_batch).await;
+        let (mut rows, mut pages) = (Vec::new(), 0);
+        let mut asked = ListStockRequest {
+            page_size: 3,
+            ..by_batch.clone()
+        };
+        loop {
+            let page = node.client.list_stock(asked.clone()).await;
+            let page = page.unwrap().into_inner();
+            assert!(!page.rows.is_empty() && page.rows.len() <= 3);
+            rows.extend(page.rows);
+            pages += 1;
+            asked.page_token = page.next_page_token;
+            if asked.page_token.is_empty() {
+                break;
+            }
+            asked.min_position = node.append(at_once).await;
+            asked.page_size = 2;
         }
-        // Events between pages move rows, but never repeat one.
-        asked.min_position = 0;
-        asked.page_size = 2;
+        let after = ListStockRequest {
+            min_position: asked.min_position,
+            ..by_batch.clone()
+        };
+        let after = node.whole(&after).await;
+        if at_once == 0 {
+            assert_eq!(rows, before);
+        } else {
+            assert!(pages > 3 && after != before, "nothing moved");
+        }
+        let told: BTreeSet<_> = rows.iter().map(key).collect();
+        assert_eq!(told.len(), rows.len(), "a row is told twice");
+        let lasting: BTreeSet<_> = after.iter().map(key).collect();
+        for row in before.iter().map(key).filter(|row| lasting.contains(row)) {
+            assert!(told.contains(&row), "{row:?} is told on no page");
+        }
     }
-    assert_eq!(rows, whole.rows);
 
     let first = ListStockRequest {
         page_size: 1,
