@@ -168,7 +168,7 @@ async fn what_did_not_happen_is_not_in_the_past_either() {
     };
     let as_of = "--as-of 2020-06-10";
     assert_eq!((disposed("--as-of 2020-06-09"), disposed(as_of)), (0, 30));
-    let disposal = desk.event_id("B1", "StockDisposed");
+    let disposal = event_id(&desk, "B1", "StockDisposed");
     desk.refused(
         &format!("correct void {disposal} --occurred-at 2020-06-10T11:59:59+06:00"),
         "CORRECTED_TOO_EARLY",

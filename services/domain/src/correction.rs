@@ -277,9 +277,9 @@ impl Fact {
     }
 
     /// From when on what corrects it counts: as long as it did itself.
-    fn effective_at(&self) -> Option<Timestamp> {
+    fn effective_at(&self) -> Timestamp {
         let effective_at_us = effective_at_us(&self.event).unwrap_or(self.occurred_at_us);
-        Some(calendar::timestamp(effective_at_us))
+        calendar::timestamp(effective_at_us)
     }
 
     /// That what it says can't be taken back any more, for what has happened since, and what to do.

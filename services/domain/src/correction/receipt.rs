@@ -179,7 +179,7 @@ impl Command for CorrectReceipt {
         events.push(
             ReceiptCorrected {
                 corrects_event_id: self.fact.event_id.clone(),
-                effective_at: self.fact.effective_at(),
+                effective_at: Some(self.fact.effective_at()),
                 reason: reason.into(),
                 facility_id: receipt.facility_id.clone(),
                 units: Some(units),

@@ -105,7 +105,7 @@ impl Removal<'_> {
                     ..self.units.clone()
                 }),
                 corrects_event_id: self.fact.event_id.clone(),
-                effective_at: self.fact.effective_at(),
+                effective_at: Some(self.fact.effective_at()),
             };
             events.push(found.into());
         }

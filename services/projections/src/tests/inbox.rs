@@ -21,7 +21,7 @@ use keruen_proto::{
     inventory::v1::{AdjustmentReason, Batch, ConsumptionPurpose},
     registry::v1::{DocumentKind, DocumentRef, Facility, FacilityKind, RegionAssignment},
     requests::v1::{
-        Emergency, EmergencyKind, EscalationReason, Request, RequestCancellationReason,
+        Emergency, EmergencyKind, Escalation, EscalationReason, Request, RequestCancellationReason,
         RequestLine, RequestPriority, RequestState, SubstituteState, WordOfMouth,
     },
     shipments::v1::{Discrepancy, DiscrepancyState, Shipment, ShipmentState},
@@ -155,7 +155,7 @@ fn ask(history: &mut History, number: u16) {
                     confirm_by_us,
                 }),
             });
-            number % 2 == 0
+            number.is_multiple_of(2)
                 || history.run(&EscalateRequest {
                     request_id: request_id.clone(),
                     reason: EscalationReason::NotConfirmed,
@@ -188,6 +188,9 @@ fn ask(history: &mut History, number: u16) {
         _ => false,
     };
 }
+
+/// What is to be done where, by whom, of how many of which items, by which day.
+type AtWork<'a> = (InboxKind, &'a str, &'a str, Vec<(&'a str, i64)>, &'a str);
 
 /// All that waits on a day, each with the position since when there is what it is about.
 struct Naive<'h> {
@@ -316,7 +319,7 @@ impl Naive<'_> {
 
     /// Of a closed request only that those on duty were called since nobody signed.
     fn call_for_confirmation(&mut self, request: &Request) {
-        let mut reasons = request.escalations.iter().map(|it| it.reason());
+        let mut reasons = request.escalations.iter().map(Escalation::reason);
         if reasons.any(|reason| reason == EscalationReason::NotConfirmed) {
             let row = InboxRow {
                 request_id: request.request_id.clone(),
@@ -350,7 +353,7 @@ impl Naive<'_> {
 
     fn shipment(&mut self, shipment: &Shipment) {
         let (from, to) = (&shipment.origin_id, &shipment.destination_id);
-        let mut found: Vec<(InboxKind, &str, &str, Vec<(&str, i64)>, &str)> = Vec::new();
+        let mut found: Vec<AtWork<'_>> = Vec::new();
         let due_on = &shipment.expected_on;
         let lots = || {
             let lots = shipment.lots.iter();

@@ -182,7 +182,7 @@ impl VoidMovement {
         let mut events = vec![
             ShipmentDispatchVoided {
                 corrects_event_id: self.fact.event_id.clone(),
-                effective_at: self.fact.effective_at(),
+                effective_at: Some(self.fact.effective_at()),
                 shipment_id: dispatch.shipment_id.clone(),
                 origin_id: dispatch.origin_id.clone(),
                 destination_id: dispatch.destination_id.clone(),
@@ -233,7 +233,7 @@ impl VoidMovement {
         events.push(
             ShipmentReceiptVoided {
                 corrects_event_id: self.fact.event_id.clone(),
-                effective_at: self.fact.effective_at(),
+                effective_at: Some(self.fact.effective_at()),
                 shipment_id: receipt.shipment_id.clone(),
                 origin_id: receipt.origin_id.clone(),
                 destination_id: receipt.destination_id.clone(),
@@ -338,7 +338,7 @@ impl VoidMovement {
         Ok(vec![
             LossActVoided {
                 corrects_event_id: self.fact.event_id.clone(),
-                effective_at: self.fact.effective_at(),
+                effective_at: Some(self.fact.effective_at()),
                 shipment_id: act.shipment_id.clone(),
                 origin_id: act.origin_id.clone(),
                 destination_id: act.destination_id.clone(),

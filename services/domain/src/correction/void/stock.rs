@@ -221,7 +221,7 @@ impl VoidMovement {
         events.push(
             MovementVoided {
                 corrects_event_id: self.fact.event_id.clone(),
-                effective_at: self.fact.effective_at(),
+                effective_at: Some(self.fact.effective_at()),
                 movement: said.movement.into(),
                 facility_id: said.facility_id.to_owned(),
                 units: said.units.into_iter().cloned().collect(),
@@ -236,7 +236,7 @@ impl VoidMovement {
             events.push(
                 MovementVoided {
                     corrects_event_id: self.discrepancy_id(),
-                    effective_at: self.fact.effective_at(),
+                    effective_at: Some(self.fact.effective_at()),
                     movement: VoidedMovement::Discrepancy.into(),
                     facility_id: said.facility_id.to_owned(),
                     units: found,
