@@ -44,10 +44,6 @@ impl Server {
         Self::start_with(&[])
     }
 
-    fn unsynced() -> Self {
-        Self::start_with(&["fsync=off", "full_page_writes=off"])
-    }
-
     /// The same with settings, each `name=value`.
     pub fn start_with(settings: &[&str]) -> Self {
         // Not below a home folder, which others may not enter.
@@ -199,14 +195,24 @@ pub struct Database {
 
 impl Database {
     /// An empty database, on the server that the environment names or on one that all tests of this process share.
-    ///
-    /// Nobody kills the shared one, and its data ends with it: it waits for no disk, which is most of what making and
-    /// dropping schemas takes. Tests that break a server start one of their own.
     pub fn new() -> Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
+        Self::on(&SHARED, Server::start)
+    }
+
+    /// The same for what can be made again, so that nobody waits for the disk: that is most of what making and dropping
+    /// schemas takes. A log refuses such a server.
+    pub fn unsynced() -> Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        Self::on(&SHARED, || {
+            Server::start_with(&["fsync=off", "full_page_writes=off"])
+        })
+    }
+
+    fn on(shared: &OnceLock<Server>, start: impl FnOnce() -> Server) -> Self {
         match env::var("KERUEN_TEST_DATABASE_URL") {
             Ok(url) => Self::create(&url),
-            Err(_) => SHARED.get_or_init(Server::unsynced).database(),
+            Err(_) => shared.get_or_init(start).database(),
         }
     }
 

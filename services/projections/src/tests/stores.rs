@@ -45,7 +45,7 @@ fn runtime() -> &'static Runtime {
 
 /// An empty database.
 pub fn served() -> Served {
-    let database = Database::new();
+    let database = Database::unsynced();
     let _runtime = runtime().enter();
     let place = Place::Server(Box::new(Address::parse(database.url()).unwrap()));
     Served {
