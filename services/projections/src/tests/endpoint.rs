@@ -90,11 +90,12 @@ impl Node {
         }
     }
 
-    /// Appends so many more events of the history; answers with the position of the newest.
+    /// Appends so many more events of the history, as far as it goes; answers with the position of the newest.
     async fn append(&self, events: usize) -> u64 {
         let known = usize::try_from(*keruen_log::Log::watch_head(&*self.log).borrow()).unwrap();
-        append(&*self.log, &self.history.events[known..known + events]).await;
-        (known + events) as u64
+        let until = (known + events).min(self.history.events.len());
+        append(&*self.log, &self.history.events[known..until]).await;
+        until as u64
     }
 
     /// All rows, on one page.

@@ -464,7 +464,7 @@ fn stock_of(filter: &str, order_by: &str, groups: &[StockGroup]) -> ListStockReq
 /// What never expires comes last, whichever way the order goes.
 fn check_expiries(connection: &Connection) {
     let by_batch = [StockGroup::Batch, StockGroup::Expiry];
-    for (order_by, is_down) in [("expiry", false), ("expiry desc", true)] {
+    for (order_by, is_down) in [("expires_on", false), ("expires_on desc", true)] {
         let asked = stock_of("item = TEST-A OR item = VENT-X", order_by, &by_batch);
         let rows = pages!(StockQuery, asked, connection, TODAY);
         let never = rows.iter().position(|row| row.expires_on.is_empty());
