@@ -1,13 +1,16 @@
 //! Following the log: each view by a thread of its own, so that one that parks or fails holds up no other.
 
+mod held;
+mod intake;
+mod standby;
+
 use std::{
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use keruen_log::{Log, Page, Query, Range, ReadError};
-use keruen_proto::Event;
+use keruen_log::{Log, ReadError};
 use tokio::{
     runtime::Handle,
     sync::{oneshot, watch},
@@ -17,13 +20,14 @@ use tokio::{
 use crate::{
     copies::{CopyName, Lock},
     database,
-    failure::{Defect, StoreError},
+    failure::StoreError,
     reading::Readings,
-    rebuild::{self, Built},
+    rebuild::Built,
     room::NoRoom,
-    views::{Keeper, Parked, Status, Views},
+    views::{Keeper, Views},
     writer::{Checkpoint, Writer},
 };
+use held::Held;
 
 /// How long to wait after a failure, doubled each time up to the last value.
 const FIRST_RETRY: Duration = Duration::from_millis(200);
@@ -118,48 +122,6 @@ pub(crate) struct Follower {
     asked: watch::Receiver<u64>,
     /// Wakes whenever a question has met what speaks against the rows.
     doubted: watch::Receiver<u64>,
-}
-
-/// The right to write a view, and whoever builds a copy of it under that right. Both outlast a failure to follow.
-struct Held {
-    lock: Lock,
-    rebuilding: Option<Rebuilding>,
-    /// When a build that failed is begun again.
-    retry_at: Option<Instant>,
-    /// How long the next one that fails is put off.
-    retry_delay: Duration,
-}
-
-/// A thread that builds a copy. It ends soon after this is dropped.
-struct Rebuilding {
-    built: oneshot::Receiver<Result<Option<Built>, FollowError>>,
-    stop: watch::Sender<bool>,
-}
-
-impl Held {
-    fn new(lock: Lock) -> Self {
-        Self {
-            lock,
-            rebuilding: None,
-            retry_at: None,
-            retry_delay: FIRST_RETRY,
-        }
-    }
-
-    /// Whether a copy is built, or will be once more.
-    fn is_building(&self) -> bool {
-        self.rebuilding.is_some() || self.retry_at.is_some()
-    }
-}
-
-/// A view that another process writes, and that is not at the head.
-struct Still {
-    /// Where it stands.
-    position: u64,
-    since: Instant,
-    /// Whether the next event has been looked at, and what it is if it can't be taken in.
-    is_looked_at: bool,
-    parked: Option<Parked>,
 }
 
 /// Why a wait ended.
@@ -423,104 +385,6 @@ impl Follower {
         Ok(None)
     }
 
-    /// Answers from what another process writes, for a while.
-    fn look_on(&mut self, still: &mut Option<Still>) -> Result<(), FollowError> {
-        let (keeper, begun) = (self.keeper.clone(), Instant::now());
-        let answering = keeper.place.copies(keeper.view)?.answering;
-        let reader = answering
-            .as_ref()
-            .map(|copy| keeper.place.open_reader(copy, keeper.options.max_query));
-        let (Some(copy), Some(reader)) = (answering, reader.transpose()?) else {
-            self.pause(TAKE_OVER_INTERVAL);
-            return Ok(());
-        };
-        let head = self.runtime.block_on(self.log.head())?;
-        while begun.elapsed() < TAKE_OVER_INTERVAL && !self.is_stopped() {
-            let checkpoint = crate::writer::checkpoint(&reader)?;
-            if checkpoint.log_id == head.log_id {
-                keeper.answer_from(&copy);
-                let head_position = (*self.log.watch_head().borrow())
-                    .max(head.position)
-                    .max(checkpoint.position);
-                let parked = self.parked_elsewhere(still, checkpoint.position, head_position)?;
-                let is_stuck = still.as_ref().is_some_and(|still| {
-                    parked.is_none() && still.since.elapsed() >= keeper.options.max_wait
-                });
-                if is_stuck {
-                    fail(&keeper, NOT_MOVED);
-                }
-                keeper.update(|status| {
-                    let before = status.clone();
-                    status.ready = true;
-                    status.is_kept_elsewhere = true;
-                    status.version = copy.version;
-                    status.position = checkpoint.position;
-                    status.head_position = head_position;
-                    status.parked = parked;
-                    if !is_stuck {
-                        status.failure = None;
-                    }
-                    *status != before
-                });
-            }
-            self.pause(LOOK_INTERVAL);
-        }
-        Ok(())
-    }
-
-    /// The event that the process which writes the view can't pass either, as far as its bytes tell: looked at where the view
-    /// has not moved for a while.
-    fn parked_elsewhere(
-        &self,
-        still: &mut Option<Still>,
-        position: u64,
-        head_position: u64,
-    ) -> Result<Option<Parked>, FollowError> {
-        if position >= head_position {
-            *still = None;
-            return Ok(None);
-        }
-        let known = match still.take() {
-            Some(known) if known.position == position => known,
-            _ => Still {
-                position,
-                since: Instant::now(),
-                is_looked_at: false,
-                parked: None,
-            },
-        };
-        let known = still.insert(known);
-        if known.since.elapsed() < TAKE_OVER_INTERVAL {
-            return Ok(None);
-        }
-        if !known.is_looked_at {
-            known.parked = self.undecodable_after(position)?;
-            known.is_looked_at = true;
-            if let Some(parked) = &known.parked {
-                let view = self.keeper.view.name;
-                tracing::error!(view, %parked, "a view that another node keeps is parked");
-            }
-        }
-        Ok(known.parked.clone())
-    }
-
-    /// The event after a position, if it can't be decoded.
-    fn undecodable_after(&self, position: u64) -> Result<Option<Parked>, FollowError> {
-        let range = Range::after(position).up_to(position + 1);
-        let query = Query::default();
-        let read = self.log.read(&query, range, 1);
-        let page = self.runtime.block_on(read)?;
-        let parked = page.events.first().and_then(|event| {
-            let error = Event::decode(&event.r#type, &event.data).err()?;
-            Some(Parked {
-                position: event.position,
-                r#type: event.r#type.clone(),
-                defect: Defect::Undecodable(error.to_string()),
-            })
-        });
-        Ok(parked)
-    }
-
     /// Opens the copy that is to be written. Where there is none, it is built first, while an older version answers.
     /// `None` where it is over.
     fn copy_to_write(&mut self, held: &mut Held) -> Result<Option<Writer>, FollowError> {
@@ -600,140 +464,6 @@ impl Follower {
         }
     }
 
-    /// Makes a copy that has been built the one that answers, once it is as far as the one before. `None` where it is
-    /// over.
-    fn switch_to(
-        &self,
-        held: &Held,
-        built: &Built,
-        at_least: u64,
-    ) -> Result<Option<Writer>, FollowError> {
-        let (keeper, copy) = (self.keeper.clone(), &built.copy);
-        if !held.lock.is_held() {
-            return Err(FollowError::LostLock);
-        }
-        let mut writer = keeper.place.open_writer(keeper.view, copy)?;
-        let mut standing = writer.checkpoint()?;
-        // One that was deleted meanwhile has just been made again, empty.
-        if standing.position < built.position {
-            return Err(FollowError::LostCopy);
-        }
-        while standing.position < at_least {
-            if self.is_stopped() {
-                return Ok(None);
-            }
-            let page = self.read_on(&standing, keeper.options.batch_events)?;
-            let applied = writer.apply(&page.events)?;
-            if applied.position == standing.position {
-                break;
-            }
-            standing = writer.checkpoint()?;
-        }
-        writer.mark_complete()?;
-        drop(writer);
-        let finished = keeper.place.finish(copy)?;
-        tracing::info!(
-            view = keeper.view.name,
-            position = standing.position,
-            "a view has been built anew"
-        );
-        Ok(Some(keeper.place.open_writer(keeper.view, &finished)?))
-    }
-
-    /// Lets another thread build a copy.
-    fn begin_to_build(&mut self, held: &mut Held) -> Result<(), FollowError> {
-        if !held.lock.is_held() {
-            // Should this one get the right again, it builds what it was asked for.
-            if held.is_building() || self.keeper.status().rebuild.is_some() {
-                self.asked.mark_changed();
-            }
-            return Err(FollowError::LostLock);
-        }
-        let (done, built) = oneshot::channel();
-        let (stop, stopped) = watch::channel(false);
-        let follower = Self {
-            stop: stopped,
-            ..self.clone()
-        };
-        thread::Builder::new()
-            .name(format!("build {}", self.keeper.view.name))
-            .spawn(move || {
-                // Nobody may be left to hear it.
-                let _ = done.send(rebuild::build(&follower));
-            })?;
-        // From now on nobody begins another one.
-        self.keeper.update(|status| {
-            let is_new = status.rebuild.is_none();
-            status.rebuild.get_or_insert_default();
-            is_new
-        });
-        held.rebuilding = Some(Rebuilding { built, stop });
-        held.retry_at = None;
-        Ok(())
-    }
-
-    /// Whoever asked for a rebuild meanwhile has got one.
-    fn end_build(&mut self, held: &mut Held) {
-        held.rebuilding = None;
-        held.retry_delay = FIRST_RETRY;
-        self.asked.mark_unchanged();
-    }
-
-    /// The copy that was built answers, and it is known whether it is parked: only now is the rebuild over for whoever
-    /// waits for it.
-    fn tell_built(&self, held: &Held) {
-        if !held.is_building() && !self.asked.has_changed().unwrap_or(false) {
-            self.keeper.update(|status| status.rebuild.take().is_some());
-        }
-    }
-
-    /// A rebuild that failed leaves everything as it is, and goes on a little later.
-    fn put_off(&self, held: &mut Held, error: &FollowError) {
-        held.rebuilding = None;
-        self.discard_unfinished(error);
-        held.retry_at = Some(Instant::now() + held.retry_delay);
-        held.retry_delay = (held.retry_delay * 2).min(LAST_RETRY);
-        let mut message = error.to_string();
-        if matches!(error, FollowError::Store(error) if database::is_forbidden(error)) {
-            message.push_str("; `GRANT CREATE ON DATABASE` lets its user make what it needs");
-        }
-        self.keeper.update(|status| {
-            let rebuild = status.rebuild.get_or_insert_default();
-            let is_new = rebuild.failure.as_ref() != Some(&message);
-            if is_new {
-                let view = self.keeper.view.name;
-                tracing::error!(view, error = message, "a view can't be built anew");
-                rebuild.failure = Some(message);
-            }
-            is_new
-        });
-    }
-
-    /// The same where a copy was built, or was to be before anything answers, and can't be taken over.
-    fn not_built(&self, held: &mut Held, error: &FollowError) -> FollowError {
-        self.put_off(held, error);
-        FollowError::NotBuilt(error.to_string())
-    }
-
-    /// Waits for whoever builds to stop, and gives up the right to write.
-    fn leave(&self, held: Option<Held>) {
-        let Some(mut held) = held else {
-            return;
-        };
-        if let Some(rebuilding) = &mut held.rebuilding {
-            rebuilding.stop.send_replace(true);
-            loop {
-                let ended = self.runtime.block_on(async {
-                    tokio::time::timeout(LEAVE_PATIENCE, &mut rebuilding.built).await
-                });
-                if ended.is_ok() || self.is_stopped() {
-                    break;
-                }
-            }
-        }
-        self.keeper.update(|status| status.rebuild.take().is_some());
-    }
-
     /// Waits for whatever comes first; without `is_waiting`, only for what is there already.
     fn wait(
         &mut self,
@@ -772,122 +502,6 @@ impl Follower {
             }
         })
     }
-
-    /// What follows the event at which the rows stand. That one is read with it: a log that was put back to an older state
-    /// may have gone on differently since.
-    fn read_on(&self, standing: &Checkpoint, limit: usize) -> Result<Page, FollowError> {
-        let position = standing.position;
-        let range = Range::after(position.saturating_sub(1));
-        let query = Query::default();
-        let read = self.log.read(&query, range, limit.saturating_add(1));
-        let mut page = self.runtime.block_on(read)?;
-        if !begins_with(&page, standing) {
-            return Err(FollowError::LostEvent { position });
-        }
-        if position > 0 {
-            page.events.remove(0);
-        }
-        Ok(page)
-    }
-
-    /// Takes in what comes next; answers with where the view stands, whether it is parked there, and whether that is the
-    /// head of the log.
-    fn take_in(
-        &self,
-        writer: &mut Writer,
-        standing: Checkpoint,
-    ) -> Result<(Checkpoint, bool, bool), FollowError> {
-        let keeper = &self.keeper;
-        let page = self.read_on(&standing, keeper.options.batch_events)?;
-        let (standing, applied) = if page.events.is_empty() {
-            (standing, None)
-        } else {
-            let applied = writer.apply(&page.events)?;
-            (writer.checkpoint()?, Some(applied))
-        };
-        writer.forget_beyond(keeper.options.memory_bytes);
-        let position = standing.position;
-        let parked = applied
-            .and_then(|applied| applied.defect)
-            .map(|(index, defect)| Parked {
-                position: page.events[index].position,
-                r#type: page.events[index].r#type.clone(),
-                defect,
-            });
-        if let Some(parked) = &parked {
-            tracing::error!(
-                view = keeper.view.name, position = parked.position, r#type = parked.r#type, defect = %parked.defect,
-                "a view is parked"
-            );
-        }
-        let is_parked = parked.is_some();
-        keeper.update(|status| {
-            let after = Status {
-                position,
-                head_position: page.head_position.max(position),
-                parked,
-                failure: None,
-                ..status.clone()
-            };
-            let is_new = *status != after;
-            *status = after;
-            is_new
-        });
-        Ok((standing, is_parked, page.complete))
-    }
-
-    /// Makes sure that the rows come from this very log, and starts them over if not. Answers with where they stand.
-    fn attach(&self, writer: &mut Writer) -> Result<Checkpoint, FollowError> {
-        let head = self.runtime.block_on(self.log.head())?;
-        let mut standing = writer.checkpoint()?;
-        if !self.belongs(&head.log_id, &standing)? {
-            if standing.position > 0 {
-                tracing::warn!(
-                    view = self.keeper.view.name,
-                    position = standing.position,
-                    head_position = head.position,
-                    "a view is of another log or of events that it lost, building it anew"
-                );
-            }
-            self.keeper.go_back_to(0);
-            writer.start_over(&head.log_id)?;
-            standing = writer.checkpoint()?;
-        }
-        let position = standing.position;
-        self.keeper.go_back_to(position);
-        self.keeper.answer_anew_from(writer.copy());
-        self.keeper.update(|status| {
-            status.ready = true;
-            status.version = writer.copy().version;
-            status.position = position;
-            status.head_position = head.position.max(position);
-            status.parked = None;
-            status.failure = None;
-            true
-        });
-        Ok(standing)
-    }
-
-    pub fn belongs(&self, log_id: &[u8], checkpoint: &Checkpoint) -> Result<bool, FollowError> {
-        if checkpoint.log_id != log_id {
-            return Ok(false);
-        }
-        // The event itself tells: what the log says of its head may be a little older than what can be read of it.
-        let Some(before) = checkpoint.position.checked_sub(1) else {
-            return Ok(true);
-        };
-        let range = Range::after(before).up_to(checkpoint.position);
-        let query = Query::default();
-        let read = self.log.read(&query, range, 1);
-        let page = self.runtime.block_on(read)?;
-        Ok(begins_with(&page, checkpoint))
-    }
-}
-
-/// Whether a page that was read from there on begins with the event at which a view stands.
-fn begins_with(page: &Page, standing: &Checkpoint) -> bool {
-    let first = page.events.first();
-    standing.position == 0 || first.is_some_and(|event| event.leaf_hash == standing.leaf_hash)
 }
 
 /// Whether there is no room on the disk.
