@@ -11,6 +11,7 @@ mod administration;
 mod apart;
 mod assets;
 mod attention;
+mod blocks;
 mod boards;
 mod chronicle;
 mod clauses;

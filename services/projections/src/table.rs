@@ -135,9 +135,12 @@ tables! {
     HOLDINGS = "holdings" ["holding_id"] [
         "facility_id", "item_id", "batch_id", "owner_id", "serial_number", "custodian_id", "origin_id"
     ];
-    CHANGES = "changes" ["holding_id", "occurred_at_us", "position"] [COUNTERS];
-    PAIR_CHANGES = "pair_changes" ["position", "pair_id"] [
-        "occurred_at_us", "is_late", COUNTERS
+    BLOCKS = "blocks" ["item_id", "batch_id", "lot", "position"] [
+        "reason", "occurred_at_us", "is_blocked"
+    ];
+    CHANGES = "changes" ["holding_id", "occurred_at_us", "position"] [COUNTERS, "held_here"];
+    PAIR_CHANGES = "pair_changes" ["position", "pair_id", "occurred_at_us"] [
+        "is_late", COUNTERS
     ];
     BALANCES = "balances" ["position", "pair_id"] [COUNTERS];
     CLOSINGS = "closings" ["day", "pair_id"] [COUNTERS];

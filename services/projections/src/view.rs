@@ -61,7 +61,7 @@ pub static CURRENT: View = View {
 };
 
 /// Version of the view `history`, see [`VERSION`].
-const HISTORY_VERSION: u32 = 15;
+const HISTORY_VERSION: u32 = 16;
 
 /// Stock as it was at any position, and at any time.
 pub static HISTORY: View = View {
@@ -85,6 +85,7 @@ pub static HISTORY: View = View {
         &table::STOCK,
         &table::PAIRS,
         &table::HOLDINGS,
+        &table::BLOCKS,
         &table::CHANGES,
         &table::PAIR_CHANGES,
         &table::BALANCES,

@@ -15,18 +15,30 @@ use crate::{
     resource::Folded,
 };
 
+/// What is known of a batch.
+struct Standing<'l> {
+    /// Whether anything was ever said of what of its item may be used.
+    has_quality: bool,
+    /// Whether nothing of it may be used.
+    is_blocked: bool,
+    /// Its lot: what is under way may not know better.
+    lot: Cow<'l, str>,
+}
+
 impl Fold {
     pub(super) fn count(
         &mut self,
         movement: &Movement<'_>,
     ) -> Result<Result<(), Defect>, StoreError> {
         let units = movement.units;
-        let (is_blocked, lot) = self.standing(&units.item_id, &units.batch_id, &units.lot)?;
+        let standing = self.standing(&units.item_id, &units.batch_id, &units.lot)?;
         for (serial_number, part) in self.apart(movement)? {
             for (facility_id, change) in changes(&part) {
                 let key = stock_key(&part, facility_id, serial_number);
-                let added = self.rows.add(key, &lot, change, is_blocked)?;
-                if self.note(key, added).is_none() {
+                let added = self
+                    .rows
+                    .add(key, &standing.lot, change, standing.is_blocked)?;
+                if self.note(key, added, change.held, &standing).is_none() {
                     return Ok(Err(Defect::uncountable(facility_id, &units.item_id)));
                 }
             }
@@ -113,38 +125,55 @@ impl Fold {
             _ => return Ok(Ok(())),
         };
         for key in self.rows.stock_of(item_id, batch_id, lot)? {
-            let (is_blocked, _) = self.standing(item_id, &key.batch_id, lot)?;
+            let standing = self.standing(item_id, &key.batch_id, lot)?;
             let relabelled = matches!(event, Event::BatchDataCorrected(_)).then_some(lot.as_str());
-            let restated = self.rows.restate(key.as_ref(), relabelled, is_blocked)?;
-            if self.note(key.as_ref(), restated).is_none() {
+            let restated = self
+                .rows
+                .restate(key.as_ref(), relabelled, standing.is_blocked)?;
+            if self.note(key.as_ref(), restated, 0, &standing).is_none() {
                 return Ok(Err(Defect::uncountable(&key.facility_id, item_id)));
             }
         }
         Ok(Ok(()))
     }
 
-    /// Notes what has changed of a stock row; `None` where that can't be counted.
-    fn note(&mut self, key: StockRef<'_>, change: Option<Counts>) -> Option<()> {
+    /// Notes what has changed of a stock row, and of the units held there by themselves; `None` where that can't be
+    /// counted.
+    fn note(
+        &mut self,
+        key: StockRef<'_>,
+        change: Option<Counts>,
+        held_here: i64,
+        standing: &Standing<'_>,
+    ) -> Option<()> {
         let change = change?;
         if let Some(chronicle) = &mut self.chronicle {
-            chronicle.at_rest(key, change);
+            let lot = standing.has_quality.then_some(&*standing.lot);
+            chronicle.at_rest(key, change, held_here, lot);
         }
         Some(())
     }
 
-    /// Whether nothing of a batch may be used, and its lot as it is known by now: what is under way may not know better.
+    /// What is known by now of a batch.
     fn standing<'l>(
         &mut self,
         item_id: &str,
         batch_id: &str,
         lot: &'l str,
-    ) -> Result<(bool, Cow<'l, str>), StoreError> {
+    ) -> Result<Standing<'l>, StoreError> {
         let Some(quality) = self.quality(item_id)? else {
-            return Ok((false, Cow::Borrowed(lot)));
+            return Ok(Standing {
+                has_quality: false,
+                is_blocked: false,
+                lot: Cow::Borrowed(lot),
+            });
         };
         let known = quality::known_lot(quality, batch_id, lot);
-        let is_blocked = quality::is_blocked(quality, batch_id, lot);
-        Ok((is_blocked, Cow::Owned(known.to_owned())))
+        Ok(Standing {
+            has_quality: true,
+            is_blocked: quality::is_blocked(quality, batch_id, lot),
+            lot: Cow::Owned(known.to_owned()),
+        })
     }
 
     /// What of an item may not be used; `None` where there never was anything.

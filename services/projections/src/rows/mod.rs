@@ -56,6 +56,8 @@ pub struct Rows {
     taken_over: Vec<TakenOver>,
     former: Former,
     has_totals: bool,
+    /// Whether stock rows stay that are all 0.
+    keeps_zeros: bool,
     stored: Stored,
 }
 
@@ -77,6 +79,7 @@ impl Rows {
             taken_over: Vec::new(),
             former: Former::default(),
             has_totals: view.keeps(&table::STOCK_TOTALS),
+            keeps_zeros: view.keeps(&table::CHANGES),
             stored: Stored::new(is_empty),
         }
     }

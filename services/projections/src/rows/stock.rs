@@ -202,6 +202,7 @@ impl Rows {
     pub(super) fn write_stock(&mut self) -> Result<(), StoreError> {
         let mut put = Put::new(&self.connection, &table::STOCK)?;
         let mut delete = Delete::new(&self.connection, &table::STOCK)?;
+        let keeps_zeros = self.keeps_zeros;
         self.stock.write(|key, value, is_stored| {
             let keys = params![
                 key.facility_id,
@@ -210,7 +211,8 @@ impl Rows {
                 key.owner_id,
                 key.serial_number
             ];
-            if value.counts.is_zero() && value.held_here == 0 {
+            let is_zero = value.counts.is_zero() && value.held_here == 0;
+            if is_zero && !keeps_zeros {
                 return delete_if(is_stored, &mut delete, keys);
             }
             let mut values = keys.to_vec();

@@ -121,7 +121,8 @@ CREATE TABLE former_expiries (
 ) WITHOUT ROWID;
 CREATE INDEX former_expiries_by_position ON former_expiries (until_position);
 
--- Stock by facility, batch and owner, and by unit of an asset, as it stands, to tell how much is held. Rows that are all 0 are not kept.
+-- Stock by facility, batch and owner, and by unit of an asset, as it stands, to tell how much is held. Rows that are all 0
+-- are kept: what becomes known late may tell that something was held there.
 CREATE TABLE stock (
     facility_id TEXT NOT NULL,
     item_id TEXT NOT NULL,
@@ -197,7 +198,24 @@ CREATE INDEX holdings_by_item ON holdings (item_id);
 CREATE INDEX holdings_by_batch ON holdings (batch_id);
 CREATE INDEX holdings_by_owner ON holdings (owner_id);
 
+-- When a batch was held or released, or a lot recalled or its recall lifted.
+CREATE TABLE blocks (
+    item_id TEXT NOT NULL,
+    -- Empty where it is about a lot.
+    batch_id TEXT NOT NULL,
+    -- Empty where it is about a batch.
+    lot TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    -- `HoldReason`; 0 of a recall.
+    reason BIGINT NOT NULL,
+    occurred_at_us BIGINT NOT NULL,
+    -- Whether it may not be used from then on; 0 says that it may again.
+    is_blocked BIGINT NOT NULL,
+    PRIMARY KEY (item_id, batch_id, lot, position)
+) WITHOUT ROWID;
+
 -- What each event changed. All that is to know of both times: what was known at a position, of what had happened by a time.
+-- Where it changes how much was held at later times, it has rows of those times too.
 -- `in_transit_out` counts at the origin of the holding, all else at its facility.
 CREATE TABLE changes (
     holding_id BIGINT NOT NULL,
@@ -216,6 +234,8 @@ CREATE TABLE changes (
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
     in_transit_out BIGINT NOT NULL,
+    -- Units held by themselves, whatever is known of their batch.
+    held_here BIGINT NOT NULL,
     PRIMARY KEY (holding_id, occurred_at_us, position)
 ) WITHOUT ROWID;
 
@@ -239,7 +259,7 @@ CREATE TABLE pair_changes (
     title_in BIGINT NOT NULL,
     title_out BIGINT NOT NULL,
     in_transit_out BIGINT NOT NULL,
-    PRIMARY KEY (position, pair_id)
+    PRIMARY KEY (position, pair_id, occurred_at_us)
 ) WITHOUT ROWID;
 -- Closings are made of what it finds.
 CREATE INDEX pair_changes_by_time ON pair_changes (occurred_at_us);

@@ -114,13 +114,17 @@ impl Holds {
     fn take(&mut self, event: &Event) {
         let Self { held, recalled, .. } = self;
         match event {
-            Event::BatchHeld(it) => assert!(held.insert((it.batch_id.clone(), it.reason))),
-            Event::BatchReleased(it) => assert!(held.remove(&(it.batch_id.clone(), it.reason))),
+            Event::BatchHeld(it) => {
+                held.insert((it.batch_id.clone(), it.reason));
+            }
+            Event::BatchReleased(it) => {
+                held.remove(&(it.batch_id.clone(), it.reason));
+            }
             Event::LotRecalled(it) => {
-                assert!(recalled.insert((it.item_id.clone(), it.lot.clone())));
+                recalled.insert((it.item_id.clone(), it.lot.clone()));
             }
             Event::LotRecallLifted(it) => {
-                assert!(recalled.remove(&(it.item_id.clone(), it.lot.clone())));
+                recalled.remove(&(it.item_id.clone(), it.lot.clone()));
             }
             Event::BatchDataCorrected(it) => {
                 self.corrected.insert(it.batch_id.clone(), it.lot.clone());
@@ -149,6 +153,10 @@ fn hold(books: &mut Books, events: &[Event]) {
     for event in events {
         holds.take(event);
     }
+    sum_held(books, &holds);
+}
+
+fn sum_held(books: &mut Books, holds: &Holds) {
     let mut rows = std::mem::take(&mut books.rows);
     for (key, sums) in &mut rows {
         sums[HELD] = holds.held(books, key, sums);
@@ -156,28 +164,26 @@ fn hold(books: &mut Books, events: &[Event]) {
     books.rows = rows;
 }
 
-/// By how much each event, as it became known, changed what is held: by its index, facility and item.
-pub fn held_changes(events: &[Event]) -> Vec<(usize, (String, String), i64)> {
-    let (mut books, mut holds) = (Books::default(), Holds::default());
-    let mut before: BTreeMap<(String, String), i64> = BTreeMap::new();
-    let mut changes = Vec::new();
-    for (index, event) in events.iter().enumerate() {
-        post(&mut books, event);
-        holds.take(event);
-        let mut after: BTreeMap<(String, String), i64> = BTreeMap::new();
-        for (key, sums) in &books.rows {
-            let sum = after.entry((key.0.clone(), key.1.clone())).or_default();
-            *sum += holds.held(&books, key, sums);
+/// The rows of those of the known events that had happened. What a lot is called is no matter of when it was corrected.
+pub fn past(
+    events: &[Event],
+    known: usize,
+    happened: impl Fn(usize) -> bool,
+) -> BTreeMap<Key, Sums> {
+    let (mut books, mut all) = (Books::default(), Books::default());
+    let (mut holds, mut all_holds) = (Holds::default(), Holds::default());
+    for (index, event) in events[..known].iter().enumerate() {
+        post(&mut all, event);
+        all_holds.take(event);
+        if happened(index) {
+            post(&mut books, event);
+            holds.take(event);
         }
-        for (key, held) in &after {
-            let change = held - before.get(key).copied().unwrap_or_default();
-            if change != 0 {
-                changes.push((index, key.clone(), change));
-            }
-        }
-        before = after;
     }
-    changes
+    holds.corrected = all_holds.corrected;
+    books.lots = all.lots;
+    sum_held(&mut books, &holds);
+    books.rows
 }
 
 /// Units that came to a facility, and that were sent on from it; less of both where that did not happen.

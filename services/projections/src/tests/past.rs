@@ -227,27 +227,19 @@ fn booked_by_unit(events: &[Event]) -> BTreeMap<(String, String, String), Sums> 
     units
 }
 
-/// By how much events changed what is held: a hold takes what was known to be there.
-type Held = Vec<(usize, (String, String), i64)>;
-
-/// Sums from book-keeping of those events alone that are meant. What a hold takes does not change with what became known
-/// later.
+/// Sums from book-keeping of those of the known events alone that had happened.
 fn booked(
     events: &[Event],
-    held: &Held,
-    is_meant: impl Fn(usize) -> bool,
+    known: usize,
+    happened: impl Fn(usize) -> bool,
 ) -> BTreeMap<(String, String), Sums> {
     let mut totals: BTreeMap<(String, String), Sums> = BTreeMap::new();
-    for ((facility, item, _, _), mut all) in naive::movements_only(&meant(events, &is_meant)) {
-        all[HELD] = 0;
+    for ((facility, item, _, _), all) in naive::past(events, known, happened) {
         let total = totals.entry((facility, item)).or_default();
         total
             .iter_mut()
             .zip(all)
             .for_each(|(total, sum)| *total += sum);
-    }
-    for (_, key, change) in held.iter().filter(|(index, ..)| is_meant(*index)) {
-        totals.entry(key.clone()).or_default()[HELD] += change;
     }
     totals.retain(|_, sums| *sums != Sums::default());
     totals
@@ -274,7 +266,6 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
         events[events.len() - 1].recorded_at_us,
     );
     let times = (0..9).map(|step| first + (last - first) / 8 * step - 3);
-    let held = naive::held_changes(history.decoded());
     let counted_us = counted_from_us(&events);
     let mut seen_held = false;
     let midnight = kazakhstan_midnight_us(kazakhstan_day_number(last));
@@ -286,10 +277,10 @@ fn what_had_happened_by_a_time_is_counted_however_late_it_was_recorded() {
             Some(events.len() / 4 * 3),
             Some(events.len()),
         ] {
-            let is_meant = |index: usize| {
-                known_at.is_none_or(|known_at| index < known_at) && counted_us[index] <= as_of_us
-            };
-            let expected = booked(history.decoded(), &held, is_meant);
+            let known = known_at.unwrap_or(events.len());
+            let happened = |index: usize| counted_us[index] <= as_of_us;
+            let is_meant = |index: usize| index < known && happened(index);
+            let expected = booked(history.decoded(), known, happened);
             seen_held |= expected.values().any(|sums| sums[HELD] > 0);
             let by_unit = booked_by_unit(&meant(history.decoded(), is_meant));
             let recorded_by = recorded_by(&events, as_of_us);
@@ -504,9 +495,8 @@ fn rows_of_the_past_survive_crashes() {
             )),
         };
         let counted_us = counted_from_us(&events);
-        let is_meant = |index: usize| index < middle && Some(counted_us[index]) <= past.as_of_us;
-        let held = naive::held_changes(history.decoded());
-        let booked = booked(history.decoded(), &held, is_meant);
+        let happened = |index: usize| Some(counted_us[index]) <= past.as_of_us;
+        let booked = booked(history.decoded(), middle, happened);
         for writer in &mut writers {
             assert_eq!(dump(writer.connection(), &HISTORY), expected, "seed {seed}");
             let rows = in_the_past(writer, &[StockGroup::Facility, StockGroup::Item], past);

@@ -1,12 +1,18 @@
 //! Stock over time: what each event changed, of which holding and of which facility and item.
 
-use std::{collections::BTreeSet, rc::Rc};
+mod carried;
+mod held;
+mod numbers;
+
+use std::{cell::Cell, collections::BTreeSet, rc::Rc};
 
 use keruen_domain::{calendar::kazakhstan_day_number, correction::effective_at_us};
-use keruen_proto::{Event, log::v1::RecordedEvent, shipments::v1::Shipment};
+use keruen_proto::{Event, log::v1::RecordedEvent};
 
+pub use self::carried::{Carried, carried};
 use crate::{
-    counters::{COLUMNS, Counts, counters, counts},
+    blocks::Blocks,
+    counters::{Counts, counters},
     database::{Connection, Put, params},
     failure::{Defect, StoreError},
     keys::{StockKey, StockRef, TwoRef},
@@ -53,6 +59,38 @@ struct Change {
     occurred_at_us: i64,
     position: i64,
     counts: Counts,
+    held_here: i64,
+}
+
+/// What an event changes of a holding.
+#[derive(Default)]
+struct Noted {
+    counts: Counts,
+    /// Units held there by themselves.
+    held_here: i64,
+    /// The lot of its batch, if anything was ever said of what of its item may be used.
+    lot: Option<String>,
+}
+
+impl Noted {
+    fn plus(self, other: Self) -> Option<Self> {
+        Some(Self {
+            counts: self.counts.plus(other.counts)?,
+            held_here: self.held_here.checked_add(other.held_here)?,
+            lot: self.lot.or(other.lot),
+        })
+    }
+
+    fn is_zero(&self) -> bool {
+        self.counts.is_zero() && self.held_here == 0
+    }
+}
+
+/// A number, and what is to be known before something is added to it.
+struct Holding {
+    id: i64,
+    /// When its last change happened.
+    last_us: Cell<i64>,
 }
 
 struct Pair {
@@ -75,14 +113,15 @@ pub struct Chronicle {
     connection: Rc<Connection>,
     stored: Stored,
     /// The numbers of holdings.
-    holdings: Cache<HoldingKey, i64>,
+    holdings: Cache<HoldingKey, Holding>,
+    blocks: Blocks,
     pairs: Cache<(String, String), Pair>,
     next_ids: Option<(i64, i64)>,
     changes: Vec<Change>,
     pair_changes: Vec<PairChange>,
     sheets: Sheets,
     /// Of the event that is being taken in, one by one.
-    of_event: Vec<(HoldingKey, Counts)>,
+    of_event: Vec<(HoldingKey, Noted)>,
 }
 
 impl Chronicle {
@@ -90,6 +129,7 @@ impl Chronicle {
     pub fn new(connection: Rc<Connection>, is_empty: bool) -> Self {
         Self {
             sheets: Sheets::new(connection.clone()),
+            blocks: Blocks::new(connection.clone(), is_empty),
             connection,
             stored: Stored::new(is_empty),
             holdings: Cache::default(),
@@ -105,6 +145,7 @@ impl Chronicle {
     pub fn len(&self) -> usize {
         self.holdings.len()
             + self.pairs.len()
+            + self.blocks.len()
             + self.changes.len()
             + self.pair_changes.len()
             + self.sheets.len()
@@ -115,16 +156,28 @@ impl Chronicle {
         let stored = &mut self.stored;
         stored.forget_rows(table::HOLDINGS.name, &mut self.holdings, extent);
         stored.forget_rows(table::PAIRS.name, &mut self.pairs, extent);
+        self.blocks.forget(extent);
     }
 
-    /// Notes what an event changes of what is at a facility. What is on its way is told by shipments.
-    pub fn at_rest(&mut self, key: StockRef<'_>, change: Counts) {
-        let change = Counts {
-            in_transit: 0,
-            in_transit_out: 0,
-            ..change
+    /// Notes what an event changes of what is at a facility, and how many of the units that are held there by themselves.
+    /// What is on its way is told by shipments. The lot is said of an item of which it was ever said what may be used.
+    pub fn at_rest(
+        &mut self,
+        key: StockRef<'_>,
+        change: Counts,
+        held_here: i64,
+        lot: Option<&str>,
+    ) {
+        let change = Noted {
+            counts: Counts {
+                in_transit: 0,
+                in_transit_out: 0,
+                ..change
+            },
+            held_here,
+            lot: lot.map(str::to_owned),
         };
-        if !change.is_zero() {
+        if change.lot.is_some() || !change.is_zero() {
             let key = HoldingKey {
                 stock: key.to_key(),
                 origin_id: String::new(),
@@ -138,10 +191,15 @@ impl Chronicle {
     pub fn on_the_way(&mut self, before: Carried, after: Carried) {
         for (carried, sign) in [(before, -1), (after, 1)] {
             for (key, quantity) in carried {
-                let change = Counts {
+                let counts = Counts {
                     in_transit: sign * quantity,
                     in_transit_out: sign * quantity,
                     ..Counts::default()
+                };
+                let change = Noted {
+                    counts,
+                    held_here: 0,
+                    lot: None,
                 };
                 self.of_event.push((key, change));
             }
@@ -155,48 +213,82 @@ impl Chronicle {
         recorded: &RecordedEvent,
         event: &Event,
     ) -> Result<Result<(), Defect>, StoreError> {
-        if self.of_event.is_empty() {
-            return Ok(Ok(()));
-        }
         let position = recorded.position.cast_signed();
         let happened_us = recorded
             .occurred_at
             .as_ref()
             .map_or(recorded.recorded_at_us, |at| at.time_us);
         let occurred_at_us = effective_at_us(event).unwrap_or(happened_us);
-        let is_late = recorded.recorded_at_us - occurred_at_us >= LATE_US;
-        let of_event = match summed(std::mem::take(&mut self.of_event)) {
-            Ok(of_event) => of_event,
-            Err(key) => {
-                return Ok(Err(Defect::uncountable(
-                    &key.stock.facility_id,
-                    &key.stock.item_id,
-                )));
-            }
-        };
-        for (key, counts) in &of_event {
-            let holding_id = self.holding(key)?;
-            self.changes.push(Change {
-                holding_id,
-                occurred_at_us,
-                position,
-                counts: *counts,
-            });
+        self.blocks.note(event, position, occurred_at_us)?;
+        if self.of_event.is_empty() {
+            return Ok(Ok(()));
         }
-        let of_pairs = of_event.iter().flat_map(|(key, counts)| {
-            let item_id = &key.stock.item_id;
-            let both = key.at_facilities(*counts);
-            both.map(move |(facility_id, counts)| (TwoRef(facility_id, item_id), counts))
-        });
-        let of_pairs = match summed(of_pairs.collect()) {
-            Ok(of_pairs) => of_pairs,
-            Err(TwoRef(facility_id, item_id)) => {
-                return Ok(Err(Defect::uncountable(facility_id, item_id)));
-            }
+        let of_event = match summed(std::mem::take(&mut self.of_event), Noted::plus) {
+            Ok(of_event) => of_event,
+            Err(key) => return Ok(Err(uncountable(&key))),
         };
-        let day = kazakhstan_day_number(occurred_at_us);
-        let is_changed = !of_pairs.is_empty();
-        for (key, change) in of_pairs {
+        let mut of_holdings = Vec::with_capacity(of_event.len());
+        for (key, noted) in of_event {
+            let Some(changes) = self.changes_of(event, &key, noted, occurred_at_us)? else {
+                return Ok(Err(uncountable(&key)));
+            };
+            for (occurred_at_us, noted) in changes.iter().filter(|(_, it)| !it.is_zero()) {
+                self.add_change(&key, *occurred_at_us, position, noted)?;
+            }
+            of_holdings.push((key, changes));
+        }
+        self.close_pairs(recorded, &of_holdings)
+    }
+
+    fn add_change(
+        &mut self,
+        key: &HoldingKey,
+        occurred_at_us: i64,
+        position: i64,
+        noted: &Noted,
+    ) -> Result<(), StoreError> {
+        let holding = self.holding(key)?;
+        holding
+            .last_us
+            .set(holding.last_us.get().max(occurred_at_us));
+        let change = Change {
+            holding_id: holding.id,
+            occurred_at_us,
+            position,
+            counts: noted.counts,
+            held_here: noted.held_here,
+        };
+        self.changes.push(change);
+        Ok(())
+    }
+
+    /// Adds what an event changed to facilities and items.
+    fn close_pairs(
+        &mut self,
+        recorded: &RecordedEvent,
+        changed: &[(HoldingKey, Vec<(i64, Noted)>)],
+    ) -> Result<Result<(), Defect>, StoreError> {
+        let position = recorded.position.cast_signed();
+        let of_pairs = changed.iter().flat_map(|(key, changes)| {
+            let item_id = &key.stock.item_id;
+            changes.iter().flat_map(move |(occurred_at_us, noted)| {
+                let both = key.at_facilities(noted.counts);
+                both.map(move |(facility_id, counts)| {
+                    ((*occurred_at_us, TwoRef(facility_id, item_id)), counts)
+                })
+            })
+        });
+        let of_pairs = match summed(of_pairs.collect(), Counts::plus) {
+            Ok(of_pairs) => of_pairs,
+            Err((_, key)) => return Ok(Err(Defect::uncountable(key.0, key.1))),
+        };
+        let mut days = BTreeSet::new();
+        for ((occurred_at_us, key), change) in of_pairs {
+            if change.is_zero() {
+                continue;
+            }
+            let day = kazakhstan_day_number(occurred_at_us);
+            days.insert(day);
             let pair = self.pair(key, day)?;
             pair.first_day = pair.first_day.min(day);
             let (pair_id, balance) = (pair.number, pair.balance.plus(change));
@@ -209,11 +301,11 @@ impl Chronicle {
                 position,
                 pair_id,
                 occurred_at_us,
-                is_late,
+                is_late: recorded.recorded_at_us - occurred_at_us >= LATE_US,
                 counts: change,
             });
         }
-        if is_changed {
+        for day in days {
             let pairs = self.next_ids()?.1 - 1;
             let known = &self.pairs;
             self.sheets
@@ -222,114 +314,13 @@ impl Chronicle {
         Ok(Ok(()))
     }
 
-    /// The number of a holding.
-    fn holding(&mut self, key: &HoldingKey) -> Result<i64, StoreError> {
-        if let Some(id) = self.holdings.touch(key) {
-            return Ok(*id);
-        }
-        if self.stored.may_have(table::HOLDINGS.name, key)
-            && let Some(id) = self.load_holding(key)?
-        {
-            self.holdings.remember(key.clone(), id, true);
-            return Ok(id);
-        }
-        let (id, pair) = self.next_ids()?;
-        self.next_ids = Some((id + 1, pair));
-        self.holdings.set(key, id);
-        Ok(id)
-    }
-
-    fn load_holding(&self, key: &HoldingKey) -> Result<Option<i64>, StoreError> {
-        let stock = &key.stock;
-        self.connection
-            .prepare_cached(
-                "SELECT holding_id FROM holdings WHERE facility_id = ?1 AND item_id = ?2 AND batch_id = ?3 \
-                 AND owner_id = ?4 AND custodian_id = ?5 AND origin_id = ?6 AND serial_number = ?7",
-            )?
-            .query_row(
-                params![
-                    stock.facility_id,
-                    stock.item_id,
-                    stock.batch_id,
-                    stock.owner_id,
-                    key.custodian_id,
-                    key.origin_id,
-                    stock.serial_number
-                ],
-                |row| row.get(0),
-            )
-    }
-
-    /// A pair, to be changed; a new one has its first day now.
-    fn pair(&mut self, key: TwoRef<'_>, day: i64) -> Result<&mut Pair, StoreError> {
-        if self.pairs.get(&key).is_none() {
-            let stored = if self.stored.may_have(table::PAIRS.name, &key) {
-                self.load_pair(key)?
-            } else {
-                None
-            };
-            let is_stored = stored.is_some();
-            let pair = match stored {
-                Some(pair) => pair,
-                None => self.new_pair(day)?,
-            };
-            self.pairs.remember(key.to_key(), pair, is_stored);
-        }
-        let pair = self.pairs.change(&key);
-        pair.ok_or_else(|| StoreError::Damaged("a pair is missing".to_owned()))
-    }
-
-    fn new_pair(&mut self, first_day: i64) -> Result<Pair, StoreError> {
-        let (holding, number) = self.next_ids()?;
-        self.next_ids = Some((holding, number + 1));
-        Ok(Pair {
-            number,
-            first_day,
-            balance: Counts::default(),
-        })
-    }
-
-    fn load_pair(&self, key: TwoRef<'_>) -> Result<Option<Pair>, StoreError> {
-        self.connection
-            .prepare_cached(&format!(
-                "SELECT pair_id, first_day, {COLUMNS} FROM pairs WHERE facility_id = ?1 AND item_id = ?2"
-            ))?
-            .query_row(params![key.0, key.1], |row| {
-                Ok(Pair {
-                    number: row.get(0)?,
-                    first_day: row.get(1)?,
-                    balance: counts(row, 2)?,
-                })
-            })
-    }
-
-    /// The next numbers of a holding and of a pair.
-    fn next_ids(&mut self) -> Result<(i64, i64), StoreError> {
-        if let Some(next) = self.next_ids {
-            return Ok(next);
-        }
-        let max = |sql: &str| -> Result<i64, StoreError> {
-            let found = self
-                .connection
-                .prepare_cached(sql)?
-                .query_row(&[], |row| row.get::<i64>(0))?;
-            Ok(found.unwrap_or(0) + 1)
-        };
-        let next = (
-            max("SELECT COALESCE(MAX(holding_id), 0) FROM holdings")?,
-            max("SELECT COALESCE(MAX(pair_id), 0) FROM pairs")?,
-        );
-        self.next_ids = Some(next);
-        Ok(next)
-    }
-
     /// Writes what has changed since the last time.
     pub fn write(&mut self) -> Result<(), StoreError> {
         let mut put = Put::new(&self.connection, &table::HOLDINGS)?;
-        self.holdings.write(|key, id, _| {
+        self.holdings.write(|key, holding, _| {
             let stock = &key.stock;
             let row = params![
-                *id,
+                holding.id,
                 stock.facility_id,
                 stock.item_id,
                 stock.batch_id,
@@ -341,6 +332,7 @@ impl Chronicle {
             put.new_row(row).map(|()| true)
         })?;
         put.finish()?;
+        self.blocks.write()?;
         self.write_changes()?;
         self.write_pairs()?;
         self.write_pair_changes()?;
@@ -356,6 +348,7 @@ impl Chronicle {
             let mut values =
                 params![change.holding_id, change.occurred_at_us, change.position].to_vec();
             values.extend(counters(&change.counts));
+            values.extend(params![change.held_here]);
             put.new_row(&values)?;
         }
         put.finish()
@@ -393,21 +386,26 @@ impl Chronicle {
     }
 }
 
+fn uncountable(key: &HoldingKey) -> Defect {
+    Defect::uncountable(&key.stock.facility_id, &key.stock.item_id)
+}
+
 /// What is to be added for each key, in order of the keys; the key for which that can't be counted where there is one.
-/// What adds up to nothing is left out.
-fn summed<K: Ord>(mut all: Vec<(K, Counts)>) -> Result<Vec<(K, Counts)>, K> {
+fn summed<K: Ord, V: Default>(
+    mut all: Vec<(K, V)>,
+    plus: impl Fn(V, V) -> Option<V>,
+) -> Result<Vec<(K, V)>, K> {
     all.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let mut sums: Vec<(K, Counts)> = Vec::with_capacity(all.len());
-    for (key, counts) in all {
+    let mut sums: Vec<(K, V)> = Vec::with_capacity(all.len());
+    for (key, value) in all {
         match sums.last_mut().filter(|(last, _)| *last == key) {
-            Some((_, sum)) => match sum.plus(counts) {
+            Some((_, sum)) => match plus(std::mem::take(sum), value) {
                 Some(more) => *sum = more,
                 None => return Err(key),
             },
-            None => sums.push((key, counts)),
+            None => sums.push((key, value)),
         }
     }
-    sums.retain(|(_, counts)| !counts.is_zero());
     Ok(sums)
 }
 
@@ -420,53 +418,4 @@ fn all_balances(known: &Cache<(String, String), Pair>, pairs: i64) -> Option<Vec
     let mut balances: Vec<_> = balances.collect();
     balances.sort_unstable_by_key(|(number, _)| *number);
     Some(balances)
-}
-
-/// What a shipment carries that is on its way or missing, and in whose hands.
-pub type Carried = Vec<(HoldingKey, i64)>;
-
-/// See [`Carried`]. Of what is missing it is in the hands of whoever answers for it. Units of an asset stand one by one.
-pub fn carried(shipment: &Shipment) -> Carried {
-    let mut carried = Carried::new();
-    for lot in &shipment.lots {
-        let units = lot.shipment_units.as_ref().and_then(|it| it.units.as_ref());
-        let Some(units) = units else {
-            continue;
-        };
-        let mut add = |custodian_id: &str, serial_number: &str, quantity: i64| {
-            let key = HoldingKey {
-                stock: StockKey {
-                    facility_id: shipment.destination_id.clone(),
-                    item_id: units.item_id.clone(),
-                    batch_id: units.batch_id.clone(),
-                    owner_id: units.owner_id.clone(),
-                    serial_number: serial_number.to_owned(),
-                },
-                origin_id: shipment.origin_id.clone(),
-                custodian_id: custodian_id.to_owned(),
-            };
-            if quantity != 0 {
-                carried.push((key, quantity));
-            }
-        };
-        let mut of_custodian = lot.in_transit.saturating_add(lot.missing);
-        let mut missing: BTreeSet<&str> = BTreeSet::new();
-        for share in &lot.missing_by_liable {
-            let mut unnamed = share.quantity;
-            for serial_number in &share.serial_numbers {
-                add(&share.liable_id, serial_number, 1);
-                unnamed -= 1;
-            }
-            add(&share.liable_id, "", unnamed);
-            missing.extend(share.serial_numbers.iter().map(String::as_str));
-            of_custodian = of_custodian.saturating_sub(share.quantity);
-        }
-        let numbers = lot.serial_numbers_in_transit.iter().map(String::as_str);
-        for serial_number in numbers.filter(|it| !missing.contains(it)) {
-            add(&shipment.custodian_id, serial_number, 1);
-            of_custodian -= 1;
-        }
-        add(&shipment.custodian_id, "", of_custodian);
-    }
-    carried
 }
