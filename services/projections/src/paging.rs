@@ -85,7 +85,11 @@ fn resume(token: &str, fingerprint: u64, shape: &[Value]) -> Result<Option<Vec<V
             "belongs to another query; only page_size and min_position may change between pages",
         ));
     }
+    // Keys are codes, labels and days, none of which has any.
+    let is_text =
+        |key: &Value| !matches!(key, Value::Text(text) if text.contains(char::is_control));
     let fits = parsed.k.len() == shape.len()
+        && parsed.k.iter().all(is_text)
         && parsed
             .k
             .iter()
@@ -284,7 +288,9 @@ mod tests {
         assert!(resume(&token, fingerprint("stock", &other), &keys).is_err());
         assert!(resume(&token, fingerprint("donations", &query), &keys).is_err());
         assert!(resume(&token, fingerprint("stock", &query), &keys[..1]).is_err());
-        for garbage in ["!", "e30", &"A".repeat(MAX_TOKEN_BYTES + 1)] {
+        let unstorable = [Value::Text("A\0".to_owned()), Value::Integer(-7)];
+        let unstorable = super::token(fingerprint("stock", &query), unstorable.to_vec());
+        for garbage in [&unstorable, "!", "e30", &"A".repeat(MAX_TOKEN_BYTES + 1)] {
             assert!(
                 resume(garbage, fingerprint("stock", &query), &keys).is_err(),
                 "{garbage}"

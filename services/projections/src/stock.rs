@@ -34,13 +34,16 @@ macro_rules! with_sums {
             column("disposed", Kind::Sum, "CAST(SUM(s.disposed) AS BIGINT)"),
             column("lost", Kind::Sum, "CAST(SUM(s.lost) AS BIGINT)"),
             column("returned", Kind::Sum, "CAST(SUM(s.returned) AS BIGINT)"),
+            column("converted", Kind::Sum, "CAST(SUM(s.converted) AS BIGINT)"),
+            column("title_in", Kind::Sum, "CAST(SUM(s.title_in) AS BIGINT)"),
+            column("title_out", Kind::Sum, "CAST(SUM(s.title_out) AS BIGINT)"),
             column("in_transit_out", Kind::Sum, "CAST(SUM(s.in_transit_out) AS BIGINT)"),
         ]
     };
 }
 
 /// What stock can be filtered by.
-pub static COLUMNS_TO_FILTER: [Column; 20] = with_sums![
+pub static COLUMNS_TO_FILTER: [Column; 23] = with_sums![
     column("region", Kind::Region, "s.facility_id"),
     column("facility", Kind::Code(Known::Facility), "s.facility_id"),
     column(
@@ -65,7 +68,7 @@ pub static COLUMNS_TO_FILTER: [Column; 20] = with_sums![
 const AVAILABLE: &str = "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)";
 
 /// What stock can be ordered by: the columns by which it is grouped, and sums.
-pub static COLUMNS_TO_ORDER: [Column; 20] = with_sums![
+pub static COLUMNS_TO_ORDER: [Column; 23] = with_sums![
     column("region", Kind::Text, "COALESCE(r.region_id, '')"),
     column("facility", Kind::Text, "s.facility_id"),
     column("commodity", Kind::Text, "COALESCE(i.commodity_id, '')"),

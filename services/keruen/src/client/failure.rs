@@ -3,7 +3,7 @@
 use std::{fmt, io, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
-use tonic::Status;
+use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 /// Exit status of a refusal.
@@ -260,6 +260,11 @@ pub fn explain(status: &Status) -> String {
         })
         .collect();
     match &lines[..] {
+        [] if status.code() == Code::Unimplemented && status.message().is_empty() => {
+            "the process that was asked has no such service: it has other roles (`keruen serve --roles`), or is older; name \
+             the one that has it with --server URL"
+                .to_owned()
+        }
         [] if status.message().is_empty() => format!("{:?}", status.code()),
         [] => one_line(status.message()),
         [line] => line.clone(),
@@ -300,7 +305,6 @@ pub fn root_cause(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
     use std::collections::HashMap;
-    use tonic::Code;
     use tonic_types::{ErrorDetails, FieldViolation};
 
     fn written(failure: &Failure) -> String {
@@ -327,6 +331,15 @@ mod tests {
             "error: too little\u{fffd}[2J\n(INSUFFICIENT_STOCK at=\"a b\" available=3)\n"
         );
         assert_eq!(failure.status(), 1);
+    }
+
+    #[test]
+    fn a_process_without_the_service_is_told_apart_from_a_fault() {
+        let told = explain(&Status::unimplemented(""));
+        assert!(
+            told.contains("--roles") && told.contains("--server"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -48,12 +48,13 @@ Examples:
   keruen stock --by facility,item --order-by 'available desc' \\
       --filter '(item = TEST-A OR item = TEST-B) AND available > 0'
 
-Quantities are in base units. available = on hand − reserved − held. What is on its way counts at its destination as \
+Quantities are in base units. available = on hand − reserved − held; what has expired is \
+in it until it is disposed of (see --by expiry). What is on its way counts at its destination as \
 in_transit, and where it comes from as in_transit_out: over all facilities the two are equal. received, consumed, \
 disposed, lost, returned, converted (into kits) and what passed from owner to owner (title_in, title_out) are running \
 totals. Fields of --filter: region, facility, commodity, item, batch, owner, custodian, expires_on, serial_number, and \
-the sums on_hand, reserved, held, available, in_transit, received, consumed, disposed, lost, returned, in_transit_out, \
-which are joined to the others by AND; see `keruen help filter`. --order-by takes sums, and what \
+the sums on_hand, reserved, held, available, in_transit, received, consumed, disposed, lost, returned, converted, \
+title_in, title_out, in_transit_out, which are joined to the others by AND; see `keruen help filter`. --order-by takes sums, and what \
 stock is grouped by. By asset it has a row for each serial number of an item, and rows without one for what is not \
 tracked by them. JSON rows are flat and carry quantities as numbers. A day ends at midnight in Kazakhstan. \
 What was recorded late counts in --as-of, and not in --known-at before it was recorded; \

@@ -41,11 +41,14 @@ Examples:
   keruen serve --nats-url nats://127.0.0.1:4222       everything, and pass the log on to JetStream
 
 Several processes on one PostgreSQL and one NATS:
-  keruen serve --roles log,relay \\
+  keruen serve --roles log,relay --grpc-addr 127.0.0.1:7470 \\
                --database-url postgres://log@db/keruen --nats-url nats://nats
-  keruen serve --roles inventory,shipments,requests,registry,projections \\
-               --database-url postgres://reader@db/keruen --nats-url nats://nats
+  keruen serve --database-url postgres://reader@db/keruen \\
+               --nats-url nats://nats --data keruen-views --roles \\
+               inventory,shipments,requests,registry,projections,clocks
   keruen serve --roles gateway --server http://127.0.0.1:7460
+Commands and questions go to the second; `log key`, `log checkpoint` and
+`log verify` to the first, with --server http://127.0.0.1:7470.
 
 The node prints its addresses. It stops on Ctrl-C or SIGTERM after it has answered what is under way. It can be killed \
 at any time: every command that was answered is in the store.")]

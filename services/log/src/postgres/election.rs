@@ -81,11 +81,11 @@ impl Role {
     fn standing_by(writer: Option<String>) -> Self {
         let reason = match &writer {
             Some(node) => format!(
-                "this node stands by: {node} writes the log; nothing was recorded; repeat the command there, or here \
-                 in a few seconds if that node is gone"
+                "this node stands by: {node} writes the log; nothing was recorded; it can be recorded there, or here in \
+                 a few seconds if that node is gone"
             ),
-            None => "this node stands by, and no other is known to write the log; nothing was recorded; repeat the \
-                 command in a few seconds"
+            None => "this node stands by, and no other is known to write the log; nothing was recorded; it can be \
+                 in a few seconds, once a node writes"
                 .to_owned(),
         };
         Self::StandsBy { writer, reason }

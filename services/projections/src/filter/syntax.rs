@@ -127,6 +127,10 @@ pub fn parse(text: &str) -> Result<Option<Expression>, Malformed> {
             format!("must have at most {MAX_CHARACTERS} characters"),
         );
     }
+    // No code and no label has any, and not every database takes them.
+    if let Some(place) = text.chars().position(char::is_control) {
+        return malformed(place + 1, "must not contain control characters".to_owned());
+    }
     let tokens = tokens(text)?;
     if tokens.is_empty() {
         return Ok(None);

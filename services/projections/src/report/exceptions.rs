@@ -67,6 +67,9 @@ impl ExceptionsQuery {
             );
             fields.reject("min_value_minor_units", rule);
         }
+        if request.actor.contains(char::is_control) {
+            fields.reject("actor", "must not contain control characters");
+        }
         let filter = Filter::parse(&mut fields, &request.filter, &EXCEPTIONS);
         let order = Order::parse(&mut fields, &request.order_by, &EXCEPTIONS, &KEYS);
         let order = order.unwrap_or_else(|| Order::usual(&KEYS, false));
