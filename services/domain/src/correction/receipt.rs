@@ -111,10 +111,17 @@ impl CorrectReceipt {
         )
     }
 
-    fn removal<'a>(&'a self, receipt: &'a DonationReceived, units: &'a StockUnits) -> Removal<'a> {
+    fn removal<'a>(
+        &'a self,
+        receipt: &'a DonationReceived,
+        line: &ReceivedLine,
+        units: &'a StockUnits,
+    ) -> Removal<'a> {
+        let is_usable = line.outcome() == ReceiptOutcome::Good;
         Removal {
             facility_id: &receipt.facility_id,
             units,
+            unusable: if is_usable { 0 } else { units.quantity },
             serial_numbers: &self.serial_numbers,
             fact: &self.fact,
             together: &[],
@@ -126,7 +133,7 @@ impl Command for CorrectReceipt {
     fn reads(&self, books: &Books) -> Vec<Boundary> {
         let mut boundaries = vec![Boundary::Batch(self.batch_id.clone())];
         boundaries.extend(Boundary::fact(&self.fact.event_id));
-        let Ok((receipt, _, received)) = line_of(&self.fact, &self.batch_id) else {
+        let Ok((receipt, line, received)) = line_of(&self.fact, &self.batch_id) else {
             return boundaries;
         };
         boundaries.extend(Boundary::facility(&receipt.facility_id));
@@ -142,7 +149,7 @@ impl Command for CorrectReceipt {
             && self.change(batch) < 0
         {
             let units = self.units(batch, received);
-            boundaries.extend(self.removal(receipt, &units).reads(books));
+            boundaries.extend(self.removal(receipt, line, &units).reads(books));
         }
         boundaries
     }
@@ -164,7 +171,7 @@ impl Command for CorrectReceipt {
         let mut events: Vec<Event> = donation.and_then(reopened).into_iter().collect();
         let decrease = self.change(batch) < 0;
         let held_quantity = if decrease {
-            let (before, held) = self.removal(receipt, &units).prepared(books, item)?;
+            let (before, held) = self.removal(receipt, line, &units).prepared(books, item)?;
             events.extend(before);
             held
         } else {

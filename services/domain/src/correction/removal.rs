@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct Removal<'a> {
     pub facility_id: &'a str,
     pub units: &'a StockUnits,
+    /// How many of them came damaged or expired, and were held for that.
+    pub unusable: i64,
     /// Which ones, of an asset.
     pub serial_numbers: &'a [Label],
     /// The event that had said that they came.
@@ -112,8 +114,10 @@ impl Removal<'_> {
         let held = if asset::is_asset(item) {
             lot::count(&lot.serial_numbers_held_here, &self.units.serial_numbers)
         } else {
+            // What was held because it came damaged is not held any more; of the rest, those that can be used go first.
             let free = lot.on_hand - lot.reserved - lot.held_here;
-            lot.held_here.min((there - free).max(0))
+            let unusable = self.unusable.min(there);
+            lot.held_here.min((there - free).max(unusable))
         };
         Ok((events, held))
     }

@@ -225,6 +225,21 @@ fn receipts_are_taken_back_from_the_last_one_on() {
 }
 
 #[test]
+fn what_a_receipt_that_did_not_happen_found_damaged_is_not_held_any_more() {
+    let first = vec![
+        found(1, 24, ReceiptOutcome::Good),
+        found(1, 6, ReceiptOutcome::Missing),
+    ];
+    let good = sent().after(arrive_with("S1", first));
+    let damaged = good
+        .clone()
+        .after(arrive_with("S1", vec![found(1, 6, ReceiptOutcome::Damaged)]));
+    assert_eq!(stock(&damaged, "HOSP"), (30, 0, 6));
+    let after = never(damaged, "ShipmentReceived");
+    assert_eq!(stock(&after, "HOSP"), stock(&good, "HOSP"));
+}
+
+#[test]
 fn what_was_missing_before_a_receipt_that_did_not_happen_is_missing_still() {
     let hand_over = HandOverShipment {
         missing: vec![Pick {

@@ -34,6 +34,8 @@ use crate::{
 /// Units that a receipt brought, of one batch and owner.
 struct Arrived {
     units: StockUnits,
+    /// How many of them were found damaged or expired.
+    unusable: i64,
     serial_numbers: Vec<Label>,
 }
 
@@ -83,9 +85,14 @@ fn arrived(receipt: &ShipmentReceived) -> Vec<Arrived> {
         .units
         .iter()
         .filter(|found| found.outcome() != ReceiptOutcome::Missing)
-        .filter_map(|found| found.shipment_units.as_ref()?.units.as_ref());
+        .filter_map(|found| Some((found, found.shipment_units.as_ref()?.units.as_ref()?)));
     let mut arrived: Vec<Arrived> = Vec::new();
-    for units in there {
+    for (found, units) in there {
+        let unusable = if is_unusable(found) {
+            units.quantity
+        } else {
+            0
+        };
         let labels = units.serial_numbers.iter();
         let labels = labels.filter_map(|it| Label::parse(it).ok());
         let same = |it: &&mut Arrived| {
@@ -93,6 +100,7 @@ fn arrived(receipt: &ShipmentReceived) -> Vec<Arrived> {
         };
         if let Some(known) = arrived.iter_mut().find(same) {
             known.units.quantity = known.units.quantity.saturating_add(units.quantity);
+            known.unusable = known.unusable.saturating_add(unusable);
             known
                 .units
                 .serial_numbers
@@ -101,11 +109,20 @@ fn arrived(receipt: &ShipmentReceived) -> Vec<Arrived> {
         } else {
             arrived.push(Arrived {
                 units: units.clone(),
+                unusable,
                 serial_numbers: labels.collect(),
             });
         }
     }
     arrived
+}
+
+/// Whether units were held because of how they came.
+fn is_unusable(found: &ReceivedUnits) -> bool {
+    matches!(
+        found.outcome(),
+        ReceiptOutcome::Damaged | ReceiptOutcome::Expired
+    )
 }
 
 impl VoidMovement {
@@ -201,12 +218,7 @@ impl VoidMovement {
         };
         let shipment = self.shipment(books)?;
         self.check_outstanding(shipment, receipt)?;
-        let unusable = receipt.units.iter().filter(|found| {
-            matches!(
-                found.outcome(),
-                ReceiptOutcome::Damaged | ReceiptOutcome::Expired
-            )
-        });
+        let unusable = receipt.units.iter().filter(|found| is_unusable(found));
         let unusable = unusable.filter_map(|found| found.shipment_units.as_ref());
         check_requests(books, unusable)?;
         let arrived = arrived(receipt);
@@ -322,6 +334,7 @@ impl VoidMovement {
         Removal {
             facility_id: &receipt.destination_id,
             units: &arrived.units,
+            unusable: arrived.unusable,
             serial_numbers: &arrived.serial_numbers,
             fact: &self.fact,
             together,

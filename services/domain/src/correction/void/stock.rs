@@ -133,6 +133,7 @@ impl VoidMovement {
         Removal {
             facility_id: said.facility_id,
             units,
+            unusable: 0,
             serial_numbers,
             fact: &self.fact,
             together: &[],
