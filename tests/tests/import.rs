@@ -630,11 +630,14 @@ async fn transfers_of_the_past_are_entered_once_and_told_as_they_were() {
         before + all,
         "something was entered twice, or not at all"
     );
-    let told = desk.import("movements", &file, &[]).success();
-    assert!(
-        told.contains(&format!("0 new, {rows} already there")),
-        "{told}"
-    );
+    // Also where a colleague goes on with it.
+    for actor in [&[][..], &["--actor", "cli:colleague"]] {
+        let told = desk.import("movements", &file, actor).success();
+        assert!(
+            told.contains(&format!("0 new, {rows} already there")),
+            "{told}"
+        );
+    }
     assert_eq!(history::head(&desk.node.channel()).await, head);
     desk.node.cli(["check"]).success();
 

@@ -231,9 +231,10 @@ fn what_a_receipt_that_did_not_happen_found_damaged_is_not_held_any_more() {
         found(1, 6, ReceiptOutcome::Missing),
     ];
     let good = sent().after(arrive_with("S1", first));
-    let damaged = good
-        .clone()
-        .after(arrive_with("S1", vec![found(1, 6, ReceiptOutcome::Damaged)]));
+    let damaged = good.clone().after(arrive_with(
+        "S1",
+        vec![found(1, 6, ReceiptOutcome::Damaged)],
+    ));
     assert_eq!(stock(&damaged, "HOSP"), (30, 0, 6));
     let after = never(damaged, "ShipmentReceived");
     assert_eq!(stock(&after, "HOSP"), stock(&good, "HOSP"));

@@ -152,7 +152,7 @@ pub async fn carry_out<R: Imported>(
         .watch(enter_all(session, plan, &waves, new.len(), &stop))
         .await?;
     anstream::println!("{}: {entered} new, {there} already there", plan.kind);
-    Ok(())
+    session.tell_head().await
 }
 
 /// A bar of what is done, on a terminal.

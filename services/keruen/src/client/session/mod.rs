@@ -12,7 +12,7 @@ use keruen_edge::{
     status::{ERROR_DOMAIN, RECORDED},
     waited::WAITED_KEY,
 };
-use keruen_proto::{Mutation, Standing};
+use keruen_proto::{Mutation, Standing, events::v1::GetLogHeadRequest};
 use tokio::sync::OnceCell;
 use tonic::{
     Code, Request, Status, TimeoutExpired,
@@ -242,6 +242,15 @@ impl Session {
         }
     }
 
+    /// Says up to where the log goes, if that was asked for: all that was recorded so far is before that.
+    pub async fn tell_head(&self) -> Result<(), Failure> {
+        if self.show_position {
+            let head = self.ask(GetLogHeadRequest::default()).await?;
+            anstream::eprintln!("as of position {}", head.position);
+        }
+        Ok(())
+    }
+
     /// Asks something.
     pub async fn ask<R: Call>(&self, question: R) -> Result<R::Answer, Failure> {
         self.call(question)
@@ -330,7 +339,7 @@ impl Session {
 }
 
 /// The reason of this system that a status states.
-fn reason(status: &Status) -> Option<ErrorInfo> {
+pub fn reason(status: &Status) -> Option<ErrorInfo> {
     let details = status.get_error_details();
     let info = details.error_info().cloned();
     info.filter(|info| info.domain == ERROR_DOMAIN)

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     client::{
         failure::{Failure, explain},
-        session::Session,
+        session::{Session, reason},
     },
     import::{
         errors::Errors,
@@ -36,6 +36,9 @@ const UNDER_WAY: usize = 64;
 
 /// Movements that are looked ahead at, so that those which wait for others hold up nobody else.
 const AHEAD: usize = 512;
+
+/// Why a command is refused whose id was used with something else.
+const ID_REUSED: &str = "COMMAND_ID_REUSED";
 
 /// How many rows were entered.
 #[derive(Default)]
@@ -53,6 +56,11 @@ impl Entered {
             &self.known
         };
         rows.fetch_add(movement.rows, Ordering::Relaxed);
+    }
+
+    /// Counts a movement that somebody else has entered.
+    fn count_of_others(&self, movement: &Movement) {
+        self.known.fetch_add(movement.rows, Ordering::Relaxed);
     }
 
     fn rows(&self) -> usize {
@@ -108,6 +116,11 @@ pub(super) async fn enter_all(
             match movement.command.send(session, command_id, false).await {
                 Ok(Ok(position)) => {
                     entered.count(&movement, position, before);
+                    bar.inc(movement.rows as u64);
+                }
+                // The id is made of all that the row says: only who says so is another one.
+                Ok(Err(status)) if reason(&status).is_some_and(|it| it.reason == ID_REUSED) => {
+                    entered.count_of_others(&movement);
                     bar.inc(movement.rows as u64);
                 }
                 Ok(Err(status)) => fail(refused(session, source, &movement, status)),

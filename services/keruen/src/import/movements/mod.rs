@@ -184,14 +184,15 @@ pub fn help() -> String {
          happened; those that open the books of an item at a facility come first, stand together, and are 20 at most. What \
          was used, sent, disposed of and given back is recorded as it happened: where the books know of too little, the \
          rest is booked as found. Rows can be added to a file that was imported before, except of kind open, and of a \
-         shipment that is there: those are entered together. What is in the books already is recognised by what it \
-         says.\n\n\
+         shipment that is there: those are entered together. What is in the books already is recognised by all that \
+         its row says: a row that is changed afterwards is another one, and is entered beside the first, which keruen \
+         correct void takes back.\n\n\
          A transfer is a shipment that was requested, left and was received, without an allocation; rows below each other \
          with the same shipment_id are one, 20 at most, which was sent and received as a whole. It is received before the \
          first row that is as late as received_at. Equipment is named by its serial numbers; whether it was in the store from \
          which it was sent is told only as its row is entered. Without received_at it stays on its way, until it is filled in \
          and the file imported again, or keruen shipment receive, report-loss and accept-loss-act settle that. Who approved and who signed is not told, since nobody asked then: \
-         every command of the import is given by one actor (--actor), and keruen report exceptions --kind backdated lists \
+         every command of the import is given by one actor (--actor; what another one has imported is there already), and keruen report exceptions --kind backdated lists \
          what it recorded.",
     )
 }
@@ -215,5 +216,5 @@ pub async fn run(session: &Session, file: &Path, dry_run: bool) -> Result<(), Fa
         .watch(enter_all(session, &source, contents.rows, &stop))
         .await?;
     anstream::println!("{entered}");
-    Ok(())
+    session.tell_head().await
 }
