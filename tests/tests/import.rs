@@ -686,6 +686,66 @@ async fn transfers_of_the_past_are_entered_once_and_told_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn days_are_those_of_the_place_and_of_old_imports_are_recognised() {
+    let desk = Desk::open().await;
+    let west = format!("{HEADER}\nORAL,hospital,Oral,,KZ-27,Asia/Oral,{DONOR},51.2,51.4\n");
+    desk.import("facilities", &desk.file("west.csv", west), &[])
+        .success();
+    // As it was imported when all days were those of Almaty, under the id that it still has.
+    let line = format!("item={MASK_A},quantity=100,batch=IMP-1");
+    let opened = ["stock", "open", "--facility", "ORAL", "--line", &line];
+    let at = ["--occurred-at", "2021-01-01T00:00:00+06:00"];
+    let told = ["--occurred-at-precision", "day", "--command-id"];
+    let id = ["5755ada4-3401-53fe-9ac6-300cacc01b75"];
+    desk.node
+        .cli([&opened[..], &at, &told, &id].concat())
+        .success();
+    let file = desk.file(
+        "west-movements.csv",
+        format!(
+            "{TRANSFERS}\nopen,2021-01-01,ORAL,{MASK_A},100,IMP-1,,,,,,\n\
+             use,2021-01-01,ORAL,{MASK_A},1,,,patient,,,,\n\
+             transfer,2021-01-02,ORAL,{MASK_A},5,IMP-1,,,S-1,{HOSPITAL},{CARRIER},2021-01-02\n\
+             transfer,2021-01-03,{HOSPITAL},{MASK_A},1,IMP-1,,,S-2,ORAL,{CARRIER},2021-01-04\n\
+             use,2021-01-05T00:30:00+06:00,ORAL,{MASK_A},2,,,patient,,,,\n"
+        ),
+    );
+    let before = history::head(&desk.node.channel()).await;
+    for wanted in ["4 new, 1 already there", "0 new, 5 already there"] {
+        let told = desk.import("movements", &file, &[]).success();
+        assert!(told.contains(wanted), "{told}");
+    }
+    let events = desk.node.cli(["events", "--format", "json"]).success();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let entered = events.skip(usize::try_from(before).unwrap());
+    let mut times: Vec<String> = entered
+        .map(|event| {
+            let text = |name: &str| event[name].as_str().unwrap().to_owned();
+            let kind = text("type");
+            format!("{} {}", kind.rsplit('.').next().unwrap(), text("time"))
+        })
+        .collect();
+    // Others may have been entered in between.
+    times.sort_by_key(|it| it.split_once(' ').unwrap().1.to_owned());
+    let wanted = [
+        "StockConsumed 2021-01-01T00:00:00+05:00",
+        "ShipmentRequested 2021-01-02T00:00:00+05:00",
+        "ShipmentAllocated 2021-01-02T00:00:00+05:00",
+        "ShipmentDispatched 2021-01-02T00:00:00+05:00",
+        // Not before it was sent.
+        "ShipmentReceived 2021-01-02T01:00:00+06:00",
+        "ShipmentRequested 2021-01-03T00:00:00+06:00",
+        "ShipmentAllocated 2021-01-03T00:00:00+06:00",
+        "ShipmentDispatched 2021-01-03T00:00:00+06:00",
+        "ShipmentReceived 2021-01-04T00:00:00+05:00",
+        "StockConsumed 2021-01-04T23:30:00+05:00",
+    ];
+    assert_eq!(times, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn transfers_that_the_server_would_refuse_are_told_before_anything_is_entered() {
     let desk = Desk::open().await;
     let way = format!("{HOSPITAL},{CARRIER},");

@@ -53,17 +53,24 @@ pub fn kazakhstan_midnight_us(day_number: i64) -> i64 {
     if usual_us >= ONE_OFFSET_SINCE_US {
         return usual_us;
     }
-    let midnight = DateTime::from_timestamp_micros(local_us).map(|time| time.naive_utc());
-    let Some(midnight) = midnight else {
-        return usual_us;
-    };
+    begin_us(chrono_tz::Asia::Almaty, local_us).unwrap_or(usual_us)
+}
+
+/// When the calendar day of this number begins by the clocks of a time zone, in microseconds since 1970-01-01T00:00:00Z;
+/// `None` where nobody knows the zone.
+pub fn midnight_us(time_zone: &str, day_number: i64) -> Option<i64> {
+    begin_us(time_zone.parse().ok()?, day_number.saturating_mul(DAY_US))
+}
+
+/// When the day begins whose midnight is this by a clock that shows UTC.
+fn begin_us(zone: Tz, local_us: i64) -> Option<i64> {
+    let midnight = DateTime::from_timestamp_micros(local_us)?.naive_utc();
     // Where a clock goes forward at midnight the day begins an hour later; where it goes back, with the first one.
     let later = midnight + chrono::Duration::hours(1);
-    let zone = chrono_tz::Asia::Almaty;
     [midnight, later]
         .iter()
         .find_map(|local| zone.from_local_datetime(local).earliest())
-        .map_or(usual_us, |time| time.timestamp_micros())
+        .map(|time| time.timestamp_micros())
 }
 
 /// The offset from UTC, in minutes, of the clock in Kazakhstan, by which lists tell times at many places, at a time in
@@ -173,6 +180,22 @@ mod tests {
             kazakhstan_midnight_us(kazakhstan_day_number(far));
             kazakhstan_midnight_us(far);
         }
+    }
+
+    #[test]
+    fn a_day_begins_by_the_clocks_of_its_place() {
+        for zone in ["Asia/Almaty", "Asia/Oral", "America/New_York", "UTC"] {
+            for day_number in 0..30_000 {
+                let begin_us = midnight_us(zone, day_number).expect("a zone");
+                for (time_us, day_number) in
+                    [(begin_us, day_number), (begin_us - 1, day_number - 1)]
+                {
+                    let days = facility_day(&at(zone), time_us) - NaiveDate::default();
+                    assert_eq!(days.num_days(), day_number, "{zone}");
+                }
+            }
+        }
+        assert_eq!(midnight_us("Asia/Nowhere", 0), None);
     }
 
     #[test]

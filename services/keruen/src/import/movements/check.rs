@@ -12,10 +12,12 @@ use keruen_proto::{
     registry::v1::{GetFacilityRequest, GetItemRequest, GetOrganisationRequest, Tracking},
     shipments::v1::DispatchShipmentRequest,
 };
+use pbjson_types::Timestamp;
 use tonic::Status;
 use uuid::Uuid;
 
 use super::{
+    clocks::Clocks,
     command::{Command, Goods, Ids, Movement},
     row::{MAX_LINES, Movements},
 };
@@ -151,6 +153,7 @@ pub(super) async fn check_all(
     session: &Session,
     source: &Source,
     contents: &Contents,
+    clocks: &Clocks,
     stop: &Stop,
 ) -> Result<(), Failure> {
     let bar = progress("checking", contents.rows);
@@ -175,7 +178,9 @@ pub(super) async fn check_all(
         let known = &known;
         let mut checks = stream::iter(new.into_iter().take_while(|_| !stop.is_set()))
             .map(|(movement, command_id)| async move {
-                check(session, &movement, command_id, contents, known).await
+                let time = clocks.time(session, &movement).await?;
+                let command = (command_id, time);
+                check(session, &movement, command, contents, known).await
             })
             .buffered(CONCURRENCY);
         while let Some(checked) = checks.next().await {
@@ -328,7 +333,7 @@ fn locked<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What the server answers, or why it refuses to.
-async fn told<R: Call>(
+pub(super) async fn told<R: Call>(
     session: &Session,
     question: R,
 ) -> Result<Result<R::Answer, String>, Failure> {
@@ -343,7 +348,7 @@ async fn told<R: Call>(
 async fn check(
     session: &Session,
     movement: &Movement,
-    command_id: Uuid,
+    (command_id, time): (Uuid, Option<Timestamp>),
     contents: &Contents,
     known: &Known,
 ) -> Result<Vec<Wrong>, Failure> {
@@ -370,9 +375,7 @@ async fn check(
     if !wrong.is_empty() {
         return Ok(wrong);
     }
-    // An id of its own: this is another command than the one that enters it.
-    let asked = movement.command.send(session, Uuid::now_v7(), true).await?;
-    match asked {
+    match movement.validate(session, time).await? {
         Ok(_) => Ok(Vec::new()),
         Err(status) if is_about_the_row(&status) => {
             // What was entered before may not be possible twice.

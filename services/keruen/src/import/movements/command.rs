@@ -10,11 +10,12 @@ use keruen_proto::{
         ConsumeStockRequest, DisposeStockRequest, OpenStockRequest, ReceiveDonationRequest,
         ReturnStockRequest,
     },
+    log::v1::TimePrecision,
     shipments::v1::{DispatchShipmentRequest, ReceiveShipmentRequest, RequestShipmentRequest},
 };
 use pbjson_types::Timestamp;
 use prost::Message as _;
-use tonic::Status;
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::{
@@ -41,8 +42,14 @@ pub(super) struct Movement {
     pub(super) facility_id: String,
     /// Of what: several of a transfer.
     pub(super) goods: Vec<Goods>,
+    /// Of a receipt: from where, and when it was sent, as its row tells it.
+    pub(super) sent: Option<(String, When)>,
+    /// What its row says; of a day, as it begins in Almaty. Its id follows from that, as it always has.
     pub(super) command: Command,
 }
+
+/// When something happened, and how exactly that is known.
+pub(super) type When = (Timestamp, TimePrecision);
 
 /// What a row is about.
 #[derive(Clone, Debug)]
@@ -139,9 +146,52 @@ impl Movement {
         self.goods.first().map_or("", |goods| &goods.item_id)
     }
 
-    /// When it happened.
+    /// When it happened, of a day as it begins in Almaty: movements follow each other by that.
     pub(super) fn occurred_at(&self) -> Option<Timestamp> {
         each!(&self.command, request => request.occurred_at)
+    }
+
+    /// The same, and how exactly that is known.
+    pub(super) fn when(&self) -> Option<When> {
+        each!(&self.command, request => Some((request.occurred_at?, request.occurred_at_precision())))
+    }
+
+    /// Asks whether it would be refused, if it happened then.
+    pub(super) async fn validate(
+        &self,
+        session: &Session,
+        time: Option<Timestamp>,
+    ) -> Result<Result<u64, Status>, Failure> {
+        // An id of its own: this is another command than the one that enters it.
+        let stamp = Stamp {
+            command_id: Uuid::now_v7().to_string(),
+            occurred_at: time,
+            validate_only: true,
+            ..Stamp::default()
+        };
+        self.command.send(session, stamp).await
+    }
+
+    /// Enters it as it happened then. Answers with the position of what it recorded, also where that was long ago.
+    pub(super) async fn enter(
+        &self,
+        session: &Session,
+        command_id: Uuid,
+        time: Option<Timestamp>,
+    ) -> Result<Result<u64, Status>, Failure> {
+        let stamp = |time| Stamp {
+            command_id: command_id.to_string(),
+            occurred_at: time,
+            ..Stamp::default()
+        };
+        let answer = self.command.send(session, stamp(time)).await?;
+        let is_known = |status: &Status| status.code() == Code::AlreadyExists;
+        if answer.as_ref().is_err_and(is_known) && time != self.occurred_at() {
+            // It may have been entered when all days still were those of Almaty.
+            let before = self.command.send(session, stamp(None)).await?;
+            return Ok(before.or(answer));
+        }
+        Ok(answer)
     }
 
     /// What it has to do with: movements that share some of it follow each other.
@@ -222,21 +272,11 @@ impl Command {
         ids.filter(|id| !id.is_empty())
     }
 
-    /// Sends it, or asks whether it would be refused. Answers with the position of what it recorded, also where that was
-    /// long ago.
-    pub(super) async fn send(
-        &self,
-        session: &Session,
-        command_id: Uuid,
-        validate_only: bool,
-    ) -> Result<Result<u64, Status>, Failure> {
+    /// Sends it, and answers with the position.
+    async fn send(&self, session: &Session, stamp: Stamp) -> Result<Result<u64, Status>, Failure> {
         each!(self, request => {
             let mut request = request.clone();
-            request.stamp(Stamp {
-                command_id: command_id.to_string(),
-                validate_only,
-                ..Stamp::default()
-            });
+            request.stamp(stamp);
             let answer = patiently(|| session.call(request.clone())).await?;
             Ok(answer.map(|it| it.position))
         })

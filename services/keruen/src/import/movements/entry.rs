@@ -15,6 +15,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::{
+    clocks::Clocks,
     command::{Ids, Movement},
     row::Movements,
     turns::{Turn, Turns},
@@ -91,6 +92,7 @@ pub(super) async fn enter_all(
     session: &Session,
     source: &Source,
     total: usize,
+    clocks: &Clocks,
     stop: &Stop,
 ) -> Result<Entered, Failure> {
     let before = head(session).await?;
@@ -113,7 +115,11 @@ pub(super) async fn enter_all(
             if stop.is_set() {
                 return;
             }
-            match movement.command.send(session, command_id, false).await {
+            let entering = async {
+                let time = clocks.time(session, &movement).await?;
+                movement.enter(session, command_id, time).await
+            };
+            match entering.await {
                 Ok(Ok(position)) => {
                     entered.count(&movement, position, before);
                     bar.inc(movement.rows as u64);

@@ -2,10 +2,11 @@
 //! ago.
 //!
 //! The file is read three times, row by row: for its form, for what only the server knows, and to enter it. What is kept of
-//! it in memory are the ids of its batches, shipments, facilities and items, a hash for each command, and those shipments
-//! whose receipt is still to come.
+//! it in memory are the ids of its batches, shipments, facilities and items, the time zones of facilities, a hash for each
+//! command, and those shipments whose receipt is still to come.
 
 mod check;
+mod clocks;
 mod command;
 mod entry;
 mod row;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 use self::{
     check::{check_all, look_through},
+    clocks::Clocks,
     entry::enter_all,
 };
 use super::{
@@ -36,7 +38,7 @@ const COLUMNS: &[Column] = &[
     Column {
         name: "occurred_at",
         required: true,
-        about: "When: a day, or a time in RFC 3339; of a transfer, when it was sent",
+        about: "When: a day there, or a time in RFC 3339; of a transfer, when it was sent",
     },
     Column {
         name: "facility_id",
@@ -202,8 +204,8 @@ pub async fn run(session: &Session, file: &Path, dry_run: bool) -> Result<(), Fa
     let source = Source::at(file)?;
     let contents = look_through(&source)?;
     session.channel().await?;
-    let stop = Stop::default();
-    stop.watch(check_all(session, &source, &contents, &stop))
+    let (stop, clocks) = (Stop::default(), Clocks::default());
+    stop.watch(check_all(session, &source, &contents, &clocks, &stop))
         .await?;
     if dry_run {
         anstream::println!(
@@ -213,7 +215,7 @@ pub async fn run(session: &Session, file: &Path, dry_run: bool) -> Result<(), Fa
         return Ok(());
     }
     let entered = stop
-        .watch(enter_all(session, &source, contents.rows, &stop))
+        .watch(enter_all(session, &source, contents.rows, &clocks, &stop))
         .await?;
     anstream::println!("{entered}");
     session.tell_head().await

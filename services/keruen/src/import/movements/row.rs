@@ -19,7 +19,7 @@ use pbjson_types::Timestamp;
 
 use super::{
     COLUMNS, KINDS,
-    command::{Command, Goods, Movement, each},
+    command::{Command, Goods, Movement, When, each},
     transfer::{self, Transfer},
 };
 use crate::{
@@ -163,8 +163,8 @@ fn joins(whole: &mut Movement, next: &Movement) -> bool {
     }
 }
 
-/// When something happened, and how exactly that is known.
-pub(super) fn when(text: &str, now: Timestamp) -> Result<(Timestamp, TimePrecision), String> {
+/// When something happened, of a day as it begins in Almaty, and how exactly that is known.
+fn when(text: &str, now: Timestamp) -> Result<When, String> {
     let (time, precision) = match value::midnight(text) {
         Some(midnight) => (midnight, TimePrecision::Day),
         None => (
@@ -224,7 +224,7 @@ fn entry(row: &Row, now: Timestamp, errors: &mut Errors) -> Option<Entry> {
 
 fn movement(
     row: &Row,
-    time: Option<(Timestamp, TimePrecision)>,
+    time: Option<When>,
     quantity: Option<i64>,
     errors: &mut Errors,
 ) -> Option<Movement> {
@@ -269,6 +269,7 @@ fn movement(
         rows: 1,
         facility_id: row.string("facility_id"),
         goods: vec![Goods::of(row)],
+        sent: None,
         command,
     };
     each!(&mut movement.command, request => {

@@ -1,23 +1,17 @@
 //! Transfers from one facility to another: the rows of a shipment, and the commands that bring it about. What was sent is
 //! recorded as it happened, claimed by nobody before.
 
-use keruen_proto::{
-    log::v1::TimePrecision,
-    shipments::v1::{
-        DispatchShipmentRequest, ReceiveShipmentRequest, RequestShipmentRequest, ShipmentLine,
-        ShipmentPick,
-    },
+use keruen_proto::shipments::v1::{
+    DispatchShipmentRequest, ReceiveShipmentRequest, RequestShipmentRequest, ShipmentLine,
+    ShipmentPick,
 };
 use pbjson_types::Timestamp;
 
 use super::{
-    command::{Command, Goods, Movement},
+    command::{Command, Goods, Movement, When},
     row::{MAX_LINES, serial_numbers},
 };
 use crate::import::{errors::Errors, sheet::Row};
-
-/// When something happened, and how exactly that is known.
-type When = (Timestamp, TimePrecision);
 
 /// The rows of a shipment.
 #[derive(Clone, Debug)]
@@ -180,7 +174,10 @@ impl Transfer {
             ..Default::default()
         };
         let rows = self.lines.len();
-        let movement = self.movement(&self.destination_id, rows, Command::Arrive(received));
+        let movement = Movement {
+            sent: Some((self.origin_id.clone(), self.sent)),
+            ..self.movement(&self.destination_id, rows, Command::Arrive(received))
+        };
         Some((time, movement))
     }
 
@@ -192,6 +189,7 @@ impl Transfer {
             rows,
             facility_id: facility_id.to_owned(),
             goods: self.goods.clone(),
+            sent: None,
             command,
         }
     }
