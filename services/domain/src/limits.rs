@@ -39,6 +39,8 @@ pub const EMERGENCY_REGIONS: usize = 32;
 pub const RESERVE_ITEMS: usize = 20;
 /// Facilities, and requests, of one plan: all of them are read when it is approved.
 pub const PLAN_DESTINATIONS: usize = 40;
+/// Shipments that bring one plan, with those that were split off them: all of them are read to tell what became of it.
+pub const PLAN_SHIPMENTS: usize = 1_000;
 /// Shares of one plan as stated.
 pub const PLAN_SHARES: usize = 400;
 /// Lines of a shipment.

@@ -169,7 +169,7 @@ impl Command for CancelPlan {
     }
 }
 
-/// What became of each share, as its shipment says. Shipments are asked for by id.
+/// What became of each share, as its shipment says, and those that were split off it. Shipments are asked for by id.
 pub fn progress<'a>(
     plan: &Plan,
     shipment: impl Fn(&str) -> Option<&'a Shipment>,
@@ -186,31 +186,40 @@ pub fn progress<'a>(
                 planned: share.quantity,
                 ..PlanProgress::default()
             };
-            if let Some(shipment) = shipment(&share.shipment_id) {
-                progress.shipment_state = shipment.state;
+            let whole = shipment(&share.shipment_id);
+            progress.shipment_state = whole.map_or(0, |it| it.state);
+            let mut parts: Vec<&Shipment> = whole.into_iter().collect();
+            while let Some(part) = parts.pop() {
+                let is_for_it = part.destination_id == share.facility_id;
                 let of_line = |lot: &&ShipmentLot| {
                     let units = lot.shipment_units.as_ref();
                     units.is_some_and(|units| units.line == share.shipment_line)
                 };
-                for lot in shipment.lots.iter().filter(of_line) {
-                    add(&mut progress, lot);
+                for lot in part.lots.iter().filter(of_line) {
+                    add(&mut progress, lot, is_for_it);
                 }
+                parts.extend(part.split_into_ids.iter().filter_map(|id| shipment(id)));
             }
             progress
         })
         .collect()
 }
 
-fn add(progress: &mut PlanProgress, lot: &ShipmentLot) {
+/// Counts a lot. What goes elsewhere, or back, doesn't come to whom it was meant for.
+fn add(progress: &mut PlanProgress, lot: &ShipmentLot, is_for_it: bool) {
     let units = lot.shipment_units.as_ref().and_then(|it| it.units.as_ref());
     let sum = |known: &mut i64, more: i64| *known = known.saturating_add(more);
     sum(&mut progress.allocated, units.map_or(0, |it| it.quantity));
-    sum(&mut progress.in_transit, lot.in_transit);
-    sum(&mut progress.delivered, lot.received_good);
     sum(
         &mut progress.failed,
         lot.missing + lot.lost + lot.received_unusable,
     );
+    if is_for_it {
+        sum(&mut progress.in_transit, lot.in_transit);
+        sum(&mut progress.delivered, lot.received_good);
+    } else {
+        sum(&mut progress.failed, lot.in_transit + lot.received_good);
+    }
 }
 
 impl Criterion {

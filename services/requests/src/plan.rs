@@ -1,9 +1,12 @@
 //! `PlanService`: distribution plans.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use keruen_domain::{
-    Boundary, Code, Entry,
+    Books, Boundary, Code, Entry,
     id::IdKind,
     limits,
     plan::{ApprovePlan, CancelPlan, Criterion, DraftPlan, GoodsToShare, StatedShare, progress},
@@ -38,16 +41,25 @@ impl PlanEndpoint {
             .shares
             .iter()
             .filter_map(|share| Boundary::shipment(&share.shipment_id));
-        let wanted: Vec<Boundary> = shipments.chain([boundary.clone()]).collect();
-        let (books, position) = self.desk.read(wanted.iter().cloned()).await?;
-        let shipments: BTreeMap<&str, &Shipment> = wanted
-            .iter()
-            .filter_map(|boundary| match books.get(boundary) {
-                Some(Entry::Shipment(it)) if !it.shipment_id.is_empty() => {
-                    Some((it.shipment_id.as_str(), it))
-                }
-                _ => None,
-            })
+        let mut wanted: BTreeSet<Boundary> = shipments.chain([boundary.clone()]).collect();
+        let (books, position) = loop {
+            let (books, position) = self.desk.read(wanted.iter().cloned()).await?;
+            // What was split off is read again with all the rest, so that they agree with each other.
+            let parts = shipments_of(&books, &wanted)
+                .flat_map(|it| &it.split_into_ids)
+                .filter_map(|id| Boundary::shipment(id));
+            let known = wanted.len();
+            let more: Vec<Boundary> = parts.filter(|it| !wanted.contains(it)).collect();
+            wanted.extend(
+                more.into_iter()
+                    .take(limits::PLAN_SHIPMENTS.saturating_sub(known)),
+            );
+            if wanted.len() == known {
+                break (books, position);
+            }
+        };
+        let shipments: BTreeMap<&str, &Shipment> = shipments_of(&books, &wanted)
+            .map(|it| (it.shipment_id.as_str(), it))
             .collect();
         let progress = progress(&plan, |id| shipments.get(id).copied());
         let report = PlanReport {
@@ -56,6 +68,19 @@ impl PlanEndpoint {
         };
         Ok((report, position))
     }
+}
+
+/// The shipments that are there.
+fn shipments_of<'b>(
+    books: &'b Books,
+    boundaries: &'b BTreeSet<Boundary>,
+) -> impl Iterator<Item = &'b Shipment> {
+    boundaries
+        .iter()
+        .filter_map(|boundary| match books.get(boundary) {
+            Some(Entry::Shipment(it)) if !it.shipment_id.is_empty() => Some(it),
+            _ => None,
+        })
 }
 
 #[tonic::async_trait]
@@ -199,7 +224,7 @@ fn criterion(message: &DraftPlanRequest, fields: &mut Fields) -> Option<Criterio
 
 /// Refuses what stands in a list twice.
 fn once<'a>(fields: &mut Fields, field: &str, ids: impl Iterator<Item = &'a Code>) -> Option<()> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut good = Some(());
     for (index, id) in ids.enumerate() {
         if !seen.insert(id) {

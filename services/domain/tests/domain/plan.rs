@@ -14,7 +14,13 @@ use keruen_proto::{
 };
 use proptest::prelude::*;
 
-use crate::{amendment::close, emergency::declare, story::Story, world::*};
+use crate::{
+    amendment::close,
+    emergency::declare,
+    journey::{divert, picked, split, turn_back},
+    story::Story,
+    world::*,
+};
 
 fn draft(goods: &[(&str, i64)], criterion: Criterion) -> DraftPlan {
     DraftPlan {
@@ -268,23 +274,39 @@ fn a_plan_is_followed_to_what_was_delivered() {
                 found(1, 10, ReceiptOutcome::Missing),
             ],
         ));
-    let shipments: Vec<Shipment> = ids.iter().map(|id| shipment(&story, id)).collect();
-    let rows = progress(&plan, |id| shipments.iter().find(|it| it.shipment_id == id));
-    let numbers: Vec<_> = rows
-        .iter()
-        .map(|it| {
-            (
-                it.planned,
-                it.allocated,
-                it.in_transit,
-                it.delivered,
-                it.failed,
-            )
-        })
-        .collect();
-    assert_eq!(numbers, [(60, 60, 0, 50, 10), (30, 30, 30, 0, 0)]);
-    assert_eq!(rows[1].shipment_state(), ShipmentState::Dispatched);
+    let told = |story: &Story, parts: &[&str]| {
+        let all = ids.iter().map(String::as_str).chain(parts.iter().copied());
+        let shipments: Vec<Shipment> = all.map(|id| shipment(story, id)).collect();
+        let rows = progress(&plan, |id| shipments.iter().find(|it| it.shipment_id == id));
+        assert_eq!(
+            rows[0].shipment_state(),
+            ShipmentState::ReceivedWithDiscrepancy
+        );
+        let numbers = rows.iter().map(|it| {
+            let (coming, came) = (it.in_transit, it.delivered);
+            (it.planned, it.allocated, coming, came, it.failed)
+        });
+        numbers.collect::<Vec<_>>()
+    };
+    let hospital = (60, 60, 0, 50, 10);
+    assert_eq!(told(&story, &[]), [hospital, (30, 30, 30, 0, 0)]);
     assert_eq!(story.violations(), Vec::<String>::new());
+    // What was split off, and off that, counts with it; what goes elsewhere or back doesn't come to whom it was meant for.
+    let some = |amount| vec![picked(1, amount)];
+    let story = story
+        .after(split(&ids[1], "PART", some(12)))
+        .after(split("PART", "BACK", some(4)))
+        .after(split("PART", "OVER", some(3)));
+    let parts = ["PART", "BACK", "OVER"];
+    assert_eq!(told(&story, &parts), [hospital, (30, 30, 30, 0, 0)]);
+    let story = story
+        .after(turn_back("BACK"))
+        .after(divert("OVER", "HOSP"))
+        .after(arrive("PART"))
+        .after(arrive("OVER"));
+    assert_eq!(told(&story, &parts), [hospital, (30, 30, 18, 5, 7)]);
+    let story = story.after(arrive("BACK")).after(arrive(&ids[1]));
+    assert_eq!(told(&story, &parts), [hospital, (30, 30, 0, 23, 7)]);
     // Before it is approved nothing of it is anywhere.
     let drafted = needy().after(draft(&[("RAPID", 90)], needs(&["R1", "R2"])));
     let rows = progress(&read(&drafted), |_| None);
