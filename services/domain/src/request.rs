@@ -20,7 +20,7 @@ pub(crate) mod state;
 mod substitute;
 
 pub use decide::approvable;
-pub use state::{is_decided, is_open, not_approved};
+pub use state::{is_decided, is_need, is_open, not_approved};
 pub(crate) use substitute::is_accepted;
 
 /// One line of a request to be filed.

@@ -13,7 +13,7 @@ use keruen_proto::{
 use super::{
     AmendRequest, MarkDuplicate, NeededGoods, ReconfirmNeed, TriageRequest,
     decide::{
-        check_needed_by, existing, in_state, named, open_request, reads, recorded, undecided,
+        check_needed_by, existing, named, open_request, reads, recorded, undecided, withdrawable,
         wrong_state,
     },
 };
@@ -145,17 +145,8 @@ impl Command for MarkDuplicate {
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
         existing(books, &self.request_id)?;
         let other = existing(books, &self.duplicate_of_id)?;
-        let request = in_state(
-            books,
-            &self.request_id,
-            // What is approved and has nothing allocated is still a wish.
-            &[
-                RequestState::Filed,
-                RequestState::Acknowledged,
-                RequestState::Approved,
-            ],
-            "FILED, ACKNOWLEDGED, or APPROVED with nothing allocated",
-        )?;
+        // What is approved and has nothing allocated is still a wish.
+        let request = withdrawable(books, &self.request_id, "")?;
         self.check_other(request, other)?;
         limits::keep(vec![
             RequestMarkedDuplicate {
@@ -180,11 +171,14 @@ impl MarkDuplicate {
                 request_id: request.request_id.clone(),
             });
         }
-        if matches!(
+        let is_gone = matches!(
             other.state(),
             RequestState::Rejected | RequestState::Cancelled
-        ) {
-            return Err(wrong_state(other, "neither to be rejected nor taken back"));
+        );
+        // Else two that point at each other would hide what both need.
+        if is_gone || !other.duplicate_of_id.is_empty() {
+            let allowed = "to be neither rejected nor taken back nor a duplicate itself";
+            return Err(wrong_state(other, allowed));
         }
         if request.facility_id != other.facility_id {
             return Err(Rejection::DuplicateOfAnotherFacility {

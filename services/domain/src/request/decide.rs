@@ -5,7 +5,7 @@ use keruen_proto::{
     requests::v1::{Request, RequestFiled, RequestLine, RequestPriority, RequestState},
 };
 
-use super::{FileRequest, NeededGoods};
+use super::{FileRequest, NeededGoods, state::is_left_unmet};
 use crate::{
     books::Books,
     boundary::Boundary,
@@ -154,6 +154,31 @@ pub(super) fn open_request<'a>(
         Ok(request)
     } else {
         Err(wrong_state(request, "to be open"))
+    }
+}
+
+/// The request, where nothing is allocated for it, or where it has ended and left a need unmet: then nobody need bring
+/// what it asks for any more.
+pub(super) fn withdrawable<'a>(
+    books: &'a Books,
+    request_id: &Code,
+    advice: &str,
+) -> Result<&'a Request, Rejection> {
+    let request = existing(books, request_id)?;
+    let is_unclaimed = matches!(
+        request.state(),
+        RequestState::Filed | RequestState::Acknowledged | RequestState::Approved
+    );
+    if is_unclaimed || is_left_unmet(request) {
+        Ok(request)
+    } else if super::is_open(request.state()) {
+        let allowed = format!("to be open with nothing allocated{advice}");
+        Err(wrong_state(request, &allowed))
+    } else {
+        Err(wrong_state(
+            request,
+            "to be open, or to have left a need unmet",
+        ))
     }
 }
 

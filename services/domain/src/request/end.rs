@@ -7,7 +7,7 @@ use keruen_proto::{
 
 use super::{
     CancelRequest, CloseRequestShort,
-    decide::{in_state, reads},
+    decide::{in_state, reads, withdrawable},
 };
 use crate::{
     books::Books,
@@ -62,16 +62,8 @@ impl Command for CancelRequest {
     }
 
     fn decide(&self, books: &Books, _: Moment) -> Result<Vec<Event>, Rejection> {
-        let request = in_state(
-            books,
-            &self.request_id,
-            &[
-                RequestState::Filed,
-                RequestState::Acknowledged,
-                RequestState::Approved,
-            ],
-            "to be open with nothing allocated; cancel its shipments first, or close it short",
-        )?;
+        let advice = "; cancel its shipments first, or close it short";
+        let request = withdrawable(books, &self.request_id, advice)?;
         limits::keep(vec![
             RequestCancelled {
                 request_id: request.request_id.clone(),

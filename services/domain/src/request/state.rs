@@ -8,8 +8,8 @@ use keruen_proto::{
         ApprovalConfirmed, NeedReconfirmed, RejectionReason, Request, RequestAcknowledged,
         RequestAmended, RequestApproved, RequestCancelled, RequestClosedShort, RequestEscalated,
         RequestFiled, RequestLine, RequestMarkedDuplicate, RequestRejected, RequestState,
-        RequestTriaged, SubstituteAccepted, SubstituteDeclineReason, SubstituteDeclined,
-        SubstituteOffer, SubstituteOffered, SubstituteState,
+        RequestTriaged, ShortClosingReason, SubstituteAccepted, SubstituteDeclineReason,
+        SubstituteDeclined, SubstituteOffer, SubstituteOffered, SubstituteState,
     },
     shipments::v1::{
         AllocationReleased, LossActAccepted, LossActVoided, ReceivedUnits, ShipmentAllocated,
@@ -101,6 +101,36 @@ pub fn not_approved(request: &Request, line: &RequestLine) -> i64 {
     }
 }
 
+/// Whether a request tells a need that stands. One that has ended may: nobody had what was needed, or could bring it.
+pub fn is_need(request: &Request) -> bool {
+    // Another request tells it, or it was said since that it is over.
+    let is_withdrawn = !request.duplicate_of_id.is_empty() || request.cancellation_reason != 0;
+    if is_withdrawn && !is_open(request.state()) {
+        return false;
+    }
+    match request.state() {
+        RequestState::Cancelled => false,
+        RequestState::Rejected => !matches!(
+            request.rejection_reason(),
+            RejectionReason::Duplicate | RejectionReason::SufficientStock
+        ),
+        RequestState::ClosedShort => matches!(
+            request.closing_reason(),
+            ShortClosingReason::NotAvailable | ShortClosingReason::NoTransport
+        ),
+        _ => true,
+    }
+}
+
+/// Whether a request has ended and left a need unmet.
+pub(super) fn is_left_unmet(request: &Request) -> bool {
+    let is_less = |line: &RequestLine| not_approved(request, line) > 0;
+    match request.state() {
+        RequestState::Fulfilled => is_need(request) && request.lines.iter().any(is_less),
+        state => !is_open(state) && is_need(request),
+    }
+}
+
 /// What happens to a request between filing and its end, beside its approval.
 fn lived(request: &mut Request, event: &Event, is_it: impl Fn(&str) -> bool) {
     match event {
@@ -130,8 +160,11 @@ fn lived(request: &mut Request, event: &Event, is_it: impl Fn(&str) -> bool) {
             }
         }
         Event::RequestMarkedDuplicate(event) if is_it(&event.request_id) => {
-            request.state = RequestState::Rejected.into();
-            request.rejection_reason = RejectionReason::Duplicate.into();
+            // Of one that had ended, only the rest of its need is.
+            if is_open(request.state()) {
+                request.state = RequestState::Rejected.into();
+                request.rejection_reason = RejectionReason::Duplicate.into();
+            }
             request.duplicate_of_id.clone_from(&event.duplicate_of_id);
         }
         Event::NeedReconfirmed(event) if is_it(&event.request_id) => {
@@ -174,7 +207,9 @@ fn lived(request: &mut Request, event: &Event, is_it: impl Fn(&str) -> bool) {
             request.closing_reason = event.reason;
         }
         Event::RequestCancelled(event) if is_it(&event.request_id) => {
-            request.state = RequestState::Cancelled.into();
+            if is_open(request.state()) {
+                request.state = RequestState::Cancelled.into();
+            }
             request.cancellation_reason = event.reason;
         }
         _ => {}

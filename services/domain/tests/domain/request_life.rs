@@ -7,7 +7,8 @@ use keruen_domain::{
     request::{
         AcknowledgeRequest, AmendRequest, AnswerSubstitute, ApproveRequest, ApprovedQuantity,
         CancelRequest, CloseRequestShort, ConfirmApproval, EscalateRequest, FileRequest,
-        MarkDuplicate, NeededGoods, OfferSubstitute, ReconfirmNeed, Spoken, TriageRequest,
+        MarkDuplicate, NeededGoods, OfferSubstitute, ReconfirmNeed, RejectRequest, Spoken,
+        TriageRequest, is_need,
     },
 };
 use keruen_proto::{
@@ -15,9 +16,9 @@ use keruen_proto::{
     inventory::v1::ReceiptOutcome,
     registry::v1::{DutyShift, Facility, FacilityKind, FacilityRegistered},
     requests::v1::{
-        EscalationReason, Filing, Need, NeedKind, Request, RequestCancellationReason,
-        RequestChannel, RequestPriority, RequestState, ShortClosingReason, SubstituteDeclineReason,
-        SubstituteOffer, SubstituteState,
+        EscalationReason, Filing, Need, NeedKind, RejectionReason, Request,
+        RequestCancellationReason, RequestChannel, RequestPriority, RequestState,
+        ShortClosingReason, SubstituteDeclineReason, SubstituteOffer, SubstituteState,
     },
 };
 
@@ -335,7 +336,8 @@ fn in_every_state() -> Vec<(RequestState, Story)> {
 #[test]
 fn what_may_be_done_in_which_state() {
     use RequestState::{
-        Acknowledged, Allocated, Approved, Filed, Fulfilled, PartlyAllocated, PartlyFulfilled,
+        Acknowledged, Allocated, Approved, ClosedShort, Filed, Fulfilled, PartlyAllocated,
+        PartlyFulfilled,
     };
     const OPEN: &[RequestState] = &[
         Filed,
@@ -367,12 +369,13 @@ fn what_may_be_done_in_which_state() {
         (
             "cancel",
             Box::new(take_back()),
-            &[Filed, Acknowledged, Approved],
+            // What was closed short because nobody had it is needed all the same.
+            &[Filed, Acknowledged, Approved, ClosedShort],
         ),
         (
             "mark duplicate",
             Box::new(duplicate("R1", "R9")),
-            &[Filed, Acknowledged, Approved],
+            &[Filed, Acknowledged, Approved, ClosedShort],
         ),
         ("reconfirm", Box::new(reconfirm()), OPEN),
         ("offer", Box::new(offer(1, "GLOVE")), OPEN),
@@ -557,6 +560,80 @@ fn a_duplicate_names_the_request_that_stands() {
         .when(duplicate("R1", "R3"))
         .refused("DUPLICATE_OF_ANOTHER_FACILITY")
         .saying(&["FAR", "HOSP"]);
+}
+
+/// A request that has ended says what is needed until somebody says that it no longer does, and then for good.
+#[test]
+fn what_an_ended_request_left_unmet_is_withdrawn() {
+    let rejected = |reason| {
+        filed().after(RejectRequest {
+            reason,
+            ..reject("R1")
+        })
+    };
+    let closed = |reason| {
+        sent().after(CloseRequestShort {
+            reason,
+            ..close_short()
+        })
+    };
+    let less = Story::new()
+        .after(pledge("D1", &[("TEST", 60)]))
+        .after(receive("D1", vec![line("RAPID", 60, "B1")]))
+        .after(ask("R1", &[("TEST", 100)]))
+        .after(approve("R1", &[(1, 60)]))
+        .after(ship_for("S1", "R1", &[("RAPID", 60)]))
+        .after(allocate("S1"))
+        .after(dispatch("S1"))
+        .after(arrive("S1"));
+    for (story, is_unmet) in [
+        (rejected(RejectionReason::NotAvailable), true),
+        (rejected(RejectionReason::SufficientStock), false),
+        (closed(ShortClosingReason::NotAvailable), true),
+        (closed(ShortClosingReason::NoTransport), true),
+        (closed(ShortClosingReason::MetElsewhere), false),
+        (less, true),
+        (fulfilled(), false),
+    ] {
+        let before = read(&story, "R1");
+        let story = story
+            .after(ask("R8", &[("TEST", 1)]))
+            .after(ask("R9", &[("TEST", 1)]));
+        for command in [
+            Box::new(take_back()) as Box<dyn Command>,
+            Box::new(duplicate("R1", "R9")),
+        ] {
+            let decided = story.decide(command.as_ref());
+            assert_eq!(decided.is_ok(), is_unmet, "{before:?}: {decided:?}");
+            let Ok(events) = decided else {
+                continue;
+            };
+            let said = story.clone().given(events);
+            let request = read(&said, "R1");
+            assert!(is_need(&before) && !is_need(&request), "{request:?}");
+            let withdrawn = Request {
+                duplicate_of_id: request.duplicate_of_id.clone(),
+                cancellation_reason: request.cancellation_reason,
+                ..before.clone()
+            };
+            assert_eq!(request, withdrawn);
+            for again in [duplicate("R1", "R8"), duplicate("R1", "R9")] {
+                said.clone().when(again).refused("REQUEST_STATE");
+            }
+        }
+    }
+    // Two that ended can't both say that the other one tells the need.
+    let two = closed(ShortClosingReason::NotAvailable)
+        .after(ask("R9", &[("TEST", 1)]))
+        .after(approve_all("R9"))
+        .after(CloseRequestShort {
+            request_id: code("R9"),
+            ..close_short()
+        })
+        .after(duplicate("R1", "R9"));
+    two.when(duplicate("R9", "R1"))
+        .refused("REQUEST_STATE")
+        .saying(&["R1 is CLOSED_SHORT", "nor a duplicate itself"]);
 }
 
 #[test]

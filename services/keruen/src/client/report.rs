@@ -36,7 +36,9 @@ A row adds up all requests of a region for an item: asked = approved + not appro
 `not_approved` is what an approval left out, and all of what was rejected. `missing` is what was \
 approved, or asked for where nobody has decided yet or where it was rejected because nobody has it, \
 and is neither received nor on its way. Left out are duplicates, what was taken back, what was \
-rejected because there is enough, and what was closed short because the rest is not needed any more. Needs \
+rejected because there is enough, and what was closed short because the rest is not needed any more. What a request that has ended \
+left unmet is told until `keruen request mark-duplicate` names another one that asks for it, or \
+`keruen request cancel` says that it is over. Needs \
 that nobody has confirmed lately are told apart, as `unconfirmed`: see `keruen request reconfirm`. \
 A hospital, laboratory or mobile unit that has neither asked for nor used nor counted anything \
 stands in a row of its own, whatever is asked for: nobody knows what it needs.

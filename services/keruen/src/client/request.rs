@@ -82,7 +82,11 @@ Examples:
     /// End a request that asks for what another one asks for
     #[command(after_help = "\
 Examples:
-  keruen request mark-duplicate R-JEZ-2 --of R-JEZ-1")]
+  keruen request mark-duplicate R-JEZ-2 --of R-JEZ-1
+
+Also of a request that has ended and left a need unmet, since nobody had it, could bring it or \
+approved all of it: where another one of the facility asks for the same, `keruen report unmet` \
+counts that need once. Its state stays.")]
     MarkDuplicate(request_step::MarkDuplicate),
     /// Say that a need is still there
     #[command(after_help = "\
@@ -121,10 +125,14 @@ Examples:
 
 What is on its way still arrives and counts.")]
     CloseShort(request_step::CloseShort),
-    /// Take a request back before anything is allocated for it
+    /// Take a request back before anything is allocated for it, or what it left unmet
     #[command(after_help = "\
 Examples:
-  keruen request cancel R-JEZ-1 --reason no-longer-needed")]
+  keruen request cancel R-JEZ-1 --reason no-longer-needed
+
+Where a request has ended and left a need unmet, since nobody had it, could bring it or approved all \
+of it, this says that the rest is needed no longer, or came from elsewhere: `keruen report unmet` \
+leaves it out. Its state stays.")]
     Cancel(request_step::Cancel),
     /// Show a request, with what has been allocated and received
     #[command(after_help = "\

@@ -58,16 +58,15 @@ fn instant(time: Option<&Timestamp>) -> String {
     .unwrap_or_default()
 }
 
-/// Why it ended before it was fulfilled.
+/// Why it ended before it was fulfilled, and why the rest of its need has.
 fn end(request: &Request) -> String {
-    [
+    let mut why = vec![
         word::field::<RejectionReason>(request.rejection_reason),
         word::field::<ShortClosingReason>(request.closing_reason),
         word::field::<RequestCancellationReason>(request.cancellation_reason),
-    ]
-    .into_iter()
-    .find(|word| !word.is_empty())
-    .unwrap_or_default()
+    ];
+    why.retain(|word| !word.is_empty());
+    why.join(", ")
 }
 
 /// What people said of it, and when to expect something.

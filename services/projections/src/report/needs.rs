@@ -1,6 +1,7 @@
 //! What was asked for and has not come, so that nobody is left behind.
 
 use chrono::{Days, NaiveDate};
+use keruen_domain::request::is_need;
 use keruen_proto::{
     log::v1::OccurredAt,
     registry::v1::{Facility, FacilityKind},
@@ -10,7 +11,7 @@ use keruen_proto::{
 
 use super::{
     MAX_DAYS, cut_by, is_in_use, order_of,
-    unmet::{Sum, Sums, coming, is_need, totals},
+    unmet::{Sum, Sums, coming, totals},
     within,
 };
 use crate::{

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keruen_domain::request::{is_decided, not_approved};
 use keruen_proto::{
     reports::v1::{UnmetNeedRow, UnmetNeedTotal},
-    requests::v1::{RejectionReason, Request, RequestLine, RequestState, ShortClosingReason},
+    requests::v1::{RejectionReason, Request, RequestLine, RequestState},
     shipments::v1::Shipment,
 };
 
@@ -68,25 +68,6 @@ impl Needed {
     fn unmet(&self, line: &RequestLine) -> i64 {
         let rest = line.requested.max(line.approved).max(0);
         self.missing.saturating_add(self.not_approved).min(rest)
-    }
-}
-
-/// Whether a request tells a need that stands.
-pub fn is_need(request: &Request) -> bool {
-    if !request.duplicate_of_id.is_empty() {
-        return false;
-    }
-    match request.state() {
-        RequestState::Cancelled => false,
-        RequestState::Rejected => !matches!(
-            request.rejection_reason(),
-            RejectionReason::Duplicate | RejectionReason::SufficientStock
-        ),
-        RequestState::ClosedShort => matches!(
-            request.closing_reason(),
-            ShortClosingReason::NotAvailable | ShortClosingReason::NoTransport
-        ),
-        _ => true,
     }
 }
 

@@ -349,16 +349,28 @@ fn decide(history: &mut History, id: &str, number: u32) {
         10 => history.expect(&reject(RejectionReason::OutOfScope)),
         11 => history.expect(&reject(RejectionReason::SufficientStock)),
         12 => history.expect(&CancelRequest {
-            request_id,
+            request_id: request_id.clone(),
             reason: RequestCancellationReason::NoLongerNeeded,
         }),
         13 => history.expect(&MarkDuplicate {
-            request_id,
+            request_id: request_id.clone(),
             duplicate_of_id: code(&format!("MORE-{}", number % 4)),
         }),
         14 => history.expect(&AcknowledgeRequest {
-            request_id,
+            request_id: request_id.clone(),
             expected_at_us: None,
+        }),
+        _ => {}
+    }
+    // Of the second of each kind that ended, what was left unmet is met since.
+    match way {
+        0 | 5 | 9 if number >= 18 => history.expect(&CancelRequest {
+            request_id,
+            reason: RequestCancellationReason::MetElsewhere,
+        }),
+        1 | 8 | 10 if number >= 18 => history.expect(&MarkDuplicate {
+            request_id,
+            duplicate_of_id: code(&format!("MORE-{}", number % 4)),
         }),
         _ => {}
     }
