@@ -4,7 +4,9 @@
 //! the first stage that finds fault answers. First things that are missing, or there although they must not be; then
 //! the state of what the command is about; then its lines; then quantities.
 
-use crate::id::is_mistyped;
+use keruen_proto::requests::v1::RequestState;
+
+use crate::{id::is_mistyped, request::is_open};
 
 /// How a refusal is to be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub enum Stage {
 macro_rules! rejections {
     ($(
         $name:ident { $($field:ident: $type:ty),* } = $reason:literal,
-        $stage:ident, $kind:expr, retry $retry:literal, ($($message:tt)*);
+        $stage:ident, $kind:expr, retry $retry:expr, ($($message:tt)*);
     )*) => {
         /// Why a command was refused, with the data that the message and programs need.
         #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,8 +73,9 @@ macro_rules! rejections {
             }
 
             /// Whether the same command, unchanged, may be accepted later, as the business goes on.
+            #[expect(unused_variables, reason = "most need none of the fields")]
             pub fn can_retry_help(&self) -> bool {
-                match self { $(Self::$name { .. } => $retry,)* }
+                match self { $(Self::$name { $($field),* } => $retry,)* }
             }
 
             /// Its data, for programs.
@@ -96,6 +99,11 @@ fn advice(id: &str) -> &'static str {
     } else {
         "check the id"
     }
+}
+
+/// Whether a request may leave a state, named as in refusals: one that has ended stays as it is.
+fn goes_on(state: &str) -> bool {
+    RequestState::from_str_name(&format!("REQUEST_STATE_{state}")).is_none_or(is_open)
 }
 
 /// ` of batch B`, or nothing.
@@ -294,7 +302,8 @@ rejections! {
         ("owner_id: components of {item_id} at {facility_id} belong to {owners}; name one, since a kit has one owner");
     EarmarksUnchanged { donation_id: String } = "EARMARKS_UNCHANGED", State, Refused, retry false,
         ("donation {donation_id} is meant for just that already; nothing was recorded");
-    RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused, retry true,
+    RequestState { request_id: String, state: String, allowed: String } = "REQUEST_STATE", State, Refused,
+        retry goes_on(state),
         ("request {request_id} is {state}; this needs {allowed}");
     EmergencyOver { emergency_id: String, last_day: String } = "EMERGENCY_OVER", State, Refused, retry false,
         ("emergency {emergency_id} ends on {last_day} already; name an earlier day, or declare another one");

@@ -418,6 +418,13 @@ fn what_may_be_done_in_which_state() {
                     rejection.reason() == "REQUEST_STATE" || quantities_say_it,
                     "{step} of {now:?}: {rejection}"
                 );
+                // What has ended never goes on, and nothing is to be done about that first.
+                if rejection.reason() == "REQUEST_STATE" {
+                    let goes_on = OPEN.contains(&now);
+                    assert_eq!(rejection.can_retry_help(), goes_on, "{step} of {now:?}");
+                    let advises = rejection.to_string().contains("first");
+                    assert!(goes_on || !advises, "{step} of {now:?}: {rejection}");
+                }
             }
         }
     }
