@@ -259,15 +259,15 @@ async fn what_expires_and_what_runs_out_is_told_in_time() {
         "stock consume --facility {NORTH} --item {MASK_A} --quantity 40 --purpose patient --batch B1"
     ))
     .success();
-    // 40 in a month: 20 are there, and 80 are wanted for two months.
+    // 40 in the week that is averaged over at least: 20 are there, and 343 are wanted for two months.
     let rows = desk.rows("report reorder");
     assert_eq!(rows.len(), 1, "{rows:?}");
-    assert_eq!(rows[0]["monthlyConsumption"], "40");
+    assert_eq!(rows[0]["monthlyConsumption"], "172");
     assert_eq!(
         (&rows[0]["daysLeft"], &rows[0]["suggested"]),
-        (&"15".into(), &"60".into())
+        (&"3".into(), &"323".into())
     );
-    assert_eq!(rows[0]["monthsLeft"], 0.5);
+    assert_eq!(rows[0]["monthsLeft"], 0.1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -202,13 +202,14 @@ pub struct Reorder {
     /// Only of this commodity
     #[arg(long, value_name = "CODE")]
     commodity: Option<String>,
-    /// Over how many months of 30 days use is averaged
+    /// Over how many months of 30 days use is averaged, or since there first was
+    /// any where that is less, but over at least 7 days
     #[arg(long, value_name = "MONTHS", default_value_t = 3, value_parser = value::span)]
     average_months: i32,
     /// For how many months of 30 days there should be stock
     #[arg(long, value_name = "MONTHS", default_value_t = 2, value_parser = value::span)]
     months: i32,
-    /// Also what is enough
+    /// Also what is enough, and what was used up longer ago
     #[arg(long)]
     all: bool,
     /// What runs out first first. Default: by facility and commodity

@@ -167,6 +167,7 @@ impl Record for ReorderRow {
         "months_left",
         "minimum",
         "suggested",
+        "out_of_stock_since",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -183,6 +184,7 @@ impl Record for ReorderRow {
             months.unwrap_or_default(),
             self.minimum,
             self.suggested,
+            &self.out_of_stock_since,
         ]
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use keruen_domain::calendar::kazakhstan_midnight_us;
+use keruen_domain::calendar::{kazakhstan_day, kazakhstan_midnight_us};
 use keruen_proto::{
     registry::v1::Facility,
     reports::v1::{ListReordersRequest, ReorderOrder, ReorderRow},
@@ -14,6 +14,7 @@ use super::{MAX_MONTHS, MONTH_DAYS, cut_by, is_in_use, order_of, within};
 use crate::{
     clauses::{Clauses, Value},
     database::{Connection, params},
+    failure::StoreError,
     fields::Fields,
     filter::{Column, Filter, Kind, Known, Order, column},
     names::{self, Facilities},
@@ -24,6 +25,8 @@ use crate::{
 
 const USUAL_AVERAGE_MONTHS: i32 = 3;
 const USUAL_TARGET_MONTHS: i32 = 2;
+/// Over no fewer days is use averaged: what one day took tells nothing of a month.
+const LEAST_DAYS: i64 = 7;
 
 /// What reorders can be filtered and ordered by: columns of rows in memory.
 pub static REORDERS: [Column; 9] = [
@@ -63,10 +66,13 @@ pub type Missing = BTreeMap<Key, i64>;
 /// What is known of a facility's stock of a commodity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Level {
+    on_hand: i64,
     available: i64,
     in_transit: i64,
     /// Used up in the days looked at.
     consumed: i64,
+    /// Used up at any time.
+    ever_consumed: i64,
     /// The first day of which anything is known, counted from 1970-01-01.
     first_day: i64,
     minimum: i64,
@@ -145,9 +151,10 @@ impl ReorderQuery {
         }
         let mut facilities = Facilities::new(connection, &today.to_string());
         let mut rows = Vec::new();
+        let mut without = BTreeSet::new();
         for ((facility_id, commodity_id), level) in levels {
             let mut row = self.row(&level, day_number);
-            let is_nothing = level.consumed == 0 && level.minimum == 0 && level.available == 0;
+            let is_nothing = level.ever_consumed == 0 && level.minimum == 0 && level.available == 0;
             if is_nothing || (row.suggested == 0 && !self.show_enough) {
                 continue;
             }
@@ -157,12 +164,22 @@ impl ReorderQuery {
             row.facility_id = facility_id;
             row.commodity_id = commodity_id;
             if self.filter.lets_through(&|name| Some(value(&row, name))) {
+                if level.on_hand == 0 {
+                    without.insert((row.facility_id.clone(), row.commodity_id.clone()));
+                }
                 rows.push((self.order.keys(|name| value(&row, name)), row));
             }
         }
-        Ok(cut_by(&self.paging, rows, |one, other| {
+        let mut page = cut_by(&self.paging, rows, |one, other| {
             self.order.compare(one, other)
-        }))
+        });
+        for row in &mut page.rows {
+            let key = (row.facility_id.clone(), row.commodity_id.clone());
+            if without.contains(&key) {
+                row.out_of_stock_since = out_of_stock_since(connection, &key.0, &key.1)?;
+            }
+        }
+        Ok(page)
     }
 
     /// What there is now, and what was used since the first of the days looked at.
@@ -187,12 +204,13 @@ impl ReorderQuery {
         // What was used is told by what has happened, however late it was recorded; what there is by what is known.
         let sql = format!(
             "SELECT s.facility_id, i.commodity_id, CAST(SUM(s.available) AS BIGINT), \
-             CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.consumed) AS BIGINT), MIN(s.first_day) FROM \
-             (SELECT facility_id, item_id, on_hand - reserved - held AS available, in_transit, consumed, first_day \
-             FROM pairs \
-             UNION ALL SELECT k.facility_id, k.item_id, k.reserved + k.held - k.on_hand, 0, 0, CAST(NULL AS BIGINT) \
+             CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.consumed - s.before) AS BIGINT), MIN(s.first_day), \
+             CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.consumed) AS BIGINT) FROM \
+             (SELECT facility_id, item_id, on_hand - reserved - held AS available, in_transit, on_hand, consumed, \
+             0 AS before, first_day FROM pairs \
+             UNION ALL SELECT k.facility_id, k.item_id, k.reserved + k.held - k.on_hand, 0, 0, 0, 0, CAST(NULL AS BIGINT) \
              FROM stock k JOIN batches x ON x.batch_id = k.batch_id WHERE x.expires_on <> '' AND x.expires_on < {expired} \
-             UNION ALL SELECT facility_id, item_id, 0, 0, -consumed, CAST(NULL AS BIGINT) FROM ({before}) AS b) AS s \
+             UNION ALL SELECT facility_id, item_id, 0, 0, 0, 0, consumed, CAST(NULL AS BIGINT) FROM ({before}) AS b) AS s \
              JOIN items i ON i.item_id = s.item_id{} GROUP BY s.facility_id, i.commodity_id",
             clauses.where_clause()
         );
@@ -204,6 +222,8 @@ impl ReorderQuery {
                     in_transit: row.get(3)?,
                     consumed: row.get(4)?,
                     first_day: row.get(5)?,
+                    on_hand: row.get(6)?,
+                    ever_consumed: row.get(7)?,
                     ..Level::default()
                 };
                 Ok(((row.get(0)?, row.get(1)?), level))
@@ -246,23 +266,20 @@ impl ReorderQuery {
     }
 
     fn row(&self, level: &Level, day_number: i64) -> ReorderRow {
-        // A day that began well before now is as good as a whole one; less than a month tells little.
-        let known_days = (day_number - level.first_day + 1).clamp(MONTH_DAYS, self.average_days);
+        // A day that began well before now is as good as a whole one.
+        let known_days = (day_number - level.first_day + 1).clamp(LEAST_DAYS, self.average_days);
         let used = level.consumed.max(0);
-        let monthly = used
-            .saturating_mul(MONTH_DAYS)
-            .saturating_add(known_days - 1)
-            / known_days;
+        // Rounded once, at the end: a unit too many in a month is many in three years.
+        let used_in =
+            |months: i64| rounded_up(used.saturating_mul(months * MONTH_DAYS), known_days);
         let available = level.available.max(0);
-        let days_left = (monthly > 0).then(|| available.saturating_mul(MONTH_DAYS) / monthly);
-        let target = monthly
-            .saturating_mul(self.target_months)
-            .max(level.minimum);
+        let days_left = (used > 0).then(|| available.saturating_mul(known_days) / used);
+        let target = used_in(self.target_months).max(level.minimum);
         let coming = level.available.saturating_add(level.in_transit);
         ReorderRow {
             available: level.available,
             in_transit: level.in_transit,
-            monthly_consumption: monthly,
+            monthly_consumption: used_in(1),
             days_left,
             months_left: days_left.map(months),
             minimum: level.minimum,
@@ -274,6 +291,28 @@ impl ReorderQuery {
             ..ReorderRow::default()
         }
     }
+}
+
+/// A quotient of what is not below 0, rounded up.
+fn rounded_up(number: i64, by: i64) -> i64 {
+    number / by + i64::from(number % by > 0)
+}
+
+/// The day on which the last of a commodity that a facility has none of left it; empty where there never was any.
+fn out_of_stock_since(
+    connection: &Connection,
+    facility_id: &str,
+    commodity_id: &str,
+) -> Result<String, StoreError> {
+    // There is none now, so there was some before the last change that is one.
+    let last_us: Option<i64> = connection
+        .prepare_cached(
+            "SELECT c.occurred_at_us FROM pair_changes c JOIN pairs p ON p.pair_id = c.pair_id \
+             JOIN items i ON i.item_id = p.item_id WHERE p.facility_id = ?1 AND i.commodity_id = ?2 \
+             GROUP BY c.occurred_at_us HAVING SUM(c.on_hand) <> 0 ORDER BY c.occurred_at_us DESC LIMIT 1",
+        )?
+        .query_row(params![facility_id, commodity_id], |row| row.get(0))?;
+    Ok(last_us.map_or_else(String::new, |last_us| kazakhstan_day(last_us).to_string()))
 }
 
 /// What a column of a row holds.

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use keruen_domain::{
     Boundary, Code, Entry,
-    calendar::kazakhstan_day_number,
+    calendar::{kazakhstan_day, kazakhstan_day_number},
     registry::{CloseFacility, Retire, SetMinimumReserve},
+    stock::{ConsumeStock, NewStock, OpenStock},
 };
 use keruen_proto::{
     Event,
-    inventory::v1::Batch,
+    inventory::v1::{Batch, ConsumptionPurpose},
     log::v1::RecordedEvent,
     registry::v1::{ClosureReason, Money, RetirementReason},
     reports::v1::{
@@ -502,7 +503,9 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
     let at = |index: usize| kazakhstan_day_number(counted_us[index]);
     // Used by day, and the first day of anything at all.
     let mut used: BTreeMap<(String, &str), i64> = BTreeMap::new();
+    let mut ever_used: BTreeMap<(String, &str), i64> = BTreeMap::new();
     let mut first: BTreeMap<(String, &str), i64> = BTreeMap::new();
+    let mut on_hand: BTreeMap<(String, &str), BTreeMap<i64, i64>> = BTreeMap::new();
     for index in 0..events.len() {
         for ((facility, item, _, _), sums) in naive::movements_only(&decoded[index..=index]) {
             let key = (facility, commodity_of(&item));
@@ -515,6 +518,9 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
                 let known = first.entry(key.clone()).or_insert(i64::MAX);
                 *known = at(index).min(*known);
             }
+            let times = on_hand.entry(key.clone()).or_default();
+            *times.entry(counted_us[index]).or_default() += sums[0];
+            *ever_used.entry(key.clone()).or_default() += sums[5];
             if at(index) > today_no - MONTHS * 30 {
                 *used.entry(key).or_default() += sums[5];
             }
@@ -568,14 +574,25 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
                 (available, in_transit),
                 "{key:?}"
             );
-            let days = (today_no - first[&key] + 1).clamp(30, MONTHS * 30);
+            let days = (today_no - first[&key] + 1).clamp(7, MONTHS * 30);
             let used = used.get(&key).copied().unwrap_or_default().max(0);
-            let monthly = (used * 30 + days - 1) / days;
-            assert_eq!(row.monthly_consumption, monthly, "{key:?}");
-            let lasts = (monthly > 0).then(|| available.max(0) * 30 / monthly);
+            assert_eq!(row.monthly_consumption, (used * 30 + days - 1) / days);
+            let lasts = (used > 0).then(|| available.max(0) * days / used);
             assert_eq!(row.days_left, lasts);
-            assert_eq!(row.suggested, (monthly * 5 - available - in_transit).max(0));
+            let target = (used * 30 * 5 + days - 1) / days;
+            assert_eq!(row.suggested, (target - available - in_transit).max(0));
+            assert_eq!(row.out_of_stock_since, without_since(&on_hand[&key]));
         }
+        // Years later nothing counts as used, and what once was is told all the same.
+        let years_later = today + chrono::Days::new(2_000);
+        let known = reorders(writer, &missing, &request, 100, years_later);
+        let known: BTreeSet<_> = known
+            .iter()
+            .map(|row| (row.facility_id.clone(), commodity_of_row(&row.commodity_id)))
+            .collect();
+        let once = ever_used.iter().filter(|(_, used)| **used > 0);
+        let forgotten: Vec<_> = once.filter(|(key, _)| !known.contains(*key)).collect();
+        assert!(forgotten.is_empty(), "{forgotten:?}");
         // What is enough is left out, and the first to run out comes first.
         let hungry = ListReordersRequest {
             show_enough: false,
@@ -590,6 +607,96 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
         assert!(short.is_sorted_by_key(|row| row.days_left.unwrap_or(i64::MAX)));
         check_terms_of_reorders(writer, &missing, &request, rows, today);
     }
+}
+
+/// The day since which nothing is there, from what changed at which times; empty where something is, or never was.
+fn without_since(changes: &BTreeMap<i64, i64>) -> String {
+    if changes.values().sum::<i64>() != 0 {
+        return String::new();
+    }
+    let last = changes.iter().rev().find(|(_, change)| **change != 0);
+    last.map_or_else(String::new, |(time_us, _)| {
+        kazakhstan_day(*time_us).to_string()
+    })
+}
+
+#[test]
+fn what_is_used_is_averaged_over_the_days_known_and_rounded_once() {
+    // Of what came, and was used after so many days: what is told on one of the days after.
+    let told = |came: i64, used: &[(u64, i64)], day: u64, months: [i32; 2]| {
+        let mut history = History::new(&[]);
+        let facility_id = code(FACILITIES[0].0);
+        history.expect(&OpenStock {
+            facility_id: facility_id.clone(),
+            lines: vec![NewStock {
+                item_id: code("TEST-A"),
+                quantity: quantity(came),
+                lot: None,
+                expires_on: None,
+                owner_id: Some(code("MOH")),
+                serial_numbers: Vec::new(),
+                unit_value: None,
+                held: false,
+                batch_id: code("B"),
+            }],
+            documents: Vec::new(),
+        });
+        let mut days = vec![0; history.events.len()];
+        for (after, units) in used {
+            history.expect(&ConsumeStock {
+                facility_id: facility_id.clone(),
+                item_id: code("TEST-A"),
+                quantity: quantity(*units),
+                batch_id: None,
+                owner_id: None,
+                purpose: ConsumptionPurpose::Patient,
+                already_used: false,
+                new_batch_id: code("U"),
+            });
+            days.push(i64::try_from(*after).unwrap());
+        }
+        let mut events = history.events.clone();
+        for (event, days) in events.iter_mut().zip(days) {
+            event.occurred_at.as_mut().unwrap().time_us += days * 86_400_000_000;
+        }
+        let first = kazakhstan_day(events[0].occurred_at.as_ref().unwrap().time_us);
+        let dir = tempfile::tempdir().unwrap();
+        let mut past = chronicle(&Place::Folder(dir.path().to_owned()), &events, 50);
+        let request = ListReordersRequest {
+            average_months: months[0],
+            target_months: months[1],
+            show_enough: true,
+            ..ListReordersRequest::default()
+        };
+        let today = first + chrono::Days::new(day);
+        let rows = reorders(&mut past, &Missing::new(), &request, 10, today);
+        assert_eq!(rows.len(), 1);
+        let since = rows[0].out_of_stock_since.parse::<NaiveDate>().ok();
+        (
+            rows[0].monthly_consumption,
+            rows[0].days_left,
+            rows[0].suggested,
+            since.map(|since| (since - first).num_days()),
+        )
+    };
+    assert_eq!(told(4, &[(50, 4)], 100, [3, 2]), (2, Some(0), 3, Some(50)));
+    assert_eq!(
+        told(4, &[(50, 4)], 295, [36, 36]),
+        (1, Some(0), 15, Some(50))
+    );
+    assert_eq!(
+        told(300, &[(50, 1)], 100, [3, 2]),
+        (1, Some(26_910), 0, None)
+    );
+    // Two weeks are known, and a single day counts as a week.
+    assert_eq!(
+        told(200, &[(5, 100)], 13, [3, 2]),
+        (215, Some(14), 329, None)
+    );
+    assert_eq!(told(200, &[(0, 7)], 0, [3, 2]), (30, Some(193), 0, None));
+    // What ran out before the days looked at is out of stock since then.
+    let used = [(19, 30), (50, 30), (80, 30)];
+    assert_eq!(told(90, &used, 206, [3, 2]), (0, None, 0, Some(80)));
 }
 
 /// A filter and an order take from the list what plain code takes.
