@@ -6,7 +6,9 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use keruen_domain::{Boundary, Entry, asset::life_units, calendar::kazakhstan_day};
+use keruen_domain::{
+    Boundary, Entry, asset::life_units, calendar::kazakhstan_day, correction::effective_at_us,
+};
 use keruen_log::{Log, Range};
 use keruen_proto::{
     Event,
@@ -48,15 +50,15 @@ async fn folds_at(
     boundaries: &[Boundary],
     at: u64,
 ) -> Result<HashMap<Boundary, Entry>, Refusal> {
-    folds_and_events_at(log, boundaries, at, |_, _, _| ()).await
+    folds_of(log, boundaries, at, |_, _, _| true).await
 }
 
-/// The same, with a look at each event that is folded. Each is folded from the events that carry its own tag.
-async fn folds_and_events_at(
+/// The same, of those events that count. Each is folded from the events that carry its own tag.
+async fn folds_of(
     log: &Arc<dyn Log>,
     boundaries: &[Boundary],
     at: u64,
-    mut look: impl FnMut(&Boundary, &RecordedEvent, &Event),
+    mut counts: impl FnMut(&Boundary, &RecordedEvent, &Event) -> bool,
 ) -> Result<HashMap<Boundary, Entry>, Refusal> {
     let mut folds = HashMap::new();
     let types = |boundary| Entry::empty(boundary).event_types();
@@ -80,9 +82,9 @@ async fn folds_and_events_at(
             for tag in &recorded.tags {
                 if let Some((boundary, entry)) = by_tag.get_mut(tag)
                     && entry.event_types().contains(&event.type_name())
+                    && counts(boundary, recorded, &event)
                 {
                     entry.evolve(boundary, &event);
-                    look(boundary, recorded, &event);
                 }
             }
         })
@@ -101,8 +103,8 @@ pub struct AssetThen {
     pub reported_us: i64,
 }
 
-/// Units with serial numbers that have been of these batches by a position, as they stood then, with what was reported of
-/// them that had happened before a time in microseconds.
+/// Units with serial numbers that have been of these batches by a position, as they stood before a time in microseconds by
+/// what was known then, with what was reported of them.
 pub async fn assets_at(
     log: &Arc<dyn Log>,
     batch_ids: &BTreeSet<String>,
@@ -110,21 +112,26 @@ pub async fn assets_at(
     end_us: i64,
 ) -> Result<Vec<AssetThen>, Refusal> {
     let assets = assets_of(log, batch_ids, at).await?;
-    let mut reports: HashMap<Boundary, BTreeMap<String, i64>> = HashMap::new();
-    let folds = folds_and_events_at(log, &assets, at, |boundary, recorded, event| {
-        let of_asset = reports.entry(boundary.clone()).or_default();
+    // The steps of each that had happened by then, and when each of those that are reports did.
+    let mut steps: HashMap<Boundary, BTreeMap<String, Option<i64>>> = HashMap::new();
+    let folds = folds_of(log, &assets, at, |boundary, recorded, event| {
+        let of_asset = steps.entry(boundary.clone()).or_default();
         if let Event::AssetStepVoided(it) = event {
-            of_asset.remove(&it.corrects_event_id);
-        } else if is_report(event) {
-            let happened_at = recorded.occurred_at.as_ref();
-            let happened_us = happened_at.map_or(recorded.recorded_at_us, |at| at.time_us);
-            of_asset.insert(recorded.event_id.clone(), happened_us);
+            // Whenever that became known, the step never was.
+            return of_asset.remove(&it.corrects_event_id).is_some();
         }
+        let happened_us = happened_us(recorded, event);
+        if happened_us >= end_us {
+            return false;
+        }
+        let reported_us = is_report(event).then_some(happened_us);
+        of_asset.insert(recorded.event_id.clone(), reported_us);
+        true
     })
     .await?;
     let last_report = |boundary: &Boundary| {
-        let times = reports.get(boundary).into_iter().flat_map(BTreeMap::values);
-        times.copied().filter(|time_us| *time_us < end_us).max()
+        let steps = steps.get(boundary).into_iter().flat_map(BTreeMap::values);
+        steps.flatten().max().copied()
     };
     let folds = folds.into_iter();
     let assets = folds.filter_map(|(boundary, entry)| match entry {
@@ -135,6 +142,14 @@ pub async fn assets_at(
         _ => None,
     });
     Ok(assets.collect())
+}
+
+/// From when on an event counts, in microseconds: a correction does from when what it changes did.
+fn happened_us(recorded: &RecordedEvent, event: &Event) -> i64 {
+    let occurred_at = recorded.occurred_at.as_ref();
+    effective_at_us(event)
+        .or_else(|| occurred_at.map(|at| at.time_us))
+        .unwrap_or(recorded.recorded_at_us)
 }
 
 /// Whether an event of an asset tells of it otherwise than by moving it: a step in its life, or a trip that it makes.

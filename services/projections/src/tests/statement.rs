@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use chrono::NaiveDate;
 use keruen_domain::{calendar::kazakhstan_day, registry::Amend};
 use keruen_log::{Log, SqliteLog, SqliteOptions};
 use keruen_proto::{
@@ -353,6 +354,53 @@ async fn a_period_begins_with_what_the_one_before_ended_with() {
         );
         assert!(sum(&after, flow) > 0, "{flow:?}");
     }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equipment_serves_in_the_period_in_which_it_did() {
+    let mut events = eventful().events;
+    let is_step = |event: &RecordedEvent| event.r#type.contains(".Asset");
+    let first = events.iter().position(is_step).unwrap();
+    let days = 10 * DAY_US / i64::try_from(events.len() - first).unwrap();
+    for (event, after) in events.iter_mut().skip(first).zip(1..) {
+        event.occurred_at.as_mut().unwrap().time_us += after * days;
+    }
+    let events = corrected_at_those_times(events);
+    let dir = tempfile::tempdir().unwrap();
+    let (node, running) = Node::new(dir.path());
+    append(&*node.log, &events).await;
+    let mut served = Vec::new();
+    let days = (1..19).step_by(3).map(|day| format!("2026-03-{day:02}"));
+    for day in [String::from("2026-02-28")].into_iter().chain(days) {
+        let ends = (day.parse::<NaiveDate>().unwrap()).succ_opt().unwrap();
+        let known = events
+            .iter()
+            .filter(|event| kazakhstan_day(event.occurred_at.as_ref().unwrap().time_us) < ends);
+        let period = GetStatementRequest {
+            last_day: day.clone(),
+            ..of_donor()
+        };
+        let in_service = |rows: Vec<StatementRow>| {
+            let rows = rows.into_iter();
+            rows.filter(|row| row.figure() == Figure::InService)
+                .collect::<Vec<_>>()
+        };
+        let rows = in_service(node.ask(&period).await.rows);
+        // Facts are recorded as they happen, so that it is what was known on the evening of that day.
+        if let Some(last) = known.map(|event| event.position).max() {
+            let then = GetStatementRequest {
+                at_position: last,
+                ..period
+            };
+            assert_eq!(rows, in_service(node.ask(&then).await.rows), "{day}");
+        } else {
+            assert_eq!(rows, [], "{day}");
+        }
+        served.push(rows);
+    }
+    served.dedup();
+    assert!(served.len() > 1, "{served:?}");
     running.stop().await;
 }
 
