@@ -93,5 +93,13 @@ async fn what_is_in_a_kit_is_known_until_it_is_taken_apart() {
     .success();
     assert_eq!(stock(&desk, HOSPITAL, MASK_A), [8, 8, 0, 0]);
     assert_eq!(stock(&desk, NORTH, MASK_A), [12, 0, 12, 20]);
+    // What was given adds up to what came; the kits with some of it are not more of it.
+    let told = desk.run("trace donation GIFT").success();
+    for line in [
+        "sum  20 on hand + 20 converted = 40\n",
+        "kits  5 on hand + 2 converted = 7, with some of it\n",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
     desk.run("check").success();
 }

@@ -93,7 +93,7 @@ texts! {
     // Units.
     unit_pieces, unit_sets, unit_pairs, unit_kilograms, unit_litres, unit_boxes,
     // The trace.
-    trace_heading, donation, donations_rest, no_donations, donor, anonymous_donor, recipient, pledged, received_of,
+    trace_heading, donation, donations_rest, no_donations, donor, anonymous_donor, recipient, pledged, received_of, kits_heading,
     money, money_spent, expected_on, not_known, where_heading, nothing_received, batch, lot, use_by, place, status,
     quantity, owner, custodian, serial_numbers, shares_label, steps_heading, step_from, step_to, shipment, request,
     steps_rest, rows_rest, batches_rest, numbers_rest,

@@ -48,6 +48,8 @@ pub struct TraceView {
     pub expected_on: Option<Moment>,
     /// How its units divide over what became of them.
     pub bar: Bar,
+    /// How kits with some of its units divide, which are told in the bar already; empty where there are none.
+    pub kits: Bar,
     /// Batches with their places.
     pub batches: Vec<BatchView>,
     /// How many batches are not shown; empty where none.
@@ -195,7 +197,8 @@ impl TraceView {
                 .as_ref()
                 .map(|promised| (money(promised), donation.money_spent.as_ref().map(money))),
             expected_on: format::date(words.lang, &donation.expected_on),
-            bar: bar(words, &trace.batches),
+            bar: bar(words, &trace.batches, false),
+            kits: bar(words, &trace.batches, true),
             batches: batches(told, &trace.batches),
             batches_rest: rest(words, trace.batches.len(), BATCHES_SHOWN),
             steps: steps(words, &trace.batches),
@@ -235,7 +238,8 @@ fn class(status: TraceStatus) -> &'static str {
     }
 }
 
-fn bar(words: Words<'_>, batches: &[TraceBatch]) -> Bar {
+/// Of the batches that are traced, or of the kits with some of their units.
+fn bar(words: Words<'_>, batches: &[TraceBatch], of_kits: bool) -> Bar {
     let statuses = [
         TraceStatus::OnHand,
         TraceStatus::InTransit,
@@ -250,10 +254,16 @@ fn bar(words: Words<'_>, batches: &[TraceBatch]) -> Bar {
     let amounts = statuses.map(|status| {
         let places = batches
             .iter()
+            .filter(|batch| batch.of_kits == of_kits)
             .flat_map(|batch| &batch.places)
             .filter(|place| place.status() == status);
         let amount = places.fold(0_i64, |sum, place| sum.saturating_add(place.quantity));
-        (words.t.trace_status(status), class(status), amount)
+        let label = if of_kits && status == TraceStatus::Converted {
+            words.t.kits_broken
+        } else {
+            words.t.trace_status(status)
+        };
+        (label, class(status), amount)
     });
     Bar::of(amounts, |amount| words.number(amount))
 }

@@ -67,9 +67,8 @@ impl LotQuery {
             batch.recall.clone_from(&recall);
             let traced = TraceBatch {
                 batch: Some(batch),
-                item_name: None,
                 places: found,
-                steps: Vec::new(),
+                ..TraceBatch::default()
             };
             bytes += traced.encoded_len();
             if bytes > MAX_BYTES {
@@ -96,7 +95,8 @@ impl LotQuery {
                 item_name: names::item(connection, &kit.item_id)?,
                 batch: Some(kit),
                 places: found,
-                steps: Vec::new(),
+                of_kits: true,
+                ..TraceBatch::default()
             };
             bytes += traced.encoded_len();
             if bytes > MAX_BYTES {

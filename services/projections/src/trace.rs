@@ -227,7 +227,8 @@ fn add_kits(
         let Some(kit) = batch(connection, &id)?.filter(|_| !ids.contains(&id)) else {
             continue;
         };
-        let traced = traced(connection, kit, |batch| places.of_batch(batch, None))?;
+        let mut traced = traced(connection, kit, |batch| places.of_batch(batch, None))?;
+        traced.of_kits = true;
         bytes += traced.encoded_len();
         check_size(bytes)?;
         batches.push(traced);
@@ -277,8 +278,8 @@ fn traced(
     Ok(TraceBatch {
         item_name,
         places,
-        steps: Vec::new(),
         batch: Some(batch),
+        ..TraceBatch::default()
     })
 }
 

@@ -74,6 +74,7 @@ pub const TEXTS: Texts = Texts {
     recipient: "Given to",
     pledged: "Pledged",
     received_of: "received",
+    kits_heading: "Kits put together with some of it",
     money: "Money",
     money_spent: "spent",
     expected_on: "Expected on",

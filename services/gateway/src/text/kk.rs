@@ -75,6 +75,7 @@ pub const TEXTS: Texts = Texts {
     recipient: "Кімге берілді",
     pledged: "Уәде етілген",
     received_of: "қабылданды",
+    kits_heading: "Бір бөлігінен құралған жинақтар",
     money: "Ақша",
     money_spent: "жұмсалды",
     expected_on: "Күтілетін күні",

@@ -75,6 +75,7 @@ pub const TEXTS: Texts = Texts {
     recipient: "Кому передано",
     pledged: "Обещано",
     received_of: "получено",
+    kits_heading: "Наборы, в которые вошла часть",
     money: "Деньги",
     money_spent: "израсходовано",
     expected_on: "Ожидается",

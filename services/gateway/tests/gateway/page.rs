@@ -10,7 +10,7 @@ use keruen_proto::{
     Standing, ViewState,
     registry::v1::LocalizedText,
     requests::v1::{RequestPriority, RequestState},
-    stock::v1::{TraceBatch, TracePlace, TraceStep},
+    stock::v1::{GetTraceResponse, TraceBatch, TracePlace, TraceStep},
 };
 
 use crate::{
@@ -128,6 +128,35 @@ async fn the_page_tells_the_numbers_and_the_position_that_they_reflect() {
         page.text()
             .contains("<option value=\"D-KASPI-1\" selected>")
     );
+}
+
+/// What is in kits is told by the batches that it comes from.
+#[tokio::test]
+async fn kits_with_some_of_a_donation_are_not_added_to_it() {
+    let mut sample = Sample::story();
+    let shares = |page: &str| -> Vec<String> {
+        let parts = page.split("<dl class=\"shares\"").skip(1);
+        let parts = parts.map(|part| part[..part.find("</dl>").unwrap()].to_owned());
+        parts.collect()
+    };
+    let uri = "/?lang=en&donation=D-KASPI-1";
+    let node = Node::start(sample.clone()).await;
+    let before = shares(get(&router(&node), uri).await.text());
+    let is_it = |trace: &&mut GetTraceResponse| {
+        let donation = trace.donation.as_ref();
+        donation.is_some_and(|it| it.donation_id == "D-KASPI-1")
+    };
+    let trace = sample.traces.iter_mut().find(is_it).unwrap();
+    let mut kit = trace.batches[0].clone();
+    kit.of_kits = true;
+    kit.batch.as_mut().unwrap().batch_id = "KITS".to_owned();
+    trace.batches.push(kit);
+    let node = Node::start(sample).await;
+    let page = get(&router(&node), uri).await;
+    let after = shares(page.text());
+    assert_eq!(after[..before.len()], before, "{after:?}");
+    assert_eq!(after.len(), before.len() + 1);
+    assert!(visible(page.text()).contains("Kits put together with some of it"));
 }
 
 #[tokio::test]

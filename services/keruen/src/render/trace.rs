@@ -39,6 +39,7 @@ pub const COLUMNS: &[&str] = &[
     "custodian",
     "serial_numbers",
     "since_position",
+    "of_kits",
 ];
 
 /// A language of programs that draw graphs.
@@ -97,7 +98,8 @@ fn rows(trace: &GetTraceResponse) -> Vec<Vec<Cell>> {
                 &place.shipment_id,
                 &place.custodian_id,
                 &place.serial_numbers[..],
-                place.since_position.to_string()
+                place.since_position.to_string(),
+                if traced.of_kits { "yes" } else { "" }
             ]);
         }
     }
@@ -115,7 +117,7 @@ pub fn tree(trace: &GetTraceResponse, bounds: Bounds, width: usize) -> String {
     lines.push(String::new());
     let request = trace.request.iter().flat_map(summary::request);
     lines.extend(request.chain(trace.asset.iter().flat_map(summary::asset)));
-    lines.push(summary::sums(&trace.batches));
+    lines.extend(summary::sums(&trace.batches));
     if tree.left_out > 0 {
         let count = grouped_count(tree.left_out);
         let all = grouped_count(tree.entries.len());

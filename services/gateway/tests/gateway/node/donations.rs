@@ -44,6 +44,7 @@ impl Sample {
                 item_name: self.items[0].name.clone(),
                 places: self.places_of_tests(),
                 steps: steps_of_tests(),
+                ..Default::default()
             }],
             ..Default::default()
         }
@@ -139,6 +140,7 @@ impl Sample {
                     "WH-ASTANA",
                     2,
                 )],
+                ..Default::default()
             }],
             ..Default::default()
         }

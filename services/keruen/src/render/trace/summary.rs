@@ -88,8 +88,21 @@ pub(super) fn asset(asset: &Asset) -> Vec<String> {
     lines
 }
 
-/// What became of all units, by status; adds up to what entered the books.
-pub(super) fn sums(batches: &[TraceBatch]) -> String {
+/// What became of all units, by status: adds up to what entered the books. Kits with some of them have a line of their
+/// own, as the units in them are told already.
+pub(super) fn sums(batches: &[TraceBatch]) -> Vec<String> {
+    let (kits, traced): (Vec<_>, Vec<_>) = batches.iter().partition(|batch| batch.of_kits);
+    let mut lines = vec![format!("{BOLD}sum{BOLD:#}  {}", sum(&traced))];
+    if !kits.is_empty() {
+        lines.push(format!(
+            "{BOLD}kits{BOLD:#}  {}, with some of it",
+            sum(&kits)
+        ));
+    }
+    lines
+}
+
+fn sum(batches: &[&TraceBatch]) -> String {
     let mut by_status: BTreeMap<i32, i64> = BTreeMap::new();
     for place in batches.iter().flat_map(|batch| &batch.places) {
         let sum = by_status.entry(place.status).or_default();
@@ -106,13 +119,9 @@ pub(super) fn sums(batches: &[TraceBatch]) -> String {
         })
         .collect();
     if parts.is_empty() {
-        return format!("{BOLD}sum{BOLD:#}  0");
+        return "0".to_owned();
     }
-    format!(
-        "{BOLD}sum{BOLD:#}  {} = {}",
-        parts.join(" + "),
-        grouped(total)
-    )
+    format!("{} = {}", parts.join(" + "), grouped(total))
 }
 
 #[cfg(test)]
