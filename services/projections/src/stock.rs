@@ -65,6 +65,15 @@ pub static COLUMNS_TO_FILTER: [Column; 23] = with_sums![
     column("expires_on", Kind::Day, "COALESCE(x.expires_on, '')"),
     column("serial_number", Kind::Text, "s.serial_number"),
 ];
+/// The counters of what somebody has in hand. The others tell what happened, be it in whose hands it may: who has a facility
+/// in hand by now need not have had it then, and what a carrier lost was not lost by whoever it was for.
+const IN_HAND: [&str; 5] = [
+    "on_hand",
+    "reserved",
+    "held",
+    "in_transit",
+    "in_transit_out",
+];
 const AVAILABLE: &str = "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)";
 
 /// What stock can be ordered by: the columns by which it is grouped, and sums.
@@ -99,6 +108,8 @@ pub struct StockQuery {
     /// The sums of which it says something, be it what to leave out or what comes first.
     decisive: Vec<&'static str>,
     paging: Paging,
+    /// Whether it is about who has stock in hand.
+    by_custodian: bool,
     /// Whether the rows are of an older version.
     is_older: bool,
 }
@@ -129,6 +140,14 @@ impl StockQuery {
         let order_by = request.order_by.as_str();
         let order = Order::parse(&mut fields, order_by, &COLUMNS_TO_ORDER, &ties);
         refuse_ungrouped(&mut fields, &groups, order_by);
+        let decisive = decisive(&filter_of_sums, order_by);
+        let custodian_id = fields.filter("custodian_id", &request.custodian_id);
+        let by_custodian = groups.contains(&StockGroup::Custodian)
+            || filter.names("custodian")
+            || custodian_id.is_some();
+        if by_custodian {
+            refuse_happened(&mut fields, &filter_of_sums, order_by);
+        }
         let expires_from = fields.date("expires_from", &request.expires_from);
         let expires_until = fields.date("expires_until", &request.expires_until);
         fields.refuse_backwards(
@@ -145,11 +164,12 @@ impl StockQuery {
             item_id: fields.filter("item_id", &request.item_id),
             batch_id: fields.filter("batch_id", &request.batch_id),
             owner_id: fields.filter("owner_id", &request.owner_id),
-            custodian_id: fields.filter("custodian_id", &request.custodian_id),
+            custodian_id,
+            by_custodian,
             expires_from,
             expires_until,
             is_older: false,
-            decisive: decisive(&filter_of_sums, order_by),
+            decisive,
             filter,
             filter_of_sums,
             order,
@@ -216,7 +236,7 @@ impl StockQuery {
 
     /// What of the past is added up at a time, where rows come in an order in which a page needs the first ones alone.
     fn windows(&self) -> Option<Windows> {
-        if self.order.is_some() || !(self.by_batch() || self.by_custodian()) {
+        if self.order.is_some() || !(self.by_batch() || self.by_custodian) {
             return None;
         }
         let resume = self.paging.resume.as_ref().and_then(|keys| keys.first());
@@ -259,7 +279,7 @@ impl StockQuery {
         if !self.is_older {
             return Ok(Untold::default());
         }
-        let is_in_hand = self.by_custodian() && !is_past;
+        let is_in_hand = self.by_custodian && !is_past;
         let told_elsewhere: &[&str] = if is_in_hand {
             &["in_transit", "in_transit_out"]
         } else {
@@ -275,7 +295,7 @@ impl StockQuery {
 
     /// The tables whose counters are added up.
     fn tables(&self, is_past: bool) -> Vec<&'static Table> {
-        match (is_past, self.by_batch() || self.by_custodian()) {
+        match (is_past, self.by_batch() || self.by_custodian) {
             (false, false) => vec![&table::STOCK_TOTALS],
             (false, true) => vec![&table::STOCK],
             (true, false) => vec![
@@ -328,12 +348,6 @@ impl StockQuery {
             || self.owner_id.is_some()
     }
 
-    fn by_custodian(&self) -> bool {
-        self.has_group(StockGroup::Custodian)
-            || self.filter.names("custodian")
-            || self.custodian_id.is_some()
-    }
-
     fn sql(
         &self,
         connection: &Connection,
@@ -341,7 +355,7 @@ impl StockQuery {
         today: &str,
         window: Option<&Window>,
     ) -> Result<(String, Clauses), StoreError> {
-        let (by_batch, by_custodian) = (self.by_batch(), self.by_custodian());
+        let (by_batch, by_custodian) = (self.by_batch(), self.by_custodian);
         let mut clauses = Clauses::default();
         let mut from = if let Some(past) = past {
             let rows = if by_batch || by_custodian {
@@ -408,11 +422,11 @@ impl StockQuery {
         let where_clause = clauses.where_clause();
         // One row more than asked for tells whether there is a next page.
         let limit = self.paging.limit(&mut clauses);
-        let sums = sums();
+        let sums = sums(by_custodian);
         // What there is no longer has no row of its own today; in the past, and where what is on its way stands apart, it
         // has one that is all 0.
         if past.is_some() || by_custodian {
-            having.push(something());
+            having.push(something(by_custodian));
         }
         let having = if having.is_empty() {
             String::new()
@@ -426,18 +440,28 @@ impl StockQuery {
     }
 }
 
-/// What the counters of the rows of a group add up to.
-fn sums() -> String {
-    let sums = NAMES
-        .iter()
-        .map(|column| format!("CAST(SUM(s.{column}) AS BIGINT)"));
+/// What the counters of the rows of a group add up to; 0 for those that are not told.
+fn sums(by_custodian: bool) -> String {
+    let sums = NAMES.iter().map(|column| {
+        if is_told(column, by_custodian) {
+            format!("CAST(SUM(s.{column}) AS BIGINT)")
+        } else {
+            "CAST(0 AS BIGINT)".to_owned()
+        }
+    });
     sums.collect::<Vec<_>>().join(", ")
 }
 
-/// That any of the sums is not 0.
-fn something() -> String {
+/// Whether a sum is told: where it is about who has stock in hand, only what is in hand.
+fn is_told(sum: &str, by_custodian: bool) -> bool {
+    !by_custodian || sum == "available" || IN_HAND.contains(&sum)
+}
+
+/// That any of the sums that are told is not 0.
+fn something(by_custodian: bool) -> String {
     let conditions: Vec<_> = NAMES
         .iter()
+        .filter(|column| is_told(column, by_custodian))
         .map(|column| format!("SUM(s.{column}) <> 0"))
         .collect();
     format!("({})", conditions.join(" OR "))
@@ -483,6 +507,26 @@ fn decisive(filter_of_sums: &Filter, order_by: &str) -> Vec<&'static str> {
     let sums = COLUMNS_TO_ORDER.iter().map(|column| column.name);
     sums.filter(|sum| filter_of_sums.names(sum) || named(order_by).any(|name| name == *sum))
         .collect()
+}
+
+/// Refuses to choose or order by what happened, where it is about who has stock in hand.
+fn refuse_happened(fields: &mut Fields, filter_of_sums: &Filter, order_by: &str) {
+    let columns = COLUMNS_TO_ORDER.iter();
+    let sums = columns.filter(|column| column.kind == Kind::Sum);
+    for sum in sums.filter(|column| !is_told(column.name, true)) {
+        let why = || {
+            format!(
+                "{} is not told by custodian: only what is in hand is",
+                sum.name
+            )
+        };
+        if filter_of_sums.names(sum.name) {
+            fields.reject("filter", why());
+        }
+        if named(order_by).any(|name| sum.is_called(name)) {
+            fields.reject("order_by", why());
+        }
+    }
 }
 
 /// Refuses an order by something that does not stand in the rows.

@@ -56,7 +56,8 @@ totals. Fields of --filter: region, facility, commodity, item, batch, owner, cus
 the sums on_hand, reserved, held, available, in_transit, received, consumed, disposed, lost, returned, converted, \
 title_in, title_out, in_transit_out, which are joined to the others by AND; see `keruen help filter`. --order-by takes sums, and what \
 stock is grouped by. By asset it has a row for each serial number of an item, and rows without one for what is not \
-tracked by them. JSON rows are flat and carry quantities as numbers. A day ends at midnight in Kazakhstan. \
+tracked by them. By custodian it tells what is in hand, and not what happened: others may have had it in hand then. \
+JSON rows are flat and carry quantities as numbers. A day ends at midnight in Kazakhstan. \
 What was recorded late counts in --as-of, and not in --known-at before it was recorded; \
 regions are those of that day."
 )]
@@ -492,6 +493,9 @@ impl Args {
 
 async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
     let by = rows::columns_of(&filter.by);
+    let in_hand = by.contains(&StockGroup::Custodian)
+        || filter.custodian.is_some()
+        || filter.terms.filter.contains("custodian");
     let request = ListStockRequest {
         group_by: by.iter().map(|group| (*group).into()).collect(),
         region_id: filter.region.unwrap_or_default(),
@@ -521,7 +525,7 @@ async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
     let see = |answer: &ListStockResponse| untold.extend(answer.untold_counters.iter().cloned());
     let (stock, more) = session.pages_seen(request, filter.list.limit, see).await?;
     let mut output = session.output();
-    rows::print(&mut output, &stock, &by)?;
+    rows::print(&mut output, &stock, &by, in_hand)?;
     if let Some(line) = rows::untold(&untold) {
         match output.format() {
             Format::Table => output.line(&line)?,

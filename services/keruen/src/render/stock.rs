@@ -37,6 +37,16 @@ pub const QUANTITIES: [&str; 14] = [
     "in_transit_out",
 ];
 
+/// Those of them that are told by custodian.
+const IN_HAND: [&str; 6] = [
+    "on_hand",
+    "reserved",
+    "held",
+    "available",
+    "in_transit",
+    "in_transit_out",
+];
+
 /// How many of the quantities stand in every table.
 const ALWAYS: usize = 9;
 
@@ -137,37 +147,59 @@ impl Record for StockRow {
 struct Flat<'a> {
     row: &'a StockRow,
     by: &'a [StockGroup],
+    in_hand: bool,
+}
+
+/// The quantities of a row that are told, with their names.
+fn told(row: &StockRow, in_hand: bool) -> impl Iterator<Item = (&'static str, i64)> {
+    let all = QUANTITIES.into_iter().zip(quantities(row));
+    all.filter(move |(name, _)| is_told(name, in_hand))
+}
+
+fn is_told(name: &str, in_hand: bool) -> bool {
+    !in_hand || IN_HAND.contains(&name)
 }
 
 impl Serialize for Flat<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut members = serializer.serialize_map(Some(self.by.len() + QUANTITIES.len()))?;
+        let mut members = serializer.serialize_map(None)?;
         for group in self.by {
             members.serialize_entry(&column(*group), key(self.row, *group))?;
         }
-        for (name, quantity) in QUANTITIES.iter().zip(quantities(self.row)) {
+        for (name, quantity) in told(self.row, self.in_hand) {
             members.serialize_entry(name, &quantity)?;
         }
         members.end()
     }
 }
 
-/// Prints rows, grouped by `by`.
-pub fn print(output: &mut Output, rows: &[StockRow], by: &[StockGroup]) -> io::Result<()> {
+/// Prints rows, grouped by `by`. Where it is about who has them `in_hand`, only such quantities.
+pub fn print(
+    output: &mut Output,
+    rows: &[StockRow],
+    by: &[StockGroup],
+    in_hand: bool,
+) -> io::Result<()> {
     let names: Vec<String> = by.iter().map(|group| column(*group)).collect();
-    let columns: Vec<&str> = names.iter().map(String::as_str).chain(QUANTITIES).collect();
+    let quantities = QUANTITIES.into_iter().filter(|name| is_told(name, in_hand));
+    let columns: Vec<&str> = names.iter().map(String::as_str).chain(quantities).collect();
     let cells = |row: &StockRow| -> Vec<Cell> {
         let keys = by.iter().map(|group| Cell::from(key(row, *group)));
-        keys.chain(quantities(row).map(Cell::Number)).collect()
+        let told = told(row, in_hand).map(|(_, quantity)| Cell::Number(quantity));
+        keys.chain(told).collect()
     };
     match output.format() {
-        Format::Json => output.json(&rows.iter().map(|row| Flat { row, by }).collect::<Vec<_>>()),
+        Format::Json => {
+            let rows = rows.iter().map(|row| Flat { row, by, in_hand });
+            output.json(&rows.collect::<Vec<_>>())
+        }
         Format::Csv => output.csv(&columns, rows.iter().map(cells)),
         Format::Table if rows.is_empty() => output.line("no stock"),
         Format::Table => {
             let mut table: Vec<Vec<Cell>> = rows.iter().map(cells).collect();
-            table.extend(sum(rows, by));
-            let (columns, table) = without_idle(&columns, by.len() + ALWAYS, table);
+            table.extend(sum(rows, by, in_hand));
+            let kept = by.len() + if in_hand { IN_HAND.len() } else { ALWAYS };
+            let (columns, table) = without_idle(&columns, kept, table);
             output.table(&columns, &table)
         }
     }
@@ -218,7 +250,7 @@ fn without_idle<'a>(
 }
 
 /// The row below a table of several rows that are all of one commodity, so that they can be added up.
-fn sum(rows: &[StockRow], by: &[StockGroup]) -> Option<Vec<Cell>> {
+fn sum(rows: &[StockRow], by: &[StockGroup], in_hand: bool) -> Option<Vec<Cell>> {
     let [first, rest @ ..] = rows else {
         return None;
     };
@@ -231,9 +263,9 @@ fn sum(rows: &[StockRow], by: &[StockGroup]) -> Option<Vec<Cell>> {
         StockGroup::Commodity => Cell::from(commodity),
         _ => Cell::from(if index == 0 { "sum" } else { "" }),
     });
-    let mut sums = [0_i64; QUANTITIES.len()];
-    for row in rows {
-        for (sum, quantity) in sums.iter_mut().zip(quantities(row)) {
+    let mut sums: Vec<i64> = told(first, in_hand).map(|(_, quantity)| quantity).collect();
+    for row in rest {
+        for (sum, (_, quantity)) in sums.iter_mut().zip(told(row, in_hand)) {
             *sum = sum.saturating_add(quantity);
         }
     }
@@ -353,11 +385,24 @@ mod tests {
     fn json_rows_are_flat_with_numbers() {
         let by = [StockGroup::Commodity, StockGroup::Region];
         let row = row("KZ-75", 97_000, 3);
-        let text = serde_json::to_string(&Flat { row: &row, by: &by }).unwrap();
+        let text = serde_json::to_string(&Flat {
+            row: &row,
+            by: &by,
+            in_hand: false,
+        })
+        .unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["region"], "KZ-75");
         assert_eq!(json["on_hand"], 97_000);
         assert_eq!(json.as_object().unwrap().len(), by.len() + QUANTITIES.len());
+        let in_hand = Flat {
+            row: &row,
+            by: &by,
+            in_hand: true,
+        };
+        let json = serde_json::to_value(in_hand).unwrap();
+        assert_eq!(json["in_transit"], 3);
+        assert_eq!(json.as_object().unwrap().len(), by.len() + IN_HAND.len());
         assert!(!text.contains("facility"), "{text}");
     }
 
@@ -378,7 +423,12 @@ mod tests {
             in_transit_out: 12,
             ..StockRow::default()
         };
-        let json = serde_json::to_value(Flat { row: &row, by: &[] }).unwrap();
+        let json = serde_json::to_value(Flat {
+            row: &row,
+            by: &[],
+            in_hand: false,
+        })
+        .unwrap();
         let protobuf = serde_json::to_value(&row).unwrap();
         for name in QUANTITIES {
             let camel = name
@@ -416,13 +466,13 @@ mod tests {
     fn rows_of_one_commodity_are_added_up() {
         let by = [StockGroup::Region, StockGroup::Commodity];
         let rows = [row("KZ-75", 97_000, 3), row("KZ-62", 5, 0)];
-        let sum = sum(&rows, &by).unwrap();
+        let sum = sum(&rows, &by, false).unwrap();
         assert_eq!(sum[..3], crate::cells!["sum", "TEST-SARS2", 97_005_i64]);
         let other = StockRow {
             commodity_id: "VENTILATOR".to_owned(),
             ..row("KZ-62", 1, 0)
         };
-        assert_eq!(super::sum(&[row("KZ-75", 1, 0), other], &by), None);
+        assert_eq!(super::sum(&[row("KZ-75", 1, 0), other], &by, false), None);
     }
 
     #[test]
