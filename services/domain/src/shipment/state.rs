@@ -2,7 +2,7 @@
 
 use keruen_proto::{
     Event, EventType,
-    inventory::v1::ReceiptOutcome,
+    inventory::v1::{ReceiptOutcome, StockUnits},
     shipments::v1::{
         AllocationReleased, CustodyHandedOver, CustodyLeg, CustodyRefused, DeliveryAttempted,
         DiscrepancyAnswered, LossActAccepted, LossActVoided, MissingUnits, ParcelPacked,
@@ -286,14 +286,18 @@ pub(super) fn miss(shipment: &mut Shipment, missing: &ShipmentUnits, liable_id: 
     lot.missing = lot.missing.saturating_add(units.quantity);
     lot.missing_serial_numbers
         .extend_from_slice(&units.serial_numbers);
-    let known = lot.missing_by_liable.iter_mut();
-    if let Some(theirs) = known.into_iter().find(|it| it.liable_id == liable_id) {
+    answer_for(&mut lot.missing_by_liable, liable_id, units);
+}
+
+/// Adds units to those of which an organisation answers.
+fn answer_for(shares: &mut Vec<MissingUnits>, liable_id: String, units: &StockUnits) {
+    if let Some(theirs) = shares.iter_mut().find(|it| it.liable_id == liable_id) {
         theirs.quantity = theirs.quantity.saturating_add(units.quantity);
         theirs
             .serial_numbers
             .extend_from_slice(&units.serial_numbers);
     } else {
-        lot.missing_by_liable.push(MissingUnits {
+        shares.push(MissingUnits {
             liable_id,
             quantity: units.quantity,
             serial_numbers: units.serial_numbers.clone(),
@@ -339,6 +343,7 @@ fn settled(shipment: &mut Shipment, event: &LossActAccepted) {
         };
         lot.missing -= units.quantity;
         lot.lost = lot.lost.saturating_add(units.quantity);
+        answer_for(&mut lot.lost_by_liable, event.custodian_id.clone(), units);
         remove(&mut lot.serial_numbers_in_transit, &units.serial_numbers);
         remove(&mut lot.missing_serial_numbers, &units.serial_numbers);
         acquit(
@@ -434,6 +439,12 @@ fn never_settled(shipment: &mut Shipment, event: &LossActVoided) {
     for back in &event.units {
         if let (Some(lot), Some(units)) = (lot_of(shipment, back), &back.units) {
             lot.lost -= units.quantity;
+            let theirs = lot.lost_by_liable.iter_mut();
+            for share in theirs.filter(|share| share.liable_id == event.custodian_id) {
+                share.quantity -= units.quantity;
+                remove(&mut share.serial_numbers, &units.serial_numbers);
+            }
+            lot.lost_by_liable.retain(|share| share.quantity > 0);
             let numbers = &units.serial_numbers;
             lot.serial_numbers_in_transit.extend_from_slice(numbers);
             // As if they had been under way until they were missing again.

@@ -5,7 +5,7 @@ use keruen_proto::{
     inventory::v1::ReceiptOutcome,
     shipments::v1::{
         Discrepancy, DiscrepancyAnswer, DiscrepancyAnswered, DiscrepancyState, ReceivedUnits,
-        Shipment, ShipmentDiverted, ShipmentLossReported, ShipmentLot, ShipmentSplit,
+        ReportedLoss, Shipment, ShipmentDiverted, ShipmentLossReported, ShipmentLot, ShipmentSplit,
         ShipmentState, ShipmentUnits,
     },
 };
@@ -161,10 +161,34 @@ pub(super) fn split_off(shipment: &mut Shipment, event: &ShipmentSplit) {
 fn lost(shipment: &mut Shipment, event: &ShipmentLossReported) {
     for units in &event.units {
         miss(shipment, units, &event.liable_id);
+        report(shipment, event, units);
     }
     shipment.discrepancy = true;
     shipment.documents.extend_from_slice(&event.documents);
     close_if_received(shipment);
+}
+
+/// Keeps how units were lost, and who answers for them.
+fn report(shipment: &mut Shipment, event: &ShipmentLossReported, lost: &ShipmentUnits) {
+    let is_known = |it: &&mut ReportedLoss| {
+        let is_same = it.units.as_ref().is_some_and(|units| is_same(units, lost));
+        is_same && it.cause == event.cause && it.liable_id == event.liable_id
+    };
+    let known = shipment.reported_losses.iter_mut().find(is_known);
+    let known = known.and_then(|it| it.units.as_mut()?.units.as_mut());
+    match (known, &lost.units) {
+        (Some(known), Some(units)) => {
+            known.quantity = known.quantity.saturating_add(units.quantity);
+            known
+                .serial_numbers
+                .extend_from_slice(&units.serial_numbers);
+        }
+        _ => shipment.reported_losses.push(ReportedLoss {
+            units: Some(lost.clone()),
+            cause: event.cause,
+            liable_id: event.liable_id.clone(),
+        }),
+    }
 }
 
 /// A shipment of which the rest is missing, after something of it was received, is on its way no longer.

@@ -648,6 +648,16 @@ fn a_driver_who_signed_for_sealed_boxes_is_cleared() {
     let story = story.after(by_line);
     assert_eq!(shipment(&story, "S1").lots[0].missing, 2);
     let story = story.after(settle("S1"));
+    // Who answered is known after that.
+    let settled = shipment(&story, "S1");
+    let shares: Vec<_> = settled.lots[0]
+        .lost_by_liable
+        .iter()
+        .map(|it| (it.liable_id.as_str(), it.quantity))
+        .collect();
+    assert_eq!(shares, [("MOH", 3), ("CREW", 2)]);
+    let numbers = &settled.lots[1].lost_by_liable[0].serial_numbers;
+    assert_eq!(numbers[..], ["S1"]);
     let states: Vec<_> = shipment(&story, "S1")
         .discrepancies
         .iter()
@@ -837,6 +847,18 @@ fn what_is_lost_on_the_way_is_its_custodians_until_a_loss_act_settles_it() {
     assert_eq!(lot.missing_by_liable[0].liable_id, "CREW");
     let part = part.after(arrive("S1"));
     assert_eq!(state(&part, "S1"), ShipmentState::ReceivedWithDiscrepancy);
+    let some = |amount| report_loss("S1", Some(vec![picked(1, amount)]));
+    let twice = story.clone().after(some(10)).after(some(5));
+    let after = shipment(&twice, "S1");
+    let [loss] = &after.reported_losses[..] else {
+        panic!("{after:?}");
+    };
+    assert_eq!(
+        (loss.cause(), &*loss.liable_id),
+        (LossCause::Accident, "CREW")
+    );
+    let lost = loss.units.as_ref().unwrap().units.as_ref().unwrap();
+    assert_eq!(lost.quantity, 15);
     let story = story.after(report_loss("S1", None));
     assert_eq!(state(&story, "S1"), ShipmentState::Dispatched);
     story

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, str::FromStr};
 use askama::Template;
 use keruen_proto::{
     inventory::v1::StockUnits,
-    shipments::v1::{CustodyBasis, Shipment, ShipmentLot},
+    shipments::v1::{CustodyBasis, LossCause, Shipment, ShipmentLot},
 };
 use qrcode::{EcLevel, QrCode, render::svg};
 
@@ -139,9 +139,12 @@ pub enum PaperError {
 /// The things whose names a paper of the shipment tells.
 pub fn named(shipment: &Shipment) -> BTreeSet<Named> {
     let legs = shipment.legs.iter().map(|leg| &leg.custodian_id);
-    let shares = shipment.lots.iter().flat_map(|lot| &lot.missing_by_liable);
+    let lots = shipment.lots.iter();
+    let shares = lots.flat_map(|lot| lot.missing_by_liable.iter().chain(&lot.lost_by_liable));
+    let reported = shipment.reported_losses.iter().map(|it| &it.liable_id);
     let organisations = legs
         .chain(shares.map(|share| &share.liable_id))
+        .chain(reported)
         .chain([&shipment.sender_id, &shipment.custodian_id]);
     let units = shipment.lots.iter().filter_map(units_of);
     let lines = shipment.lines.iter().map(|line| &line.item_id);
@@ -383,7 +386,11 @@ impl Writer<'_> {
             Document::PickList => vec![self.goods(&[text::PICKED], |_| vec![String::new()])],
             Document::Waybill => self.with_parcels(self.goods(&[], |_| Vec::new())),
             Document::HandOverAct => self.with_parcels(self.goods(&[], |_| Vec::new())),
-            Document::LossAct => vec![self.losses()],
+            Document::LossAct => {
+                let mut tables = vec![self.losses(), self.reported()];
+                tables.retain(|table| !table.rows.is_empty());
+                tables
+            }
             Document::Receipt => {
                 // Until somebody has looked, there is room for a pen.
                 let counts = |lot: &ShipmentLot| {
@@ -467,7 +474,7 @@ impl Writer<'_> {
         self.numbered(text::PARCELS, columns, rows.collect())
     }
 
-    /// What is missing, by who answers for it, and what is lost.
+    /// What is missing and what is lost, by who answers for it.
     fn losses(&self) -> Table {
         let columns = [
             text::ITEM,
@@ -495,12 +502,41 @@ impl Writer<'_> {
             for share in &lot.missing_by_liable {
                 rows.push(row(share.quantity, 0, self.organisation(&share.liable_id)));
             }
-            if lot.lost > 0 {
-                rows.push(row(0, lot.lost, String::new()));
+            let mut untold = lot.lost;
+            for share in &lot.lost_by_liable {
+                rows.push(row(0, share.quantity, self.organisation(&share.liable_id)));
+                untold -= share.quantity;
+            }
+            if untold > 0 {
+                rows.push(row(0, untold, String::new()));
             }
         }
         let columns = columns.map(|it| self.say(it)).to_vec();
         self.numbered(text::GOODS, columns, rows)
+    }
+
+    /// How it was lost, where that was reported on the way.
+    fn reported(&self) -> Table {
+        let columns = [
+            text::ITEM,
+            text::BATCH,
+            text::QUANTITY,
+            text::CAUSE,
+            text::LIABLE,
+        ];
+        let rows = self.shipment.reported_losses.iter().filter_map(|loss| {
+            let units = loss.units.as_ref()?.units.as_ref()?;
+            Some(vec![
+                self.item(&units.item_id),
+                units.batch_id.clone(),
+                units.quantity.to_string(),
+                cause(loss.cause()).map_or_else(String::new, |it| self.say(it)),
+                self.organisation(&loss.liable_id),
+            ])
+        });
+        let rows = rows.collect();
+        let columns = columns.map(|it| self.say(it)).to_vec();
+        self.numbered(text::REPORTED, columns, rows)
     }
 
     /// With the number of each row before it.
@@ -515,6 +551,18 @@ impl Writer<'_> {
             columns,
             rows: rows.collect(),
         }
+    }
+}
+
+/// How goods were lost; `None` where that is not said.
+fn cause(cause: LossCause) -> Option<Text> {
+    match cause {
+        LossCause::Unspecified => None,
+        LossCause::Accident => Some(text::ACCIDENT),
+        LossCause::Theft => Some(text::THEFT),
+        LossCause::Fire => Some(text::FIRE),
+        LossCause::NaturalDisaster => Some(text::NATURAL_DISASTER),
+        LossCause::Unknown => Some(text::UNKNOWN_CAUSE),
     }
 }
 

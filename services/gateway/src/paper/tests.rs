@@ -3,7 +3,8 @@
 use keruen_proto::{
     registry::v1::LocalizedText,
     shipments::v1::{
-        CustodyLeg, MissingUnits, Parcel, SealState, ShipmentLine, ShipmentParcel, ShipmentUnits,
+        CustodyLeg, MissingUnits, Parcel, ReportedLoss, SealState, ShipmentLine, ShipmentParcel,
+        ShipmentUnits,
     },
 };
 
@@ -188,6 +189,31 @@ fn a_loss_act_says_who_answers_for_how_much() {
     ] {
         assert!(text.contains(part), "{part:?} is not in {text:?}");
     }
+}
+
+#[test]
+fn a_loss_act_names_the_same_ones_after_it_was_accepted() {
+    let mut settled = shipment();
+    for lot in &mut settled.lots {
+        (lot.lost, lot.missing) = (std::mem::take(&mut lot.missing), 0);
+        lot.lost_by_liable = std::mem::take(&mut lot.missing_by_liable);
+    }
+    settled.reported_losses = vec![ReportedLoss {
+        units: Some(units(1)),
+        cause: LossCause::Theft.into(),
+        liable_id: "HAULER".to_owned(),
+    }];
+    let printing = printing(Document::LossAct, Language::Ru);
+    let text = read(&render(&settled, &names(), printing).expect("a paper"));
+    for part in [
+        "1 Маска (MASK) B-1 40 0 1 Фонд (FUND)",
+        "2 Маска (MASK) B-1 40 0 1 HAULER",
+        "Сообщено об утрате в пути",
+        "1 Маска (MASK) B-1 1 кража или ограбление HAULER",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+    assert_eq!(named(&settled), named(&shipment()));
 }
 
 #[test]

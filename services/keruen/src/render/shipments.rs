@@ -3,8 +3,8 @@
 use keruen_proto::{
     inventory::v1::ReceiptOutcome,
     shipments::v1::{
-        CancellationReason, CustodyBasis, DiscrepancyState, DisputeReason, SealState, Shipment,
-        ShipmentState,
+        CancellationReason, CustodyBasis, DiscrepancyState, DisputeReason, LossCause, SealState,
+        Shipment, ShipmentState,
     },
 };
 
@@ -54,6 +54,8 @@ impl Record for Shipment {
         vec![
             lines(self),
             lots(self),
+            reported(self),
+            lost(self),
             parcels(self),
             legs(self),
             discrepancies(self),
@@ -144,6 +146,62 @@ fn lots(shipment: &Shipment) -> Part {
             "serial_numbers",
         ],
         rows,
+    }
+}
+
+/// How units were lost on the way.
+fn reported(shipment: &Shipment) -> Part {
+    let rows = shipment.reported_losses.iter().map(|loss| {
+        let of_line = loss.units.clone().unwrap_or_default();
+        let stock = units(of_line.units.as_ref());
+        cells![
+            some(of_line.line),
+            stock.batch_id,
+            stock.quantity,
+            word::field::<LossCause>(loss.cause),
+            &loss.liable_id,
+            &stock.serial_numbers[..]
+        ]
+    });
+    Part {
+        title: "reported lost",
+        columns: &[
+            "line",
+            "batch_id",
+            "quantity",
+            "cause",
+            "liable_id",
+            "serial_numbers",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+/// Who answered for what is lost.
+fn lost(shipment: &Shipment) -> Part {
+    let rows = shipment.lots.iter().flat_map(|lot| {
+        let of_line = lot.shipment_units.clone().unwrap_or_default();
+        let stock = units(of_line.units.as_ref());
+        lot.lost_by_liable.iter().map(move |share| {
+            cells![
+                some(of_line.line),
+                &stock.batch_id,
+                share.quantity,
+                &share.liable_id,
+                &share.serial_numbers[..]
+            ]
+        })
+    });
+    Part {
+        title: "lost",
+        columns: &[
+            "line",
+            "batch_id",
+            "quantity",
+            "liable_id",
+            "serial_numbers",
+        ],
+        rows: rows.collect(),
     }
 }
 
