@@ -4,7 +4,7 @@ use keruen_proto::{
     inventory::v1::ReceiptOutcome,
     shipments::v1::{
         CancellationReason, CustodyBasis, DiscrepancyState, DisputeReason, LossCause, SealState,
-        Shipment, ShipmentState,
+        Shipment, ShipmentLine, ShipmentState,
     },
 };
 
@@ -33,8 +33,8 @@ impl Record for Shipment {
     fn cells(&self) -> Vec<Cell> {
         let items: Vec<String> = self.lines.iter().map(|line| line.item_id.clone()).collect();
         let quantities = match &self.lines[..] {
-            [line] => Cell::Number(line.quantity),
-            lines => Cell::Numbers(lines.iter().map(|line| line.quantity).collect()),
+            [line] => Cell::Number(quantity(self, line)),
+            lines => Cell::Numbers(lines.iter().map(|line| quantity(self, line)).collect()),
         };
         cells![
             &self.shipment_id,
@@ -72,6 +72,25 @@ fn some(number: impl Into<i64>) -> String {
     }
 }
 
+/// How much of a line it has: as allocated, less what was split off; what is asked for where nothing is allocated yet.
+fn quantity(shipment: &Shipment, line: &ShipmentLine) -> i64 {
+    if shipment.lots.is_empty() {
+        line.quantity
+    } else {
+        allocated(shipment, line)
+    }
+}
+
+fn allocated(shipment: &Shipment, line: &ShipmentLine) -> i64 {
+    let lots = shipment
+        .lots
+        .iter()
+        .filter_map(|lot| lot.shipment_units.as_ref());
+    let units = lots.filter(|units| units.line == line.line);
+    let quantities = units.filter_map(|units| Some(units.units.as_ref()?.quantity));
+    quantities.fold(0, i64::saturating_add)
+}
+
 fn lines(shipment: &Shipment) -> Part {
     let rows = shipment
         .lines
@@ -82,6 +101,7 @@ fn lines(shipment: &Shipment) -> Part {
                 line.line,
                 &line.item_id,
                 line.quantity,
+                allocated(shipment, line),
                 &line.request_id,
                 request_line,
                 &line.owner_id,
@@ -95,6 +115,7 @@ fn lines(shipment: &Shipment) -> Part {
             "line",
             "item_id",
             "quantity",
+            "allocated",
             "request_id",
             "request_line",
             "owner_id",
@@ -316,5 +337,51 @@ fn discrepancies(shipment: &Shipment) -> Part {
             "dispute_reason",
         ],
         rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keruen_proto::{
+        inventory::v1::StockUnits,
+        shipments::v1::{ShipmentLot, ShipmentUnits},
+    };
+
+    use super::*;
+
+    fn line(line: i32, quantity: i64) -> ShipmentLine {
+        ShipmentLine {
+            line,
+            quantity,
+            ..ShipmentLine::default()
+        }
+    }
+
+    fn lot(line: i32, quantity: i64) -> ShipmentLot {
+        let units = StockUnits {
+            quantity,
+            ..StockUnits::default()
+        };
+        ShipmentLot {
+            shipment_units: Some(ShipmentUnits {
+                line,
+                units: Some(units),
+                ..ShipmentUnits::default()
+            }),
+            ..ShipmentLot::default()
+        }
+    }
+
+    #[test]
+    fn a_shipment_has_what_is_left_in_it() {
+        let mut shipment = Shipment {
+            lines: vec![line(1, 10), line(2, 7)],
+            ..Shipment::default()
+        };
+        let told = |shipment: &Shipment| shipment.cells()[5].clone();
+        assert_eq!(told(&shipment), Cell::Numbers(vec![10, 7]));
+        // Four of the first line were split off, and all of the second.
+        shipment.lots = vec![lot(1, 5), lot(2, 0), lot(1, 1)];
+        assert_eq!(told(&shipment), Cell::Numbers(vec![6, 0]));
     }
 }
