@@ -1,6 +1,5 @@
 //! Requests.
 
-use chrono::{DateTime, SecondsFormat};
 use keruen_proto::{
     Timestamp,
     requests::v1::{
@@ -15,7 +14,7 @@ use crate::{
     cells,
     client::value,
     render::{
-        record::{Cell, Part, Record, name, time},
+        record::{Cell, Part, Record, name, recorded, time},
         word,
     },
 };
@@ -48,14 +47,11 @@ fn told(need: &Need) -> String {
     words.join(", ")
 }
 
-/// A time as it is written in commands.
+/// A time as it was in Kazakhstan.
 fn instant(time: Option<&Timestamp>) -> String {
-    time.and_then(|time| {
-        let nanos = u32::try_from(time.nanos).ok()?;
-        DateTime::from_timestamp(time.seconds, nanos)
+    time.map_or_else(String::new, |time| {
+        recorded(time.seconds.saturating_mul(1_000_000))
     })
-    .map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
-    .unwrap_or_default()
 }
 
 /// Why it ended before it was fulfilled, and why the rest of its need has.

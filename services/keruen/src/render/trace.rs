@@ -313,7 +313,7 @@ donation D-1 of Kaspi Bank (KASPI) to MOH · received
       │  │  ├─ consumed 100 · #13 2020-07-01
       │  │  ├─ consumed 5 · #14 2020-07-01
       │  │  └─ 39,893 on hand · owner MOH · since #14 2020-07-01
-      │  ├─ received 2 · missing · #10 2020-07-01
+      │  ├─ found missing 2 · #10 2020-07-01
       │  └─ loss act accepted 2 lost · #12 2020-07-01
       └─ 60,000 on hand · owner MOH · since #8 2020-07-01
 

@@ -219,7 +219,7 @@ fn dot(graph: &Graph<'_>, node: usize) -> Dot {
             (Shape::Round, label)
         }
         Thing::Outcome { status, places } => (Shape::Pill, outcome(graph, *status, places)),
-        Thing::Elsewhere => (Shape::Dashed, vec!["went on, not told here".to_owned()]),
+        Thing::Elsewhere => (Shape::Dashed, vec!["other, not told here".to_owned()]),
     };
     Dot {
         id: node_id(node),
@@ -275,10 +275,10 @@ fn arrow(graph: &Graph<'_>, edge: &Edge<'_>) -> Arrow {
             let when = words::when(graph, *position);
             vec![quantity, words::label("since", &when)]
         }
+        Cause::Untold if matches!(graph.nodes[edge.to].thing, Thing::Elsewhere) => vec![quantity],
         Cause::Untold => vec![quantity, "that were there".to_owned()],
         Cause::Steps(steps) => {
-            let what = steps.first().map(|step| words::what(&step.r#type));
-            let what = what.unwrap_or_default();
+            let what = words::happened(steps);
             let end = words::end(graph, edge, &what);
             let mut label = vec![
                 format!("{quantity} {what}{end}"),

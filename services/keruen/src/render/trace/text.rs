@@ -295,7 +295,7 @@ impl<'d, 'a> Drawing<'d, 'a> {
             (Cause::Untold, Thing::Shipment { .. }) => {
                 vec![format!("had left: {}", self.shipment(edge))]
             }
-            (Cause::Untold, _) => vec![format!("{quantity} went on, which is not told here")],
+            (Cause::Untold, _) => vec![format!("{quantity} other, not told here")],
             (Cause::Belonging, Thing::Batch { .. }) if edge.quantity > 0 => {
                 let mut parts = self.node(edge.to);
                 parts.insert(1, format!("{quantity} in each kit"));
@@ -310,7 +310,7 @@ impl<'d, 'a> Drawing<'d, 'a> {
             return Vec::new();
         };
         let quantity = grouped(edge.quantity);
-        let what = words::what(&first.r#type);
+        let what = words::happened(steps);
         let came_off = match (&self.graph.nodes[edge.from].thing, to) {
             (Thing::Batch { .. }, _) => words::label("shipment", &first.shipment_id),
             _ => String::new(),
@@ -446,7 +446,7 @@ impl<'d, 'a> Drawing<'d, 'a> {
             &step.shipment_id
         };
         let mut parts = vec![
-            format!("{}{quantity}{way}", words::what(&step.r#type)),
+            format!("{}{quantity}{way}", words::happened(&[step])),
             words::label("shipment", shipment),
         ];
         if !is_in_shipment {

@@ -63,6 +63,20 @@ pub fn what(event_type: &str) -> String {
     one_line(short.unwrap_or(&text))
 }
 
+/// What steps of one event say happened to units: those that did not come were not received.
+pub fn happened(steps: &[&TraceStep]) -> String {
+    match steps.first() {
+        Some(_) if are_missing(steps) => "found missing".to_owned(),
+        Some(first) => what(&first.r#type),
+        None => String::new(),
+    }
+}
+
+fn are_missing(steps: &[&TraceStep]) -> bool {
+    let mut steps = steps.iter();
+    steps.all(|step| step.outcome() == ReceiptOutcome::Missing)
+}
+
 /// What became of units: `on hand`.
 pub fn status(status: TraceStatus) -> String {
     word::field::<TraceStatus>(status.into()).replace('-', " ")
@@ -114,6 +128,7 @@ pub fn remarks(steps: &[&TraceStep]) -> Vec<String> {
     let remarks = [
         shares("", steps, |step| match step.outcome() {
             ReceiptOutcome::Good => String::new(),
+            ReceiptOutcome::Missing if are_missing(steps) => String::new(),
             _ => word::field::<ReceiptOutcome>(step.outcome),
         }),
         word::field::<HoldReason>(first.hold_reason),
