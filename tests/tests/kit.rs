@@ -68,6 +68,8 @@ async fn what_is_in_a_kit_is_known_until_it_is_taken_apart() {
     let holders = shown["holders"].as_array().unwrap();
     let hospital = holders.iter().find(|it| it["facilityId"] == HOSPITAL);
     assert_eq!(hospital.unwrap()["kits"], "3");
+    let listed = desk.run("recall list --format csv").success();
+    assert!(listed.trim_end().ends_with(",0,0,0,5"), "{listed}");
     assert_eq!(stock(&desk, HOSPITAL, "KIT"), [3, 3, 0, 0]);
     let issue = format!("stock consume --facility {HOSPITAL} --item KIT --quantity 1");
     desk.refused(&format!("{issue} --purpose patient"), "INSUFFICIENT_STOCK");

@@ -302,13 +302,12 @@ impl RecallsQuery {
                 recalls.retain(|recall| recall.lot > lot);
             }
             for recall in recalls {
-                let (on_hand, in_transit) = lot_sums(connection, &quality.item_id, &recall.lot)?;
+                let sums = lot_sums(connection, &quality.item_id, &recall.lot)?;
                 rows.push(RecallRow {
                     item_id: quality.item_id.clone(),
                     item_name: names::item(connection, &quality.item_id)?,
                     recall: Some(recall),
-                    on_hand,
-                    in_transit,
+                    ..sums
                 });
             }
             if rows.len() > self.paging.page_size {
@@ -322,13 +321,20 @@ impl RecallsQuery {
     }
 }
 
-fn lot_sums(connection: &Connection, item_id: &str, lot: &str) -> Result<(i64, i64), StoreError> {
-    let sql = "SELECT CAST(COALESCE(SUM(on_hand), 0) AS BIGINT), \
-               CAST(COALESCE(SUM(in_transit), 0) AS BIGINT) \
-               FROM stock WHERE item_id = ?1 AND lot = ?2";
+/// How much there is of a lot, and how many kits with some of it.
+fn lot_sums(connection: &Connection, item_id: &str, lot: &str) -> Result<RecallRow, StoreError> {
     let sums = connection
-        .prepare_cached(sql)?
-        .query_row(params![item_id, lot], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .prepare_cached(include_str!("sql/lot_sums.sql"))?
+        .query_row(params![item_id, lot], |row| {
+            let missing = row.get(2)?;
+            Ok(RecallRow {
+                on_hand: row.get(0)?,
+                in_transit: row.get::<i64>(1)? - missing,
+                missing,
+                kits: row.get(3)?,
+                ..RecallRow::default()
+            })
+        })?;
     Ok(sums.unwrap_or_default())
 }
 

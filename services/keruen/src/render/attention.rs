@@ -85,6 +85,8 @@ impl Record for RecallRow {
         "authority_id",
         "on_hand",
         "in_transit",
+        "missing",
+        "kits",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -96,6 +98,8 @@ impl Record for RecallRow {
             recall.authority_id,
             self.on_hand,
             self.in_transit,
+            self.missing,
+            self.kits,
         ]
     }
 }

@@ -179,7 +179,11 @@ fn a_lot_is_found_with_everybody_who_has_or_had_it() {
     assert!(matches!(refusal, Err(Refusal::UnknownLot { .. })));
 }
 
-fn lot_trace(connection: &Connection, item_id: String, lot: String) -> Result<LotTrace, Refusal> {
+pub fn lot_trace(
+    connection: &Connection,
+    item_id: String,
+    lot: String,
+) -> Result<LotTrace, Refusal> {
     let request = GetLotTraceRequest {
         item_id,
         lot,

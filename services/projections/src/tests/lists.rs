@@ -16,12 +16,12 @@ use keruen_proto::{
     shipments::v1::{TripCancellationReason, TripState},
     stock::v1::{
         ListRecallsRequest, ListStockCountsRequest, ListTripsRequest, ListUnidentifiedGoodsRequest,
-        RecallRow,
+        LotHolder, RecallRow,
     },
 };
 
 use super::{
-    answers::plain_lots,
+    answers::{lot_trace, plain_lots},
     filters::{pages, writers},
     history::{FACILITIES, History, ITEMS, choices_from, code, eventful, name, quantity},
 };
@@ -79,7 +79,16 @@ fn recalls_in_force_are_those_that_nobody_lifted() {
                     .into_iter()
                     .map(|row| {
                         let lot = row.recall.unwrap().lot;
-                        (row.item_id, lot, row.on_hand, row.in_transit)
+                        // It says as much as who has it.
+                        let holders = lot_trace(connection, row.item_id.clone(), lot.clone())
+                            .unwrap()
+                            .holders;
+                        let sum = |of: fn(&LotHolder) -> i64| holders.iter().map(of).sum::<i64>();
+                        assert_eq!(row.in_transit, sum(|it| it.in_transit), "{lot}");
+                        assert_eq!(row.missing, sum(|it| it.missing), "{lot}");
+                        assert_eq!(row.kits, sum(|it| it.kits), "{lot}");
+                        let under_way = row.in_transit + row.missing;
+                        (row.item_id, lot, row.on_hand, under_way)
                     })
                     .collect();
                 assert_eq!(found, expected, "{item_id}");
