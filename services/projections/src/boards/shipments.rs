@@ -41,8 +41,9 @@ pub static SHIPMENTS: [Column; 14] = [
     column("position", Kind::Number, "created_position"),
 ];
 
-/// What was expected before today and is on its way, by the numbers of its states.
-const LATE: &str = "(CASE WHEN expected_on <> '' AND expected_on < {today} AND state IN (3, 4, 8, 9, 10, 11) \
+/// What was expected before today and is on its way, by the numbers of its states. What has arrived and was not received
+/// yet is late no more.
+const LATE: &str = "(CASE WHEN expected_on <> '' AND expected_on < {today} AND state IN (3, 4, 8, 9, 10) \
                     THEN 1 ELSE 0 END)";
 
 /// A question for shipments, parsed.

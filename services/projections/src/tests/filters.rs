@@ -302,7 +302,6 @@ fn is_late(it: &Shipment) -> bool {
             | ShipmentState::HandedOver
             | ShipmentState::DeliveryAttempted
             | ShipmentState::Diverted
-            | ShipmentState::Arrived
     );
     is_under_way && !it.expected_on.is_empty() && *it.expected_on < *TODAY
 }
