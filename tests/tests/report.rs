@@ -29,6 +29,7 @@ fn a_period_of_no_days_is_refused_before_anything_is_asked() {
         "report unmet --confirmed-within-days 0",
         "report expiring --within-days 0",
         "report reorder --months 0",
+        "inbox --kind expiring --expiring-days 0",
         "report reorder --average-months 0",
         "report statement --donor KASPI --unreported-days 0",
         "report statement --donor KASPI --at 0",

@@ -4,7 +4,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use keruen_proto::stock::v1::{InboxKind, ListInboxRequest};
 
 use crate::{
-    client::{failure::Failure, mutation::ListArgs, session::Session},
+    client::{failure::Failure, mutation::ListArgs, session::Session, value},
     render::word,
 };
 
@@ -67,7 +67,7 @@ pub struct Args {
     #[arg(long, value_name = "CODE")]
     organisation: Option<String>,
     /// How many days ahead stock counts as expiring
-    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = value::span)]
     expiring_days: i32,
     #[command(flatten)]
     list: ListArgs,
