@@ -15,6 +15,7 @@ use crate::{
     failure::StoreError,
     fields::Fields,
     names,
+    older::has_table,
     paging::{self, MAX_PAGE_BYTES},
     paging::{Page, Paging},
     past::Past,
@@ -68,7 +69,7 @@ impl LiabilityQuery {
         names::known_item(connection, self.item_id.as_deref())?;
         names::known_batch(connection, self.batch_id.as_deref())?;
         names::known_owner(connection, self.owner_id.as_deref())?;
-        let mut register = Register::new(connection);
+        let mut register = Register::new(connection, past)?;
         if self.totals {
             self.totals(connection, past, &mut register)
         } else {
@@ -233,16 +234,22 @@ struct Register<'c> {
     organisations: HashMap<String, Option<LocalizedText>>,
     items: HashMap<String, Option<LocalizedText>>,
     unit_values: HashMap<String, Option<Money>>,
+    /// Values are those that were known at this position, where rows keep what they were before.
+    known_at: Option<i64>,
 }
 
 impl<'c> Register<'c> {
-    fn new(connection: &'c Connection) -> Self {
-        Self {
+    fn new(connection: &'c Connection, past: Option<&Past>) -> Result<Self, StoreError> {
+        let known_at = past.and_then(|past| past.known_at);
+        let keeps_values = known_at.is_some() && has_table(connection, "former_values")?;
+        let known_at = known_at.filter(|_| keeps_values);
+        Ok(Self {
+            known_at: known_at.map(|position| i64::try_from(position).unwrap_or(i64::MAX)),
             connection,
             organisations: HashMap::new(),
             items: HashMap::new(),
             unit_values: HashMap::new(),
-        }
+        })
     }
 
     fn organisation(&mut self, id: &str) -> Result<Option<LocalizedText>, StoreError> {
@@ -268,6 +275,33 @@ impl<'c> Register<'c> {
         if let Some(known) = self.unit_values.get(batch_id) {
             return Ok(known.clone());
         }
+        let value = match self.former_value(batch_id)? {
+            Some(former) => Some(former).filter(|value| !value.currency_code.is_empty()),
+            None => self.value_today(batch_id)?,
+        };
+        self.unit_values.insert(batch_id.to_owned(), value.clone());
+        Ok(value)
+    }
+
+    /// What it was until something said otherwise, if anything did since then; without a currency where there was none.
+    fn former_value(&self, batch_id: &str) -> Result<Option<Money>, StoreError> {
+        let Some(known_at) = self.known_at else {
+            return Ok(None);
+        };
+        self.connection
+            .prepare_cached(
+                "SELECT currency_code, minor_units FROM former_values \
+                 WHERE batch_id = ?1 AND until_position > ?2 ORDER BY until_position LIMIT 1",
+            )?
+            .query_row(params![batch_id, known_at], |row| {
+                Ok(Money {
+                    currency_code: row.get(0)?,
+                    minor_units: row.get(1)?,
+                })
+            })
+    }
+
+    fn value_today(&self, batch_id: &str) -> Result<Option<Money>, StoreError> {
         let bytes: Option<Vec<u8>> = self
             .connection
             .prepare_cached("SELECT resource FROM batches WHERE batch_id = ?1")?
@@ -275,9 +309,7 @@ impl<'c> Register<'c> {
         let batch = bytes
             .map(|bytes| Batch::decode(bytes.as_slice()))
             .transpose()?;
-        let value = batch.and_then(|batch| batch.unit_value?.amount);
-        self.unit_values.insert(batch_id.to_owned(), value.clone());
-        Ok(value)
+        Ok(batch.and_then(|batch| batch.unit_value?.amount))
     }
 
     fn row(&mut self, row: &Row<'_>) -> Result<LiabilityRow, Refusal> {

@@ -105,6 +105,7 @@ tables! {
     OPERATORS = "operators" ["facility_id", "position"] ["occurred_at_us", "organisation_id"];
     FORMER_REGIONS = "former_regions" ["facility_id", "until_position", "valid_from"] ["valid_to", "region_id"];
     FORMER_EXPIRIES = "former_expiries" ["batch_id", "until_position"] ["expires_on"];
+    FORMER_VALUES = "former_values" ["batch_id", "until_position"] ["currency_code", "minor_units"];
     TRIPS = "trips" ["trip_id"] ["vehicle_id", "crew_id", "state", "created_position", "resource"];
     EMERGENCIES = "emergencies" ["emergency_id"] ["created_position", "resource"];
     PLANS = "plans" ["plan_id"] ["origin_id", "state", "created_position", "resource"];

@@ -82,6 +82,7 @@ pub static HISTORY: View = View {
         &table::OPERATORS,
         &table::FORMER_REGIONS,
         &table::FORMER_EXPIRIES,
+        &table::FORMER_VALUES,
         &table::STOCK,
         &table::PAIRS,
         &table::HOLDINGS,

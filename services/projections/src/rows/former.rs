@@ -1,7 +1,8 @@
-//! Rows of what the registry said before: who ran a facility, in which regions it was, until when a batch could be used.
+//! Rows of what the registry said before: who ran a facility, in which regions it was, until when a batch could be used and
+//! what a unit of it was worth.
 
 use keruen_domain::Entry;
-use keruen_proto::log::v1::RecordedEvent;
+use keruen_proto::{log::v1::RecordedEvent, registry::v1::Money};
 
 use super::Rows;
 use crate::{
@@ -29,6 +30,8 @@ pub enum Told {
         batch_id: String,
         /// Last day of use, ISO 8601; empty where it doesn't expire.
         expires_on: String,
+        /// Declared value of one unit.
+        value: Option<Money>,
     },
 }
 
@@ -44,6 +47,7 @@ impl Told {
             Entry::Batch(it) => Some(Self::Batch {
                 batch_id: it.batch_id.clone(),
                 expires_on: it.expires_on.clone(),
+                value: it.unit_value.as_ref().and_then(|it| it.amount.clone()),
             }),
             _ => None,
         }
@@ -56,11 +60,12 @@ pub(super) struct Former {
     operators: Vec<(String, i64, i64, String)>,
     regions: Vec<(String, i64, Vec<Tenure>)>,
     expiries: Vec<(String, i64, String)>,
+    values: Vec<(String, i64, Money)>,
 }
 
 impl Former {
     pub(super) fn len(&self) -> usize {
-        self.operators.len() + self.regions.len() + self.expiries.len()
+        self.operators.len() + self.regions.len() + self.expiries.len() + self.values.len()
     }
 }
 
@@ -114,10 +119,22 @@ impl Rows {
             (
                 Some(Told::Batch {
                     batch_id,
-                    expires_on,
+                    expires_on: expires_before,
+                    value: value_before,
                 }),
-                Some(Told::Batch { .. }),
-            ) => self.former.expiries.push((batch_id, position, expires_on)),
+                Some(Told::Batch {
+                    expires_on, value, ..
+                }),
+            ) => {
+                if value != value_before {
+                    let value = value_before.unwrap_or_default();
+                    self.former.values.push((batch_id.clone(), position, value));
+                }
+                if expires_on != expires_before {
+                    let expiry = (batch_id, position, expires_before);
+                    self.former.expiries.push(expiry);
+                }
+            }
             _ => {}
         }
     }
@@ -153,6 +170,16 @@ impl Rows {
         let mut put = Put::new(&self.connection, &table::FORMER_EXPIRIES)?;
         for (batch_id, until_position, expires_on) in &former.expiries {
             put.row(params![*batch_id, *until_position, *expires_on])?;
+        }
+        put.finish()?;
+        let mut put = Put::new(&self.connection, &table::FORMER_VALUES)?;
+        for (batch_id, until_position, value) in &former.values {
+            put.row(params![
+                *batch_id,
+                *until_position,
+                value.currency_code,
+                value.minor_units
+            ])?;
         }
         put.finish()
     }

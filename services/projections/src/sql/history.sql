@@ -121,6 +121,15 @@ CREATE TABLE former_expiries (
 ) WITHOUT ROWID;
 CREATE INDEX former_expiries_by_position ON former_expiries (until_position);
 
+-- The declared value of one unit of a batch, likewise; without a currency where none was declared.
+CREATE TABLE former_values (
+    batch_id TEXT NOT NULL,
+    until_position BIGINT NOT NULL,
+    currency_code TEXT NOT NULL,
+    minor_units BIGINT NOT NULL,
+    PRIMARY KEY (batch_id, until_position)
+) WITHOUT ROWID;
+
 -- Stock by facility, batch and owner, and by unit of an asset, as it stands, to tell how much is held. Rows that are all 0
 -- are kept: what becomes known late may tell that something was held there.
 CREATE TABLE stock (

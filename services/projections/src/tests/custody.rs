@@ -2,20 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use keruen_domain::{Boundary, Entry, tags::tags};
+use keruen_domain::{
+    Boundary, Entry,
+    correction::{CorrectBatchData, Fact, context},
+    stock::{NewStock, OpenStock},
+    tags::tags,
+};
 use keruen_proto::{
     Event,
     inventory::v1::Batch,
-    registry::v1::Money,
+    registry::v1::{Money, UnitValue, ValueBasis},
     stock::v1::{LiabilityRow, ListLiabilityRequest, ListStockRequest, StockGroup, StockRow},
 };
 
 use super::{
     answers::{TODAY, world},
-    history::History,
+    history::{FACILITIES, History, code, quantity},
     naive,
+    past::chronicle,
 };
-use crate::{database::Connection, liability::LiabilityQuery, stock::StockQuery};
+use crate::{
+    copies::Place, database::Connection, liability::LiabilityQuery, past::Past, stock::StockQuery,
+};
 
 fn rows(connection: &Connection, groups: &[StockGroup]) -> Vec<StockRow> {
     let request = ListStockRequest {
@@ -244,5 +252,73 @@ fn liability_adds_up_to_what_everybody_has_in_hand_at_its_declared_value() {
         );
         let sum: i64 = way.iter().map(|row| row.in_transit).sum();
         assert_eq!(sum, expected.values().map(|[_, way]| way).sum::<i64>());
+    }
+}
+
+#[test]
+fn what_anybody_was_liable_for_keeps_the_value_that_was_known() {
+    let value = |minor_units| UnitValue {
+        amount: Some(Money {
+            currency_code: "USD".to_owned(),
+            minor_units,
+        }),
+        basis: ValueBasis::Invoice.into(),
+    };
+    let mut history = History::new(&[]);
+    history.expect(&OpenStock {
+        facility_id: code(FACILITIES[0].0),
+        lines: vec![NewStock {
+            item_id: code("TEST-A"),
+            quantity: quantity(100),
+            lot: None,
+            expires_on: None,
+            owner_id: Some(code("MOH")),
+            serial_numbers: Vec::new(),
+            unit_value: Some(value(400)),
+            held: false,
+            batch_id: code("B"),
+        }],
+        documents: Vec::new(),
+    });
+    let index = history.events.len() - 1;
+    let event = history.decoded()[index].clone();
+    let before = context(&event).map(|boundary| Box::new(history.fold_before(&boundary, index)));
+    for (minor_units, expires_on) in [(700, None), (900, "2030-01-31".parse().ok())] {
+        history.expect(&CorrectBatchData {
+            fact: Fact {
+                event_id: history.events[index].event_id.clone(),
+                occurred_at_us: history.happened_us(index),
+                before: before.clone(),
+                event: event.clone(),
+            },
+            batch_id: code("B"),
+            lot: None,
+            expires_on: expires_on.map(Some),
+            unit_value: Some(value(minor_units)),
+            documents: Vec::new(),
+        });
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut past = chronicle(&Place::Folder(dir.path().to_owned()), &history.events, 50);
+    let position = history.events[index].position;
+    for totals in [false, true] {
+        let told = [0, 1, 2].map(|later| {
+            let request = ListLiabilityRequest {
+                totals,
+                ..ListLiabilityRequest::default()
+            };
+            let past_of = Past {
+                known_at: Some(position + later),
+                ..Past::default()
+            };
+            let query = LiabilityQuery::parse(&request).unwrap();
+            let rows = query
+                .answer(past.connection(), Some(&past_of))
+                .unwrap()
+                .rows;
+            assert_eq!(rows.len(), 1);
+            rows[0].value.as_ref().unwrap().minor_units
+        });
+        assert_eq!(told, [40_000, 70_000, 90_000]);
     }
 }
