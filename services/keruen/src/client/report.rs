@@ -60,7 +60,7 @@ Examples:
       --order-by 'available desc'
 
 Fields of --filter and --order-by: expires_on, region, facility, commodity (--filter only), item, batch, \
-owner, on_hand, reserved, held, available; see `keruen help filter`. \
+owner, on_hand, reserved, held, available, in_transit; see `keruen help filter`. \
 Sums (on_hand and what follows) stand beside other fields with AND.")]
     Expiring(Expiring),
     /// Show how long stock lasts at the pace of the last months, and what to ask for

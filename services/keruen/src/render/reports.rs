@@ -133,6 +133,7 @@ impl Record for ExpiringStockRow {
         "held",
         "available",
         "value",
+        "in_transit",
     ];
     const MONEY: &'static [&'static str] = &["value"];
 
@@ -151,6 +152,7 @@ impl Record for ExpiringStockRow {
             self.held,
             self.available,
             self.value.as_ref(),
+            self.in_transit,
         ]
     }
 }

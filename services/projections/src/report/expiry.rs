@@ -31,7 +31,7 @@ const KEYS: [(&str, bool); 5] = [
 ];
 
 /// What stock that expires can be filtered and ordered by.
-pub static EXPIRING: [Column; 11] = [
+pub static EXPIRING: [Column; 12] = [
     column("expires_on", Kind::Day, "b.expires_on"),
     column("region", Kind::Region, "s.facility_id"),
     column("facility", Kind::Code(Known::Facility), "s.facility_id"),
@@ -54,6 +54,7 @@ pub static EXPIRING: [Column; 11] = [
         Kind::Sum,
         "CAST(SUM(s.on_hand - s.reserved - s.held) AS BIGINT)",
     ),
+    column("in_transit", Kind::Sum, "CAST(SUM(s.in_transit) AS BIGINT)"),
 ];
 
 /// A question for stock that expires, parsed.
@@ -116,7 +117,7 @@ impl ExpiryQuery {
         let mut clauses = Clauses::default();
         let horizon = clauses.parameter(horizon.to_string().as_str());
         clauses.condition(format!(
-            "b.expires_on <> '' AND b.expires_on <= {horizon} AND s.on_hand <> 0"
+            "b.expires_on <> '' AND b.expires_on <= {horizon} AND (s.on_hand <> 0 OR s.in_transit <> 0)"
         ));
         if self.hide_expired {
             let today = clauses.parameter(day.as_str());
@@ -133,7 +134,7 @@ impl ExpiryQuery {
         clauses.equal("s.item_id", self.item_id.as_deref());
         clauses.equal("s.owner_id", self.owner_id.as_deref());
         self.filter.add(&mut clauses, &day);
-        let mut having = vec!["SUM(s.on_hand) > 0".to_owned()];
+        let mut having = vec!["(SUM(s.on_hand) > 0 OR SUM(s.in_transit) > 0)".to_owned()];
         having.extend(self.filter_of_sums.sql(&mut clauses, &day));
         let order = self.order.as_ref();
         if let Some(keys) = &self.paging.resume {
@@ -154,12 +155,12 @@ impl ExpiryQuery {
         let limit = self.paging.limit(&mut clauses);
         let sql = format!(
             "SELECT b.resource, CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.reserved) AS BIGINT), \
-             CAST(SUM(s.held) AS BIGINT), {GROUPS}, {columns} \
+             CAST(SUM(s.held) AS BIGINT), {GROUPS}, CAST(SUM(s.in_transit) AS BIGINT), {columns} \
              FROM batches b JOIN stock s ON s.batch_id = b.batch_id{where_clause} \
              GROUP BY {GROUPS}, b.batch_id HAVING {} ORDER BY {by} LIMIT {limit}",
             having.join(" AND ")
         );
-        let keys = (4 + KEYS.len(), order.shape().len());
+        let keys = (5 + KEYS.len(), order.shape().len());
         let mut facilities = Facilities::new(connection, &day);
         self.paging.page(connection, &sql, &clauses, keys, |row| {
             expiring(connection, &mut facilities, today, row)
@@ -201,6 +202,7 @@ fn expiring(
         held,
         available: on_hand - reserved - held,
         value: worth(on_hand, batch.unit_value.as_ref()),
+        in_transit: row.get(9)?,
     };
     let size = row.encoded_len();
     Ok((row, size))

@@ -423,11 +423,11 @@ fn what_expires_is_what_is_there_and_has_a_last_day() {
                 .iter()
                 .filter(|((_, _, batch_id, _), sums)| {
                     let last_day = &last_days[batch_id];
-                    sums[0] > 0 && !last_day.is_empty() && *last_day <= horizon
+                    (sums[0] > 0 || sums[3] > 0) && !last_day.is_empty() && *last_day <= horizon
                 })
                 .map(|((facility, item, batch, owner), sums)| {
                     let key = [&last_days[batch], facility, item, batch, owner].map(Clone::clone);
-                    (key, sums[0], sums[0] - sums[1] - sums[2])
+                    (key, sums[0], sums[0] - sums[1] - sums[2], sums[3])
                 })
                 .collect();
             wanted.sort();
@@ -448,7 +448,7 @@ fn what_expires_is_what_is_there_and_has_a_last_day() {
                         row.batch_id,
                         row.owner_id,
                     ];
-                    (key, row.on_hand, row.available)
+                    (key, row.on_hand, row.available, row.in_transit)
                 })
                 .collect();
             assert_eq!(found, wanted, "within {days} days");
