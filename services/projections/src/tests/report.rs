@@ -583,16 +583,9 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
             assert_eq!(row.suggested, (target - available - in_transit).max(0));
             assert_eq!(row.out_of_stock_since, without_since(&on_hand[&key]));
         }
-        // Years later nothing counts as used, and what once was is told all the same.
         let years_later = today + chrono::Days::new(2_000);
         let known = reorders(writer, &missing, &request, 100, years_later);
-        let known: BTreeSet<_> = known
-            .iter()
-            .map(|row| (row.facility_id.clone(), commodity_of_row(&row.commodity_id)))
-            .collect();
-        let once = ever_used.iter().filter(|(_, used)| **used > 0);
-        let forgotten: Vec<_> = once.filter(|(key, _)| !known.contains(*key)).collect();
-        assert!(forgotten.is_empty(), "{forgotten:?}");
+        check_what_was_used_once(&known, &ever_used);
         // What is enough is left out, and the first to run out comes first.
         let hungry = ListReordersRequest {
             show_enough: false,
@@ -644,6 +637,17 @@ fn what_is_used_is_averaged_over_the_days_known_and_rounded_once() {
         let mut days = vec![0; history.events.len()];
         for (after, units) in used {
             history.expect(&ConsumeStock {
+/// Years later nothing counts as used, and what once was is told all the same.
+fn check_what_was_used_once(told: &[ReorderRow], ever_used: &BTreeMap<(String, &str), i64>) {
+    let told: BTreeSet<_> = told
+        .iter()
+        .map(|row| (row.facility_id.clone(), commodity_of_row(&row.commodity_id)))
+        .collect();
+    let once = ever_used.iter().filter(|(_, used)| **used > 0);
+    let forgotten: Vec<_> = once.filter(|(key, _)| !told.contains(*key)).collect();
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+}
+
                 facility_id: facility_id.clone(),
                 item_id: code("TEST-A"),
                 quantity: quantity(*units),
