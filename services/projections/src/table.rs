@@ -127,7 +127,7 @@ tables! {
     SERIAL_STEPS = "serial_steps" ["item_id", "serial_number", "batch_id", "position", "step_no"] [];
     KIT_PARTS = "kit_parts" ["batch_id", "kit_batch_id"] [];
     EXCEPTIONS = "exceptions" ["position", "kind", "exception_no"] [
-        "facility_id", "actor", "recorded_at_us", "value_minor_units", "exception"
+        "facility_id", "actor", "recorded_at_us", "value_minor_units", "value_currency", "exception"
     ];
     APPROVALS = "approvals" ["subject", "person_ref"] [];
     PAIRS = "pairs" ["pair_id"] [

@@ -29,7 +29,8 @@ Conditions are joined by AND, OR and NOT, in capitals. OR binds closer than AND:
 A value with blanks or any of ( ) , : = < > ! stands in double quotes, so times
 do. Days are as 2026-12-31. Words of closed lists may be in small letters.
 Conditions on sums are joined to all others by AND. A field may be written as
-its column is headed, too: facility_id for facility.
+its column is headed, too: facility_id for facility. Minor units are the least
+of a currency, with their sign: 15000 are 150.00 USD. Name the currency, too.
 
 An order is one to four fields with commas between, each with asc or desc.
 What has no day comes last, up or down. Stock is ordered by sums and what it is

@@ -88,14 +88,15 @@ Examples:
   keruen report exceptions --kind adjustment --min-value 10000000
   keruen report exceptions --region KZ-62 --from 2026-10-01 --until 2026-10-31 \\
       --format csv
-  keruen report exceptions --order-by 'value desc' \\
-      --filter 'kind = OVERRIDE OR value >= 1000000'
+  keruen report exceptions --order-by 'value_minor_units desc' \\
+      --filter 'value_currency = USD AND value_minor_units < -100000'
 
 Kinds: overrides of rules; facts recorded more than a day after they happened (backdated); \
 corrections; goods received by whoever had a hand in approving them (same-person); receipts, \
 dispatches, disposals and so on without a document; adjustments of the books; units that the \
-books could not explain (discrepancy). --min-value is in minor units of any currency. Fields of --filter: kind, facility, \
-region, actor, recorded_at, value, position; see `keruen help filter`. --order-by takes the same. \
+books could not explain (discrepancy). --min-value is in minor units of any currency, whatever the sign; \
+value_minor_units is too, with its sign, and says nothing where no value is told: 150.00 USD is \
+15000. Fields of --filter: kind, facility, region, actor, recorded_at, value_minor_units, value_currency, position; see `keruen help filter`. --order-by takes the same. \
 Times are by the clock of Kazakhstan.")]
     Exceptions(Exceptions),
     /// State what became of what a donor gave, or an organisation owned, in a period

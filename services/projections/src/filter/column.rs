@@ -38,6 +38,8 @@ pub enum Kind {
     Time,
     /// A whole number.
     Number,
+    /// Minor units of a currency that another column names; there is none where that is empty.
+    Amount(&'static str),
     /// A whole number that is added up over the rows of a group.
     Sum,
     /// 1 or 0.
@@ -176,7 +178,7 @@ impl Column {
             Kind::Code(_) | Kind::Text | Kind::Region => EQUALITY_AND_HAS,
             Kind::Through(..) | Kind::Flag | Kind::State(_) => EQUALITY,
             Kind::Listed(_) => HAS,
-            Kind::Day => ORDERED_AND_HAS,
+            Kind::Day | Kind::Amount(_) => ORDERED_AND_HAS,
             Kind::Time | Kind::Number | Kind::Sum | Kind::Rank(_) => ORDERED,
         }
     }
@@ -185,7 +187,12 @@ impl Column {
     pub fn may_be_missing(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Code(_) | Kind::Text | Kind::Region | Kind::Listed(_) | Kind::Day
+            Kind::Code(_)
+                | Kind::Text
+                | Kind::Region
+                | Kind::Listed(_)
+                | Kind::Day
+                | Kind::Amount(_)
         )
     }
 

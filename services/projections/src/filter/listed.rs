@@ -53,6 +53,7 @@ fn told(column: &Column) -> ListedField {
             Kind::Day => "day",
             Kind::Time => "time",
             Kind::Number => "number",
+            Kind::Amount(_) => "minor units",
             Kind::Sum => "sum",
             Kind::Flag => "true or false",
             Kind::State(_) => "one of",

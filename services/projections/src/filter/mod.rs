@@ -246,7 +246,7 @@ fn value(column: &Column, text: &str) -> Result<Value, String> {
             let time = time.map_err(|_| "must be a time such as \"2021-03-31T10:00:00+05:00\"")?;
             Value::from(time.timestamp_micros())
         }
-        Kind::Number | Kind::Sum => {
+        Kind::Number | Kind::Amount(_) | Kind::Sum => {
             let number = text.parse::<i64>();
             Value::from(number.map_err(|_| "must be a whole number")?)
         }
@@ -294,6 +294,7 @@ impl Test {
         let Some(value) = &self.value else {
             return match self.column.kind {
                 Kind::Region => in_region(&column, None, clauses, today),
+                Kind::Amount(currency) => format!("({currency} <> '')"),
                 _ => format!("({column} <> '')"),
             };
         };
@@ -317,6 +318,12 @@ impl Test {
                 };
                 let value = clauses.parameter(listed_one(code).as_str());
                 format!("(REPLACE({column}, {value}, '') <> {column})")
+            }
+            // What has no value is neither more nor less than one, and not 0.
+            Kind::Amount(currency) => {
+                let sign = self.sign();
+                let value = clauses.parameter(value.clone());
+                format!("({currency} <> '' AND {column} {sign} {value})")
             }
             // What has no day is neither before nor after one.
             Kind::Day if matches!(self.comparator, Comparator::Less | Comparator::LessOrEqual) => {

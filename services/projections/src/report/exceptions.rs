@@ -15,13 +15,18 @@ use crate::{
 };
 
 /// What exceptions can be filtered and ordered by.
-pub static EXCEPTIONS: [Column; 7] = [
+pub static EXCEPTIONS: [Column; 8] = [
     column("kind", Kind::State(words!(AuditExceptionKind)), "kind"),
     column("facility", Kind::Code(Known::Facility), "facility_id"),
     column("region", Kind::Region, "exceptions.facility_id"),
     column("actor", Kind::Text, "actor"),
     column("recorded_at", Kind::Time, "recorded_at_us"),
-    column("value", Kind::Number, "value_minor_units"),
+    column(
+        "value_minor_units",
+        Kind::Amount("value_currency"),
+        "value_minor_units",
+    ),
+    column("value_currency", Kind::Text, "value_currency"),
     column("position", Kind::Number, "position"),
 ];
 /// What tells exceptions apart.
@@ -116,7 +121,9 @@ impl ExceptionsQuery {
         }
         if self.min_value > 0 {
             let minimum = clauses.parameter(self.min_value);
-            clauses.condition(format!("value_minor_units >= {minimum}"));
+            clauses.condition(format!(
+                "(value_minor_units >= {minimum} OR value_minor_units <= -{minimum})"
+            ));
         }
         let today = today.to_string();
         self.filter.refuse_unknown(connection)?;

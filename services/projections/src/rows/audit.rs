@@ -49,10 +49,7 @@ impl Rows {
                 _ => 0,
             };
             before = (position, kind, number);
-            let value = exception
-                .value
-                .as_ref()
-                .map_or(0, |value| value.minor_units);
+            let value = exception.value.clone().unwrap_or_default();
             put.new_row(params![
                 position,
                 kind,
@@ -60,7 +57,8 @@ impl Rows {
                 exception.facility_id,
                 exception.actor,
                 exception.recorded_at_us,
-                value.saturating_abs(),
+                value.minor_units,
+                value.currency_code,
                 exception.encode_to_vec()
             ])?;
         }

@@ -383,8 +383,10 @@ CREATE TABLE exceptions (
     facility_id TEXT NOT NULL,
     actor TEXT NOT NULL,
     recorded_at_us BIGINT NOT NULL,
-    -- Declared value, without its sign; 0 where there is none.
+    -- Declared value with its sign; 0 where there is none.
     value_minor_units BIGINT NOT NULL,
+    -- Its currency; empty where there is none.
+    value_currency TEXT NOT NULL,
     -- keruen.reports.v1.AuditException.
     exception BLOB NOT NULL,
     PRIMARY KEY (position, kind, exception_no)

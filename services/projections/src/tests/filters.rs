@@ -662,12 +662,12 @@ fn a_filter_that_breaks_a_rule_is_refused_with_field_and_place() {
         "{told}"
     );
     let exceptions = refused(ExceptionsQuery::parse(&ListAuditExceptionsRequest {
-        filter: "kind = NOTHING AND value > much".to_owned(),
+        filter: "kind = NOTHING AND value_minor_units > much".to_owned(),
         ..ListAuditExceptionsRequest::default()
     }));
     assert!(exceptions.contains("OVERRIDE, BACKDATED"), "{exceptions}");
     assert!(
-        exceptions.contains("value must be a whole number; found \"much\""),
+        exceptions.contains("value_minor_units must be a whole number; found \"much\""),
         "{exceptions}"
     );
 }

@@ -361,6 +361,7 @@ fn check_place(exception: &AuditException, event: &Event) {
 }
 
 fn check_filters(writer: &mut Writer, all: &[AuditException]) {
+    check_filters_of_value(writer, all);
     let kind = AuditExceptionKind::Adjustment.into();
     let request = ListAuditExceptionsRequest {
         kinds: vec![kind],
@@ -395,6 +396,40 @@ fn check_filters(writer: &mut Writer, all: &[AuditException]) {
         .collect();
     assert!(!wanted.is_empty());
     assert_eq!(found, wanted);
+}
+
+/// A value has a currency and a sign, and none is not 0.
+fn check_filters_of_value(writer: &mut Writer, all: &[AuditException]) {
+    type IsMeant = fn(Option<&Money>) -> bool;
+    let cases: [(&str, IsMeant); 5] = [
+        ("value_minor_units > 2000 AND value_currency = USD", |it| {
+            it.is_some_and(|it| it.minor_units > 2_000 && it.currency_code == "USD")
+        }),
+        ("value_minor_units < 0", |it| {
+            it.is_some_and(|it| it.minor_units < 0)
+        }),
+        ("value_minor_units <= 2000", |it| {
+            it.is_some_and(|it| it.minor_units <= 2_000)
+        }),
+        ("value_minor_units:*", |it| it.is_some()),
+        ("NOT value_minor_units != 0", |it| {
+            it.is_none_or(|it| it.minor_units == 0)
+        }),
+    ];
+    for (filter, is_meant) in cases {
+        let request = ListAuditExceptionsRequest {
+            filter: filter.to_owned(),
+            ..ListAuditExceptionsRequest::default()
+        };
+        let wanted = all.iter().filter(|it| is_meant(it.value.as_ref()));
+        let wanted: Vec<_> = wanted.cloned().collect();
+        assert!((1..all.len()).contains(&wanted.len()), "{filter}");
+        assert_eq!(
+            all_pages!(writer, ExceptionsQuery, request, 500),
+            wanted,
+            "{filter}"
+        );
+    }
 }
 
 fn batch_of(history: &History, batch_id: &str) -> Batch {
@@ -602,6 +637,17 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
     }
 }
 
+/// Years later nothing counts as used, and what once was is told all the same.
+fn check_what_was_used_once(told: &[ReorderRow], ever_used: &BTreeMap<(String, &str), i64>) {
+    let told: BTreeSet<_> = told
+        .iter()
+        .map(|row| (row.facility_id.clone(), commodity_of_row(&row.commodity_id)))
+        .collect();
+    let once = ever_used.iter().filter(|(_, used)| **used > 0);
+    let forgotten: Vec<_> = once.filter(|(key, _)| !told.contains(*key)).collect();
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+}
+
 /// The day since which nothing is there, from what changed at which times; empty where something is, or never was.
 fn without_since(changes: &BTreeMap<i64, i64>) -> String {
     if changes.values().sum::<i64>() != 0 {
@@ -637,17 +683,6 @@ fn what_is_used_is_averaged_over_the_days_known_and_rounded_once() {
         let mut days = vec![0; history.events.len()];
         for (after, units) in used {
             history.expect(&ConsumeStock {
-/// Years later nothing counts as used, and what once was is told all the same.
-fn check_what_was_used_once(told: &[ReorderRow], ever_used: &BTreeMap<(String, &str), i64>) {
-    let told: BTreeSet<_> = told
-        .iter()
-        .map(|row| (row.facility_id.clone(), commodity_of_row(&row.commodity_id)))
-        .collect();
-    let once = ever_used.iter().filter(|(_, used)| **used > 0);
-    let forgotten: Vec<_> = once.filter(|(key, _)| !told.contains(*key)).collect();
-    assert!(forgotten.is_empty(), "{forgotten:?}");
-}
-
                 facility_id: facility_id.clone(),
                 item_id: code("TEST-A"),
                 quantity: quantity(*units),
