@@ -167,6 +167,8 @@ known! {
     known_batch, "batches", "batch_id", UnknownBatch { batch_id };
     /// Refuses a filter that names an organisation that nobody registered.
     known_organisation, "organisations", "organisation_id", UnknownOrganisation { organisation_id };
+    /// Refuses a filter that names a trip that nobody planned.
+    known_trip, "trips", "trip_id", UnknownTrip { trip_id };
 }
 
 /// Refuses a filter that names an owner that nobody registered. Goods that nobody can attribute have an owner too.

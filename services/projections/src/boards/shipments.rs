@@ -34,7 +34,7 @@ pub static SHIPMENTS: [Column; 14] = [
         ),
         "shipment_id",
     ),
-    column("trip", Kind::Code(Known::Anything), "trip_id"),
+    column("trip", Kind::Code(Known::Trip), "trip_id"),
     column("expected_on", Kind::Day, "expected_on"),
     column("late", Kind::Flag, LATE),
     column("discrepancy", Kind::Flag, "discrepancy"),

@@ -63,6 +63,8 @@ pub enum Known {
     Donation,
     /// A batch.
     Batch,
+    /// A trip.
+    Trip,
     /// An organisation.
     Organisation,
     /// An organisation, or UNATTRIBUTED.

@@ -97,6 +97,7 @@ impl Filter {
                 Known::Item => names::known_item(connection, id),
                 Known::Donation => names::known_donation(connection, id),
                 Known::Batch => names::known_batch(connection, id),
+                Known::Trip => names::known_trip(connection, id),
                 Known::Organisation => names::known_organisation(connection, id),
                 Known::Owner => names::known_owner(connection, id),
                 Known::Anything => Ok(()),

@@ -697,5 +697,12 @@ fn a_page_belongs_to_its_filter_and_order_and_names_are_known() {
         let unknown = RequestsQuery::parse(&asked("NOT facility = NOWHERE", "", "")).unwrap();
         let told = refused(unknown.answer(connection, TODAY));
         assert!(told.contains("NOWHERE"), "{told}");
+        let on_trip = ListShipmentsRequest {
+            filter: "trip = T-NONE".to_owned(),
+            ..ListShipmentsRequest::default()
+        };
+        let unknown = ShipmentsQuery::parse(&on_trip).unwrap();
+        let told = refused(unknown.answer(connection, TODAY));
+        assert!(told.contains("T-NONE"), "{told}");
     });
 }
