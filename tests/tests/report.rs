@@ -343,9 +343,9 @@ async fn lists_take_filters_and_orders_as_text() {
             "report",
             "exceptions",
             "--filter",
-            "value > 0",
+            "value_minor_units > 0",
             "--order-by",
-            "value desc",
+            "value_minor_units desc",
         ],
     ];
     for words in empty {
