@@ -857,8 +857,8 @@ fn what_is_lost_on_the_way_is_its_custodians_until_a_loss_act_settles_it() {
         (loss.cause(), &*loss.liable_id),
         (LossCause::Accident, "CREW")
     );
-    let lost = loss.units.as_ref().unwrap().units.as_ref().unwrap();
-    assert_eq!(lost.quantity, 15);
+    let units = loss.units.as_ref().unwrap().units.as_ref().unwrap();
+    assert_eq!(units.quantity, 15);
     let story = story.after(report_loss("S1", None));
     assert_eq!(state(&story, "S1"), ShipmentState::Dispatched);
     story

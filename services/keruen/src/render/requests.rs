@@ -242,6 +242,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_time_is_that_of_kazakhstan() {
+        let time = Timestamp {
+            seconds: 1_798_970_400,
+            nanos: 0,
+        };
+        assert_eq!(instant(Some(&time)), "2027-01-03 15:00:00+05:00");
+        assert_eq!(instant(None), "");
+    }
+
+    #[test]
     fn an_amount_has_no_zeros_that_could_be_thousands() {
         for (value_milli, wanted) in [(10_000, "10"), (500, "0.5"), (100_250, "100.25")] {
             let line = RequestLine {
