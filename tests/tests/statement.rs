@@ -167,3 +167,37 @@ async fn a_donor_is_told_what_became_of_everything_and_the_same_again() {
     ];
     assert_eq!(changes, wanted);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_donor_of_money_is_told_what_it_was_spent_on() {
+    let desk = Desk::new().await;
+    desk.run(&format!(
+        "donation pledge --id MONEY --donor {DONOR} --money 900USD {THEN}"
+    ))
+    .success();
+    desk.run(&format!(
+        "donation spend MONEY --amount 300.50USD --purpose freight --supplier {CARRIER} {THEN}"
+    ))
+    .success();
+    let (rows, again) = statement(&desk, "");
+    let wanted = [
+        "MONEY,,money-pledged,,,900.00,USD,,,",
+        "MONEY,,money-spent,freight,,300.50,USD,,,",
+        "MONEY,,money-left,,,599.50,USD,,,",
+    ];
+    assert_eq!(rows, wanted);
+    let (rows, _) = statement(&desk, "--from 2021-03-06");
+    let wanted = [
+        "MONEY,,money-opening,,,599.50,USD,,,",
+        "MONEY,,money-left,,,599.50,USD,,,",
+    ];
+    assert_eq!(rows, wanted);
+    let file = desk.node.data().join("statement.html");
+    desk.run(&format!("{again} --page {}", file.display()))
+        .success();
+    let page = std::fs::read_to_string(file).unwrap();
+    assert!(
+        page.contains("300.50 USD") && !page.contains(">0<"),
+        "{page}"
+    );
+}

@@ -29,18 +29,24 @@ impl Record for StatementRow {
     const MONEY: &'static [&'static str] = &["value", "value_before"];
 
     fn cells(&self) -> Vec<Cell> {
-        let before = self.quantity_before;
         cells![
             &self.donation_id,
             &self.item_id,
             word::field::<StatementFigure>(self.figure),
             cause(&self.cause),
-            self.quantity,
+            units(self, Some(self.quantity)),
             self.value.as_ref(),
-            before.map_or_else(|| Cell::from(""), Cell::from),
+            units(self, self.quantity_before),
             self.value_before.as_ref(),
         ]
     }
+}
+
+/// A number of units; money has none.
+fn units(row: &StatementRow, quantity: Option<i64>) -> Cell {
+    quantity
+        .filter(|_| !row.item_id.is_empty())
+        .map_or_else(|| Cell::from(""), Cell::from)
 }
 
 /// `LOSS_CAUSE_THEFT`, `ENTRY_BASIS_OPENING_BALANCE` and `DISPOSAL_REASON_EXPIRED` as `theft`, `opening-balance` and
@@ -50,6 +56,7 @@ fn cause(name: &str) -> String {
         "ENTRY_CAUSE_",
         "ENTRY_BASIS_",
         "LOSS_CAUSE_",
+        "MONEY_PURPOSE_",
         "RECEIPT_OUTCOME_",
     ];
     match prefixes.iter().find_map(|it| name.strip_prefix(it)) {
@@ -89,14 +96,18 @@ pub fn page(
     again: &str,
 ) -> Result<String, askama::Error> {
     let money = |money: Option<&Money>| money.map(money_grouped).unwrap_or_default();
+    let units = |row: &StatementRow, quantity: Option<i64>| {
+        let quantity = quantity.filter(|_| !row.item_id.is_empty());
+        quantity.map(grouped).unwrap_or_default()
+    };
     let row = |row: &StatementRow| PageRow {
         donation: row.donation_id.clone(),
         item: row.item_id.clone(),
         figure: word::field::<StatementFigure>(row.figure).replace('-', " "),
         cause: cause(&row.cause),
-        quantity: grouped(row.quantity),
+        quantity: units(row, Some(row.quantity)),
         value: money(row.value.as_ref()),
-        quantity_before: row.quantity_before.map(grouped).unwrap_or_default(),
+        quantity_before: units(row, row.quantity_before),
         value_before: money(row.value_before.as_ref()),
     };
     Page {
@@ -120,19 +131,32 @@ mod tests {
     #[test]
     fn a_page_tells_every_row_and_nothing_in_it_is_markup() {
         let statement = GetStatementResponse {
-            rows: vec![StatementRow {
-                donation_id: "D-1".to_owned(),
-                item_id: "IT-1".to_owned(),
-                figure: StatementFigure::Lost.into(),
-                cause: "LOSS_CAUSE_THEFT".to_owned(),
-                quantity: 1_200,
-                value: Some(Money {
-                    currency_code: "USD".to_owned(),
-                    minor_units: 123_456,
-                }),
-                quantity_before: Some(7),
-                ..StatementRow::default()
-            }],
+            rows: vec![
+                StatementRow {
+                    donation_id: "D-1".to_owned(),
+                    item_id: "IT-1".to_owned(),
+                    figure: StatementFigure::Lost.into(),
+                    cause: "LOSS_CAUSE_THEFT".to_owned(),
+                    quantity: 1_200,
+                    value: Some(Money {
+                        currency_code: "USD".to_owned(),
+                        minor_units: 123_456,
+                    }),
+                    quantity_before: Some(7),
+                    ..StatementRow::default()
+                },
+                StatementRow {
+                    donation_id: "D-1".to_owned(),
+                    figure: StatementFigure::MoneySpent.into(),
+                    cause: "MONEY_PURPOSE_FREIGHT".to_owned(),
+                    value: Some(Money {
+                        currency_code: "USD".to_owned(),
+                        minor_units: 350_000,
+                    }),
+                    quantity_before: Some(0),
+                    ..StatementRow::default()
+                },
+            ],
             position: 42,
             party_name: Some(LocalizedText {
                 en: "<b>Kaspi & Co</b>".to_owned(),
@@ -152,9 +176,12 @@ mod tests {
             "position 40",
             "keruen again --at 42",
             ">7<",
+            "money spent",
+            "freight",
+            "3,500.00 USD",
         ] {
             assert!(html.contains(told), "{told}: {html}");
         }
-        assert!(!html.contains("<b>"), "{html}");
+        assert!(!html.contains("<b>") && !html.contains(">0<"), "{html}");
     }
 }

@@ -10,11 +10,16 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use keruen_domain::{calendar::kazakhstan_day, registry::Amend};
+use keruen_domain::{
+    calendar::kazakhstan_day,
+    donation::{Expense, PledgeDonation, SpendDonatedMoney},
+    registry::Amend,
+};
 use keruen_log::{Log, SqliteLog, SqliteOptions};
 use keruen_proto::{
+    inventory::v1::MoneyPurpose,
     log::v1::RecordedEvent,
-    registry::v1::{Facility, FacilityKind, LocalizedText, Organisation},
+    registry::v1::{Facility, FacilityKind, LocalizedText, Money, Organisation},
     reports::v1::{
         GetStatementRequest, GetStatementResponse, StatementFigure as Figure, StatementRow,
         get_statement_request::Party, report_service_server::ReportService,
@@ -24,7 +29,7 @@ use tonic::Request;
 
 use super::{
     following::append,
-    history::{FACILITIES, History, ORGANISATIONS, corrected_at_those_times, eventful},
+    history::{FACILITIES, History, ORGANISATIONS, code, corrected_at_those_times, eventful},
     naive,
 };
 use crate::{
@@ -145,7 +150,11 @@ fn check_balance(rows: &[StatementRow]) {
     let mut balances: BTreeMap<(&str, &str), (i64, i64)> = BTreeMap::new();
     for row in rows {
         let sign = match row.figure() {
-            Figure::Opening | Figure::Received | Figure::TitleIn => 1,
+            Figure::Opening
+            | Figure::Received
+            | Figure::TitleIn
+            | Figure::MoneyOpening
+            | Figure::MoneyPledged => 1,
             Figure::Unreported | Figure::Expired | Figure::InService => 0,
             _ => -1,
         };
@@ -165,6 +174,46 @@ fn check_balance(rows: &[StatementRow]) {
 fn sum(rows: &[StatementRow], figure: Figure) -> i64 {
     let rows = rows.iter().filter(|row| row.figure() == figure);
     rows.map(|row| row.quantity).sum()
+}
+
+fn money(rows: &[StatementRow], figure: Figure) -> i64 {
+    let rows = rows.iter().filter(|row| row.figure() == figure);
+    rows.filter_map(|row| Some(row.value.as_ref()?.minor_units))
+        .sum()
+}
+
+/// Some of the money that a donor promises is spent on carriage.
+fn give_money(history: &mut History) {
+    history.expect(&PledgeDonation {
+        donation_id: code("MONEY"),
+        donor_id: code("KASPI"),
+        recipient_id: code("KASPI"),
+        lines: Vec::new(),
+        money: Some(dollars(500)),
+        expected_on: None,
+        documents: Vec::new(),
+        anonymous: false,
+        conditions: Vec::new(),
+        earmarks: Vec::new(),
+    });
+    history.expect(&SpendDonatedMoney {
+        donation_id: code("MONEY"),
+        amount: dollars(200),
+        supplier_id: code("CARRIER"),
+        expense: Expense::Service {
+            purpose: MoneyPurpose::Freight,
+            shipment_id: None,
+        },
+        commitment: None,
+        documents: Vec::new(),
+    });
+}
+
+fn dollars(minor_units: i64) -> Money {
+    Money {
+        currency_code: "USD".to_owned(),
+        minor_units,
+    }
 }
 
 /// At last the registry says something else of everything.
@@ -196,6 +245,7 @@ fn rename(history: &mut History) {
 async fn a_statement_adds_up_and_stays_as_it_was() {
     let mut history = eventful();
     let middle = history.events.len() / 3 * 2;
+    give_money(&mut history);
     rename(&mut history);
     let events = &spread(&history.events)[..];
     let dir = tempfile::tempdir().unwrap();
@@ -240,6 +290,9 @@ async fn a_statement_adds_up_and_stays_as_it_was() {
     // By now it says what plain book-keeping does.
     let later = node.ask(&of_donor()).await;
     check_balance(&later.rows);
+    let of_money = [Figure::MoneyPledged, Figure::MoneySpent, Figure::MoneyLeft];
+    assert_eq!(of_money.map(|it| money(&later.rows, it)), [500, 200, 300]);
+    assert_eq!(of_money.map(|it| money(&earlier.rows, it)), [0; 3]);
     let there = [Figure::AtWarehouse, Figure::Delivered];
     let split = |rows| there.map(|figure| sum(rows, figure) > 0);
     assert_eq!(split(&earlier.rows), [false, true]);
@@ -300,20 +353,25 @@ fn check_changes(changes: &[StatementRow], earlier: &[StatementRow], later: &[St
             currency,
         )
     };
-    let quantities = |rows: &[StatementRow]| -> BTreeMap<_, i64> {
-        rows.iter().map(|row| (key(row), row.quantity)).collect()
+    let amount = |money: &Option<Money>| money.as_ref().map_or(0, |it| it.minor_units);
+    let quantities = |rows: &[StatementRow]| -> BTreeMap<_, (i64, i64)> {
+        let told = |row: &StatementRow| (row.quantity, amount(&row.value));
+        rows.iter().map(|row| (key(row), told(row))).collect()
     };
     let (before, after) = (quantities(earlier), quantities(later));
     let mut expected = BTreeMap::new();
     for key in before.keys().chain(after.keys()) {
-        let of = |rows: &BTreeMap<_, i64>| rows.get(key).copied().unwrap_or_default();
+        let of = |rows: &BTreeMap<_, (i64, i64)>| rows.get(key).copied().unwrap_or_default();
         if of(&before) != of(&after) {
             expected.insert(key.clone(), (of(&before), of(&after)));
         }
     }
     let found: BTreeMap<_, _> = changes
         .iter()
-        .map(|row| (key(row), (row.quantity_before.unwrap(), row.quantity)))
+        .map(|row| {
+            let before = (row.quantity_before.unwrap(), amount(&row.value_before));
+            (key(row), (before, (row.quantity, amount(&row.value))))
+        })
         .collect();
     assert!(!expected.is_empty());
     assert_eq!(found, expected);

@@ -3,6 +3,7 @@
 
 pub(super) mod changes;
 mod figures;
+mod money;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -249,7 +250,29 @@ impl StatementQuery {
                 return Err(Refusal::StatementTooLarge);
             }
         }
-        Ok(all.into_iter().map(Figures::into_sums).collect())
+        let mut sums: Vec<Sums> = all.into_iter().map(Figures::into_sums).collect();
+        let money = self.money(views, log).await?;
+        for (sums, as_of) in sums.iter_mut().zip(self.as_of()) {
+            money::add(sums, &money, as_of, self.begin_us);
+        }
+        Ok(sums)
+    }
+
+    /// What a donor promised in money, and what it was spent on.
+    async fn money(
+        self: &Arc<Self>,
+        views: &Views,
+        log: &Arc<dyn Log>,
+    ) -> Result<Vec<money::Movement>, Refusal> {
+        if self.party.owner().is_some() {
+            return Ok(Vec::new());
+        }
+        let query = Arc::clone(self);
+        let read = views.current().read(move |rows| {
+            let donation_id = query.donation_id.as_deref();
+            money::donations(rows, query.party.id(), donation_id, query.max_batches)
+        });
+        money::movements(log, &read.await?.0, self.min_position()).await
     }
 
     /// The batches that it is about: those of a donor are told by the view `current`, those of an owner by what happened.
