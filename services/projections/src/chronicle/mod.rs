@@ -214,11 +214,7 @@ impl Chronicle {
         event: &Event,
     ) -> Result<Result<(), Defect>, StoreError> {
         let position = recorded.position.cast_signed();
-        let happened_us = recorded
-            .occurred_at
-            .as_ref()
-            .map_or(recorded.recorded_at_us, |at| at.time_us);
-        let occurred_at_us = effective_at_us(event).unwrap_or(happened_us);
+        let occurred_at_us = counted_from_us(recorded, event);
         self.blocks.note(event, position, occurred_at_us)?;
         if self.of_event.is_empty() {
             return Ok(Ok(()));
@@ -384,6 +380,14 @@ impl Chronicle {
         }
         put.finish()
     }
+}
+
+/// From when on an event counts, in microseconds: a correction does from when what it changes did.
+pub fn counted_from_us(recorded: &RecordedEvent, event: &Event) -> i64 {
+    let occurred_at = recorded.occurred_at.as_ref();
+    effective_at_us(event)
+        .or_else(|| occurred_at.map(|at| at.time_us))
+        .unwrap_or(recorded.recorded_at_us)
 }
 
 fn uncountable(key: &HoldingKey) -> Defect {

@@ -6,9 +6,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use keruen_domain::{
-    Boundary, Entry, asset::life_units, calendar::kazakhstan_day, correction::effective_at_us,
-};
+use keruen_domain::{Boundary, Entry, asset::life_units, calendar::kazakhstan_day};
 use keruen_log::{Log, Range};
 use keruen_proto::{
     Event,
@@ -17,7 +15,7 @@ use keruen_proto::{
     registry::v1::{FacilityKind, LocalizedText},
 };
 
-use crate::{refusal::Refusal, subject};
+use crate::{chronicle::counted_from_us, refusal::Refusal, subject};
 
 const PAGE_EVENTS: usize = 1_000;
 /// Histories that are read at once: the log takes a query of so many terms.
@@ -120,7 +118,7 @@ pub async fn assets_at(
             // Whenever that became known, the step never was.
             return of_asset.remove(&it.corrects_event_id).is_some();
         }
-        let happened_us = happened_us(recorded, event);
+        let happened_us = counted_from_us(recorded, event);
         if happened_us >= end_us {
             return false;
         }
@@ -142,14 +140,6 @@ pub async fn assets_at(
         _ => None,
     });
     Ok(assets.collect())
-}
-
-/// From when on an event counts, in microseconds: a correction does from when what it changes did.
-fn happened_us(recorded: &RecordedEvent, event: &Event) -> i64 {
-    let occurred_at = recorded.occurred_at.as_ref();
-    effective_at_us(event)
-        .or_else(|| occurred_at.map(|at| at.time_us))
-        .unwrap_or(recorded.recorded_at_us)
 }
 
 /// Whether an event of an asset tells of it otherwise than by moving it: a step in its life, or a trip that it makes.
