@@ -30,6 +30,35 @@ pub struct Pick {
     pub serial_numbers: Vec<Label>,
 }
 
+impl Pick {
+    /// How many units it takes of those that are left: at least one, and no more than there are.
+    pub(super) fn quantity(
+        &self,
+        path: &str,
+        shipment_id: &str,
+        batch_id: &str,
+        left: i64,
+    ) -> Result<i64, Rejection> {
+        let named = i64::try_from(self.serial_numbers.len()).unwrap_or(i64::MAX);
+        let quantity = match (&self.quantity, named) {
+            (Some(quantity), _) => quantity.get(),
+            (None, 0) => left,
+            (None, named) => named,
+        };
+        if (1..=left).contains(&quantity) {
+            return Ok(quantity);
+        }
+        Err(Rejection::ExceedsShipment {
+            field: format!("{path}.quantity"),
+            shipment_id: shipment_id.to_owned(),
+            line: self.line,
+            batch_id: batch_id.to_owned(),
+            requested: quantity,
+            there: left,
+        })
+    }
+}
+
 /// What of a lot may be named.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Free {
@@ -117,22 +146,7 @@ pub(super) fn taken(
             .sum();
         let serial_numbers = numbers(&path, pick, units, &free, &mut seen)?;
         let left = free.quantity - taken;
-        let named = i64::try_from(serial_numbers.len()).unwrap_or(i64::MAX);
-        let quantity = match (&pick.quantity, named) {
-            (Some(quantity), _) => quantity.get(),
-            (None, 0) => left,
-            (None, named) => named,
-        };
-        if quantity > left || quantity == 0 {
-            return Err(Rejection::ExceedsShipment {
-                field: format!("{path}.quantity"),
-                shipment_id: shipment.shipment_id.clone(),
-                line: pick.line,
-                batch_id: units.batch_id.clone(),
-                requested: quantity,
-                there: left,
-            });
-        }
+        let quantity = pick.quantity(&path, &shipment.shipment_id, &units.batch_id, left)?;
         let serial_numbers = match (serial_numbers.is_empty(), free.serial_numbers.is_empty()) {
             // All of them: those that no other pick has named.
             (true, false) => {

@@ -222,26 +222,8 @@ impl DispatchUnclaimed {
             let taken = parts.iter().filter(|part| part.line.line == line.line);
             let taken = taken.map(|part| part.quantity).fold(0, i64::saturating_add);
             let left = line.quantity - claimed_for(shipment, line.line) - taken;
-            let named = i64::try_from(pick.serial_numbers.len()).unwrap_or(i64::MAX);
-            let quantity = match (&pick.quantity, named) {
-                (Some(quantity), _) => quantity.get(),
-                (None, 0) => left,
-                (None, named) => named,
-            };
-            if quantity > left || quantity == 0 {
-                return Err(Rejection::ExceedsShipment {
-                    field: format!("{field}.quantity"),
-                    shipment_id: shipment.shipment_id.clone(),
-                    line: line.line,
-                    batch_id: pick
-                        .batch_id
-                        .as_ref()
-                        .map(Code::to_string)
-                        .unwrap_or_default(),
-                    requested: quantity,
-                    there: left,
-                });
-            }
+            let batch_id = pick.batch_id.as_ref().map_or("", Code::as_str);
+            let quantity = pick.quantity(&field, &shipment.shipment_id, batch_id, left)?;
             let owner_id = pick.owner_id.as_ref().map(Code::as_str);
             parts.push(Part {
                 batch_id: pick.batch_id.as_ref(),
