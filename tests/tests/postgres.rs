@@ -4,7 +4,10 @@
 
 use std::{ffi::OsStr, fs, path::Path, process::Command, time::Duration};
 
-use keruen::serve::{KEY_FILE_NAME, SIGNER_HEALTH_SERVICE};
+use keruen::{
+    generate::{Options, play},
+    serve::{KEY_FILE_NAME, SIGNER_HEALTH_SERVICE},
+};
 
 use keruen_proto::events::v1::{GetLogHeadRequest, event_service_client::EventServiceClient};
 use keruen_test_servers::postgres::Database;
@@ -15,6 +18,7 @@ use keruen_tests::{
     program,
     scene::{self, Clients, MASK_A, NORTH},
 };
+use serde_json::Value;
 use tempfile::TempDir;
 use tonic::Code;
 use uuid::Uuid;
@@ -140,7 +144,7 @@ fn signer(database: &Database, folder: &Path) -> (String, String) {
         OsStr::new("--format"),
         OsStr::new("json"),
     ]);
-    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
     let checks = told["checks"].as_array().unwrap();
     let found = checks.iter().find(|it| it["check"] == "signer").unwrap();
     let text = |name: &str| found[name].as_str().unwrap().to_owned();
@@ -186,4 +190,107 @@ async fn a_standby_with_another_key_says_so_until_it_has_the_same() {
     second.wait_until_writing().await;
     until_signer_is(&second, true).await;
     assert!(!second.stderr().contains(WARNING), "{}", second.stderr());
+}
+
+/// What can be asked without naming anything. Positions are those of the month that is played below.
+const QUESTIONS: &[&str] = &[
+    "stock --by region,facility,item,batch,owner,asset",
+    "stock --by region,commodity --order-by commodity",
+    "stock --by facility,batch --known-at 300",
+    "stock --by facility,batch --as-of YESTERDAY",
+    "stock --by region,item --known-at 400 --as-of YESTERDAY",
+    "stock shortages",
+    "stock held",
+    "stock counts",
+    "report unmet",
+    "report unmet --totals",
+    "report expiring --within-days 400",
+    "report reorder --all",
+    "report exceptions",
+    "liability list",
+    "liability list --known-at 400",
+    "inbox",
+    "request list",
+    "shipment list",
+    "donation list",
+    "plan list",
+    "emergency list",
+    "trip list",
+    "goods list",
+    "asset list",
+    "recall list",
+    "organisation list",
+    "facility list",
+    "item list",
+];
+
+/// Of times only their days: two runs are not given the same command in the same second.
+fn without_hours(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() >= 20 && text.as_bytes()[10] == b'T' => text.truncate(10),
+        Value::Array(values) => values.iter_mut().for_each(without_hours),
+        Value::Object(fields) => {
+            fields.retain(|name, _| !name.ends_with("Us"));
+            fields.values_mut().for_each(without_hours);
+        }
+        _ => {}
+    }
+}
+
+fn answer(node: &Node, question: &str, yesterday: &str) -> Vec<Value> {
+    let words = question.split_whitespace().map(|word| match word {
+        "YESTERDAY" => yesterday,
+        word => word,
+    });
+    let told = node.cli(words.chain(["--format", "json"])).success();
+    let mut answer: Vec<Value> = serde_json::Deserializer::from_str(&told)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap_or_else(|error| panic!("{question}: {error}: {told}"));
+    // A list is told as one array.
+    if let [Value::Array(rows)] = &mut answer[..] {
+        answer = std::mem::take(rows);
+    }
+    answer.iter_mut().for_each(without_hours);
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_is_told_as_on_files() {
+    let (database, folder) = (Database::new(), TempDir::new().unwrap());
+    let nodes = [
+        node(&database, "first", folder.path()).await,
+        Node::new().await,
+    ];
+    let options = Options {
+        days: 2,
+        scale: 0.02,
+        ..Options::new("", 5)
+    };
+    let mut reports = Vec::new();
+    for node in &nodes {
+        let server = node.grpc_url().to_owned();
+        let options = Options {
+            server,
+            ..options.clone()
+        };
+        let report = play(&options, |_, _| {}).await.unwrap();
+        assert_eq!(report.surprises, Vec::<String>::new());
+        history::check(&history::read(&node.channel()).await);
+        reports.push(report);
+    }
+    assert_eq!(reports[0], reports[1]);
+    let yesterday = options.last_day.pred_opt().unwrap().to_string();
+    let mut told = 0;
+    for question in QUESTIONS {
+        let [on_server, on_files] = nodes
+            .each_ref()
+            .map(|node| answer(node, question, &yesterday));
+        for (on_server, on_files) in on_server.iter().zip(&on_files) {
+            assert_eq!(on_server, on_files, "{question}");
+        }
+        assert_eq!(on_server.len(), on_files.len(), "{question}");
+        told += usize::from(!on_files.is_empty());
+    }
+    assert!(told > QUESTIONS.len() / 2, "{told} have an answer");
 }
