@@ -337,6 +337,12 @@ const SMALL_DISK: &str = r#"
     mount -t tmpfs -o size=6m,mode=0777 none "$1" || exit 99
     dd if=/dev/zero of="$1/ballast" bs=1M count=3 2>/dev/null
     shift; exec "$@""#;
+/// The same on one that has no room at all, until the first run is over; nothing is as it should be where that succeeds.
+const FULL_DISK: &str = r#"
+    mount -t tmpfs -o size=6m,mode=0777 none "$1" || exit 99
+    dd if=/dev/zero of="$1/ballast" bs=4k 2>/dev/null
+    folder=$1; shift; "$@" && exit 98
+    rm "$folder/ballast"; exec "$@""#;
 /// Limits the size of every file instead, in units of 512 bytes; writes beyond it fail as on a full disk.
 const SMALL_FILES: &str = r#"trap '' XFSZ; ulimit -f 1500; shift; exec "$@""#;
 
@@ -352,38 +358,59 @@ fn can_mount(unshare: &[&str]) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
+/// Runs a shell script that mounts something only it can see; `None` where nobody may.
+fn mounting(script: &str) -> Option<Command> {
+    let may: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
+    let unshare = may.into_iter().find(|unshare| can_mount(unshare))?;
+    let mut command = Command::new("unshare");
+    command.args(unshare).args(["sh", "-c", script]);
+    Some(command)
+}
+
 /// A command that starts a node with little space in `folder`, of which it leaves `reserve` free, and whether it is a disk
 /// that can be freed.
 fn with_little_space(folder: &Path, reserve: &str) -> (Command, bool) {
-    let data = folder.join("data");
-    let mut node = anywhere(&data);
+    let mut node = anywhere(&folder.join("data"));
     node.args(["--min-free-disk", reserve]);
-    let (mut command, is_disk) = if can_mount(&["--mount"]) {
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", SMALL_DISK]);
-        (command, true)
-    } else if can_mount(&["--user", "--map-root-user", "--mount"]) {
-        let mut command = Command::new("unshare");
-        command.args([
-            "--user",
-            "--map-root-user",
-            "--mount",
-            "sh",
-            "-c",
-            SMALL_DISK,
-        ]);
-        (command, true)
-    } else {
+    let on_disk = mounting(SMALL_DISK);
+    let is_disk = on_disk.is_some();
+    let mut command = on_disk.unwrap_or_else(|| {
         let mut command = Command::new("sh");
         command.args(["-c", SMALL_FILES]);
-        (command, false)
-    };
+        command
+    });
+    in_folder(&mut command, folder, &node);
+    (command, is_disk)
+}
+
+/// Gives a shell script a folder and what it is to run there.
+fn in_folder(command: &mut Command, folder: &Path, node: &Command) {
     command
         .arg("sh")
         .arg(folder)
         .arg(node.get_program())
         .args(node.get_args());
-    (command, is_disk)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_keeps_a_node_from_starting_until_it_is_freed() {
+    let Some(mut command) = mounting(FULL_DISK) else {
+        println!("nobody may mount a disk here");
+        return;
+    };
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let mut node = anywhere(&data);
+    node.args(["--min-free-disk", "0"]);
+    in_folder(&mut command, folder.path(), &node);
+    let node = Node::start(&mut command, &data).await;
+    let told = node.stderr();
+    assert!(told.contains("the disk is full"), "{told}");
+    assert!(told.contains("free space and start again"), "{told}");
+    let mut clients = Clients::on(&node.channel());
+    clients.set_scene().await;
+    let position = clients.donate("MASKS", MASK_A, 100, NORTH).await;
+    assert!(!stock(&node, position).await.is_empty());
 }
 
 async fn adjust(clients: &mut Clients) -> Result<u64, Refusal> {
