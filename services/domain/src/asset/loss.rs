@@ -7,7 +7,7 @@ use keruen_proto::{
         AdjustmentReason, Asset, AssetLoss, AssetLossAccepted, AssetLossVerdict, AssetPlace,
         StockUnits,
     },
-    registry::v1::{DocumentKind, DocumentRef, Facility},
+    registry::v1::{DocumentKind, DocumentRef},
 };
 
 use super::contents;
@@ -16,6 +16,7 @@ use crate::{
     boundary::Boundary,
     code::{Code, Label, Quantity},
     command::{Command, Moment},
+    keeper::answerable,
     limits,
     registry::existing_facility,
     rejection::Rejection,
@@ -84,26 +85,27 @@ impl AcceptAssetLoss {
         })
     }
 
-    fn accepted(&self, asset: &Asset, facility: &Facility, units: StockUnits) -> Event {
+    fn accepted(&self, asset: &Asset, holder_id: String, units: StockUnits) -> Event {
         AssetLossAccepted {
             facility_id: asset.facility_id.clone(),
             units: Some(units),
             loss: Some(AssetLoss {
                 act: Some(self.act.clone()),
                 verdict: self.verdict.into(),
-                holder_id: holder(asset, facility),
+                holder_id,
             }),
         }
         .into()
     }
 }
 
-/// Who has an asset that is in the books of a facility.
-fn holder(asset: &Asset, facility: &Facility) -> String {
+/// Who has an asset that is in the books of a facility: whoever repairs or borrowed it, or else answers for what is there.
+fn holder(books: &Books, asset: &Asset) -> Option<String> {
     let lent = asset.loan.as_ref().map(|loan| &loan.borrower_id);
     let repairer = asset.repair.as_ref().filter(|repair| !repair.on_site);
     let away = repairer.map(|repair| &repair.repairer_id).or(lent);
-    away.unwrap_or(&facility.operator_id).clone()
+    away.cloned()
+        .or_else(|| answerable(books, &asset.facility_id))
 }
 
 impl Command for AcceptAssetLoss {
@@ -114,6 +116,7 @@ impl Command for AcceptAssetLoss {
         ];
         if let Some(asset) = self.asset(books) {
             boundaries.extend(Boundary::facility(&asset.facility_id));
+            boundaries.extend(Boundary::keeper(&asset.facility_id));
             boundaries.extend(Boundary::batch(&asset.batch_id));
             let decrease = self.decrease(asset);
             boundaries.extend(decrease.into_iter().flat_map(|it| it.reads(books)));
@@ -126,7 +129,7 @@ impl Command for AcceptAssetLoss {
             item_id: self.item_id.to_string(),
             serial_number: self.serial_number.to_string(),
         })?;
-        let facility = existing_facility(books, &asset.facility_id)?;
+        existing_facility(books, &asset.facility_id)?;
         let number = vec![asset.serial_number.clone()];
         let lot = contents::lot_of(books, asset);
         let units = match (lot, asset.place()) {
@@ -135,7 +138,8 @@ impl Command for AcceptAssetLoss {
             _ => return Err(super::wrong_state(asset, SETTLED_FROM, USED)),
         };
         self.check_act()?;
-        let mut events = vec![self.accepted(asset, facility, units)];
+        let holder_id = holder(books, asset).unwrap_or_default();
+        let mut events = vec![self.accepted(asset, holder_id, units)];
         if let Some(decrease) = self.decrease(asset) {
             events.extend(decrease.decide(books, moment)?);
         }

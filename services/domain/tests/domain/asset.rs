@@ -20,7 +20,7 @@ use keruen_proto::{
     },
 };
 
-use crate::{story::Story, world::*};
+use crate::{custody::appoint, story::Story, world::*};
 
 pub use keruen_domain::asset::Step;
 
@@ -962,6 +962,12 @@ fn whoever_has_an_asset_is_named_when_it_is_lost() {
     let lost = claimed.after(loss_act("S2"));
     assert_eq!(lost.violations(), Vec::<String>::new());
     assert_eq!(asset(&lost, "S2").place(), AssetPlace::Lost);
+}
+
+#[test]
+fn a_keeper_had_what_is_lost_from_the_store_it_keeps() {
+    let kept = stocked().after(appoint("person:3", &[]));
+    assert_eq!(holder(&kept.after(loss_act("S1")), "S1"), "HELP");
 }
 
 #[test]
