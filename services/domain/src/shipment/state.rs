@@ -3,6 +3,7 @@
 use keruen_proto::{
     Event, EventType,
     inventory::v1::{ReceiptOutcome, StockUnits},
+    registry::v1::DocumentRef,
     shipments::v1::{
         AllocationReleased, CustodyHandedOver, CustodyLeg, CustodyRefused, DeliveryAttempted,
         DiscrepancyAnswered, LossActAccepted, LossActVoided, MissingUnits, ParcelPacked,
@@ -79,12 +80,15 @@ impl Fold for Shipment {
             Event::LossActAccepted(event) if is_it(&event.shipment_id) => settled(self, event),
             Event::ShipmentDispatchVoided(event) if is_it(&event.shipment_id) => {
                 never_dispatched(self);
+                withdraw(self, &event.withdrawn_documents);
             }
             Event::ShipmentReceiptVoided(event) if is_it(&event.shipment_id) => {
                 never_received(self, event);
+                withdraw(self, &event.withdrawn_documents);
             }
             Event::LossActVoided(event) if is_it(&event.shipment_id) => {
                 never_settled(self, event);
+                withdraw(self, &event.withdrawn_documents);
             }
             Event::ShipmentSplit(event) if is_it(&event.new_shipment_id) => {
                 way::split_off(self, event);
@@ -360,6 +364,14 @@ fn settled(shipment: &mut Shipment, event: &LossActAccepted) {
     let all_lost = |lot: &ShipmentLot| lot.lost == quantity(lot);
     if shipment.lots.iter().all(all_lost) {
         shipment.state = ShipmentState::Lost.into();
+    }
+}
+
+/// Takes papers off a shipment, each once: the same one may also have come with something that did happen.
+fn withdraw(shipment: &mut Shipment, withdrawn: &[DocumentRef]) {
+    for document in withdrawn {
+        let last = shipment.documents.iter().rposition(|it| it == document);
+        last.map(|index| shipment.documents.remove(index));
     }
 }
 

@@ -2050,6 +2050,7 @@ fn never_happened() -> Vec<Event> {
             destination_id: text("HOSP"),
             units: vec![shipment_units(units())],
             documents: documents(DocumentKind::CountSheet),
+            withdrawn_documents: Vec::new(),
         }
         .into(),
         ShipmentReceiptVoided {
@@ -2076,6 +2077,7 @@ fn never_happened() -> Vec<Event> {
             ],
             held_quantities: vec![2, 0],
             documents: documents(DocumentKind::CountSheet),
+            withdrawn_documents: Vec::new(),
         }
         .into(),
         LossActVoided {
@@ -2087,6 +2089,7 @@ fn never_happened() -> Vec<Event> {
             units: vec![shipment_units(units())],
             custodian_id: text("CREW"),
             documents: documents(DocumentKind::CountSheet),
+            withdrawn_documents: Vec::new(),
         }
         .into(),
         DonatedMoneySpendingVoided {
@@ -2345,6 +2348,26 @@ fn dated() -> Vec<(&'static str, Event)> {
     dated
 }
 
+/// Corrections, which say by now whose papers are none any more.
+fn withdrawn() -> Vec<(&'static str, Event)> {
+    let mut withdrawn = Vec::new();
+    for (_, mut sample) in dated() {
+        let (name, papers) = match &mut sample {
+            Event::ShipmentDispatchVoided(event) => {
+                ("ShipmentDispatchVoided.v3", &mut event.withdrawn_documents)
+            }
+            Event::ShipmentReceiptVoided(event) => {
+                ("ShipmentReceiptVoided.v3", &mut event.withdrawn_documents)
+            }
+            Event::LossActVoided(event) => ("LossActVoided.v3", &mut event.withdrawn_documents),
+            _ => continue,
+        };
+        *papers = documents(DocumentKind::LossAct);
+        withdrawn.push((name, sample));
+    }
+    withdrawn
+}
+
 fn golden(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
@@ -2433,6 +2456,7 @@ fn bytes_are_written_as_ever() {
         .into_iter()
         .chain(told())
         .chain(dated())
+        .chain(withdrawn())
         .map(|(name, sample)| (name.to_owned(), sample));
     for (name, sample) in first.chain(later) {
         sample.verify().expect("valid");

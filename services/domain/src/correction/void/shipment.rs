@@ -205,6 +205,7 @@ impl VoidMovement {
                 destination_id: dispatch.destination_id.clone(),
                 units: dispatch.units.clone(),
                 documents: self.documents.clone(),
+                withdrawn_documents: dispatch.documents.clone(),
             }
             .into(),
         ];
@@ -252,6 +253,7 @@ impl VoidMovement {
                 units: receipt.units.clone(),
                 held_quantities: shared_out(&receipt.units, held),
                 documents: self.documents.clone(),
+                withdrawn_documents: receipt.documents.clone(),
             }
             .into(),
         );
@@ -358,6 +360,7 @@ impl VoidMovement {
                 units: act.units.clone(),
                 custodian_id: act.custodian_id.clone(),
                 documents: self.documents.clone(),
+                withdrawn_documents: act.act.clone().into_iter().collect(),
             }
             .into(),
         ])
