@@ -4,7 +4,7 @@ use keruen_proto::{
     Event,
     inventory::v1::{FitOverride, ReleaseOverride, StockUnits, VoidedMovement},
     log::v1::{CorrectionReason, RecordedEvent},
-    registry::v1::DocumentRef,
+    registry::v1::{DocumentRef, Money},
     reports::v1::{AuditException, AuditExceptionKind as Kind},
     shipments::v1::{AgreementOverride, ReserveOverride},
 };
@@ -16,7 +16,7 @@ const BACKDATED_US: i64 = 86_400_000_000;
 /// The actor of commands that name none: nobody in particular.
 const NOBODY: &str = "anonymous";
 /// By which tag something is named, the most telling first.
-const SUBJECTS: [&str; 17] = [
+const SUBJECTS: [&str; 23] = [
     "shipment:",
     "request:",
     "count:",
@@ -34,6 +34,12 @@ const SUBJECTS: [&str; 17] = [
     "agreements:",
     "keeper:",
     "crew:",
+    "plan:",
+    "mobileunit:",
+    "commodity:",
+    "vehicle:",
+    "duty:",
+    "emergency:",
 ];
 
 /// All that is exceptional about an event, but for the units that it is about and for who else had a hand in it.
@@ -112,6 +118,18 @@ pub fn units<'e>(event: &Event, movements: &[Movement<'e>]) -> Vec<&'e StockUnit
     movements.map(|movement| movement.units).collect()
 }
 
+/// The money that an event is about.
+pub fn money(event: &Event) -> Option<&Money> {
+    match event {
+        Event::DonationPledged(it) => it.money.as_ref(),
+        Event::DonatedMoneyCommitted(it) => it.amount.as_ref(),
+        Event::DonatedMoneyReleased(it) => it.amount.as_ref(),
+        Event::DonatedMoneySpent(it) => it.amount.as_ref(),
+        Event::DonatedMoneySpendingVoided(it) => it.amount.as_ref(),
+        _ => None,
+    }
+}
+
 /// Whether the books have fewer of an event's units than before because they had been wrong, so that they are told as less
 /// than 0.
 pub fn is_fewer(event: &Event) -> bool {
@@ -143,6 +161,12 @@ fn facility<'e>(
             return &it.origin_id;
         }
         Event::ShipmentTitleTransferred(it) if it.is_under_way => return "",
+        // Wherever it was, it had not come to the facility in whose books it is on its way.
+        Event::ShipmentLossReported(_)
+        | Event::LossActAccepted(_)
+        | Event::LossActVoided(_)
+        | Event::ShipmentDiverted(_)
+        | Event::ShipmentSplit(_) => return "",
         _ => {}
     }
     if let Some(movement) = movements.first() {
@@ -319,4 +343,36 @@ fn persons<'e>(recorded: &'e RecordedEvent, person_ref: &'e str) -> Vec<&'e str>
     persons.sort_unstable();
     persons.dedup();
     persons
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn whatever_is_recorded_has_a_subject() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/tests/golden");
+        let mut seen = 0;
+        for entry in fs::read_dir(golden).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|it| it != "tags") {
+                continue;
+            }
+            let tags: Vec<String> = fs::read_to_string(&path)
+                .unwrap()
+                .lines()
+                .map(str::to_owned)
+                .collect();
+            let named = |kind: &&str| tags.iter().any(|tag| tag.starts_with(kind));
+            assert!(
+                SUBJECTS.iter().any(|kind| named(&kind)),
+                "{}: {tags:?}",
+                path.display()
+            );
+            seen += 1;
+        }
+        assert!(seen > 100, "{seen} events");
+    }
 }

@@ -54,7 +54,12 @@ impl Fold {
             return Ok(());
         }
         let sign = if exceptional::is_fewer(event) { -1 } else { 1 };
-        let parts = self.parts(exceptional::units(event, movements), sign)?;
+        let mut parts = self.parts(exceptional::units(event, movements), sign)?;
+        if let ([part], Some(money)) = (&mut parts[..], exceptional::money(event))
+            && part.units.is_empty()
+        {
+            part.value = Some(money.clone());
+        }
         for exception in &found {
             for part in &parts {
                 self.rows.add_exception(part.told(exception, sign));

@@ -183,7 +183,7 @@ fn money(rows: &[StatementRow], figure: Figure) -> i64 {
 }
 
 /// Some of the money that a donor promises is spent on carriage.
-fn give_money(history: &mut History) {
+pub fn give_money(history: &mut History) {
     history.expect(&PledgeDonation {
         donation_id: code("MONEY"),
         donor_id: code("KASPI"),
