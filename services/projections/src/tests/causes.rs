@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keruen_domain::{
     Boundary, Code, Entry,
-    correction::{Fact, VoidMovement},
     shipment::{AcceptLossAct, AllocateShipment, GoodsToSend, Pick, ReportLoss, RequestShipment},
 };
 use keruen_proto::{
@@ -106,15 +105,7 @@ async fn what_an_act_settles_is_lost_for_the_cause_that_was_reported_before() {
     then(&history, &[theft]);
     let voided = history.events.len() - 1;
     history.expect(&report(6, LossCause::Fire));
-    history.expect(&VoidMovement {
-        fact: Fact {
-            event_id: history.events[voided].event_id.clone(),
-            occurred_at_us: history.happened_us(voided),
-            event: history.decoded()[voided].clone(),
-            before: None,
-        },
-        documents: Vec::new(),
-    });
+    history.expect(&history.void_of(voided));
     then(&history, &[]);
     history.expect(&act);
     then(&history, &[theft, fire]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keruen_domain::{
     Books, Boundary, Code, Command, Entry, Moment, Quantity,
     calendar::timestamp,
-    correction::correction,
+    correction::{Fact, VoidMovement, correction},
     registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
     tags::tags,
 };
@@ -234,6 +234,20 @@ impl History {
             ..RecordedEvent::default()
         });
         self.decoded.push(event);
+    }
+
+    /// That the event of an index did not happen.
+    pub fn void_of(&self, index: usize) -> VoidMovement {
+        let fact = Fact {
+            event_id: self.events[index].event_id.clone(),
+            occurred_at_us: self.happened_us(index),
+            event: self.decoded()[index].clone(),
+            before: None,
+        };
+        VoidMovement {
+            fact,
+            documents: Vec::new(),
+        }
     }
 
     /// When an event happened.

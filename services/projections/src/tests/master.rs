@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use keruen_domain::{
     Boundary, Entry, Label,
-    correction::{Fact, VoidMovement},
     registry::{
         Amend, AssignFacilityRegion, RegisterOrganisation, Retire, RevokeVerification,
         SetMinimumReserve, VerifyOrganisation,
@@ -77,15 +76,7 @@ impl History {
         let is_find = |event: &Event| matches!(event, Event::StockAdjusted(_));
         let index = self.decoded().iter().rposition(is_find);
         if let Some(index) = index.filter(|_| has_turned_up && a.is_multiple_of(2)) {
-            self.run(&VoidMovement {
-                fact: Fact {
-                    event_id: self.events[index].event_id.clone(),
-                    occurred_at_us: self.happened_us(index),
-                    event: self.decoded()[index].clone(),
-                    before: None,
-                },
-                documents: Vec::new(),
-            });
+            self.run(&self.void_of(index));
         }
     }
 

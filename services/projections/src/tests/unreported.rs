@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use keruen_domain::{Boundary, stock::TransferTitle};
+use keruen_domain::{
+    Boundary,
+    stock::{AdjustStock, Change, ConsumeStock, TransferTitle},
+};
 use keruen_proto::{
     Event,
+    inventory::v1::{AdjustmentReason, ConsumptionPurpose, VoidedMovement},
     log::v1::RecordedEvent,
     registry::v1::{DocumentKind, DocumentRef},
     reports::v1::{GetStatementRequest, StatementFigure as Figure, StatementRow},
@@ -26,8 +30,9 @@ type Place = (String, String, String);
 struct Found {
     item_id: String,
     quantity: i64,
-    /// When it came or was used last, if it was.
-    moved_us: Option<i64>,
+    /// When how many came, and how many were used; fewer where that was not so.
+    came: Vec<(i64, i64)>,
+    used: Vec<(i64, i64)>,
     /// When anything else was told of it.
     step_us: Option<i64>,
 }
@@ -74,6 +79,18 @@ fn brought(event: &Event) -> Vec<(String, String)> {
     came
 }
 
+/// Whether what had been said to be there never came.
+fn never_came(event: &Event) -> bool {
+    match event {
+        Event::ShipmentReceiptVoided(_) | Event::ReceiptCorrected(_) => true,
+        Event::MovementVoided(it) => matches!(
+            it.movement(),
+            VoidedMovement::Increase | VoidedMovement::Discrepancy
+        ),
+        _ => false,
+    }
+}
+
 fn places(events: &[RecordedEvent], decoded: &[Event], end_us: i64) -> BTreeMap<Place, Found> {
     let mut places: BTreeMap<Place, Found> = BTreeMap::new();
     for (at_us, event) in counted_from_us(events).into_iter().zip(decoded) {
@@ -86,13 +103,15 @@ fn places(events: &[RecordedEvent], decoded: &[Event], end_us: i64) -> BTreeMap<
         {
             let tag = Boundary::asset(&item_id, &number).map(|it| it.tag());
             let tag = tag.filter(|_| !number.is_empty()).unwrap_or_default();
-            let came = sums[0] > 0 && brought.contains(&(facility_id.clone(), batch_id.clone()));
+            let is_here = brought.contains(&(facility_id.clone(), batch_id.clone()));
+            let came = sums[0] > 0 && is_here || sums[0] < 0 && never_came(event);
             let found = places.entry((facility_id, batch_id, tag)).or_default();
             found.item_id = item_id;
             found.quantity += sums[0];
-            if came || sums[5] > 0 {
-                found.moved_us = found.moved_us.max(Some(at_us));
+            if came {
+                found.came.push((at_us, sums[0]));
             }
+            found.used.push((at_us, sums[5]));
         }
     }
     for (tag, times) in reports(events, decoded) {
@@ -171,9 +190,14 @@ async fn what_nobody_told_of_any_more_is_unreported_unit_by_unit() {
             };
             add(Figure::Delivered, found.quantity);
             let is_told = |at_us: Option<i64>| at_us.is_some_and(|at_us| at_us >= from_us);
-            if !is_told(found.moved_us) && is_told(found.step_us) {
+            let since = |sums: &[(i64, i64)]| -> i64 {
+                let since = sums.iter().filter(|(at_us, _)| *at_us >= from_us);
+                since.map(|(_, sum)| sum).sum()
+            };
+            let has_moved = since(&found.came) > 0 || since(&found.used) > 0;
+            if !has_moved && is_told(found.step_us) {
                 told_by_step += found.quantity;
-            } else if !is_told(found.moved_us) {
+            } else if !has_moved {
                 add(Figure::Unreported, found.quantity);
             }
             // On its last day it may still be used.
@@ -251,6 +275,65 @@ async fn what_passes_to_an_owner_comes_to_it_then() {
             .map(|row| (row.figure(), row.quantity))
             .collect();
         assert_eq!(told, wanted, "{at_position} {last_day}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_and_was_not_so_tells_nothing() {
+    let mut history = History::new(&[]);
+    history.surplus("B-M", 40);
+    let received = history.events.len();
+    let facility_id = code(FACILITIES[0].0);
+    history.expect(&ConsumeStock {
+        facility_id: facility_id.clone(),
+        item_id: code("TEST-A"),
+        quantity: quantity(10),
+        batch_id: Some(code("B-M")),
+        owner_id: None,
+        purpose: ConsumptionPurpose::Patient,
+        already_used: true,
+        new_batch_id: code("UNUSED"),
+    });
+    let used = history.events.len();
+    history.expect(&history.void_of(used - 1));
+    history.expect(&AdjustStock {
+        facility_id,
+        batch_id: code("B-M"),
+        owner_id: None,
+        change: Change::Increase(quantity(5)),
+        serial_numbers: Vec::new(),
+        reason: AdjustmentReason::Found,
+        documents: Vec::new(),
+    });
+    let found = history.events.len();
+    history.expect(&history.void_of(found - 1));
+    let mut events = history.events.clone();
+    // It was received forty days before.
+    for event in &mut events[..received] {
+        event.occurred_at.as_mut().unwrap().time_us -= 40 * DAY_US;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (node, running) = Node::new(dir.path());
+    append(&*node.log, &events).await;
+    let position = |events: usize| u64::try_from(events).unwrap();
+    let head = history.events.len();
+    for (at, delivered, unreported) in [
+        (received, 40, 40),
+        (used, 30, 0),
+        (used + 1, 40, 40),
+        (found, 45, 0),
+        (head, 40, 40),
+    ] {
+        let request = GetStatementRequest {
+            at_position: position(at),
+            last_day: "2026-03-10".to_owned(),
+            ..of_donor()
+        };
+        let rows = node.ask(&request).await.rows;
+        let sum = |figure| -> i64 { told(&rows, &[figure]).values().sum() };
+        assert_eq!(sum(Figure::Delivered), delivered, "at {at}");
+        assert_eq!(sum(Figure::Unreported), unreported, "at {at}");
     }
     running.stop().await;
 }

@@ -109,7 +109,7 @@ impl<'q> Figures<'q> {
             Arc::clone(&change.serial_number),
         );
         let place = self.places.entry(key).or_default();
-        place.take(change, self.owner_id.is_some());
+        place.take(change, self.owner_id.is_some(), self.as_of);
         let counts = change.counts;
         let sums = &mut self.sums;
         if change.occurred_at_us < self.begin_us {
@@ -166,7 +166,7 @@ impl<'q> Figures<'q> {
         for ((batch_id, facility_id, serial_number), mut place) in std::mem::take(&mut self.places)
         {
             if let Some(reported_us) = told_us.get(&(&*batch_id, &*serial_number)) {
-                place.told_us = place.told_us.max(*reported_us);
+                place.is_reported = *reported_us >= self.as_of.told_from_us;
             }
             if let Some(batch) = self.batches.get(&*batch_id) {
                 let is_warehouse = self.warehouses.get(&facility_id).copied();
@@ -209,7 +209,7 @@ fn add_place(sums: &mut Sums, batch: &Batch, is_warehouse: bool, place: Place, a
         add(sums, batch, Figure::AtWarehouse, "", place.on_hand);
     } else {
         add(sums, batch, Figure::Delivered, "", place.on_hand);
-        if place.told_us < as_of.told_from_us {
+        if !place.is_told() {
             add(sums, batch, Figure::Unreported, "", place.on_hand);
         }
     }
@@ -219,30 +219,27 @@ fn add_place(sums: &mut Sums, batch: &Batch, is_warehouse: bool, place: Place, a
 }
 
 /// What there is of a batch at a facility, or on its way to it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Place {
     on_hand: i64,
     in_transit: i64,
-    /// When it was last told of: as units came or were used, or as something else was said of the unit.
-    told_us: i64,
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self {
-            on_hand: 0,
-            in_transit: 0,
-            told_us: i64::MIN,
-        }
-    }
+    /// How many came, and how many were used, since what is told of counts. What did not happen counts from the same time on
+    /// as what it undoes, so that both together are nothing.
+    came: i64,
+    used: i64,
+    /// Whether something else was said of the unit since then.
+    is_reported: bool,
 }
 
 impl Place {
     /// To an owner, what passes to it comes then; to all others it stays where it is.
-    fn take(&mut self, change: &Change, is_of_owner: bool) {
+    fn take(&mut self, change: &Change, is_of_owner: bool, as_of: AsOf) {
         let counts = change.counts;
         self.on_hand += counts.on_hand;
         self.in_transit += counts.in_transit;
+        if change.occurred_at_us < as_of.told_from_us {
+            return;
+        }
         // What is back because it never went has told nothing.
         let gone = [
             counts.consumed,
@@ -251,10 +248,19 @@ impl Place {
             counts.returned,
         ];
         let is_back = gone.iter().any(|sum| *sum < 0);
-        let came = counts.on_hand > 0 && (is_of_owner || counts.title_in == 0) && !is_back;
-        if came || counts.consumed > 0 {
-            self.told_us = self.told_us.max(change.occurred_at_us);
+        let passed = if is_of_owner { 0 } else { counts.title_in };
+        let came = counts.on_hand > 0 && passed == 0 && !is_back;
+        let passed = if is_of_owner { counts.title_in } else { 0 };
+        let never_came = counts.in_transit > 0 || counts.received < 0 || passed < 0;
+        if came || counts.on_hand < 0 && never_came {
+            self.came += counts.on_hand;
         }
+        self.used += counts.consumed;
+    }
+
+    /// Whether anything was told of it since the time from which that counts.
+    fn is_told(&self) -> bool {
+        self.came > 0 || self.used > 0 || self.is_reported
     }
 }
 
