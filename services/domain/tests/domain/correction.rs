@@ -381,6 +381,11 @@ fn title_goes_back_while_the_units_are_where_they_passed() {
         .after(allocate("S1"));
     let refused = sent.clone().when(never(&sent, "TitleTransferred"));
     refused.refused("INSUFFICIENT_STOCK");
+    let sent = sent.after(dispatch("S1"));
+    let refused = sent.clone().when(never(&sent, "TitleTransferred"));
+    refused
+        .refused("MOVED_ON_SINCE")
+        .saying(&["49 of 50 units of batch B1", "are left at WH"]);
 }
 
 #[test]

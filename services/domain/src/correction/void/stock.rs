@@ -101,7 +101,7 @@ impl VoidMovement {
                 self.removal(said, units, &numbers).prepared(books, item)
             }
             VoidedMovement::TitleTransfer => {
-                Ok((Vec::new(), held_by_new_owner(books, said, units)?))
+                Ok((Vec::new(), self.held_by_new_owner(books, said, units)?))
             }
             _ => {
                 still_gone(books, units)?;
@@ -161,36 +161,49 @@ fn still_gone(books: &Books, units: &StockUnits) -> Result<(), Rejection> {
     back.map_or(Ok(()), |asset| Err(asset::exists(asset)))
 }
 
-/// How many of the units that go back to their old owner are held. They must be there, and no shipment may claim them.
-fn held_by_new_owner(books: &Books, said: &Said<'_>, units: &StockUnits) -> Result<i64, Rejection> {
-    let mut level = books
-        .stock(said.facility_id, &units.item_id)
-        .cloned()
-        .unwrap_or_default();
-    level.lots.iter_mut().for_each(|lot| {
-        lot.held = 0;
-        lot.available = lot.on_hand - lot.reserved;
-    });
-    let choice = Choice {
-        batch_id: Some(&units.batch_id),
-        owner_id: Some(said.new_owner_id),
-    };
-    let too_little = || insufficient(&level, units.quantity, None, choice);
-    let lot: &StockLot =
-        lot::find(&level, &units.batch_id, said.new_owner_id).ok_or_else(too_little)?;
-    lot::check_unclaimed(&level, lot, &numbers(units))?;
-    if units.quantity > lot.available {
-        return Err(too_little());
-    }
-    Ok(if units.serial_numbers.is_empty() {
-        let free = lot.on_hand - lot.reserved - lot.held_here;
-        (units.quantity - free).max(0)
-    } else {
-        lot::count(&lot.serial_numbers_held_here, &units.serial_numbers)
-    })
-}
-
 impl VoidMovement {
+    /// How many of the units that go back to their old owner are held. They must be there, and no shipment may claim them.
+    fn held_by_new_owner(
+        &self,
+        books: &Books,
+        said: &Said<'_>,
+        units: &StockUnits,
+    ) -> Result<i64, Rejection> {
+        let (facility_id, owner_id) = (said.facility_id, said.new_owner_id);
+        let mut level = books
+            .stock(facility_id, &units.item_id)
+            .cloned()
+            .unwrap_or_default();
+        level.lots.iter_mut().for_each(|lot| {
+            lot.held = 0;
+            lot.available = lot.on_hand - lot.reserved;
+        });
+        let lot = lot::find(&level, &units.batch_id, owner_id);
+        let left = lot.map_or(0, |lot| lot.on_hand);
+        let lot: &StockLot = lot.filter(|_| left >= units.quantity).ok_or_else(|| {
+            let what = format!(
+                "{left} of {} units of batch {} that passed to {owner_id} are left at {facility_id}",
+                units.quantity, units.batch_id
+            );
+            let advice = "take back first what was done with the others, or pass what is left back by a transfer of title";
+            self.fact.moved_on(what, advice)
+        })?;
+        lot::check_unclaimed(&level, lot, &numbers(units))?;
+        if units.quantity > lot.available {
+            let choice = Choice {
+                batch_id: Some(&units.batch_id),
+                owner_id: Some(owner_id),
+            };
+            return Err(insufficient(&level, units.quantity, None, choice));
+        }
+        Ok(if units.serial_numbers.is_empty() {
+            let free = lot.on_hand - lot.reserved - lot.held_here;
+            (units.quantity - free).max(0)
+        } else {
+            lot::count(&lot.serial_numbers_held_here, &units.serial_numbers)
+        })
+    }
+
     pub(super) fn reads_of_stock(&self, books: &Books) -> Vec<Boundary> {
         let mut boundaries = Vec::new();
         let Ok(said) = self.said() else {
