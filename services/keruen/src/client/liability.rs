@@ -25,7 +25,8 @@ Examples:
 What is at a facility is in the hands of its keeper (see `keruen custody \
 appoint-keeper`), or else of whoever runs it; what is on its way, of who signed for \
 it; what is missing, of who answers for it until that is settled. Amounts are declared \
-values, as they are known today. A day ends at midnight in Kazakhstan.")]
+values, as they are known today. A day ends at midnight in Kazakhstan. What is lent or being \
+repaired elsewhere stays with the facility in whose books it is: see `keruen asset list`.")]
     List(Filter),
 }
 

@@ -40,6 +40,7 @@ rejected because there is enough, and what was closed short because the rest is 
 left unmet is told until `keruen request mark-duplicate` names another one that asks for it, or \
 `keruen request cancel` says that it is over. Needs \
 that nobody has confirmed lately are told apart, as `unconfirmed`: see `keruen request reconfirm`. \
+One that was asked for by a later day counts as confirmed until then. \
 A hospital, laboratory or mobile unit that has neither asked for nor used nor counted anything \
 stands in a row of its own, whatever is asked for: nobody knows what it needs.
 
@@ -140,7 +141,8 @@ pub struct Unmet {
     /// Only of this item
     #[arg(long, value_name = "CODE")]
     item: Option<String>,
-    /// For how many days a need counts as confirmed after it was filed or last said to be there
+    /// For how many days a need counts as confirmed after it was filed or last said to be there; in any case until
+    /// the day by which it is needed
     #[arg(long, value_name = "DAYS", default_value_t = 60, value_parser = value::span)]
     confirmed_within_days: i32,
     /// Leave out facilities that never said anything
