@@ -38,6 +38,16 @@ fn says_something(value: &Value) -> bool {
     }
 }
 
+/// Where a field of text differs, empty or not.
+pub fn of_text(field: &str, there: &str, stated: &str) -> Option<String> {
+    let told = |text: &str| match text {
+        "" => "empty".to_owned(),
+        text => format!("{text:?}"),
+    };
+    let (there, stated) = (told(there), told(stated));
+    (there != stated).then(|| format!("{field} is {there} there and {stated} in the file"))
+}
+
 fn differing(stated: &Value, there: &Value, path: &str) -> Option<String> {
     match (stated, there) {
         (Value::Object(stated), _) => stated.iter().find_map(|(name, value)| {

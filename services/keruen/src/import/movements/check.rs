@@ -12,13 +12,14 @@ use keruen_proto::{
     registry::v1::{GetFacilityRequest, GetItemRequest, GetOrganisationRequest, Tracking},
     shipments::v1::DispatchShipmentRequest,
 };
-use pbjson_types::Timestamp;
 use tonic::Status;
 use uuid::Uuid;
 
 use super::{
+    books::Times,
     clocks::Clocks,
     command::{Command, Goods, Ids, Movement},
+    repetition,
     row::{MAX_LINES, Movements},
 };
 use crate::{
@@ -50,16 +51,26 @@ pub(super) struct Contents {
     taken: HashMap<String, u64>,
     /// Shipments, and the line where each stands.
     shipments: HashMap<String, u64>,
+    /// Ids of rows that have some of their own, and the line where each stands.
+    row_ids: HashMap<Uuid, u64>,
 }
 
 /// What is wrong with a row, and its line and number.
-type Wrong = ((u64, usize), String);
+pub(super) type Wrong = ((u64, usize), String);
 
 impl Contents {
     /// Takes up the batches and the shipment of a movement. Answers with what is wrong about them, after those above it.
     fn take_up(&mut self, movement: &Movement) -> Vec<Wrong> {
         let mut wrong = Vec::new();
         let place = (movement.line, movement.number);
+        let own_id = movement.own_id();
+        if let Some(line) = own_id.and_then(|it| self.row_ids.insert(it, movement.line)) {
+            let row_id = &movement.row_id;
+            let rule = format!(
+                "row_id {row_id} stands in line {line} already, for the same kind and facility"
+            );
+            wrong.push((place, rule));
+        }
         for batch_id in movement.command.new_batches() {
             let item_id = movement.item_id().to_owned();
             if self.batches.insert(batch_id.to_owned(), item_id).is_some() {
@@ -170,17 +181,29 @@ pub(super) async fn check_all(
                 break;
             };
             bar.inc(movement.rows as u64);
-            let command_id = ids.next(&movement.command);
-            if shapes.insert(movement.shape()) {
-                new.push((movement, command_id));
+            let ids = (ids.next(&movement), ids.unnamed(&movement));
+            // What has an id of its own is there or not, whatever others like it are.
+            let is_new = shapes.insert(movement.shape());
+            if is_new || movement.own_id().is_some() {
+                new.push((movement, ids, is_new));
             }
         }
         let known = &known;
         let mut checks = stream::iter(new.into_iter().take_while(|_| !stop.is_set()))
-            .map(|(movement, command_id)| async move {
-                let time = clocks.time(session, &movement).await?;
-                let command = (command_id, time);
-                check(session, &movement, command, contents, known).await
+            .map(|(movement, ids, is_new)| async move {
+                let times = (
+                    clocks.time(session, &movement).await?,
+                    movement.occurred_at(),
+                );
+                let there = repetition::of_named(session, &movement, ids, times).await?;
+                match there {
+                    Some(wrong) => Ok(wrong),
+                    None if is_new => {
+                        let command = (ids.0, times);
+                        check(session, &movement, command, contents, (known, clocks)).await
+                    }
+                    None => Ok(Vec::new()),
+                }
             })
             .buffered(CONCURRENCY);
         while let Some(checked) = checks.next().await {
@@ -348,9 +371,9 @@ pub(super) async fn told<R: Call>(
 async fn check(
     session: &Session,
     movement: &Movement,
-    (command_id, time): (Uuid, Option<Timestamp>),
+    (command_id, times): (Uuid, Times),
     contents: &Contents,
-    known: &Known,
+    (known, clocks): (&Known, &Clocks),
 ) -> Result<Vec<Wrong>, Failure> {
     let place = (movement.line, movement.number);
     let here = |rule: Option<String>| rule.into_iter().map(|rule| (place, rule)).collect();
@@ -359,7 +382,7 @@ async fn check(
             let goods = &movement.goods;
             return known.wrong_goods(session, request, goods, contents).await;
         }
-        // What has left can be received.
+        // What leaves can be received; what has left already is asked about as it is requested.
         Command::Arrive(_) => return Ok(Vec::new()),
         _ => {}
     }
@@ -375,32 +398,33 @@ async fn check(
     if !wrong.is_empty() {
         return Ok(wrong);
     }
-    match movement.validate(session, time).await? {
-        Ok(_) => Ok(Vec::new()),
-        Err(status) if is_about_the_row(&status) => {
-            // What was entered before may not be possible twice.
-            let command_id = command_id.to_string();
-            let there = patiently(|| {
-                session.call(GetCommandRequest {
-                    command_id: command_id.clone(),
-                })
-            });
-            Ok(here(unless_there(session, there.await?, &status)?))
-        }
-        Err(status) => Err(session.unanswered(status)),
+    let refusal = match movement.validate(session, times.0).await? {
+        Ok(_) => return Ok(Vec::new()),
+        Err(status) if is_about_the_row(&status) => status,
+        Err(status) => return Err(session.unanswered(status)),
+    };
+    if let Some(transfer) = &movement.transfer {
+        return repetition::of_transfer(session, transfer, clocks, refusal).await;
     }
+    // What was entered before may not be possible twice.
+    let command_id = command_id.to_string();
+    let there = patiently(|| {
+        session.call(GetCommandRequest {
+            command_id: command_id.clone(),
+        })
+    });
+    if !is_missing(session, there.await?)? {
+        return Ok(Vec::new());
+    }
+    let rule = repetition::of_refused(session, movement, &refusal, times).await?;
+    Ok(here(Some(rule)))
 }
 
-/// What is wrong with a movement that was refused: nothing where its command is there already. Fails where the server can't
-/// tell whether it is.
-pub(super) fn unless_there<T>(
-    session: &Session,
-    there: Result<T, Status>,
-    refusal: &Status,
-) -> Result<Option<String>, Failure> {
+/// Whether a command is not there. Fails where the server can't tell whether it is.
+pub(super) fn is_missing<T>(session: &Session, there: Result<T, Status>) -> Result<bool, Failure> {
     match there {
-        Ok(_) => Ok(None),
-        Err(status) if is_about_the_row(&status) => Ok(Some(explain(refusal))),
+        Ok(_) => Ok(false),
+        Err(status) if is_about_the_row(&status) => Ok(true),
         Err(status) => Err(session.unanswered(status)),
     }
 }

@@ -11,7 +11,7 @@ use pbjson_types::Timestamp;
 
 use super::{
     check::told,
-    command::{Movement, When},
+    command::{Command, Movement, When},
 };
 use crate::client::{failure::Failure, session::Session};
 
@@ -31,10 +31,14 @@ impl Clocks {
             return Ok(None);
         };
         let time = self.begin(session, &movement.facility_id, when).await?;
-        let Some((origin_id, sent)) = movement.sent.as_ref().filter(|_| is_day(when)) else {
+        let transfer = movement.transfer.as_ref();
+        let is_receipt = matches!(movement.command, Command::Arrive(_)) && is_day(when);
+        let Some(transfer) = transfer.filter(|_| is_receipt) else {
             return Ok(Some(time));
         };
-        let sent = self.begin(session, origin_id, *sent).await?;
+        let sent = self
+            .begin(session, &transfer.origin_id, transfer.sent)
+            .await?;
         Ok(Some(std::cmp::max_by_key(time, sent, |it| {
             (it.seconds, it.nanos)
         })))

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
 };
 
 use keruen_proto::{
@@ -18,6 +19,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
+use super::transfer::Transfer;
 use crate::{
     client::{
         failure::Failure,
@@ -40,11 +42,14 @@ pub(super) struct Movement {
     /// How many rows it stands in.
     pub(super) rows: usize,
     pub(super) facility_id: String,
+    /// What the user's own books call its row; empty where that is not said.
+    pub(super) row_id: String,
     /// Of what: several of a transfer.
     pub(super) goods: Vec<Goods>,
-    /// Of a receipt: from where, and when it was sent, as its row tells it.
-    pub(super) sent: Option<(String, When)>,
-    /// What its row says; of a day, as it begins in Almaty. Its id follows from that, as it always has.
+    /// All that the rows of a transfer say.
+    pub(super) transfer: Option<Arc<Transfer>>,
+    /// What its row says; of a day, as it begins in Almaty. Its id follows from that, as it always has, but where the row
+    /// has an id of its own.
     pub(super) command: Command,
 }
 
@@ -141,6 +146,14 @@ impl Movement {
         hasher.finish()
     }
 
+    /// The id that follows from what the user's own books call the row, whatever else it says and in whatever file it stands.
+    pub(super) fn own_id(&self) -> Option<Uuid> {
+        let kind = self.command.kind();
+        let names = ["row", kind, &self.facility_id, &self.row_id].join("\0");
+        let identity = [b"movements\0", names.as_bytes()].concat();
+        (!self.row_id.is_empty()).then(|| Uuid::new_v5(&NAMESPACE, &identity))
+    }
+
     /// The item, of all but a transfer.
     pub(super) fn item_id(&self) -> &str {
         self.goods.first().map_or("", |goods| &goods.item_id)
@@ -230,9 +243,8 @@ impl Movement {
 }
 
 impl Command {
-    /// What it says, without its command id.
-    pub(super) fn content(&self) -> Uuid {
-        let kind = match self {
+    fn kind(&self) -> &'static str {
+        match self {
             Self::Open(_) => "open",
             Self::Receive(_) => "receive",
             Self::Use(_) => "use",
@@ -241,7 +253,12 @@ impl Command {
             Self::Request(_) => "request",
             Self::Send(_) => "send",
             Self::Arrive(_) => "arrive",
-        };
+        }
+    }
+
+    /// What it says, without its command id.
+    pub(super) fn content(&self) -> Uuid {
+        let kind = self.kind();
         let bytes = each!(self, request => request.encode_to_vec());
         let content = [b"movements\0", kind.as_bytes(), b"\0", &bytes].concat();
         Uuid::new_v5(&NAMESPACE, &content)
@@ -283,15 +300,38 @@ impl Command {
     }
 }
 
-/// Tells command ids: they follow from what rows say, and from how many before them say the same.
+/// Tells command ids: they follow from what rows call themselves, else from what they say, and from how many before them say
+/// the same.
 #[derive(Default)]
-pub(super) struct Ids(HashMap<Uuid, u32>);
+pub(super) struct Ids {
+    said: HashMap<Uuid, u32>,
+    /// The same, of rows that have ids of their own.
+    said_by_named: HashMap<Uuid, u32>,
+}
 
 impl Ids {
-    pub(super) fn next(&mut self, command: &Command) -> Uuid {
-        let content = command.content();
-        let same = self.0.entry(content).or_default();
-        *same += 1;
-        Uuid::new_v5(&content, &same.to_be_bytes())
+    /// The id of the next movement.
+    pub(super) fn next(&mut self, movement: &Movement) -> Uuid {
+        movement.own_id().unwrap_or_else(|| {
+            let content = movement.command.content();
+            let same = self.said.entry(content).or_default();
+            *same += 1;
+            nth(content, *same)
+        })
     }
+
+    /// The id that the next movement would have if its row had none of its own; `None` where it has none.
+    pub(super) fn unnamed(&mut self, movement: &Movement) -> Option<Uuid> {
+        movement.own_id()?;
+        let content = movement.command.content();
+        let same = self.said_by_named.entry(content).or_default();
+        *same += 1;
+        let before = self.said.get(&content).copied().unwrap_or_default();
+        Some(nth(content, before + *same))
+    }
+}
+
+/// The id of the command that is the nth to say this.
+pub(super) fn nth(content: Uuid, number: u32) -> Uuid {
+    Uuid::new_v5(&content, &number.to_be_bytes())
 }

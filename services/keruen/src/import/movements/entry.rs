@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{
     clocks::Clocks,
     command::{Ids, Movement},
+    repetition,
     row::Movements,
     turns::{Turn, Turns},
 };
@@ -124,10 +125,14 @@ pub(super) async fn enter_all(
                     entered.count(&movement, position, before);
                     bar.inc(movement.rows as u64);
                 }
-                // The id is made of all that the row says: only who says so is another one.
                 Ok(Err(status)) if reason(&status).is_some_and(|it| it.reason == ID_REUSED) => {
-                    entered.count_of_others(&movement);
-                    bar.inc(movement.rows as u64);
+                    match changed(session, source, (&movement, command_id), clocks).await {
+                        Ok(()) => {
+                            entered.count_of_others(&movement);
+                            bar.inc(movement.rows as u64);
+                        }
+                        Err(error) => fail(error),
+                    }
                 }
                 Ok(Err(status)) => fail(refused(session, source, &movement, status)),
                 Err(error) => fail(error),
@@ -147,7 +152,7 @@ pub(super) async fn enter_all(
                 break;
             }
         };
-        let command_id = ids.next(&movement.command);
+        let command_id = ids.next(&movement);
         let turn = turns.next(&movement.subjects());
         under_way.push(enter(movement, command_id, turn));
         if under_way.len() >= AHEAD {
@@ -167,6 +172,26 @@ pub(super) async fn enter_all(
     }
     bar.finish_and_clear();
     Ok(entered)
+}
+
+/// Fails where a row was entered meanwhile that says something else under the same id. Without an id of its own it can't: that
+/// is made of all that it says, and only who says so is another one.
+async fn changed(
+    session: &Session,
+    source: &Source,
+    (movement, command_id): (&Movement, Uuid),
+    clocks: &Clocks,
+) -> Result<(), Failure> {
+    let times = (
+        clocks.time(session, movement).await?,
+        movement.occurred_at(),
+    );
+    let wrong = repetition::of_named(session, movement, (command_id, None), times).await?;
+    let mut errors = Errors::new(&source.place);
+    for ((line, number), rule) in wrong.into_iter().flatten() {
+        errors.note(line, number, None, &rule);
+    }
+    errors.check()
 }
 
 /// What became of a movement that had been found right.

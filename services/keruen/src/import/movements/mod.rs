@@ -5,10 +5,12 @@
 //! it in memory are the ids of its batches, shipments, facilities and items, the time zones of facilities, a hash for each
 //! command, and those shipments whose receipt is still to come.
 
+mod books;
 mod check;
 mod clocks;
 mod command;
 mod entry;
+mod repetition;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -120,6 +122,16 @@ const COLUMNS: &[Column] = &[
         required: false,
         about: "Of a transfer: when it was received; empty where nobody knows that it was",
     },
+    Column {
+        name: "outcome",
+        required: false,
+        about: "What was found of what was received: good (if empty), damaged, missing, surplus, wrong, expired",
+    },
+    Column {
+        name: "row_id",
+        required: false,
+        about: "What your own books call the row, once for each kind and facility: by it a changed row is recognised",
+    },
 ];
 
 /// The columns that say something of each kind, beside those that are always there; the first of them must.
@@ -146,9 +158,11 @@ const KINDS: [(&str, usize, &[&str]); 6] = [
             "expires_on",
             "serial_numbers",
             "unit_value",
+            "outcome",
+            "row_id",
         ],
     ),
-    ("use", 1, &["purpose", "batch_id", "owner_id"]),
+    ("use", 1, &["purpose", "batch_id", "owner_id", "row_id"]),
     (
         "transfer",
         3,
@@ -165,12 +179,12 @@ const KINDS: [(&str, usize, &[&str]); 6] = [
     (
         "dispose",
         2,
-        &["batch_id", "reason", "owner_id", "serial_numbers"],
+        &["batch_id", "reason", "owner_id", "serial_numbers", "row_id"],
     ),
     (
         "return",
         2,
-        &["batch_id", "reason", "owner_id", "serial_numbers"],
+        &["batch_id", "reason", "owner_id", "serial_numbers", "row_id"],
     ),
 ];
 
@@ -186,9 +200,10 @@ pub fn help() -> String {
          happened; those that open the books of an item at a facility come first, stand together, and are 20 at most. What \
          was used, sent, disposed of and given back is recorded as it happened: where the books know of too little, the \
          rest is booked as found. Rows can be added to a file that was imported before, except of kind open, and of a \
-         shipment that is there: those are entered together. What is in the books already is recognised by all that \
-         its row says: a row that is changed afterwards is another one, and is entered beside the first, which keruen \
-         correct void takes back.\n\n\
+         shipment that is there: those are entered together. What is in the books already is recognised by its row_id, \
+         else by all that its row says. A row that is changed afterwards is refused, with what differs and what to do, where a \
+         row_id, a batch that was received or a shipment tells which one it is; any other is entered beside the first, which \
+         keruen correct void takes back. Rows that were imported without a row_id keep having none.\n\n\
          A transfer is a shipment that was requested, left and was received, without an allocation; rows below each other \
          with the same shipment_id are one, 20 at most, which was sent and received as a whole. It is received before the \
          first row that is as late as received_at. Equipment is named by its serial numbers; whether it was in the store from \

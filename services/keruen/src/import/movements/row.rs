@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -108,12 +109,12 @@ impl Movements {
         self.ready.extend(due.into_values());
         match entry {
             Entry::Movement(movement) => self.ready.push_back(movement),
-            Entry::Transfer(transfer) => self.take_up(&transfer),
+            Entry::Transfer(transfer) => self.take_up(&Arc::new(transfer)),
         }
         Ok(self.ready.pop_front())
     }
 
-    fn take_up(&mut self, transfer: &Transfer) {
+    fn take_up(&mut self, transfer: &Arc<Transfer>) {
         self.ready.extend(transfer.departure());
         if let Some((time, receipt)) = transfer.receipt() {
             self.transfers += 1;
@@ -268,8 +269,9 @@ fn movement(
         number: row.number,
         rows: 1,
         facility_id: row.string("facility_id"),
+        row_id: row.string("row_id"),
         goods: vec![Goods::of(row)],
-        sent: None,
+        transfer: None,
         command,
     };
     each!(&mut movement.command, request => {
@@ -315,13 +317,18 @@ fn open(row: &Row, quantity: Option<i64>, errors: &mut Errors) -> Command {
 }
 
 fn receive(row: &Row, quantity: Option<i64>, errors: &mut Errors) -> Command {
+    let outcome = row.parse("outcome", errors, word::parse);
+    if outcome == Some(ReceiptOutcome::Missing) && !row.text("batch_id").is_empty() {
+        let rule = "must be empty: what is missing is no batch";
+        errors.field(row, "batch_id", rule);
+    }
     Command::Receive(ReceiveDonationRequest {
         donation_id: row.string("donation_id"),
         facility_id: row.string("facility_id"),
         lines: vec![ReceiptLine {
             item_id: row.string("item_id"),
             quantity: quantity.unwrap_or_default(),
-            outcome: ReceiptOutcome::Good.into(),
+            outcome: outcome.unwrap_or(ReceiptOutcome::Good).into(),
             lot: row.string("lot"),
             expires_on: last_day(row, errors),
             serial_numbers: serial_numbers(row, errors),

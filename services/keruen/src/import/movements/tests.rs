@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     COLUMNS, EXAMPLE, KINDS,
-    check::{look_through, unless_there},
+    check::{is_missing, look_through},
     command::{Command, Ids, Movement},
     row::Movements,
 };
@@ -84,10 +84,7 @@ fn ids_follow_from_what_rows_say_and_from_how_often() {
     let row = "use,2020-01-01,F,I,5,patient\n";
     let ids = |text: &str| -> Vec<Uuid> {
         let mut ids = Ids::default();
-        movements(text)
-            .iter()
-            .map(|it| ids.next(&it.command))
-            .collect()
+        movements(text).iter().map(|it| ids.next(it)).collect()
     };
     let two = ids(&format!("{header}{row}{row}"));
     assert_ne!(two[0], two[1]);
@@ -297,11 +294,10 @@ fn a_file_that_changes_meanwhile_is_not_read_on() {
 #[test]
 fn a_row_is_blamed_only_where_the_server_knows_that_it_was_not_entered() {
     let session = Session::printing_to("127.0.0.1:1", std::sync::Arc::default());
-    let refusal = Status::failed_precondition("there are too few");
-    let found = |there| unless_there(&session, there, &refusal);
-    assert!(matches!(found(Ok(())), Ok(None)));
-    let wrong = found(Err(Status::not_found("no such command")));
-    assert!(matches!(wrong, Ok(Some(rule)) if rule.contains("too few")));
+    let found = |there| is_missing(&session, there);
+    assert!(matches!(found(Ok(())), Ok(false)));
+    let missing = found(Err(Status::not_found("no such command")));
+    assert!(matches!(missing, Ok(true)));
     for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Internal] {
         let unknown = found(Err(Status::new(code, "the node stops")));
         assert!(unknown.is_err(), "{code}: {unknown:?}");

@@ -1,6 +1,8 @@
 //! Transfers from one facility to another: the rows of a shipment, and the commands that bring it about. What was sent is
 //! recorded as it happened, claimed by nobody before.
 
+use std::sync::Arc;
+
 use keruen_proto::shipments::v1::{
     DispatchShipmentRequest, ReceiveShipmentRequest, RequestShipmentRequest, ShipmentLine,
     ShipmentPick,
@@ -16,15 +18,15 @@ use crate::import::{errors::Errors, sheet::Row};
 /// The rows of a shipment.
 #[derive(Clone, Debug)]
 pub(super) struct Transfer {
-    shipment_id: String,
-    origin_id: String,
-    destination_id: String,
-    custodian_id: String,
+    pub(super) shipment_id: String,
+    pub(super) origin_id: String,
+    pub(super) destination_id: String,
+    pub(super) custodian_id: String,
     pub(super) sent: When,
-    received: Option<When>,
-    goods: Vec<Goods>,
-    lines: Vec<ShipmentLine>,
-    units: Vec<ShipmentPick>,
+    pub(super) received: Option<When>,
+    pub(super) goods: Vec<Goods>,
+    pub(super) lines: Vec<ShipmentLine>,
+    pub(super) units: Vec<ShipmentPick>,
     /// Dates as they stand in the first row.
     told: [String; 2],
 }
@@ -131,8 +133,13 @@ impl Transfer {
         true
     }
 
+    /// Line and number of its first row.
+    pub(super) fn place(&self) -> (u64, usize) {
+        self.goods.first().map_or((0, 0), Goods::place)
+    }
+
     /// What happened where it left.
-    pub(super) fn departure(&self) -> [Movement; 2] {
+    pub(super) fn departure(self: &Arc<Self>) -> [Movement; 2] {
         let (time, precision) = self.sent;
         let asked = RequestShipmentRequest {
             occurred_at: Some(time),
@@ -165,7 +172,7 @@ impl Transfer {
     }
 
     /// What happened where it was received, and when; `None` where nobody knows of that.
-    pub(super) fn receipt(&self) -> Option<(Timestamp, Movement)> {
+    pub(super) fn receipt(self: &Arc<Self>) -> Option<(Timestamp, Movement)> {
         let (time, precision) = self.received?;
         let received = ReceiveShipmentRequest {
             occurred_at: Some(time),
@@ -174,22 +181,20 @@ impl Transfer {
             ..Default::default()
         };
         let rows = self.lines.len();
-        let movement = Movement {
-            sent: Some((self.origin_id.clone(), self.sent)),
-            ..self.movement(&self.destination_id, rows, Command::Arrive(received))
-        };
+        let movement = self.movement(&self.destination_id, rows, Command::Arrive(received));
         Some((time, movement))
     }
 
-    fn movement(&self, facility_id: &str, rows: usize, command: Command) -> Movement {
-        let (line, number) = self.goods.first().map_or((0, 0), Goods::place);
+    fn movement(self: &Arc<Self>, facility_id: &str, rows: usize, command: Command) -> Movement {
+        let (line, number) = self.place();
         Movement {
             line,
             number,
             rows,
             facility_id: facility_id.to_owned(),
+            row_id: String::new(),
             goods: self.goods.clone(),
-            sent: None,
+            transfer: Some(Arc::clone(self)),
             command,
         }
     }

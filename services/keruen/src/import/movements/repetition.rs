@@ -1,0 +1,216 @@
+//! Rows of what is in the books already: whether they still say the same, and else what differs and what to do.
+
+use std::sync::Arc;
+
+use keruen_proto::events::v1::GetCommandRequest;
+use tonic::Status;
+use uuid::Uuid;
+
+use super::{
+    books::{self, Fact, Times},
+    check::{Wrong, told},
+    clocks::Clocks,
+    command::{Command, Movement, nth},
+    transfer::Transfer,
+};
+use crate::{
+    client::{
+        failure::{Failure, explain},
+        session::{Session, reason},
+    },
+    import::plan::is_about_the_row,
+};
+
+/// Why goods are not received whose batch is there.
+const BATCH_EXISTS: &str = "BATCH_EXISTS";
+
+/// What a command led to; `None` where nothing is recorded of it.
+async fn recorded(session: &Session, command_id: Uuid) -> Result<Option<Vec<Fact>>, Failure> {
+    let question = GetCommandRequest {
+        command_id: command_id.to_string(),
+    };
+    let answer = told(session, question).await?.ok();
+    Ok(answer.map(|it| books::facts(&it.events)))
+}
+
+/// What is wrong with a row that has an id of its own; `None` where nothing is recorded under that.
+pub(super) async fn of_named(
+    session: &Session,
+    movement: &Movement,
+    (command_id, unnamed): (Uuid, Option<Uuid>),
+    times: Times,
+) -> Result<Option<Vec<Wrong>>, Failure> {
+    let row_id = &movement.row_id;
+    if row_id.is_empty() {
+        return Ok(None);
+    }
+    let place = (movement.line, movement.number);
+    if let Some(facts) = recorded(session, command_id).await? {
+        let there = format!("row_id {row_id} is in the books already");
+        let changed = changed(movement, &facts, times);
+        let rule =
+            changed.map(|(differs, advice)| format!("{there}, but differs: {differs}; {advice}"));
+        return Ok(Some(rule.map(|it| (place, it)).into_iter().collect()));
+    }
+    let Some(unnamed) = unnamed else {
+        return Ok(None);
+    };
+    let rule = "says what was imported before without a row_id; leave its row_id out, so that it is not entered twice";
+    let there = recorded(session, unnamed).await?;
+    Ok(there.map(|_| vec![(place, rule.to_owned())]))
+}
+
+/// Where a row was changed since it was imported, and what to do.
+fn changed(movement: &Movement, facts: &[Fact], times: Times) -> Option<(String, String)> {
+    let (fact, differences) = books::differences(movement, facts, times)?;
+    let event_id = &fact.event_id;
+    let advice = if matches!(movement.command, Command::Receive(_)) {
+        mended(event_id)
+    } else {
+        format!(
+            "put the row back as it was, or take back what is there with keruen correct void {event_id}, and give the row \
+             another row_id"
+        )
+    };
+    (!differences.is_empty()).then(|| (differences.join("; "), advice))
+}
+
+/// What to do about a receipt.
+fn mended(event_id: &str) -> String {
+    format!(
+        "put the row back as it was; keruen correct receipt {event_id} and keruen correct batch {event_id} mend the books"
+    )
+}
+
+/// What is wrong with a movement that the server refused, in words for who has its row.
+pub(super) async fn of_refused(
+    session: &Session,
+    movement: &Movement,
+    refusal: &Status,
+    times: Times,
+) -> Result<String, Failure> {
+    let is_there = reason(refusal).is_some_and(|it| it.reason == BATCH_EXISTS);
+    let Command::Receive(request) = &movement.command else {
+        return Ok(explain(refusal));
+    };
+    let batch_id = request.lines.first().map_or("", |line| &line.batch_id);
+    if !is_there || batch_id.is_empty() {
+        return Ok(explain(refusal));
+    }
+    let Some(fact) = books::receipt_of(session, batch_id).await? else {
+        return Ok(format!(
+            "batch {batch_id} is in the books already, but not from a receipt; choose another batch_id"
+        ));
+    };
+    let facts = [fact];
+    let rule = match changed(movement, &facts, times) {
+        Some((differs, advice)) => {
+            format!("batch {batch_id} is in the books already, but differs: {differs}; {advice}")
+        }
+        None => format!(
+            "batch {batch_id} is in the books already as the row says it, but was not entered by it; leave the row out, or put \
+             back its row_id"
+        ),
+    };
+    Ok(rule)
+}
+
+/// What is wrong with a transfer whose shipment can't be requested: nothing where all of it that is there is as its rows say,
+/// and the rest can be entered. Of what is not there yet, the server is asked as far as it can tell.
+pub(super) async fn of_transfer(
+    session: &Session,
+    transfer: &Arc<Transfer>,
+    clocks: &Clocks,
+    refusal: Status,
+) -> Result<Vec<Wrong>, Failure> {
+    let [asked, sent] = transfer.departure();
+    let came = transfer.receipt().map(|(_, receipt)| receipt);
+    let left = (clocks.time(session, &sent).await?, sent.occurred_at());
+    let arrived = match &came {
+        Some(receipt) => (clocks.time(session, receipt).await?, receipt.occurred_at()),
+        None => (None, None),
+    };
+    let steps = [Some((&sent, left)), came.as_ref().map(|it| (it, arrived))];
+    let refused = if is_entered(session, &asked).await? {
+        next_refused(session, steps.into_iter().flatten()).await?
+    } else {
+        Some((&asked, refusal))
+    };
+    let Some((step, status)) = refused else {
+        return Ok(Vec::new());
+    };
+    if !is_about_the_row(&status) {
+        return Err(session.unanswered(status));
+    }
+    let facts = books::of_shipment(session, &transfer.shipment_id).await?;
+    Ok(transfer_changed(
+        transfer,
+        &facts,
+        (left, arrived),
+        (step, &status),
+    ))
+}
+
+/// The first step that is not there and can't be entered. What comes after one that can, can't be asked before that is there.
+async fn next_refused<'a>(
+    session: &Session,
+    steps: impl Iterator<Item = (&'a Movement, Times)>,
+) -> Result<Option<(&'a Movement, Status)>, Failure> {
+    for (step, times) in steps {
+        if !is_entered(session, step).await? {
+            let answer = step.validate(session, times.0).await?;
+            return Ok(answer.err().map(|status| (step, status)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a movement of a shipment was entered by the same rows. Its rows stand once in a file.
+async fn is_entered(session: &Session, movement: &Movement) -> Result<bool, Failure> {
+    let command_id = nth(movement.command.content(), 1);
+    Ok(recorded(session, command_id).await?.is_some())
+}
+
+fn transfer_changed(
+    transfer: &Transfer,
+    facts: &[Fact],
+    times: (Times, Times),
+    (step, refusal): (&Movement, &Status),
+) -> Vec<Wrong> {
+    if facts.is_empty() {
+        return vec![(transfer.place(), explain(refusal))];
+    }
+    let there = format!("shipment {} is in the books already", transfer.shipment_id);
+    let differences = books::differences_of_transfer(transfer, facts, times);
+    if differences.is_empty() {
+        let rest = match step.command {
+            Command::Arrive(_) => "leave received_at empty: its receipt was entered otherwise",
+            _ => "leave its rows out: it was entered otherwise",
+        };
+        let rule = format!("{there}, and the server says: {}; {rest}", explain(refusal));
+        return vec![(transfer.place(), rule)];
+    }
+    let is_about_the_receipt = differences
+        .iter()
+        .all(|(_, it)| it.starts_with("received_at "));
+    let mut back: Vec<String> = books::last_steps(facts)
+        .map(|event_id| format!("keruen correct void {event_id}"))
+        .collect();
+    let then = if is_about_the_receipt {
+        back.truncate(1);
+        "import the file again"
+    } else {
+        back.push(format!("keruen shipment cancel {}", transfer.shipment_id));
+        "give its rows another shipment_id"
+    };
+    let advice = format!(
+        "or take back what is there ({}) and {then}",
+        back.join(", ")
+    );
+    let told = differences.into_iter().map(|(place, differs)| {
+        let rule =
+            format!("{there}, but differs: {differs}; put its rows back as they were, {advice}");
+        (place, rule)
+    });
+    told.collect()
+}
