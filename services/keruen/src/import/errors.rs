@@ -13,6 +13,7 @@ const MAX_NOTED: usize = 10_000;
 #[derive(Debug)]
 pub struct Errors {
     place: String,
+    header_line: u64,
     found: Vec<(u64, String)>,
 }
 
@@ -21,6 +22,7 @@ impl Errors {
     pub fn new(place: &str) -> Self {
         Self {
             place: place.to_owned(),
+            header_line: 1,
             found: Vec::new(),
         }
     }
@@ -59,10 +61,16 @@ impl Errors {
         ));
     }
 
+    /// Says in which line the header stands, if not in the first one.
+    pub fn header_stands_at(&mut self, line: u64) {
+        self.header_line = line;
+    }
+
     /// Notes that the header is wrong.
     pub fn header(&mut self, rule: &str) {
+        let (place, line) = (&self.place, self.header_line);
         self.found
-            .push((1, format!("{}:1: header: {rule}", self.place)));
+            .push((line, format!("{place}:{line}: header: {rule}")));
     }
 
     /// Notes that a line is wrong, whatever row it may be.

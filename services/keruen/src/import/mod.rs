@@ -7,6 +7,7 @@
 mod counts;
 mod difference;
 mod donations;
+mod encoding;
 mod errors;
 mod facilities;
 mod items;
@@ -44,7 +45,7 @@ pub enum Kind {
 /// The file, and whether to enter it.
 #[derive(Args, Debug)]
 pub struct FileArgs {
-    /// CSV file with a header, in UTF-8; separated by commas or semicolons. - reads standard input
+    /// CSV file with a header, in UTF-8; separated by commas, semicolons or tabs. - reads standard input
     file: PathBuf,
     /// Check everything, enter nothing
     #[arg(long)]

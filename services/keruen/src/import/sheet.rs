@@ -7,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use super::errors::Errors;
+use super::{
+    encoding::{Lines, decode, delimiter},
+    errors::Errors,
+};
 use crate::client::failure::{Failure, one_line};
 
 /// The largest file.
@@ -131,23 +134,21 @@ pub fn parse(place: &str, bytes: &[u8], columns: &'static [Column]) -> Result<Sh
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .delimiter(delimiter(text))
+        .delimiter(delimiter(text).unwrap_or(b','))
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
-    let mut records = reader.records();
-    let header = if let Some(Ok(record)) = records.next() {
+    let lines = Lines::of(text.as_bytes());
+    let records = reader.records().filter_map(Result::ok);
+    let mut records = records.filter(|record| !is_blank(record));
+    let header = if let Some(record) = records.next() {
+        errors.header_stands_at(lines.begin(&record, text));
         header(&record, columns, &mut errors)
     } else {
         errors.header("the file is empty");
         Vec::new()
     };
-    let lines = Lines::of(text.as_bytes());
     let mut rows = Vec::new();
     for record in records {
-        let Ok(record) = record else { continue };
-        if record.iter().all(|field| field.trim().is_empty()) {
-            continue;
-        }
         if rows.len() == MAX_ROWS {
             errors.header(&format!(
                 "there are more than {MAX_ROWS} rows; split the file"
@@ -167,6 +168,11 @@ pub fn parse(place: &str, bytes: &[u8], columns: &'static [Column]) -> Result<Sh
     Ok(Sheet { rows })
 }
 
+/// Whether a record says nothing: programs write separators also where a line is empty.
+pub fn is_blank(record: &csv::StringRecord) -> bool {
+    record.iter().all(|field| field.trim().is_empty())
+}
+
 /// Notes fields that must say something and don't.
 pub fn note_empty(
     row: &Row,
@@ -180,58 +186,6 @@ pub fn note_empty(
     });
     for column in missing {
         errors.field(row, column.name, "is empty");
-    }
-}
-
-/// The text without a byte order mark; else the line and what is wrong there.
-fn decode(bytes: &[u8]) -> Result<&str, (u64, String)> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err((1, "this is UTF-16; save it as CSV in UTF-8".to_owned()));
-    }
-    std::str::from_utf8(bytes).map_err(|error| {
-        let valid = &bytes[..error.valid_up_to()];
-        let byte = bytes.get(valid.len()).copied().unwrap_or_default();
-        let rule = format!("byte 0x{byte:02X} is not UTF-8; save the file as CSV in UTF-8");
-        (Lines::of(valid).at(valid.len()), rule)
-    })
-}
-
-/// Where the lines of a text end.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    /// Lines end with LF or CRLF.
-    fn of(bytes: &[u8]) -> Self {
-        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        Self(ends.map(|(at, _)| at).collect())
-    }
-
-    /// The line, from 1, in which the byte at `offset` stands.
-    fn at(&self, offset: usize) -> u64 {
-        let before = self.0.partition_point(|end| *end < offset);
-        u64::try_from(before).unwrap_or(u64::MAX).saturating_add(1)
-    }
-
-    /// Where the record begins: empty lines before it are not its own.
-    fn begin(&self, record: &csv::StringRecord, text: &str) -> u64 {
-        let start = record.position().map_or(0, csv::Position::byte);
-        let start = usize::try_from(start).unwrap_or(0).min(text.len());
-        let blank = text.as_bytes()[start..]
-            .iter()
-            .take_while(|byte| matches!(byte, b'\n' | b'\r'))
-            .count();
-        self.at(start + blank)
-    }
-}
-
-/// What separates the fields: programs write semicolons where the comma is the decimal sign.
-pub fn delimiter(text: &str) -> u8 {
-    let header = text.lines().next().unwrap_or_default();
-    if header.contains(';') && !header.contains(',') {
-        b';'
-    } else {
-        b','
     }
 }
 
@@ -445,10 +399,31 @@ mod tests {
         let found = errors(parse("f.csv", b"id,quantity\nA,1\n\xcf\xf0,2\n", COLUMNS));
         assert_eq!(
             found,
-            ["f.csv:3: byte 0xCF is not UTF-8; save the file as CSV in UTF-8"]
+            ["f.csv:3: byte 0xCF is not UTF-8; save the file as \"CSV UTF-8\""]
         );
         let found = errors(parse("f.csv", b"\xff\xfei\0d\0", COLUMNS));
-        assert_eq!(found, ["f.csv:1: this is UTF-16; save it as CSV in UTF-8"]);
+        assert_eq!(
+            found,
+            ["f.csv:1: this is UTF-16, which Excel calls Unicode text; save it as \"CSV UTF-8\""]
+        );
+    }
+
+    #[test]
+    fn blank_lines_above_tabs_and_any_line_ends_change_nothing() {
+        let text = "\n , ,\n\nid,name,quantity\nA,\"One, two\",1\n,,\nB,,2\n";
+        let wanted = rows(text.as_bytes());
+        assert_eq!((wanted[0].0, wanted[1].0, wanted.len()), (5, 7, 2));
+        assert_eq!(wanted[0].2, "One, two");
+        let tabs = text.replace("One, two", "One; two").replace(',', "\t");
+        let tabs = tabs.replace("One; two", "One, two");
+        for text in [text, &tabs] {
+            for end in ["\n", "\r\n", "\r"] {
+                let text = text.replace('\n', end);
+                assert_eq!(rows(text.as_bytes()), wanted, "{text:?}");
+            }
+        }
+        let found = errors(parse("f.csv", b"\r\rid\tsize\rA\t1\r", COLUMNS));
+        assert!(found[0].starts_with("f.csv:3: header:"), "{found:?}");
     }
 
     #[test]

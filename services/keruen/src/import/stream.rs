@@ -2,12 +2,13 @@
 
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use super::{
+    encoding,
     errors::Errors,
     sheet::{self, Column, Row},
 };
@@ -16,7 +17,7 @@ use crate::client::failure::Failure;
 /// The most rows: the command ids of as many are known at once.
 pub const MAX_ROWS: usize = 1_000_000;
 /// The longest line, in bytes.
-const MAX_LINE_BYTES: u64 = 64 * 1024;
+const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// A file, as it was when it was first looked at.
 #[derive(Debug)]
@@ -36,8 +37,12 @@ pub struct Rows {
     columns: &'static [Column],
     header: Vec<Option<&'static str>>,
     delimiter: u8,
+    /// Where the header stands.
+    pub header_line: u64,
     line: u64,
     number: usize,
+    /// Whether the last line ended with CR: an LF that follows is no other line.
+    is_after_cr: bool,
 }
 
 fn wrong(place: &str, rule: &dyn std::fmt::Display) -> Failure {
@@ -81,8 +86,10 @@ impl Source {
             columns,
             header: Vec::new(),
             delimiter: b',',
+            header_line: 1,
             line: 0,
             number: 0,
+            is_after_cr: false,
         };
         rows.read_header()?;
         Ok(rows)
@@ -92,13 +99,25 @@ impl Source {
 impl Rows {
     fn read_header(&mut self) -> Result<(), Failure> {
         let mut errors = Errors::new(&self.place);
-        let first = self.read_line()?.unwrap_or_default();
-        let text = first.strip_prefix('\u{feff}').unwrap_or(&first);
-        self.delimiter = sheet::delimiter(text);
-        match self.record(text) {
-            Some(record) => self.header = sheet::header(&record, self.columns, &mut errors),
-            None => errors.header("the file is empty"),
+        let begin = self.reader.fill_buf();
+        let begin = begin.map_err(|error| wrong(&self.place, &error))?;
+        if let Some(rule) = encoding::foreign(begin) {
+            errors.line(1, rule);
+            return errors.check();
         }
+        while let Some(line) = self.read_line()? {
+            let text = line.strip_prefix('\u{feff}').unwrap_or(&line);
+            let Some(delimiter) = encoding::delimiter(text) else {
+                continue;
+            };
+            self.delimiter = delimiter;
+            self.header_line = self.line;
+            errors.header_stands_at(self.line);
+            let record = self.record(text).unwrap_or_default();
+            self.header = sheet::header(&record, self.columns, &mut errors);
+            return errors.check();
+        }
+        errors.header("the file is empty");
         errors.check()
     }
 
@@ -108,7 +127,7 @@ impl Rows {
             let Some(record) = self.record(&text) else {
                 continue;
             };
-            if record.iter().all(|field| field.trim().is_empty()) {
+            if sheet::is_blank(&record) {
                 continue;
             }
             self.number += 1;
@@ -122,21 +141,46 @@ impl Rows {
     /// No field holds a line break, so each line is a row.
     fn read_line(&mut self) -> Result<Option<String>, Failure> {
         let mut bytes = Vec::new();
-        let mut limited = (&mut self.reader).take(MAX_LINE_BYTES);
-        let read = limited.read_until(b'\n', &mut bytes);
-        read.map_err(|error| wrong(&self.place, &error))?;
-        if bytes.is_empty() {
+        let is_there = self.read_bytes(&mut bytes);
+        if !is_there.map_err(|error| wrong(&self.place, &error))? {
             return Ok(None);
         }
         self.line += 1;
         let place = format!("{}:{}", self.place, self.line);
-        if bytes.last() != Some(&b'\n') && bytes.len() as u64 == MAX_LINE_BYTES {
+        if bytes.len() > MAX_LINE_BYTES {
             let rule = format!("is longer than {MAX_LINE_BYTES} bytes");
             return Err(wrong(&place, &rule));
         }
-        let text = String::from_utf8(bytes);
-        text.map(Some)
-            .map_err(|_| wrong(&place, &"is not UTF-8; save the file as CSV in UTF-8"))
+        String::from_utf8(bytes).map(Some).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes().get(at).copied().unwrap_or_default();
+            wrong(&place, &encoding::not_utf_8(byte))
+        })
+    }
+
+    /// Reads up to the end of the line, or a little beyond what a line may hold. Answers whether there is one.
+    fn read_bytes(&mut self, line: &mut Vec<u8>) -> std::io::Result<bool> {
+        let mut is_there = false;
+        loop {
+            let mut bytes = self.reader.fill_buf()?;
+            if std::mem::take(&mut self.is_after_cr) && bytes.first() == Some(&b'\n') {
+                self.reader.consume(1);
+                bytes = self.reader.fill_buf()?;
+            }
+            if bytes.is_empty() || line.len() > MAX_LINE_BYTES {
+                return Ok(is_there);
+            }
+            is_there = true;
+            let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            line.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+            if let Some(end) = end {
+                self.is_after_cr = bytes[end] == b'\r';
+                self.reader.consume(end + 1);
+                return Ok(true);
+            }
+            let read = bytes.len();
+            self.reader.consume(read);
+        }
     }
 
     fn record(&self, text: &str) -> Option<csv::StringRecord> {

@@ -117,6 +117,7 @@ fn of_other(item_id: &str, goods: &Goods) -> Option<Wrong> {
 pub(super) fn look_through(source: &Source) -> Result<Contents, Failure> {
     let mut errors = Errors::new(&source.place);
     let mut movements = Movements::of(source)?;
+    errors.header_stands_at(movements.header_line());
     let mut contents = Contents::default();
     // Where each pair of facility and item first stands.
     let mut pairs: HashMap<(String, String), u64> = HashMap::new();

@@ -95,6 +95,11 @@ impl Movements {
         })
     }
 
+    /// Where the header stands.
+    pub(super) fn header_line(&self) -> u64 {
+        self.rows.header_line
+    }
+
     /// The next one that is right in itself; what is wrong with others is noted.
     pub(super) fn next(&mut self, errors: &mut Errors) -> Result<Option<Movement>, Failure> {
         if let Some(movement) = self.ready.pop_front() {

@@ -96,6 +96,27 @@ fn ids_follow_from_what_rows_say_and_from_how_often() {
 }
 
 #[test]
+fn rows_with_ids_of_their_own_leave_the_others_theirs() {
+    let header = "kind,occurred_at,facility_id,item_id,quantity,purpose,row_id\n";
+    let row = |row_id: &str| format!("use,2020-01-01,F,I,5,patient,{row_id}\n");
+    let ids = |rows: &[&str]| -> Vec<(Uuid, Option<Uuid>)> {
+        let mut ids = Ids::default();
+        let text: String = rows.iter().map(|it| row(it)).collect();
+        let movements = movements(&format!("{header}{text}"));
+        let both = movements.iter().map(|it| (ids.next(it), ids.unnamed(it)));
+        both.collect()
+    };
+    let before = ids(&["", ""]);
+    let mixed = ids(&["7", "", "8", ""]);
+    assert_eq!([mixed[1], mixed[3]], before[..]);
+    // What was imported without, and then was given an id, is found by what it would be without.
+    assert_eq!(mixed[0].1, Some(before[0].0));
+    assert_eq!(ids(&["", "8"])[1].1, Some(before[1].0));
+    let changed = movements(&format!("{header}{}", row("7").replace(",5,", ",6,")));
+    assert_eq!(changed[0].own_id(), Some(mixed[0].0));
+}
+
+#[test]
 fn what_is_wrong_is_told_by_line_and_column() {
     let text = "kind,occurred_at,facility_id,item_id,quantity,batch_id,donation_id,purpose,reason\n\
                 take,2020-01-01,F,I,5,,,,\n\
@@ -280,6 +301,48 @@ fn a_hundred_thousand_rows_are_looked_through_to_the_last() {
         found[0].contains(":100002: row 100001, column purpose"),
         "{found:?}"
     );
+}
+
+#[test]
+fn files_of_other_programs_are_read_alike_or_told_apart() {
+    let read = |text: &str| -> Vec<(u64, Command)> {
+        let all = movements(text).into_iter();
+        all.map(|it| (it.line, it.command)).collect()
+    };
+    let text = EXAMPLE.replacen('\n', "\n\n,,,\n", 1);
+    let text = format!("\u{feff}\n  \n,,,\n{text}");
+    let wanted = read(&text);
+    assert_eq!(
+        (wanted.first().map(|it| it.0), wanted.len() >= 7),
+        (Some(7), true)
+    );
+    for separator in [",", ";", "\t"] {
+        for end in ["\n", "\r\n", "\r"] {
+            let other = text.replace(',', separator).replace('\n', end);
+            assert_eq!(read(&other), wanted, "{separator:?} {end:?}");
+        }
+    }
+    let wrong = told(&text.replace("lot,", "lots,").replace('\n', "\r"));
+    assert!(wrong[0].contains(":4: header: unknown column"), "{wrong:?}");
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    // With and without a byte order mark.
+    for (bytes, says) in [
+        (&little[..], "UTF-16"),
+        (&little[2..], "UTF-16"),
+        (&big, "UTF-16"),
+        (&big[2..], "UTF-16"),
+        (b"PK\x03\x04 and so on", "workbook"),
+        (b"kind,\xcf\n", "0xCF is not UTF-8"),
+    ] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        let found = look_through(&Source::at(file.path()).unwrap());
+        let told = format!("{:?}", found.err());
+        assert!(told.contains(says) && told.contains("CSV UTF-8"), "{told}");
+    }
+    let long = format!("{EXAMPLE}{}\n", "x".repeat(70_000));
+    assert!(told(&long)[0].contains(":9: is longer than"));
 }
 
 #[test]
