@@ -42,6 +42,29 @@ impl Desk {
         self.node.cli([import.as_slice(), options].concat())
     }
 
+    /// How much of a shipment came, and how, in order of what was recorded.
+    fn outcomes(&self, shipment_id: &str) -> Vec<(i64, String)> {
+        let tag = format!("shipment:{shipment_id}");
+        let kind = "keruen.shipments.v1.ShipmentReceived";
+        let asked = ["events", "--tag", &tag, "--type", kind, "--format", "json"];
+        let events = self.node.cli(asked).success();
+        let events = events
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let units = events.flat_map(|event| event["data"]["units"].as_array().unwrap().clone());
+        let told = units.map(|it| {
+            let quantity = it["shipmentUnits"]["units"]["quantity"].as_str().unwrap();
+            let outcome = it["outcome"]
+                .as_str()
+                .unwrap()
+                .replace("RECEIPT_OUTCOME_", "");
+            (quantity.parse().unwrap(), outcome)
+        });
+        let mut told: Vec<_> = told.collect();
+        told.sort();
+        told
+    }
+
     async fn head(&self) -> u64 {
         history::head(&self.node.channel()).await
     }
@@ -154,17 +177,31 @@ async fn a_row_with_an_id_of_its_own_is_recognised_however_it_was_changed() {
     desk.node.cli(["check"]).success();
 }
 
-const TRANSFERS: &str = "kind,occurred_at,facility_id,item_id,quantity,batch_id,shipment_id,destination_id,custodian_id,received_at";
+const TRANSFERS: &str = "kind,occurred_at,facility_id,item_id,quantity,batch_id,shipment_id,destination_id,custodian_id,received_at,outcome";
+
+fn opened() -> String {
+    format!("{TRANSFERS}\nopen,2021-01-01,{NORTH},{MASK_A},500,B-0,,,,,\n")
+}
+
+/// A row of a transfer, and how that came, where it did not come well.
+fn row(quantity: i64, batch: &str, way: &str, received: &str) -> String {
+    let received = if received.contains(',') {
+        received.to_owned()
+    } else {
+        format!("{received},")
+    };
+    format!("transfer,2021-01-02,{NORTH},{MASK_A},{quantity},{batch},{way},{received}\n")
+}
+
+fn way(number: i32) -> String {
+    format!("S-{number},{HOSPITAL},{CARRIER}")
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_that_was_changed_is_told_before_anything_is_entered() {
     let desk = Desk::open().await;
-    let row = |quantity: i64, batch: &str, way: &str, received: &str| {
-        format!("transfer,2021-01-02,{NORTH},{MASK_A},{quantity},{batch},{way},{received}\n")
-    };
-    let way = |number: i32| format!("S-{number},{HOSPITAL},{CARRIER}");
     let there = "2021-01-03";
-    let head = format!("{TRANSFERS}\nopen,2021-01-01,{NORTH},{MASK_A},500,B-0,,,,\n");
+    let head = opened();
     let text = [
         head.clone(),
         row(5, "B-0", &way(1), there),
@@ -230,5 +267,54 @@ async fn a_transfer_that_was_changed_is_told_before_anything_is_entered() {
     .concat();
     let told = desk.import(&mended, &[]).success();
     assert!(told.contains("4 new, 2 already there"), "{told}");
+    desk.node.cli(["check"]).success();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_damaged_or_not_at_all_is_told_row_by_row() {
+    let desk = Desk::open().await;
+    let there = "2021-01-03";
+    let found = [
+        opened(),
+        row(50, "B-0", &way(6), "2021-01-03,damaged"),
+        row(60, "B-0", &way(6), "2021-01-03,missing"),
+        row(70, "", &way(6), there),
+        row(80, "B-0", &way(7), "2021-01-03,damaged"),
+        row(90, "B-0", &way(8), "2021-01-03,missing"),
+    ]
+    .concat();
+    for wanted in ["6 new, 0 already there", "0 new, 6 already there"] {
+        let told = desk.import(&found, &[]).success();
+        assert!(told.contains(wanted), "{told}");
+    }
+    assert_eq!(
+        desk.outcomes("S-6"),
+        [(50, "DAMAGED"), (60, "MISSING"), (70, "GOOD")].map(|it| (it.0, it.1.to_owned()))
+    );
+    assert_eq!(desk.outcomes("S-7"), [(80, "DAMAGED".to_owned())]);
+    let changed = found
+        .replace("2021-01-03,missing", "2021-01-03,damaged")
+        .replace(
+            "S-7,HOSPITAL,CARRIER,2021-01-03,damaged",
+            "S-7,HOSPITAL,CARRIER,2021-01-03,good",
+        );
+    let wanted = [
+        (":4: row 3:", r#"outcome is "missing" there and "damaged""#),
+        (":6: row 5:", r#"outcome is "damaged" there and "good""#),
+        (":7: row 6:", r#"outcome is "missing" there and "damaged""#),
+    ];
+    desk.refused(&changed, &wanted).await;
+    let wrong = [
+        row(1, "B-0", &way(11), ",damaged"),
+        row(1, "", &way(9), "2021-01-03,missing"),
+        row(1, "B-0", &way(10), "2021-01-03,surplus"),
+    ];
+    let wanted = [
+        (":2: row 1, column received_at:", "needs it"),
+        (":3: row 2, column batch_id:", "needs it"),
+        (":4: row 3, column outcome:", "good, damaged or missing"),
+    ];
+    let wrong = format!("{TRANSFERS}\n{}", wrong.concat());
+    desk.refused(&wrong, &wanted).await;
     desk.node.cli(["check"]).success();
 }

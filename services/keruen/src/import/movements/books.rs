@@ -1,5 +1,7 @@
 //! What the books say of something that is there already, beside what its rows say.
 
+use std::collections::HashSet;
+
 use keruen_domain::calendar;
 use keruen_proto::{
     Event,
@@ -11,7 +13,10 @@ use keruen_proto::{
         ReceivedLine, ReturnReason, StockUnits,
     },
     log::v1::{OccurredAt, Query, QueryItem, RecordedEvent, TimePrecision},
-    shipments::v1::{ShipmentDispatched, ShipmentReceived, ShipmentRequested, ShipmentUnits},
+    shipments::v1::{
+        ReceivedUnits, ShipmentDispatchVoided, ShipmentDispatched, ShipmentReceiptVoided,
+        ShipmentReceived, ShipmentRequested, ShipmentUnits,
+    },
 };
 use pbjson_types::Timestamp;
 
@@ -73,7 +78,7 @@ pub(super) async fn receipt_of(session: &Session, batch_id: &str) -> Result<Opti
     Ok(found.into_iter().next())
 }
 
-/// What was recorded of a shipment: how it was requested, left and was received.
+/// What was recorded of a shipment, and not taken back: how it was requested, left and was received.
 pub(super) async fn of_shipment(
     session: &Session,
     shipment_id: &str,
@@ -82,8 +87,22 @@ pub(super) async fn of_shipment(
         ShipmentRequested::TYPE,
         ShipmentDispatched::TYPE,
         ShipmentReceived::TYPE,
+        ShipmentDispatchVoided::TYPE,
+        ShipmentReceiptVoided::TYPE,
     ];
-    tagged(session, format!("shipment:{shipment_id}"), &types).await
+    let mut facts = tagged(session, format!("shipment:{shipment_id}"), &types).await?;
+    let taken_back: HashSet<String> = facts.iter().filter_map(taken_back).collect();
+    facts.retain(|fact| !taken_back.contains(&fact.event_id));
+    Ok(facts)
+}
+
+/// The event that another one takes back.
+fn taken_back(fact: &Fact) -> Option<String> {
+    match &fact.event {
+        Event::ShipmentDispatchVoided(event) => Some(event.corrects_event_id.clone()),
+        Event::ShipmentReceiptVoided(event) => Some(event.corrects_event_id.clone()),
+        _ => None,
+    }
 }
 
 /// Where books and rows differ, column by column.
@@ -263,7 +282,7 @@ pub(super) fn differences_of_transfer(
 ) -> Vec<Wrong> {
     let mut heads = Differences::default();
     let mut wrong = Vec::new();
-    let (mut received, mut dispatched) = (None, None);
+    let mut received = Vec::new();
     for fact in there {
         match &fact.event {
             Event::ShipmentRequested(event) => {
@@ -277,18 +296,18 @@ pub(super) fn differences_of_transfer(
                 );
                 wrong.extend(of_lines(transfer, event));
             }
-            // What was taken back stands before what is true.
-            Event::ShipmentDispatched(event) => dispatched = Some(event),
-            Event::ShipmentReceived(_) => received = Some(fact),
+            Event::ShipmentDispatched(event) => {
+                heads.exact("custodian_id", &event.custodian_id, &transfer.custodian_id);
+                wrong.extend(of_units(transfer, event));
+            }
+            Event::ShipmentReceived(event) => received.push((fact, event)),
             _ => {}
         }
     }
-    if let Some(event) = dispatched {
-        heads.exact("custodian_id", &event.custodian_id, &transfer.custodian_id);
-        wrong.extend(of_units(transfer, event));
-    }
-    if let (Some(fact), Some((_, precision))) = (received, transfer.received) {
+    if let (Some((fact, _)), Some((_, precision))) = (received.first(), transfer.received) {
         heads.time("received_at", &fact.occurred_at, (came, precision));
+        let units = received.iter().flat_map(|(_, event)| &event.units);
+        wrong.extend(of_outcomes(transfer, &units.collect::<Vec<_>>()));
     }
     let heads = (transfer.place(), heads.0.join("; "));
     let mut all = vec![heads];
@@ -338,12 +357,45 @@ fn of_units(transfer: &Transfer, event: &ShipmentDispatched) -> Vec<Wrong> {
     rows.collect()
 }
 
-/// The events by which a shipment was received and left, as far as they are there: the last one first, as it must be taken back.
-pub(super) fn last_steps(there: &[Fact]) -> impl Iterator<Item = &str> {
-    let last = |is_it: fn(&Event) -> bool| there.iter().rfind(|fact| is_it(&fact.event));
-    let steps = [
-        last(|event| matches!(event, Event::ShipmentReceived(_))),
-        last(|event| matches!(event, Event::ShipmentDispatched(_))),
-    ];
-    steps.into_iter().flatten().map(|fact| &*fact.event_id)
+/// How what left came, row by row. What expired is not told by a row.
+fn of_outcomes(transfer: &Transfer, there: &[&ReceivedUnits]) -> Vec<Wrong> {
+    let good = ReceiptOutcome::Good.into();
+    let rows = transfer.goods.iter().zip(&transfer.lines);
+    let rows = rows.map(|(goods, row)| {
+        let of_line = |it: &&&ReceivedUnits| {
+            let units = it.shipment_units.as_ref();
+            units.is_some_and(|units| units.line == row.line)
+        };
+        let outcomes = there.iter().filter(of_line).map(|it| match it.outcome() {
+            ReceiptOutcome::Expired => good,
+            _ => it.outcome,
+        });
+        let outcomes: Vec<String> = outcomes.map(word::field::<ReceiptOutcome>).collect();
+        let found = transfer.found.iter().find(|it| it.line == row.line);
+        let here = found.map_or(good, |it| it.outcome);
+        let mut differences = Differences::default();
+        let here = word::field::<ReceiptOutcome>(here);
+        // What is not there yet is still to come.
+        differences.stated(
+            "outcome",
+            &distinct(&outcomes),
+            if outcomes.is_empty() { "" } else { &here },
+        );
+        (goods.place(), differences.0.join("; "))
+    });
+    rows.collect()
+}
+
+/// The events to take back so that a shipment is under way again, or, where it is not about its receipts alone, in the store:
+/// the last one first.
+pub(super) fn steps_to_take_back(
+    there: &[Fact],
+    is_about_receipts: bool,
+) -> impl Iterator<Item = &str> {
+    let steps = there.iter().rev().filter(move |fact| match fact.event {
+        Event::ShipmentReceived(_) => true,
+        Event::ShipmentDispatched(_) => !is_about_receipts,
+        _ => false,
+    });
+    steps.map(|fact| &*fact.event_id)
 }

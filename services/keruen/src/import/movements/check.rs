@@ -171,7 +171,7 @@ pub(super) async fn check_all(
     let bar = progress("checking", contents.rows);
     let mut errors = Errors::new(&source.place);
     let mut movements = Movements::of(source)?;
-    let (mut ids, mut shapes) = (Ids::default(), HashSet::new());
+    let mut ids = Ids::default();
     let known = Known::default();
     loop {
         let mut new = Vec::with_capacity(CHECKED);
@@ -184,14 +184,13 @@ pub(super) async fn check_all(
             bar.inc(movement.rows as u64);
             let ids = (ids.next(&movement), ids.unnamed(&movement));
             // What has an id of its own is there or not, whatever others like it are.
-            let is_new = shapes.insert(movement.shape());
-            if is_new || movement.own_id().is_some() {
-                new.push((movement, ids, is_new));
+            if !movement.row_id.is_empty() || known.is_new(movement.shape()) {
+                new.push((movement, ids));
             }
         }
         let known = &known;
         let mut checks = stream::iter(new.into_iter().take_while(|_| !stop.is_set()))
-            .map(|(movement, ids, is_new)| async move {
+            .map(|(movement, ids)| async move {
                 let times = (
                     clocks.time(session, &movement).await?,
                     movement.occurred_at(),
@@ -199,11 +198,13 @@ pub(super) async fn check_all(
                 let there = repetition::of_named(session, &movement, ids, times).await?;
                 match there {
                     Some(wrong) => Ok(wrong),
-                    None if is_new => {
+                    None if !movement.row_id.is_empty() && !known.is_new(movement.shape()) => {
+                        Ok(Vec::new())
+                    }
+                    None => {
                         let command = (ids.0, times);
                         check(session, &movement, command, contents, (known, clocks)).await
                     }
-                    None => Ok(Vec::new()),
                 }
             })
             .buffered(CONCURRENCY);
@@ -228,6 +229,8 @@ pub(super) async fn check_all(
 /// What the server answered, so that it is asked once about each thing.
 #[derive(Default)]
 struct Known {
+    /// Shapes of movements that it was asked about.
+    shapes: Mutex<HashSet<u64>>,
     /// Items of batches, or why there are none.
     batches: Mutex<HashMap<String, Result<String, String>>>,
     /// Whether units of an item have serial numbers, or why that is not known.
@@ -237,6 +240,11 @@ struct Known {
 }
 
 impl Known {
+    /// Whether nothing of this shape was asked about; now it is.
+    fn is_new(&self, shape: u64) -> bool {
+        locked(&self.shapes).insert(shape)
+    }
+
     /// What is disposed of or given back is sent without its item, so that the server can't refuse a wrong one.
     async fn wrong_batch(
         &self,

@@ -125,7 +125,7 @@ const COLUMNS: &[Column] = &[
     Column {
         name: "outcome",
         required: false,
-        about: "What was found of what was received: good (if empty), damaged, missing, surplus, wrong, expired",
+        about: "What was found of what was received: good (if empty), damaged, missing, surplus, wrong or expired; of a transfer, good, damaged or missing",
     },
     Column {
         name: "row_id",
@@ -174,6 +174,7 @@ const KINDS: [(&str, usize, &[&str]); 6] = [
             "batch_id",
             "owner_id",
             "serial_numbers",
+            "outcome",
         ],
     ),
     (
@@ -205,7 +206,7 @@ pub fn help() -> String {
          row_id, a batch that was received or a shipment tells which one it is; any other is entered beside the first, which \
          keruen correct void takes back. Rows that were imported without a row_id keep having none.\n\n\
          A transfer is a shipment that was requested, left and was received, without an allocation; rows below each other \
-         with the same shipment_id are one, 20 at most, which was sent and received as a whole. It is received before the \
+         with the same shipment_id are one, 20 at most, which was sent and received as a whole, though its outcome is told row by row. It is received before the \
          first row that is as late as received_at. Equipment is named by its serial numbers; whether it was in the store from \
          which it was sent is told only as its row is entered. Without received_at it stays on its way, until it is filled in \
          and the file imported again, or keruen shipment receive, report-loss and accept-loss-act settle that. Who approved and who signed is not told, since nobody asked then: \

@@ -124,42 +124,43 @@ pub(super) async fn of_transfer(
     refusal: Status,
 ) -> Result<Vec<Wrong>, Failure> {
     let [asked, sent] = transfer.departure();
-    let came = transfer.receipt().map(|(_, receipt)| receipt);
+    let receipts: Vec<Movement> = transfer.receipts().into_iter().map(|it| it.1).collect();
     let left = (clocks.time(session, &sent).await?, sent.occurred_at());
-    let arrived = match &came {
+    let came = match receipts.first() {
         Some(receipt) => (clocks.time(session, receipt).await?, receipt.occurred_at()),
         None => (None, None),
     };
-    let steps = [Some((&sent, left)), came.as_ref().map(|it| (it, arrived))];
-    let refused = if is_entered(session, &asked).await? {
-        next_refused(session, steps.into_iter().flatten()).await?
+    let steps = receipts.iter().map(|receipt| (receipt, came));
+    let steps = [(&sent, left)].into_iter().chain(steps);
+    let missing = if is_entered(session, &asked).await? {
+        first_missing(session, steps).await?
     } else {
-        Some((&asked, refusal))
+        Some((&asked, Some(refusal)))
     };
-    let Some((step, status)) = refused else {
+    let Some((step, refusal)) = missing else {
         return Ok(Vec::new());
     };
-    if !is_about_the_row(&status) {
-        return Err(session.unanswered(status));
+    if let Some(status) = refusal.as_ref().filter(|it| !is_about_the_row(it)) {
+        return Err(session.unanswered(status.clone()));
+    }
+    if refusal.is_none() && !matches!(step.command, Command::Arrive(_)) {
+        return Ok(Vec::new());
     }
     let facts = books::of_shipment(session, &transfer.shipment_id).await?;
-    Ok(transfer_changed(
-        transfer,
-        &facts,
-        (left, arrived),
-        (step, &status),
-    ))
+    let times = (left, came);
+    Ok(transfer_changed(transfer, &facts, times, (step, refusal)))
 }
 
-/// The first step that is not there and can't be entered. What comes after one that can, can't be asked before that is there.
-async fn next_refused<'a>(
+/// The first step that is not there, and why it can't be entered, if it can't. What comes after it can't be asked before that is
+/// there.
+async fn first_missing<'a>(
     session: &Session,
     steps: impl Iterator<Item = (&'a Movement, Times)>,
-) -> Result<Option<(&'a Movement, Status)>, Failure> {
+) -> Result<Option<(&'a Movement, Option<Status>)>, Failure> {
     for (step, times) in steps {
         if !is_entered(session, step).await? {
             let answer = step.validate(session, times.0).await?;
-            return Ok(answer.err().map(|status| (step, status)));
+            return Ok(Some((step, answer.err())));
         }
     }
     Ok(None)
@@ -171,14 +172,18 @@ async fn is_entered(session: &Session, movement: &Movement) -> Result<bool, Fail
     Ok(recorded(session, command_id).await?.is_some())
 }
 
+/// Where a shipment that is there is not as its rows say, and what to do. What is missing of it may turn up, and so the server
+/// would not always refuse to receive it once more.
 fn transfer_changed(
     transfer: &Transfer,
     facts: &[Fact],
     times: (Times, Times),
-    (step, refusal): (&Movement, &Status),
+    (step, refusal): (&Movement, Option<Status>),
 ) -> Vec<Wrong> {
+    let refusal = refusal.as_ref().map(explain);
     if facts.is_empty() {
-        return vec![(transfer.place(), explain(refusal))];
+        let wrong = refusal.map(|rule| (transfer.place(), rule));
+        return wrong.into_iter().collect();
     }
     let there = format!("shipment {} is in the books already", transfer.shipment_id);
     let differences = books::differences_of_transfer(transfer, facts, times);
@@ -187,17 +192,17 @@ fn transfer_changed(
             Command::Arrive(_) => "leave received_at empty: its receipt was entered otherwise",
             _ => "leave its rows out: it was entered otherwise",
         };
-        let rule = format!("{there}, and the server says: {}; {rest}", explain(refusal));
-        return vec![(transfer.place(), rule)];
+        let rule = refusal.map(|it| format!("{there}, and the server says: {it}; {rest}"));
+        let wrong = rule.map(|rule| (transfer.place(), rule));
+        return wrong.into_iter().collect();
     }
     let is_about_the_receipt = differences
         .iter()
-        .all(|(_, it)| it.starts_with("received_at "));
-    let mut back: Vec<String> = books::last_steps(facts)
+        .all(|(_, it)| it.starts_with("received_at ") || it.starts_with("outcome "));
+    let mut back: Vec<String> = books::steps_to_take_back(facts, is_about_the_receipt)
         .map(|event_id| format!("keruen correct void {event_id}"))
         .collect();
     let then = if is_about_the_receipt {
-        back.truncate(1);
         "import the file again"
     } else {
         back.push(format!("keruen shipment cancel {}", transfer.shipment_id));

@@ -50,7 +50,7 @@ pub(super) struct Movements {
     ahead: Option<Entry>,
     ready: VecDeque<Movement>,
     receipts: BTreeMap<(Time, u64), Movement>,
-    transfers: u64,
+    received: u64,
 }
 
 /// What rows say together.
@@ -91,7 +91,7 @@ impl Movements {
             ahead: None,
             ready: VecDeque::new(),
             receipts: BTreeMap::new(),
-            transfers: 0,
+            received: 0,
         })
     }
 
@@ -121,9 +121,9 @@ impl Movements {
 
     fn take_up(&mut self, transfer: &Arc<Transfer>) {
         self.ready.extend(transfer.departure());
-        if let Some((time, receipt)) = transfer.receipt() {
-            self.transfers += 1;
-            let key = ((time.seconds, time.nanos), self.transfers);
+        for (time, receipt) in transfer.receipts() {
+            self.received += 1;
+            let key = ((time.seconds, time.nanos), self.received);
             self.receipts.insert(key, receipt);
         }
         if self.receipts.len() > MAX_RECEIPTS {

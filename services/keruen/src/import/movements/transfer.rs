@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use keruen_proto::shipments::v1::{
-    DispatchShipmentRequest, ReceiveShipmentRequest, RequestShipmentRequest, ShipmentLine,
-    ShipmentPick,
+use keruen_proto::{
+    inventory::v1::ReceiptOutcome,
+    shipments::v1::{
+        DispatchShipmentRequest, ReceiveShipmentRequest, RequestShipmentRequest, ShipmentLine,
+        ShipmentPick, ShipmentReceiptLine,
+    },
 };
 use pbjson_types::Timestamp;
 
@@ -13,7 +16,10 @@ use super::{
     command::{Command, Goods, Movement, When},
     row::{MAX_LINES, serial_numbers},
 };
-use crate::import::{errors::Errors, sheet::Row};
+use crate::{
+    import::{errors::Errors, sheet::Row},
+    render::word,
+};
 
 /// The rows of a shipment.
 #[derive(Clone, Debug)]
@@ -27,6 +33,8 @@ pub(super) struct Transfer {
     pub(super) goods: Vec<Goods>,
     pub(super) lines: Vec<ShipmentLine>,
     pub(super) units: Vec<ShipmentPick>,
+    /// What was found of those that did not come well.
+    pub(super) found: Vec<ShipmentReceiptLine>,
     /// Dates as they stand in the first row.
     told: [String; 2],
 }
@@ -67,6 +75,7 @@ pub(super) fn of(
         errors.field(row, "serial_numbers", &rule);
         return None;
     }
+    let found = found(row, (quantity, &serial_numbers), errors);
     Some(Transfer {
         shipment_id: row.string("shipment_id"),
         origin_id,
@@ -89,7 +98,40 @@ pub(super) fn of(
             quantity,
             serial_numbers,
         }],
+        found: found.into_iter().collect(),
         told: ["occurred_at", "received_at"].map(|column| row.string(column)),
+    })
+}
+
+/// What was found of what a row sent, where it did not come well. The server knows by its date what had expired.
+fn found(
+    row: &Row,
+    (quantity, serial_numbers): (i64, &[String]),
+    errors: &mut Errors,
+) -> Option<ShipmentReceiptLine> {
+    let outcome = row.parse("outcome", errors, |text| match word::parse(text)? {
+        outcome @ (ReceiptOutcome::Good | ReceiptOutcome::Damaged | ReceiptOutcome::Missing) => {
+            Ok(outcome)
+        }
+        _ => Err(format!(
+            "must be good, damaged or missing, of a transfer; found {text:?}"
+        )),
+    });
+    let outcome = outcome.filter(|it| *it != ReceiptOutcome::Good)?;
+    for column in ["received_at", "batch_id"] {
+        if row.text(column).is_empty() {
+            let word = word::of(outcome);
+            errors.field(row, column, &format!("is empty; \"{word}\" needs it"));
+        }
+    }
+    Some(ShipmentReceiptLine {
+        line: 1,
+        batch_id: row.string("batch_id"),
+        owner_id: row.string("owner_id"),
+        quantity,
+        outcome: outcome.into(),
+        serial_numbers: serial_numbers.to_vec(),
+        ..Default::default()
     })
 }
 
@@ -129,6 +171,9 @@ impl Transfer {
         let units = next.units.iter().cloned();
         self.units
             .extend(units.map(|it| ShipmentPick { line, ..it }));
+        let found = next.found.iter().cloned();
+        self.found
+            .extend(found.map(|it| ShipmentReceiptLine { line, ..it }));
         self.goods.extend(next.goods.iter().cloned());
         true
     }
@@ -171,18 +216,33 @@ impl Transfer {
         ]
     }
 
-    /// What happened where it was received, and when; `None` where nobody knows of that.
-    pub(super) fn receipt(self: &Arc<Self>) -> Option<(Timestamp, Movement)> {
-        let (time, precision) = self.received?;
-        let received = ReceiveShipmentRequest {
-            occurred_at: Some(time),
-            occurred_at_precision: precision.into(),
-            shipment_id: self.shipment_id.clone(),
-            ..Default::default()
+    /// What happened where it was received, and when; none where nobody knows of that. What did not come well is told first,
+    /// and then the rest has come.
+    pub(super) fn receipts(self: &Arc<Self>) -> Vec<(Timestamp, Movement)> {
+        let Some((time, precision)) = self.received else {
+            return Vec::new();
         };
-        let rows = self.lines.len();
-        let movement = self.movement(&self.destination_id, rows, Command::Arrive(received));
-        Some((time, movement))
+        let mut receipts = Vec::new();
+        let mut receive = |lines: &[ShipmentReceiptLine], rows: usize| {
+            let received = ReceiveShipmentRequest {
+                occurred_at: Some(time),
+                occurred_at_precision: precision.into(),
+                shipment_id: self.shipment_id.clone(),
+                lines: lines.to_vec(),
+                ..Default::default()
+            };
+            let receipt = self.movement(&self.destination_id, rows, Command::Arrive(received));
+            receipts.push((time, receipt));
+        };
+        // A row is entered once all of it is.
+        let rest = self.lines.len() - self.found.len();
+        if !self.found.is_empty() {
+            receive(&self.found, self.found.len());
+        }
+        if rest > 0 {
+            receive(&[], rest);
+        }
+        receipts
     }
 
     fn movement(self: &Arc<Self>, facility_id: &str, rows: usize, command: Command) -> Movement {
