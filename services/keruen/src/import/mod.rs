@@ -1,8 +1,8 @@
 //! `keruen import`: many facilities, items, donations, counts or movements from a CSV file.
 //!
 //! Every row is checked, by itself, against the others and against the server, before the first one is entered; if any
-//! is wrong, none is. The command id of a row follows from its content, so that an import that broke off, or is
-//! repeated, goes on without entering anything twice.
+//! is wrong, none is. The command id of a row follows from its content, or from what the user's own books call it, so that
+//! an import that broke off, or is repeated, goes on without entering anything twice.
 
 mod counts;
 mod difference;

@@ -2,7 +2,7 @@
 //! ago.
 //!
 //! The file is read three times, row by row: for its form, for what only the server knows, and to enter it. What is kept of
-//! it in memory are the ids of its batches, shipments, facilities and items, the time zones of facilities, a hash for each
+//! it in memory are the ids of its batches, shipments, rows, facilities and items, the time zones of facilities, a hash for each
 //! command, and those shipments whose receipt is still to come.
 
 mod books;
@@ -125,12 +125,12 @@ const COLUMNS: &[Column] = &[
     Column {
         name: "outcome",
         required: false,
-        about: "What was found of what was received: good (if empty), damaged, missing, surplus, wrong or expired; of a transfer, good, damaged or missing",
+        about: "How it came: good (if empty), damaged, missing, surplus, wrong or expired",
     },
     Column {
         name: "row_id",
         required: false,
-        about: "What your own books call the row, once for each kind and facility: by it a changed row is recognised",
+        about: "What your own books call the row: by it the row is recognised once changed",
     },
 ];
 
@@ -204,9 +204,9 @@ pub fn help() -> String {
          shipment that is there: those are entered together. What is in the books already is recognised by its row_id, \
          else by all that its row says. A row that is changed afterwards is refused, with what differs and what to do, where a \
          row_id, a batch that was received or a shipment tells which one it is; any other is entered beside the first, which \
-         keruen correct void takes back. Rows that were imported without a row_id keep having none.\n\n\
+         keruen correct void takes back. A row_id stands once for each kind and facility; rows that were imported without one keep having none.\n\n\
          A transfer is a shipment that was requested, left and was received, without an allocation; rows below each other \
-         with the same shipment_id are one, 20 at most, which was sent and received as a whole, though its outcome is told row by row. It is received before the \
+         with the same shipment_id are one, 20 at most, which was sent and received as a whole, though each row says how it came: good, damaged or missing. It is received before the \
          first row that is as late as received_at. Equipment is named by its serial numbers; whether it was in the store from \
          which it was sent is told only as its row is entered. Without received_at it stays on its way, until it is filled in \
          and the file imported again, or keruen shipment receive, report-loss and accept-loss-act settle that. Who approved and who signed is not told, since nobody asked then: \
