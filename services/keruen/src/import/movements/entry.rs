@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -47,22 +47,24 @@ const ID_REUSED: &str = "COMMAND_ID_REUSED";
 pub(super) struct Entered {
     new: AtomicUsize,
     known: AtomicUsize,
+    /// Whether the last one was there already, so that the next one may be as well.
+    is_repeated: AtomicBool,
 }
 
 impl Entered {
     /// Counts a movement that was recorded at a position, where the log went up to another one before.
     fn count(&self, movement: &Movement, position: u64, before: u64) {
-        let rows = if position > before {
-            &self.new
-        } else {
-            &self.known
-        };
-        rows.fetch_add(movement.rows, Ordering::Relaxed);
+        if position <= before {
+            return self.count_known(movement);
+        }
+        self.new.fetch_add(movement.rows, Ordering::Relaxed);
+        self.is_repeated.store(false, Ordering::Relaxed);
     }
 
-    /// Counts a movement that somebody else has entered.
-    fn count_of_others(&self, movement: &Movement) {
+    /// Counts a movement that was there, whoever has entered it.
+    fn count_known(&self, movement: &Movement) {
         self.known.fetch_add(movement.rows, Ordering::Relaxed);
+        self.is_repeated.store(true, Ordering::Relaxed);
     }
 
     fn rows(&self) -> usize {
@@ -116,6 +118,17 @@ pub(super) async fn enter_all(
             if stop.is_set() {
                 return;
             }
+            // To ask costs the server far less than to answer a command once more as it did at first.
+            if entered.is_repeated.load(Ordering::Relaxed) {
+                match is_there(session, source, (&movement, command_id), clocks).await {
+                    Ok(true) => {
+                        entered.count_known(&movement);
+                        return bar.inc(movement.rows as u64);
+                    }
+                    Ok(false) => {}
+                    Err(error) => return fail(error),
+                }
+            }
             let entering = async {
                 let time = clocks.time(session, &movement).await?;
                 movement.enter(session, command_id, time).await
@@ -126,9 +139,9 @@ pub(super) async fn enter_all(
                     bar.inc(movement.rows as u64);
                 }
                 Ok(Err(status)) if reason(&status).is_some_and(|it| it.reason == ID_REUSED) => {
-                    match changed(session, source, (&movement, command_id), clocks).await {
-                        Ok(()) => {
-                            entered.count_of_others(&movement);
+                    match is_there(session, source, (&movement, command_id), clocks).await {
+                        Ok(_) => {
+                            entered.count_known(&movement);
                             bar.inc(movement.rows as u64);
                         }
                         Err(error) => fail(error),
@@ -174,24 +187,28 @@ pub(super) async fn enter_all(
     Ok(entered)
 }
 
-/// Fails where a row was entered meanwhile that says something else under the same id. Without an id of its own it can't: that
-/// is made of all that it says, and only who says so is another one.
-async fn changed(
+/// Whether a movement was entered before. Fails where that was meanwhile, and its row says something else under the same id.
+/// Without an id of its own it can't: that is made of all that it says, and only who says so may be another one.
+async fn is_there(
     session: &Session,
     source: &Source,
     (movement, command_id): (&Movement, Uuid),
     clocks: &Clocks,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
+    if movement.row_id.is_empty() {
+        return repetition::is_recorded(session, command_id).await;
+    }
     let times = (
         clocks.time(session, movement).await?,
         movement.occurred_at(),
     );
-    let wrong = repetition::of_named(session, movement, (command_id, None), times).await?;
+    let there = repetition::of_named(session, movement, (command_id, None), times).await?;
     let mut errors = Errors::new(&source.place);
-    for ((line, number), rule) in wrong.into_iter().flatten() {
-        errors.note(line, number, None, &rule);
+    for ((line, number), rule) in there.iter().flatten() {
+        errors.note(*line, *number, None, rule);
     }
-    errors.check()
+    errors.check()?;
+    Ok(there.is_some())
 }
 
 /// What became of a movement that had been found right.

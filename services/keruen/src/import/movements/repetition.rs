@@ -33,6 +33,11 @@ async fn recorded(session: &Session, command_id: Uuid) -> Result<Option<Vec<Fact
     Ok(answer.map(|it| books::facts(&it.events)))
 }
 
+/// Whether something is recorded of a command.
+pub(super) async fn is_recorded(session: &Session, command_id: Uuid) -> Result<bool, Failure> {
+    Ok(recorded(session, command_id).await?.is_some())
+}
+
 /// What is wrong with a row that has an id of its own; `None` where nothing is recorded under that.
 pub(super) async fn of_named(
     session: &Session,
@@ -169,7 +174,7 @@ async fn first_missing<'a>(
 /// Whether a movement of a shipment was entered by the same rows. Its rows stand once in a file.
 async fn is_entered(session: &Session, movement: &Movement) -> Result<bool, Failure> {
     let command_id = nth(movement.command.content(), 1);
-    Ok(recorded(session, command_id).await?.is_some())
+    is_recorded(session, command_id).await
 }
 
 /// Where a shipment that is there is not as its rows say, and what to do. What is missing of it may turn up, and so the server
