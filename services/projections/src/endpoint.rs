@@ -34,6 +34,7 @@ use crate::{
     lot::LotQuery,
     past::{self, Past},
     refusal::Refusal,
+    report::recorded::append_end,
     stock::StockQuery,
     trace::TraceQuery,
     views::{Keeper, Views},
@@ -146,7 +147,10 @@ impl StockEndpoint {
         fields.finish()?;
         let known_at = match known_at_us {
             Some(time_us) => Some(self.recorded_by(time_us).await?),
-            None => Some(asked.known_at_position).filter(|position| *position > 0),
+            None if asked.known_at_position > 0 => {
+                Some(append_end(&self.log, asked.known_at_position).await?)
+            }
+            None => None,
         };
         let mut known_by_us = known_at_us;
         if let Some(position) = known_at {

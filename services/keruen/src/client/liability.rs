@@ -1,13 +1,14 @@
 //! Who is liable for what, and for how much.
 
 use clap::{Args, Subcommand};
-use keruen_proto::stock::v1::ListLiabilityRequest;
+use keruen_proto::stock::v1::{ListLiabilityRequest, ListLiabilityResponse};
 use pbjson_types::Timestamp;
 
 use crate::client::{
     failure::Failure,
     mutation::ListArgs,
-    session::Session,
+    reflected::tell_known_at,
+    session::{Session, tell_of_more},
     value::{self, Instant},
 };
 
@@ -87,6 +88,12 @@ impl Verb {
             min_position: args.list.min_position,
             ..Default::default()
         };
-        session.list(request, args.list.limit).await
+        let mut known_at = 0;
+        let see = |answer: &ListLiabilityResponse| known_at = answer.known_at_position;
+        let (rows, more) = session.pages_seen(request, args.list.limit, see).await?;
+        session.output().listed(&rows)?;
+        tell_known_at(known_at_position, known_at);
+        tell_of_more(more, args.list.limit);
+        Ok(())
     }
 }

@@ -47,9 +47,36 @@ impl Reflected {
     }
 }
 
+/// What to say where what was known at a position was asked for, and that stands within what was recorded at once.
+pub fn tell_known_at(asked: u64, known_at: u64) {
+    if let Some(line) = known_at_later(asked, known_at) {
+        anstream::eprintln!("{line}");
+    }
+}
+
+fn known_at_later(asked: u64, known_at: u64) -> Option<String> {
+    (asked > 0 && known_at > asked).then(|| {
+        format!(
+            "as known at position {known_at}: what is recorded from {asked} to there became known at once"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_asks_for_a_part_of_what_became_known_at_once_is_told_of_all() {
+        let line = known_at_later(40, 42).unwrap();
+        assert!(
+            line.contains("at position 42") && line.contains("from 40"),
+            "{line}"
+        );
+        for (asked, known_at) in [(42, 42), (0, 42), (0, 0)] {
+            assert_eq!(known_at_later(asked, known_at), None);
+        }
+    }
 
     fn standing(state: ViewState, position: u64) -> Standing {
         Standing {

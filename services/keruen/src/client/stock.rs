@@ -20,6 +20,7 @@ use crate::{
         failure::Failure,
         give_back, hold, line,
         mutation::{ListArgs, MutationArgs, TermsArgs},
+        reflected::tell_known_at,
         region,
         session::{Session, tell_of_more},
         title,
@@ -521,8 +522,12 @@ async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
         min_position: filter.list.min_position,
         ..Default::default()
     };
-    let mut untold = BTreeSet::new();
-    let see = |answer: &ListStockResponse| untold.extend(answer.untold_counters.iter().cloned());
+    let (mut untold, mut known_at) = (BTreeSet::new(), 0);
+    let asked_at = request.known_at_position;
+    let see = |answer: &ListStockResponse| {
+        untold.extend(answer.untold_counters.iter().cloned());
+        known_at = answer.known_at_position;
+    };
     let (stock, more) = session.pages_seen(request, filter.list.limit, see).await?;
     let mut output = session.output();
     rows::print(&mut output, &stock, &by, in_hand)?;
@@ -546,6 +551,7 @@ async fn list(session: &Session, filter: Filter) -> Result<(), Failure> {
         }
     }
     output.flush()?;
+    tell_known_at(asked_at, known_at);
     tell_of_more(more, filter.list.limit);
     Ok(())
 }

@@ -5,7 +5,7 @@ mod endpoint;
 mod exceptions;
 mod expiry;
 mod needs;
-mod recorded;
+pub(crate) mod recorded;
 mod reorder;
 mod statement;
 mod unmet;

@@ -282,6 +282,16 @@ pub async fn day_at(log: &Arc<dyn Log>, position: u64) -> Result<Option<NaiveDat
     Ok(recorded.map(|recorded| kazakhstan_day(recorded.recorded_at_us)))
 }
 
+/// Position of the last event of the append in which a position stands: nobody ever knew one event of it without the others.
+/// The position itself, where nothing is recorded.
+pub async fn append_end(log: &Arc<dyn Log>, position: u64) -> Result<u64, Refusal> {
+    let Some(recorded) = recorded_at(log, position).await? else {
+        return Ok(position);
+    };
+    let command = log.find_command(&recorded.command_id).await?;
+    Ok(command.map_or(position, |it| it.appended.last_position))
+}
+
 /// The event at a position.
 pub async fn recorded_at(
     log: &Arc<dyn Log>,

@@ -13,14 +13,17 @@ use keruen_log::{Log, Query, Range, SqliteLog, SqliteOptions};
 use keruen_proto::{
     Event,
     log::v1::RecordedEvent,
-    stock::v1::{ListStockRequest, StockGroup, StockRow, stock_service_server::StockService as _},
+    stock::v1::{
+        ListLiabilityRequest, ListStockRequest, StockGroup, StockRow,
+        stock_service_server::StockService as _,
+    },
 };
 use pbjson_types::Timestamp;
 use tonic::Request;
 
 use super::{
     answers::TODAY,
-    following::append,
+    following::{append, open_log},
     history::{History, choices_from, corrected_at_those_times, counted_from_us, eventful},
     lives::{Rebuilt, STEPS},
     naive::{self, HELD, Sums},
@@ -627,6 +630,60 @@ async fn times_of_recording_are_those_of_the_log() {
         }
     }
     running.stop().await;
+}
+
+/// Whoever asks for a position within an append is told what was known when all of it was recorded, and that position.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_was_ever_known_of_an_append_but_all_of_it() {
+    const GROUPS: &[StockGroup] = GROUPINGS[1];
+    let history = eventful();
+    let dir = tempfile::tempdir().unwrap();
+    let log: Arc<dyn Log> = open_log(&dir.path().join("keruen.db"));
+    append(&*log, &history.events[..400]).await;
+    let page = log.read(&Query::default(), Range::after(0), 1_000).await;
+    let recorded = page.unwrap().events;
+    let other = tempfile::tempdir().unwrap();
+    let mut writer = chronicle(&Place::Folder(other.path().to_owned()), &recorded, 400);
+    let mut known_at = |position: u64| {
+        let past = Past {
+            known_at: Some(position),
+            ..Past::default()
+        };
+        in_the_past(&mut writer, GROUPS, past)
+    };
+    // Those of which one event tells something else than all of them.
+    let appends = recorded.chunk_by(|one, other| one.command_id == other.command_id);
+    let told = appends.filter_map(|events| {
+        let (first, last) = (events[0].position, events[events.len() - 1].position);
+        let (part, whole) = (known_at(first), known_at(last));
+        (part != whole).then_some((first, last, whole))
+    });
+    let told: Vec<_> = told.take(6).collect();
+    assert_eq!(told.len(), 6);
+    let served = served();
+    for place in [Place::Folder(dir.path().to_owned()), served.place.clone()] {
+        let views = Views::at(&place, ViewOptions::default());
+        let running = views.run(log.clone());
+        let endpoint = StockEndpoint::new(views.clone(), log.clone());
+        for (first, last, whole) in &told {
+            for position in [first, last] {
+                let asked = ListStockRequest {
+                    known_at_position: *position,
+                    ..request(GROUPS)
+                };
+                let stock = endpoint.list_stock(Request::new(asked)).await.unwrap();
+                let stock = stock.into_inner();
+                assert_eq!((&stock.rows, &stock.known_at_position), (whole, last));
+                let asked = ListLiabilityRequest {
+                    known_at_position: *position,
+                    ..ListLiabilityRequest::default()
+                };
+                let liable = endpoint.list_liability(Request::new(asked)).await.unwrap();
+                assert_eq!(liable.into_inner().known_at_position, *last);
+            }
+        }
+        running.stop().await;
+    }
 }
 
 fn timestamp(time_us: i64) -> Timestamp {

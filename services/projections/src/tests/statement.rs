@@ -287,6 +287,20 @@ async fn a_statement_adds_up_and_stays_as_it_was() {
         assert_eq!(node.ask(&frozen).await, *earlier);
     }
 
+    // Nor did anybody ever know a part of what was recorded at once.
+    let appends = events[..middle].chunk_by(|one, other| one.command_id == other.command_id);
+    let append = appends.filter(|events| events.len() > 1).last().unwrap();
+    let [within, whole] = [&append[0], &append[append.len() - 1]];
+    let request = GetStatementRequest {
+        at_position: within.position,
+        since_position: within.position,
+        ..of_donor()
+    };
+    let told = node.ask(&request).await;
+    assert_eq!(told.position, whole.position);
+    let same = |row: &StatementRow| row.quantity_before == Some(row.quantity);
+    assert!(told.rows.iter().all(same), "{told:?}");
+
     // By now it says what plain book-keeping does.
     let later = node.ask(&of_donor()).await;
     check_balance(&later.rows);

@@ -26,7 +26,7 @@ use super::{
     causes::Causes,
     cut,
     exceptions::begin,
-    recorded::{day_at, organisation_name_at},
+    recorded::{append_end, day_at, organisation_name_at},
     within,
 };
 use crate::{
@@ -98,6 +98,11 @@ impl StatementQuery {
         today: NaiveDate,
     ) -> Result<Self, Refusal> {
         let head_position = log.head().await?.position;
+        let request = &GetStatementRequest {
+            at_position: append_end(log, request.at_position).await?,
+            since_position: append_end(log, request.since_position).await?,
+            ..request.clone()
+        };
         let at = match request.at_position {
             0 => head_position,
             position => position,
