@@ -1,6 +1,6 @@
 //! Reports: what the views add up to.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use keruen_proto::reports::v1::{
     AuditExceptionKind, ListAuditExceptionsRequest, ListExpiringStockRequest, ListReordersRequest,
     ListUnmetNeedsRequest, ListUnmetNeedsResponse, ReorderOrder, UnmetNeedOrder, UnmetNeedTotal,
@@ -72,13 +72,14 @@ Examples:
   keruen report reorder --region KZ-62 --average-months 6 --first-to-run-out
   keruen report reorder --all --format csv
   keruen report reorder --filter 'days_left < 14' --order-by 'suggested desc'
+  keruen report reorder --by item --commodity MASK
 
-`monthly` is what 30 days use up on average. `suggested` is what is missing to the stock for the \
+`monthly` is what 30 days use up on average. Days on which nothing was on hand are left out of that: `days_out_of_stock` tells how many they were. `suggested` is what is missing to the stock for the \
 months asked for, or to the minimum reserve, whichever is more, beyond what is on its way. What \
 was used counts for the day on which it was used, however late that was recorded.
 
-Fields of --filter and --order-by: region, facility, commodity, available, in_transit, monthly, \
-days_left, minimum, suggested; see `keruen help filter`. What \
+Fields of --filter and --order-by: region, facility, commodity, item, available, in_transit, monthly, \
+days_left, minimum, suggested, days_out_of_stock; see `keruen help filter`. What \
 nobody uses lasts for ever.")]
     Reorder(Reorder),
     /// Show what an auditor looks at: overrides, late and missing papers, corrections, adjustments
@@ -205,8 +206,12 @@ pub struct Reorder {
     /// Only of this commodity
     #[arg(long, value_name = "CODE")]
     commodity: Option<String>,
+    /// A row for each commodity, or for each item: minimum reserves are those of
+    /// commodities, and none of items
+    #[arg(long, value_enum, default_value_t)]
+    by: By,
     /// Over how many months of 30 days use is averaged, or since there first was
-    /// any where that is less, but over at least 7 days
+    /// any where that is less, without days out of stock, but over at least 7 days
     #[arg(long, value_name = "MONTHS", default_value_t = 3, value_parser = value::span)]
     average_months: i32,
     /// For how many months of 30 days there should be stock
@@ -222,6 +227,16 @@ pub struct Reorder {
     terms: TermsArgs,
     #[command(flatten)]
     list: ListArgs,
+}
+
+/// Of what a row tells how long it lasts.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum By {
+    /// Of a commodity: all items that serve it
+    #[default]
+    Commodity,
+    /// Of an item
+    Item,
 }
 
 /// Which exceptions.
@@ -308,6 +323,7 @@ impl Verb {
                     average_months: args.average_months,
                     target_months: args.months,
                     show_enough: args.all,
+                    by_item: matches!(args.by, By::Item),
                     order: order.into(),
                     filter: args.terms.filter,
                     order_by: args.terms.order_by,

@@ -162,6 +162,7 @@ impl Record for ReorderRow {
         "facility_id",
         "region_id",
         "commodity_id",
+        "item_id",
         "available",
         "in_transit",
         "monthly",
@@ -170,6 +171,7 @@ impl Record for ReorderRow {
         "minimum",
         "suggested",
         "out_of_stock_since",
+        "days_out_of_stock",
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -179,6 +181,7 @@ impl Record for ReorderRow {
             &self.facility_id,
             &self.region_id,
             &self.commodity_id,
+            &self.item_id,
             self.available,
             self.in_transit,
             self.monthly_consumption,
@@ -187,6 +190,7 @@ impl Record for ReorderRow {
             self.minimum,
             self.suggested,
             &self.out_of_stock_since,
+            self.days_out_of_stock,
         ]
     }
 }

@@ -8,6 +8,7 @@ mod needs;
 pub(crate) mod recorded;
 mod reorder;
 mod statement;
+mod stockout;
 mod unmet;
 
 pub use endpoint::ReportEndpoint;

@@ -10,10 +10,14 @@ use keruen_proto::{
     shipments::v1::Shipment,
 };
 
-use super::{MAX_MONTHS, MONTH_DAYS, cut_by, is_in_use, order_of, within};
+use super::{
+    MAX_MONTHS, MONTH_DAYS, cut_by, is_in_use, order_of,
+    stockout::{self, Stock},
+    within,
+};
 use crate::{
     clauses::{Clauses, Value},
-    database::{Connection, params},
+    database::{Connection, Row, params},
     failure::StoreError,
     fields::Fields,
     filter::{Column, Filter, Kind, Known, Order, column},
@@ -29,19 +33,21 @@ const USUAL_TARGET_MONTHS: i32 = 2;
 const LEAST_DAYS: i64 = 7;
 
 /// What reorders can be filtered and ordered by: columns of rows in memory.
-pub static REORDERS: [Column; 9] = [
+pub static REORDERS: [Column; 11] = [
     column("region", Kind::Region, ""),
     column("facility", Kind::Code(Known::Facility), ""),
     column("commodity", Kind::Code(Known::Commodity), ""),
+    column("item", Kind::Code(Known::Item), ""),
     column("available", Kind::Number, ""),
     column("in_transit", Kind::Number, ""),
     column("monthly", Kind::Number, ""),
     column("days_left", Kind::Number, ""),
     column("minimum", Kind::Number, ""),
     column("suggested", Kind::Number, ""),
+    column("days_out_of_stock", Kind::Number, ""),
 ];
 /// What tells rows apart.
-const KEYS: [(&str, bool); 2] = [("facility", true), ("commodity", true)];
+const KEYS: [(&str, bool); 3] = [("facility", true), ("commodity", true), ("item", true)];
 
 /// A question for how long stock lasts, parsed.
 pub struct ReorderQuery {
@@ -51,17 +57,24 @@ pub struct ReorderQuery {
     average_days: i64,
     target_months: i64,
     show_enough: bool,
+    by_item: bool,
     filter: Filter,
     order: Order,
     missing: Missing,
     paging: Paging,
 }
 
-/// Facility and commodity.
-type Key = (String, String);
+/// What a row is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    facility: String,
+    commodity: String,
+    /// Empty where items are not told apart.
+    item: String,
+}
 
-/// Units reported missing on their way to a facility, and not settled: nobody can count on those.
-pub type Missing = BTreeMap<Key, i64>;
+/// Units of an item reported missing on their way to a facility, and not settled: nobody can count on those.
+pub type Missing = BTreeMap<(String, String), i64>;
 
 /// What is known of a facility's stock of a commodity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +88,8 @@ struct Level {
     ever_consumed: i64,
     /// The first day of which anything is known, counted from 1970-01-01.
     first_day: i64,
+    /// On how many of the days looked at nothing was on hand.
+    days_out: i64,
     minimum: i64,
     /// Whether the facility is retired or closed: it needs nothing.
     is_unused: bool,
@@ -118,6 +133,7 @@ impl ReorderQuery {
             average_days: average * MONTH_DAYS,
             target_months: target,
             show_enough: request.show_enough,
+            by_item: request.by_item,
             filter,
             order,
             missing: Missing::new(),
@@ -142,30 +158,27 @@ impl ReorderQuery {
         names::known_commodity(connection, self.commodity_id.as_deref())?;
         self.filter.refuse_unknown(connection)?;
         let day_number = today.signed_duration_since(NaiveDate::default()).num_days();
-        let mut levels = self.levels(connection, &today.to_string(), day_number)?;
+        let day = today.to_string();
+        let mut levels = self.levels(connection, &day, day_number)?;
+        self.take_off_missing(connection, &mut levels)?;
+        self.add_days_out(connection, &day, day_number, &mut levels)?;
         self.add_minimums(connection, today, &mut levels)?;
-        for (key, missing) in &self.missing {
-            if let Some(level) = levels.get_mut(key) {
-                level.in_transit = level.in_transit.saturating_sub(*missing).max(0);
-            }
-        }
-        let mut facilities = Facilities::new(connection, &today.to_string());
+        let mut facilities = Facilities::new(connection, &day);
         let mut rows = Vec::new();
         let mut without = BTreeSet::new();
-        for ((facility_id, commodity_id), level) in levels {
+        for (key, level) in levels {
             let mut row = self.row(&level, day_number);
             let is_nothing = level.ever_consumed == 0 && level.minimum == 0 && level.available == 0;
             if is_nothing || (row.suggested == 0 && !self.show_enough) {
                 continue;
             }
-            let known = facilities.get(&facility_id)?;
+            let known = facilities.get(&key.facility)?;
             row.facility_name = known.name;
             row.region_id = known.region_id;
-            row.facility_id = facility_id;
-            row.commodity_id = commodity_id;
+            key.name(&mut row);
             if self.filter.lets_through(&|name| Some(value(&row, name))) {
                 if level.on_hand == 0 {
-                    without.insert((row.facility_id.clone(), row.commodity_id.clone()));
+                    without.insert(Key::of(&row));
                 }
                 rows.push((self.order.keys(|name| value(&row, name)), row));
             }
@@ -174,9 +187,9 @@ impl ReorderQuery {
             self.order.compare(one, other)
         });
         for row in &mut page.rows {
-            let key = (row.facility_id.clone(), row.commodity_id.clone());
+            let key = Key::of(row);
             if without.contains(&key) {
-                row.out_of_stock_since = out_of_stock_since(connection, &key.0, &key.1)?;
+                row.out_of_stock_since = out_of_stock_since(connection, &key)?;
             }
         }
         Ok(page)
@@ -192,7 +205,7 @@ impl ReorderQuery {
         let mut clauses = Clauses::default();
         // The day before the first of those looked at had ended by then.
         let before = Past {
-            as_of_us: Some(kazakhstan_midnight_us(day_number - self.average_days + 1) - 1),
+            as_of_us: Some(kazakhstan_midnight_us(self.first_day(day_number)) - 1),
             ..Past::default()
         };
         let before = before.pairs(connection, &mut clauses)?;
@@ -202,8 +215,9 @@ impl ReorderQuery {
         clauses.equal("s.facility_id", self.facility_id.as_deref());
         clauses.equal("i.commodity_id", self.commodity_id.as_deref());
         // What was used is told by what has happened, however late it was recorded; what there is by what is known.
+        let item_id = self.item_id("s");
         let sql = format!(
-            "SELECT s.facility_id, i.commodity_id, CAST(SUM(s.available) AS BIGINT), \
+            "SELECT s.facility_id, i.commodity_id, {item_id}, CAST(SUM(s.available) AS BIGINT), \
              CAST(SUM(s.in_transit) AS BIGINT), CAST(SUM(s.consumed - s.before) AS BIGINT), MIN(s.first_day), \
              CAST(SUM(s.on_hand) AS BIGINT), CAST(SUM(s.consumed) AS BIGINT) FROM \
              (SELECT facility_id, item_id, on_hand - reserved - held AS available, in_transit, on_hand, consumed, \
@@ -211,24 +225,100 @@ impl ReorderQuery {
              UNION ALL SELECT k.facility_id, k.item_id, k.reserved + k.held - k.on_hand, 0, 0, 0, 0, CAST(NULL AS BIGINT) \
              FROM stock k JOIN batches x ON x.batch_id = k.batch_id WHERE x.expires_on <> '' AND x.expires_on < {expired} \
              UNION ALL SELECT facility_id, item_id, 0, 0, 0, 0, consumed, CAST(NULL AS BIGINT) FROM ({before}) AS b) AS s \
-             JOIN items i ON i.item_id = s.item_id{} GROUP BY s.facility_id, i.commodity_id",
+             JOIN items i ON i.item_id = s.item_id{} GROUP BY 1, 2, 3",
             clauses.where_clause()
         );
         let rows = connection
             .prepare_cached(&sql)?
             .query_map(&clauses.values(), |row| {
                 let level = Level {
-                    available: row.get(2)?,
-                    in_transit: row.get(3)?,
-                    consumed: row.get(4)?,
-                    first_day: row.get(5)?,
-                    on_hand: row.get(6)?,
-                    ever_consumed: row.get(7)?,
+                    available: row.get(3)?,
+                    in_transit: row.get(4)?,
+                    consumed: row.get(5)?,
+                    first_day: row.get(6)?,
+                    on_hand: row.get(7)?,
+                    ever_consumed: row.get(8)?,
                     ..Level::default()
                 };
-                Ok(((row.get(0)?, row.get(1)?), level))
+                Ok((Key::read(row, 0)?, level))
             })?;
         Ok(rows.into_iter().collect())
+    }
+
+    /// The first of the days looked at.
+    fn first_day(&self, day_number: i64) -> i64 {
+        day_number - self.average_days + 1
+    }
+
+    /// The item of a row of `table`, where items are told apart.
+    fn item_id(&self, table: &str) -> String {
+        if self.by_item {
+            format!("{table}.item_id")
+        } else {
+            "''".to_owned()
+        }
+    }
+
+    fn take_off_missing(
+        &self,
+        connection: &Connection,
+        levels: &mut BTreeMap<Key, Level>,
+    ) -> Result<(), StoreError> {
+        let mut commodity =
+            connection.prepare_cached("SELECT commodity_id FROM items WHERE item_id = ?1")?;
+        for ((facility_id, item_id), missing) in &self.missing {
+            let commodity_id: Option<String> =
+                commodity.query_row(params![item_id], |row| row.get(0))?;
+            let key = Key {
+                facility: facility_id.clone(),
+                commodity: commodity_id.unwrap_or_default(),
+                item: Some(item_id.clone())
+                    .filter(|_| self.by_item)
+                    .unwrap_or_default(),
+            };
+            if let Some(level) = levels.get_mut(&key) {
+                level.in_transit = level.in_transit.saturating_sub(*missing).max(0);
+            }
+        }
+        Ok(())
+    }
+
+    fn add_days_out(
+        &self,
+        connection: &Connection,
+        today: &str,
+        day_number: i64,
+        levels: &mut BTreeMap<Key, Level>,
+    ) -> Result<(), StoreError> {
+        let mut clauses = Clauses::default();
+        clauses.in_region("p.facility_id", self.region_id.as_deref(), today);
+        clauses.equal("p.facility_id", self.facility_id.as_deref());
+        clauses.equal("i.commodity_id", self.commodity_id.as_deref());
+        let sql = format!(
+            "SELECT p.facility_id, i.commodity_id, {}, p.pair_id FROM pairs p \
+             JOIN items i ON i.item_id = p.item_id{}",
+            self.item_id("p"),
+            clauses.where_clause()
+        );
+        let pairs: Vec<(Key, i64)> = connection
+            .prepare_cached(&sql)?
+            .query_map(&clauses.values(), |row| {
+                Ok((Key::read(row, 0)?, row.get(3)?))
+            })?;
+        let numbers: BTreeMap<&Key, usize> = levels.keys().zip(0..).collect();
+        let of_pair = pairs
+            .iter()
+            .filter_map(|(key, pair_id)| Some((*pair_id, *numbers.get(key)?)));
+        let of_pair: BTreeMap<i64, usize> = of_pair.collect();
+        let first_day = self.first_day(day_number);
+        let stocks = levels
+            .values()
+            .map(|level| Stock::new(level.on_hand, level.first_day.max(first_day), day_number));
+        let days_out = stockout::days_out(connection, stocks.collect(), &of_pair, first_day)?;
+        for (level, days_out) in levels.values_mut().zip(days_out) {
+            level.days_out = days_out;
+        }
+        Ok(())
     }
 
     fn add_minimums(
@@ -251,23 +341,31 @@ impl ReorderQuery {
                 unused.insert(facility.facility_id);
                 continue;
             }
-            for reserve in facility.minimum_reserves {
+            // They are those of commodities.
+            let reserves = facility.minimum_reserves.into_iter();
+            for reserve in reserves.filter(|_| !self.by_item) {
                 let is_asked = self.commodity_id.as_ref();
                 if is_asked.is_none_or(|asked| *asked == reserve.commodity_id) {
-                    let key = (facility.facility_id.clone(), reserve.commodity_id);
+                    let key = Key {
+                        facility: facility.facility_id.clone(),
+                        commodity: reserve.commodity_id,
+                        item: String::new(),
+                    };
                     levels.entry(key).or_default().minimum = reserve.quantity;
                 }
             }
         }
-        for ((facility_id, _), level) in levels {
-            level.is_unused = unused.contains(facility_id);
+        for (key, level) in levels {
+            level.is_unused = unused.contains(&key.facility);
         }
         Ok(())
     }
 
     fn row(&self, level: &Level, day_number: i64) -> ReorderRow {
         // A day that began well before now is as good as a whole one.
-        let known_days = (day_number - level.first_day + 1).clamp(LEAST_DAYS, self.average_days);
+        let known_days = (day_number - level.first_day + 1).min(self.average_days);
+        // What is not there can't be used, however much it is needed.
+        let known_days = (known_days - level.days_out).max(LEAST_DAYS);
         let used = level.consumed.max(0);
         // Rounded once, at the end: a unit too many in a month is many in three years.
         let used_in =
@@ -288,6 +386,7 @@ impl ReorderQuery {
             } else {
                 target.saturating_sub(coming).max(0)
             },
+            days_out_of_stock: level.days_out,
             ..ReorderRow::default()
         }
     }
@@ -298,20 +397,46 @@ fn rounded_up(number: i64, by: i64) -> i64 {
     number / by + i64::from(number % by > 0)
 }
 
-/// The day on which the last of a commodity that a facility has none of left it; empty where there never was any.
-fn out_of_stock_since(
-    connection: &Connection,
-    facility_id: &str,
-    commodity_id: &str,
-) -> Result<String, StoreError> {
+impl Key {
+    /// Of the columns of a row from one on.
+    fn read(row: &Row<'_>, first: usize) -> Result<Self, StoreError> {
+        Ok(Self {
+            facility: row.get(first)?,
+            commodity: row.get(first + 1)?,
+            item: row.get(first + 2)?,
+        })
+    }
+
+    /// That of a row.
+    fn of(row: &ReorderRow) -> Self {
+        Self {
+            facility: row.facility_id.clone(),
+            commodity: row.commodity_id.clone(),
+            item: row.item_id.clone(),
+        }
+    }
+
+    /// Says in a row what it is about.
+    fn name(self, row: &mut ReorderRow) {
+        row.facility_id = self.facility;
+        row.commodity_id = self.commodity;
+        row.item_id = self.item;
+    }
+}
+
+/// The day on which the last of what a facility has none of left it; empty where there never was any.
+fn out_of_stock_since(connection: &Connection, key: &Key) -> Result<String, StoreError> {
     // There is none now, so there was some before the last change that is one.
     let last_us: Option<i64> = connection
         .prepare_cached(
             "SELECT c.occurred_at_us FROM pair_changes c JOIN pairs p ON p.pair_id = c.pair_id \
-             JOIN items i ON i.item_id = p.item_id WHERE p.facility_id = ?1 AND i.commodity_id = ?2 \
+             JOIN items i ON i.item_id = p.item_id WHERE p.facility_id = ?1 AND i.commodity_id = ?2 AND (?3 = '' OR p.item_id = ?3) \
              GROUP BY c.occurred_at_us HAVING SUM(c.on_hand) <> 0 ORDER BY c.occurred_at_us DESC LIMIT 1",
         )?
-        .query_row(params![facility_id, commodity_id], |row| row.get(0))?;
+        .query_row(
+            params![key.facility, key.commodity, key.item],
+            |row| row.get(0),
+        )?;
     Ok(last_us.map_or_else(String::new, |last_us| kazakhstan_day(last_us).to_string()))
 }
 
@@ -321,6 +446,7 @@ fn value(row: &ReorderRow, name: &str) -> Value {
         "region" => return Value::from(row.region_id.as_str()),
         "facility" => return Value::from(row.facility_id.as_str()),
         "commodity" => return Value::from(row.commodity_id.as_str()),
+        "item" => return Value::from(row.item_id.as_str()),
         "available" => row.available,
         "in_transit" => row.in_transit,
         "monthly" => row.monthly_consumption,
@@ -328,6 +454,7 @@ fn value(row: &ReorderRow, name: &str) -> Value {
         "days_left" => row.days_left.unwrap_or(i64::MAX),
         "minimum" => row.minimum,
         "suggested" => row.suggested,
+        "days_out_of_stock" => row.days_out_of_stock,
         // A test looks at all columns.
         _ => 0,
     })
@@ -336,8 +463,6 @@ fn value(row: &ReorderRow, name: &str) -> Value {
 /// What is missing, from the view `current`.
 pub fn missing(connection: &Connection) -> Result<Missing, Refusal> {
     let mut missing = Missing::new();
-    let mut commodity =
-        connection.prepare_cached("SELECT commodity_id FROM items WHERE item_id = ?1")?;
     let mut statement = connection.prepare_cached(
         "SELECT resource FROM shipments WHERE shipment_id IN (SELECT shipment_id FROM carried)",
     )?;
@@ -347,12 +472,7 @@ pub fn missing(connection: &Connection) -> Result<Missing, Refusal> {
         for lot in shipment.lots.iter().filter(|lot| lot.missing > 0) {
             let units = lot.shipment_units.as_ref().and_then(|it| it.units.as_ref());
             let Some(units) = units else { continue };
-            let commodity_id: Option<String> =
-                commodity.query_row(params![units.item_id], |row| row.get(0))?;
-            let key = (
-                shipment.destination_id.clone(),
-                commodity_id.unwrap_or_default(),
-            );
+            let key = (shipment.destination_id.clone(), units.item_id.clone());
             let sum = missing.entry(key).or_default();
             *sum = sum.saturating_add(lot.missing);
         }

@@ -7,6 +7,8 @@ use keruen_domain::{
     calendar::timestamp,
     correction::{Fact, VoidMovement, correction},
     registry::{RegisterCommodity, RegisterFacility, RegisterItem, RegisterOrganisation},
+    shipment::{AllocateShipment, DispatchShipment, GoodsToSend, RequestShipment},
+    stock::{NewStock, OpenStock},
     tags::tags,
 };
 use keruen_proto::{
@@ -178,6 +180,61 @@ impl History {
 
     pub fn expect(&mut self, command: &dyn Command) {
         assert!(self.run(command));
+    }
+
+    /// So many tests of a batch are in a warehouse.
+    pub fn open_tests(&mut self, units: i64, expires_on: Option<&str>) {
+        self.expect(&OpenStock {
+            facility_id: code(FACILITIES[0].0),
+            lines: vec![NewStock {
+                item_id: code("TEST-A"),
+                quantity: quantity(units),
+                lot: None,
+                expires_on: expires_on.map(|day| day.parse().unwrap()),
+                owner_id: Some(code("MOH")),
+                serial_numbers: Vec::new(),
+                unit_value: None,
+                held: false,
+                batch_id: code("B"),
+            }],
+            documents: Vec::new(),
+        });
+    }
+
+    /// So many of them are on their way to a hospital, where they are expected on a day.
+    pub fn send_tests(&mut self, shipment_id: &str, units: i64, expected_on: Option<&str>) {
+        let shipment_id = code(shipment_id);
+        self.expect(&RequestShipment {
+            shipment_id: shipment_id.clone(),
+            origin_id: code(FACILITIES[0].0),
+            destination_id: code(FACILITIES[1].0),
+            lines: vec![GoodsToSend {
+                line: 1,
+                item_id: code("TEST-A"),
+                quantity: quantity(units),
+                request: None,
+                owner_id: None,
+                min_life_days: 0,
+            }],
+        });
+        self.expect(&AllocateShipment {
+            shipment_id: shipment_id.clone(),
+            allow_partial: false,
+            fit_override: None,
+            reserve_override: None,
+            reserve_item_ids: Vec::new(),
+            arrives_on: None,
+        });
+        self.expect(&DispatchShipment {
+            shipment_id,
+            custodian_id: code("CARRIER"),
+            signed_by_ref: None,
+            expected_on: expected_on.map(|day| day.parse().unwrap()),
+            documents: Vec::new(),
+            basis: None,
+            fit_override: None,
+            agreement_override: None,
+        });
     }
 
     /// Whether the domain accepts the command; if so, it has happened.

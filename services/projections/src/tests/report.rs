@@ -1,6 +1,10 @@
 //! Reports, against the history itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use chrono::NaiveDate;
 use keruen_domain::{
@@ -35,6 +39,7 @@ use super::{
 use crate::{
     attention::ShortagesQuery,
     copies::Place,
+    database::params,
     report::{ExceptionsQuery, ExpiryQuery, Missing, NeedsQuery, ReorderQuery, missing},
     view::CURRENT,
     writer::Writer,
@@ -507,6 +512,31 @@ fn what_expires_is_what_is_there_and_has_a_last_day() {
     }
 }
 
+#[test]
+fn what_expires_on_its_way_is_told_where_it_goes() {
+    let mut history = History::new(&[]);
+    history.open_tests(7, Some("2026-06-11"));
+    history.send_tests("S", 7, None);
+    let (dir, served) = (tempfile::tempdir().unwrap(), served());
+    let folder = Place::Folder(dir.path().to_owned());
+    for mut writer in writers(&history.events, &folder, &served.place) {
+        let mut told = |facility_id: &str| {
+            let request = ListExpiringStockRequest {
+                within_days: 10,
+                facility_id: facility_id.to_owned(),
+                ..ListExpiringStockRequest::default()
+            };
+            let rows = all_pages!(writer, ExpiryQuery, request, 4).into_iter();
+            let rows = rows.map(|it| (it.facility_id, it.days_left, it.on_hand, it.in_transit));
+            rows.collect::<Vec<_>>()
+        };
+        let on_its_way = (FACILITIES[1].0.to_owned(), 10, 0, 7);
+        assert_eq!(told(""), std::slice::from_ref(&on_its_way));
+        assert_eq!(told(FACILITIES[1].0), [on_its_way]);
+        assert_eq!(told(FACILITIES[0].0), []);
+    }
+}
+
 /// A filter and an order take from the list what plain code takes.
 fn check_terms_of_expiring(writer: &mut Writer) {
     let asked = |filter: &str, order_by: &str| ListExpiringStockRequest {
@@ -524,7 +554,7 @@ fn check_terms_of_expiring(writer: &mut Writer) {
     assert!((2..all.len()).contains(&half.len()));
     let filter = "(item = TEST-A OR region = KZ-75) AND available > 2 AND on_hand != 7";
     assert_eq!(all_pages!(writer, ExpiryQuery, asked(filter, ""), 2), half);
-    half.sort_by_key(|row| (row.region_id.clone(), std::cmp::Reverse(row.available)));
+    half.sort_by_key(|row| (row.region_id.clone(), Reverse(row.available)));
     let ordered = asked(filter, "region, available desc");
     assert_eq!(all_pages!(writer, ExpiryQuery, ordered, 2), half);
     let mut of_tests = all;
@@ -537,8 +567,53 @@ fn commodity_of(item_id: &str) -> &'static str {
     ITEMS.iter().find(|(id, _)| *id == item_id).unwrap().1
 }
 
+/// What a row is about: a commodity, or an item.
+fn about(item_id: &str, by_item: bool) -> &'static str {
+    let (item, commodity) = ITEMS.iter().find(|(id, _)| *id == item_id).unwrap();
+    if by_item { item } else { commodity }
+}
+
+fn about_row(row: &ReorderRow) -> &'static str {
+    if row.item_id.is_empty() {
+        commodity_of_row(&row.commodity_id)
+    } else {
+        assert_eq!(row.commodity_id, commodity_of(&row.item_id));
+        about(&row.item_id, true)
+    }
+}
+
+/// The first day on which anything is known of an item: what came late may have been held before it came.
+fn known_since(writer: &mut Writer, row: &ReorderRow) -> i64 {
+    let sql = "SELECT first_day FROM pairs WHERE facility_id = ?1 AND item_id = ?2";
+    let mut statement = writer.connection().prepare_cached(sql).unwrap();
+    let found = statement.query_row(params![row.facility_id, row.item_id], |row| row.get(0));
+    found.unwrap().unwrap()
+}
+
+/// On how many of some days nothing was on hand from beginning to end, from what moved by day.
+fn days_without(changes: &BTreeMap<i64, Vec<i64>>, days: RangeInclusive<i64>) -> i64 {
+    let is_without = |day: i64| {
+        let before: i64 = changes.range(..day).flat_map(|(_, changes)| changes).sum();
+        let is_idle = changes
+            .get(&day)
+            .is_none_or(|it| it.iter().all(|it| *it == 0));
+        before <= 0 && is_idle
+    };
+    let without = days.filter(|day| is_without(*day)).count();
+    i64::try_from(without).unwrap()
+}
+
 #[test]
 fn stock_lasts_as_long_as_plain_book_keeping_says() {
+    stock_lasts_as_long(false);
+}
+
+#[test]
+fn stock_of_an_item_lasts_as_long_as_plain_book_keeping_says() {
+    stock_lasts_as_long(true);
+}
+
+fn stock_lasts_as_long(by_item: bool) {
     const MONTHS: i64 = 2;
     let history = eventful();
     let events = recorded_late(&history);
@@ -554,9 +629,10 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
     let mut ever_used: BTreeMap<(String, &str), i64> = BTreeMap::new();
     let mut first: BTreeMap<(String, &str), i64> = BTreeMap::new();
     let mut on_hand: BTreeMap<(String, &str), BTreeMap<i64, i64>> = BTreeMap::new();
+    let mut moved = moved_by_day(&events, decoded, by_item);
     for index in 0..events.len() {
         for ((facility, item, _, _), sums) in naive::movements_only(&decoded[index..=index]) {
-            let key = (facility, commodity_of(&item));
+            let key = (facility, about(&item, by_item));
             // What is held is no matter of a single event.
             if sums
                 .iter()
@@ -574,24 +650,14 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
             }
         }
     }
-    let mut there: BTreeMap<(String, &str), (i64, i64)> = BTreeMap::new();
-    for ((facility, item, _, _), sums) in naive::stock(decoded) {
-        let sum = there.entry((facility, commodity_of(&item))).or_default();
-        sum.0 += sums[0] - sums[1] - sums[2];
-        sum.1 += sums[3];
-    }
+    let there = there(&history, by_item);
     let request = ListReordersRequest {
+        by_item,
         average_months: i32::try_from(MONTHS).unwrap(),
         target_months: 5,
         show_enough: true,
         ..ListReordersRequest::default()
     };
-    // What is missing on its way is not coming.
-    let lost = missing_on_the_way(&history);
-    for (key, missing) in &lost {
-        there.entry(key.clone()).or_default().1 -= missing;
-    }
-    assert!(lost.values().sum::<i64>() > 0);
     let (current, current_served) = (tempfile::tempdir().unwrap(), super::stores::served());
     let current = Place::Folder(current.path().to_owned());
     let mut currents = writers(&events, &current, &current_served.place);
@@ -599,19 +665,29 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
         chronicle(&folder, &events, 57),
         chronicle(&served.place, &events, 211),
     ];
+    let mut some_without = false;
     for (writer, current) in writers.iter_mut().zip(&mut currents) {
         let missing = missing(current.connection()).unwrap();
         let rows = reorders(writer, &missing, &request, 3, today);
         assert!(rows.iter().any(|row| row.monthly_consumption > 0));
         for row in &rows {
-            let key = (row.facility_id.clone(), commodity_of_row(&row.commodity_id));
+            let key = (row.facility_id.clone(), about_row(row));
             let (available, in_transit) = there.get(&key).copied().unwrap_or_default();
             assert_eq!(
                 (row.available, row.in_transit),
                 (available, in_transit),
                 "{key:?}"
             );
-            let days = (today_no - first[&key] + 1).clamp(7, MONTHS * 30);
+            let first_day = if by_item {
+                known_since(writer, row).min(first[&key])
+            } else {
+                first[&key]
+            };
+            let first_day = first_day.max(today_no - MONTHS * 30 + 1);
+            let without = days_without(moved.entry(key.clone()).or_default(), first_day..=today_no);
+            assert_eq!(row.days_out_of_stock, without, "{key:?}");
+            some_without |= without > 0 && row.monthly_consumption > 0;
+            let days = (today_no - first_day + 1 - without).max(7);
             let used = used.get(&key).copied().unwrap_or_default().max(0);
             assert_eq!(row.monthly_consumption, (used * 30 + days - 1) / days);
             let lasts = (used > 0).then(|| available.max(0) * days / used);
@@ -623,24 +699,52 @@ fn stock_lasts_as_long_as_plain_book_keeping_says() {
         let years_later = today + chrono::Days::new(2_000);
         let known = reorders(writer, &missing, &request, 100, years_later);
         check_what_was_used_once(&known, &ever_used);
-        // What is enough is left out, and the first to run out comes first.
-        let hungry = ListReordersRequest {
-            show_enough: false,
-            order: ReorderOrder::DaysLeft.into(),
-            ..request.clone()
-        };
-        let short = reorders(writer, &missing, &hungry, 2, today);
-        assert_eq!(
-            short.len(),
-            rows.iter().filter(|row| row.suggested > 0).count()
-        );
-        assert!(short.is_sorted_by_key(|row| row.days_left.unwrap_or(i64::MAX)));
         check_terms_of_reorders(writer, &missing, &request, rows, today);
     }
+    assert!(some_without);
 }
 
-/// By destination and commodity.
-fn missing_on_the_way(history: &History) -> BTreeMap<(String, &'static str), i64> {
+/// What came, went or was used by day, of all at a facility that a row is about.
+type Moved = BTreeMap<(String, &'static str), BTreeMap<i64, Vec<i64>>>;
+
+fn moved_by_day(events: &[RecordedEvent], decoded: &[Event], by_item: bool) -> Moved {
+    let mut moved = Moved::new();
+    for (index, counted_us) in counted_from_us(events).into_iter().enumerate() {
+        let mut pairs: BTreeMap<_, (i64, bool)> = BTreeMap::new();
+        for ((facility, item, _, _), sums) in naive::movements_only(&decoded[index..=index]) {
+            let pair = pairs.entry((facility, item)).or_default();
+            pair.0 += sums[0];
+            pair.1 |= sums[5] != 0;
+        }
+        for ((facility, item), (change, is_used)) in pairs {
+            if change != 0 || is_used {
+                let days = moved.entry((facility, about(&item, by_item))).or_default();
+                let day = kazakhstan_day_number(counted_us);
+                days.entry(day).or_default().push(change);
+            }
+        }
+    }
+    moved
+}
+
+/// What is available, and what comes: what is missing on its way does not.
+fn there(history: &History, by_item: bool) -> BTreeMap<(String, &'static str), (i64, i64)> {
+    let mut there: BTreeMap<_, (i64, i64)> = BTreeMap::new();
+    for ((facility, item, _, _), sums) in naive::stock(history.decoded()) {
+        let sum = there.entry((facility, about(&item, by_item))).or_default();
+        sum.0 += sums[0] - sums[1] - sums[2];
+        sum.1 += sums[3];
+    }
+    let lost = missing_on_the_way(history, by_item);
+    for (key, missing) in &lost {
+        there.entry(key.clone()).or_default().1 -= missing;
+    }
+    assert!(lost.values().sum::<i64>() > 0);
+    there
+}
+
+/// By destination and commodity, or item.
+fn missing_on_the_way(history: &History, by_item: bool) -> BTreeMap<(String, &'static str), i64> {
     let mut missing = BTreeMap::new();
     for id in &history.shipments {
         let Entry::Shipment(shipment) = history.fold(&Boundary::shipment(id).unwrap()) else {
@@ -650,7 +754,7 @@ fn missing_on_the_way(history: &History) -> BTreeMap<(String, &'static str), i64
             let units = lot.shipment_units.as_ref().unwrap().units.as_ref().unwrap();
             let key = (
                 shipment.destination_id.clone(),
-                commodity_of(&units.item_id),
+                about(&units.item_id, by_item),
             );
             *missing.entry(key).or_default() += lot.missing;
         }
@@ -662,7 +766,7 @@ fn missing_on_the_way(history: &History) -> BTreeMap<(String, &'static str), i64
 fn check_what_was_used_once(told: &[ReorderRow], ever_used: &BTreeMap<(String, &str), i64>) {
     let told: BTreeSet<_> = told
         .iter()
-        .map(|row| (row.facility_id.clone(), commodity_of_row(&row.commodity_id)))
+        .map(|row| (row.facility_id.clone(), about_row(row)))
         .collect();
     let once = ever_used.iter().filter(|(_, used)| **used > 0);
     let forgotten: Vec<_> = once.filter(|(key, _)| !told.contains(*key)).collect();
@@ -739,11 +843,14 @@ fn what_is_used_is_averaged_over_the_days_known_and_rounded_once() {
             since.map(|since| (since - first).num_days()),
         )
     };
-    assert_eq!(told(4, &[(50, 4)], 100, [3, 2]), (2, Some(0), 3, Some(50)));
+    // Of the 90 days there was some on 40, and on the other 50 nobody could use any.
+    assert_eq!(told(4, &[(50, 4)], 100, [3, 2]), (3, Some(0), 6, Some(50)));
     assert_eq!(
         told(4, &[(50, 4)], 295, [36, 36]),
-        (1, Some(0), 15, Some(50))
+        (3, Some(0), 85, Some(50))
     );
+    // However short it was there, it counts as a week.
+    assert_eq!(told(4, &[(2, 4)], 80, [3, 2]), (18, Some(0), 35, Some(2)));
     assert_eq!(
         told(300, &[(50, 1)], 100, [3, 2]),
         (1, Some(26_910), 0, None)
@@ -759,7 +866,7 @@ fn what_is_used_is_averaged_over_the_days_known_and_rounded_once() {
     assert_eq!(told(90, &used, 206, [3, 2]), (0, None, 0, Some(80)));
 }
 
-/// A filter and an order take from the list what plain code takes.
+/// A part of the list, asked for alone, is told the same; and a filter and an order take from it what plain code takes.
 fn check_terms_of_reorders(
     writer: &mut Writer,
     missing: &Missing,
@@ -767,16 +874,38 @@ fn check_terms_of_reorders(
     mut wanted: Vec<ReorderRow>,
     today: NaiveDate,
 ) {
+    // What is enough is left out, and the first to run out comes first.
+    let hungry = ListReordersRequest {
+        show_enough: false,
+        order: ReorderOrder::DaysLeft.into(),
+        ..request.clone()
+    };
+    let short = reorders(writer, missing, &hungry, 2, today);
+    assert_eq!(
+        short.len(),
+        wanted.iter().filter(|row| row.suggested > 0).count()
+    );
+    assert!(short.is_sorted_by_key(|row| row.days_left.unwrap_or(i64::MAX)));
+    let mut alone = Vec::new();
+    for (facility_id, _) in FACILITIES {
+        let of_facility = ListReordersRequest {
+            facility_id: facility_id.to_owned(),
+            ..request.clone()
+        };
+        alone.extend(reorders(writer, missing, &of_facility, 100, today));
+    }
+    alone.sort_by_key(|row| wanted.iter().position(|it| it == row));
+    assert_eq!(alone, wanted);
     let typed = ListReordersRequest {
         filter: "days_left < 60 OR NOT region = KZ-62".to_owned(),
-        order_by: "suggested desc, facility".to_owned(),
+        order_by: "suggested desc, days_out_of_stock desc".to_owned(),
         ..request.clone()
     };
     // What nobody uses lasts for ever.
     let is_meant =
         |row: &ReorderRow| row.days_left.is_some_and(|days| days < 60) || row.region_id != "KZ-62";
     wanted.retain(is_meant);
-    wanted.sort_by_key(|row| (-row.suggested, row.facility_id.clone()));
+    wanted.sort_by_key(|row| (-row.suggested, Reverse(row.days_out_of_stock)));
     assert!(wanted.len() > 2);
     assert_eq!(reorders(writer, missing, &typed, 2, today), wanted);
 }
