@@ -122,7 +122,7 @@ Examples:
 
 Fields of --filter: shipment, origin, destination, origin_region, destination_region, state, custodian, item (with :), request, trip, \
 expected_on, late (expected before today, and on its way), discrepancy, position; see `keruen help filter`. \
---order-by takes all but item and request.")]
+--order-by takes all but item and request. The column days late is empty where a shipment is not late.")]
     List {
         /// Only from this facility
         #[arg(long, value_name = "CODE")]

@@ -1,5 +1,9 @@
 //! Shipments.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::NaiveDate;
+use keruen_domain::calendar::kazakhstan_day;
 use keruen_proto::{
     inventory::v1::ReceiptOutcome,
     shipments::v1::{
@@ -26,6 +30,7 @@ impl Record for Shipment {
         "quantity",
         "custodian_id",
         "expected_on",
+        "days_late",
         "discrepancy",
         "cancellation_reason",
     ];
@@ -45,6 +50,7 @@ impl Record for Shipment {
             quantities,
             &self.custodian_id,
             &self.expected_on,
+            days_late(self, today()).map_or_else(|| Cell::from(""), Cell::from),
             if self.discrepancy { "yes" } else { "" },
             word::field::<CancellationReason>(self.cancellation_reason)
         ]
@@ -62,6 +68,28 @@ impl Record for Shipment {
             documents(&self.documents),
         ]
     }
+}
+
+/// The day in Kazakhstan.
+fn today() -> NaiveDate {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now_us = since.map_or(0, |since| since.as_micros());
+    kazakhstan_day(i64::try_from(now_us).unwrap_or(i64::MAX))
+}
+
+/// For how many days it should have been there on a day, if it is on its way; what has arrived is late no more.
+fn days_late(shipment: &Shipment, day: NaiveDate) -> Option<i64> {
+    let is_on_its_way = matches!(
+        shipment.state(),
+        ShipmentState::Dispatched
+            | ShipmentState::PartlyReceived
+            | ShipmentState::HandedOver
+            | ShipmentState::DeliveryAttempted
+            | ShipmentState::Diverted
+    );
+    let expected_on: NaiveDate = shipment.expected_on.parse().ok()?;
+    let days = day.signed_duration_since(expected_on).num_days();
+    Some(days).filter(|days| is_on_its_way && *days > 0)
 }
 
 /// A number, or nothing where it is 0.
@@ -370,6 +398,24 @@ mod tests {
             }),
             ..ShipmentLot::default()
         }
+    }
+
+    #[test]
+    fn a_shipment_is_late_while_it_is_on_its_way() {
+        let late = |state: ShipmentState, expected_on: &str| {
+            let shipment = Shipment {
+                state: state.into(),
+                expected_on: expected_on.to_owned(),
+                ..Shipment::default()
+            };
+            days_late(&shipment, "2026-03-02".parse().unwrap())
+        };
+        let [on_its_way, arrived] = [ShipmentState::HandedOver, ShipmentState::Arrived];
+        assert_eq!(late(on_its_way, "2026-02-27"), Some(3));
+        assert_eq!(late(on_its_way, "2026-03-02"), None);
+        assert_eq!(late(on_its_way, ""), None);
+        assert_eq!(late(arrived, "2026-02-27"), None);
+        assert_eq!(late(ShipmentState::Allocated, "2026-02-27"), None);
     }
 
     #[test]

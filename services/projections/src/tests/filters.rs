@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use keruen_domain::{
     Boundary, Entry,
     request::{FileRequest, NeededGoods, is_open},
+    shipment::RecordArrival,
 };
 use keruen_proto::{
     inventory::v1::{Asset, AssetCondition},
@@ -361,6 +362,40 @@ fn shipments_pass_a_filter_where_plain_code_says_so() {
             list(&format!("request = {request_id}"), "position"),
             serving
         );
+    });
+}
+
+/// A shipment is late from the day after the one on which it was expected until it arrives.
+#[test]
+fn what_has_arrived_is_late_no_more() {
+    let mut history = History::new(&[]);
+    history.open_tests(10, None);
+    for (shipment_id, expected_on) in [
+        ("LATE", "2026-05-31"),
+        ("ARRIVED", "2026-05-31"),
+        ("DUE", TODAY),
+    ] {
+        history.send_tests(shipment_id, 2, Some(expected_on));
+    }
+    history.expect(&RecordArrival {
+        shipment_id: code("ARRIVED"),
+        seals: Vec::new(),
+        signed_by_ref: None,
+        documents: Vec::new(),
+    });
+    writers(&history, |connection| {
+        let late = |today: &str| -> Vec<String> {
+            let request = ListShipmentsRequest {
+                filter: "late = true".to_owned(),
+                page_size: 1,
+                ..ListShipmentsRequest::default()
+            };
+            let rows = pages!(ShipmentsQuery, request, connection, today);
+            rows.into_iter().map(|row| row.shipment_id).collect()
+        };
+        assert_eq!(late("2026-05-31"), [""; 0]);
+        assert_eq!(late(TODAY), ["LATE"]);
+        assert_eq!(late("2027-01-01"), ["DUE", "LATE"]);
     });
 }
 
