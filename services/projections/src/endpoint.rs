@@ -5,8 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keruen_domain::{Boundary, Entry, Rejection};
 use keruen_edge::deadline;
-use keruen_log::{Log, Query, Range};
+use keruen_log::{Log, Query, QueryItem, Range};
 use keruen_proto::stock::v1::{
     GetDonationCertificateRequest, GetDonationCertificateResponse, GetDonorBalanceRequest,
     GetDonorBalanceResponse, GetLotTraceRequest, GetLotTraceResponse, GetTraceRequest,
@@ -66,7 +67,26 @@ impl StockEndpoint {
     ) -> Result<(T, u64), Refusal> {
         let current = self.views.current();
         self.wait_for(current, min_position, metadata).await?;
-        current.read(question).await
+        self.read(current, |rows, _| question(rows)).await
+    }
+
+    /// Reads a view, see [`Keeper::read_any_version`]. Whoever names what it does not know is told where it is behind the
+    /// log.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        keeper: &Arc<Keeper>,
+        question: impl FnOnce(&Connection, bool) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(T, u64), Refusal> {
+        let status = keeper.status();
+        let answer = keeper.read_any_version(question).await;
+        answer.map_err(|refusal| {
+            if status.parked.is_some() {
+                // It would be waited for in vain.
+                return refusal;
+            }
+            let head_position = *self.log.watch_head().borrow();
+            refusal.of_view(keeper.view.name, status.position, head_position)
+        })
     }
 
     /// The views.
@@ -268,7 +288,7 @@ impl StockEndpoint {
         self.wait_for(keeper, min_position, request.metadata())
             .await?;
         let regions_on = day.clone();
-        let read = keeper.read_any_version(move |rows, is_older| {
+        let read = self.read(keeper, move |rows, is_older| {
             query.of_rows(is_older).answer_past(rows, &past, &day)
         });
         let (page, position) = read.await?;
@@ -284,6 +304,28 @@ impl StockEndpoint {
 
     fn today(&self) -> String {
         self.views.today().to_string()
+    }
+
+    /// Refuses what names something of which the log has nothing, for the reason that goes with it. For what no view keeps.
+    async fn refuse_unregistered(&self, named: Vec<(Boundary, Rejection)>) -> Result<(), Refusal> {
+        for (boundary, rejection) in named {
+            let types = Entry::empty(&boundary).event_types().iter().copied();
+            let item = QueryItem {
+                types: types.map(str::to_owned).collect(),
+                tags: vec![boundary.tag()],
+            };
+            let query = Query { items: vec![item] };
+            if self
+                .log
+                .read(&query, Range::after(0), 1)
+                .await?
+                .events
+                .is_empty()
+            {
+                return Err(rejection.into());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -335,8 +377,9 @@ impl StockService for StockEndpoint {
         let min_position = request.get_ref().min_position;
         self.wait_for(current, min_position, request.metadata())
             .await?;
-        let read = current
-            .read_any_version(move |rows, is_older| query.of_rows(is_older).answer(rows, &today));
+        let read = self.read(current, move |rows, is_older| {
+            query.of_rows(is_older).answer(rows, &today)
+        });
         let (page, position) = read.await?;
         Ok(Response::new(ListStockResponse {
             rows: page.rows,
@@ -353,8 +396,12 @@ impl StockService for StockEndpoint {
         request: Request<ListTripsRequest>,
     ) -> Result<Response<ListTripsResponse>, Status> {
         let query = TripsQuery::parse(request.get_ref())?;
+        let named = query.named();
         let at = (request.get_ref().min_position, request.metadata());
         let (page, position) = self.ask(at, move |rows| query.answer(rows)).await?;
+        if page.rows.is_empty() {
+            self.refuse_unregistered(named).await?;
+        }
         Ok(Response::new(ListTripsResponse {
             trips: page.rows,
             next_page_token: page.next_page_token,
@@ -382,8 +429,8 @@ impl StockService for StockEndpoint {
         let min_position = message.min_position.max(known_at_position);
         self.wait_for(keeper, min_position, request.metadata())
             .await?;
-        let (page, position) = keeper
-            .read(move |rows| query.answer(rows, past.as_ref()))
+        let (page, position) = self
+            .read(keeper, move |rows, _| query.answer(rows, past.as_ref()))
             .await?;
         Ok(Response::new(ListLiabilityResponse {
             rows: page.rows,

@@ -37,6 +37,22 @@ pub enum Refusal {
         /// The lot number.
         lot: String,
     },
+    /// It names something that the view does not know, which is behind the log and may come to know it.
+    #[error(
+        "{unknown}; or the view {view} does not know it yet, which stands at position {position}, {} events behind the log: \
+         min_position {head_position} waits for it (--min-position)",
+        head_position.saturating_sub(*position)
+    )]
+    NotYet {
+        /// What is not known.
+        unknown: Box<Refusal>,
+        /// The view.
+        view: &'static str,
+        /// Where it stood when it was asked.
+        position: u64,
+        /// Head of the log.
+        head_position: u64,
+    },
     /// The views did not reach `min_position` in time.
     #[error(
         "the views stand at position {position} of {head_position} after {waited_ms} ms, {min_position} was asked for; \
@@ -95,9 +111,24 @@ impl Refusal {
         Self::Fields(vec![FieldViolation::new(field, rule)])
     }
 
+    /// The same of a view that stood at a position when it was asked, and is behind the log.
+    #[must_use]
+    pub fn of_view(self, view: &'static str, position: u64, head_position: u64) -> Self {
+        if position >= head_position || self.code() != Code::NotFound {
+            return self;
+        }
+        Self::NotYet {
+            unknown: Box::new(self),
+            view,
+            position,
+            head_position,
+        }
+    }
+
     fn code(&self) -> Code {
         match self {
             Self::Fields(_) => Code::InvalidArgument,
+            Self::NotYet { unknown, .. } => unknown.code(),
             Self::Unknown(rejection) => match rejection.kind() {
                 RejectionKind::Missing => Code::NotFound,
                 _ => Code::FailedPrecondition,
@@ -132,6 +163,7 @@ impl Refusal {
         match self {
             Self::Fields(_) => "INVALID_FIELDS",
             Self::Unknown(rejection) => rejection.reason(),
+            Self::NotYet { unknown, .. } => unknown.reason(),
             Self::UnknownAsset { .. } => "UNKNOWN_ASSET",
             Self::UnknownLot { .. } => "UNKNOWN_LOT",
             Self::Behind { .. } => "VIEW_BEHIND",
@@ -151,6 +183,19 @@ impl Refusal {
     fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Unknown(rejection) => rejection.metadata(),
+            Self::NotYet {
+                unknown,
+                position,
+                head_position,
+                ..
+            } => {
+                let mut metadata = unknown.metadata();
+                metadata.extend([
+                    ("position", position.to_string()),
+                    ("head_position", head_position.to_string()),
+                ]);
+                metadata
+            }
             Self::UnknownAsset {
                 item_id,
                 serial_number,

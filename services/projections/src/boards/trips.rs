@@ -1,5 +1,6 @@
 //! Trips, listed.
 
+use keruen_domain::{Boundary, Rejection};
 use keruen_proto::{
     shipments::v1::{Trip, TripState},
     stock::v1::ListTripsRequest,
@@ -35,6 +36,19 @@ impl TripsQuery {
             states,
             paging,
         })
+    }
+
+    /// What it names, and why it is refused where nobody has registered that.
+    pub fn named(&self) -> Vec<(Boundary, Rejection)> {
+        let vehicle = self.vehicle_id.clone().and_then(|vehicle_id| {
+            let boundary = Boundary::vehicle(&vehicle_id)?;
+            Some((boundary, Rejection::UnknownVehicle { vehicle_id }))
+        });
+        let crew = self.crew_id.clone().and_then(|crew_id| {
+            let boundary = Boundary::crew(&crew_id)?;
+            Some((boundary, Rejection::UnknownCrew { crew_id }))
+        });
+        vehicle.into_iter().chain(crew).collect()
     }
 
     /// Lists trips, newest first.

@@ -84,7 +84,8 @@ macro_rules! lists {
                     let min_position = request.get_ref().min_position;
                     self.stock.wait_for(keeper, min_position, request.metadata()).await?;
                     let today = views.today();
-                    let (page, position) = keeper.read(move |rows| query.answer(rows, today)).await?;
+                    let read = self.stock.read(keeper, move |rows, _| query.answer(rows, today));
+                    let (page, position) = read.await?;
                     Ok(Response::new($response {
                         rows: page.rows,
                         next_page_token: page.next_page_token,
@@ -103,7 +104,8 @@ macro_rules! lists {
                 let min_position = request.get_ref().min_position;
                 self.stock.wait_for(current, min_position, request.metadata()).await?;
                 let today = views.today();
-                let (page, position) = current.read(move |rows| query.answer(rows, today)).await?;
+                let read = self.stock.read(current, move |rows, _| query.answer(rows, today));
+                let (page, position) = read.await?;
                 Ok(Response::new(ListUnmetNeedsResponse {
                     rows: page.rows,
                     next_page_token: page.next_page_token,
@@ -126,7 +128,8 @@ macro_rules! lists {
                 self.stock.wait_for(history, position, request.metadata()).await?;
                 let today = views.today();
                 let query = query.without(missing);
-                let (page, _) = history.read(move |rows| query.answer(rows, today)).await?;
+                let read = self.stock.read(history, move |rows, _| query.answer(rows, today));
+                let (page, _) = read.await?;
                 Ok(Response::new(ListReordersResponse {
                     rows: page.rows,
                     next_page_token: page.next_page_token,

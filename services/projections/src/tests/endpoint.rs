@@ -261,6 +261,40 @@ async fn waiting_for_a_position_is_bounded_and_says_how_far_the_views_are() {
     node.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_names_what_a_view_does_not_know_yet_is_told_to_wait_for_it() {
+    let mut node = Node::start(100).await;
+    node.running.take().unwrap().stop().await;
+    let asked = ListStockRequest {
+        batch_id: "NO-SUCH".to_owned(),
+        ..ListStockRequest::default()
+    };
+    let told = |status: &Status| {
+        assert_eq!(status.code(), Code::NotFound);
+        assert_eq!(reason(status), "UNKNOWN_BATCH");
+        let metadata = status.get_details_error_info().unwrap().metadata;
+        assert_eq!(metadata["batch_id"], "NO-SUCH");
+        status.message().contains("28 events behind the log")
+            && status.message().contains("min_position 128 ")
+    };
+    assert!(!told(&node.refused(asked.clone()).await));
+    append(&*node.log, &node.history.events[100..128]).await;
+    assert!(told(&node.refused(asked.clone()).await));
+    let past = ListStockRequest {
+        known_at_position: 100,
+        ..asked
+    };
+    assert!(told(&node.refused(past).await));
+    // What is malformed stays so, however long anybody waits.
+    let malformed = ListStockRequest {
+        batch_id: "no such".to_owned(),
+        ..ListStockRequest::default()
+    };
+    let status = node.refused(malformed).await;
+    assert!(!status.message().contains("behind"), "{status}");
+    node.stop().await;
+}
+
 /// What the metadata of an answer says, whatever the answer is.
 async fn standing(node: &mut Node, request: ListStockRequest) -> Standing {
     let told = match node.client.list_stock(request).await {

@@ -16,18 +16,23 @@ use keruen_proto::{
     shipments::v1::{TripCancellationReason, TripState},
     stock::v1::{
         ListRecallsRequest, ListStockCountsRequest, ListTripsRequest, ListUnidentifiedGoodsRequest,
-        LotHolder, RecallRow,
+        LotHolder, RecallRow, stock_service_server::StockService as _,
     },
 };
+use tonic::{Code, Request};
+use tonic_types::StatusExt as _;
 
 use super::{
     answers::{lot_trace, plain_lots},
     filters::{pages, writers},
+    following::{append, open_log},
     history::{FACILITIES, History, ITEMS, choices_from, code, eventful, name, quantity},
 };
 use crate::{
     attention::{CountsQuery, GoodsQuery, RecallsQuery},
     boards::TripsQuery,
+    endpoint::StockEndpoint,
+    views::{ViewOptions, Views},
 };
 
 const SEEDS: [u64; 2] = [19, 7];
@@ -325,4 +330,34 @@ fn trips_are_found_by_vehicle_crew_and_state() {
             }
         }
     });
+}
+
+/// Of a vehicle or crew that nobody registered, as against one that has gone nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn trips_of_what_nobody_registered_are_refused() {
+    let history = trips();
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_log(&dir.path().join("keruen.db"));
+    append(&*log, &history.events).await;
+    let views = Views::in_folder(dir.path(), ViewOptions::default()).unwrap();
+    let running = views.run(log.clone());
+    let endpoint = StockEndpoint::new(views.clone(), log);
+    let asked = |vehicle_id: &str, crew_id: &str| {
+        endpoint.list_trips(Request::new(ListTripsRequest {
+            vehicle_id: vehicle_id.to_owned(),
+            crew_id: crew_id.to_owned(),
+            min_position: history.events.len() as u64,
+            ..ListTripsRequest::default()
+        }))
+    };
+    assert_eq!(asked("V-0", "C-2").await.unwrap().get_ref().trips, []);
+    for (vehicle_id, crew_id, reason) in [
+        ("V-9", "C-0", "UNKNOWN_VEHICLE"),
+        ("", "C-9", "UNKNOWN_CREW"),
+    ] {
+        let status = asked(vehicle_id, crew_id).await.unwrap_err();
+        let told = status.get_details_error_info().unwrap().reason;
+        assert_eq!((status.code(), told.as_str()), (Code::NotFound, reason));
+    }
+    running.stop().await;
 }
