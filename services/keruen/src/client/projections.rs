@@ -63,7 +63,12 @@ impl Args {
                 };
                 let names = session.ask(request).await?.names;
                 if !no_wait {
-                    wait(session, &names).await?;
+                    let waited = wait(session, &names).await;
+                    waited.inspect_err(|failure| {
+                        if let Some(line) = goes_on(failure) {
+                            anstream::eprintln!("{line}");
+                        }
+                    })?;
                 }
                 let views = list(session).await?;
                 for view in views.iter().filter(|view| is_all && is_left(view, &names)) {
@@ -128,6 +133,17 @@ fn not_built(view: &Projection) -> String {
     }
 }
 
+/// What becomes of a rebuild where the node went away while it was waited for.
+fn goes_on(failure: &Failure) -> Option<&'static str> {
+    let is_away = matches!(
+        failure,
+        Failure::Unavailable { .. } | Failure::NoAnswer(_) | Failure::NotNow(_)
+    );
+    is_away.then_some(
+        "the rebuild goes on by itself, from where it was, once the node is back: `keruen projections` tells how far it is",
+    )
+}
+
 /// Waits until none of them is being built any more.
 async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
     let bar = if std::io::stderr().is_terminal() {
@@ -173,6 +189,18 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_rebuild_is_told_what_becomes_of_it_without_the_node() {
+        let away = Failure::Unavailable {
+            server: "http://127.0.0.1:7460".to_owned(),
+            cause: "connection refused".to_owned(),
+        };
+        let told = goes_on(&away).unwrap();
+        assert!(told.contains("`keruen projections`"), "{told}");
+        let parked = Failure::Other(anyhow::anyhow!("parked"));
+        assert_eq!(goes_on(&parked), None);
+    }
 
     #[test]
     fn a_view_that_follows_is_not_said_to_stand_still() {
