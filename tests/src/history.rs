@@ -1,10 +1,11 @@
 //! The log as a reader sees it.
 
 use keruen_domain::check::Ledger;
+use keruen_log::{AppendRequest, Log, ProposedEvent};
 use keruen_proto::{
     Event,
     events::v1::{GetLogHeadRequest, ListEventsRequest, event_service_client::EventServiceClient},
-    log::v1::RecordedEvent,
+    log::v1::{OccurredAt, RecordedEvent, TimePrecision},
 };
 use tonic::transport::Channel;
 
@@ -14,6 +15,31 @@ pub async fn head(channel: &Channel) -> u64 {
         .get_log_head(GetLogHeadRequest {})
         .await;
     answer.expect("the log answers").into_inner().position
+}
+
+/// Appends an event that a newer version has written, of the type `keruen.future.v9.Teleported`.
+pub async fn append_unknown(log: &dyn Log) {
+    let occurred_at = OccurredAt {
+        time_us: 1_600_000_000_000_000,
+        precision: TimePrecision::Second.into(),
+        ..OccurredAt::default()
+    };
+    let event = ProposedEvent {
+        r#type: "keruen.future.v9.Teleported".to_owned(),
+        tags: vec!["batch:B-1".to_owned()],
+        data: vec![1, 2, 3].into(),
+        occurred_at: Some(occurred_at),
+        ..ProposedEvent::default()
+    };
+    let request = AppendRequest {
+        command_id: "99999999-0000-4000-8000-000000000000".to_owned(),
+        command_hash: vec![7; 32],
+        actor: "tester".to_owned(),
+        origin: "node".to_owned(),
+        events: vec![event],
+        ..AppendRequest::default()
+    };
+    log.append(request).await.expect("the log takes it");
 }
 
 /// All events, in order. They stand at the positions 1, 2, 3 … without gaps, each event id once.

@@ -8,8 +8,10 @@
 
 use std::{ffi::OsStr, path::Path, time::Duration};
 
+use keruen_log::{PostgresLog, PostgresOptions};
 use keruen_test_servers::{nats, postgres};
 use keruen_tests::{
+    history,
     node::Node,
     program,
     scene::{Clients, MASK_A, NORTH},
@@ -129,9 +131,29 @@ async fn the_doctor_tells_who_writes_a_log_on_postgres_and_how_the_relay_is() {
     server.launch();
     relay_at_head(&with_nats).await;
 
+    let views = check(&report, "views")["views"].as_array().unwrap();
+    let names = views.iter().map(|view| view["name"].as_str().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), ["current", "history"]);
+    for view in views {
+        assert!(view["version"].as_u64() > Some(0), "{view:#}");
+        assert!(view["position"].as_u64() <= Some(position), "{view:#}");
+    }
+
     for node in [&mut second, &mut first] {
         assert!(node.interrupt().success());
     }
+    // What no view can pass is named also while no node runs.
+    let log = PostgresLog::open(url, PostgresOptions::default()).await;
+    history::append_unknown(&log.unwrap()).await;
+    let (report, _) = doctor(&of_log);
+    let views = check(&report, "views");
+    assert_eq!(views["state"], "attention", "{views:#}");
+    assert_eq!(views["views"][0]["is_parked"], true, "{views:#}");
+    assert_eq!(views["view_position"], position, "{views:#}");
+    assert_eq!(views["events_behind"], 1, "{views:#}");
+    let found = views["found"].as_str().unwrap();
+    assert!(found.contains("keruen.future.v9.Teleported"), "{found}");
+    let position = position + 1;
     let (report, well) = doctor(&with_nats);
     assert!(!well);
     for name in ["writer", "relay"] {

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use keruen_log::{AppendRequest, Log as _, ProposedEvent, SqliteLog, SqliteOptions};
 use keruen_proto::{
-    log::v1::{OccurredAt, RecordedEvent, TimePrecision},
+    log::v1::RecordedEvent,
     projections::v1::{
         ListProjectionsRequest, Projection, projection_service_client::ProjectionServiceClient,
     },
@@ -126,30 +126,9 @@ async fn views_are_listed_and_built_anew() {
     assert!(told.contains("current, history"), "{told}");
 }
 
-/// Appends an event that a newer version has written.
 async fn append_unknown(data: &Path) {
     let log = SqliteLog::open(&data.join("keruen.db"), SqliteOptions::default()).unwrap();
-    let occurred_at = OccurredAt {
-        time_us: 1_600_000_000_000_000,
-        precision: TimePrecision::Second.into(),
-        ..OccurredAt::default()
-    };
-    let event = ProposedEvent {
-        r#type: "keruen.future.v9.Teleported".to_owned(),
-        tags: vec!["batch:B-1".to_owned()],
-        data: vec![1, 2, 3].into(),
-        occurred_at: Some(occurred_at),
-        ..ProposedEvent::default()
-    };
-    let request = AppendRequest {
-        command_id: "99999999-0000-4000-8000-000000000000".to_owned(),
-        command_hash: vec![7; 32],
-        actor: "tester".to_owned(),
-        origin: "node".to_owned(),
-        events: vec![event],
-        ..AppendRequest::default()
-    };
-    log.append(request).await.unwrap();
+    history::append_unknown(&log).await;
 }
 
 /// What the doctor says of the views.

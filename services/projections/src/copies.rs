@@ -40,6 +40,9 @@ pub struct CopyName {
     pub is_unfinished: bool,
 }
 
+/// How long a server may take to tell where a view stands.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
+
 /// How long a server may take to tell of a lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
 
@@ -370,22 +373,32 @@ impl Lock {
     }
 }
 
-/// Where each view in a folder stands, also while a node keeps them; `None` where there is none of this version.
-pub fn stored_checkpoints(
-    folder: &Path,
-) -> Result<Vec<(&'static View, Option<Checkpoint>)>, StoreError> {
-    let place = Place::Folder(folder.to_owned());
+/// Where a view stands: the version of the rows that answer, and what they reflect; `None` where there are none.
+pub type StoredView = (&'static View, Option<(u32, Checkpoint)>);
+
+/// Where each view in a folder stands, also while a node keeps them.
+pub fn stored_checkpoints(folder: &Path) -> Result<Vec<StoredView>, StoreError> {
+    checkpoints_at(&Place::Folder(folder.to_owned()))
+}
+
+/// Where each view in a PostgreSQL database stands, likewise. Blocks; to be called from within a runtime, and from none of its
+/// own threads.
+pub fn served_checkpoints(url: &str) -> Result<Vec<StoredView>, StoreError> {
+    checkpoints_at(&Place::Server(Box::new(Address::parse(url)?)))
+}
+
+fn checkpoints_at(place: &Place) -> Result<Vec<StoredView>, StoreError> {
     let views = view::ALL.into_iter();
-    let stored = views.map(|view| Ok((view, stored_checkpoint(&place, view)?)));
+    let stored = views.map(|view| Ok((view, stored_checkpoint(place, view)?)));
     stored.collect()
 }
 
-fn stored_checkpoint(place: &Place, view: &View) -> Result<Option<Checkpoint>, StoreError> {
-    let answering = place.copies(view)?.answering;
-    let Some(copy) = answering.filter(|copy| copy.version == view.version) else {
+fn stored_checkpoint(place: &Place, view: &View) -> Result<Option<(u32, Checkpoint)>, StoreError> {
+    let Some(copy) = place.copies(view)?.answering else {
         return Ok(None);
     };
-    checkpoint(&place.open_reader(&copy, Duration::MAX)?).map(Some)
+    let found = checkpoint(&place.open_reader(&copy, LOOK_LIMIT)?)?;
+    Ok(Some((copy.version, found)))
 }
 
 /// Removes all views in a folder: they can be made again from the log. Nobody may keep them meanwhile.

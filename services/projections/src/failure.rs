@@ -1,5 +1,7 @@
 //! Why a view can't be read or written, and why an event can't be taken in.
 
+use crate::database;
+
 /// Why the store of the views failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -33,6 +35,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a server does not let its user do it.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        database::is_forbidden(self)
+    }
+
     /// The same of rows that are of this version, and so lack nothing while they are whole.
     #[must_use]
     pub fn of_own_version(self) -> Self {

@@ -68,7 +68,7 @@ mod window;
 mod writer;
 
 pub use administration::ProjectionEndpoint;
-pub use copies::{remove_all as remove, stored_checkpoints};
+pub use copies::{StoredView, remove_all as remove, served_checkpoints, stored_checkpoints};
 pub use endpoint::StockEndpoint;
 pub use engine::Running;
 pub use failure::{Defect, StoreError};

@@ -3,10 +3,10 @@
 use std::{fs::File, io, path::Path};
 
 use super::{
-    Visit, disk, duration_text,
+    Head, Visit, disk, duration_text,
     finding::{AS_THE_NODE, Finding},
     store::Examined,
-    views,
+    views::{self, Place},
 };
 use crate::{
     embedded::{LastBackup, hex},
@@ -18,9 +18,23 @@ const DAY_US: i64 = 86_400_000_000;
 pub fn examine(visit: &Visit, examined: Option<&Examined>) -> Vec<Finding> {
     let mut findings = vec![disk::clock(visit, examined), backup(visit, examined)];
     if let Some(examined) = examined {
-        findings.push(views::examine(visit, examined));
+        findings.push(views(visit, examined));
     }
     findings
+}
+
+fn views(visit: &Visit, examined: &Examined) -> Finding {
+    let folder = &visit.store.folder;
+    views::examine(&Place {
+        stored: &|| keruen_projections::stored_checkpoints(folder),
+        event: &|position| examined.reader.event(position).ok().flatten(),
+        head: &Head::of(examined),
+        is_running: examined.is_running,
+        remedy: format!(
+            "stop the node, remove {}/views-*.db and start it: they are made anew",
+            folder.display()
+        ),
+    })
 }
 
 fn may_not_read(path: &Path) -> bool {

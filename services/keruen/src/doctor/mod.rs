@@ -20,6 +20,7 @@ use crate::{
     serve::Store,
 };
 use finding::{COLUMNS, Finding, State};
+use store::Examined;
 
 /// Which node.
 #[derive(Clone, Debug, ClapArgs)]
@@ -35,7 +36,8 @@ recorded lately, is the clock right, how old is the last backup (of `keruen back
 do the views follow it or is one parked before an event, are the files safe from others. Each problem comes with what to do.
 
 Of a log on PostgreSQL it tells whether the server is fit to hold it, which node writes it and in which epoch, which nodes \
-stand by, and whether the checkpoint.key in --data is the writer's. What the server itself needs, its own tools and views tell (pg_stat_replication, pg_stat_archiver).
+stand by, whether the checkpoint.key in --data is the writer's, and where the views stand: those on the server, or else \
+those in --data. What the server itself needs, its own tools and views tell (pg_stat_replication, pg_stat_archiver).
 
 With --nats-url it asks the node how its relay to JetStream is: the last position that it published, against the head.
 
@@ -67,7 +69,7 @@ impl Args {
     /// Looks, and tells.
     pub async fn run(self, session: &Session) -> Result<(), Failure> {
         let (place, head, mut findings) = match self.store.store()? {
-            Store::Postgres { url, folder } => server::examine(&url, &folder).await,
+            Store::Postgres { url, folder } => server::examine(&url, &folder).await?,
             Store::Sqlite(_) => {
                 let store = self.store.embedded("")?;
                 let place = store.path.display().to_string();
@@ -113,6 +115,15 @@ struct Head {
     position: u64,
 }
 
+impl Head {
+    fn of(examined: &Examined) -> Self {
+        Self {
+            log_id: examined.head.log_id.to_vec(),
+            position: examined.head.position,
+        }
+    }
+}
+
 /// One look at a node.
 struct Visit {
     store: EmbeddedStore,
@@ -127,11 +138,7 @@ impl Visit {
         findings.extend(disk::examine(self, reader.as_ref()));
         findings.extend(history::examine(self, reader.as_ref()));
         findings.extend(files::examine(&self.store));
-        let head = reader.map(|examined| Head {
-            log_id: examined.head.log_id.to_vec(),
-            position: examined.head.position,
-        });
-        (head, findings)
+        (reader.as_ref().map(Head::of), findings)
     }
 }
 

@@ -4,34 +4,74 @@ use std::{fs, io, path::Path};
 
 use keruen_log::{PostgresLog, PostgresRefusal, PostgresStanding, checkpoint::CheckpointKey};
 
+use tokio::runtime::Handle;
+
 use super::{
     Head,
     finding::{AS_THE_NODE, Finding},
+    views::{self, Place},
 };
 use crate::{embedded::hex, render::record::grouped, serve::KEY_FILE_NAME};
 
 /// The server's address, where the log stands, and what was found out.
 ///
 /// `folder` is where the node of this machine keeps its key.
-pub async fn examine(url: &str, folder: &Path) -> (String, Option<Head>, Vec<Finding>) {
+pub async fn examine(
+    url: &str,
+    folder: &Path,
+) -> anyhow::Result<(String, Option<Head>, Vec<Finding>)> {
     let standing = match PostgresLog::standing(url).await {
         Ok(standing) => standing,
         Err(error) => {
-            return (error.at, None, vec![unreadable(&error.reason)]);
+            return Ok((error.at, None, vec![unreadable(&error.reason)]));
         }
     };
-    let findings = vec![
+    let mut findings = vec![
         store(&standing),
         versions(&standing),
         safety(standing.unfit.as_ref()),
         writer(&standing),
         signer(&standing, &folder.join(KEY_FILE_NAME)),
     ];
+    let is_running = standing.writer.is_some();
     let head = Head {
         log_id: standing.log_id,
         position: standing.position,
     };
-    (standing.at, Some(head), findings)
+    let (url, folder) = (url.to_owned(), folder.to_owned());
+    // Both the views and the log are asked for by threads that may wait.
+    let looking = tokio::task::spawn_blocking(move || {
+        let finding = views(&url, &folder, &head, is_running);
+        (finding, head)
+    });
+    let (of_views, head) = looking.await?;
+    findings.push(of_views);
+    Ok((standing.at, Some(head), findings))
+}
+
+/// The views on the server; where it has none, those in the folder of the node of this machine: its user may not make schemas.
+fn views(url: &str, folder: &Path, head: &Head, is_running: bool) -> Finding {
+    let stored = || {
+        let served = keruen_projections::served_checkpoints(url)?;
+        if served.iter().any(|(_, rows)| rows.is_some()) {
+            return Ok(served);
+        }
+        keruen_projections::stored_checkpoints(folder)
+    };
+    let runtime = Handle::current();
+    let event = |position| {
+        let event = runtime.block_on(PostgresLog::stored_event(url, position));
+        event.ok().flatten()
+    };
+    views::examine(&Place {
+        stored: &stored,
+        event: &event,
+        head,
+        is_running,
+        remedy:
+            "`keruen projections` asks a node, and `keruen projections rebuild` makes them anew"
+                .to_owned(),
+    })
 }
 
 fn unreadable(refusal: &PostgresRefusal) -> Finding {

@@ -40,6 +40,33 @@ pub struct PostgresStanding {
 }
 
 impl PostgresLog {
+    /// Type and data of the event at a position of the log at `url`; `None` where there is none. Changes nothing, like
+    /// [`PostgresLog::standing`].
+    pub async fn stored_event(
+        url: &str,
+        position: u64,
+    ) -> Result<Option<(String, Vec<u8>)>, PostgresOpenError> {
+        let address = opening::address(url)?;
+        let at = opening::shown(&address);
+        let looking = async {
+            let address = session::named(&address, "keruen doctor");
+            let mut connection = opening::connect(&address)
+                .await
+                .map_err(|fault| PostgresRefusal::Unreachable(fault.to_string()))?;
+            session::become_reader(&mut connection)
+                .await
+                .map_err(PostgresRefusal::of_role)?;
+            let sql = "SELECT type, data FROM keruen_log.events WHERE position = $1";
+            let found = sqlx::query_as(sql).bind(i64::try_from(position).unwrap_or(i64::MAX));
+            let found = found.fetch_optional(&mut connection).await?;
+            connection.close().await?;
+            Ok(found)
+        };
+        looking
+            .await
+            .map_err(|reason| PostgresOpenError { at, reason })
+    }
+
     /// Looks at the log at `url` and changes nothing, also while a node writes it.
     pub async fn standing(url: &str) -> Result<PostgresStanding, PostgresOpenError> {
         let address = opening::address(url)?;
