@@ -76,5 +76,5 @@ pub use filter::{ListedField, filtered_lists};
 pub use report::ReportEndpoint;
 pub use standing::TellStanding;
 pub use view::View;
-pub use views::{Calendar, Parked, Rebuild, RebuildRefusal, Status, ViewOptions, Views};
+pub use views::{Calendar, NoSchemas, Parked, Rebuild, RebuildRefusal, Status, ViewOptions, Views};
 pub use writer::Checkpoint;

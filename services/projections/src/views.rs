@@ -176,6 +176,14 @@ pub enum RebuildRefusal {
     },
 }
 
+/// The user of a database may not make schemas in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the user of the database may not make schemas in it until an administrator runs: {grant}")]
+pub struct NoSchemas {
+    /// What lets it.
+    pub grant: String,
+}
+
 /// The views of a node. They can be deleted at any time and are then built anew.
 pub struct Views {
     keepers: Vec<Arc<Keeper>>,
@@ -193,17 +201,17 @@ impl Views {
         Ok(Self::at(&Place::Folder(folder), options))
     }
 
-    /// Views in a PostgreSQL database, in schemas of their own; `None` where its user may not make any. They stand still
-    /// until [`Views::run`]. The runtime in which this is called has to live as long.
+    /// Views in a PostgreSQL database, in schemas of their own, unless its user may not make any. They stand still until
+    /// [`Views::run`]. The runtime in which this is called has to live as long.
     pub async fn in_database(
         url: &str,
         options: ViewOptions,
-    ) -> Result<Option<Arc<Self>>, StoreError> {
+    ) -> Result<Result<Arc<Self>, NoSchemas>, StoreError> {
         let address = Address::parse(url)?;
-        Ok(address
-            .may_make_schemas()
-            .await?
-            .then(|| Self::at(&Place::Server(Box::new(address)), options)))
+        Ok(match address.missing_grant().await? {
+            Some(grant) => Err(NoSchemas { grant }),
+            None => Ok(Self::at(&Place::Server(Box::new(address)), options)),
+        })
     }
 
     pub(crate) fn at(place: &Place, options: ViewOptions) -> Arc<Self> {

@@ -81,13 +81,14 @@ impl Store {
     /// The views: in the same database, or in files of the folder.
     pub async fn views(&self, options: ViewOptions) -> anyhow::Result<Arc<Views>> {
         if let Self::Postgres { url, folder } = self {
-            if let Some(views) = Views::in_database(url, options.clone()).await? {
-                return Ok(views);
+            match Views::in_database(url, options.clone()).await? {
+                Ok(views) => return Ok(views),
+                Err(reason) => tracing::info!(
+                    folder = %folder.display(),
+                    %reason,
+                    "views are kept in files"
+                ),
             }
-            tracing::info!(
-                folder = %folder.display(),
-                "the user of the database may not make schemas in it (GRANT CREATE ON DATABASE): views are kept in files"
-            );
         }
         Ok(Views::in_folder(self.folder(), options)?)
     }

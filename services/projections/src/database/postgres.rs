@@ -33,17 +33,18 @@ impl Address {
         })
     }
 
-    /// Whether the user may make schemas there.
-    pub async fn may_make_schemas(&self) -> Result<bool, StoreError> {
+    /// The statement by which an administrator lets the user make schemas there; `None` where it may.
+    pub async fn missing_grant(&self) -> Result<Option<String>, StoreError> {
         let asking = async {
             let mut connection = PgConnection::connect_with(&self.options).await?;
-            let sql = "SELECT has_database_privilege(current_database(), 'CREATE')";
-            let may = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
+            let sql = "SELECT CASE WHEN NOT has_database_privilege(current_database(), 'CREATE') \
+                       THEN format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user) END";
+            let missing = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
             connection.close().await?;
-            Ok(may)
+            Ok(missing)
         };
-        let may = tokio::time::timeout(CONNECT_TIMEOUT, asking).await;
-        Ok(may.unwrap_or_else(|_| Err(timed_out()))?)
+        let missing = tokio::time::timeout(CONNECT_TIMEOUT, asking).await;
+        Ok(missing.unwrap_or_else(|_| Err(timed_out()))?)
     }
 
     /// Opens a session that sees `schema` alone. A statement of a reader takes at most `limit`.

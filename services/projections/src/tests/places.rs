@@ -451,3 +451,26 @@ async fn a_node_that_stands_by_says_that_the_view_stands_still() {
     writing.stop().await;
     reading.stop().await;
 }
+
+/// Whoever may not make schemas is told by which statement an administrator lets it, and with that it works.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_grant_that_is_told_of_lets_views_be_kept_in_the_database() {
+    let database = Database::unsynced();
+    let user = format!("App of {}", database.name());
+    let execute = |sql: &str| tokio::task::block_in_place(|| database.execute(sql));
+    execute(&format!("CREATE ROLE \"{user}\" LOGIN"));
+    let url = database.url_of(&user.replace(' ', "%20"));
+    let refused = Views::in_database(&url, options()).await.unwrap();
+    let refused = refused.err().unwrap();
+    assert!(refused.to_string().contains(&refused.grant));
+    execute(&refused.grant);
+    let views = Views::in_database(&url, options()).await.unwrap();
+    let views = views.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let log = open_log(&dir.path().join("keruen.db"));
+    append(&*log, &eventful().events[..50]).await;
+    let running = views.run(log);
+    until(&views, |status| status.position == 50).await;
+    running.stop().await;
+    execute(&format!("DROP OWNED BY \"{user}\"; DROP ROLE \"{user}\""));
+}
