@@ -366,11 +366,7 @@ mod tests {
                 .map(str::to_owned)
                 .collect();
             let named = |kind: &&str| tags.iter().any(|tag| tag.starts_with(kind));
-            assert!(
-                SUBJECTS.iter().any(|kind| named(&kind)),
-                "{}: {tags:?}",
-                path.display()
-            );
+            assert!(SUBJECTS.iter().any(named), "{}: {tags:?}", path.display());
             seen += 1;
         }
         assert!(seen > 100, "{seen} events");
