@@ -1,6 +1,6 @@
 //! The gRPC service that tells where the views stand and builds them anew.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use keruen_edge::status;
 use keruen_log::Log;
@@ -12,6 +12,9 @@ use keruen_proto::projections::v1::{
 use tonic::{Code, Request, Response, Status};
 
 use crate::views::{Rebuild, RebuildRefusal, Status as Standing, Views};
+
+/// How long the log may take to tell its head. Where it is out of reach, whoever asks wants to read just that.
+const HEAD_PATIENCE: Duration = Duration::from_secs(2);
 
 /// `keruen.projections.v1.ProjectionService` over the views on a log.
 #[derive(Clone)]
@@ -51,7 +54,9 @@ fn rebuild(rebuild: &Rebuild, head_position: u64) -> ProjectionRebuild {
     ProjectionRebuild {
         position: rebuild.position,
         events_per_second,
-        seconds_left: left / events_per_second.max(1),
+        // Before anything was folded, nobody can say how long it takes.
+        seconds_left: left.checked_div(events_per_second).unwrap_or_default(),
+        failure: rebuild.failure.clone().unwrap_or_default(),
     }
 }
 
@@ -61,6 +66,8 @@ impl ProjectionService for ProjectionEndpoint {
         &self,
         _: Request<ListProjectionsRequest>,
     ) -> Result<Response<ListProjectionsResponse>, Status> {
+        let asked = tokio::time::timeout(HEAD_PATIENCE, self.log.head()).await;
+        let head_unknown = !matches!(asked, Ok(Ok(_)));
         let head = *self.log.watch_head().borrow();
         let projections = self.views.list().into_iter().map(|(view, standing)| {
             let head_position = standing.head_position.max(head);
@@ -74,7 +81,12 @@ impl ProjectionService for ProjectionEndpoint {
                 state: state(&standing).into(),
                 position: standing.position,
                 head_position,
-                lag_events: head_position.saturating_sub(standing.position),
+                lag_events: if head_unknown {
+                    0
+                } else {
+                    head_position.saturating_sub(standing.position)
+                },
+                head_unknown,
                 parked: standing.parked.map(|parked| ParkedEvent {
                     position: parked.position,
                     r#type: parked.r#type,

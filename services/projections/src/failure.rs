@@ -30,7 +30,10 @@ pub enum StoreError {
     #[error("another process has moved the view")]
     Overtaken,
     /// A stored row contradicts itself.
-    #[error("the views are damaged, build them anew with `keruen projections rebuild`: {0}")]
+    #[error(
+        "the views are damaged ({0}): `keruen projections` tells whether they are built anew by themselves already, and \
+         `keruen projections rebuild` begins it by hand"
+    )]
     Damaged(String),
 }
 

@@ -22,7 +22,7 @@ Examples:
   keruen projections rebuild current
 
 A view is what questions are answered from: it is folded from the log, follows it, and can be deleted or built anew at \
-any time. lag is how many events it is behind. A view that meets an event which it can't take in is parked before that \
+any time. lag is how many events it is behind; it is empty while the log can't be read. A view that meets an event which it can't take in is parked before that \
 event: it answers as of there, and the others go on. Whoever asks it something is warned on standard error, and in the \
 metadata of each answer: keruen-view, keruen-view-state, keruen-position, keruen-head-position, keruen-parked-at.")]
 pub struct Args {
@@ -123,6 +123,8 @@ fn is_left(view: &Projection, names: &[String]) -> bool {
 /// Why a view is not built anew, and whether the one that answers follows meanwhile.
 fn not_built(view: &Projection) -> String {
     let Projection { name, failure, .. } = view;
+    let told = view.rebuild.as_ref().map_or("", |it| &it.failure);
+    let failure = if told.is_empty() { failure } else { told };
     match view.state() {
         ProjectionState::Failing | ProjectionState::Starting => {
             format!("the view {name} doesn't move: {failure}")
@@ -144,6 +146,15 @@ fn goes_on(failure: &Failure) -> Option<&'static str> {
     )
 }
 
+/// Whether there is nothing to wait for. That the old rows fail says nothing of those that are built in their place.
+fn is_given_up(view: &Projection) -> bool {
+    let failure = match &view.rebuild {
+        Some(rebuild) => &rebuild.failure,
+        None => &view.failure,
+    };
+    !failure.is_empty()
+}
+
 /// Waits until none of them is being built any more.
 async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
     let bar = if std::io::stderr().is_terminal() {
@@ -154,12 +165,13 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of {human_len}") {
         bar.set_style(style);
     }
+    let mut told = String::new();
     loop {
         tokio::time::sleep(LOOK_INTERVAL).await;
         let answer = session.ask(ListProjectionsRequest {}).await?;
         let asked = |view: &&Projection| names.contains(&view.name);
         let views: Vec<&Projection> = answer.projections.iter().filter(asked).collect();
-        if let Some(failing) = views.iter().find(|view| !view.failure.is_empty()) {
+        if let Some(failing) = views.iter().find(|view| is_given_up(view)) {
             bar.finish_and_clear();
             return Err(Failure::Other(anyhow::anyhow!(not_built(failing))));
         }
@@ -168,6 +180,12 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
             .find_map(|view| Some((view, view.rebuild.as_ref()?)));
         match under_way {
             Some((view, rebuild)) => {
+                if !view.failure.is_empty() && view.failure != told {
+                    told.clone_from(&view.failure);
+                    let Projection { name, failure, .. } = view;
+                    let line = format!("the view {name} doesn't move meanwhile: {failure}");
+                    bar.suspend(|| anstream::eprintln!("{line}"));
+                }
                 bar.set_length(view.head_position);
                 bar.set_position(rebuild.position);
                 // Before anything was folded, nobody can say how long it takes.
@@ -188,6 +206,8 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use keruen_proto::projections::v1::ProjectionRebuild;
+
     use super::*;
 
     #[test]
@@ -200,6 +220,29 @@ mod tests {
         assert!(told.contains("`keruen projections`"), "{told}");
         let parked = Failure::Other(anyhow::anyhow!("parked"));
         assert_eq!(goes_on(&parked), None);
+    }
+
+    #[test]
+    fn a_rebuild_is_given_up_for_what_fails_of_it_alone() {
+        let old = Projection {
+            failure: "the old rows are damaged".to_owned(),
+            ..Projection::default()
+        };
+        assert!(is_given_up(&old));
+        let building = Projection {
+            rebuild: Some(ProjectionRebuild::default()),
+            ..old
+        };
+        assert!(!is_given_up(&building));
+        let failing = Projection {
+            rebuild: Some(ProjectionRebuild {
+                failure: "permission denied".to_owned(),
+                ..ProjectionRebuild::default()
+            }),
+            ..building
+        };
+        assert!(is_given_up(&failing));
+        assert!(not_built(&failing).contains("permission denied"));
     }
 
     #[test]

@@ -32,6 +32,8 @@ impl Record for Projection {
         let number = |number: u64| Cell::from(i64::try_from(number).unwrap_or(i64::MAX));
         let none = || Cell::from("");
         let rebuild = self.rebuild.as_ref();
+        // Before anything was folded, nobody can say how long it takes.
+        let paced = rebuild.filter(|it| it.events_per_second > 0);
         let parked = self.parked.as_ref();
         let state = match self.state() {
             ProjectionState::Following if self.kept_elsewhere => "kept by another node".to_owned(),
@@ -45,10 +47,14 @@ impl Record for Projection {
             state,
             number(self.position),
             number(self.head_position),
-            number(self.lag_events),
+            if self.head_unknown {
+                none()
+            } else {
+                number(self.lag_events)
+            },
             rebuild.map_or_else(none, |it| number(it.position)),
-            rebuild.map_or_else(none, |it| Cell::from(it.events_per_second)),
-            rebuild.map_or_else(none, |it| Cell::from(it.seconds_left)),
+            paced.map_or_else(none, |it| Cell::from(it.events_per_second)),
+            paced.map_or_else(none, |it| Cell::from(it.seconds_left)),
             parked.map_or_else(none, |it| number(it.position)),
             parked.map_or("", |it| it.r#type.as_str()),
             reason,

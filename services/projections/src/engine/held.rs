@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::{oneshot, watch};
 
-use super::{FIRST_RETRY, FollowError, Follower, LAST_RETRY, LEAVE_PATIENCE};
+use super::{FIRST_RETRY, FollowError, Follower, LAST_RETRY, LEAVE_PATIENCE, is_damaged};
 use crate::{
     copies::Lock,
     database,
@@ -23,6 +23,8 @@ pub(super) struct Held {
     pub(super) retry_at: Option<Instant>,
     /// How long the next one that fails is put off.
     pub(super) retry_delay: Duration,
+    /// Where rows last contradicted themselves, and were built anew for it.
+    pub(super) damaged_at: Option<u64>,
 }
 
 /// A thread that builds a copy. It ends soon after this is dropped.
@@ -38,6 +40,7 @@ impl Held {
             rebuilding: None,
             retry_at: None,
             retry_delay: FIRST_RETRY,
+            damaged_at: None,
         }
     }
 
@@ -118,6 +121,27 @@ impl Follower {
         held.rebuilding = Some(Rebuilding { built, stop });
         held.retry_at = None;
         Ok(())
+    }
+
+    /// What follows a position could not be taken in. Rows that contradict themselves are built anew, once, by themselves;
+    /// the old ones answer meanwhile what they can.
+    pub(super) fn not_taken(
+        &mut self,
+        held: &mut Held,
+        position: u64,
+        error: FollowError,
+    ) -> FollowError {
+        if !is_damaged(&error) || held.is_building() {
+            return error;
+        }
+        // Where those that were built say the same, it is not for want of building.
+        if held.damaged_at.replace(position) == Some(position) {
+            return error;
+        }
+        match self.begin_to_build(held) {
+            Ok(()) => error,
+            Err(not_begun) => not_begun,
+        }
     }
 
     /// Whoever asked for a rebuild meanwhile has got one.

@@ -223,7 +223,7 @@ impl Follower {
     /// unless nothing else answers.
     fn discard_unfinished(&self, error: &FollowError) {
         let (keeper, is_full) = (&self.keeper, is_full(error));
-        if !is_full && !is_lost(error) {
+        if !is_full && !is_lost(error) && !is_damaged(error) {
             return;
         }
         let copies = keeper.place.copies(keeper.view);
@@ -276,37 +276,12 @@ impl Follower {
             return Ok(());
         };
         let mut standing = self.attach(&mut writer)?;
-        let (mut is_parked, mut is_switched) = (false, true);
+        let (mut is_parked, mut is_switched, mut is_waiting) = (false, true, false);
         let mut wake_up = self.log.watch_head();
         let mut tidy_at = Some(Instant::now());
         let mut examine_at = Instant::now();
         loop {
-            if self.is_stopped() {
-                return Ok(());
-            }
-            if examine_at <= Instant::now() {
-                self.examine(held, &writer, &standing)?;
-                examine_at = Instant::now() + self.keeper.options.poll_interval;
-            }
-            if held.retry_at.is_some_and(|due| due <= Instant::now()) {
-                self.begin_to_build(held)?;
-            }
-            if tidy_at.is_some_and(|due| due <= Instant::now()) {
-                let is_tidy = self.keeper.place.tidy(self.keeper.view);
-                tidy_at = (!is_tidy).then(|| Instant::now() + self.keeper.options.max_query);
-            }
-            wake_up.mark_unchanged();
-            let mut is_complete = true;
-            if is_parked {
-                // The log may have lost what comes next, too.
-                self.read_on(&standing, 0)?;
-            } else {
-                (standing, is_parked, is_complete) = self.take_in(&mut writer, standing)?;
-                if std::mem::take(&mut is_switched) {
-                    self.tell_built(held);
-                }
-            }
-            let is_waiting = is_complete || is_parked;
+            // Before anything is taken in: where these rows can't take it, what is built in their place is all that helps.
             match self.wait(&mut wake_up, held, is_waiting, is_parked) {
                 Wake::Log => {}
                 Wake::Doubt => examine_at = Instant::now(),
@@ -335,6 +310,32 @@ impl Follower {
                     }
                 }
             }
+            if examine_at <= Instant::now() {
+                self.examine(held, &writer, &standing)?;
+                examine_at = Instant::now() + self.keeper.options.poll_interval;
+            }
+            if held.retry_at.is_some_and(|due| due <= Instant::now()) {
+                self.begin_to_build(held)?;
+            }
+            if tidy_at.is_some_and(|due| due <= Instant::now()) {
+                let is_tidy = self.keeper.place.tidy(self.keeper.view);
+                tidy_at = (!is_tidy).then(|| Instant::now() + self.keeper.options.max_query);
+            }
+            wake_up.mark_unchanged();
+            let mut is_complete = true;
+            if is_parked {
+                // The log may have lost what comes next, too.
+                self.read_on(&standing, 0)?;
+            } else {
+                let position = standing.position;
+                let taken = self.take_in(&mut writer, standing);
+                (standing, is_parked, is_complete) =
+                    taken.map_err(|error| self.not_taken(held, position, error))?;
+                if std::mem::take(&mut is_switched) {
+                    self.tell_built(held);
+                }
+            }
+            is_waiting = is_complete || is_parked;
         }
     }
 
@@ -520,6 +521,11 @@ fn is_lost(error: &FollowError) -> bool {
     };
     database::is_unreadable(error)
         || matches!(error, StoreError::Lost(_) | StoreError::OtherVersion)
+}
+
+/// Whether rows contradict themselves.
+fn is_damaged(error: &FollowError) -> bool {
+    matches!(error, FollowError::Store(StoreError::Damaged(_)))
 }
 
 /// Notes a failure; logged once, however often it repeats itself.

@@ -33,6 +33,7 @@ mod rows;
 mod statement;
 mod stores;
 mod sums;
+mod taking;
 mod travelling;
 mod turns;
 mod unreported;

@@ -44,7 +44,7 @@ fn options() -> ViewOptions {
 }
 
 /// Everything that stands in the copy that answers.
-async fn rows(place: &Place) -> Vec<String> {
+pub async fn rows(place: &Place) -> Vec<String> {
     let place = place.clone();
     let read = tokio::task::spawn_blocking(move || {
         let copy = answering(&place, &CURRENT);
@@ -55,7 +55,7 @@ async fn rows(place: &Place) -> Vec<String> {
 }
 
 /// The rows that a history leads to, folded at once.
-async fn expected(history: &History, length: usize, log: &dyn Log) -> Vec<String> {
+pub async fn expected(history: &History, length: usize, log: &dyn Log) -> Vec<String> {
     let range = Range::default().up_to(length as u64);
     let mut events: Vec<RecordedEvent> = Vec::new();
     while events.len() < length {
