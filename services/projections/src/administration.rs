@@ -123,3 +123,16 @@ impl ProjectionService for ProjectionEndpoint {
         Ok(Response::new(RebuildProjectionsResponse { names }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_a_rebuild_takes_is_told_once_something_was_folded() {
+        let mut at = Rebuild::default();
+        assert_eq!(rebuild(&at, 3_292).seconds_left, 0);
+        (at.position, at.events_per_s) = (292, 100.0);
+        assert_eq!(rebuild(&at, 3_292).seconds_left, 30);
+    }
+}

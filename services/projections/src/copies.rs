@@ -312,8 +312,20 @@ impl Place {
         is_tidy
     }
 
+    /// Fails where there are copies that another user of the server has made: they could be neither read nor replaced.
+    pub fn check_owner(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(_) => Ok(()),
+            Self::Server(address) => {
+                let session = address.connect("pg_catalog", Some(LOCK_LIMIT))?;
+                check_owner(&Connection::Postgres(session))
+            }
+        }
+    }
+
     /// Becomes the only one to write the copies of a view, as long as the answer lives. Where somebody else is, answers with
-    /// the name of that node, as far as it is known. A folder belongs to one process anyway.
+    /// the name of that node, as far as it is known. A folder belongs to one process anyway. Fails with
+    /// [`StoreError::Foreign`] where there are copies of another user.
     pub fn lock(
         &self,
         view: &View,
@@ -323,6 +335,7 @@ impl Place {
             return Ok(Ok(Lock { session: None }));
         };
         let session = Connection::Postgres(address.connect("pg_catalog", Some(LOCK_LIMIT))?);
+        check_owner(&session)?;
         let locked = session
             .prepare_cached(
                 "SELECT pg_catalog.pg_try_advisory_lock(hashtextextended(?1, 0))::INT::BIGINT",
@@ -339,6 +352,23 @@ impl Place {
             .query_row(params![format!("{HOLDER}{node}")], |_| Ok(()))?;
         let session = Some(session);
         Ok(Ok(Lock { session }))
+    }
+}
+
+fn check_owner(session: &Connection) -> Result<(), StoreError> {
+    let foreign = session
+        .prepare_cached(
+            "SELECT nspname::TEXT, pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(nspowner)::TEXT), \
+             pg_catalog.quote_ident(current_user::TEXT) FROM pg_catalog.pg_namespace \
+             WHERE nspname LIKE 'keruen\\_view\\_%' AND NOT pg_catalog.pg_has_role(nspowner, 'USAGE') ORDER BY nspname",
+        )?
+        .query_map(&[], |row| {
+            Ok((row.get::<String>(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let mut foreign = foreign.into_iter();
+    match foreign.find(|(schema, ..)| CopyName::of_schema(schema).is_some()) {
+        Some((_, owner, user)) => Err(StoreError::Foreign { owner, user }),
+        None => Ok(()),
     }
 }
 

@@ -11,6 +11,21 @@ pub enum StoreError {
     /// PostgreSQL refused, or is out of reach.
     #[error("the views can't be read or written: {0}")]
     Postgres(sqlx::Error),
+    /// PostgreSQL is out of reach, or lets nobody in at present.
+    #[error("PostgreSQL does not answer ({0}); ask again, it goes on by itself")]
+    Unavailable(String),
+    /// Views in the database belong to another user, whose rows this one can't read, write or replace.
+    #[error(
+        "the views in the database belong to {owner}, and this node runs as {user}: all nodes on a database keep their views \
+         as one user. Run this one as {owner} too, or, to hand them over to {user} for good, stop all nodes and let an \
+         administrator run REASSIGN OWNED BY {owner} TO {user}"
+    )]
+    Foreign {
+        /// Who owns them.
+        owner: String,
+        /// Whoever asked.
+        user: String,
+    },
     /// A table or column is not there: the rows are those of another version, which answers what it can until this one
     /// has been built.
     #[error(
@@ -70,15 +85,23 @@ impl From<rusqlite::Error> for StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        // undefined_table and undefined_column, https://www.postgresql.org/docs/current/errcodes-appendix.html
-        let code = match &error {
-            sqlx::Error::Database(error) => error.code(),
-            _ => None,
+        // https://www.postgresql.org/docs/current/errcodes-appendix.html
+        let (code, message) = match &error {
+            sqlx::Error::Database(error) => (error.code().unwrap_or_default(), error.message()),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
+                return Self::Unavailable(error.to_string());
+            }
+            _ => return Self::Postgres(error),
         };
-        if code.is_some_and(|code| matches!(&*code, "42P01" | "42703")) {
-            return Self::OtherVersion;
+        match &*code {
+            // undefined_table and undefined_column
+            "42P01" | "42703" => Self::OtherVersion,
+            // too_many_connections, admin_shutdown, crash_shutdown and cannot_connect_now
+            "53300" | "57P01" | "57P02" | "57P03" => Self::Unavailable(message.to_owned()),
+            // connection_exception
+            code if code.starts_with("08") => Self::Unavailable(message.to_owned()),
+            _ => Self::Postgres(error),
         }
-        Self::Postgres(error)
     }
 }
 

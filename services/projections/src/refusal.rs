@@ -146,6 +146,8 @@ impl Refusal {
                 | ReadError::Store(
                     StoreError::Sqlite(_)
                     | StoreError::Postgres(_)
+                    | StoreError::Unavailable(_)
+                    | StoreError::Foreign { .. }
                     | StoreError::OtherVersion
                     | StoreError::Lost(_)
                     | StoreError::Io(_)
@@ -175,6 +177,7 @@ impl Refusal {
             Self::TooLarge { .. } => "TRACE_TOO_LARGE",
             Self::StatementTooLarge => "STATEMENT_TOO_LARGE",
             Self::Read(ReadError::TooSlow { .. }) => "VIEW_TOO_SLOW",
+            Self::Read(ReadError::Store(StoreError::Unavailable(_))) => "STORE_UNAVAILABLE",
             Self::Read(_) => "VIEW_UNREADABLE",
             Self::Log(_) => "LOG_UNAVAILABLE",
         }

@@ -202,16 +202,21 @@ impl Views {
     }
 
     /// Views in a PostgreSQL database, in schemas of their own, unless its user may not make any. They stand still until
-    /// [`Views::run`]. The runtime in which this is called has to live as long.
+    /// [`Views::run`]. The runtime in which this is called has to live as long. Fails with [`StoreError::Foreign`] where
+    /// there are views of another user.
     pub async fn in_database(
         url: &str,
         options: ViewOptions,
     ) -> Result<Result<Arc<Self>, NoSchemas>, StoreError> {
         let address = Address::parse(url)?;
-        Ok(match address.missing_grant().await? {
-            Some(grant) => Err(NoSchemas { grant }),
-            None => Ok(Self::at(&Place::Server(Box::new(address)), options)),
-        })
+        if let Some(grant) = address.missing_grant().await? {
+            return Ok(Err(NoSchemas { grant }));
+        }
+        let place = Place::Server(Box::new(address));
+        let views = Self::at(&place, options);
+        let checked = tokio::task::spawn_blocking(move || place.check_owner()).await;
+        checked.map_err(std::io::Error::from)??;
+        Ok(Ok(views))
     }
 
     pub(crate) fn at(place: &Place, options: ViewOptions) -> Arc<Self> {

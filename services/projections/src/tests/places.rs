@@ -19,6 +19,7 @@ use keruen_proto::{
 use keruen_test_servers::postgres::{Database, Server};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tonic::Request;
+use tonic_types::StatusExt as _;
 
 use super::{
     faulty::{Faulty, Mood},
@@ -30,6 +31,7 @@ use crate::{
     administration::ProjectionEndpoint,
     copies::Place,
     database::Address,
+    failure::StoreError,
     refusal::Refusal,
     view::{CURRENT, View},
     views::{Status, ViewOptions, Views},
@@ -223,6 +225,51 @@ async fn one_node_writes_and_another_takes_over() {
     reading.stop().await;
 }
 
+/// A user who may make schemas, but not read those that another one's nodes keep: it leaves them alone, whoever runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_of_another_user_are_left_alone() {
+    let history = eventful();
+    let (half, all) = (history.events.len() / 2, history.events.len());
+    let dir = tempfile::tempdir().unwrap();
+    let log = log_with(dir.path(), "log.db", &history.events[..half]).await;
+    let database = Database::new();
+    let name = database.name();
+    let [owner, stranger] = ["owner", "stranger"].map(|role| format!("{role}_of_{name}"));
+    let execute = |sql: String| tokio::task::block_in_place(|| database.execute(&sql));
+    execute(format!(
+        "CREATE ROLE {owner} LOGIN; CREATE ROLE {stranger} LOGIN; \
+         GRANT CREATE ON DATABASE \"{name}\" TO {owner}, {stranger}"
+    ));
+    let [kept, foreign] = [&owner, &stranger]
+        .map(|user| Place::Server(Box::new(Address::parse(&database.url_of(user)).unwrap())));
+    let other = Views::at(&foreign, options());
+    let (mut running, mut recorded) = (None, half);
+    for position in [half, all] {
+        append(&*log, &history.events[recorded..position]).await;
+        recorded = position;
+        let views = Views::at(&kept, options());
+        let writing = views.run(log.clone());
+        until(&views, |status| status.position == position as u64).await;
+        running.get_or_insert_with(|| other.run(log.clone()));
+        let told = until(&other, |status| status.failure.is_some()).await;
+        let told = told.failure.unwrap();
+        assert!(told.contains(&format!("belong to {owner}")), "{told}");
+        let refused = Views::in_database(&database.url_of(&stranger), options()).await;
+        assert!(matches!(refused, Err(StoreError::Foreign { .. })));
+        writing.stop().await;
+        // Nobody writes them now, and it does not either.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert!(!other.status().ready);
+    }
+    assert!(rows(&kept).await == expected(&history, all, &*log).await);
+    if let Some(running) = running {
+        running.stop().await;
+    }
+    execute(format!(
+        "DROP OWNED BY {owner}, {stranger} CASCADE; DROP ROLE {owner}, {stranger}"
+    ));
+}
+
 /// While the server is away the view says so, and goes on by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_restarts_is_waited_for() {
@@ -259,7 +306,17 @@ async fn a_server_that_restarts_is_waited_for() {
     let stands = (current.position, current.head_position, current.lag_events);
     assert_eq!(stands, (half as u64, all as u64, (all - half) as u64));
     let asked = || views.read(|_| Ok::<_, Refusal>(()));
-    assert!(asked().await.is_err());
+    let refused = tonic::Status::from(asked().await.unwrap_err());
+    let info = refused.get_error_details().error_info().cloned().unwrap();
+    assert_eq!(info.reason, "STORE_UNAVAILABLE", "{refused}");
+    assert!(refused.message().contains("PostgreSQL does not answer"));
+    // Nobody can tell how far behind it is, where the log is away too.
+    let faulty = Faulty::new(log.clone());
+    faulty.others.mood.send_replace(Mood::Fails);
+    let listed = ProjectionEndpoint::new(views.clone(), faulty);
+    let listed = listed.list_projections(Request::new(ListProjectionsRequest {}));
+    let current = listed.await.unwrap().into_inner().projections.remove(0);
+    assert_eq!((current.lag_events, current.head_unknown), (0, true));
     let server = tokio::task::spawn_blocking(move || {
         server.restart();
         server
@@ -277,6 +334,7 @@ async fn a_server_that_restarts_is_waited_for() {
     let current = listed.await.unwrap().into_inner().projections.remove(0);
     assert_eq!(current.state(), ProjectionState::Following);
     assert_eq!((current.lag_events, current.failure.as_str()), (0, ""));
+    assert!(!current.head_unknown);
     running.stop().await;
     drop((database, server));
 }
