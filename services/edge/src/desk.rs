@@ -27,7 +27,7 @@ use tonic::{Code, Request, Status, metadata::MetadataMap};
 
 use crate::{
     actor::actor,
-    boundaries::{Boundaries, query},
+    boundaries::{Boundaries, LoadError, query},
     deadline,
     fields::Fields,
     queue::{Claims, Queues, Turns},
@@ -321,12 +321,18 @@ impl Desk {
         envelope: &Envelope,
         command: &C,
     ) -> Result<Answer, Status> {
-        let (books, _) = self.read_all(command).await?;
+        let (books, _) = self
+            .read_all(command, status::load_error_before_append)
+            .await?;
         let mut queued = claims(&books, &decided(command, &books, envelope.moment));
         let mut turns = self.queues.wait(&queued).await;
         let mut conflict = None;
         for _ in 0..MAX_ATTEMPTS {
-            let (mut books, position) = self.read_all(command).await?;
+            let unread = match conflict {
+                None => status::load_error_before_append,
+                Some(_) => status::load_error,
+            };
+            let (mut books, position) = self.read_all(command, unread).await?;
             let decision = decided(command, &books, envelope.moment);
             let needed = claims(&books, &decision);
             if !queued.cover(&needed) {
@@ -381,8 +387,12 @@ impl Desk {
         self.queues.wait(queued).await
     }
 
-    /// Reads until the command asks for nothing new. All of it is as of one position.
-    async fn read_all<C: Command>(&self, command: &C) -> Result<(Books, u64), Status> {
+    /// Reads until the command asks for nothing new. All of it is as of one position. `unread` tells of a failure.
+    async fn read_all<C: Command>(
+        &self,
+        command: &C,
+        unread: fn(&LoadError) -> Status,
+    ) -> Result<(Books, u64), Status> {
         let mut books = Books::default();
         let mut position = 0;
         for _ in 0..MAX_READ_ROUNDS {
@@ -395,7 +405,7 @@ impl Desk {
                 .boundaries
                 .load(&wanted)
                 .await
-                .map_err(|error| status::load_error(&error))?;
+                .map_err(|error| unread(&error))?;
         }
         Err(status::with_reason(
             Code::Aborted,

@@ -157,11 +157,23 @@ fn recorded(error: &AppendError) -> Option<(&'static str, String)> {
 
 /// A boundary that can't be folded.
 pub fn load_error(error: &LoadError) -> Status {
+    load_failure(error, None)
+}
+
+/// The same for a command, before anything was appended for it in this call.
+pub fn load_error_before_append(error: &LoadError) -> Status {
+    load_failure(error, Some((RECORDED, "no".to_owned())))
+}
+
+fn load_failure(error: &LoadError, recorded: Option<(&'static str, String)>) -> Status {
     tracing::error!(%error, "reading the log failed");
     match error {
-        LoadError::Read(ReadError::Unavailable(_)) => {
-            with_reason(Code::Unavailable, error.to_string(), "LOG_UNAVAILABLE", [])
-        }
+        LoadError::Read(ReadError::Unavailable(_)) => with_reason(
+            Code::Unavailable,
+            error.to_string(),
+            "LOG_UNAVAILABLE",
+            recorded,
+        ),
         LoadError::Read(ReadError::InvalidArgument(_)) => Status::internal(error.to_string()),
         LoadError::Read(ReadError::Damaged { .. }) | LoadError::Decode { .. } => {
             with_reason(Code::DataLoss, error.to_string(), "LOG_DAMAGED", [])
