@@ -221,6 +221,27 @@ async fn a_user_who_appends_may_do_nothing_else() {
     database.execute(&format!("DROP OWNED BY {user}; DROP ROLE {user}"));
 }
 
+/// A second log on one server, of a user who may not make roles: those of the first one are told to be granted.
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_that_are_there_are_only_to_be_granted() {
+    let (first, second) = (Database::new(), Database::new());
+    drop(open(first.url()).await);
+    let user = format!("owner_{}", second.name());
+    let name = second.name();
+    second.execute(&format!(
+        "CREATE ROLE {user} LOGIN; GRANT CREATE ON DATABASE \"{name}\" TO {user}"
+    ));
+    let told = refused(&second.url_of(&user)).await.to_string();
+    let grant = format!("GRANT keruen_writer, keruen_reader TO {user}");
+    assert!(
+        told.contains(&grant) && !told.contains("CREATE ROLE"),
+        "{told}"
+    );
+    second.execute(&grant);
+    drop(open(&second.url_of(&user)).await);
+    second.execute(&format!("DROP OWNED BY {user} CASCADE; DROP ROLE {user}"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_could_lose_events_is_refused() {
     let server = Server::start_with(&["fsync=off"]);

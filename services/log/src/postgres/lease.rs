@@ -279,7 +279,8 @@ async fn end_holders(address: &PgConnectOptions, pid: i32) -> PostgresRefusal {
                 return PostgresRefusal::NoPrivilege {
                     what: "end the session of the node that writes the log",
                     found: error.to_string(),
-                    remedy: "stop that node first, or let an administrator GRANT pg_signal_backend to the user",
+                    remedy: "stop that node first, or let an administrator GRANT pg_signal_backend to the user"
+                        .to_owned(),
                 };
             }
             Err(error) => tracing::warn!(%error, "can't end the session that holds the lease"),

@@ -121,7 +121,7 @@ pub enum PostgresRefusal {
         /// What the server says.
         found: String,
         /// What to do.
-        remedy: &'static str,
+        remedy: String,
     },
     /// What is stored contradicts itself.
     #[error("it is damaged ({found}); keep the database as it is and restore a backup")]
@@ -179,15 +179,24 @@ pub enum PostgresRefusal {
 }
 
 impl PostgresRefusal {
-    pub(super) fn of_migration(error: sqlx::Error) -> Self {
+    /// `stranger`: the user, where all that it lacks are the roles.
+    pub(super) fn of_migration(error: sqlx::Error, stranger: Option<&str>) -> Self {
         if session::code(&error).as_deref() != Some(INSUFFICIENT_PRIVILEGE) {
             return Self::Database(error);
         }
+        let remedy = match stranger {
+            Some(user) => format!(
+                "the roles are there, of another log on this server: let an administrator run \
+                 GRANT keruen_writer, keruen_reader TO {user}"
+            ),
+            None => "start once as the owner of the database, who may create roles, or let an administrator run \
+                CREATE ROLE keruen_writer; CREATE ROLE keruen_reader; and grant both to the owner"
+                .to_owned(),
+        };
         Self::NoPrivilege {
             what: "make the log or bring it to the newest version",
             found: error.to_string(),
-            remedy: "start once as the owner of the database, who may create roles, or let an administrator run \
-                CREATE ROLE keruen_writer; CREATE ROLE keruen_reader; and grant both to the owner",
+            remedy,
         }
     }
 
@@ -208,7 +217,8 @@ impl PostgresRefusal {
             what: "act as what it is opened as",
             found: error.to_string(),
             remedy: "let an administrator make the roles keruen_writer and keruen_reader where they are missing, and grant both to \
-                the user",
+                the user"
+                .to_owned(),
         }
     }
 }

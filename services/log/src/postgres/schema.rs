@@ -36,11 +36,24 @@ pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), Postgre
         .await?;
     // Another program may have been faster.
     let version = version(&mut transaction).await?;
-    apply(&mut transaction, version)
-        .await
-        .map_err(PostgresRefusal::of_migration)?;
+    if let Err(error) = apply(&mut transaction, version).await {
+        drop(transaction);
+        let stranger = stranger_to_the_roles(connection).await?;
+        return Err(PostgresRefusal::of_migration(error, stranger.as_deref()));
+    }
     transaction.commit().await?;
     Ok(())
+}
+
+/// The user, where it may make what it needs in the database, and the roles are there, but it has not been granted them.
+async fn stranger_to_the_roles(connection: &mut PgConnection) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "SELECT quote_ident(current_user) WHERE has_database_privilege(current_database(), 'CREATE') AND \
+         (SELECT count(*) = 2 AND NOT bool_and(pg_has_role(oid, 'MEMBER')) FROM pg_roles \
+         WHERE rolname IN ('keruen_writer', 'keruen_reader'))",
+    )
+    .fetch_optional(connection)
+    .await
 }
 
 async fn apply(transaction: &mut PgTransaction<'_>, version: usize) -> sqlx::Result<()> {
