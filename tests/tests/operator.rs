@@ -164,7 +164,7 @@ fn what_is_no_store_or_no_backup_is_told() {
     let data = place.path().join("data");
     let told = verb("backup", Some(&place.path().join("copy")), &data, &[]).refused(1);
     assert!(
-        told.contains("no store") && told.contains("--data"),
+        told.contains("no store") && told.contains("--data") && told.contains("pg_dump"),
         "{told}"
     );
     assert!(!place.path().join("copy").exists());

@@ -306,7 +306,8 @@ fn backup_failure(error: BackupError, store: &EmbeddedStore) -> Failure {
         )
         .into(),
         BackupError::Open(OpenError::Missing { path }) => anyhow!(
-            "there is no store at {path}; name its folder with --data DIR",
+            "there is no store at {path}; name its folder with --data DIR. A node on PostgreSQL is copied with pg_dump or \
+             pg_basebackup",
             path = path.display()
         )
         .into(),
