@@ -114,9 +114,16 @@ impl Record for Row {
             self.verb,
             &it.actor,
             &it.server,
-            it.refusal.clone().unwrap_or_default()
+            it.refusal.as_deref().map_or_else(String::new, in_one_line)
         ]
     }
+}
+
+/// A refusal as a cell has it: it may have been told in several lines.
+fn in_one_line(refusal: &str) -> String {
+    let lines = refusal.lines().map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join("; ")
 }
 
 /// The verb that gives such a command.
@@ -296,5 +303,20 @@ impl Drop {
         }
         anstream::eprintln!("{} dropped", chosen.len());
         damaged_are_told(&damaged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_several_lines_is_listed_in_one() {
+        let told =
+            in_one_line("no batch B-1; check it\n  reason UNKNOWN_BATCH\r\n\nbatch_id B-1\n");
+        assert_eq!(
+            told,
+            "no batch B-1; check it; reason UNKNOWN_BATCH; batch_id B-1"
+        );
     }
 }
