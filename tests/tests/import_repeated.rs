@@ -65,6 +65,21 @@ impl Desk {
         told
     }
 
+    /// Takes the steps that a refusal names in a line.
+    fn take_back(&self, told: &str, place: &str) {
+        let line = told.lines().find(|it| it.contains(place)).unwrap();
+        let (_, rest) = line.split_once("(keruen ").unwrap();
+        let (steps, _) = rest.split_once(')').unwrap();
+        for step in steps.split(", keruen ") {
+            let mut arguments: Vec<&str> = step.split(' ').collect();
+            match arguments[0] {
+                "correct" => arguments.extend(["--document", "kind=count-sheet,number=CS-7"]),
+                _ => arguments.extend(["--reason", "entered-by-mistake"]),
+            }
+            self.node.cli(&arguments).success();
+        }
+    }
+
     async fn head(&self) -> u64 {
         history::head(&self.node.channel()).await
     }
@@ -241,21 +256,8 @@ async fn a_transfer_that_was_changed_is_told_before_anything_is_entered() {
         )
         .await;
     // What it says to do can be done: of one its receipt is taken back, of another all of it.
-    let document = "kind=count-sheet,number=CS-7";
-    let steps = |place: &str| -> Vec<String> {
-        let line = told.lines().find(|it| it.contains(place)).unwrap();
-        let (_, rest) = line.split_once("(keruen ").unwrap();
-        let (steps, _) = rest.split_once(')').unwrap();
-        steps.split(", keruen ").map(str::to_owned).collect()
-    };
-    for step in steps(":5:").iter().chain(&steps(":3:")) {
-        let mut arguments: Vec<&str> = step.split(' ').collect();
-        match arguments[0] {
-            "correct" => arguments.extend(["--document", document]),
-            _ => arguments.extend(["--reason", "entered-by-mistake"]),
-        }
-        desk.node.cli(&arguments).success();
-    }
+    desk.take_back(&told, ":5:");
+    desk.take_back(&told, ":3:");
     let mended = [
         head,
         row(4, "B-0", &way(5), there),
@@ -281,9 +283,11 @@ async fn what_came_damaged_or_not_at_all_is_told_row_by_row() {
         row(70, "", &way(6), there),
         row(80, "B-0", &way(7), "2021-01-03,damaged"),
         row(90, "B-0", &way(8), "2021-01-03,missing"),
+        row(10, "B-0", &way(12), "2021-01-03,damaged"),
+        row(20, "B-0", &way(12), there),
     ]
     .concat();
-    for wanted in ["6 new, 0 already there", "0 new, 6 already there"] {
+    for wanted in ["8 new, 0 already there", "0 new, 8 already there"] {
         let told = desk.import(&found, &[]).success();
         assert!(told.contains(wanted), "{told}");
     }
@@ -304,6 +308,28 @@ async fn what_came_damaged_or_not_at_all_is_told_row_by_row() {
         (":7: row 6:", r#"outcome is "missing" there and "damaged""#),
     ];
     desk.refused(&changed, &wanted).await;
+    // Nothing but that all of it came well has no line of its own.
+    let damaged = "S-12,HOSPITAL,CARRIER,2021-01-03,damaged";
+    let well = found.replace(damaged, "S-12,HOSPITAL,CARRIER,2021-01-03,");
+    let wanted = [(":8: row 7:", r#"outcome is "damaged" there and "good""#)];
+    desk.refused(&well, &wanted).await;
+    let lost = found.replace(damaged, "S-12,HOSPITAL,CARRIER,2021-01-03,missing");
+    let wanted = [(":8: row 7:", r#"outcome is "damaged" there and "missing""#)];
+    let told = desk.refused(&lost, &wanted).await;
+    desk.take_back(&told, ":8:");
+    let told = desk.import(&lost, &[]).success();
+    assert!(told.contains("2 new, 6 already there"), "{told}");
+    assert_eq!(
+        desk.outcomes("S-12"),
+        [(10, "DAMAGED"), (10, "MISSING"), (20, "GOOD"), (20, "GOOD")]
+            .map(|it| (it.0, it.1.to_owned()))
+    );
+    // As it was at first it can't be entered once more.
+    let wanted = [(":8: row 7:", r#"outcome is "missing" there and "damaged""#)];
+    let told = desk.refused(&found, &wanted).await;
+    desk.take_back(&told, ":8:");
+    let wanted = [(":8: row 7:", "was taken back; leave received_at empty")];
+    desk.refused(&found, &wanted).await;
     let wrong = [
         row(1, "B-0", &way(11), ",damaged"),
         row(1, "", &way(9), "2021-01-03,missing"),

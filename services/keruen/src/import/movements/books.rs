@@ -307,13 +307,34 @@ pub(super) fn differences_of_transfer(
     if let (Some((fact, _)), Some((_, precision))) = (received.first(), transfer.received) {
         heads.time("received_at", &fact.occurred_at, (came, precision));
         let units = received.iter().flat_map(|(_, event)| &event.units);
-        wrong.extend(of_outcomes(transfer, &units.collect::<Vec<_>>()));
+        let differs = |there: &[String], here: &str| there.iter().any(|it| it != here);
+        wrong.extend(of_outcomes(transfer, &units.collect::<Vec<_>>(), differs));
     }
     let heads = (transfer.place(), heads.0.join("; "));
     let mut all = vec![heads];
     all.extend(wrong);
     all.retain(|(_, rule)| !rule.is_empty());
     all
+}
+
+/// Whether it is in the books that any of a shipment was received.
+pub(super) fn is_received(there: &[Fact]) -> bool {
+    let mut events = there.iter().map(|fact| &fact.event);
+    events.any(|event| matches!(event, Event::ShipmentReceived(_)))
+}
+
+/// How rows say that they came, where no receipt ever said so. What was missing may have turned up since.
+pub(super) fn outcomes_never_told(transfer: &Transfer, there: &[Fact]) -> Vec<Wrong> {
+    let received = there.iter().filter_map(|fact| match &fact.event {
+        Event::ShipmentReceived(event) => Some(&event.units),
+        _ => None,
+    });
+    let units: Vec<&ReceivedUnits> = received.flatten().collect();
+    let mut wrong = of_outcomes(transfer, &units, |there, here| {
+        !there.iter().any(|it| it == here)
+    });
+    wrong.retain(|(_, rule)| !rule.is_empty());
+    wrong
 }
 
 /// What was to be sent, row by row.
@@ -358,7 +379,11 @@ fn of_units(transfer: &Transfer, event: &ShipmentDispatched) -> Vec<Wrong> {
 }
 
 /// How what left came, row by row. What expired is not told by a row.
-fn of_outcomes(transfer: &Transfer, there: &[&ReceivedUnits]) -> Vec<Wrong> {
+fn of_outcomes(
+    transfer: &Transfer,
+    there: &[&ReceivedUnits],
+    differs: impl Fn(&[String], &str) -> bool,
+) -> Vec<Wrong> {
     let good = ReceiptOutcome::Good.into();
     let rows = transfer.goods.iter().zip(&transfer.lines);
     let rows = rows.map(|(goods, row)| {
@@ -373,14 +398,12 @@ fn of_outcomes(transfer: &Transfer, there: &[&ReceivedUnits]) -> Vec<Wrong> {
         let outcomes: Vec<String> = outcomes.map(word::field::<ReceiptOutcome>).collect();
         let found = transfer.found.iter().find(|it| it.line == row.line);
         let here = found.map_or(good, |it| it.outcome);
-        let mut differences = Differences::default();
         let here = word::field::<ReceiptOutcome>(here);
+        let mut differences = Differences::default();
         // What is not there yet is still to come.
-        differences.stated(
-            "outcome",
-            &distinct(&outcomes),
-            if outcomes.is_empty() { "" } else { &here },
-        );
+        if !outcomes.is_empty() && differs(&outcomes, &here) {
+            differences.exact("outcome", &distinct(&outcomes), &here);
+        }
         (goods.place(), differences.0.join("; "))
     });
     rows.collect()

@@ -154,6 +154,25 @@ impl Movement {
         (!self.row_id.is_empty()).then(|| Uuid::new_v5(&NAMESPACE, &identity))
     }
 
+    /// What it says, without its command id. That the rest has come says something else where something else came badly.
+    pub(super) fn content(&self) -> Uuid {
+        let content = self.command.content();
+        match (&self.command, &self.transfer) {
+            (Command::Arrive(request), Some(transfer)) if request.lines.is_empty() => {
+                let found = transfer.found.iter();
+                let found: Vec<u8> = found
+                    .flat_map(prost::Message::encode_length_delimited_to_vec)
+                    .collect();
+                if found.is_empty() {
+                    content
+                } else {
+                    Uuid::new_v5(&content, &found)
+                }
+            }
+            _ => content,
+        }
+    }
+
     /// The item, of all but a transfer.
     pub(super) fn item_id(&self) -> &str {
         self.goods.first().map_or("", |goods| &goods.item_id)
@@ -313,7 +332,7 @@ impl Ids {
     /// The id of the next movement.
     pub(super) fn next(&mut self, movement: &Movement) -> Uuid {
         movement.own_id().unwrap_or_else(|| {
-            let content = movement.command.content();
+            let content = movement.content();
             let same = self.said.entry(content).or_default();
             *same += 1;
             nth(content, *same)
@@ -323,7 +342,7 @@ impl Ids {
     /// The id that the next movement would have if its row had none of its own; `None` where it has none.
     pub(super) fn unnamed(&mut self, movement: &Movement) -> Option<Uuid> {
         movement.own_id()?;
-        let content = movement.command.content();
+        let content = movement.content();
         let same = self.said_by_named.entry(content).or_default();
         *same += 1;
         let before = self.said.get(&content).copied().unwrap_or_default();

@@ -60,7 +60,8 @@ pub(super) async fn of_named(
     let Some(unnamed) = unnamed else {
         return Ok(None);
     };
-    let rule = "says what was imported before without a row_id; leave its row_id out, so that it is not entered twice";
+    let rule = "says what was imported before without a row_id; leave its row_id out, so that it is not entered twice; or \
+                give it a time, where it is another one of that day";
     let there = recorded(session, unnamed).await?;
     Ok(there.map(|_| vec![(place, rule.to_owned())]))
 }
@@ -142,8 +143,10 @@ pub(super) async fn of_transfer(
     } else {
         Some((&asked, Some(refusal)))
     };
+    let times = (left, came);
     let Some((step, refusal)) = missing else {
-        return Ok(Vec::new());
+        let facts = books::of_shipment(session, &transfer.shipment_id).await?;
+        return Ok(otherwise_received(transfer, &facts));
     };
     if let Some(status) = refusal.as_ref().filter(|it| !is_about_the_row(it)) {
         return Err(session.unanswered(status.clone()));
@@ -152,8 +155,25 @@ pub(super) async fn of_transfer(
         return Ok(Vec::new());
     }
     let facts = books::of_shipment(session, &transfer.shipment_id).await?;
-    let times = (left, came);
     Ok(transfer_changed(transfer, &facts, times, (step, refusal)))
+}
+
+/// What is wrong with a transfer all of whose steps were entered once: that they were taken back since, or that its rows said
+/// more of how it came.
+fn otherwise_received(transfer: &Transfer, facts: &[Fact]) -> Vec<Wrong> {
+    if transfer.received.is_none() {
+        return Vec::new();
+    }
+    let there = format!("shipment {} is in the books already", transfer.shipment_id);
+    if !books::is_received(facts) {
+        let rule = format!(
+            "{there}, and that it was received was taken back; leave received_at empty, and record how it came with keruen \
+             shipment receive"
+        );
+        return vec![(transfer.place(), rule)];
+    }
+    let differences = books::outcomes_never_told(transfer, facts);
+    differing(transfer, facts, differences)
 }
 
 /// The first step that is not there, and why it can't be entered, if it can't. What comes after it can't be asked before that is
@@ -173,7 +193,7 @@ async fn first_missing<'a>(
 
 /// Whether a movement of a shipment was entered by the same rows. Its rows stand once in a file.
 async fn is_entered(session: &Session, movement: &Movement) -> Result<bool, Failure> {
-    let command_id = nth(movement.command.content(), 1);
+    let command_id = nth(movement.content(), 1);
     is_recorded(session, command_id).await
 }
 
@@ -201,6 +221,12 @@ fn transfer_changed(
         let wrong = rule.map(|rule| (transfer.place(), rule));
         return wrong.into_iter().collect();
     }
+    differing(transfer, facts, differences)
+}
+
+/// That a shipment which is there is not as its rows say, and what to do.
+fn differing(transfer: &Transfer, facts: &[Fact], differences: Vec<Wrong>) -> Vec<Wrong> {
+    let there = format!("shipment {} is in the books already", transfer.shipment_id);
     let is_about_the_receipt = differences
         .iter()
         .all(|(_, it)| it.starts_with("received_at ") || it.starts_with("outcome "));

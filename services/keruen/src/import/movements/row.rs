@@ -126,7 +126,7 @@ impl Movements {
             let key = ((time.seconds, time.nanos), self.received);
             self.receipts.insert(key, receipt);
         }
-        if self.receipts.len() > MAX_RECEIPTS {
+        while self.receipts.len() > MAX_RECEIPTS {
             let first = self.receipts.pop_first();
             self.ready.extend(first.map(|(_, receipt)| receipt));
         }
