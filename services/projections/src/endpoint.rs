@@ -165,12 +165,9 @@ impl StockEndpoint {
             );
         }
         fields.finish()?;
-        let known_at = match known_at_us {
+        let mut known_at = match known_at_us {
             Some(time_us) => Some(self.recorded_by(time_us).await?),
-            None if asked.known_at_position > 0 => {
-                Some(append_end(&self.log, asked.known_at_position).await?)
-            }
-            None => None,
+            None => Some(asked.known_at_position).filter(|position| *position > 0),
         };
         let mut known_by_us = known_at_us;
         if let Some(position) = known_at {
@@ -185,6 +182,8 @@ impl StockEndpoint {
             }
             if known_by_us.is_none() {
                 known_by_us = Some(self.recorded_at_us(position).await?);
+                // Once it is recorded, so is all of its append.
+                known_at = Some(append_end(&self.log, position).await?);
             }
         }
         let day = as_of_us.or(known_by_us).map(past::date_of);

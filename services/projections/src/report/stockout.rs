@@ -79,27 +79,28 @@ pub fn days_out(
     Ok(stocks.into_iter().map(Stock::days_out).collect())
 }
 
-/// Goes through the changes of few pairs, one by one.
+/// Goes through the changes of few pairs, one by one. What is kept is a sum for each of them and each day.
 fn by_pair(
     connection: &Connection,
     stocks: &mut [Stock],
     of_pair: &BTreeMap<i64, usize>,
     first_day: i64,
 ) -> Result<(), StoreError> {
-    let mut all: Vec<(i64, usize, i64)> = Vec::new();
+    let mut sums: BTreeMap<(Reverse<i64>, usize), i64> = BTreeMap::new();
     let begin = kazakhstan_midnight_us(first_day);
     let mut statement = connection.prepare_cached(
         "SELECT occurred_at_us, on_hand FROM pair_changes \
          WHERE pair_id = ?1 AND occurred_at_us >= ?2 AND (on_hand <> 0 OR consumed <> 0)",
     )?;
     for (pair_id, index) in of_pair {
-        let changes = statement.query_map(params![pair_id, begin], |row| {
-            Ok((kazakhstan_day_number(row.get(0)?), *index, row.get(1)?))
-        })?;
-        all.extend(changes);
+        let mut changes = statement.query(params![pair_id, begin])?;
+        while let Some(row) = changes.next()? {
+            let day = kazakhstan_day_number(row.get(0)?);
+            let sum = sums.entry((Reverse(day), *index)).or_default();
+            *sum = sum.saturating_add(row.get(1)?);
+        }
     }
-    all.sort_unstable_by_key(|(day, ..)| Reverse(*day));
-    for (day, index, by) in all {
+    for ((Reverse(day), index), by) in sums {
         if let Some(stock) = stocks.get_mut(index) {
             stock.change(day, by);
         }

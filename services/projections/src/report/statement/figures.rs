@@ -240,12 +240,13 @@ impl Place {
         if change.occurred_at_us < as_of.told_from_us {
             return;
         }
-        // What is back because it never went has told nothing.
+        // What is back because it never went, or never passed to somebody else, has told nothing.
         let gone = [
             counts.consumed,
             counts.disposed,
             counts.lost,
             counts.returned,
+            counts.title_out,
         ];
         let is_back = gone.iter().any(|sum| *sum < 0);
         let passed = if is_of_owner { 0 } else { counts.title_in };
