@@ -249,10 +249,9 @@ impl Place {
             counts.title_out,
         ];
         let is_back = gone.iter().any(|sum| *sum < 0);
-        let passed = if is_of_owner { 0 } else { counts.title_in };
-        let came = counts.on_hand > 0 && passed == 0 && !is_back;
-        let passed = if is_of_owner { counts.title_in } else { 0 };
-        let never_came = counts.in_transit > 0 || counts.received < 0 || passed < 0;
+        let came = counts.on_hand > 0 && (is_of_owner || counts.title_in == 0) && !is_back;
+        let never_passed = is_of_owner && counts.title_in < 0;
+        let never_came = counts.in_transit > 0 || counts.received < 0 || never_passed;
         if came || counts.on_hand < 0 && never_came {
             self.came += counts.on_hand;
         }
