@@ -7,7 +7,6 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use keruen_proto::{
-    events::v1::GetCommandRequest,
     inventory::v1::GetBatchRequest,
     registry::v1::{GetFacilityRequest, GetItemRequest, GetOrganisationRequest, Tracking},
     shipments::v1::DispatchShipmentRequest,
@@ -369,7 +368,15 @@ pub(super) async fn told<R: Call>(
     session: &Session,
     question: R,
 ) -> Result<Result<R::Answer, String>, Failure> {
-    match patiently(|| session.call(question.clone())).await? {
+    answered(session, patiently(|| session.call(question.clone())).await?)
+}
+
+/// An answer, or why there is none. Fails where the server can't tell.
+pub(super) fn answered<T>(
+    session: &Session,
+    answer: Result<T, Status>,
+) -> Result<Result<T, String>, Failure> {
+    match answer {
         Ok(answer) => Ok(Ok(answer)),
         Err(status) if is_about_the_row(&status) => Ok(Err(explain(&status))),
         Err(status) => Err(session.unanswered(status)),
@@ -416,26 +423,11 @@ async fn check(
         return repetition::of_transfer(session, transfer, clocks, refusal).await;
     }
     // What was entered before may not be possible twice.
-    let command_id = command_id.to_string();
-    let there = patiently(|| {
-        session.call(GetCommandRequest {
-            command_id: command_id.clone(),
-        })
-    });
-    if !is_missing(session, there.await?)? {
+    if repetition::is_recorded(session, command_id).await? {
         return Ok(Vec::new());
     }
     let rule = repetition::of_refused(session, movement, &refusal, times).await?;
     Ok(here(Some(rule)))
-}
-
-/// Whether a command is not there. Fails where the server can't tell whether it is.
-pub(super) fn is_missing<T>(session: &Session, there: Result<T, Status>) -> Result<bool, Failure> {
-    match there {
-        Ok(_) => Ok(false),
-        Err(status) if is_about_the_row(&status) => Ok(true),
-        Err(status) => Err(session.unanswered(status)),
-    }
 }
 
 /// Of a batch that the file itself brings about, the server can only tell the rest.

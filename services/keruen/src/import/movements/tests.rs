@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     COLUMNS, EXAMPLE, KINDS,
-    check::{is_missing, look_through},
+    check::{answered, look_through},
     command::{Command, Ids, Movement},
     row::Movements,
 };
@@ -357,10 +357,10 @@ fn a_file_that_changes_meanwhile_is_not_read_on() {
 #[test]
 fn a_row_is_blamed_only_where_the_server_knows_that_it_was_not_entered() {
     let session = Session::printing_to("127.0.0.1:1", std::sync::Arc::default());
-    let found = |there| is_missing(&session, there);
-    assert!(matches!(found(Ok(())), Ok(false)));
+    let found = |there| answered(&session, there);
+    assert!(matches!(found(Ok(())), Ok(Ok(()))));
     let missing = found(Err(Status::not_found("no such command")));
-    assert!(matches!(missing, Ok(true)));
+    assert!(matches!(missing, Ok(Err(_))));
     for code in [Code::Unavailable, Code::DeadlineExceeded, Code::Internal] {
         let unknown = found(Err(Status::new(code, "the node stops")));
         assert!(unknown.is_err(), "{code}: {unknown:?}");
