@@ -31,6 +31,8 @@ async fn load(
     stop: &AtomicBool,
 ) -> Load {
     const WRITERS: usize = 16;
+    let head = async || log.head().await.expect("the log answers").position;
+    let head_before = head().await;
     let begun = Instant::now();
     let mut latencies = Histogram::<u64>::new(3).expect("it can be made");
     let mut events = 0_u64;
@@ -57,8 +59,11 @@ async fn load(
         }
         author.pass_time();
     }
+    let took = begun.elapsed();
+    // A log answers a command that it knows without recording anything: that is no writing.
+    assert_eq!(head().await - head_before, events, "not all was recorded");
     Load {
-        rate: rate(events, begun.elapsed()),
+        rate: rate(events, took),
         p99_ms: to_f64(latencies.value_at_quantile(0.99)) / 1e3,
     }
 }
