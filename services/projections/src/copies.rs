@@ -260,6 +260,11 @@ impl Place {
         Ok(finished)
     }
 
+    /// Whether a server keeps them.
+    pub fn is_server(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+
     /// The file of a copy; `None` on a server.
     pub fn file(&self, copy: &CopyName) -> Option<PathBuf> {
         match self {

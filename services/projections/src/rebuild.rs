@@ -12,7 +12,10 @@ use std::{
 };
 
 use keruen_log::ReadError;
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    task::JoinHandle,
+};
 
 use crate::{
     copies::CopyName,
@@ -36,8 +39,44 @@ pub struct Built {
     pub position: u64,
 }
 
+/// Whose turn it is among the views that a server keeps.
+#[derive(Clone, Default)]
+pub struct Turn(Arc<Mutex<()>>);
+
+impl Turn {
+    /// Waits until no other view is built; `None` where it is over before that.
+    fn wait(&self, follower: &Follower) -> Option<OwnedMutexGuard<()>> {
+        let mut stop = follower.stop.clone();
+        let turn = Arc::clone(&self.0);
+        follower.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                // Also where whoever could say so is gone.
+                _ = stop.wait_for(|stop| *stop) => None,
+                guard = turn.lock_owned() => Some(guard),
+            }
+        })
+    }
+}
+
+/// Whether one view is built after the other: where a server keeps them, and old rows answer meanwhile. A server does not
+/// know that what it does for a rebuild can wait, and beside those who write the log two at once are done hardly sooner,
+/// while these wait several times as long for their answers.
+fn takes_turns(follower: &Follower) -> Result<bool, StoreError> {
+    let keeper = &follower.keeper;
+    Ok(keeper.place.is_server() && keeper.place.copies(keeper.view)?.answering.is_some())
+}
+
 /// Builds a copy up to the head of the log; `None` where it is over before that.
 pub fn build(follower: &Follower) -> Result<Option<Built>, FollowError> {
+    let _turn = if takes_turns(follower)? {
+        let Some(turn) = follower.turn.wait(follower) else {
+            return Ok(None);
+        };
+        Some(turn)
+    } else {
+        None
+    };
     let Some(mut building) = Building::begin(follower)? else {
         return Ok(None);
     };

@@ -26,6 +26,7 @@ use keruen_proto::stock::v1::{
 };
 use keruen_test_servers::postgres::{Database, Server};
 use pbjson_types::Timestamp;
+use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
 use report::Report;
@@ -164,7 +165,12 @@ impl Bench {
                 }
             }
             Backend::Pg => {
-                let server = Server::start_with(&["shared_buffers=512MB", "max_wal_size=4GB"]);
+                // As one that has run for a while: files of its journal are used again, and need not be made.
+                let server = Server::start_with(&[
+                    "shared_buffers=512MB",
+                    "max_wal_size=4GB",
+                    "min_wal_size=3GB",
+                ]);
                 let database = server.database();
                 let url = database.url().to_owned();
                 let options = PostgresOptions {
@@ -200,6 +206,16 @@ impl Bench {
             }
             self.author.pass_time();
         }
+    }
+
+    /// Lets a server bring to the disk what it has changed, so that rounds begin alike.
+    async fn checkpoint(&self) {
+        let Some(url) = &self.url else { return };
+        let mut session = PgConnection::connect(url)
+            .await
+            .expect("the server answers");
+        let checkpoint = sqlx::raw_sql("CHECKPOINT").execute(&mut session);
+        checkpoint.await.expect("its owner may ask for it");
     }
 
     /// The position of the newest event.

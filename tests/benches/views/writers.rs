@@ -11,11 +11,20 @@ use std::{
 use hdrhistogram::Histogram;
 use keruen_log::Log;
 use keruen_projections::Views;
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, JoinSet},
+};
 
 use crate::{Bench, PATIENCE, median, rate, report::Report, story::Author, to_f64, until_all};
 
 /// Events of one append of those who write while views are built.
 const WRITER_EVENTS: usize = 12;
+
+/// How many write at once as fast as it goes.
+const WRITERS: usize = 16;
+/// How many appends may wait for their answers where they come at a pace.
+const MAX_WAITING: usize = 1_000;
 
 /// What writers saw.
 struct Load {
@@ -23,41 +32,49 @@ struct Load {
     p99_ms: f64,
 }
 
-/// Appends one after the other at a pace, or as fast as it goes, until told to stop.
+/// Appends at a pace, or as fast as it goes, until told to stop. What comes at a pace comes whether or not what came before
+/// was answered, as from writers who know nothing of each other.
 async fn load(
     log: &Arc<dyn Log>,
     author: &mut Author,
     pace: Option<f64>,
     stop: &AtomicBool,
 ) -> Load {
-    const WRITERS: usize = 16;
     let head = async || log.head().await.expect("the log answers").position;
     let head_before = head().await;
     let begun = Instant::now();
+    let waiting = Arc::new(Semaphore::new(pace.map_or(WRITERS, |_| MAX_WAITING)));
+    let mut appends = JoinSet::new();
     let mut latencies = Histogram::<u64>::new(3).expect("it can be made");
+    let mut answered = |latency_us: Result<u64, JoinError>| {
+        let latency_us = latency_us.expect("the log takes it");
+        latencies.record(latency_us).expect("it fits");
+    };
     let mut events = 0_u64;
     while !stop.load(Ordering::Relaxed) {
         let due = pace.map(|pace| begun + Duration::from_secs_f64(to_f64(events) / pace));
         if let Some(due) = due {
             tokio::time::sleep_until(due.into()).await;
         }
+        let permit = Arc::clone(&waiting).acquire_owned().await;
+        let permit = permit.expect("nobody closes it");
         // What is asked late because the answers before came late has waited all the same.
         let asked = due.unwrap_or_else(Instant::now);
-        let requests: Vec<_> = (0..WRITERS)
-            .map(|_| author.stories(WRITER_EVENTS))
-            .collect();
-        events += requests
-            .iter()
-            .map(|request| request.events.len() as u64)
-            .sum::<u64>();
-        let appends = requests.into_iter().map(|request| async {
+        let request = author.stories(WRITER_EVENTS);
+        events += request.events.len() as u64;
+        let log = Arc::clone(log);
+        appends.spawn(async move {
             log.append(request).await.expect("the log takes it");
+            drop(permit);
             u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX)
         });
-        for latency_us in futures::future::join_all(appends).await {
-            latencies.record(latency_us).expect("it fits");
+        while let Some(latency_us) = appends.try_join_next() {
+            answered(latency_us);
         }
         author.pass_time();
+    }
+    while let Some(latency_us) = appends.join_next().await {
+        answered(latency_us);
     }
     let took = begun.elapsed();
     // A log answers a command that it knows without recording anything: that is no writing.
@@ -104,6 +121,7 @@ pub async fn write(
     let pace = capacity(bench, views, name, report).await / 2.0;
     let (mut rates, mut p99s) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
+        bench.checkpoint().await;
         let before = load_for(bench, Some(pace), Duration::from_secs(10)).await;
         let scenario = format!("round {round}: writers at half of that");
         report.lane(name, &scenario, before.rate, "events/s");

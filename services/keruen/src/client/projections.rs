@@ -175,9 +175,11 @@ async fn wait(session: &Session, names: &[String]) -> Result<(), Failure> {
             bar.finish_and_clear();
             return Err(Failure::Other(anyhow::anyhow!(not_built(failing))));
         }
+        // One that has begun tells more than one that waits for its turn.
         let under_way = views
             .iter()
-            .find_map(|view| Some((view, view.rebuild.as_ref()?)));
+            .filter_map(|view| Some((view, view.rebuild.as_ref()?)))
+            .min_by_key(|(_, rebuild)| rebuild.events_per_second == 0);
         match under_way {
             Some((view, rebuild)) => {
                 if !view.failure.is_empty() && view.failure != told {

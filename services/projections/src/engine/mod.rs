@@ -22,7 +22,7 @@ use crate::{
     database,
     failure::StoreError,
     reading::Readings,
-    rebuild::Built,
+    rebuild::{Built, Turn},
     room::NoRoom,
     views::{Keeper, Views},
     writer::{Checkpoint, Writer},
@@ -67,12 +67,13 @@ impl Views {
     )]
     pub fn run(self: &Arc<Self>, log: Arc<dyn Log>) -> Running {
         let (stop, _) = watch::channel(false);
-        let readings = Arc::new(Readings::default());
+        let (readings, turn) = (Arc::new(Readings::default()), Turn::default());
         let tasks = self.keepers().iter().map(|keeper| {
             let follower = Follower {
                 keeper: keeper.clone(),
                 log: log.clone(),
                 readings: readings.clone(),
+                turn: turn.clone(),
                 runtime: Handle::current(),
                 stop: stop.subscribe(),
                 asked: keeper.rebuild_asked.subscribe(),
@@ -116,6 +117,8 @@ pub(crate) struct Follower {
     pub log: Arc<dyn Log>,
     /// Those of all views that are built.
     pub readings: Arc<Readings>,
+    /// Whose turn it is among them.
+    pub turn: Turn,
     pub runtime: Handle,
     pub stop: watch::Receiver<bool>,
     /// Wakes whenever somebody asks for a rebuild.

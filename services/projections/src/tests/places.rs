@@ -378,6 +378,49 @@ async fn a_rebuild_outlasts_failures_and_is_never_done_twice() {
     }
 }
 
+/// A server builds one view after the other while old rows answer; whoever writes the log would wait for two at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_of_a_server_take_turns() {
+    let history = eventful();
+    let all = history.events.len();
+    let dir = tempfile::tempdir().unwrap();
+    for (number, (place, _database)) in places(dir.path()).into_iter().enumerate() {
+        let log = log_with(dir.path(), &format!("{number}.db"), &history.events).await;
+        let log = Faulty::new(log);
+        let views = Views::at(&place, options());
+        let running = views.run(log.clone());
+        let are_all = |is_so: fn(&Status) -> bool| {
+            let mut views = views.list().into_iter();
+            views.all(|(_, status)| is_so(&status))
+        };
+        let until_all = async |is_so: fn(&Status) -> bool| {
+            while !are_all(is_so) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        until(&views, |status| status.position == all as u64).await;
+        until_all(|status| status.ready && status.rebuild.is_none()).await;
+        log.builders.most.store(0, Ordering::Relaxed);
+
+        log.builders.mood.send_replace(Mood::Waits);
+        let at_once = if place.is_server() {
+            1
+        } else {
+            views.list().len()
+        };
+        views.rebuild(None).unwrap();
+        until_all(|status| status.rebuild.is_some()).await;
+        let mut builders = log.builders.now.subscribe();
+        builders.wait_for(|now| *now == at_once).await.unwrap();
+        // Whoever does not wait for a turn comes to the log in a moment.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        log.builders.mood.send_replace(Mood::Well);
+        until_all(|status| status.rebuild.is_none()).await;
+        assert_eq!(log.builders.most.load(Ordering::Relaxed), at_once);
+        running.stop().await;
+    }
+}
+
 /// A rebuild that was killed goes on from what it had written, whatever it was doing then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_rebuild_goes_on() {
