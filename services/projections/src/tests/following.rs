@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Far longer than anything here takes; a test that hangs fails.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 pub fn open_log(path: &Path) -> Arc<SqliteLog> {
     // A clock that stands after every history.

@@ -23,7 +23,7 @@ use tonic_types::StatusExt as _;
 
 use super::{
     faulty::{Faulty, Mood},
-    following::{append, open_log, unknown_event, until},
+    following::{PATIENCE, append, open_log, unknown_event, until},
     history::{History, eventful},
     stores::{answering, dump, open},
 };
@@ -394,9 +394,12 @@ async fn views_of_a_server_take_turns() {
             views.all(|(_, status)| is_so(&status))
         };
         let until_all = async |is_so: fn(&Status) -> bool| {
-            while !are_all(is_so) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            let reached = async {
+                while !are_all(is_so) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, reached).await.unwrap();
         };
         until(&views, |status| status.position == all as u64).await;
         until_all(|status| status.ready && status.rebuild.is_none()).await;
