@@ -31,6 +31,7 @@ use tempfile::TempDir;
 
 use report::Report;
 use story::Author;
+use writers::Watch;
 
 /// As the program has it.
 #[global_allocator]
@@ -38,8 +39,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Events of one append while the log is filled.
 const APPEND_EVENTS: usize = 900;
-/// How often writers are watched before and while views are built.
-const ROUNDS: usize = 3;
+/// As it is judged by.
+const WATCH: Watch = Watch {
+    rounds: 3,
+    at_most: Duration::from_secs(2),
+    before: Duration::from_secs(10),
+};
+/// To see that it works.
+const QUICK_WATCH: Watch = Watch {
+    rounds: 1,
+    at_most: Duration::from_secs(1),
+    before: Duration::from_secs(3),
+};
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_mins(20);
 
@@ -56,7 +67,7 @@ const PATIENCE: Duration = Duration::from_mins(20);
         cargo bench -p keruen-tests --bench views -- --backend sqlite --events 200000"
 )]
 struct Arguments {
-    /// A small log, in under a minute: to see that it works, not to judge by
+    /// A small log, in a minute or two: to see that it works, not to judge by
     #[arg(long)]
     quick: bool,
     /// Only this backend
@@ -108,8 +119,8 @@ async fn measure(arguments: &Arguments) {
         if arguments.backend.is_none_or(|only| only == backend) {
             let folder =
                 TempDir::with_prefix_in("views-", results()).expect("the folder can be written");
-            let rounds = if arguments.quick { 1 } else { ROUNDS };
-            measure_backend(backend, folder.path(), events, rounds, &mut report).await;
+            let watch = if arguments.quick { QUICK_WATCH } else { WATCH };
+            measure_backend(backend, folder.path(), events, watch, &mut report).await;
         }
     }
     report.figure("peak_rss_mib", peak_rss_mib());
@@ -276,7 +287,7 @@ async fn measure_backend(
     backend: Backend,
     folder: &Path,
     events: u64,
-    rounds: usize,
+    watch: Watch,
     report: &mut Report,
 ) {
     let name = backend.name();
@@ -312,7 +323,7 @@ async fn measure_backend(
     ask(&bench, &views, name, report).await;
 
     eprintln!("{name}: writing while views are built anew");
-    writers::write(&mut bench, &views, name, rounds, report).await;
+    writers::write(&mut bench, &views, name, watch, report).await;
     running.stop().await;
 }
 

@@ -26,6 +26,17 @@ const WRITERS: usize = 16;
 /// How many appends may wait for their answers where they come at a pace.
 const MAX_WAITING: usize = 1_000;
 
+/// How long writers are watched.
+#[derive(Clone, Copy)]
+pub struct Watch {
+    /// How often, before and while views are built.
+    pub rounds: usize,
+    /// As they write as fast as it goes.
+    pub at_most: Duration,
+    /// Before views are built. What they write meanwhile is built with the rest.
+    pub before: Duration,
+}
+
 /// What writers saw.
 struct Load {
     rate: f64,
@@ -98,9 +109,15 @@ async fn load_for(bench: &mut Bench, pace: Option<f64>, time: Duration) -> Load 
 }
 
 /// What writers may ask for such that the views keep up with them: events a second, until the views have all of them.
-async fn capacity(bench: &mut Bench, views: &Arc<Views>, name: &str, report: &mut Report) -> f64 {
+async fn capacity(
+    bench: &mut Bench,
+    views: &Arc<Views>,
+    name: &str,
+    time: Duration,
+    report: &mut Report,
+) -> f64 {
     let (before, begun) = (bench.head().await, Instant::now());
-    let alone = load_for(bench, None, Duration::from_secs(6)).await;
+    let alone = load_for(bench, None, time).await;
     report.lane(name, "writers, at most", alone.rate, "events/s");
     let head = bench.head().await;
     until_all(views, head).await;
@@ -115,14 +132,14 @@ pub async fn write(
     bench: &mut Bench,
     views: &Arc<Views>,
     name: &str,
-    rounds: usize,
+    watch: Watch,
     report: &mut Report,
 ) {
-    let pace = capacity(bench, views, name, report).await / 2.0;
+    let pace = capacity(bench, views, name, watch.at_most, report).await / 2.0;
     let (mut rates, mut p99s) = (Vec::new(), Vec::new());
-    for round in 1..=rounds {
+    for round in 1..=watch.rounds {
         bench.checkpoint().await;
-        let before = load_for(bench, Some(pace), Duration::from_secs(10)).await;
+        let before = load_for(bench, Some(pace), watch.before).await;
         let scenario = format!("round {round}: writers at half of that");
         report.lane(name, &scenario, before.rate, "events/s");
         report.lane(name, "… their p99", before.p99_ms, "ms");
