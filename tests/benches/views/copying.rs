@@ -8,8 +8,38 @@ use std::{
 use rusqlite::Connection;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool, postgres::PgPoolOptions};
 
-/// Copies every file of views beside it, all at once, into the same tables and indexes; how many rows they have.
-pub fn files(folder: &Path) -> u64 {
+/// How many views are copied at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    /// What building them can't be faster than.
+    AllAtOnce,
+    /// What building them can't be gentler than.
+    OneByOne,
+}
+
+/// Where the rows of the views are.
+pub enum Rows {
+    /// In files of this folder.
+    Files(PathBuf),
+    /// In schemas of this database.
+    Schemas(String),
+}
+
+impl Rows {
+    /// Copies what the views have into the same tables and indexes, and deletes the copies; how many rows that are.
+    pub async fn copy(&self, speed: Speed) -> u64 {
+        match self {
+            Self::Schemas(url) => schemas(url, speed).await,
+            Self::Files(folder) => {
+                let folder = folder.clone();
+                let copied = tokio::task::spawn_blocking(move || files(&folder, speed)).await;
+                copied.expect("it is copied")
+            }
+        }
+    }
+}
+
+fn files(folder: &Path, speed: Speed) -> u64 {
     let files: Vec<_> = std::fs::read_dir(folder)
         .expect("the folder can be read")
         .map(|entry| entry.expect("the folder can be read").path())
@@ -18,6 +48,9 @@ pub fn files(folder: &Path) -> u64 {
             name.starts_with("views-") && name.ends_with(".db")
         })
         .collect();
+    if speed == Speed::OneByOne {
+        return files.iter().map(|path| file(path)).sum();
+    }
     let copying: Vec<_> = files
         .into_iter()
         .map(|path| thread::spawn(move || file(&path)))
@@ -68,8 +101,7 @@ fn made(target: &Connection, what: &str) -> Vec<(String, String)> {
     rows.map(|row| row.expect("names are text")).collect()
 }
 
-/// Copies every schema of views into another one, all at once; how many rows they have.
-pub async fn schemas(url: &str) -> u64 {
+async fn schemas(url: &str, speed: Speed) -> u64 {
     let pool = PgPoolOptions::new()
         .connect(url)
         .await
@@ -80,6 +112,13 @@ pub async fn schemas(url: &str) -> u64 {
     .fetch_all(&pool)
     .await
     .expect("the server answers");
+    if speed == Speed::OneByOne {
+        let mut rows = 0;
+        for source in &schemas {
+            rows += schema(&pool, source).await;
+        }
+        return rows;
+    }
     let copies = schemas.iter().map(|source| schema(&pool, source));
     futures::future::join_all(copies).await.into_iter().sum()
 }

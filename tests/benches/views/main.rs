@@ -29,6 +29,7 @@ use pbjson_types::Timestamp;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
+use copying::{Rows, Speed};
 use report::Report;
 use story::Author;
 use writers::Watch;
@@ -247,14 +248,12 @@ impl Bench {
         }
     }
 
-    /// Copies what the views have, and deletes the copies; how many rows that are.
-    async fn copy_rows(&self) -> u64 {
-        if let Some(url) = &self.url {
-            return copying::schemas(url).await;
-        }
-        let folder = self.folder.clone();
-        let copied = tokio::task::spawn_blocking(move || copying::files(&folder)).await;
-        copied.expect("it is copied")
+    /// Where the rows of the views are.
+    fn rows(&self) -> Rows {
+        self.url.as_ref().map_or_else(
+            || Rows::Files(self.folder.clone()),
+            |url| Rows::Schemas(url.clone()),
+        )
     }
 
     /// Reads everything, as whoever folds it must; events a second.
@@ -311,7 +310,7 @@ async fn measure_backend(
 
     eprintln!("{name}: copying their rows");
     let begun = Instant::now();
-    let rows = bench.copy_rows().await;
+    let rows = bench.rows().copy(Speed::AllAtOnce).await;
     let copied = rate(head, begun.elapsed());
     let scenario = "their rows, copied with their indexes";
     report.lane(name, scenario, copied, "events/s");

@@ -55,6 +55,12 @@ const FIGURES: &[(&str, Target, &str)] = &[
         "their p99, likewise",
     ),
     (
+        "copy_sqlite_writers_p99_over_before",
+        Target::None,
+        "their p99 while only that copy is made, one view after the other: no rebuild is gentler at that speed",
+    ),
+    ("copy_pg_writers_p99_over_before", Target::None, "the same"),
+    (
         "known_at_over_current",
         Target::AtMost(3.0),
         "time of an answer at a position / of the present, the worst",

@@ -16,7 +16,9 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
-use crate::{Bench, PATIENCE, median, rate, report::Report, story::Author, to_f64, until_all};
+use crate::{
+    Bench, PATIENCE, copying::Speed, median, rate, report::Report, story::Author, to_f64, until_all,
+};
 
 /// Events of one append of those who write while views are built.
 const WRITER_EVENTS: usize = 12;
@@ -96,16 +98,25 @@ async fn load(
     }
 }
 
-async fn load_for(bench: &mut Bench, pace: Option<f64>, time: Duration) -> Load {
+/// Writes until something has ended; what writers saw, and what came of it.
+async fn load_while<T: Send + 'static>(
+    bench: &mut Bench,
+    pace: Option<f64>,
+    work: impl Future<Output = T> + Send + 'static,
+) -> (Load, T) {
     let stop = Arc::new(AtomicBool::new(false));
     let stopping = Arc::clone(&stop);
-    let timer = tokio::spawn(async move {
-        tokio::time::sleep(time).await;
+    let working = tokio::spawn(async move {
+        let done = work.await;
         stopping.store(true, Ordering::Relaxed);
+        done
     });
     let load = load(&bench.log, &mut bench.author, pace, &stop).await;
-    timer.await.expect("a timer does not fail");
-    load
+    (load, working.await.expect("it does not fail"))
+}
+
+async fn load_for(bench: &mut Bench, pace: Option<f64>, time: Duration) -> Load {
+    load_while(bench, pace, tokio::time::sleep(time)).await.0
 }
 
 /// What writers may ask for such that the views keep up with them: events a second, until the views have all of them.
@@ -127,7 +138,7 @@ async fn capacity(
     kept_up
 }
 
-/// Watches writers before and while all views are built anew.
+/// Watches writers before all views are built anew, and meanwhile; and while nothing but their rows is copied.
 pub async fn write(
     bench: &mut Bench,
     views: &Arc<Views>,
@@ -136,7 +147,7 @@ pub async fn write(
     report: &mut Report,
 ) {
     let pace = capacity(bench, views, name, watch.at_most, report).await / 2.0;
-    let (mut rates, mut p99s) = (Vec::new(), Vec::new());
+    let (mut rates, mut p99s, mut copy_p99s) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=watch.rounds {
         bench.checkpoint().await;
         let before = load_for(bench, Some(pace), watch.before).await;
@@ -144,13 +155,20 @@ pub async fn write(
         report.lane(name, &scenario, before.rate, "events/s");
         report.lane(name, "… their p99", before.p99_ms, "ms");
         until_all(views, bench.head().await).await;
+        bench.checkpoint().await;
         let during = load_while_building(bench, views, pace, name, report).await;
         rates.push(during.rate / before.rate);
         p99s.push(during.p99_ms / before.p99_ms);
         until_all(views, bench.head().await).await;
+        bench.checkpoint().await;
+        let copying = load_while_copying(bench, pace, name, report).await;
+        copy_p99s.push(copying.p99_ms / before.p99_ms);
+        until_all(views, bench.head().await).await;
     }
     report.lowest("writers_during_rebuild_over_before", median(&mut rates));
     report.highest("writers_p99_during_over_before", median(&mut p99s));
+    let key = format!("copy_{name}_writers_p99_over_before");
+    report.figure(&key, median(&mut copy_p99s));
 }
 
 async fn load_while_building(
@@ -162,9 +180,8 @@ async fn load_while_building(
 ) -> Load {
     views.rebuild(None).expect("they are all here");
     let begun = Instant::now();
-    let stop = Arc::new(AtomicBool::new(false));
-    let (stopping, watched) = (Arc::clone(&stop), Arc::clone(views));
-    let watching = tokio::spawn(async move {
+    let watched = Arc::clone(views);
+    let built = async move {
         // It begins a moment later.
         tokio::time::sleep(Duration::from_secs(1)).await;
         while watched
@@ -175,15 +192,24 @@ async fn load_while_building(
             assert!(begun.elapsed() < PATIENCE);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        stopping.store(true, Ordering::Relaxed);
         begun.elapsed()
-    });
-    let during = load(&bench.log, &mut bench.author, Some(pace), &stop).await;
-    let took = watching.await.expect("watching does not fail");
+    };
+    let (during, took) = load_while(bench, Some(pace), built).await;
     let scenario = "writers while all views are built anew";
     report.lane(name, scenario, during.rate, "events/s");
     report.lane(name, "… their p99", during.p99_ms, "ms");
     let anew = rate(bench.head().await, took);
     report.lane(name, "all views anew, beside writers", anew, "events/s");
+    during
+}
+
+/// What the database itself costs writers: nobody reads the log for this, and nothing is folded.
+async fn load_while_copying(bench: &mut Bench, pace: f64, name: &str, report: &mut Report) -> Load {
+    let rows = bench.rows();
+    let copying = async move { rows.copy(Speed::OneByOne).await };
+    let (during, _) = load_while(bench, Some(pace), copying).await;
+    let scenario = "writers while the rows of all views are copied";
+    report.lane(name, scenario, during.rate, "events/s");
+    report.lane(name, "… their p99", during.p99_ms, "ms");
     during
 }
