@@ -6,7 +6,7 @@
     reason = "a measurement that can't go on ends"
 )]
 
-mod copying;
+mod floor;
 mod report;
 mod story;
 mod writers;
@@ -29,7 +29,7 @@ use pbjson_types::Timestamp;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use copying::{Rows, Speed};
+use floor::{Rows, Speed};
 use report::Report;
 use story::Author;
 use writers::Watch;

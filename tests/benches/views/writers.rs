@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    Bench, PATIENCE, copying::Speed, median, rate, report::Report, story::Author, to_f64, until_all,
+    Bench, PATIENCE, floor::Speed, median, rate, report::Report, story::Author, to_f64, until_all,
 };
 
 /// Events of one append of those who write while views are built.
@@ -138,7 +138,8 @@ async fn capacity(
     kept_up
 }
 
-/// Watches writers before all views are built anew, and meanwhile; and while nothing but their rows is copied.
+/// Watches writers before all views are built anew, and meanwhile; and while nothing but their rows is copied, and nothing but
+/// one processor is busy.
 pub async fn write(
     bench: &mut Bench,
     views: &Arc<Views>,
@@ -147,7 +148,8 @@ pub async fn write(
     report: &mut Report,
 ) {
     let pace = capacity(bench, views, name, watch.at_most, report).await / 2.0;
-    let (mut rates, mut p99s, mut copy_p99s) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rates, mut p99s) = (Vec::new(), Vec::new());
+    let (mut copy_p99s, mut busy_p99s) = (Vec::new(), Vec::new());
     for round in 1..=watch.rounds {
         bench.checkpoint().await;
         let before = load_for(bench, Some(pace), watch.before).await;
@@ -161,14 +163,25 @@ pub async fn write(
         p99s.push(during.p99_ms / before.p99_ms);
         until_all(views, bench.head().await).await;
         bench.checkpoint().await;
-        let copying = load_while_copying(bench, pace, name, report).await;
-        copy_p99s.push(copying.p99_ms / before.p99_ms);
+        let rows = bench.rows();
+        let copying = async move { rows.copy(Speed::OneByOne).await };
+        let scenario = "writers while the rows of all views are copied";
+        let during = load_while_only(bench, pace, copying, scenario, name, report).await;
+        copy_p99s.push(during.p99_ms / before.p99_ms);
+        until_all(views, bench.head().await).await;
+        let rows = bench.rows();
+        let counting = async move { rows.count(watch.before).await };
+        let scenario = "writers while one processor is busy";
+        let during = load_while_only(bench, pace, counting, scenario, name, report).await;
+        busy_p99s.push(during.p99_ms / before.p99_ms);
         until_all(views, bench.head().await).await;
     }
     report.lowest("writers_during_rebuild_over_before", median(&mut rates));
     report.highest("writers_p99_during_over_before", median(&mut p99s));
     let key = format!("copy_{name}_writers_p99_over_before");
     report.figure(&key, median(&mut copy_p99s));
+    let key = format!("busy_{name}_writers_p99_over_before");
+    report.figure(&key, median(&mut busy_p99s));
 }
 
 async fn load_while_building(
@@ -203,12 +216,16 @@ async fn load_while_building(
     during
 }
 
-/// What the database itself costs writers: nobody reads the log for this, and nothing is folded.
-async fn load_while_copying(bench: &mut Bench, pace: f64, name: &str, report: &mut Report) -> Load {
-    let rows = bench.rows();
-    let copying = async move { rows.copy(Speed::OneByOne).await };
-    let (during, _) = load_while(bench, Some(pace), copying).await;
-    let scenario = "writers while the rows of all views are copied";
+/// What writers notice of work that has to do with no event: nobody reads the log for it, and nothing is folded.
+async fn load_while_only<T: Send + 'static>(
+    bench: &mut Bench,
+    pace: f64,
+    work: impl Future<Output = T> + Send + 'static,
+    scenario: &str,
+    name: &str,
+    report: &mut Report,
+) -> Load {
+    let (during, _) = load_while(bench, Some(pace), work).await;
     report.lane(name, scenario, during.rate, "events/s");
     report.lane(name, "… their p99", during.p99_ms, "ms");
     during

@@ -1,12 +1,16 @@
-//! The rows of all views, copied: what building them can't be faster than, however cheap it is to work them out.
+//! What building all views can't be faster than, nor gentler to writers, however cheap it is to work them out: their rows
+//! copied, and one processor kept busy.
 
 use std::{
     path::{Path, PathBuf},
     thread,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
-use sqlx::{AssertSqlSafe, Executor as _, PgPool, postgres::PgPoolOptions};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, postgres::PgPoolOptions,
+};
 
 /// How many views are copied at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,32 @@ impl Rows {
                 let folder = folder.clone();
                 let copied = tokio::task::spawn_blocking(move || files(&folder, speed)).await;
                 copied.expect("it is copied")
+            }
+        }
+    }
+
+    /// Keeps one processor busy where the views are built, in the database's server or in this process: it counts, and reads
+    /// and writes nothing.
+    pub async fn count(&self, time: Duration) {
+        let begun = Instant::now();
+        match self {
+            Self::Schemas(url) => {
+                let mut server = PgConnection::connect(url)
+                    .await
+                    .expect("the server answers");
+                while begun.elapsed() < time {
+                    let counting = "SELECT count(g) FROM generate_series(1, 1000000) AS g";
+                    server.execute(counting).await.expect("it counts");
+                }
+            }
+            Self::Files(_) => {
+                let counting = tokio::task::spawn_blocking(move || {
+                    let mut counted = 0_u64;
+                    while begun.elapsed() < time {
+                        counted = std::hint::black_box(counted + 1);
+                    }
+                });
+                counting.await.expect("it counts");
             }
         }
     }
